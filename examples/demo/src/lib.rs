@@ -1,0 +1,30 @@
+//! anchorhold's demo app: the same source serves HTTP on the embedded host and on Cloudflare Workers.
+
+mod counter;
+mod scheduled_task;
+
+use anchorhold::prelude::*;
+use serde::Serialize;
+
+pub use counter::Counter;
+pub use scheduled_task::ScheduledTask;
+
+#[derive(Serialize)]
+struct Created {
+    id: ObjectId<Counter>,
+}
+
+/// The objects and the paths that lead to them.
+#[anchorhold::app]
+pub fn app() -> App {
+    App::new()
+        .mount::<Counter>("/counters/{name}")
+        .mount::<Counter>("/scratch/{id}")
+        .mount::<ScheduledTask>("/tasks/{name}")
+        .post("/scratch", async |_, env| {
+            let id = env.objects::<Counter>().unique().id()?;
+            Response::json(201, &Created { id })
+        })
+        .get("/healthz", async |_, _| Ok(Response::text(200, "ok")))
+        .assets("public")
+}

@@ -1,0 +1,329 @@
+//! The app: which objects there are, and which paths lead to them.
+
+use std::future::Future;
+use std::rc::Rc;
+
+use crate::context::Env;
+use crate::description::Description;
+use crate::error::Error;
+use crate::fault::Fault;
+use crate::http::{Request, Response};
+use crate::id::Placement;
+use crate::limits::MAX_NAME;
+use crate::object::DurableObject;
+use crate::platform::Remote;
+use crate::route;
+use crate::routing::is_upgrade;
+use crate::turn::LocalFuture;
+
+/// The objects of a deployment and the paths that lead to them: the Worker's entry on Cloudflare,
+/// the server's on the embedded host.
+///
+/// ```
+/// # use anchorhold::prelude::*;
+/// # fn example<Counter: DurableObject, ChatRoom: DurableObject>() -> App {
+/// App::new()
+///     .mount::<Counter>("/counters/{name}")
+///     .mount::<ChatRoom>("/rooms/{name}")
+///     .get("/healthz", async |_, _| Ok(Response::text(200, "ok")))
+///     .assets("public")
+/// # }
+/// ```
+#[derive(Default)]
+pub struct App {
+    objects: Vec<&'static Description>,
+    mounts: Vec<Mount>,
+    routes: Vec<AppRoute>,
+    guard: Option<Guard>,
+    allowed_origins: Vec<String>,
+    assets: Option<&'static str>,
+    mistakes: Vec<String>,
+}
+
+struct Mount {
+    pattern: &'static str,
+    description: &'static Description,
+    by: Address,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Address {
+    Name,
+    Id,
+}
+
+struct AppRoute {
+    method: &'static str,
+    pattern: &'static str,
+    handler: Rc<dyn Fn(Request, Env) -> LocalFuture<'static, Result<Response, Error>>>,
+}
+
+type Guard = Rc<dyn Fn(Visit) -> LocalFuture<'static, Result<Visit, Error>>>;
+
+/// A request on its way to an object, before the object is reached; see [`App::guard`].
+pub struct Visit {
+    /// The class of the object.
+    pub class: &'static str,
+    /// The object's name (or identifier, for a mount by `{id}`) as the path gave it. A guard may
+    /// replace it: with a key of its own making, with the name of the authenticated user.
+    pub name: String,
+    /// The request. Its body may be read by the object or by the guard, not by both.
+    pub request: Request,
+    /// Where to find other objects, such as one that holds sessions.
+    pub env: Env,
+}
+
+impl App {
+    /// An app without objects.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Leads a path and everything below it to the objects of a class. The pattern ends with the
+    /// parameter that names the object: `{id}` takes an identifier as
+    /// [`ObjectId`](crate::ObjectId) prints it (anything else is 404), every other parameter a name
+    /// of up to 1,024 bytes (over that is 400).
+    #[must_use]
+    pub fn mount<T: DurableObject>(mut self, pattern: &'static str) -> Self {
+        let last = pattern.rsplit('/').next().and_then(route::parameter);
+        let parameters = pattern.split('/').filter(|segment| route::parameter(segment).is_some()).count();
+        match last {
+            Some(parameter) if parameters == 1 && pattern.starts_with('/') => {
+                let by = if parameter == "id" { Address::Id } else { Address::Name };
+                self = self.object::<T>();
+                self.mounts.push(Mount { pattern, description: T::__description(), by });
+            }
+            _ => self.mistakes.push(format!(
+                "mount::<{}>({pattern:?}): the pattern begins with `/` and ends with its only parameter, as \"/things/{{name}}\"",
+                T::CLASS
+            )),
+        }
+        self
+    }
+
+    /// Adds a class that no path leads to: other objects and the app's own handlers call it.
+    #[must_use]
+    pub fn object<T: DurableObject>(mut self) -> Self {
+        let description = T::__description();
+        if !self.objects.iter().any(|known| std::ptr::eq(*known, description)) {
+            if self.objects.iter().any(|known| known.class == description.class) {
+                self.mistakes.push(format!("two classes are called `{}`", description.class));
+            }
+            self.objects.push(description);
+        }
+        self
+    }
+
+    /// Answers a GET of a path (with `{parameters}`) by a function of the app's own.
+    #[must_use]
+    pub fn get<F, R>(self, pattern: &'static str, handler: F) -> Self
+    where
+        F: Fn(Request, Env) -> R + 'static,
+        R: Future<Output = Result<Response, Error>> + 'static,
+    {
+        self.route("GET", pattern, handler)
+    }
+
+    /// Answers a POST of a path by a function of the app's own.
+    #[must_use]
+    pub fn post<F, R>(self, pattern: &'static str, handler: F) -> Self
+    where
+        F: Fn(Request, Env) -> R + 'static,
+        R: Future<Output = Result<Response, Error>> + 'static,
+    {
+        self.route("POST", pattern, handler)
+    }
+
+    fn route<F, R>(mut self, method: &'static str, pattern: &'static str, handler: F) -> Self
+    where
+        F: Fn(Request, Env) -> R + 'static,
+        R: Future<Output = Result<Response, Error>> + 'static,
+    {
+        let handler = Rc::new(move |request, env| -> LocalFuture<'static, _> { Box::pin(handler(request, env)) });
+        self.routes.push(AppRoute { method, pattern, handler });
+        self
+    }
+
+    /// Runs before any object is reached by a path: refuse (authentication), or change the name
+    /// (content-based keys). RPC from other objects does not pass here.
+    #[must_use]
+    pub fn guard<F, R>(mut self, guard: F) -> Self
+    where
+        F: Fn(Visit) -> R + 'static,
+        R: Future<Output = Result<Visit, Error>> + 'static,
+    {
+        self.guard = Some(Rc::new(move |visit| Box::pin(guard(visit))));
+        self
+    }
+
+    /// Lets pages of this origin (such as `"https://example.com"`) open sockets. Without it only
+    /// pages of the app's own host may: a browser sends cookies with every upgrade, and CORS does
+    /// not protect sockets. Clients that send no `Origin` are not browsers and may.
+    #[must_use]
+    pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
+        self.allowed_origins.push(origin.into());
+        self
+    }
+
+    /// Serves the files of a folder where no route matches; `/` is `index.html`. The folder is
+    /// relative to the working directory on the embedded host, and the `assets.directory` of the
+    /// Wrangler configuration on Cloudflare.
+    #[must_use]
+    pub fn assets(mut self, folder: &'static str) -> Self {
+        self.assets = Some(folder);
+        self
+    }
+
+    pub(crate) fn objects(&self) -> &[&'static Description] {
+        &self.objects
+    }
+
+    pub(crate) fn asset_folder(&self) -> Option<&'static str> {
+        self.assets
+    }
+
+    pub(crate) fn has_guard(&self) -> bool {
+        self.guard.is_some()
+    }
+
+    /// What is wrong with the app as it was put together; said at the start, not at a request.
+    pub(crate) fn mistakes(&self) -> &[String] {
+        &self.mistakes
+    }
+
+    /// The object's own path, for a request that an app's mount has led to it untouched.
+    pub(crate) fn path_below_mount<'a>(&self, class: &str, path: &'a str) -> Option<&'a str> {
+        self.mounts
+            .iter()
+            .filter(|mount| mount.description.class == class)
+            .find_map(|mount| route::matches_prefix(mount.pattern, path).map(|(_, rest)| rest))
+    }
+
+    /// Where a request leads.
+    pub(crate) fn destination<'a>(&'a self, method: &str, path: &'a str) -> Destination<'a> {
+        let method = if method == "HEAD" { "GET" } else { method };
+        let mut allowed = Vec::new();
+        for (index, route) in self.routes.iter().enumerate() {
+            if route::matches(route.pattern, path).is_some() {
+                if route.method == method {
+                    return Destination::Handler(index);
+                }
+                allowed.push(route.method);
+            }
+        }
+        for mount in &self.mounts {
+            if let Some((parameters, rest)) = route::matches_prefix(mount.pattern, path)
+                && let Some((_, name)) = parameters.into_iter().next_back()
+            {
+                return Destination::Object(Target {
+                    description: mount.description,
+                    by_id: mount.by == Address::Id,
+                    name,
+                    path: rest,
+                });
+            }
+        }
+        if !allowed.is_empty() {
+            return Destination::MethodNotAllowed(allowed.join(", "));
+        }
+        if self.assets.is_some() && method == "GET" { Destination::Asset } else { Destination::Nowhere }
+    }
+
+    /// Answers everything but assets; those are the host's to send, and `Ok(None)` says so.
+    pub(crate) fn answer(
+        self: &Rc<Self>,
+        request: Request,
+        env: Env,
+    ) -> LocalFuture<'static, Option<Response>> {
+        let this = self.clone();
+        Box::pin(async move {
+            match this.try_answer(request, env).await {
+                Ok(response) => response,
+                Err(fault) => Some(fault.into_response()),
+            }
+        })
+    }
+
+    async fn try_answer(&self, mut request: Request, env: Env) -> Result<Option<Response>, Fault> {
+        let path = request.path().into_owned();
+        let target = match self.destination(&request.method(), &path) {
+            Destination::Object(target) => target,
+            Destination::Handler(index) => {
+                let answer = (self.routes[index].handler)(request, env).await;
+                return answer.map(Some).map_err(|error| Fault::application(&error));
+            }
+            Destination::Asset => return Ok(None),
+            Destination::MethodNotAllowed(allow) => return Err(Fault::MethodNotAllowed { allow }),
+            Destination::Nowhere => return Err(Fault::NotFound(format!("nothing at {path}"))),
+        };
+        let Target { description, by_id, mut name, path: rest } = target;
+        self.check_origin(description, &request)?;
+        let mut env = env;
+        if let Some(guard) = &self.guard {
+            let visit = Visit { class: description.class, name, request, env };
+            Visit { name, request, env, .. } =
+                guard(visit).await.map_err(|error| Fault::application(&error))?;
+        }
+        let remote = remote(&env, description, by_id, &name)?;
+        request.inner.set_path(rest);
+        remote.fetch(request, &env.chain).await.map(Some)
+    }
+
+    /// S1. A request that asks for no upgrade passes.
+    pub(crate) fn check_origin(&self, description: &Description, request: &Request) -> Result<(), Fault> {
+        if !description.has_sockets() || !is_upgrade(request) {
+            return Ok(());
+        }
+        let Some(origin) = request.header("origin") else { return Ok(()) };
+        let own = request.header("host").is_some_and(|host| {
+            origin.split_once("://").is_some_and(|(_, rest)| rest.eq_ignore_ascii_case(&host))
+        });
+        if own || self.allowed_origins.iter().any(|allowed| allowed.eq_ignore_ascii_case(&origin)) {
+            return Ok(());
+        }
+        Err(Fault::Forbidden(format!("pages of {origin} may not open sockets here")))
+    }
+}
+
+/// The object that a path names; checks the name's length and the identifier's making.
+pub(crate) fn remote(
+    env: &Env,
+    description: &'static Description,
+    by_id: bool,
+    name: &str,
+) -> Result<Remote, Fault> {
+    let namespace = env.inner.namespace(description)?;
+    let placement = Placement::default();
+    if by_id {
+        let id = namespace
+            .parse_id(name)
+            .map_err(|error| Fault::NotFound(format!("no such object: {error}")))?;
+        return Ok(namespace.by_id(id, &placement));
+    }
+    if name.len() > MAX_NAME {
+        return Err(Fault::BadRequest(format!(
+            "a name of {} bytes is over the limit of {MAX_NAME}",
+            name.len()
+        )));
+    }
+    Ok(namespace.by_name(name, &placement))
+}
+
+/// Where a request leads; borrows from the app and the path.
+pub(crate) enum Destination<'a> {
+    Object(Target<'a>),
+    Handler(usize),
+    MethodNotAllowed(String),
+    Asset,
+    Nowhere,
+}
+
+/// The object that a path leads to.
+pub(crate) struct Target<'a> {
+    pub(crate) description: &'static Description,
+    pub(crate) by_id: bool,
+    pub(crate) name: String,
+    /// The object's own path.
+    pub(crate) path: &'a str,
+}

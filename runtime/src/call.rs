@@ -1,0 +1,312 @@
+//! One event on its way into a method: where its arguments come from, and what comes out.
+#![allow(missing_docs, reason = "the vocabulary of generated code, which nobody else names")]
+
+use std::any::Any;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::ObjectError;
+use crate::fault::Fault;
+use crate::http::{Request, Response};
+use crate::schedule::AlarmRun;
+use crate::socket::{Accept, CloseEvent, Message, Socket, SocketError};
+use crate::text;
+use crate::wire;
+
+/// What a handler leaves behind.
+pub type Outcome = Result<Reply, Fault>;
+
+/// A handler's result, encoded.
+pub enum Reply {
+    /// MessagePack.
+    Value(Vec<u8>),
+    Response(Response),
+    Accept(Accepted),
+}
+
+/// An accepted socket with its session's type erased.
+pub struct Accepted {
+    pub(crate) attachment: Vec<u8>,
+    pub(crate) tags: Vec<String>,
+    pub(crate) greetings: Vec<Message>,
+}
+
+/// The event, as the generated handler reads it.
+pub struct Call {
+    pub(crate) source: Source,
+}
+
+pub(crate) enum Source {
+    /// RPC: values one after another; `rest` is where the next begins.
+    Encoded { bytes: Vec<u8>, rest: usize },
+    Http(HttpArguments),
+    Socket { socket: crate::platform::Socket, event: SocketEvent },
+    Alarm { payload: Vec<u8>, run: AlarmRun },
+    Nothing,
+}
+
+pub(crate) struct HttpArguments {
+    /// From the path, then from the query string.
+    pub(crate) text: Vec<(String, String)>,
+    pub(crate) body: HttpBody,
+    pub(crate) request: Option<Request>,
+}
+
+pub(crate) enum HttpBody {
+    None,
+    Fields(serde_json::Map<String, serde_json::Value>),
+    Whole(Vec<u8>),
+}
+
+pub(crate) enum SocketEvent {
+    Message(Message),
+    Close(CloseEvent),
+    Error(SocketError),
+}
+
+fn misplaced(what: &str) -> Fault {
+    Fault::BadRequest(format!("this event brings no {what}"))
+}
+
+impl Call {
+    pub(crate) fn new(source: Source) -> Self {
+        Self { source }
+    }
+
+    /// The argument number `index`, called `name`.
+    pub fn argument<T: DeserializeOwned>(&mut self, index: usize, name: &'static str) -> Result<T, Fault> {
+        match &mut self.source {
+            Source::Encoded { bytes, rest } => next_encoded(bytes, rest, index, name),
+            Source::Http(http) => http.named(name),
+            _ => Err(misplaced(&format!("argument `{name}`"))),
+        }
+    }
+
+    /// The argument that takes the whole body; called by RPC, an argument like any other.
+    pub fn body<T: DeserializeOwned>(&mut self, index: usize, name: &'static str) -> Result<T, Fault> {
+        match &mut self.source {
+            Source::Encoded { bytes, rest } => next_encoded(bytes, rest, index, name),
+            Source::Http(HttpArguments { body: HttpBody::Whole(json), .. }) => {
+                let json: &[u8] = if json.is_empty() { b"null" } else { json };
+                wire::from_json(json)
+                    .and_then(|bytes| wire::decode(&bytes))
+                    .map_err(|message| Fault::BadRequest(format!("the body does not fit: {message}")))
+            }
+            _ => Err(misplaced("body")),
+        }
+    }
+
+    /// The raw request.
+    pub fn request(&mut self) -> Result<Request, Fault> {
+        match &mut self.source {
+            Source::Http(http) => http.request.take().ok_or_else(|| misplaced("request")),
+            _ => Err(misplaced("request")),
+        }
+    }
+
+    /// The socket of a socket event.
+    pub fn socket<S>(&self) -> Result<Socket<S>, Fault> {
+        match &self.source {
+            Source::Socket { socket, .. } => Ok(Socket::new(socket.clone())),
+            _ => Err(misplaced("socket")),
+        }
+    }
+
+    /// The message, read as JSON.
+    pub fn message<T: DeserializeOwned>(&mut self) -> Result<T, Fault> {
+        let json = match &self.source {
+            Source::Socket { event: SocketEvent::Message(Message::Text(text)), .. } => text.as_bytes(),
+            Source::Socket { event: SocketEvent::Message(Message::Binary(bytes)), .. } => bytes,
+            _ => return Err(misplaced("message")),
+        };
+        wire::from_json(json)
+            .and_then(|bytes| wire::decode(&bytes))
+            .map_err(|message| Fault::BadRequest(format!("the message does not fit: {message}")))
+    }
+
+    /// The text of the message.
+    pub fn text(&mut self) -> Result<String, Fault> {
+        match &mut self.source {
+            Source::Socket { event: SocketEvent::Message(Message::Text(text)), .. } => {
+                Ok(std::mem::take(text))
+            }
+            _ => Err(misplaced("text message")),
+        }
+    }
+
+    /// The bytes of the message.
+    pub fn binary(&mut self) -> Result<Vec<u8>, Fault> {
+        match &mut self.source {
+            Source::Socket { event: SocketEvent::Message(Message::Binary(bytes)), .. } => {
+                Ok(std::mem::take(bytes))
+            }
+            _ => Err(misplaced("binary message")),
+        }
+    }
+
+    /// How the socket closed.
+    pub fn close_event(&mut self) -> Result<CloseEvent, Fault> {
+        match &self.source {
+            Source::Socket { event: SocketEvent::Close(event), .. } => Ok(event.clone()),
+            _ => Err(misplaced("close event")),
+        }
+    }
+
+    /// How the socket failed.
+    pub fn socket_error(&mut self) -> Result<SocketError, Fault> {
+        match &self.source {
+            Source::Socket { event: SocketEvent::Error(error), .. } => Ok(error.clone()),
+            _ => Err(misplaced("socket error")),
+        }
+    }
+
+    /// The payload of an alarm.
+    pub fn payload<T: DeserializeOwned>(&mut self) -> Result<T, Fault> {
+        match &self.source {
+            Source::Alarm { payload, .. } => wire::decode(payload).map_err(|message| {
+                Fault::Undecodable(format!("the alarm's payload cannot be read: {message}"))
+            }),
+            _ => Err(misplaced("alarm payload")),
+        }
+    }
+
+    /// What the handler may know of this run of the alarm.
+    pub fn alarm_run(&mut self) -> Result<AlarmRun, Fault> {
+        match &self.source {
+            Source::Alarm { run, .. } => Ok(run.clone()),
+            _ => Err(misplaced("alarm")),
+        }
+    }
+}
+
+fn next_encoded<T: DeserializeOwned>(
+    bytes: &[u8],
+    rest: &mut usize,
+    index: usize,
+    name: &str,
+) -> Result<T, Fault> {
+    let mut remaining = &bytes[*rest..];
+    if remaining.is_empty() {
+        // An older caller does not know an argument that was added since: only an optional one fits.
+        return wire::decode(wire::NIL).map_err(|_| {
+            Fault::BadRequest(format!("argument {} (`{name}`) is missing", index + 1))
+        });
+    }
+    let value = wire::decode_next(&mut remaining).map_err(|message| {
+        Fault::BadRequest(format!("argument {} (`{name}`) does not fit: {message}", index + 1))
+    })?;
+    *rest = bytes.len() - remaining.len();
+    Ok(value)
+}
+
+impl HttpArguments {
+    fn named<T: DeserializeOwned>(&mut self, name: &'static str) -> Result<T, Fault> {
+        if let Some((_, value)) = self.text.iter().find(|(key, _)| key == name) {
+            return text::decode(value).map_err(|message| {
+                Fault::BadRequest(format!("`{name}` does not fit: {message}"))
+            });
+        }
+        let field = match &mut self.body {
+            HttpBody::Fields(fields) => fields.remove(name),
+            _ => None,
+        };
+        match field {
+            Some(value) => wire::encode(&value)
+                .and_then(|bytes| wire::decode(&bytes))
+                .map_err(|message| Fault::BadRequest(format!("`{name}` does not fit: {message}"))),
+            None => wire::decode(wire::NIL)
+                .map_err(|_| Fault::BadRequest(format!("`{name}` is missing"))),
+        }
+    }
+}
+
+/// What a method may return: a value that serde can write, a [`Response`], an [`Accept`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the result of a Durable Object's method",
+    label = "needs `Serialize`",
+    note = "derive `serde::Serialize` for it; a route may also return `anchorhold::Response`, a `#[websocket]` route returns `anchorhold::Accept<Session>`"
+)]
+pub trait IntoReply<Kind> {
+    #[doc(hidden)]
+    fn into_reply(self) -> Outcome;
+}
+
+/// The kind of results that serde writes.
+pub enum ViaSerde {}
+/// The kind of a ready response.
+pub enum ViaResponse {}
+/// The kind of an accepted socket.
+pub enum ViaAccept {}
+
+impl<T: Serialize> IntoReply<ViaSerde> for T {
+    fn into_reply(self) -> Outcome {
+        encode_result(&self)
+    }
+}
+
+impl IntoReply<ViaResponse> for Response {
+    fn into_reply(self) -> Outcome {
+        Ok(Reply::Response(self))
+    }
+}
+
+impl<S: Serialize + Any> IntoReply<ViaAccept> for Accept<S> {
+    fn into_reply(self) -> Outcome {
+        self.into_accepted().map(Reply::Accept)
+    }
+}
+
+pub(crate) fn encode_result<T: Serialize + ?Sized>(value: &T) -> Outcome {
+    wire::encode(value)
+        .map(Reply::Value)
+        .map_err(|message| Fault::Undecodable(format!("the result cannot be encoded: {message}")))
+}
+
+/// Turns a plain result into a reply.
+pub fn reply<T: IntoReply<Kind>, Kind>(value: T) -> Outcome {
+    value.into_reply()
+}
+
+/// Turns a `Result` into a reply.
+pub fn reply_result<T: IntoReply<Kind>, E: ObjectError, Kind>(result: Result<T, E>) -> Outcome {
+    match result {
+        Ok(value) => value.into_reply(),
+        Err(error) => Err(Fault::application(&error)),
+    }
+}
+
+fn wrong_class() -> Fault {
+    Fault::Configuration("the object in memory is of another class".to_owned())
+}
+
+/// The object behind an erased reference.
+pub fn object_ref<T: Any>(object: &dyn Any) -> Result<&T, Fault> {
+    object.downcast_ref().ok_or_else(wrong_class)
+}
+
+/// The object behind an erased mutable reference.
+pub fn object_mut<T: Any>(object: &mut dyn Any) -> Result<&mut T, Fault> {
+    object.downcast_mut().ok_or_else(wrong_class)
+}
+
+/// The arguments of a call under construction, one encoded value after another. The first that
+/// refuses to be written fails the call.
+pub struct Arguments {
+    pub(crate) bytes: Result<Vec<u8>, String>,
+}
+
+impl Arguments {
+    #[must_use]
+    pub fn new(count: usize) -> Self {
+        Self { bytes: Ok(Vec::with_capacity(count * 8)) }
+    }
+
+    pub fn push<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) {
+        if let Ok(bytes) = &mut self.bytes
+            && let Err(message) = wire::encode_into(bytes, value)
+        {
+            self.bytes = Err(format!("argument `{name}` cannot be encoded: {message}"));
+        }
+    }
+}

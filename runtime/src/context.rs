@@ -1,0 +1,159 @@
+//! What a handler asks of its platform.
+
+use std::fmt;
+use std::future::Future;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::chain::CallChain;
+use crate::description::Description;
+use crate::id::ObjectId;
+use crate::object::DurableObject;
+use crate::platform::{self, ObjectState};
+use crate::schedule::Timetable;
+use crate::socket::Sockets;
+use crate::storage::{Shared, Storage};
+use crate::stub::Objects;
+use crate::time::Timestamp;
+
+/// The platform, as one turn of one object sees it. A handler that wants it takes `ctx: &Ctx`.
+pub struct Ctx {
+    pub(crate) inner: Rc<Inner>,
+    chain: Rc<CallChain>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) description: &'static Description,
+    pub(crate) state: ObjectState,
+    pub(crate) storage: Rc<Shared>,
+    pub(crate) timetable: Timetable,
+}
+
+impl Ctx {
+    pub(crate) fn new(inner: Rc<Inner>, chain: Rc<CallChain>) -> Self {
+        Self { inner, chain }
+    }
+
+    pub(crate) fn state(&self) -> &ObjectState {
+        &self.inner.state
+    }
+
+    /// The object's identifier. `T` is the object's own class: `ctx.id::<Self>()`.
+    #[must_use]
+    pub fn id<T: DurableObject>(&self) -> ObjectId<T> {
+        ObjectId::new(self.inner.state.id())
+    }
+
+    /// The name the object was reached by, if it was reached by name (and the name has at most
+    /// 1,024 bytes, P71).
+    #[must_use]
+    pub fn name(&self) -> Option<String> {
+        self.inner.state.name()
+    }
+
+    /// The object's storage.
+    #[must_use]
+    pub fn storage(&self) -> Storage {
+        Storage::new(self.inner.state.clone(), self.inner.description.keys, self.inner.storage.clone())
+    }
+
+    /// The object's sockets; `S` is the session type that the `#[websocket]` route accepts with.
+    #[must_use]
+    pub fn sockets<S>(&self) -> Sockets<S> {
+        Sockets::new(self.inner.state.clone())
+    }
+
+    /// The bindings and variables of the deployment.
+    #[must_use]
+    pub fn env(&self) -> Env {
+        Env { inner: self.inner.state.env(), chain: self.chain.clone() }
+    }
+
+    /// The objects of another class (or of this one): short for `ctx.env().objects()`.
+    #[must_use]
+    pub fn objects<T: DurableObject>(&self) -> Objects<T> {
+        self.env().objects()
+    }
+
+    /// The time, in milliseconds. On Cloudflare it stands still between I/O; the simulator's is
+    /// virtual.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.inner.state.now())
+    }
+
+    /// Fills `bytes` with random bits: cryptographic on the hosts, seeded in the simulator.
+    pub fn random_bytes(&self, bytes: &mut [u8]) {
+        self.inner.state.random(bytes);
+    }
+
+    /// A random number of 64 bits; see [`random_bytes`](Self::random_bytes).
+    #[must_use]
+    pub fn random(&self) -> u64 {
+        let mut bytes = [0; 8];
+        self.inner.state.random(&mut bytes);
+        u64::from_le_bytes(bytes)
+    }
+
+    /// Waits. Shared turns may run meanwhile; an alarm is the better clock for more than seconds,
+    /// because an object that waits cannot leave memory.
+    pub fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + use<> {
+        self.inner.state.sleep(duration)
+    }
+
+    /// Goes on with `work` after the answer is sent. It runs outside of the turn: what it changes,
+    /// it changes through calls and storage.
+    pub fn wait_until(&self, work: impl Future<Output = ()> + 'static) {
+        self.inner.state.wait_until(Box::pin(work));
+    }
+
+    /// Resets the object at once: uncommitted writes are dropped, memory is forgotten, callers get
+    /// [`CallError::Reset`](crate::CallError::Reset) (P18). The next event finds a fresh object.
+    pub fn abort(&self, reason: &str) -> ! {
+        self.inner.state.abort(reason)
+    }
+}
+
+impl fmt::Debug for Ctx {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Ctx({} {})", self.inner.description.class, self.inner.state.id())
+    }
+}
+
+/// Bindings and variables: where an app or an object finds other objects.
+#[derive(Clone)]
+pub struct Env {
+    pub(crate) inner: platform::Env,
+    pub(crate) chain: Rc<CallChain>,
+}
+
+impl Env {
+    pub(crate) fn new(inner: platform::Env) -> Self {
+        Self { inner, chain: Rc::default() }
+    }
+
+    /// The objects of one class.
+    #[must_use]
+    pub fn objects<T: DurableObject>(&self) -> Objects<T> {
+        Objects::new(self)
+    }
+
+    /// A variable or secret: on Cloudflare of the Wrangler configuration, on the embedded host of
+    /// the process's environment.
+    #[must_use]
+    pub fn var(&self, name: &str) -> Option<String> {
+        self.inner.var(name)
+    }
+
+    /// The time, in milliseconds.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.inner.now())
+    }
+}
+
+impl fmt::Debug for Env {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Env")
+    }
+}

@@ -1,0 +1,127 @@
+//! The tables that the macro writes: what a class can do, as data.
+#![allow(missing_docs, reason = "the vocabulary of generated code, which nobody else names")]
+
+use std::any::Any;
+
+use crate::call::{Call, Outcome};
+use crate::context::Ctx;
+use crate::error::StorageError;
+use crate::fields::FieldStore;
+use crate::object::Object;
+use crate::turn::{LocalFuture, Mode};
+
+/// One class of Durable Objects.
+pub struct Description {
+    pub class: &'static str,
+    pub binding: &'static str,
+    pub keys: &'static [&'static str],
+    pub migrations: &'static [&'static str],
+    pub load: fn(&mut FieldStore) -> Result<Box<dyn Object>, StorageError>,
+    pub init: Option<Handler>,
+    pub methods: &'static [Method],
+    pub routes: &'static [Route],
+    pub alarms: &'static [AlarmMethod],
+    pub sockets: SocketHandlers,
+}
+
+impl Description {
+    pub(crate) fn method(&self, name: &str) -> Option<&'static Method> {
+        self.methods.iter().find(|method| method.name == name)
+    }
+
+    pub(crate) fn alarm(&self, name: &str) -> Option<&'static AlarmMethod> {
+        self.alarms.iter().find(|alarm| alarm.name == name)
+    }
+
+    pub(crate) fn has_sockets(&self) -> bool {
+        self.routes.iter().any(|route| matches!(route.kind, RouteKind::Socket))
+    }
+}
+
+/// A method with its receiver erased; the variant says how the turn may overlap.
+#[derive(Clone, Copy)]
+pub enum Handler {
+    /// `fn(&self)`
+    Read(fn(&dyn Any, &Ctx, &mut Call) -> Outcome),
+    /// `fn(&mut self)`
+    Write(fn(&mut dyn Any, &Ctx, &mut Call) -> Outcome),
+    /// `async fn(&self)`
+    Shared(for<'a> fn(&'a dyn Any, &'a Ctx, Call) -> LocalFuture<'a, Outcome>),
+    /// `async fn(&mut self)`
+    Exclusive(for<'a> fn(&'a mut dyn Any, &'a Ctx, Call) -> LocalFuture<'a, Outcome>),
+}
+
+impl Handler {
+    pub(crate) fn mode(self) -> Mode {
+        match self {
+            Self::Read(_) | Self::Shared(_) => Mode::Shared,
+            Self::Write(_) | Self::Exclusive(_) => Mode::Exclusive,
+        }
+    }
+
+    /// Whether the turn can change stored fields.
+    pub(crate) fn writes(self) -> bool {
+        self.mode() == Mode::Exclusive
+    }
+}
+
+/// An `#[rpc]` method.
+pub struct Method {
+    pub name: &'static str,
+    pub js_name: &'static str,
+    pub handler: Handler,
+}
+
+/// An HTTP route into the object.
+pub struct Route {
+    pub method: &'static str,
+    pub path: &'static str,
+    /// The name of the Rust method, for call chains and logs.
+    pub name: &'static str,
+    pub handler: Handler,
+    pub status: u16,
+    pub kind: RouteKind,
+    pub body: BodyUse,
+    /// The names accepted from the query string or the body.
+    pub fields: &'static [&'static str],
+}
+
+/// What a route answers with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RouteKind {
+    Call,
+    Socket,
+}
+
+/// What a route reads of the request's body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyUse {
+    None,
+    Fields,
+    Whole,
+    Raw,
+}
+
+/// An `#[alarm]` method.
+pub struct AlarmMethod {
+    pub name: &'static str,
+    pub handler: Handler,
+    pub recurrence: Recurrence,
+}
+
+/// Whether an alarm comes back by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recurrence {
+    Once,
+    EveryMillis(u64),
+    Cron(&'static str),
+}
+
+/// The socket events that a class handles.
+pub struct SocketHandlers {
+    pub json: Option<Handler>,
+    pub text: Option<Handler>,
+    pub binary: Option<Handler>,
+    pub close: Option<Handler>,
+    pub error: Option<Handler>,
+}

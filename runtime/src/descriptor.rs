@@ -1,0 +1,244 @@
+//! What the macro states once for each type of the user's, so that a type which does not fit is one
+//! error at one place: each constructor carries the bounds, and what follows needs none.
+#![allow(missing_docs, reason = "the vocabulary of generated code, which nobody else names")]
+
+use std::future::Future;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::call::{Arguments, Call, Outcome, encode_result};
+use crate::context::Ctx;
+use crate::error::{CallError, ObjectError, StorageError};
+use crate::fault::Fault;
+use crate::fields::{FieldStore, StoredField};
+use crate::schedule::{Scheduling, scheduling};
+use crate::wire;
+
+/// A durable field without a stated default.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be stored, and this field is durable",
+    label = "needs `Serialize`, `Deserialize` and `Default`",
+    note = "derive them for the type (a missing `Default` may also be given as `#[stored(default = …)]`),\nor mark the field `#[memory]` if it may be forgotten when the object leaves memory"
+)]
+pub trait DefaultField<Kind>: StoredField<Kind> + Default {}
+
+#[diagnostic::do_not_recommend]
+impl<T: StoredField<Kind> + Default, Kind> DefaultField<Kind> for T {}
+
+/// What travels in calls and alarm payloads.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot travel in a call",
+    label = "needs `Serialize` and `Deserialize`",
+    note = "arguments, results and alarm payloads cross from one machine to another:\nderive `serde::Serialize` and `serde::Deserialize` for the type"
+)]
+pub trait Carried: Serialize + DeserializeOwned + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned + 'static> Carried for T {}
+
+/// What a route binds an argument to.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be read from a request",
+    label = "needs `Deserialize`",
+    note = "derive `serde::Deserialize` for the type, or take the whole `anchorhold::Request`"
+)]
+pub trait Argument: DeserializeOwned + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<T: DeserializeOwned + 'static> Argument for T {}
+
+type LoadField<T> = fn(&mut FieldStore, usize, fn() -> T) -> Result<T, StorageError>;
+type StoreField<T> = fn(&mut FieldStore, usize, &mut T) -> Result<(), StorageError>;
+type RestoreField<T> = fn(&mut FieldStore, usize, &mut T, fn() -> T) -> Result<(), StorageError>;
+
+/// A durable field.
+pub struct Field<T> {
+    default: fn() -> T,
+    load: LoadField<T>,
+    store: StoreField<T>,
+    restore: RestoreField<T>,
+}
+
+impl<T> Field<T> {
+    /// A field that begins with its type's default.
+    #[must_use]
+    pub const fn new<Kind>() -> Self
+    where
+        T: DefaultField<Kind>,
+    {
+        Self::with_default::<Kind>(T::default)
+    }
+
+    /// A field that begins with a stated default.
+    #[must_use]
+    pub const fn with_default<Kind>(default: fn() -> T) -> Self
+    where
+        T: StoredField<Kind>,
+    {
+        Self {
+            default,
+            load: FieldStore::load::<T, Kind>,
+            store: FieldStore::store::<T, Kind>,
+            restore: FieldStore::restore::<T, Kind>,
+        }
+    }
+
+    pub fn load(&self, fields: &mut FieldStore, index: usize) -> Result<T, StorageError> {
+        (self.load)(fields, index, self.default)
+    }
+
+    pub fn store(&self, fields: &mut FieldStore, index: usize, value: &mut T) -> Result<(), StorageError> {
+        (self.store)(fields, index, value)
+    }
+
+    pub fn restore(&self, fields: &mut FieldStore, index: usize, value: &mut T) -> Result<(), StorageError> {
+        (self.restore)(fields, index, value, self.default)
+    }
+}
+
+/// An argument of an `#[rpc]` method.
+pub struct Parameter<T> {
+    argument: fn(&mut Call, usize, &'static str) -> Result<T, Fault>,
+    body: fn(&mut Call, usize, &'static str) -> Result<T, Fault>,
+    push: fn(&mut Arguments, &'static str, &T),
+}
+
+impl<T> Parameter<T> {
+    #[allow(clippy::new_without_default, reason = "a const constructor that carries the bound")]
+    #[must_use]
+    pub const fn new() -> Self
+    where
+        T: Carried,
+    {
+        Self { argument: Call::argument::<T>, body: Call::body::<T>, push: Arguments::push::<T> }
+    }
+
+    #[inline]
+    pub fn argument(&self, call: &mut Call, index: usize, name: &'static str) -> Result<T, Fault> {
+        (self.argument)(call, index, name)
+    }
+
+    #[inline]
+    pub fn body(&self, call: &mut Call, index: usize, name: &'static str) -> Result<T, Fault> {
+        (self.body)(call, index, name)
+    }
+
+    #[inline]
+    pub fn push(&self, arguments: &mut Arguments, name: &'static str, value: &T) {
+        (self.push)(arguments, name, value);
+    }
+}
+
+/// The result of an `#[rpc]` method.
+pub struct Returned<T> {
+    encode: fn(&T) -> Outcome,
+    decode: fn(&[u8]) -> Result<T, String>,
+}
+
+impl<T> Returned<T> {
+    #[allow(clippy::new_without_default, reason = "a const constructor that carries the bound")]
+    #[must_use]
+    pub const fn new() -> Self
+    where
+        T: Carried,
+    {
+        Self { encode: encode_result::<T>, decode: wire::decode::<T> }
+    }
+
+    #[inline]
+    #[allow(clippy::needless_pass_by_value, reason = "generated code hands the result over")]
+    pub fn reply(&self, value: T) -> Outcome {
+        (self.encode)(&value)
+    }
+
+    #[inline]
+    pub fn reply_result<E>(&self, failed: &Failed<E>, result: Result<T, E>) -> Outcome {
+        match result {
+            Ok(value) => (self.encode)(&value),
+            Err(error) => Err((failed.fault)(&error)),
+        }
+    }
+
+    pub(crate) fn decode(&self) -> fn(&[u8]) -> Result<T, String> {
+        self.decode
+    }
+}
+
+/// The error of a method.
+pub struct Failed<E> {
+    fault: fn(&E) -> Fault,
+    decode: fn(&[u8]) -> Result<E, String>,
+}
+
+impl<E> Failed<E> {
+    #[allow(clippy::new_without_default, reason = "a const constructor that carries the bound")]
+    #[must_use]
+    pub const fn new() -> Self
+    where
+        E: ObjectError,
+    {
+        Self { fault: Fault::application::<E>, decode: wire::decode::<E> }
+    }
+
+    pub(crate) fn decode(&self) -> fn(&[u8]) -> Result<E, String> {
+        self.decode
+    }
+}
+
+/// The payload of an alarm.
+pub struct Payload<T> {
+    decode: fn(&mut Call) -> Result<T, Fault>,
+    schedule: for<'a> fn(&'a Ctx, &'static str, &T) -> Scheduling<'a>,
+}
+
+impl<T> Payload<T> {
+    #[allow(clippy::new_without_default, reason = "a const constructor that carries the bound")]
+    #[must_use]
+    pub const fn new() -> Self
+    where
+        T: Carried,
+    {
+        Self { decode: Call::payload::<T>, schedule: scheduling::<T> }
+    }
+
+    #[inline]
+    pub fn decode(&self, call: &mut Call) -> Result<T, Fault> {
+        (self.decode)(call)
+    }
+
+    #[inline]
+    pub fn schedule<'a>(&self, ctx: &'a Ctx, alarm: &'static str, payload: &T) -> Scheduling<'a> {
+        (self.schedule)(ctx, alarm, payload)
+    }
+}
+
+/// Projects the two sides of a `Result`, through aliases.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is called `Result`, but it is not `core::result::Result`",
+    label = "not a `Result<T, E>`",
+    note = "return `core::result::Result<T, E>` (an alias of it will do), or give this type another name"
+)]
+pub trait IsResult {
+    type Value;
+    type Error;
+}
+
+impl<T, E> IsResult for Result<T, E> {
+    type Value = T;
+    type Error = E;
+}
+
+/// What a stub's future resolves to, decoded.
+pub(crate) async fn decoded<T, E>(
+    answer: impl Future<Output = Result<Vec<u8>, Fault>>,
+    value: fn(&[u8]) -> Result<T, String>,
+    error: impl FnOnce(&[u8]) -> Result<E, String>,
+) -> Result<T, CallError<E>> {
+    match answer.await {
+        Ok(bytes) => value(&bytes).map_err(|message| {
+            CallError::Undecodable(format!("the result does not fit the caller's type: {message}"))
+        }),
+        Err(fault) => Err(fault.into_call_error(error)),
+    }
+}

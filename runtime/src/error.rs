@@ -1,0 +1,296 @@
+//! What can go wrong, and how each failure crosses a call, a route and a storage operation.
+
+use std::borrow::Cow;
+use std::convert::Infallible;
+use std::fmt;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+/// An error that a Durable Object's methods may return.
+///
+/// It crosses a call intact (the caller gets it back as [`CallError::Application`]), and answers an
+/// HTTP request with [`status`](Self::status) and the body
+/// `{"error": {"code": …, "message": …}}`. The message is the error's `Display` text; debug
+/// formatting never leaves the object.
+///
+/// ```
+/// use anchorhold::ObjectError;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Debug, Serialize, Deserialize, thiserror::Error)]
+/// enum Withdrawal {
+///     #[error("the balance is {balance}, less than {asked}")]
+///     Insufficient { balance: i64, asked: i64 },
+/// }
+///
+/// impl ObjectError for Withdrawal {
+///     fn status(&self) -> u16 {
+///         409
+///     }
+///     fn code(&self) -> std::borrow::Cow<'_, str> {
+///         "insufficient".into()
+///     }
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the error of a Durable Object's method",
+    label = "needs `ObjectError`",
+    note = "implement `anchorhold::ObjectError` for it (it needs `Serialize`, `Deserialize` and `Display`), or return `anchorhold::Error`"
+)]
+pub trait ObjectError: Serialize + DeserializeOwned + fmt::Display + 'static {
+    /// The HTTP status of the answer when the method was reached by a route. 400 unless overridden.
+    fn status(&self) -> u16 {
+        400
+    }
+
+    /// A stable name for programs, in `snake_case`. `"refused"` unless overridden.
+    fn code(&self) -> Cow<'_, str> {
+        Cow::Borrowed("refused")
+    }
+
+    /// When it is worth trying again; becomes the `Retry-After` header, rounded up to seconds.
+    fn retry_after(&self) -> Option<Duration> {
+        None
+    }
+}
+
+/// A ready-made error: a status, a code for programs and a message for people.
+///
+/// ```
+/// let error = anchorhold::Error::conflict("held", "the lock is held by ann");
+/// assert_eq!(error.status(), 409);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct Error {
+    status: u16,
+    code: String,
+    message: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    retry_after_ms: Option<u64>,
+}
+
+impl Error {
+    /// An error with an HTTP status (400 to 599), a code in `snake_case` and a message.
+    pub fn new(status: u16, code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            code: code.into(),
+            message: message.into(),
+            retry_after_ms: None,
+        }
+    }
+
+    /// 400: the input cannot be understood or is out of range.
+    pub fn bad_request(code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::new(400, code, message)
+    }
+
+    /// 401: who is asking is not known.
+    pub fn unauthorized(message: impl Into<String>) -> Self {
+        Self::new(401, "unauthorized", message)
+    }
+
+    /// 403: who is asking may not.
+    pub fn forbidden(message: impl Into<String>) -> Self {
+        Self::new(403, "forbidden", message)
+    }
+
+    /// 404: no such thing.
+    pub fn not_found(message: impl Into<String>) -> Self {
+        Self::new(404, "not_found", message)
+    }
+
+    /// 409: the state does not allow it.
+    pub fn conflict(code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::new(409, code, message)
+    }
+
+    /// 500: a fault of the object, not of the caller.
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self::new(500, "internal", message)
+    }
+
+    /// Says when to try again, as the `Retry-After` header does.
+    #[must_use]
+    pub fn retry_after(mut self, after: Duration) -> Self {
+        self.retry_after_ms = Some(u64::try_from(after.as_millis()).unwrap_or(u64::MAX));
+        self
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The code for programs.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        &self.code
+    }
+
+    /// The message for people.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+impl ObjectError for Error {
+    fn status(&self) -> u16 {
+        self.status
+    }
+    fn code(&self) -> Cow<'_, str> {
+        Cow::Borrowed(&self.code)
+    }
+    fn retry_after(&self) -> Option<Duration> {
+        self.retry_after_ms.map(Duration::from_millis)
+    }
+}
+
+/// A storage operation that was refused or failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[non_exhaustive]
+pub enum StorageError {
+    /// A documented limit of the platform was exceeded. Nothing was written.
+    #[error("{0}")]
+    Limit(String),
+    /// The operation was used in a way that the platform does not allow. Nothing was written.
+    #[error("{0}")]
+    Usage(String),
+    /// SQLite refused the statement.
+    #[error("SQL: {0}")]
+    Sql(String),
+    /// What is stored under a key (or what came in a row) does not fit the type asked for.
+    #[error("{subject} cannot be read: {message}")]
+    Undecodable {
+        /// The key, field or column.
+        subject: String,
+        /// What did not fit.
+        message: String,
+    },
+    /// A value that its own `Serialize` implementation refused to write.
+    #[error("{subject} cannot be stored: {message}")]
+    Unencodable {
+        /// The key or field.
+        subject: String,
+        /// What the implementation said.
+        message: String,
+    },
+    /// The disk failed or is full; the object is reset, and nothing acknowledged is lost.
+    #[error("storage failed: {0}")]
+    Io(String),
+}
+
+impl ObjectError for StorageError {
+    fn status(&self) -> u16 {
+        match self {
+            Self::Limit(_) => 413,
+            Self::Io(_) => 503,
+            _ => 500,
+        }
+    }
+    fn code(&self) -> Cow<'_, str> {
+        Cow::Borrowed(match self {
+            Self::Limit(_) => "storage_limit",
+            Self::Io(_) => "storage_unavailable",
+            _ => "storage",
+        })
+    }
+}
+
+impl From<StorageError> for Error {
+    fn from(error: StorageError) -> Self {
+        Self::new(ObjectError::status(&error), ObjectError::code(&error), error.to_string())
+    }
+}
+
+/// Why a call to an object did not bring its result.
+///
+/// `E` is the error type of the called method; methods that cannot fail have
+/// [`Infallible`]. The kinds follow Cloudflare's documentation of Durable Object errors (the
+/// properties `retryable`, `overloaded` and `durableObjectReset` of an exception).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallError<E = Infallible> {
+    /// The method itself returned this error. The turn was rolled back.
+    #[error("{0}")]
+    Application(E),
+    /// The object has more work than it takes. Do not retry at once: that makes it worse.
+    #[error("the object is overloaded: {0}")]
+    Overloaded(String),
+    /// The object was reset during the call (a panic, a failed commit, an abort); the call may or
+    /// may not have taken effect.
+    #[error("the object was reset: {0}")]
+    Reset(String),
+    /// The object could not be reached, or the connection broke.
+    #[error("the object could not be reached: {0}")]
+    Disconnected(String),
+    /// The object's running version has no such method: caller and object differ in version.
+    #[error("{0}")]
+    NoSuchMethod(String),
+    /// Arguments or result did not fit the types of the other side.
+    #[error("{0}")]
+    Undecodable(String),
+    /// No answer within the time allowed.
+    #[error("{0}")]
+    TimedOut(String),
+    /// The call would have waited for itself; the text shows the cycle.
+    #[error("call cycle: {0}")]
+    CallCycle(String),
+    /// The object's storage failed; see [`StorageError`].
+    #[error("{0}")]
+    Storage(String),
+    /// The call could not be made as configured: no binding for the class, or a placement that
+    /// this host does not offer.
+    #[error("{0}")]
+    Configuration(String),
+}
+
+impl<E> CallError<E> {
+    /// Whether the same call is worth repeating, after a pause and on the same stub.
+    ///
+    /// True for what comes of an object that moved or restarted, false for what would fail again,
+    /// and false for overload, as Cloudflare's error-handling guide asks. A call that was reset
+    /// may have taken effect: repeat only what is idempotent.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Reset(_) | Self::Disconnected(_))
+    }
+}
+
+impl From<CallError<Error>> for Error {
+    fn from(error: CallError<Error>) -> Self {
+        match error {
+            CallError::Application(error) => error,
+            other => other.into_error(),
+        }
+    }
+}
+
+impl From<CallError<Infallible>> for Error {
+    fn from(error: CallError<Infallible>) -> Self {
+        error.into_error()
+    }
+}
+
+impl<E: fmt::Display> CallError<E> {
+    fn into_error(self) -> Error {
+        let (status, code) = match &self {
+            Self::Application(_) => (400, "refused"),
+            Self::Overloaded(_) => (503, "overloaded"),
+            Self::Reset(_) => (503, "reset"),
+            Self::Disconnected(_) => (503, "disconnected"),
+            Self::NoSuchMethod(_) => (501, "no_such_method"),
+            Self::Undecodable(_) => (500, "undecodable"),
+            Self::TimedOut(_) => (504, "timed_out"),
+            Self::CallCycle(_) => (508, "call_cycle"),
+            Self::Storage(_) => (503, "storage_unavailable"),
+            Self::Configuration(_) => (500, "configuration"),
+        };
+        Error::new(status, code, self.to_string())
+    }
+}

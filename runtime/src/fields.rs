@@ -1,0 +1,202 @@
+//! Stored fields: loaded before the first event, written when a turn succeeds, restored when it fails.
+//!
+//! The encoded form of each field as storage holds it is kept in memory. It tells which fields a
+//! turn changed, and it is what a failed turn goes back to; a clone of the value would ask more of
+//! the user's types and could share what it should copy.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::StorageError;
+use crate::limits;
+use crate::platform::ObjectState;
+use crate::wire;
+
+/// The stored fields of one resident object.
+pub struct FieldStore {
+    state: ObjectState,
+    keys: &'static [&'static str],
+    committed: Vec<Option<Vec<u8>>>,
+    pending: Vec<Pending>,
+}
+
+struct Pending {
+    key: String,
+    /// Where `committed` is to be updated; entries of collections have no place there.
+    field: Option<usize>,
+    value: Option<Vec<u8>>,
+}
+
+impl FieldStore {
+    pub(crate) fn new(state: ObjectState, keys: &'static [&'static str]) -> Self {
+        Self { state, keys, committed: vec![None; keys.len()], pending: Vec::new() }
+    }
+
+    /// Loads field number `index`.
+    pub fn load<T: StoredField<Kind>, Kind>(
+        &mut self,
+        index: usize,
+        default: fn() -> T,
+    ) -> Result<T, StorageError> {
+        T::load(&mut self.slot(index), default)
+    }
+
+    /// Notes what of field number `index` is to be written; [`commit`](Self::commit) writes it.
+    pub fn store<T: StoredField<Kind>, Kind>(
+        &mut self,
+        index: usize,
+        value: &mut T,
+    ) -> Result<(), StorageError> {
+        value.store(&mut self.slot(index))
+    }
+
+    /// Brings field number `index` back to what storage holds.
+    pub fn restore<T: StoredField<Kind>, Kind>(
+        &mut self,
+        index: usize,
+        value: &mut T,
+        default: fn() -> T,
+    ) -> Result<(), StorageError> {
+        value.restore(&mut self.slot(index), default)
+    }
+
+    fn slot(&mut self, index: usize) -> Slot<'_> {
+        Slot { index, fields: self }
+    }
+
+    /// Writes what [`store`](Self::store) noted. All limits were checked by then, so that a turn
+    /// with one field too large writes none of the others.
+    pub(crate) fn commit(&mut self) -> Result<(), StorageError> {
+        for pending in self.pending.drain(..) {
+            match &pending.value {
+                Some(value) => self.state.put(&pending.key, value)?,
+                None => {
+                    self.state.delete(&pending.key)?;
+                }
+            }
+            if let Some(index) = pending.field {
+                self.committed[index] = pending.value;
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn discard(&mut self) {
+        self.pending.clear();
+    }
+
+    /// After `delete_all`: storage holds nothing of any field.
+    pub(crate) fn forget(&mut self) {
+        self.committed.fill(None);
+        self.pending.clear();
+    }
+}
+
+/// The place of one field in the store.
+pub struct Slot<'a> {
+    index: usize,
+    fields: &'a mut FieldStore,
+}
+
+impl Slot<'_> {
+    pub(crate) fn key(&self) -> &'static str {
+        self.fields.keys[self.index]
+    }
+
+    pub(crate) fn state(&self) -> &ObjectState {
+        &self.fields.state
+    }
+
+    /// Notes a write (or, without a value, a deletion) of an entry below this field.
+    pub(crate) fn note_entry(&mut self, key: String, value: Option<Vec<u8>>) {
+        self.fields.pending.push(Pending { key, field: None, value });
+    }
+}
+
+/// How a durable field is kept: whole, through serde, or as a collection whose entries persist one
+/// by one. `Kind` only tells the two apart for the compiler.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be stored, and this field is durable",
+    label = "needs `Serialize` and `Deserialize`",
+    note = "derive `serde::Serialize` and `serde::Deserialize` for the type,\nor mark the field `#[memory]` if it may be forgotten when the object leaves memory"
+)]
+pub trait StoredField<Kind>: Sized {
+    #[doc(hidden)]
+    fn load(slot: &mut Slot<'_>, default: fn() -> Self) -> Result<Self, StorageError>;
+    #[doc(hidden)]
+    fn store(&mut self, slot: &mut Slot<'_>) -> Result<(), StorageError>;
+    #[doc(hidden)]
+    fn restore(&mut self, slot: &mut Slot<'_>, default: fn() -> Self) -> Result<(), StorageError>;
+}
+
+/// The kind of fields that are stored as one value.
+pub enum Whole {}
+
+impl<T: Serialize + DeserializeOwned> StoredField<Whole> for T {
+    fn load(slot: &mut Slot<'_>, default: fn() -> Self) -> Result<Self, StorageError> {
+        let stored = slot.fields.state.get(slot.key())?;
+        let value = match &stored {
+            Some(bytes) => decode_field(slot.key(), bytes)?,
+            None => default(),
+        };
+        slot.fields.committed[slot.index] = stored;
+        Ok(value)
+    }
+
+    fn store(&mut self, slot: &mut Slot<'_>) -> Result<(), StorageError> {
+        let key = slot.key();
+        let bytes = wire::encode(self).map_err(|message| StorageError::Unencodable {
+            subject: format!("field `{key}`"),
+            message,
+        })?;
+        let index = slot.index;
+        if slot.fields.committed[index].as_deref() != Some(bytes.as_slice()) {
+            limits::check_entry(key, bytes.len())?;
+            slot.fields.pending.push(Pending {
+                key: key.to_owned(),
+                field: Some(index),
+                value: Some(bytes),
+            });
+        }
+        Ok(())
+    }
+
+    fn restore(&mut self, slot: &mut Slot<'_>, default: fn() -> Self) -> Result<(), StorageError> {
+        *self = match &slot.fields.committed[slot.index] {
+            Some(bytes) => decode_field(slot.key(), bytes)?,
+            None => default(),
+        };
+        Ok(())
+    }
+}
+
+fn decode_field<T: DeserializeOwned>(key: &str, bytes: &[u8]) -> Result<T, StorageError> {
+    wire::decode(bytes).map_err(|message| StorageError::Undecodable {
+        subject: format!("stored field `{key}`"),
+        message,
+    })
+}
+
+/// Fails to compile, with the trait's own words, for a type that cannot be a durable field.
+pub fn assert_stored<T: StoredField<Kind>, Kind>() {}
+
+/// What a `#[memory]` field needs.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no default, and a `#[memory]` field starts from one on every wake",
+    label = "needs `Default`",
+    note = "implement or derive `Default` for the type, or wrap it: `Option<{Self}>`"
+)]
+pub trait MemoryDefault: Sized {
+    #[doc(hidden)]
+    fn fresh() -> Self;
+}
+
+impl<T: Default> MemoryDefault for T {
+    fn fresh() -> Self {
+        T::default()
+    }
+}
+
+/// Fails to compile for a type that cannot be a `#[memory]` field.
+pub fn assert_memory_default<T: MemoryDefault>() {}
+

@@ -1,0 +1,71 @@
+//! Durable Objects in Rust: one source for Cloudflare Workers, an embedded host and a deterministic
+//! simulator.
+#![deny(missing_docs)]
+#![forbid(unsafe_op_in_unsafe_fn)]
+
+mod app;
+mod call;
+mod chain;
+mod collections;
+mod context;
+mod cron;
+mod description;
+mod descriptor;
+mod error;
+mod fault;
+mod fields;
+mod http;
+mod id;
+mod limits;
+mod object;
+mod occupant;
+mod platform;
+mod route;
+mod routing;
+mod schedule;
+mod socket;
+mod sql;
+mod storage;
+mod stub;
+mod text;
+mod time;
+mod turn;
+mod wire;
+
+#[doc(hidden)]
+#[allow(missing_docs, reason = "generated code's own vocabulary")]
+#[path = "private.rs"]
+pub mod __private;
+
+// Generated code says `::anchorhold::…`; so do this crate's own objects and examples.
+extern crate self as anchorhold;
+
+pub use anchorhold_macros::{app, durable_object, test};
+
+pub use crate::app::{App, Visit};
+pub use crate::collections::{StoredLog, StoredMap};
+pub use crate::context::{Ctx, Env};
+pub use crate::cron::CronSchedule;
+pub use crate::error::{CallError, Error, ObjectError, StorageError};
+pub use crate::http::{Request, Response};
+pub use crate::id::{InvalidId, ObjectId};
+pub use crate::object::DurableObject;
+#[cfg(not(target_arch = "wasm32"))]
+pub use crate::platform::native::{Sim, SimSocket, serve};
+pub use crate::schedule::{AlarmRun, Scheduling};
+pub use crate::socket::{Accept, CloseEvent, Message, Socket, SocketError, Sockets};
+pub use crate::sql::{Sql, SqlParameters, SqlValue};
+pub use crate::storage::{List, Storage};
+pub use crate::stub::{Objects, Stub};
+pub use crate::time::Timestamp;
+
+/// What a file that declares objects needs.
+pub mod prelude {
+    pub use crate::{
+        Accept, AlarmRun, App, CallError, CloseEvent, Ctx, DurableObject, Env, Error, ObjectError,
+        ObjectId, Request, Response, Socket, SocketError, StorageError, StoredLog, StoredMap, Stub,
+        Timestamp, durable_object,
+    };
+    #[cfg(not(target_arch = "wasm32"))]
+    pub use crate::Sim;
+}

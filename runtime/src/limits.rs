@@ -1,0 +1,57 @@
+//! The platform's documented limits, checked before either host is asked, with the same words.
+//!
+//! Sources: "Limits" and "Storage API" of Cloudflare's Durable Objects documentation.
+
+use crate::error::StorageError;
+
+/// Key and value of one entry together, in bytes (P39).
+pub(crate) const MAX_ENTRY: usize = 2 * 1024 * 1024;
+/// A key, in bytes (P38, P39).
+pub(crate) const MAX_KEY: usize = 2_048;
+/// Keys of one `get_many`, `put_many` or `delete_many` (P40).
+pub(crate) const MAX_KEYS: usize = 128;
+/// An attachment, in bytes (P55).
+pub(crate) const MAX_ATTACHMENT: usize = 16_384;
+/// Tags of one socket, and the bytes of one tag (P54).
+pub(crate) const MAX_TAGS: usize = 10;
+/// The bytes of one tag (P54).
+pub(crate) const MAX_TAG: usize = 256;
+/// Each side of the automatic response, in bytes (P55).
+pub(crate) const MAX_AUTOMATIC_RESPONSE: usize = 2_048;
+/// The reason of a close, in bytes (P61).
+pub(crate) const MAX_CLOSE_REASON: usize = 123;
+/// A name that reaches its object, in bytes (P71).
+pub(crate) const MAX_NAME: usize = 1_024;
+/// A JSON body that binds to arguments, in bytes. Ours: the platform takes 100 MB, which no
+/// argument needs; a `Request` argument takes any body.
+pub(crate) const MAX_JSON_BODY: usize = 1024 * 1024;
+/// An SQL statement, in bytes (P50).
+pub(crate) const MAX_STATEMENT: usize = 100_000;
+/// Bound parameters of a statement (P50).
+pub(crate) const MAX_PARAMETERS: usize = 100;
+
+/// Keys below this prefix are the runtime's own.
+pub(crate) const INTERNAL_PREFIX: &str = "__anchorhold/";
+
+pub(crate) fn check_key(key: &str) -> Result<(), StorageError> {
+    if key.is_empty() {
+        return Err(StorageError::Usage("a key cannot be empty".to_owned()));
+    }
+    if key.len() > MAX_KEY {
+        return Err(StorageError::Limit(format!(
+            "a key of {} bytes is over the limit of {MAX_KEY}",
+            key.len()
+        )));
+    }
+    Ok(())
+}
+
+pub(crate) fn check_entry(key: &str, value: usize) -> Result<(), StorageError> {
+    check_key(key)?;
+    if key.len() + value > MAX_ENTRY {
+        return Err(StorageError::Limit(format!(
+            "`{key}` with its value of {value} bytes is over the limit of {MAX_ENTRY} bytes; split it, or keep growing state in a StoredMap, a StoredLog or SQL"
+        )));
+    }
+    Ok(())
+}

@@ -1,0 +1,29 @@
+//! What generated code names. Not an interface: it changes with the macros, which are pinned to
+//! this crate's exact version.
+
+pub use crate::call::{
+    Arguments, Call, IntoReply, Outcome, Reply, object_mut, object_ref, reply, reply_result,
+};
+pub use crate::context::Ctx;
+pub use crate::description::{
+    AlarmMethod, BodyUse, Description, Handler, Method, Recurrence, Route, RouteKind, SocketHandlers,
+};
+pub use crate::descriptor::{
+    Argument, Carried, DefaultField, Failed, Field, IsResult, Parameter, Payload, Returned,
+};
+pub use crate::fault::Fault;
+pub use crate::fields::{FieldStore, MemoryDefault, StoredField, assert_memory_default, assert_stored};
+pub use crate::object::{Object, StoredFields, assert_durable_object, load_object};
+pub use crate::schedule::{cancel, next_run, scheduling};
+pub use crate::socket::assert_session;
+pub use crate::stub::StubCore;
+
+/// The future of a handler.
+pub type LocalFuture<'a> = crate::turn::LocalFuture<'a, Outcome>;
+
+#[cfg(not(target_arch = "wasm32"))]
+pub use crate::platform::native::run_test;
+#[cfg(target_arch = "wasm32")]
+pub use crate::platform::worker::{
+    ObjectClass, extend_durable_object, register_app, wasm_bindgen, worker_fetch,
+};

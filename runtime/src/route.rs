@@ -1,0 +1,119 @@
+//! Paths: patterns with parameters, percent-encoding, query strings.
+
+use std::borrow::Cow;
+
+/// Matches `path` against a pattern such as `/messages/{id}`; the decoded parameters in order.
+/// `None` if it does not match; a segment that is not UTF-8 after decoding matches nothing.
+pub(crate) fn matches<'p>(pattern: &'p str, path: &str) -> Option<Vec<(&'p str, String)>> {
+    let mut parameters = Vec::new();
+    let mut segments = path.trim_start_matches('/').split('/');
+    let mut expected = pattern.trim_start_matches('/').split('/');
+    loop {
+        match (expected.next(), segments.next()) {
+            (None, None) => return Some(parameters),
+            (Some(expected), Some(segment)) => match parameter(expected) {
+                Some(name) => {
+                    let value = decode(segment, false)?;
+                    if value.is_empty() {
+                        return None;
+                    }
+                    parameters.push((name, value.into_owned()));
+                }
+                None if expected == segment => {}
+                None if decode(segment, false)? == expected => {}
+                None => return None,
+            },
+            _ => return None,
+        }
+    }
+}
+
+/// As [`matches`] for a prefix: also the rest of the path, beginning with `/`.
+pub(crate) fn matches_prefix<'p, 'u>(
+    pattern: &'p str,
+    path: &'u str,
+) -> Option<(Vec<(&'p str, String)>, &'u str)> {
+    let count = pattern.trim_start_matches('/').split('/').count();
+    let mut end = 0;
+    let bytes = path.as_bytes();
+    for _ in 0..count {
+        if bytes.get(end) != Some(&b'/') {
+            return None;
+        }
+        end += 1;
+        end += path[end..].find('/').unwrap_or(path.len() - end);
+    }
+    let parameters = matches(pattern, &path[..end])?;
+    Some((parameters, if end == path.len() { "/" } else { &path[end..] }))
+}
+
+/// The name in `{name}`.
+pub(crate) fn parameter(segment: &str) -> Option<&str> {
+    segment.strip_prefix('{')?.strip_suffix('}')
+}
+
+/// Which of two matching patterns is the closer one: literals before parameters, from the left.
+pub(crate) fn specificity(pattern: &str) -> Vec<bool> {
+    pattern.trim_start_matches('/').split('/').map(|segment| parameter(segment).is_some()).collect()
+}
+
+/// The decoded pairs of a query string; pairs that are not UTF-8 after decoding are left out.
+pub(crate) fn query_pairs(query: &str) -> impl Iterator<Item = (String, String)> + '_ {
+    query.split('&').filter(|pair| !pair.is_empty()).filter_map(|pair| {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        Some((decode(key, true)?.into_owned(), decode(value, true)?.into_owned()))
+    })
+}
+
+fn decode(text: &str, plus_is_space: bool) -> Option<Cow<'_, str>> {
+    if !text.contains('%') && !(plus_is_space && text.contains('+')) {
+        return Some(Cow::Borrowed(text));
+    }
+    let spaced;
+    let text = if plus_is_space {
+        spaced = text.replace('+', " ");
+        spaced.as_str()
+    } else {
+        text
+    };
+    let decoded: Vec<u8> = percent_encoding::percent_decode_str(text).collect();
+    String::from_utf8(decoded).ok().map(Cow::Owned)
+}
+
+/// Encodes a name so that it is one segment of a path.
+pub(crate) fn encode_segment(name: &str) -> String {
+    percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_decoded_and_slashes_in_them_stay_inside() {
+        assert_eq!(matches("/m/{id}", "/m/a%2Fb"), Some(vec![("id", "a/b".to_owned())]));
+        assert_eq!(matches("/m/{id}", "/m/a/b"), None);
+        assert_eq!(matches("/m/{id}", "/m/"), None);
+        assert_eq!(matches("/m/{id}", "/m/%ff"), None);
+        assert_eq!(matches("/", "/"), Some(vec![]));
+    }
+
+    #[test]
+    fn a_prefix_leaves_the_rest() {
+        let (parameters, rest) = matches_prefix("/c/{name}", "/c/a%20b/increment").unwrap();
+        assert_eq!((parameters[0].1.as_str(), rest), ("a b", "/increment"));
+        assert_eq!(matches_prefix("/c/{name}", "/c/x").unwrap().1, "/");
+        assert_eq!(matches_prefix("/c/{name}", "/c"), None);
+        assert_eq!(matches_prefix("/c/{name}", "/c/"), None);
+    }
+
+    #[test]
+    fn query_strings() {
+        let pairs: Vec<_> = query_pairs("a=1&b=x+y&c&d=%26&bad=%ff").collect();
+        let expected = [("a", "1"), ("b", "x y"), ("c", ""), ("d", "&")];
+        assert_eq!(pairs.len(), 4);
+        for (pair, expected) in pairs.iter().zip(expected) {
+            assert_eq!((pair.0.as_str(), pair.1.as_str()), expected);
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! From an HTTP request or a socket event to a turn, and back.
+
+use std::rc::Rc;
+
+use crate::call::{Accepted, Call, HttpArguments, HttpBody, Reply, SocketEvent, Source};
+use crate::chain::CallChain;
+use crate::description::{BodyUse, Description, Handler, Route, RouteKind};
+use crate::fault::Fault;
+use crate::http::{Body, Request, Response};
+use crate::limits::MAX_JSON_BODY;
+use crate::occupant::Occupant;
+use crate::platform;
+use crate::route;
+use crate::socket::{CloseEvent, Message, SocketError};
+use crate::turn::LocalFuture;
+use crate::wire;
+
+impl Occupant {
+    /// A request whose path is the object's own.
+    pub(crate) fn fetch(self: &Rc<Self>, request: Request, chain: CallChain) -> LocalFuture<'static, Response> {
+        let this = self.clone();
+        Box::pin(async move {
+            match this.answer(request, &chain).await {
+                Ok(response) => response,
+                Err(fault) => fault.into_response(),
+            }
+        })
+    }
+
+    async fn answer(&self, mut request: Request, chain: &CallChain) -> Result<Response, Fault> {
+        let (route, path_parameters) = find(self.description(), &request)?;
+        if route.kind == RouteKind::Socket && !is_upgrade(&request) {
+            return Err(Fault::UpgradeRequired);
+        }
+        let http = bind(route, path_parameters, &mut request).await?;
+        let http = HttpArguments { request: (route.body == BodyUse::Raw).then_some(request), ..http };
+        match self.turn(route.handler, Call::new(Source::Http(http)), chain, route.name).await? {
+            Reply::Response(response) => Ok(response),
+            Reply::Accept(accepted) => self.accept(&accepted),
+            Reply::Value(_) if route.status == 204 => Ok(Response::empty(204)),
+            Reply::Value(bytes) => {
+                let json = wire::to_json(&bytes)
+                    .map_err(|message| Fault::Undecodable(format!("the result has no form in JSON: {message}")))?;
+                Ok(Response::bytes(route.status, "application/json", json))
+            }
+        }
+    }
+
+    fn accept(&self, accepted: &Accepted) -> Result<Response, Fault> {
+        let refused = |error: SocketError| Fault::Overloaded(error.to_string());
+        let (socket, upgrade) =
+            self.state().accept_socket(&accepted.tags, &accepted.attachment).map_err(refused)?;
+        for greeting in &accepted.greetings {
+            match greeting {
+                Message::Text(text) => socket.send_text(text).map_err(refused)?,
+                Message::Binary(bytes) => socket.send_binary(bytes).map_err(refused)?,
+            }
+        }
+        Ok(Response { status: 101, headers: Vec::new(), body: Body::Upgrade(upgrade) })
+    }
+
+    /// A message came over a socket.
+    pub(crate) fn socket_message(
+        self: &Rc<Self>,
+        socket: platform::Socket,
+        message: Message,
+    ) -> LocalFuture<'static, ()> {
+        let handlers = &self.description().sockets;
+        let handler = match &message {
+            Message::Text(_) => handlers.text.or(handlers.json),
+            Message::Binary(_) => handlers.binary.or(handlers.json),
+        };
+        self.socket_event(socket, handler, "message", SocketEvent::Message(message))
+    }
+
+    /// A socket closed.
+    pub(crate) fn socket_close(
+        self: &Rc<Self>,
+        socket: platform::Socket,
+        code: u16,
+        reason: String,
+        clean: bool,
+    ) -> LocalFuture<'static, ()> {
+        let event = SocketEvent::Close(CloseEvent { code, reason, clean });
+        self.socket_event(socket, self.description().sockets.close, "close", event)
+    }
+
+    /// A socket failed.
+    pub(crate) fn socket_error(
+        self: &Rc<Self>,
+        socket: platform::Socket,
+        message: String,
+    ) -> LocalFuture<'static, ()> {
+        let event = SocketEvent::Error(SocketError::new(message));
+        self.socket_event(socket, self.description().sockets.error, "error", event)
+    }
+
+    fn socket_event(
+        self: &Rc<Self>,
+        socket: platform::Socket,
+        handler: Option<Handler>,
+        name: &'static str,
+        event: SocketEvent,
+    ) -> LocalFuture<'static, ()> {
+        let is_message = matches!(event, SocketEvent::Message(_));
+        let Some(handler) = handler else {
+            if is_message {
+                tell(&socket, &Fault::BadRequest("this socket takes no such messages".to_owned()));
+            }
+            return Box::pin(std::future::ready(()));
+        };
+        let this = self.clone();
+        Box::pin(async move {
+            let call = Call::new(Source::Socket { socket: socket.clone(), event });
+            match this.turn(handler, call, &CallChain::default(), name).await {
+                // A result of a message handler answers the sender.
+                Ok(Reply::Value(bytes)) if is_message && bytes != wire::NIL => {
+                    if let Ok(json) = wire::to_json(&bytes)
+                        && let Ok(text) = String::from_utf8(json)
+                    {
+                        // The sender may be gone by now.
+                        let _ = socket.send_text(&text);
+                    }
+                }
+                Ok(_) => {}
+                Err(fault) if is_message => tell(&socket, &fault),
+                Err(fault) => {
+                    let (_, _, message) = fault.summary();
+                    tracing::warn!(event = name, message, "a socket event's handler failed");
+                }
+            }
+        })
+    }
+}
+
+/// A failed message does not close the socket (P59): its sender is told why.
+fn tell(socket: &platform::Socket, fault: &Fault) {
+    let (_, code, message) = fault.summary();
+    let text = serde_json::json!({ "type": "error", "code": code, "message": message }).to_string();
+    // The sender may be gone by now.
+    let _ = socket.send_text(&text);
+}
+
+pub(crate) fn is_upgrade(request: &Request) -> bool {
+    request.header("upgrade").is_some_and(|value| value.eq_ignore_ascii_case("websocket"))
+}
+
+type PathParameters = Vec<(&'static str, String)>;
+
+/// The closest route of the class for a request.
+fn find(
+    description: &'static Description,
+    request: &Request,
+) -> Result<(&'static Route, PathParameters), Fault> {
+    let method = request.method();
+    // A HEAD is a GET whose body the server leaves out.
+    let method = if method == "HEAD" { "GET" } else { &method };
+    let path = request.path();
+    let mut best: Option<(&'static Route, PathParameters)> = None;
+    let mut allowed: Vec<&'static str> = Vec::new();
+    for route in description.routes {
+        let Some(parameters) = route::matches(route.path, &path) else { continue };
+        if route.method != method {
+            if !allowed.contains(&route.method) {
+                allowed.push(route.method);
+            }
+            continue;
+        }
+        let closer = best
+            .as_ref()
+            .is_none_or(|(other, _)| route::specificity(route.path) < route::specificity(other.path));
+        if closer {
+            best = Some((route, parameters));
+        }
+    }
+    match best {
+        Some(found) => Ok(found),
+        None if allowed.is_empty() => Err(Fault::NotFound(format!("no route for {method} {path}"))),
+        None => Err(Fault::MethodNotAllowed { allow: allowed.join(", ") }),
+    }
+}
+
+/// Gathers what the route's arguments bind to, and refuses what nothing binds to.
+async fn bind(
+    route: &'static Route,
+    path_parameters: PathParameters,
+    request: &mut Request,
+) -> Result<HttpArguments, Fault> {
+    let mut text: Vec<_> =
+        path_parameters.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let from_query = matches!(route.method, "GET" | "DELETE");
+    if from_query && route.body != BodyUse::Raw {
+        for (name, value) in route::query_pairs(&request.query()) {
+            if !route.fields.contains(&name.as_str()) {
+                return Err(unknown_field(&name, route));
+            }
+            if !text.iter().any(|(known, _)| *known == name) {
+                text.push((name, value));
+            }
+        }
+    }
+    let body = match route.body {
+        BodyUse::Raw => HttpBody::None,
+        BodyUse::Whole => HttpBody::Whole(read_body(request).await?),
+        BodyUse::Fields | BodyUse::None if from_query => HttpBody::None,
+        BodyUse::Fields | BodyUse::None => fields(route, &read_body(request).await?)?,
+    };
+    Ok(HttpArguments { text, body, request: None })
+}
+
+fn fields(route: &'static Route, json: &[u8]) -> Result<HttpBody, Fault> {
+    if json.is_empty() {
+        return Ok(HttpBody::None);
+    }
+    let fields: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_slice(json).map_err(|error| {
+            Fault::BadRequest(format!("the body is not a JSON object{}: {error}", expected(route)))
+        })?;
+    match fields.keys().find(|name| !route.fields.contains(&name.as_str())) {
+        Some(name) => Err(unknown_field(name, route)),
+        None => Ok(HttpBody::Fields(fields)),
+    }
+}
+
+fn unknown_field(name: &str, route: &Route) -> Fault {
+    Fault::BadRequest(format!("unknown field `{name}`{}", expected(route)))
+}
+
+fn expected(route: &Route) -> String {
+    match route.fields {
+        [] => " (this route takes none)".to_owned(),
+        fields => format!(" (this route takes `{}`)", fields.join("`, `")),
+    }
+}
+
+async fn read_body(request: &mut Request) -> Result<Vec<u8>, Fault> {
+    let too_large =
+        |size: &str| Fault::TooLarge(format!("a body of {size} bytes is over the limit of {MAX_JSON_BODY}"));
+    // The stated length is refused before a byte is read.
+    if let Some(length) = request.header("content-length")
+        && length.parse::<u64>().is_ok_and(|length| length > MAX_JSON_BODY as u64)
+    {
+        return Err(too_large(&length));
+    }
+    let body = request.bytes().await.map_err(|error| Fault::Disconnected(error.to_string()))?;
+    if body.len() > MAX_JSON_BODY { Err(too_large(&body.len().to_string())) } else { Ok(body) }
+}

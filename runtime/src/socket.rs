@@ -1,0 +1,364 @@
+//! WebSockets that outlive the object's memory.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::call::Accepted;
+use crate::error::{Error, ObjectError};
+use crate::fault::Fault;
+use crate::limits::{
+    MAX_ATTACHMENT, MAX_AUTOMATIC_RESPONSE, MAX_CLOSE_REASON, MAX_TAG, MAX_TAGS,
+};
+use crate::platform::{self, ObjectState};
+use crate::wire;
+
+/// What came over a socket, or goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// Text in UTF-8.
+    Text(String),
+    /// Bytes.
+    Binary(Vec<u8>),
+}
+
+/// How a socket closed; take it in a `#[close]` handler.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CloseEvent {
+    /// The code of RFC 6455, section 7.4; 1005 if the peer sent none, 1006 if the connection broke
+    /// (P58).
+    pub code: u16,
+    /// The peer's reason, up to 123 bytes.
+    pub reason: String,
+    /// Whether the closing handshake was completed.
+    pub clean: bool,
+}
+
+/// A socket operation that was refused or failed, and what an `#[error]` handler gets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct SocketError {
+    message: String,
+}
+
+impl SocketError {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into() }
+    }
+}
+
+impl ObjectError for SocketError {
+    fn status(&self) -> u16 {
+        500
+    }
+    fn code(&self) -> std::borrow::Cow<'_, str> {
+        "socket".into()
+    }
+}
+
+impl From<SocketError> for Error {
+    fn from(error: SocketError) -> Self {
+        Error::new(500, "socket", error.message)
+    }
+}
+
+/// What a `#[websocket]` route returns to accept the upgrade: the session is kept with the socket,
+/// up to 16,384 bytes, and survives the object's eviction.
+///
+/// ```
+/// # use anchorhold::prelude::*;
+/// # use serde::{Deserialize, Serialize};
+/// #[derive(Serialize, Deserialize)]
+/// struct Session {
+///     user: String,
+/// }
+///
+/// fn connect(user: String) -> Accept<Session> {
+///     let tag = format!("user:{user}");
+///     Accept::new(Session { user }).tag(tag)
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Accept<S> {
+    session: S,
+    tags: Vec<String>,
+    greetings: Vec<Result<Message, String>>,
+}
+
+impl<S> Accept<S> {
+    /// Accepts with this session.
+    pub fn new(session: S) -> Self {
+        Self { session, tags: Vec::new(), greetings: Vec::new() }
+    }
+
+    /// Adds a tag to find the socket by: up to 10, of up to 256 bytes each (P54).
+    #[must_use]
+    pub fn tag(mut self, tag: impl Into<String>) -> Self {
+        self.tags.push(tag.into());
+        self
+    }
+
+    /// Sends a value as JSON as soon as the socket is open, before anything else.
+    #[must_use]
+    pub fn greet<M: Serialize + ?Sized>(mut self, message: &M) -> Self {
+        self.greetings.push(
+            serde_json::to_string(message).map(Message::Text).map_err(|error| error.to_string()),
+        );
+        self
+    }
+}
+
+impl<S: Serialize> Accept<S> {
+    pub(crate) fn into_accepted(self) -> Result<Accepted, Fault> {
+        if self.tags.len() > MAX_TAGS {
+            return Err(Fault::BadRequest(format!(
+                "{} tags are over the limit of {MAX_TAGS} of one socket",
+                self.tags.len()
+            )));
+        }
+        if let Some(tag) = self.tags.iter().find(|tag| tag.len() > MAX_TAG) {
+            return Err(Fault::BadRequest(format!(
+                "a tag of {} bytes is over the limit of {MAX_TAG}",
+                tag.len()
+            )));
+        }
+        let attachment = encode_session(&self.session).map_err(|error| Fault::BadRequest(error.message))?;
+        let greetings = self
+            .greetings
+            .into_iter()
+            .collect::<Result<_, _>>()
+            .map_err(|error| Fault::Undecodable(format!("a greeting cannot be written as JSON: {error}")))?;
+        Ok(Accepted { attachment, tags: self.tags, greetings })
+    }
+}
+
+fn encode_session<S: Serialize>(session: &S) -> Result<Vec<u8>, SocketError> {
+    let bytes = wire::encode(session)
+        .map_err(|error| SocketError::new(format!("the session cannot be encoded: {error}")))?;
+    if bytes.len() > MAX_ATTACHMENT {
+        return Err(SocketError::new(format!(
+            "a session of {} bytes is over the limit of {MAX_ATTACHMENT}; keep the rest in storage",
+            bytes.len()
+        )));
+    }
+    Ok(bytes)
+}
+
+/// One connected socket with its session.
+pub struct Socket<S> {
+    inner: platform::Socket,
+    session: PhantomData<fn() -> S>,
+}
+
+impl<S> Socket<S> {
+    pub(crate) fn new(inner: platform::Socket) -> Self {
+        Self { inner, session: PhantomData }
+    }
+
+    /// Sends a value as JSON. It leaves when the writes before it are durable (P6).
+    ///
+    /// # Errors
+    /// The socket is closed, or the value cannot be written as JSON.
+    pub fn send<M: Serialize + ?Sized>(&self, message: &M) -> Result<(), SocketError> {
+        self.send_text(&to_json(message)?)
+    }
+
+    /// Sends text.
+    ///
+    /// # Errors
+    /// The socket is closed.
+    pub fn send_text(&self, text: &str) -> Result<(), SocketError> {
+        self.inner.send_text(text)
+    }
+
+    /// Sends bytes.
+    ///
+    /// # Errors
+    /// The socket is closed.
+    pub fn send_bytes(&self, bytes: &[u8]) -> Result<(), SocketError> {
+        self.inner.send_binary(bytes)
+    }
+
+    /// Closes the socket; messages sent before still arrive.
+    ///
+    /// # Errors
+    /// A code outside 1000, 1001, 1003, 1007 to 1014 and 3000 to 4999, or a reason over 123 bytes (P61).
+    pub fn close(&self, code: u16, reason: &str) -> Result<(), SocketError> {
+        if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
+            return Err(SocketError::new(format!("{code} is not a code that an endpoint may send")));
+        }
+        if reason.len() > MAX_CLOSE_REASON {
+            return Err(SocketError::new(format!(
+                "a close reason of {} bytes is over the limit of {MAX_CLOSE_REASON}",
+                reason.len()
+            )));
+        }
+        self.inner.close(code, reason)
+    }
+
+    /// The tags it was accepted with.
+    #[must_use]
+    pub fn tags(&self) -> Vec<String> {
+        self.inner.tags()
+    }
+}
+
+impl<S: DeserializeOwned> Socket<S> {
+    /// The session.
+    ///
+    /// # Errors
+    /// It was written by a version with another type.
+    pub fn session(&self) -> Result<S, SocketError> {
+        let bytes = self
+            .inner
+            .attachment()
+            .ok_or_else(|| SocketError::new("the socket has no session"))?;
+        wire::decode(&bytes)
+            .map_err(|error| SocketError::new(format!("the session cannot be read: {error}")))
+    }
+}
+
+impl<S: Serialize> Socket<S> {
+    /// Replaces the session.
+    ///
+    /// # Errors
+    /// It is over 16,384 bytes (P55).
+    pub fn set_session(&self, session: &S) -> Result<(), SocketError> {
+        self.inner.set_attachment(&encode_session(session)?)
+    }
+}
+
+impl<S> Clone for Socket<S> {
+    fn clone(&self) -> Self {
+        Self::new(self.inner.clone())
+    }
+}
+
+impl<S> PartialEq for Socket<S> {
+    /// Whether both are the same connection.
+    fn eq(&self, other: &Self) -> bool {
+        self.inner == other.inner
+    }
+}
+
+impl<S> fmt::Debug for Socket<S> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Socket")
+    }
+}
+
+fn to_json<M: Serialize + ?Sized>(message: &M) -> Result<String, SocketError> {
+    serde_json::to_string(message)
+        .map_err(|error| SocketError::new(format!("the message cannot be written as JSON: {error}")))
+}
+
+/// The sockets of one object, up to 32,768 (P54). They survive the object's eviction.
+pub struct Sockets<S> {
+    state: ObjectState,
+    session: PhantomData<fn() -> S>,
+}
+
+impl<S> Sockets<S> {
+    pub(crate) fn new(state: ObjectState) -> Self {
+        Self { state, session: PhantomData }
+    }
+
+    /// Every open socket.
+    #[must_use]
+    pub fn all(&self) -> Vec<Socket<S>> {
+        self.state.sockets(None).into_iter().map(Socket::new).collect()
+    }
+
+    /// The open sockets with a tag.
+    #[must_use]
+    pub fn tagged(&self, tag: &str) -> Vec<Socket<S>> {
+        self.state.sockets(Some(tag)).into_iter().map(Socket::new).collect()
+    }
+
+    /// How many are open.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.state.sockets(None).len()
+    }
+
+    /// Whether none is open.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Sends a value as JSON to every socket; how many took it (one that is closing does not).
+    ///
+    /// # Errors
+    /// The value cannot be written as JSON.
+    pub fn broadcast<M: Serialize + ?Sized>(&self, message: &M) -> Result<usize, SocketError> {
+        Self::send_to(self.all(), message, |_| true)
+    }
+
+    /// As [`broadcast`](Self::broadcast), to all but one.
+    ///
+    /// # Errors
+    /// As [`broadcast`](Self::broadcast).
+    pub fn broadcast_except<M: Serialize + ?Sized>(
+        &self,
+        except: &Socket<S>,
+        message: &M,
+    ) -> Result<usize, SocketError> {
+        Self::send_to(self.all(), message, |socket| socket != except)
+    }
+
+    /// As [`broadcast`](Self::broadcast), to the sockets with a tag.
+    ///
+    /// # Errors
+    /// As [`broadcast`](Self::broadcast).
+    pub fn broadcast_tagged<M: Serialize + ?Sized>(
+        &self,
+        tag: &str,
+        message: &M,
+    ) -> Result<usize, SocketError> {
+        Self::send_to(self.tagged(tag), message, |_| true)
+    }
+
+    fn send_to<M: Serialize + ?Sized>(
+        sockets: Vec<Socket<S>>,
+        message: &M,
+        wanted: impl Fn(&Socket<S>) -> bool,
+    ) -> Result<usize, SocketError> {
+        let text = to_json(message)?;
+        Ok(sockets.iter().filter(|socket| wanted(socket) && socket.send_text(&text).is_ok()).count())
+    }
+
+    /// Lets the platform answer one exact text with another without waking the object (P55).
+    /// `None` ends it.
+    ///
+    /// # Errors
+    /// A text over 2,048 bytes.
+    pub fn set_automatic_response(&self, pair: Option<(&str, &str)>) -> Result<(), SocketError> {
+        if let Some((request, response)) = pair {
+            let longest = request.len().max(response.len());
+            if longest > MAX_AUTOMATIC_RESPONSE {
+                return Err(SocketError::new(format!(
+                    "an automatic response of {longest} bytes is over the limit of {MAX_AUTOMATIC_RESPONSE}"
+                )));
+            }
+        }
+        self.state.set_automatic_response(pair);
+        Ok(())
+    }
+}
+
+/// Fails to compile for a type that cannot be a session.
+pub fn assert_session<S: Session>() {}
+
+/// What a socket's session needs.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the session of a socket",
+    label = "needs `Serialize` and `Deserialize`",
+    note = "the session is kept with the socket while the object is out of memory:\nderive `serde::Serialize` and `serde::Deserialize` for it"
+)]
+pub trait Session: Serialize + DeserializeOwned + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<S: Serialize + DeserializeOwned + 'static> Session for S {}

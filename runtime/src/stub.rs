@@ -1,0 +1,225 @@
+//! Stubs: typed remote controls of objects that live wherever the platform put them.
+
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::rc::Rc;
+
+use crate::call::Arguments;
+use crate::chain::CallChain;
+use crate::context::Env;
+use crate::descriptor::{Failed, Returned, decoded};
+use crate::error::CallError;
+use crate::fault::Fault;
+use crate::http::{Request, Response};
+use crate::id::{InvalidId, ObjectId, Placement, RawId};
+use crate::object::DurableObject;
+use crate::platform::{Namespace, Remote};
+
+/// What every generated stub can do besides its class's methods.
+pub trait Stub: Clone + 'static {
+    /// The class behind the stub.
+    type Object: DurableObject;
+
+    #[doc(hidden)]
+    fn from_core(core: StubCore) -> Self;
+    #[doc(hidden)]
+    fn core(&self) -> &StubCore;
+
+    /// The identifier of the object.
+    ///
+    /// # Errors
+    /// The class is not bound in this deployment.
+    fn id(&self) -> Result<ObjectId<Self::Object>, CallError> {
+        self.core().id().map(ObjectId::new).map_err(|fault| fault.into_call_error(never))
+    }
+
+    /// Sends a request to the object's routes; the path is the object's own, without a mount point.
+    ///
+    /// # Errors
+    /// The object could not be reached. A status of 400 or more is not an error here.
+    fn fetch(&self, request: Request) -> impl Future<Output = Result<Response, CallError>> + use<Self> {
+        let answer = self.core().fetch(request);
+        async move { answer.await.map_err(|fault| fault.into_call_error(never)) }
+    }
+}
+
+/// A method without errors of its own cannot have sent one.
+fn never<E>(_: &[u8]) -> Result<E, String> {
+    Err("the caller knows no error of this method".to_owned())
+}
+
+/// The untyped half of a stub.
+#[derive(Clone)]
+pub struct StubCore {
+    remote: Result<Remote, Fault>,
+    chain: Rc<CallChain>,
+}
+
+impl StubCore {
+    fn id(&self) -> Result<RawId, Fault> {
+        self.remote.as_ref().map(Remote::id).map_err(Clone::clone)
+    }
+
+    fn send(
+        &self,
+        method: &'static str,
+        arguments: Arguments,
+    ) -> impl Future<Output = Result<Vec<u8>, Fault>> + use<> {
+        // The call is on its way before the future is first polled, as with a JavaScript stub.
+        let answer = match (&self.remote, arguments.bytes) {
+            (Err(fault), _) => Err(fault.clone()),
+            (_, Err(message)) => Err(Fault::BadRequest(message)),
+            (Ok(remote), Ok(bytes)) => Ok(remote.call(method, bytes, &self.chain)),
+        };
+        async move { answer?.await }
+    }
+
+    /// Calls a method that has no errors of its own.
+    pub fn call<T>(
+        &self,
+        returned: &Returned<T>,
+        method: &'static str,
+        arguments: Arguments,
+    ) -> impl Future<Output = Result<T, CallError>> + use<T> {
+        decoded(self.send(method, arguments), returned.decode(), never)
+    }
+
+    /// Calls a method that returns a `Result`.
+    pub fn call_fallible<T, E>(
+        &self,
+        returned: &Returned<T>,
+        failed: &Failed<E>,
+        method: &'static str,
+        arguments: Arguments,
+    ) -> impl Future<Output = Result<T, CallError<E>>> + use<T, E> {
+        decoded(self.send(method, arguments), returned.decode(), failed.decode())
+    }
+
+    pub(crate) fn fetch(
+        &self,
+        request: Request,
+    ) -> impl Future<Output = Result<Response, Fault>> + use<> {
+        let answer = match &self.remote {
+            Ok(remote) => Ok(remote.fetch(request, &self.chain)),
+            Err(fault) => Err(fault.clone()),
+        };
+        async move { answer?.await }
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn remote(&self) -> Option<&Remote> {
+        self.remote.as_ref().ok()
+    }
+}
+
+impl fmt::Debug for StubCore {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.id() {
+            Ok(id) => write!(formatter, "{id}"),
+            Err(_) => formatter.write_str("(not bound)"),
+        }
+    }
+}
+
+/// The objects of one class: a typed namespace.
+///
+/// ```
+/// # use anchorhold::prelude::*;
+/// # async fn example<Counter: DurableObject>(env: Env) -> Result<(), Box<dyn std::error::Error>> {
+/// let by_name = env.objects::<Counter>().named("user-123");
+/// let fresh = env.objects::<Counter>().unique();
+/// let again = env.objects::<Counter>().id(&fresh.id()?);
+/// # let _ = (by_name, again); Ok(())
+/// # }
+/// ```
+///
+/// Names can be guessed, so authorise every call; unique ids hold 128 random bits and suit links.
+pub struct Objects<T> {
+    namespace: Result<Rc<Namespace>, Fault>,
+    placement: Placement,
+    chain: Rc<CallChain>,
+    class: PhantomData<fn() -> T>,
+}
+
+impl<T: DurableObject> Objects<T> {
+    pub(crate) fn new(env: &Env) -> Self {
+        Self {
+            namespace: env.inner.namespace(T::__description()).map(Rc::new),
+            placement: Placement::default(),
+            chain: env.chain.clone(),
+            class: PhantomData,
+        }
+    }
+
+    /// The object of this name; the same name is always the same object.
+    #[must_use]
+    pub fn named(&self, name: &str) -> T::Stub {
+        self.stub(|namespace| namespace.by_name(name, &self.placement))
+    }
+
+    /// The object of this identifier.
+    #[must_use]
+    pub fn id(&self, id: &ObjectId<T>) -> T::Stub {
+        let raw = id.raw;
+        self.stub(|namespace| namespace.by_id(raw, &self.placement))
+    }
+
+    /// An object that nobody has had before. Nothing is stored until it writes.
+    #[must_use]
+    pub fn unique(&self) -> T::Stub {
+        self.stub(|namespace| namespace.by_id(namespace.unique_id(), &self.placement))
+    }
+
+    /// Reads an identifier that was printed before.
+    ///
+    /// # Errors
+    /// Not 64 hexadecimal digits, or not made for this class (P70).
+    pub fn parse_id(&self, hex: &str) -> Result<ObjectId<T>, InvalidId> {
+        match &self.namespace {
+            Ok(namespace) => namespace.parse_id(hex).map(ObjectId::new),
+            Err(_) => Err(InvalidId::Foreign),
+        }
+    }
+
+    /// Asks for new objects to live near a region, such as `"weur"`. Takes effect on Cloudflare only,
+    /// at an object's first use.
+    #[must_use]
+    pub fn location_hint(mut self, region: impl Into<String>) -> Self {
+        self.placement.location_hint = Some(region.into());
+        self
+    }
+
+    /// Keeps new objects inside a jurisdiction, such as `"eu"`. Local hosts have none: calls fail
+    /// with [`CallError::Configuration`] there (P72).
+    #[must_use]
+    pub fn jurisdiction(mut self, jurisdiction: impl Into<String>) -> Self {
+        self.placement.jurisdiction = Some(jurisdiction.into());
+        self
+    }
+
+    fn stub(&self, remote: impl FnOnce(&Namespace) -> Remote) -> T::Stub {
+        let remote = match &self.namespace {
+            Ok(namespace) => Ok(remote(namespace)),
+            Err(fault) => Err(fault.clone()),
+        };
+        T::Stub::from_core(StubCore { remote, chain: self.chain.clone() })
+    }
+}
+
+impl<T> Clone for Objects<T> {
+    fn clone(&self) -> Self {
+        Self {
+            namespace: self.namespace.clone(),
+            placement: self.placement.clone(),
+            chain: self.chain.clone(),
+            class: PhantomData,
+        }
+    }
+}
+
+impl<T: DurableObject> fmt::Debug for Objects<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Objects<{}>", T::CLASS)
+    }
+}

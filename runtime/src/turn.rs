@@ -1,0 +1,195 @@
+//! Turns: which events of one object may overlap, and in which order they start.
+//!
+//! A queue with the rules of a fair reader-writer lock: shared turns run together, an exclusive
+//! turn runs alone, and nobody overtakes (first come, first served). One exception keeps calls
+//! that come back from waiting for themselves: a shared turn caused by a running shared turn of
+//! the same object joins it at once.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+/// A future of this thread.
+pub(crate) type LocalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+
+/// Polls a future once, without anybody to wake: most turns are done by then.
+pub(crate) fn poll_once<T>(future: &mut LocalFuture<'_, T>) -> Option<T> {
+    match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => Some(value),
+        Poll::Pending => None,
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Shared,
+    Exclusive,
+}
+
+/// The call would wait for a turn that waits for the call.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct WouldWaitForItself;
+
+#[derive(Default)]
+struct Queue {
+    next: u64,
+    shared: Vec<u64>,
+    exclusive: Option<u64>,
+    waiting: VecDeque<Waiting>,
+}
+
+struct Waiting {
+    turn: u64,
+    mode: Mode,
+    waker: Option<Waker>,
+    admitted: bool,
+}
+
+impl Queue {
+    fn admits(&self, mode: Mode) -> bool {
+        self.exclusive.is_none() && (mode == Mode::Shared || self.shared.is_empty())
+    }
+
+    fn start(&mut self, turn: u64, mode: Mode) {
+        match mode {
+            Mode::Shared => self.shared.push(turn),
+            Mode::Exclusive => self.exclusive = Some(turn),
+        }
+    }
+
+    /// Admits from the front for as long as it goes. Admitted turns stay in the list until they
+    /// notice, but count as running.
+    fn advance(&mut self) {
+        let mut index = 0;
+        while index < self.waiting.len() {
+            if !self.waiting[index].admitted {
+                let (turn, mode) = (self.waiting[index].turn, self.waiting[index].mode);
+                if !self.admits(mode) {
+                    break;
+                }
+                self.start(turn, mode);
+                let waiting = &mut self.waiting[index];
+                waiting.admitted = true;
+                if let Some(waker) = waiting.waker.take() {
+                    waker.wake();
+                }
+            }
+            index += 1;
+        }
+    }
+
+    fn leave(&mut self, turn: u64) {
+        if self.exclusive == Some(turn) {
+            self.exclusive = None;
+        }
+        self.shared.retain(|running| *running != turn);
+        self.waiting.retain(|waiting| waiting.turn != turn);
+        self.advance();
+    }
+
+    fn is_running(&self, turn: u64) -> bool {
+        self.exclusive == Some(turn) || self.shared.contains(&turn)
+    }
+}
+
+/// The turns of one object.
+#[derive(Clone)]
+pub(crate) struct Turns(Rc<RefCell<Queue>>);
+
+impl Turns {
+    /// `first` is where the numbering starts; a random one keeps the numbers of an object's lives apart.
+    pub(crate) fn new(first: u64) -> Self {
+        Self(Rc::new(RefCell::new(Queue { next: first, ..Queue::default() })))
+    }
+
+    /// Takes a place in the queue. `causes` are the turns of this object that wait for this one.
+    pub(crate) fn enter(
+        &self,
+        mode: Mode,
+        causes: impl Iterator<Item = u64>,
+    ) -> Result<Entering, WouldWaitForItself> {
+        let mut queue = self.0.borrow_mut();
+        let mut joins = false;
+        for cause in causes.filter(|cause| queue.is_running(*cause)) {
+            if mode == Mode::Exclusive || queue.exclusive == Some(cause) {
+                return Err(WouldWaitForItself);
+            }
+            joins = true;
+        }
+        let turn = queue.next;
+        queue.next = queue.next.wrapping_add(1);
+        let waits = !joins
+            && (!queue.admits(mode) || queue.waiting.iter().any(|waiting| !waiting.admitted));
+        if waits {
+            queue.waiting.push_back(Waiting { turn, mode, waker: None, admitted: false });
+        } else {
+            queue.start(turn, mode);
+        }
+        Ok(Entering { permit: Some(Permit { turns: self.clone(), turn }), waits })
+    }
+}
+
+/// A place in the queue; resolves to the permit when the turn may start.
+pub(crate) struct Entering {
+    permit: Option<Permit>,
+    waits: bool,
+}
+
+impl Entering {
+    /// Whether it has to wait at all.
+    pub(crate) fn waits(&self) -> bool {
+        self.waits
+    }
+}
+
+impl Future for Entering {
+    type Output = Permit;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Permit> {
+        let admitted = match &self.permit {
+            Some(permit) if self.waits => {
+                let mut queue = permit.turns.0.borrow_mut();
+                match queue.waiting.iter_mut().find(|waiting| waiting.turn == permit.turn) {
+                    Some(waiting) if !waiting.admitted => {
+                        waiting.waker = Some(context.waker().clone());
+                        false
+                    }
+                    _ => {
+                        queue.waiting.retain(|waiting| waiting.turn != permit.turn);
+                        true
+                    }
+                }
+            }
+            _ => true,
+        };
+        if !admitted {
+            return Poll::Pending;
+        }
+        match self.permit.take() {
+            Some(permit) => Poll::Ready(permit),
+            // Polled again after it resolved.
+            None => Poll::Pending,
+        }
+    }
+}
+
+/// The right to run; the next turn starts when it is dropped.
+pub(crate) struct Permit {
+    turns: Turns,
+    turn: u64,
+}
+
+impl Permit {
+    pub(crate) fn turn(&self) -> u64 {
+        self.turn
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.turns.0.borrow_mut().leave(self.turn);
+    }
+}
