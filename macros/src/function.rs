@@ -1,0 +1,105 @@
+//! The rules of `#[anchorhold::app]` and `#[anchorhold::test]`.
+
+use proc_macro2::TokenStream;
+use syn::{FnArg, LitInt, ReturnType};
+
+use crate::attr::Arguments;
+use crate::diag::Diagnostics;
+use crate::parse::RawFunction;
+
+const APP_SHAPE: &str = "`fn app() -> App`";
+const TEST_SHAPE: &str = "`async fn name(sim: Sim)`";
+
+pub fn no_options(diagnostics: &Diagnostics, arguments: TokenStream, attribute: &str, place: &str) {
+    if !arguments.is_empty() {
+        diagnostics.error(
+            arguments,
+            format!("`#[{attribute}]` takes no options {place}"),
+        );
+    }
+}
+
+pub fn check_app(diagnostics: &Diagnostics, arguments: TokenStream, raw: &RawFunction) {
+    no_options(diagnostics, arguments, "app", "");
+    let signature = &raw.signature;
+    if let Some(asyncness) = &signature.asyncness {
+        diagnostics.error(
+            asyncness,
+            format!("the app is a list, made before any event: {APP_SHAPE}"),
+        );
+    }
+    if !signature.generics.params.is_empty() {
+        diagnostics.error(
+            &signature.generics.params,
+            format!("the app takes no generics: {APP_SHAPE}"),
+        );
+    }
+    if !signature.inputs.is_empty() {
+        diagnostics.error(
+            &signature.inputs,
+            format!("nobody passes the app arguments: {APP_SHAPE}"),
+        );
+    }
+    if let ReturnType::Default = signature.output {
+        diagnostics.error(
+            &signature.ident,
+            format!("the app returns what it mounts: {APP_SHAPE}"),
+        );
+    }
+}
+
+/// Checks a test and reads its seed.
+pub fn check_test(
+    diagnostics: &Diagnostics,
+    arguments: TokenStream,
+    raw: &RawFunction,
+) -> Option<LitInt> {
+    let signature = &raw.signature;
+    if signature.asyncness.is_none() {
+        diagnostics.error(
+            signature.fn_token,
+            format!("a test in the simulator awaits: {TEST_SHAPE}"),
+        );
+    }
+    if !signature.generics.params.is_empty() {
+        diagnostics.error(
+            &signature.generics.params,
+            format!("a test takes no generics: {TEST_SHAPE}"),
+        );
+    }
+    let mut inputs = signature.inputs.iter();
+    match inputs.next() {
+        None => diagnostics.error(
+            &signature.ident,
+            format!("a test receives the simulator: {TEST_SHAPE}"),
+        ),
+        Some(FnArg::Receiver(receiver)) => {
+            diagnostics.error(receiver, format!("a test is a free function: {TEST_SHAPE}"));
+        }
+        Some(FnArg::Typed(_)) => {}
+    }
+    for input in inputs {
+        diagnostics.error(
+            input,
+            format!("a test receives the simulator and nothing else: {TEST_SHAPE}"),
+        );
+    }
+    read_seed(diagnostics, arguments)
+}
+
+fn read_seed(diagnostics: &Diagnostics, arguments: TokenStream) -> Option<LitInt> {
+    let mut arguments = diagnostics.keep(Arguments::of_macro(
+        arguments,
+        "#[anchorhold::test(seed = 7)]",
+    ))?;
+    let seed = arguments
+        .take("seed")
+        .and_then(|option| diagnostics.keep(option.integer("seed = 7")));
+    arguments.finish(diagnostics, "test", &["seed"]);
+    if let Some(literal) = &seed
+        && literal.base10_parse::<u64>().is_err()
+    {
+        diagnostics.error(literal, "a seed is a `u64`: `seed = 7`");
+    }
+    seed
+}

@@ -1,0 +1,150 @@
+//! Named schedules: `#[alarm]`, `#[alarm(every = "60s")]`, `#[alarm(cron = "…")]`.
+
+use std::str::FromStr;
+
+use syn::{Attribute, LitStr};
+
+use crate::attr::Arguments;
+use crate::diag::Diagnostics;
+use crate::parse::RawRole;
+
+const EXAMPLE_EVERY: &str = "every = \"60s\"";
+const EXAMPLE_CRON: &str = "cron = \"0 3 * * *\"";
+
+pub enum Recurrence {
+    Once,
+    EveryMillis(u64),
+    Cron(LitStr),
+}
+
+pub struct Alarm<'a> {
+    pub attribute: &'a Attribute,
+    pub recurrence: Recurrence,
+}
+
+impl<'a> Alarm<'a> {
+    pub fn from_raw(diagnostics: &Diagnostics, role: &'a RawRole) -> Option<Self> {
+        let mut arguments =
+            diagnostics.keep(Arguments::of(&role.attribute, "#[alarm(every = \"60s\")]"))?;
+        let every = arguments.take("every");
+        let cron = arguments.take("cron");
+        arguments.finish(diagnostics, "alarm", &["every", "cron"]);
+        let recurrence = match (every, cron) {
+            (None, None) => Recurrence::Once,
+            (Some(_), Some(cron)) => {
+                diagnostics.error(
+                    &cron.key,
+                    "an alarm recurs by `every` or by `cron`, not by both: use two alarms",
+                );
+                return None;
+            }
+            (Some(every), None) => {
+                let literal = diagnostics.keep(every.string(EXAMPLE_EVERY))?;
+                diagnostics
+                    .keep(parse_interval(&literal))
+                    .map(Recurrence::EveryMillis)?
+            }
+            (None, Some(cron)) => {
+                let literal = diagnostics.keep(cron.string(EXAMPLE_CRON))?;
+                diagnostics
+                    .keep(check_cron(&literal))
+                    .map(|()| Recurrence::Cron(literal))?
+            }
+        };
+        Some(Self {
+            attribute: &role.attribute,
+            recurrence,
+        })
+    }
+
+    pub fn recurs(&self) -> bool {
+        !matches!(self.recurrence, Recurrence::Once)
+    }
+}
+
+fn parse_interval(literal: &LitStr) -> syn::Result<u64> {
+    let text = literal.value();
+    let wrong = |message: &str| {
+        syn::Error::new_spanned(literal, format!("{message}: write `{EXAMPLE_EVERY}`"))
+    };
+    let digits = text.trim_end_matches(|character: char| !character.is_ascii_digit());
+    let unit = match &text[digits.len()..] {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60 * 1_000,
+        "h" => 60 * 60 * 1_000,
+        "d" => 24 * 60 * 60 * 1_000,
+        _ => {
+            return Err(wrong(
+                "an interval is a whole number and one of `ms`, `s`, `m`, `h`, `d`",
+            ));
+        }
+    };
+    let count: u64 = digits
+        .parse()
+        .map_err(|_| wrong("an interval begins with a whole number"))?;
+    match count.checked_mul(unit) {
+        Some(0) => Err(wrong("an interval of zero would never let the object rest")),
+        Some(millis) if i64::try_from(millis).is_ok() => Ok(millis),
+        _ => Err(wrong("the interval is too long")),
+    }
+}
+
+fn check_cron(literal: &LitStr) -> syn::Result<()> {
+    let text = literal.value();
+    let wrong = |message: String| {
+        syn::Error::new_spanned(
+            literal,
+            format!("{message}: write minute, hour, day, month, weekday (UTC), `{EXAMPLE_CRON}`"),
+        )
+    };
+    let fields = text.split_whitespace().count();
+    if fields != 5 {
+        return Err(wrong(format!(
+            "a cron expression has five fields, found {fields}"
+        )));
+    }
+    croner::Cron::from_str(&text)
+        .map(drop)
+        .map_err(|error| wrong(format!("not a cron expression ({error})")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn interval(text: &str) -> Option<u64> {
+        parse_interval(&LitStr::new(text, proc_macro2::Span::call_site())).ok()
+    }
+
+    #[test]
+    fn intervals_are_counted_in_milliseconds() {
+        assert_eq!(interval("250ms"), Some(250));
+        assert_eq!(interval("60s"), Some(60_000));
+        assert_eq!(interval("2h"), Some(7_200_000));
+        for text in [
+            "0s",
+            "",
+            "s",
+            "60",
+            "1.5s",
+            "60 s",
+            "60sec",
+            "-1s",
+            "18446744073709551615d",
+        ] {
+            assert_eq!(interval(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn cron_expressions_have_five_fields() {
+        let cron =
+            |text: &str| check_cron(&LitStr::new(text, proc_macro2::Span::call_site())).is_ok();
+        assert!(cron("*/5 * * * *"));
+        assert!(cron("0 3 * * MON"));
+        assert!(!cron("0 * * * * *"));
+        assert!(!cron("61 * * * *"));
+        assert!(!cron("@daily"));
+    }
+}

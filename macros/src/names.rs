@@ -1,0 +1,155 @@
+//! Names: case conversions, what is reserved, and what the user may have meant.
+
+use syn::Ident;
+use syn::ext::IdentExt;
+
+/// The platform's own members (P64), what a promise looks for, and what the runtime adds.
+const RESERVED_RPC_NAMES: &[&str] = &[
+    "fetch",
+    "connect",
+    "alarm",
+    "webSocketMessage",
+    "webSocketClose",
+    "webSocketError",
+    "dup",
+    "constructor",
+    "then",
+    "anchorholdCall",
+];
+
+/// Keys under this prefix belong to the runtime.
+pub const RESERVED_KEY_PREFIX: &str = "__anchorhold/";
+
+/// The identifier as the user would say it: without `r#`.
+pub fn plain(identifier: &Ident) -> String {
+    identifier.unraw().to_string()
+}
+
+/// The name under which an argument binds: `_by` is `by` that the body does not use.
+pub fn argument_name(identifier: &Ident) -> String {
+    plain(identifier).trim_start_matches('_').to_owned()
+}
+
+pub fn is_reserved_rpc_name(javascript_name: &str) -> bool {
+    RESERVED_RPC_NAMES.contains(&javascript_name)
+}
+
+/// `get_user_by_id` → `getUserById`.
+pub fn camel_case(snake_case: &str) -> String {
+    let mut words = snake_case.split('_').filter(|word| !word.is_empty());
+    let mut name = words.next().unwrap_or_default().to_owned();
+    for word in words {
+        let mut characters = word.chars();
+        name.extend(characters.next().map(|first| first.to_ascii_uppercase()));
+        name.push_str(characters.as_str());
+    }
+    name
+}
+
+/// `RateLimiter` → `RATE_LIMITER`, `HTTPServer` → `HTTP_SERVER`.
+pub fn screaming_snake_case(pascal_case: &str) -> String {
+    let characters: Vec<char> = pascal_case.chars().collect();
+    let mut name = String::with_capacity(pascal_case.len() + 4);
+    for (index, &character) in characters.iter().enumerate() {
+        let begins_word = character.is_uppercase()
+            && index > 0
+            && characters[index - 1] != '_'
+            && (!characters[index - 1].is_uppercase()
+                || characters
+                    .get(index + 1)
+                    .is_some_and(|next| next.is_lowercase()));
+        if begins_word {
+            name.push('_');
+        }
+        name.extend(character.to_uppercase());
+    }
+    name
+}
+
+/// The candidate that differs from `word` by a slip of the fingers, if there is one.
+pub fn did_you_mean<'a>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let tolerance = (word.chars().count() / 3).max(1);
+    candidates
+        .into_iter()
+        .map(|candidate| (edit_distance(word, candidate), candidate))
+        .filter(|(distance, _)| *distance <= tolerance)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// Insertions, deletions, substitutions and swaps of neighbours.
+fn edit_distance(left: &str, right: &str) -> usize {
+    let left: Vec<char> = left.chars().collect();
+    let right: Vec<char> = right.chars().collect();
+    let mut distances = vec![vec![0; right.len() + 1]; left.len() + 1];
+    for row in 0..=left.len() {
+        for column in 0..=right.len() {
+            distances[row][column] = if row == 0 || column == 0 {
+                row + column
+            } else {
+                let differs = left[row - 1] != right[column - 1];
+                let swapped = row > 1
+                    && column > 1
+                    && left[row - 1] == right[column - 2]
+                    && left[row - 2] == right[column - 1];
+                let substituted = distances[row - 1][column - 1] + usize::from(differs);
+                let shortest = substituted
+                    .min(distances[row - 1][column] + 1)
+                    .min(distances[row][column - 1] + 1);
+                if swapped {
+                    shortest.min(distances[row - 2][column - 2] + 1)
+                } else {
+                    shortest
+                }
+            };
+        }
+    }
+    distances[left.len()][right.len()]
+}
+
+/// `a`, `b` and `c`.
+pub fn listed(names: &[&str]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    match quoted.as_slice() {
+        [] => String::from("nothing"),
+        [only] => only.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rpc_names_become_camel_case() {
+        assert_eq!(camel_case("increment"), "increment");
+        assert_eq!(camel_case("get_user_by_id"), "getUserById");
+        assert_eq!(camel_case("v2_read"), "v2Read");
+    }
+
+    #[test]
+    fn bindings_become_screaming_snake_case() {
+        assert_eq!(screaming_snake_case("Counter"), "COUNTER");
+        assert_eq!(screaming_snake_case("RateLimiter"), "RATE_LIMITER");
+        assert_eq!(screaming_snake_case("HTTPServer"), "HTTP_SERVER");
+        assert_eq!(screaming_snake_case("Chat2Room"), "CHAT2_ROOM");
+    }
+
+    #[test]
+    fn suggestions_tolerate_one_slip_in_a_short_word() {
+        assert_eq!(did_you_mean("nmae", ["name", "id"]), Some("name"));
+        assert_eq!(did_you_mean("stauts", ["status"]), Some("status"));
+        assert_eq!(did_you_mean("evry", ["every", "cron"]), Some("every"));
+        assert_eq!(did_you_mean("colour", ["every", "cron"]), None);
+    }
+
+    #[test]
+    fn an_underscore_does_not_change_what_an_argument_binds_to() {
+        let identifier = Ident::new("_by", proc_macro2::Span::call_site());
+        assert_eq!(argument_name(&identifier), "by");
+    }
+}
