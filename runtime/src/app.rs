@@ -167,7 +167,7 @@ impl App {
     }
 
     /// Serves the files of a folder where no route matches; `/` is `index.html`. The folder is
-    /// relative to the working directory on the embedded host, and the `assets.directory` of the
+    /// relative to the working directory on the embedded host (under `cargo run`, else to the package), and the `assets.directory` of the
     /// Wrangler configuration on Cloudflare.
     #[must_use]
     pub fn assets(mut self, folder: &'static str) -> Self {

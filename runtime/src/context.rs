@@ -5,7 +5,7 @@ use std::future::Future;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::chain::CallChain;
+use crate::chain::{CallChain, Link};
 use crate::description::Description;
 use crate::id::ObjectId;
 use crate::object::DurableObject;
@@ -19,7 +19,15 @@ use crate::time::Timestamp;
 /// The platform, as one turn of one object sees it. A handler that wants it takes `ctx: &Ctx`.
 pub struct Ctx {
     pub(crate) inner: Rc<Inner>,
-    chain: Rc<CallChain>,
+    turn: Turn,
+}
+
+/// The turn a context belongs to. Its link in the chain of callers is made when it calls out: most
+/// turns never do.
+pub(crate) struct Turn {
+    pub(crate) number: u64,
+    pub(crate) name: &'static str,
+    pub(crate) causes: Rc<CallChain>,
 }
 
 pub(crate) struct Inner {
@@ -29,9 +37,20 @@ pub(crate) struct Inner {
     pub(crate) timetable: Timetable,
 }
 
+impl Inner {
+    /// A turn of this object, for people: `Counter "a".increment`.
+    pub(crate) fn label(&self, turn: &str) -> String {
+        let class = self.description.class;
+        match self.state.name() {
+            Some(name) => format!("{class} {name:?}.{turn}"),
+            None => format!("{class} {}.{turn}", &self.state.id().to_string()[..8]),
+        }
+    }
+}
+
 impl Ctx {
-    pub(crate) fn new(inner: Rc<Inner>, chain: Rc<CallChain>) -> Self {
-        Self { inner, chain }
+    pub(crate) fn new(inner: Rc<Inner>, turn: Turn) -> Self {
+        Self { inner, turn }
     }
 
     pub(crate) fn state(&self) -> &ObjectState {
@@ -66,7 +85,13 @@ impl Ctx {
     /// The bindings and variables of the deployment.
     #[must_use]
     pub fn env(&self) -> Env {
-        Env { inner: self.inner.state.env(), chain: self.chain.clone() }
+        let Turn { number, name, causes } = &self.turn;
+        let link = Link {
+            id: self.inner.state.id(),
+            turn: *number,
+            label: self.inner.label(name),
+        };
+        Env { inner: self.inner.state.env(), chain: causes.followed_by(link) }
     }
 
     /// The objects of another class (or of this one): short for `ctx.env().objects()`.

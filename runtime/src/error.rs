@@ -262,10 +262,18 @@ impl<E> CallError<E> {
     }
 }
 
-impl From<CallError<Error>> for Error {
-    fn from(error: CallError<Error>) -> Self {
+/// So that a method which calls others passes their errors on with `?`.
+impl<E: ObjectError> From<CallError<E>> for Error {
+    fn from(error: CallError<E>) -> Self {
         match error {
-            CallError::Application(error) => error,
+            CallError::Application(error) => Self {
+                status: error.status(),
+                code: error.code().into_owned(),
+                retry_after_ms: error
+                    .retry_after()
+                    .map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX)),
+                message: error.to_string(),
+            },
             other => other.into_error(),
         }
     }

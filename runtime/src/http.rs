@@ -151,6 +151,18 @@ impl Response {
         Ok(Self::bytes(status, "application/json", bytes))
     }
 
+    /// Brings a body here that the platform still holds, so that it reads like any other.
+    #[cfg(target_arch = "wasm32")]
+    pub(crate) async fn gathered(mut self) -> Result<Self, crate::fault::Fault> {
+        // A socket's handshake has no body, and the platform's response carries its other end.
+        if self.status != 101
+            && let Body::Raw(raw) = &self.body
+        {
+            self.body = Body::Bytes(raw.bytes().await?);
+        }
+        Ok(self)
+    }
+
     pub(crate) fn error(status: u16, code: &str, message: &str) -> Self {
         let body = serde_json::json!({ "error": { "code": code, "message": message } });
         Self::bytes(status, "application/json", body.to_string().into_bytes())

@@ -66,6 +66,16 @@ pub mod prelude {
         ObjectId, Request, Response, Socket, SocketError, StorageError, StoredLog, StoredMap, Stub,
         Timestamp, durable_object,
     };
+    pub use anchorhold_macros::{
+        alarm, close, delete, get, init, message, patch, post, put, rpc, websocket,
+    };
     #[cfg(not(target_arch = "wasm32"))]
     pub use crate::Sim;
+}
+
+/// The examples of the README and of the attribute reference, compiled.
+#[cfg(doctest)]
+mod documents {
+    #[doc = include_str!("../../docs/attributes.md")]
+    struct Attributes;
 }

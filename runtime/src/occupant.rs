@@ -11,8 +11,8 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use crate::call::{Call, Outcome, Reply, Source};
-use crate::chain::{CallChain, Link};
-use crate::context::{Ctx, Inner};
+use crate::chain::CallChain;
+use crate::context::{Ctx, Inner, Turn};
 use crate::description::{Description, Handler};
 use crate::error::StorageError;
 use crate::fault::Fault;
@@ -108,7 +108,7 @@ impl Occupant {
     fn initialise(self: &Rc<Self>, handler: Handler) {
         let this = self.clone();
         let mut start: LocalFuture<'static, bool> = Box::pin(async move {
-            let outcome = this.run(handler, Call::new(Source::Nothing), &CallChain::default(), "init").await;
+            let outcome = this.run(handler, Call::new(Source::Nothing), &Rc::default(), "init").await;
             let result = outcome.map(|_| ());
             let ready = result.is_ok();
             this.settle(result);
@@ -153,24 +153,24 @@ impl Occupant {
         &self,
         handler: Handler,
         call: Call,
-        chain: &CallChain,
-        name: &str,
+        chain: &Rc<CallChain>,
+        name: &'static str,
     ) -> Outcome {
         self.ready().await?;
         self.run(handler, call, chain, name).await
     }
 
-    async fn run(&self, handler: Handler, call: Call, chain: &CallChain, name: &str) -> Outcome {
+    async fn run(&self, handler: Handler, call: Call, chain: &Rc<CallChain>, name: &'static str) -> Outcome {
         let permit = self.enter(handler, chain, name).await?;
-        let link = Link { id: self.inner.state.id(), turn: permit.turn(), label: self.label(name) };
-        let ctx = Ctx::new(self.inner.clone(), chain.followed_by(link));
+        let turn = Turn { number: permit.turn(), name, causes: chain.clone() };
+        let ctx = Ctx::new(self.inner.clone(), turn);
         let outcome = self.invoke(handler, &ctx, call).await;
         let outcome = self.conclude(handler, outcome);
         drop(permit);
         outcome
     }
 
-    async fn enter(&self, handler: Handler, chain: &CallChain, name: &str) -> Result<Permit, Fault> {
+    async fn enter(&self, handler: Handler, chain: &Rc<CallChain>, name: &'static str) -> Result<Permit, Fault> {
         let id = self.inner.state.id();
         if chain.is_too_deep() {
             return Err(Fault::CallCycle(format!("calls nest too deep: {chain}")));
@@ -178,7 +178,7 @@ impl Occupant {
         let entering = self
             .turns
             .enter(handler.mode(), chain.turns_of(id))
-            .map_err(|_| Fault::CallCycle(chain.cycle_text(id, &self.label(name))))?;
+            .map_err(|_| Fault::CallCycle(chain.cycle_text(id, &self.inner.label(name))))?;
         if !entering.waits() {
             return Ok(entering.await);
         }
@@ -191,7 +191,7 @@ impl Occupant {
             patience.as_mut().poll(context).map(|()| {
                 Err(Fault::Overloaded(format!(
                     "{} waited {} s for its turn",
-                    self.label(name),
+                    self.inner.label(name),
                     MAX_WAIT.as_secs()
                 )))
             })
@@ -276,14 +276,6 @@ impl Occupant {
         self.inner.timetable.wake(&self.inner.state, self.inner.description)
     }
 
-    fn label(&self, name: &str) -> String {
-        let class = self.inner.description.class;
-        match self.inner.state.name() {
-            Some(object) => format!("{class} {object:?}.{name}"),
-            None => format!("{class} {}.{name}", &self.inner.state.id().to_string()[..8]),
-        }
-    }
-
     /// An RPC from another object or the app.
     pub(crate) fn call(
         self: &Rc<Self>,
@@ -297,6 +289,7 @@ impl Occupant {
             return Box::pin(std::future::ready(Err(fault)));
         };
         Box::pin(async move {
+            let chain = Rc::new(chain);
             let call = Call::new(Source::Encoded { bytes: arguments, rest: 0 });
             match this.turn(method.handler, call, &chain, method.name).await? {
                 Reply::Value(bytes) => Ok(bytes),
@@ -318,7 +311,7 @@ impl Occupant {
                 let source = Source::Alarm { payload: due.payload.clone(), run: due.run.clone() };
                 let method = due.method;
                 let outcome =
-                    this.turn(method.handler, Call::new(source), &CallChain::default(), method.name).await;
+                    this.turn(method.handler, Call::new(source), &Rc::default(), method.name).await;
                 match &outcome {
                     // The row is marked as running with its retry time: the next memory takes it up.
                     Err(fault @ (Fault::Panicked | Fault::Reset(_))) => return Err(fault.clone()),

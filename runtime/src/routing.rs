@@ -20,14 +20,14 @@ impl Occupant {
     pub(crate) fn fetch(self: &Rc<Self>, request: Request, chain: CallChain) -> LocalFuture<'static, Response> {
         let this = self.clone();
         Box::pin(async move {
-            match this.answer(request, &chain).await {
+            match this.answer(request, &Rc::new(chain)).await {
                 Ok(response) => response,
                 Err(fault) => fault.into_response(),
             }
         })
     }
 
-    async fn answer(&self, mut request: Request, chain: &CallChain) -> Result<Response, Fault> {
+    async fn answer(&self, mut request: Request, chain: &Rc<CallChain>) -> Result<Response, Fault> {
         let (route, path_parameters) = find(self.description(), &request)?;
         if route.kind == RouteKind::Socket && !is_upgrade(&request) {
             return Err(Fault::UpgradeRequired);
@@ -112,7 +112,7 @@ impl Occupant {
         let this = self.clone();
         Box::pin(async move {
             let call = Call::new(Source::Socket { socket: socket.clone(), event });
-            match this.turn(handler, call, &CallChain::default(), name).await {
+            match this.turn(handler, call, &Rc::default(), name).await {
                 // A result of a message handler answers the sender.
                 Ok(Reply::Value(bytes)) if is_message && bytes != wire::NIL => {
                     if let Ok(json) = wire::to_json(&bytes)

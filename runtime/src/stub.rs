@@ -104,7 +104,12 @@ impl StubCore {
             Ok(remote) => Ok(remote.fetch(request, &self.chain)),
             Err(fault) => Err(fault.clone()),
         };
-        async move { answer?.await }
+        async move {
+            let response = answer?.await?;
+            #[cfg(target_arch = "wasm32")]
+            let response = response.gathered().await?;
+            Ok(response)
+        }
     }
 
     #[cfg(not(target_arch = "wasm32"))]

@@ -193,3 +193,85 @@ impl Drop for Permit {
         self.turns.0.borrow_mut().leave(self.turn);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn enter(turns: &Turns, mode: Mode) -> LocalFuture<'static, Permit> {
+        Box::pin(turns.enter(mode, std::iter::empty()).expect("no cause, no cycle"))
+    }
+
+    #[test]
+    fn shared_turns_run_together_and_an_exclusive_one_alone() {
+        let turns = Turns::new(0);
+        let first = poll_once(&mut enter(&turns, Mode::Shared)).unwrap();
+        let second = poll_once(&mut enter(&turns, Mode::Shared)).unwrap();
+        let mut writer = enter(&turns, Mode::Exclusive);
+        assert!(poll_once(&mut writer).is_none());
+        drop(first);
+        assert!(poll_once(&mut writer).is_none());
+        drop(second);
+        let writing = poll_once(&mut writer).unwrap();
+        assert!(poll_once(&mut enter(&turns, Mode::Shared)).is_none());
+        drop(writing);
+        assert!(poll_once(&mut enter(&turns, Mode::Shared)).is_some());
+    }
+
+    #[test]
+    fn nobody_overtakes() {
+        let turns = Turns::new(0);
+        let reading = poll_once(&mut enter(&turns, Mode::Shared)).unwrap();
+        let mut writer = enter(&turns, Mode::Exclusive);
+        let mut late_reader = enter(&turns, Mode::Shared);
+        // The late reader could run beside the first one, but the writer came before it.
+        assert!(poll_once(&mut late_reader).is_none());
+        drop(reading);
+        assert!(poll_once(&mut late_reader).is_none());
+        let writing = poll_once(&mut writer).unwrap();
+        drop(writing);
+        assert!(poll_once(&mut late_reader).is_some());
+    }
+
+    #[test]
+    fn a_waiting_turn_that_goes_away_holds_nobody_up() {
+        let turns = Turns::new(0);
+        let writing = poll_once(&mut enter(&turns, Mode::Exclusive)).unwrap();
+        let gone = enter(&turns, Mode::Exclusive);
+        let mut next = enter(&turns, Mode::Exclusive);
+        drop(gone);
+        drop(writing);
+        assert!(poll_once(&mut next).is_some());
+    }
+
+    #[test]
+    fn a_turn_admitted_but_never_polled_again_still_leaves() {
+        let turns = Turns::new(0);
+        let writing = poll_once(&mut enter(&turns, Mode::Exclusive)).unwrap();
+        let admitted = enter(&turns, Mode::Exclusive);
+        drop(writing);
+        drop(admitted);
+        assert!(poll_once(&mut enter(&turns, Mode::Exclusive)).is_some());
+    }
+
+    #[test]
+    fn a_call_that_comes_back_is_a_cycle_if_it_must_wait_for_its_cause() {
+        let turns = Turns::new(7);
+        let writing = poll_once(&mut enter(&turns, Mode::Exclusive)).unwrap();
+        let cause = std::iter::once(writing.turn());
+        assert!(turns.enter(Mode::Shared, cause).is_err());
+        // A turn of an earlier life of the object is no cause.
+        assert!(turns.enter(Mode::Shared, std::iter::once(3)).is_ok());
+    }
+
+    #[test]
+    fn a_shared_turn_that_comes_back_joins_its_cause_ahead_of_a_waiting_writer() {
+        let turns = Turns::new(0);
+        let reading = poll_once(&mut enter(&turns, Mode::Shared)).unwrap();
+        let mut writer = enter(&turns, Mode::Exclusive);
+        assert!(poll_once(&mut writer).is_none());
+        let back = turns.enter(Mode::Shared, std::iter::once(reading.turn())).unwrap();
+        assert!(!back.waits());
+        assert!(turns.enter(Mode::Exclusive, std::iter::once(reading.turn())).is_err());
+    }
+}

@@ -66,10 +66,89 @@ fn readable(error: &rmp_serde::decode::Error) -> String {
     use rmp_serde::decode::Error;
     match error {
         // The crate words this one for its own readers ("wrong msgpack marker").
-        Error::TypeMismatch(_) => "the value has another type".to_owned(),
+        Error::TypeMismatch(found) => format!("the value is {}", kind(*found)),
         Error::InvalidMarkerRead(_) | Error::InvalidDataRead(_) => "the value is cut short".to_owned(),
         Error::DepthLimitExceeded => format!("the value nests deeper than {MAX_DEPTH} levels"),
         Error::Syntax(message) | Error::Uncategorized(message) => message.clone(),
         other => other.to_string(),
+    }
+}
+
+fn kind(marker: rmp::Marker) -> &'static str {
+    use rmp::Marker;
+    match marker {
+        Marker::Null => "null",
+        Marker::True | Marker::False => "a boolean",
+        Marker::FixStr(_) | Marker::Str8 | Marker::Str16 | Marker::Str32 => "text",
+        Marker::F32 | Marker::F64 => "a number with a fraction",
+        Marker::FixArray(_) | Marker::Array16 | Marker::Array32 => "a list",
+        Marker::FixMap(_) | Marker::Map16 | Marker::Map32 => "an object",
+        Marker::Bin8 | Marker::Bin16 | Marker::Bin32 => "bytes",
+        _ => "a whole number",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::net::Ipv4Addr;
+
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    enum Shape {
+        Unit,
+        One(f64),
+        Named { x: u64, y: Option<String> },
+    }
+
+    #[test]
+    fn values_survive_the_way_there_and_back() {
+        let shapes = vec![
+            Shape::Unit,
+            Shape::One(0.1),
+            Shape::Named { x: u64::MAX, y: Some("ü\0\u{10ffff}".to_owned()) },
+        ];
+        assert_eq!(decode::<Vec<Shape>>(&encode(&shapes).unwrap()).unwrap(), shapes);
+    }
+
+    #[test]
+    fn json_is_what_serde_json_would_have_written() {
+        let value = (
+            Shape::Named { x: 1 << 60, y: None },
+            Ipv4Addr::LOCALHOST,
+            BTreeMap::from([("a", -5), ("b", i64::MIN.try_into().unwrap_or(i32::MIN))]),
+        );
+        let json = to_json(&encode(&value).unwrap()).unwrap();
+        assert_eq!(String::from_utf8(json).unwrap(), serde_json::to_string(&value).unwrap());
+    }
+
+    #[test]
+    fn a_struct_may_gain_and_lose_fields() {
+        #[derive(Serialize)]
+        struct Old {
+            kept: u8,
+            _dropped: u8,
+        }
+        #[derive(Deserialize)]
+        struct New {
+            kept: u8,
+            #[serde(default)]
+            added: u8,
+        }
+        let new: New = decode(&encode(&Old { kept: 1, _dropped: 2 }).unwrap()).unwrap();
+        assert_eq!((new.kept, new.added), (1, 0));
+    }
+
+    #[test]
+    fn hostile_bytes_are_refused_and_not_believed() {
+        // An array that claims four thousand million elements, and nesting without end.
+        assert!(decode::<Vec<u8>>(&[0xdd, 0xff, 0xff, 0xff, 0xff]).is_err());
+        let deep = vec![0x91; 100_000];
+        assert!(to_json(&deep).is_err());
+        assert!(from_json("[".repeat(100_000).as_bytes()).is_err());
+        assert_eq!(decode::<i64>(&encode("x").unwrap()).unwrap_err(), "the value is text");
     }
 }
