@@ -1,0 +1,231 @@
+//! The JavaScript side, declared: the platform's own objects, and the two small modules that save
+//! crossings (`glue.js`, `messagepack.js`).
+//!
+//! The `worker` crate's types are handed to users as escape hatches; they lack the synchronous
+//! key-value store, savepoints, `abort` and RPC, so nothing here goes through them.
+
+use js_sys::{Array, Promise, Uint8Array};
+use wasm_bindgen::prelude::*;
+
+#[wasm_bindgen]
+extern "C" {
+    /// `DurableObjectState`
+    #[derive(Clone)]
+    pub(super) type State;
+    #[wasm_bindgen(method, getter)]
+    pub(super) fn id(this: &State) -> Id;
+    #[wasm_bindgen(method, getter)]
+    pub(super) fn storage(this: &State) -> Storage;
+    #[wasm_bindgen(method, js_name = waitUntil)]
+    pub(super) fn wait_until(this: &State, promise: &JsValue);
+    /// Throws what no JavaScript can catch.
+    #[wasm_bindgen(method)]
+    pub(super) fn abort(this: &State, reason: &str);
+    #[wasm_bindgen(method, js_name = getWebSockets)]
+    pub(super) fn web_sockets(this: &State, tag: Option<&str>) -> Array;
+    #[wasm_bindgen(method, catch, js_name = getTags)]
+    pub(super) fn tags(this: &State, socket: &WebSocket) -> Result<Vec<String>, JsValue>;
+
+    /// `DurableObjectId`
+    pub(super) type Id;
+    #[wasm_bindgen(method, js_name = toString)]
+    pub(super) fn hex(this: &Id) -> String;
+    #[wasm_bindgen(method, getter)]
+    pub(super) fn name(this: &Id) -> Option<String>;
+
+    /// `DurableObjectStorage`
+    #[derive(Clone)]
+    pub(super) type Storage;
+    #[wasm_bindgen(method, getter)]
+    pub(super) fn kv(this: &Storage) -> Kv;
+    #[wasm_bindgen(method, getter)]
+    pub(super) fn sql(this: &Storage) -> Sql;
+    #[wasm_bindgen(method)]
+    pub(super) fn sync(this: &Storage) -> Promise;
+
+    /// `SyncKvStorage`
+    #[derive(Clone)]
+    pub(super) type Kv;
+    #[wasm_bindgen(method, catch)]
+    pub(super) fn get(this: &Kv, key: &str) -> Result<Option<Vec<u8>>, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub(super) fn delete(this: &Kv, key: &str) -> Result<bool, JsValue>;
+
+    /// `SqlStorage`
+    #[derive(Clone)]
+    pub(super) type Sql;
+
+    #[derive(Clone, PartialEq)]
+    pub(super) type WebSocket;
+    #[wasm_bindgen(method, catch, js_name = send)]
+    pub(super) fn send_text(this: &WebSocket, text: &str) -> Result<(), JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub(super) fn close(this: &WebSocket, code: u16, reason: &str) -> Result<(), JsValue>;
+    #[wasm_bindgen(method, catch, js_name = deserializeAttachment)]
+    pub(super) fn attachment(this: &WebSocket) -> Result<Option<Vec<u8>>, JsValue>;
+
+    /// `DurableObjectNamespace`
+    #[derive(Clone)]
+    pub(super) type Namespace;
+    #[wasm_bindgen(method, js_name = idFromName)]
+    pub(super) fn id_from_name(this: &Namespace, name: &str) -> Id;
+    #[wasm_bindgen(method, js_name = newUniqueId)]
+    pub(super) fn new_unique_id(this: &Namespace) -> Id;
+    #[wasm_bindgen(method, catch, js_name = idFromString)]
+    pub(super) fn id_from_string(this: &Namespace, hex: &str) -> Result<Id, JsValue>;
+
+    /// `DurableObjectStub`, or any other service that answers `fetch`.
+    #[derive(Clone)]
+    pub(super) type Fetcher;
+    #[wasm_bindgen(method, catch)]
+    pub(super) fn fetch(this: &Fetcher, request: &JsValue) -> Result<Promise, JsValue>;
+
+    #[derive(Clone)]
+    pub(super) type Request;
+    #[wasm_bindgen(method, getter)]
+    pub(super) fn headers(this: &Request) -> Headers;
+
+    pub(super) type Headers;
+    #[wasm_bindgen(method, catch)]
+    pub(super) fn get(this: &Headers, name: &str) -> Result<Option<String>, JsValue>;
+
+    #[derive(Clone)]
+    pub(super) type Response;
+    #[wasm_bindgen(method, getter)]
+    pub(super) fn status(this: &Response) -> u16;
+    #[wasm_bindgen(method, catch, js_name = arrayBuffer)]
+    pub(super) fn array_buffer(this: &Response) -> Result<Promise, JsValue>;
+
+    #[wasm_bindgen(catch, js_namespace = crypto, js_name = getRandomValues)]
+    pub(super) fn fill_random(bytes: &mut [u8]) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(js_namespace = console, js_name = log)]
+    pub(super) fn log(line: &str);
+    #[wasm_bindgen(js_namespace = console, js_name = warn)]
+    pub(super) fn log_warning(line: &str);
+    #[wasm_bindgen(js_namespace = console, js_name = error)]
+    pub(super) fn log_error(line: &str);
+}
+
+#[wasm_bindgen(module = "/src/platform/worker/glue.js")]
+extern "C" {
+    pub(super) fn extend(instance: &JsValue);
+
+    /// A promise that only Rust settles, and the panic hook if Rust no longer can.
+    pub(super) type Deferred;
+    #[wasm_bindgen(constructor)]
+    pub(super) fn new() -> Deferred;
+    #[wasm_bindgen(method, getter)]
+    pub(super) fn promise(this: &Deferred) -> JsValue;
+    #[wasm_bindgen(method)]
+    pub(super) fn settle(this: &Deferred, value: &JsValue);
+    #[wasm_bindgen(method)]
+    pub(super) fn fail(this: &Deferred, error: &JsValue);
+    #[wasm_bindgen(js_name = failAll)]
+    pub(super) fn fail_all(error: &JsValue);
+
+    pub(super) fn failure(
+        code: &str,
+        message: &str,
+        status: u16,
+        flag: Option<&str>,
+        fault: Option<Uint8Array>,
+    ) -> JsValue;
+
+    pub(super) fn describe(request: &Request) -> String;
+    #[wasm_bindgen(catch, js_name = readBody)]
+    pub(super) fn read_body(request: &Request) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(catch, js_name = request)]
+    pub(super) fn make_request(
+        base: Option<&Request>,
+        method: &str,
+        url: &str,
+        headers: Vec<String>,
+        body: Option<&[u8]>,
+    ) -> Result<Request, JsValue>;
+    #[wasm_bindgen(catch, js_name = jsonResponse)]
+    pub(super) fn json_response(status: u16, body: &[u8]) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(catch, js_name = response)]
+    pub(super) fn make_response(
+        status: u16,
+        headers: Vec<String>,
+        body: Option<&[u8]>,
+        socket: Option<&WebSocket>,
+    ) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(catch, js_name = changedResponse)]
+    pub(super) fn changed_response(
+        response: &Response,
+        status: u16,
+        headers: Vec<String>,
+    ) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(js_name = headersOf)]
+    pub(super) fn headers_of(response: &Response) -> Vec<String>;
+
+    #[wasm_bindgen(js_name = catchWith)]
+    pub(super) fn catch_with(promise: &Promise, on_failure: &JsValue) -> JsValue;
+    #[wasm_bindgen(catch)]
+    pub(super) fn open(
+        namespace: &Namespace,
+        name: Option<&str>,
+        id: Option<&str>,
+        hint: Option<&str>,
+        jurisdiction: Option<&str>,
+    ) -> Result<Fetcher, JsValue>;
+    #[wasm_bindgen(catch)]
+    pub(super) fn call(
+        stub: &Fetcher,
+        method: &str,
+        arguments: &[u8],
+        chain: &[u8],
+    ) -> Result<Promise, JsValue>;
+
+    #[wasm_bindgen(catch)]
+    pub(super) fn put(kv: &Kv, key: &str, value: &[u8]) -> Result<(), JsValue>;
+    #[wasm_bindgen(catch)]
+    pub(super) fn list(
+        kv: &Kv,
+        start: Option<&str>,
+        end: Option<&str>,
+        prefix: Option<&str>,
+        reverse: bool,
+        limit: Option<u32>,
+    ) -> Result<Array, JsValue>;
+    #[wasm_bindgen(catch)]
+    pub(super) fn transaction(
+        storage: &Storage,
+        body: &mut dyn FnMut() -> bool,
+    ) -> Result<(), JsValue>;
+    #[wasm_bindgen(catch, js_name = deleteAll)]
+    pub(super) fn delete_all(storage: &Storage) -> Result<(), JsValue>;
+    #[wasm_bindgen(catch, js_name = setAlarm)]
+    pub(super) fn set_alarm(storage: &Storage, at: Option<f64>) -> Result<(), JsValue>;
+    /// The names of the columns, the values of all rows in one stretch, the rows written.
+    #[wasm_bindgen(catch)]
+    pub(super) fn query(sql: &Sql, statement: &str, parameters: Array) -> Result<Array, JsValue>;
+    pub(super) fn gate(state: &State, start: &JsValue);
+    #[wasm_bindgen(catch)]
+    pub(super) fn accept(
+        state: &State,
+        tags: Vec<String>,
+        attachment: &[u8],
+    ) -> Result<Array, JsValue>;
+    #[wasm_bindgen(catch, js_name = setAttachment)]
+    pub(super) fn set_attachment(socket: &WebSocket, attachment: &[u8]) -> Result<(), JsValue>;
+    #[wasm_bindgen(js_name = setAutomaticResponse)]
+    pub(super) fn set_automatic_response(
+        state: &State,
+        request: Option<&str>,
+        response: Option<&str>,
+    );
+    #[wasm_bindgen(catch, js_name = send)]
+    pub(super) fn send_binary(socket: &WebSocket, bytes: &[u8]) -> Result<(), JsValue>;
+}
+
+#[wasm_bindgen(module = "/src/platform/worker/messagepack.js")]
+extern "C" {
+    /// JavaScript values, one encoded after another.
+    #[wasm_bindgen(catch)]
+    pub(super) fn encode(values: Vec<JsValue>) -> Result<Vec<u8>, JsValue>;
+    /// One encoded value.
+    #[wasm_bindgen(catch)]
+    pub(super) fn decode(bytes: &[u8]) -> Result<JsValue, JsValue>;
+}

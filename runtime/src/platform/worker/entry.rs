@@ -1,0 +1,111 @@
+//! The Worker's entry: the app, answering raw requests.
+
+use std::cell::{Cell, OnceCell};
+use std::rc::Rc;
+
+use wasm_bindgen::prelude::*;
+
+use super::bindings::Fetcher;
+use super::env::Env;
+use super::failure::fault_of;
+use super::promise::{self, Answer, answer_unowned};
+use super::request::Request;
+use super::response;
+use crate::app::{self, App, Destination, Target};
+use crate::context;
+use crate::description::Description;
+use crate::fault::Fault;
+
+/// The binding of the static files, in the Wrangler configuration's `assets`.
+const ASSETS: &str = "ASSETS";
+
+thread_local! {
+    static REGISTERED: Cell<Option<fn() -> App>> = const { Cell::new(None) };
+    static APP: OnceCell<Rc<App>> = const { OnceCell::new() };
+}
+
+/// Notes the app at the start of the module, for objects that are reached before its entry is.
+pub fn register_app(app: fn() -> App) {
+    REGISTERED.set(Some(app));
+}
+
+fn the_app(make: fn() -> App) -> Rc<App> {
+    APP.with(|app| {
+        app.get_or_init(|| {
+            let app = make();
+            for mistake in app.mistakes() {
+                tracing::error!("{mistake}");
+            }
+            Rc::new(app)
+        })
+        .clone()
+    })
+}
+
+/// Takes the mount's part off the path of a request that the entry handed on untouched.
+pub(super) fn strip_mount(description: &Description, request: &mut Request) {
+    let Some(make) = REGISTERED.get() else { return };
+    let path = request.path().into_owned();
+    if let Some(below) = the_app(make).path_below_mount(description.class, &path) {
+        request.set_path(below);
+    }
+}
+
+/// Answers a request to the Worker.
+///
+/// # Errors
+/// The platform refused to make the response.
+pub fn worker_fetch(make: fn() -> App, request: JsValue, env: JsValue, _ctx: JsValue) -> Answer {
+    promise::prepare_for_panics();
+    super::log::start();
+    let app = the_app(make);
+    if let [mistake, ..] = app.mistakes() {
+        return answer_fault(Fault::Configuration(mistake.clone()));
+    }
+    let env = Env::new(env);
+    let received = crate::http::Request { inner: Request::received(request.clone().unchecked_into()) };
+    match pass_on(&app, &env, &received, &request) {
+        Ok(Some(answer)) => return Ok(answer),
+        Ok(None) => {}
+        Err(fault) => return answer_fault(fault),
+    }
+    let answer = app.answer(received, context::Env::new(env));
+    answer_unowned(Box::pin(async move {
+        match answer.await {
+            Some(answer) => response::to_js(&answer),
+            None => answer_fault(Fault::NotFound("no such file".to_owned())),
+        }
+    }))
+}
+
+/// The lean way: the app only decides where a request leads; request and response stay the
+/// platform's own, and what comes back is the other side's promise.
+fn pass_on(
+    app: &App,
+    env: &Env,
+    received: &crate::http::Request,
+    request: &JsValue,
+) -> Result<Option<JsValue>, Fault> {
+    match app.destination(&received.method(), &received.path()) {
+        Destination::Asset => asset(env, request).map(Some),
+        Destination::Object(Target { description, by_id, name, .. }) if !app.has_guard() => {
+            app.check_origin(description, received)?;
+            let env = context::Env::new(env.clone());
+            app::remote(&env, description, by_id, &name)?.forward(request).map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+fn asset(env: &Env, request: &JsValue) -> Result<JsValue, Fault> {
+    let assets = env.binding(ASSETS).ok_or_else(|| {
+        Fault::NotFound(format!("no such file: the Wrangler configuration's `assets` has no binding `{ASSETS}`"))
+    })?;
+    let answer =
+        assets.unchecked_into::<Fetcher>().fetch(request).map_err(|error| fault_of(&error))?;
+    Ok(response::with_failures_answered(answer))
+}
+
+fn answer_fault(fault: Fault) -> Answer {
+    response::to_js(&fault.into_response())
+}

@@ -1,0 +1,76 @@
+//! Failures across the boundary: JavaScript exceptions read as faults, faults thrown as errors.
+
+use js_sys::{Reflect, Uint8Array};
+use wasm_bindgen::prelude::*;
+
+use super::bindings;
+use crate::error::StorageError;
+use crate::fault::Fault;
+use crate::wire;
+
+/// What a JavaScript exception says, for people.
+pub(super) fn message_of(error: &JsValue) -> String {
+    property(error, "message")
+        .and_then(|message| message.as_string())
+        .or_else(|| error.as_string())
+        .unwrap_or_else(|| "the platform threw something that is not an error".to_owned())
+}
+
+pub(super) fn storage_error(error: &JsValue) -> StorageError {
+    let message = message_of(error);
+    match property(error, "name").and_then(|name| name.as_string()).as_deref() {
+        Some("TypeError" | "RangeError") => StorageError::Usage(message),
+        _ => StorageError::Io(message),
+    }
+}
+
+/// Why a call or request to another object failed, by the properties that the platform sets (P67).
+pub(super) fn fault_of(error: &JsValue) -> Fault {
+    if let Some(fault) = carried_fault(error) {
+        return fault;
+    }
+    let message = message_of(error);
+    let is = |flag| property(error, flag).is_some_and(|value| value.is_truthy());
+    let is_trap = property(error, "name").is_some_and(|name| name == "RuntimeError");
+    if is("overloaded") {
+        Fault::Overloaded(message)
+    } else if is("durableObjectReset") || is_trap {
+        Fault::Reset(message)
+    } else if message.starts_with("The RPC receiver does not implement") {
+        Fault::NoSuchMethod("the object is not an anchorhold object".to_owned())
+    } else {
+        Fault::Disconnected(message)
+    }
+}
+
+/// The fault of an object that threw one of its own, as [`thrown`] made it.
+fn carried_fault(error: &JsValue) -> Option<Fault> {
+    let bytes = property(error, "anchorholdFault")?.dyn_into::<Uint8Array>().ok()?;
+    wire::decode(&bytes.to_vec()).ok()
+}
+
+/// The error that a JavaScript caller of a method gets: `name` and `code` for programs, `message`
+/// for people.
+pub(super) fn error_of(fault: &Fault) -> JsValue {
+    make(fault, None)
+}
+
+/// As [`error_of`], for what the platform hands on to callers written with this crate.
+pub(super) fn thrown(fault: &Fault) -> JsValue {
+    make(fault, wire::encode(fault).ok().map(|bytes| Uint8Array::from(bytes.as_slice())))
+}
+
+fn make(fault: &Fault, carried: Option<Uint8Array>) -> JsValue {
+    let (status, code, message) = fault.summary();
+    let flag = match fault {
+        Fault::Overloaded(_) => Some("overloaded"),
+        Fault::Reset(_) | Fault::Panicked => Some("durableObjectReset"),
+        Fault::Disconnected(_) => Some("retryable"),
+        _ => None,
+    };
+    bindings::failure(code, &message, status, flag, carried)
+}
+
+fn property(error: &JsValue, name: &str) -> Option<JsValue> {
+    Reflect::get(error, &JsValue::from_str(name)).ok().filter(|value| !value.is_undefined())
+}

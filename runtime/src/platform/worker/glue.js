@@ -1,0 +1,180 @@
+// What WebAssembly cannot do itself, and what would cost it a crossing for every step.
+//
+// Bytes come in as views of WebAssembly's memory. They are copied before they go on: the platform
+// keeps bodies by reference, and a structured clone of a view takes its whole buffer along.
+
+import { DurableObject } from "cloudflare:workers";
+
+// The platform answers RPC only for classes that extend its own, and an exported Rust struct
+// extends nothing.
+export function extend(instance) {
+  const constructor = Object.getPrototypeOf(instance).constructor;
+  Object.setPrototypeOf(constructor, DurableObject);
+  Object.setPrototypeOf(constructor.prototype, DurableObject.prototype);
+}
+
+// Promises that only Rust settles. The list outlives the WebAssembly instance, which is how a
+// panic can settle what the lost memory never will.
+const unsettled = new Set();
+
+export class Deferred {
+  constructor() {
+    Object.assign(this, Promise.withResolvers());
+    unsettled.add(this);
+  }
+
+  settle(value) {
+    unsettled.delete(this);
+    this.resolve(value);
+  }
+
+  fail(error) {
+    unsettled.delete(this);
+    this.reject(error);
+  }
+}
+
+export function failAll(error) {
+  for (const deferred of [...unsettled]) deferred.fail(error);
+}
+
+export function failure(code, message, status, flag, fault) {
+  const error = new Error(message);
+  Object.assign(error, { name: code, code, status });
+  if (flag) error[flag] = true;
+  if (fault) error.anchorholdFault = fault;
+  return error;
+}
+
+// Method, address and call chain of a request in one string; neither of the first two holds the
+// separators.
+export function describe(request) {
+  const chain = request.headers.get("anchorhold-chain");
+  const line = `${request.method} ${request.url}`;
+  return chain === null ? line : `${line}\n${chain}`;
+}
+
+export function readBody(request) {
+  return request.arrayBuffer();
+}
+
+export function request(base, method, url, headers, body) {
+  let made = base ? new Request(url, base) : new Request(url, { method });
+  if (body !== undefined) made = new Request(made, { body: body.slice() });
+  appendAll(made.headers, headers, "set");
+  return made;
+}
+
+const JSON_RESPONSES = new Map();
+
+export function jsonResponse(status, body) {
+  let init = JSON_RESPONSES.get(status);
+  if (!init) JSON_RESPONSES.set(status, (init = { status, headers: { "content-type": "application/json" } }));
+  return new Response(body.slice(), init);
+}
+
+export function response(status, headers, body, webSocket) {
+  const made = new Response(body?.length ? body.slice() : null, { status, webSocket });
+  appendAll(made.headers, headers, "append");
+  return made;
+}
+
+export function changedResponse(response, status, headers) {
+  const made = new Response(response.body, { ...init(response), status });
+  appendAll(made.headers, headers, "append");
+  return made;
+}
+
+function init(response) {
+  return { headers: response.headers, webSocket: response.webSocket };
+}
+
+export function headersOf(response) {
+  return [...response.headers].flat();
+}
+
+function appendAll(into, headers, method) {
+  for (let index = 0; index < headers.length; index += 2) {
+    try {
+      into[method](headers[index], headers[index + 1]);
+    } catch {
+      // A name or value that HTTP does not allow is left out.
+    }
+  }
+}
+
+export function catchWith(promise, onFailure) {
+  return promise.catch(onFailure);
+}
+
+export function open(namespace, name, id, hint, jurisdiction) {
+  const within = jurisdiction === undefined ? namespace : namespace.jurisdiction(jurisdiction);
+  const options = hint === undefined ? undefined : { locationHint: hint };
+  return name === undefined ? within.get(within.idFromString(id), options) : within.getByName(name, options);
+}
+
+export function call(stub, method, args, chain) {
+  return stub.anchorholdCall(method, args.slice(), chain.length ? chain.slice() : undefined);
+}
+
+export function put(kv, key, value) {
+  kv.put(key, value.slice());
+}
+
+// A live iterator forbids a second one.
+export function list(kv, start, end, prefix, reverse, limit) {
+  return [...kv.list({ start, end, prefix, reverse, limit })].flat();
+}
+
+const ROLL_BACK = new Error("rolled back");
+
+export function transaction(storage, body) {
+  try {
+    storage.transactionSync(() => {
+      if (!body()) throw ROLL_BACK;
+    });
+  } catch (error) {
+    if (error !== ROLL_BACK) throw error;
+  }
+}
+
+// Storage of these is done when the call returns; a failure of the commit resets the object, and
+// the promise has nobody else to tell.
+export function deleteAll(storage) {
+  storage.deleteAll().catch(() => {});
+}
+
+export function setAlarm(storage, at) {
+  (at === undefined ? storage.deleteAlarm() : storage.setAlarm(at)).catch(() => {});
+}
+
+export function query(sql, statement, parameters) {
+  const cursor = sql.exec(statement, ...parameters);
+  const rows = [...cursor.raw()];
+  return [cursor.columnNames, rows.flat(), cursor.rowsWritten];
+}
+
+export function gate(state, start) {
+  state.blockConcurrencyWhile(() => start).catch(() => {});
+}
+
+export function accept(state, tags, attachment) {
+  const [client, server] = Object.values(new WebSocketPair());
+  state.acceptWebSocket(server, tags);
+  server.serializeAttachment(attachment.slice());
+  return [client, server];
+}
+
+export function setAttachment(socket, attachment) {
+  socket.serializeAttachment(attachment.slice());
+}
+
+export function setAutomaticResponse(state, request, response) {
+  state.setWebSocketAutoResponse(
+    request === undefined ? undefined : new WebSocketRequestResponsePair(request, response),
+  );
+}
+
+export function send(socket, bytes) {
+  socket.send(bytes.slice());
+}

@@ -1,0 +1,154 @@
+//! Calls and requests to other objects.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use js_sys::{Promise, Uint8Array};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+
+use super::bindings::{self, Fetcher};
+use super::env::Namespace;
+use super::failure::fault_of;
+use super::response::{self, RawResponse};
+use crate::chain::CallChain;
+use crate::fault::Fault;
+use crate::http::{Request, Response};
+use crate::id::{Placement, RawId};
+use crate::turn::LocalFuture;
+use crate::wire;
+
+/// One object, wherever it lives. A clone is the same connection.
+#[derive(Clone)]
+pub(crate) struct Remote(Rc<Inner>);
+
+struct Inner {
+    namespace: Namespace,
+    address: Address,
+    placement: Placement,
+    /// A platform's stub stays broken after its first failure and is not used again (P68).
+    stub: RefCell<Option<Fetcher>>,
+}
+
+pub(super) enum Address {
+    Name(String),
+    Id(RawId),
+}
+
+impl Remote {
+    pub(super) fn new(namespace: Namespace, address: Address, placement: Placement) -> Self {
+        Self(Rc::new(Inner { namespace, address, placement, stub: RefCell::new(None) }))
+    }
+
+    pub(crate) fn id(&self) -> RawId {
+        match &self.0.address {
+            Address::Id(id) => *id,
+            Address::Name(name) => self.0.namespace.id_for_name(name),
+        }
+    }
+
+    pub(crate) fn call(
+        &self,
+        method: &'static str,
+        arguments: Vec<u8>,
+        chain: &CallChain,
+    ) -> LocalFuture<'static, Result<Vec<u8>, Fault>> {
+        let sent = self.send_call(method, &arguments, chain);
+        let this = self.clone();
+        Box::pin(async move {
+            let envelope = this.received(JsFuture::from(sent?).await)?;
+            open_envelope(Uint8Array::new(&envelope).to_vec())
+        })
+    }
+
+    fn send_call(&self, method: &str, arguments: &[u8], chain: &CallChain) -> Result<Promise, Fault> {
+        let chain = if chain.is_empty() { Vec::new() } else { encode(chain)? };
+        let stub = self.stub()?;
+        bindings::call(&stub, method, arguments, &chain).map_err(|error| self.failed(&error))
+    }
+
+    pub(crate) fn fetch(
+        &self,
+        request: Request,
+        chain: &CallChain,
+    ) -> LocalFuture<'static, Result<Response, Fault>> {
+        let sent = request.inner.to_js(chain).and_then(|request| self.send(&request));
+        let this = self.clone();
+        Box::pin(async move {
+            let answer = this.received(JsFuture::from(sent?).await)?;
+            Ok(RawResponse::new(answer.unchecked_into()).into_response())
+        })
+    }
+
+    fn send(&self, request: &JsValue) -> Result<Promise, Fault> {
+        self.stub()?.fetch(request).map_err(|error| self.failed(&error))
+    }
+
+    /// Hands a request on untouched; the promise is the platform's own, with failures answered.
+    pub(super) fn forward(&self, request: &JsValue) -> Result<JsValue, Fault> {
+        let answer = self.send(request)?;
+        Ok(response::with_failures_answered(answer))
+    }
+
+    fn stub(&self) -> Result<Fetcher, Fault> {
+        let Inner { namespace, address, placement, stub } = &*self.0;
+        if let Some(stub) = &*stub.borrow() {
+            return Ok(stub.clone());
+        }
+        let (name, id) = match address {
+            Address::Name(name) => (Some(name.as_str()), None),
+            Address::Id(id) => (None, Some(id.to_string())),
+        };
+        let opened = bindings::open(
+            &namespace.0,
+            name,
+            id.as_deref(),
+            placement.location_hint.as_deref(),
+            placement.jurisdiction.as_deref(),
+        )
+        .map_err(|error| Fault::Configuration(super::failure::message_of(&error)))?;
+        *stub.borrow_mut() = Some(opened.clone());
+        Ok(opened)
+    }
+
+    fn received(&self, answer: Result<JsValue, JsValue>) -> Result<JsValue, Fault> {
+        answer.map_err(|error| self.failed(&error))
+    }
+
+    fn failed(&self, error: &JsValue) -> Fault {
+        *self.0.stub.borrow_mut() = None;
+        fault_of(error)
+    }
+}
+
+fn encode<T: serde::Serialize>(value: &T) -> Result<Vec<u8>, Fault> {
+    wire::encode(value).map_err(Fault::Undecodable)
+}
+
+/// A result travels between two Rust objects as bytes behind one that tells it from a fault: an
+/// exception would lose the error's own fields.
+const RESULT: u8 = 0;
+const FAULT: u8 = 1;
+
+pub(super) fn envelope(result: Result<Vec<u8>, Fault>) -> Vec<u8> {
+    let (kind, bytes) = match result {
+        Ok(bytes) => (RESULT, bytes),
+        Err(fault) => (FAULT, encode(&fault).unwrap_or_default()),
+    };
+    let mut envelope = Vec::with_capacity(bytes.len() + 1);
+    envelope.push(kind);
+    envelope.extend(bytes);
+    envelope
+}
+
+fn open_envelope(mut envelope: Vec<u8>) -> Result<Vec<u8>, Fault> {
+    let undecodable = |message| Fault::Undecodable(format!("the answer is of another version: {message}"));
+    match envelope.first() {
+        Some(&RESULT) => {
+            envelope.remove(0);
+            Ok(envelope)
+        }
+        Some(&FAULT) => Err(wire::decode(&envelope[1..]).unwrap_or_else(undecodable)),
+        _ => Err(undecodable("it has no known beginning".to_owned())),
+    }
+}

@@ -1,0 +1,160 @@
+//! Requests: the platform's own, read as little as possible, or made here.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use js_sys::Uint8Array;
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+
+use super::bindings;
+use super::failure::message_of;
+use crate::chain::CallChain;
+use crate::error::Error;
+use crate::fault::Fault;
+use crate::wire;
+
+/// Where a stub's call chain travels. A request that carries it, even empty, comes from a stub, so
+/// its path is the object's own; one that an app led here has kept the path of its mount. A
+/// stranger who sends the header gets a path resolved otherwise, and reaches nothing more by it.
+const CHAIN_HEADER: &str = "anchorhold-chain";
+
+/// The host in the address of requests to objects. It leads nowhere: the stub is the address.
+const ORIGIN: &str = "http://object";
+
+/// An HTTP request.
+pub(crate) struct Request {
+    /// The platform's own; its body has not been read.
+    base: Option<bindings::Request>,
+    method: String,
+    url: String,
+    path: Range<usize>,
+    chain: Option<String>,
+    headers: Vec<(String, String)>,
+    body: Option<Vec<u8>>,
+}
+
+impl Request {
+    pub(crate) fn new(method: &str, path_and_query: &str) -> Self {
+        let slash = if path_and_query.starts_with('/') { "" } else { "/" };
+        Self::from_parts(None, method.to_ascii_uppercase(), format!("{ORIGIN}{slash}{path_and_query}"), None)
+    }
+
+    pub(super) fn received(base: bindings::Request) -> Self {
+        let line = bindings::describe(&base);
+        let (line, chain) = match line.split_once('\n') {
+            Some((line, chain)) => (line, Some(chain.to_owned())),
+            None => (line.as_str(), None),
+        };
+        let (method, url) = line.split_once(' ').unwrap_or((line, "/"));
+        Self::from_parts(Some(base), method.to_owned(), url.to_owned(), chain)
+    }
+
+    fn from_parts(
+        base: Option<bindings::Request>,
+        method: String,
+        url: String,
+        chain: Option<String>,
+    ) -> Self {
+        let path = path_range(&url);
+        Self { base, method, url, path, chain, headers: Vec::new(), body: None }
+    }
+
+    pub(super) fn raw(&self) -> Option<&bindings::Request> {
+        self.base.as_ref()
+    }
+
+    /// The chain of the stub that sent this; `None` if no stub did.
+    pub(super) fn chain(&self) -> Option<CallChain> {
+        let hex = self.chain.as_deref()?;
+        // Unreadable: of another version, or a stranger's. It only ever makes errors clearer.
+        Some(from_hex(hex).and_then(|bytes| wire::decode(&bytes).ok()).unwrap_or_default())
+    }
+
+    /// The platform's form, for a stub. Borrows the body of the request it came from.
+    pub(super) fn to_js(&self, chain: &CallChain) -> Result<JsValue, Fault> {
+        let chain = if chain.is_empty() {
+            String::new()
+        } else {
+            to_hex(&wire::encode(chain).map_err(Fault::Undecodable)?)
+        };
+        let headers = self
+            .headers
+            .iter()
+            .flat_map(|(name, value)| [name.clone(), value.clone()])
+            .chain([CHAIN_HEADER.to_owned(), chain])
+            .collect();
+        bindings::make_request(self.base.as_ref(), &self.method, &self.url, headers, self.body.as_deref())
+            .map(Into::into)
+            .map_err(|error| Fault::BadRequest(message_of(&error)))
+    }
+
+    pub(crate) fn set_header(&mut self, name: &str, value: &str) {
+        self.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+        self.headers.push((name.to_owned(), value.to_owned()));
+    }
+
+    pub(crate) fn set_body(&mut self, body: Vec<u8>) {
+        self.body = Some(body);
+    }
+
+    pub(crate) fn set_path(&mut self, path: &str) {
+        let path = path.to_owned();
+        self.url.replace_range(self.path.clone(), &path);
+        self.path.end = self.path.start + path.len();
+    }
+
+    pub(crate) fn method(&self) -> Cow<'_, str> {
+        Cow::Borrowed(&self.method)
+    }
+
+    pub(crate) fn path(&self) -> Cow<'_, str> {
+        Cow::Borrowed(&self.url[self.path.clone()])
+    }
+
+    pub(crate) fn query(&self) -> Cow<'_, str> {
+        let rest = &self.url[self.path.end..];
+        let query = rest.split('#').next().unwrap_or_default();
+        Cow::Borrowed(query.strip_prefix('?').unwrap_or(query))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<String> {
+        if let Some((_, value)) = self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
+            return Some(value.clone());
+        }
+        self.base.as_ref()?.headers().get(name).ok().flatten()
+    }
+
+    pub(crate) async fn bytes(&mut self) -> Result<Vec<u8>, Error> {
+        if let Some(body) = self.body.take() {
+            return Ok(body);
+        }
+        let Some(base) = &self.base else { return Ok(Vec::new()) };
+        let failed = |error: JsValue| Error::bad_request("body_unreadable", message_of(&error));
+        let buffer = JsFuture::from(bindings::read_body(base).map_err(failed)?).await.map_err(failed)?;
+        Ok(Uint8Array::new(&buffer).to_vec())
+    }
+}
+
+fn path_range(url: &str) -> Range<usize> {
+    let authority = url.find("://").map_or(0, |scheme| scheme + 3);
+    let start = url[authority..].find(['/', '?', '#']).map_or(url.len(), |at| authority + at);
+    let end = url[start..].find(['?', '#']).map_or(url.len(), |at| start + at);
+    start..end
+}
+
+fn to_hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut hex, byte| {
+        // Writing to a string does not fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+fn from_hex(hex: &str) -> Option<Vec<u8>> {
+    hex.as_bytes()
+        .chunks(2)
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
+        .collect()
+}

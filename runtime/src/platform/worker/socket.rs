@@ -1,0 +1,52 @@
+//! Hibernatable sockets.
+
+use super::bindings::{self, State, WebSocket};
+use super::failure::message_of;
+use crate::socket::SocketError;
+
+/// The server's end of one accepted socket.
+#[derive(Clone)]
+pub(crate) struct Socket {
+    socket: WebSocket,
+    state: State,
+}
+
+/// The client's end: the platform completes the handshake with it.
+pub(crate) struct Upgrade(pub(super) WebSocket);
+
+impl Socket {
+    pub(super) fn new(socket: WebSocket, state: State) -> Self {
+        Self { socket, state }
+    }
+
+    pub(crate) fn send_text(&self, text: &str) -> Result<(), SocketError> {
+        self.socket.send_text(text).map_err(|error| SocketError::new(message_of(&error)))
+    }
+
+    pub(crate) fn send_binary(&self, bytes: &[u8]) -> Result<(), SocketError> {
+        bindings::send_binary(&self.socket, bytes).map_err(|error| SocketError::new(message_of(&error)))
+    }
+
+    pub(crate) fn close(&self, code: u16, reason: &str) -> Result<(), SocketError> {
+        self.socket.close(code, reason).map_err(|error| SocketError::new(message_of(&error)))
+    }
+
+    pub(crate) fn attachment(&self) -> Option<Vec<u8>> {
+        self.socket.attachment().ok().flatten()
+    }
+
+    pub(crate) fn set_attachment(&self, attachment: &[u8]) -> Result<(), SocketError> {
+        bindings::set_attachment(&self.socket, attachment)
+            .map_err(|error| SocketError::new(message_of(&error)))
+    }
+
+    pub(crate) fn tags(&self) -> Vec<String> {
+        self.state.tags(&self.socket).unwrap_or_default()
+    }
+}
+
+impl PartialEq for Socket {
+    fn eq(&self, other: &Self) -> bool {
+        self.socket == other.socket
+    }
+}

@@ -1,0 +1,242 @@
+//! One resident object's handle to the platform.
+
+use std::cell::{Cell, OnceCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+use js_sys::{Array, Uint8Array};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+
+use super::bindings::{self, Kv, Sql, State, Storage, WebSocket};
+use super::env::{Env, raw_id};
+use super::failure::{message_of, storage_error};
+use super::promise;
+use super::socket::{Socket, Upgrade};
+use crate::error::StorageError;
+use crate::id::RawId;
+use crate::socket::SocketError;
+use crate::sql::{SqlRows, SqlValue};
+use crate::storage::ListRange;
+use crate::turn::LocalFuture;
+
+/// One resident object's handle to its platform. A clone is the same handle.
+#[derive(Clone)]
+pub(crate) struct ObjectState(Rc<Inner>);
+
+struct Inner {
+    state: State,
+    storage: Storage,
+    kv: Kv,
+    sql: OnceCell<Sql>,
+    env: Env,
+    id: OnceCell<RawId>,
+    name: OnceCell<Option<String>>,
+    doom: Cell<Option<String>>,
+}
+
+impl ObjectState {
+    pub(super) fn new(state: State, env: JsValue) -> Self {
+        let storage = state.storage();
+        Self(Rc::new(Inner {
+            kv: storage.kv(),
+            storage,
+            sql: OnceCell::new(),
+            env: Env::new(env),
+            id: OnceCell::new(),
+            name: OnceCell::new(),
+            doom: Cell::new(None),
+            state,
+        }))
+    }
+
+    pub(super) fn raw(&self) -> &State {
+        &self.0.state
+    }
+
+    /// Why this memory may not see another event, if so; see [`reset`](Self::reset).
+    pub(super) fn take_doom(&self) -> Option<String> {
+        self.0.doom.take()
+    }
+
+    pub(crate) fn id(&self) -> RawId {
+        *self.0.id.get_or_init(|| raw_id(&self.0.state.id()))
+    }
+
+    pub(crate) fn name(&self) -> Option<String> {
+        self.0.name.get_or_init(|| self.0.state.id().name()).clone()
+    }
+
+    pub(crate) fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StorageError> {
+        self.0.kv.get(key).map_err(|error| storage_error(&error))
+    }
+
+    pub(crate) fn put(&self, key: &str, value: &[u8]) -> Result<(), StorageError> {
+        bindings::put(&self.0.kv, key, value).map_err(|error| storage_error(&error))
+    }
+
+    pub(crate) fn delete(&self, key: &str) -> Result<bool, StorageError> {
+        self.0.kv.delete(key).map_err(|error| storage_error(&error))
+    }
+
+    pub(crate) fn list(&self, range: &ListRange) -> Result<Vec<(String, Vec<u8>)>, StorageError> {
+        let flat = bindings::list(
+            &self.0.kv,
+            range.start.as_deref(),
+            range.end.as_deref(),
+            range.prefix.as_deref(),
+            range.reverse,
+            range.limit.map(|limit| u32::try_from(limit).unwrap_or(u32::MAX)),
+        )
+        .map_err(|error| storage_error(&error))?;
+        Ok((0..flat.length())
+            .step_by(2)
+            .map(|index| {
+                let key = flat.get(index).as_string().unwrap_or_default();
+                (key, Uint8Array::new(&flat.get(index + 1)).to_vec())
+            })
+            .collect())
+    }
+
+    pub(crate) fn delete_all(&self) -> Result<(), StorageError> {
+        // The alarm goes too from compatibility date 2026-02-24 on (P44), and on every host here.
+        bindings::set_alarm(&self.0.storage, None)
+            .and_then(|()| bindings::delete_all(&self.0.storage))
+            .map_err(|error| storage_error(&error))
+    }
+
+    pub(crate) fn transaction(&self, body: &mut dyn FnMut() -> bool) -> Result<(), StorageError> {
+        bindings::transaction(&self.0.storage, &mut || body()).map_err(|error| storage_error(&error))
+    }
+
+    pub(crate) fn sql(&self, statement: &str, parameters: &[SqlValue]) -> Result<SqlRows, StorageError> {
+        let sql = self.0.sql.get_or_init(|| self.0.storage.sql());
+        let parameters: Array = parameters.iter().map(sql_to_js).collect();
+        let answer = bindings::query(sql, statement, parameters)
+            .map_err(|error| StorageError::Sql(message_of(&error)))?;
+        let columns: Vec<String> = Array::from(&answer.get(0))
+            .iter()
+            .map(|column| column.as_string().unwrap_or_default())
+            .collect();
+        let mut values = Array::from(&answer.get(1)).into_iter().map(|value| sql_from_js(&value));
+        let mut rows = Vec::new();
+        while let Some(first) = values.next() {
+            let mut row = Vec::with_capacity(columns.len());
+            row.push(first);
+            row.extend(values.by_ref().take(columns.len() - 1));
+            rows.push(row);
+        }
+        Ok(SqlRows { columns, rows, rows_written: count_from_js(&answer.get(2)) })
+    }
+
+    pub(crate) fn sync(&self) -> LocalFuture<'static, Result<(), StorageError>> {
+        let synced = self.0.storage.sync();
+        Box::pin(async move {
+            JsFuture::from(synced).await.map(|_| ()).map_err(|error| storage_error(&error))
+        })
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds stay below 2^53 for 285,000 years")]
+    pub(crate) fn set_alarm(&self, at_ms: Option<i64>) -> Result<(), StorageError> {
+        bindings::set_alarm(&self.0.storage, at_ms.map(|at| at as f64))
+            .map_err(|error| storage_error(&error))
+    }
+
+    pub(crate) fn accept_socket(
+        &self,
+        tags: &[String],
+        attachment: &[u8],
+    ) -> Result<(Socket, Upgrade), SocketError> {
+        let ends = bindings::accept(&self.0.state, tags.to_vec(), attachment)
+            .map_err(|error| SocketError::new(message_of(&error)))?;
+        let [client, server] = [0, 1].map(|end| ends.get(end).unchecked_into::<WebSocket>());
+        Ok((Socket::new(server, self.0.state.clone()), Upgrade(client)))
+    }
+
+    pub(crate) fn sockets(&self, tag: Option<&str>) -> Vec<Socket> {
+        self.0
+            .state
+            .web_sockets(tag)
+            .into_iter()
+            .map(|socket| Socket::new(socket.unchecked_into(), self.0.state.clone()))
+            .collect()
+    }
+
+    pub(crate) fn set_automatic_response(&self, pair: Option<(&str, &str)>) {
+        let (request, response) = pair.unzip();
+        bindings::set_automatic_response(&self.0.state, request, response);
+    }
+
+    pub(crate) fn now(&self) -> i64 {
+        super::now()
+    }
+
+    pub(crate) fn random(&self, into: &mut [u8]) {
+        super::random(into);
+    }
+
+    pub(crate) fn sleep(&self, duration: Duration) -> LocalFuture<'static, ()> {
+        Box::pin(worker::Delay::from(duration))
+    }
+
+    pub(crate) fn wait_until(&self, future: LocalFuture<'static, ()>) {
+        let done = promise::drive(self, Box::pin(async move {
+            future.await;
+            Ok(JsValue::UNDEFINED)
+        }));
+        self.0.state.wait_until(&done);
+    }
+
+    /// Holds every event back until the future is done; `false` resets the object.
+    pub(crate) fn block_concurrency_while(&self, future: LocalFuture<'static, bool>) {
+        let start = promise::drive(self, Box::pin(async move {
+            let ready = future.await;
+            if ready { Ok(JsValue::UNDEFINED) } else { Err(JsError::new("the object did not start").into()) }
+        }));
+        bindings::gate(&self.0.state, &start);
+    }
+
+    pub(crate) fn abort(&self, reason: &str) -> ! {
+        promise::stop_running();
+        self.0.state.abort(reason);
+        // The platform ends the event inside of the call above.
+        wasm_bindgen::throw_str(reason)
+    }
+
+    /// Ends this memory when the present event is answered.
+    pub(crate) fn reset(&self, reason: &str) {
+        self.0.doom.set(Some(reason.to_owned()));
+    }
+
+    pub(crate) fn env(&self) -> Env {
+        self.0.env.clone()
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "the common code refuses integers beyond 2^53")]
+fn sql_to_js(value: &SqlValue) -> JsValue {
+    match value {
+        SqlValue::Null => JsValue::NULL,
+        SqlValue::Integer(integer) => JsValue::from_f64(*integer as f64),
+        SqlValue::Real(real) => JsValue::from_f64(*real),
+        SqlValue::Text(text) => JsValue::from_str(text),
+        SqlValue::Blob(bytes) => Uint8Array::from(bytes.as_slice()).into(),
+    }
+}
+
+fn sql_from_js(value: &JsValue) -> SqlValue {
+    if let Some(number) = value.as_f64() {
+        SqlValue::Real(number)
+    } else if let Some(text) = value.as_string() {
+        SqlValue::Text(text)
+    } else if value.is_null() {
+        SqlValue::Null
+    } else {
+        SqlValue::Blob(Uint8Array::new(value).to_vec())
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of rows")]
+fn count_from_js(value: &JsValue) -> u64 {
+    value.as_f64().unwrap_or_default() as u64
+}
