@@ -1,0 +1,160 @@
+//! Where a shard's objects rest: a data folder on the host, memory in the simulator.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, mpsc};
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::kernel::ObjectIndex;
+use super::store::{Database, Index, Unsynced};
+use super::work::Inbound;
+use crate::error::StorageError;
+use crate::fault::Fault;
+use crate::id::RawId;
+
+/// What all shards of a process share of its data folder.
+pub(super) struct Folder {
+    pub(super) root: PathBuf,
+    pub(super) index: Index,
+    /// Of the identifiers made in this folder.
+    pub(super) key: [u8; 32],
+}
+
+impl Folder {
+    fn database(&self, class: &str, id: RawId) -> PathBuf {
+        let id = id.to_string();
+        self.root.join("objects").join(class).join(&id[..2]).join(format!("{id}.sqlite"))
+    }
+}
+
+/// One shard's access to storage. Syncing and closing answer through the shard's inbox.
+pub(super) enum Disk {
+    Folder { folder: Arc<Folder>, syncing: mpsc::Sender<SyncJob>, closing: mpsc::Sender<CloseJob> },
+    Memory(MemoryDisk),
+}
+
+type SyncJob = Vec<(ObjectIndex, Unsynced)>;
+type CloseJob = (ObjectIndex, Database);
+
+impl Disk {
+    /// Starts the shard's two disk threads; they end when the disk is dropped.
+    pub(super) fn folder(
+        folder: Arc<Folder>,
+        shard: usize,
+        inbox: &UnboundedSender<Inbound>,
+    ) -> std::io::Result<Self> {
+        let (syncing, jobs) = mpsc::channel();
+        let answers = inbox.clone();
+        std::thread::Builder::new().name(format!("sync-{shard}")).spawn(move || sync_all(&jobs, &answers))?;
+        let (closing, jobs) = mpsc::channel();
+        let answers = inbox.clone();
+        std::thread::Builder::new().name(format!("close-{shard}")).spawn(move || close_all(&jobs, &answers))?;
+        Ok(Self::Folder { folder, syncing, closing })
+    }
+
+    pub(super) fn key(&self) -> &[u8; 32] {
+        match self {
+            Self::Folder { folder, .. } => &folder.key,
+            Self::Memory(memory) => &memory.key,
+        }
+    }
+
+    pub(super) fn index(&self) -> &Index {
+        match self {
+            Self::Folder { folder, .. } => &folder.index,
+            Self::Memory(memory) => &memory.index,
+        }
+    }
+
+    /// Whether the object has stored anything yet.
+    pub(super) fn has(&self, class: &str, id: RawId) -> bool {
+        match self {
+            Self::Folder { folder, .. } => folder.database(class, id).exists(),
+            Self::Memory(memory) => memory.databases.borrow().contains_key(&id),
+        }
+    }
+
+    pub(super) fn open(&self, class: &str, id: RawId) -> Result<Database, StorageError> {
+        match self {
+            Self::Folder { folder, .. } => Database::open(&folder.root, &folder.database(class, id)),
+            Self::Memory(memory) => match memory.databases.borrow_mut().remove(&id) {
+                Some(database) => Ok(database),
+                None => Database::in_memory(),
+            },
+        }
+    }
+
+    /// Makes commits durable, off the shard's thread.
+    pub(super) fn sync(&self, batch: SyncJob) {
+        match self {
+            // The threads end after the shard: the job is taken.
+            Self::Folder { syncing, .. } => drop(syncing.send(batch)),
+            Self::Memory(memory) => drop(memory.inbox.send(Inbound::Synced { failed: Vec::new() })),
+        }
+    }
+
+    /// Closes a database, off the shard's thread: its log moves into it, which takes syncs.
+    pub(super) fn close(&self, object: ObjectIndex, id: RawId, database: Database) {
+        match self {
+            Self::Folder { closing, .. } => drop(closing.send((object, database))),
+            Self::Memory(memory) => {
+                memory.keep(id, database);
+                drop(memory.inbox.send(Inbound::Closed { object }));
+            }
+        }
+    }
+}
+
+fn sync_all(jobs: &mpsc::Receiver<SyncJob>, answers: &UnboundedSender<Inbound>) {
+    while let Ok(batch) = jobs.recv() {
+        let failed = batch.into_iter().filter_map(|(object, unsynced)| match unsynced.sync() {
+            Ok(()) => None,
+            Err(error) => {
+                tracing::error!(%error, "a commit did not reach the disk");
+                Some((object, Fault::Storage(error)))
+            }
+        });
+        if answers.send(Inbound::Synced { failed: failed.collect() }).is_err() {
+            return;
+        }
+    }
+}
+
+fn close_all(jobs: &mpsc::Receiver<CloseJob>, answers: &UnboundedSender<Inbound>) {
+    while let Ok((object, database)) = jobs.recv() {
+        if let Err(error) = database.close() {
+            // The log stays beside the database; the next opening takes it up.
+            tracing::warn!(%error, "closing an object's database");
+        }
+        if answers.send(Inbound::Closed { object }).is_err() {
+            return;
+        }
+    }
+}
+
+/// The simulator's disk: what was committed, across evictions and crashes.
+pub(super) struct MemoryDisk {
+    databases: RefCell<HashMap<RawId, Database>>,
+    index: Index,
+    key: [u8; 32],
+    inbox: UnboundedSender<Inbound>,
+}
+
+impl MemoryDisk {
+    pub(super) fn new(key: [u8; 32], inbox: UnboundedSender<Inbound>) -> Result<Self, StorageError> {
+        Ok(Self { databases: RefCell::default(), index: Index::in_memory()?, key, inbox })
+    }
+
+    /// Takes a database back, without what no commit has closed.
+    pub(super) fn keep(&self, id: RawId, database: Database) {
+        database.roll_back();
+        self.databases.borrow_mut().insert(id, database);
+    }
+}
+
+/// The file whose lock says that a process uses the folder.
+pub(super) fn lock_path(root: &Path) -> PathBuf {
+    root.join("lock")
+}

@@ -1,0 +1,317 @@
+//! The embedded host: from the command line to a clean stop.
+
+use std::fs::{File, TryLockError};
+use std::io::{self, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::clock::Clock;
+use super::disk::{self, Disk, Folder};
+use super::random::Random;
+use super::server::Server;
+use super::shard::{Command, Parts, Shard};
+use super::store::Index;
+use super::work::Inbound;
+use crate::app::App;
+
+/// How long running turns may take to finish after a signal.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long databases may take to close after that.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+const POLL: Duration = Duration::from_millis(10);
+
+/// Serves an app of Durable Objects.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// The port to listen on; 0 picks a free one
+    #[arg(long, default_value_t = 8787)]
+    port: u16,
+    /// The address to listen on
+    #[arg(long, default_value = "127.0.0.1")]
+    host: std::net::IpAddr,
+    /// The folder that holds all state
+    #[arg(long, default_value = ".anchorhold")]
+    data: PathBuf,
+}
+
+/// Runs the embedded host: an HTTP and WebSocket server with one SQLite database per object.
+///
+/// Takes `--port` (8787; 0 picks a free one), `--host` (127.0.0.1) and `--data` (`./.anchorhold`)
+/// from the command line; prints `state in DIR` and `listening on http://HOST:PORT` to standard
+/// output once connections are accepted. Ends on SIGINT and SIGTERM: running turns finish, for at
+/// most 10 seconds, and sockets are closed with 1001.
+///
+/// ```no_run
+/// # use anchorhold::App;
+/// fn main() -> std::process::ExitCode {
+///     anchorhold::serve(|| App::new().assets("public"))
+/// }
+/// ```
+pub fn serve(app: fn() -> App) -> ExitCode {
+    let arguments = Arguments::parse();
+    // An application may have a subscriber of its own.
+    let _ = tracing_subscriber::fmt()
+        .with_writer(io::stderr)
+        .with_max_level(tracing::Level::WARN)
+        .try_init();
+    match run(app, &arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure(message)) => {
+            eprintln!("error: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Why the host did not start, for the person who started it.
+struct Failure(String);
+
+impl Failure {
+    fn io<'a>(doing: &'a str, path: &'a Path) -> impl Fn(io::Error) -> Self + 'a {
+        move |error| Self(format!("{doing} {}: {error}", path.display()))
+    }
+}
+
+fn run(app: fn() -> App, arguments: &Arguments) -> Result<(), Failure> {
+    if let [first, ..] = app().mistakes() {
+        return Err(Failure(format!("the app is put together wrongly: {first}")));
+    }
+    let root = &arguments.data;
+    std::fs::create_dir_all(root).map_err(Failure::io("making the data folder", root))?;
+    let root = root.canonicalize().map_err(Failure::io("finding the data folder", root))?;
+    let _lock = lock(&root)?;
+    let index = root.join("index.sqlite");
+    let index = Index::open(&index).map_err(|error| Failure(error.to_string()))?;
+    let folder = Arc::new(Folder { key: folder_key(&root)?, root: root.clone(), index });
+
+    let address = SocketAddr::new(arguments.host, arguments.port);
+    let listener = TcpListener::bind(address).map_err(|error| {
+        Failure(format!("listening on {address}: {error}; choose another --port, or 0 for a free one"))
+    })?;
+    let bound = listener.local_addr().map_err(Failure::io("listening in", &root))?;
+    listener.set_nonblocking(true).map_err(Failure::io("listening in", &root))?;
+
+    let shards = Shards::start(app, &folder, &listener)?;
+    println!("state in {}", root.display());
+    println!("listening on http://{bound}");
+    let _ = io::stdout().flush();
+
+    let waited = wait_for_signal();
+    shards.stop();
+    waited.map_err(Failure::io("waiting for a signal in", &root))
+}
+
+/// Held as long as the process lives: two processes on one folder would lose each other's writes.
+fn lock(root: &Path) -> Result<File, Failure> {
+    let path = disk::lock_path(root);
+    let file = File::create(&path).map_err(Failure::io("opening", &path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Failure(format!(
+            "another process uses {}; stop it, or choose another folder with --data",
+            root.display()
+        ))),
+        Err(TryLockError::Error(error)) => Err(Failure::io("locking", &path)(error)),
+    }
+}
+
+/// The key of the folder's identifiers: made once, and as durable as the objects it names.
+fn folder_key(root: &Path) -> Result<[u8; 32], Failure> {
+    let path = root.join("key");
+    match std::fs::read(&path) {
+        Ok(bytes) => bytes.try_into().map_err(|_| {
+            Failure(format!("{} is not a key of 32 bytes; restore it from a backup", path.display()))
+        }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let key = Random::System.bytes();
+            write_durably(root, &path, &key).map_err(Failure::io("writing", &path))?;
+            Ok(key)
+        }
+        Err(error) => Err(Failure::io("reading", &path)(error)),
+    }
+}
+
+fn write_durably(root: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let draft = path.with_extension("new");
+    let mut file = File::create(&draft)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    std::fs::rename(&draft, path)?;
+    File::open(root)?.sync_all()
+}
+
+/// Waits for SIGINT or SIGTERM; a second one ends the process at once.
+fn wait_for_signal() -> io::Result<()> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(next_signal())?;
+    std::thread::spawn(move || {
+        if runtime.block_on(next_signal()).is_ok() {
+            std::process::exit(130);
+        }
+    });
+    Ok(())
+}
+
+#[cfg(unix)]
+async fn next_signal() -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = interrupt.recv() => Ok(()),
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+async fn next_signal() -> io::Result<()> {
+    tokio::signal::ctrl_c().await
+}
+
+/// The threads of a running host.
+struct Shards {
+    inboxes: Arc<[UnboundedSender<Inbound>]>,
+    reports: mpsc::Receiver<Report>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// What a shard's thread tells the main thread.
+enum Report {
+    Started,
+    NotStarted(io::Error),
+    Drained,
+}
+
+impl Shards {
+    fn start(app: fn() -> App, folder: &Arc<Folder>, listener: &TcpListener) -> Result<Self, Failure> {
+        let count = std::thread::available_parallelism().map_or(1, usize::from);
+        let (inboxes, receivers): (Vec<_>, Vec<_>) = (0..count).map(|_| unbounded_channel()).unzip();
+        let inboxes: Arc<[_]> = inboxes.into();
+        let (report, reports) = mpsc::channel();
+        let mut threads = Vec::with_capacity(count);
+        for (number, inbox) in receivers.into_iter().enumerate() {
+            let seat = Seat {
+                app,
+                number,
+                folder: Arc::clone(folder),
+                listener: listener.try_clone().map_err(|error| Failure(error.to_string()))?,
+                inboxes: Arc::clone(&inboxes),
+                inbox,
+                report: report.clone(),
+            };
+            let thread = std::thread::Builder::new().name(format!("shard-{number}"));
+            let thread = thread.spawn(move || seat.run()).map_err(|error| Failure(error.to_string()))?;
+            threads.push(thread);
+        }
+        for _ in 0..count {
+            match reports.recv() {
+                Ok(Report::NotStarted(error)) => return Err(Failure(format!("a shard did not start: {error}"))),
+                Ok(Report::Started | Report::Drained) => {}
+                Err(_) => return Err(Failure("a shard did not start".to_owned())),
+            }
+        }
+        Ok(Self { inboxes, reports, threads })
+    }
+
+    /// First all shards drain, since running turns may call objects on any; then all end.
+    fn stop(self) {
+        self.tell(|| Inbound::Drain);
+        let deadline = Instant::now() + DRAIN_TIMEOUT;
+        for _ in 0..self.threads.len() {
+            if self.reports.recv_timeout(deadline.saturating_duration_since(Instant::now())).is_err() {
+                tracing::warn!("turns that did not finish within {} s are cut off", DRAIN_TIMEOUT.as_secs());
+                break;
+            }
+        }
+        self.tell(|| Inbound::Stop);
+        let deadline = Instant::now() + CLOSE_TIMEOUT + Duration::from_secs(1);
+        for thread in self.threads {
+            while !thread.is_finished() && Instant::now() < deadline {
+                std::thread::sleep(POLL);
+            }
+        }
+    }
+
+    fn tell(&self, message: impl Fn() -> Inbound) {
+        for inbox in self.inboxes.iter() {
+            // A shard that is gone needs no telling.
+            let _ = inbox.send(message());
+        }
+    }
+}
+
+/// What the thread of a shard starts with.
+struct Seat {
+    app: fn() -> App,
+    number: usize,
+    folder: Arc<Folder>,
+    listener: TcpListener,
+    inboxes: Arc<[UnboundedSender<Inbound>]>,
+    inbox: UnboundedReceiver<Inbound>,
+    report: mpsc::Sender<Report>,
+}
+
+impl Seat {
+    fn run(self) {
+        let report = self.report.clone();
+        let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
+        let ran = runtime.and_then(|runtime| runtime.block_on(self.serve()));
+        if let Err(error) = ran {
+            // The main thread waits for it while it starts.
+            let _ = report.send(Report::NotStarted(error));
+        }
+    }
+
+    async fn serve(self) -> io::Result<()> {
+        let Self { app, number, folder, listener, inboxes, mut inbox, report } = self;
+        let app = app();
+        let disk = Disk::folder(folder, number, &inboxes[number])?;
+        let parts = Parts {
+            number,
+            inboxes,
+            disk,
+            clock: Clock::System,
+            random: Random::System,
+            simulation: None,
+        };
+        let shard = Shard::new(parts, app.objects());
+        shard.start_tasks();
+        let server = Server::new(Rc::clone(&shard), app);
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        tokio::task::spawn_local(Rc::clone(&server).accept(listener));
+        let _ = report.send(Report::Started);
+
+        if shard.receive(&mut inbox).await == Command::Drain {
+            server.drain();
+            shard.drain();
+            tokio::task::spawn_local(report_when_quiet(Rc::clone(&shard), server, report));
+            while shard.receive(&mut inbox).await != Command::Stop {}
+        }
+        close_databases(&shard, &mut inbox).await;
+        Ok(())
+    }
+}
+
+async fn report_when_quiet(shard: Rc<Shard>, server: Rc<Server>, report: mpsc::Sender<Report>) {
+    while !(server.is_quiet() && shard.is_quiet() && !shard.has_sockets()) {
+        tokio::time::sleep(POLL).await;
+    }
+    let _ = report.send(Report::Drained);
+}
+
+async fn close_databases(shard: &Rc<Shard>, inbox: &mut UnboundedReceiver<Inbound>) {
+    let deadline = Instant::now() + CLOSE_TIMEOUT;
+    while shard.evict_all() > 0 && Instant::now() < deadline {
+        // Only what closes still comes in.
+        let _ = tokio::time::timeout(POLL, shard.receive(inbox)).await;
+    }
+}

@@ -1,0 +1,32 @@
+//! Native hosts: the embedded host and the simulator, around one kernel.
+//!
+//! `kernel` decides, without I/O; `shard` carries out what it decides on one thread; `disk` and
+//! `store` keep what is written; `server` and `transport` speak to the network; `host` runs shards
+//! in a process, `sim` one in a test.
+
+mod assets;
+mod clock;
+mod disk;
+mod host;
+mod ids;
+mod kernel;
+mod random;
+mod remote;
+mod request;
+mod server;
+mod shard;
+mod sim;
+mod simulation;
+mod slot;
+mod socket;
+mod state;
+mod store;
+mod transport;
+mod work;
+
+pub use host::serve;
+pub(crate) use remote::{Env, Namespace, Remote};
+pub(crate) use request::Request;
+pub use sim::{Sim, SimSocket, run_test};
+pub(crate) use socket::{Socket, Upgrade};
+pub(crate) use state::ObjectState;

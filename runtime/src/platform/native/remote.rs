@@ -1,0 +1,145 @@
+//! How objects and the app reach objects.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::ids::IdKey;
+use super::shard::Shard;
+use super::slot::Life;
+use super::work::{Delivery, Output, ReplyTo, Task};
+use crate::chain::CallChain;
+use crate::description::Description;
+use crate::fault::Fault;
+use crate::http::{Request, Response};
+use crate::id::{InvalidId, Placement, RawId};
+use crate::turn::LocalFuture;
+
+/// The deployment as one caller sees it.
+#[derive(Clone)]
+pub(crate) struct Env {
+    shard: Rc<Shard>,
+    /// The calling object, whose output gate its calls pass.
+    caller: Option<Rc<Life>>,
+}
+
+impl Env {
+    pub(super) fn ungated(shard: Rc<Shard>) -> Self {
+        Self { shard, caller: None }
+    }
+
+    pub(super) fn gated(caller: Rc<Life>) -> Self {
+        Self { shard: Rc::clone(&caller.slot.shard), caller: Some(caller) }
+    }
+
+    pub(crate) fn namespace(&self, description: &'static Description) -> Result<Namespace, Fault> {
+        let key = self.shard.id_key(description)?;
+        Ok(Namespace { env: self.clone(), description, key })
+    }
+
+    pub(crate) fn var(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+
+    pub(crate) fn now(&self) -> i64 {
+        self.shard.clock.now()
+    }
+}
+
+/// The objects of one class.
+pub(crate) struct Namespace {
+    env: Env,
+    description: &'static Description,
+    key: Rc<IdKey>,
+}
+
+impl Namespace {
+    pub(crate) fn unique_id(&self) -> RawId {
+        self.key.unique(self.env.shard.random.bytes())
+    }
+
+    pub(crate) fn parse_id(&self, hex: &str) -> Result<RawId, InvalidId> {
+        self.key.parse(hex)
+    }
+
+    pub(crate) fn by_name(&self, name: &str, placement: &Placement) -> Remote {
+        self.remote(self.key.for_name(name), Some(Arc::from(name)), placement)
+    }
+
+    pub(crate) fn by_id(&self, id: RawId, placement: &Placement) -> Remote {
+        let mut remote = self.remote(id, None, placement);
+        // Identifiers can be stored, and storage can be moved between folders.
+        if !self.key.is_own(id) {
+            remote.refused = Some(Fault::NotFound(InvalidId::Foreign.to_string()));
+        }
+        remote
+    }
+
+    fn remote(&self, id: RawId, name: Option<Arc<str>>, placement: &Placement) -> Remote {
+        let refused = placement
+            .jurisdiction
+            .is_some()
+            .then(|| Fault::Configuration("jurisdictions exist on Cloudflare only".to_owned()));
+        Remote { env: self.env.clone(), description: self.description, id, name, refused }
+    }
+}
+
+/// One object, wherever it is.
+#[derive(Clone)]
+pub(crate) struct Remote {
+    env: Env,
+    description: &'static Description,
+    id: RawId,
+    name: Option<Arc<str>>,
+    refused: Option<Fault>,
+}
+
+impl Remote {
+    pub(crate) fn id(&self) -> RawId {
+        self.id
+    }
+
+    pub(crate) fn call(
+        &self,
+        method: &'static str,
+        arguments: Vec<u8>,
+        chain: &CallChain,
+    ) -> LocalFuture<'static, Result<Vec<u8>, Fault>> {
+        let chain = chain.clone();
+        self.send(|reply| Task::Call { method, arguments, chain, reply })
+    }
+
+    pub(crate) fn fetch(
+        &self,
+        request: Request,
+        chain: &CallChain,
+    ) -> LocalFuture<'static, Result<Response, Fault>> {
+        let chain = chain.clone();
+        self.send(|reply| Task::Fetch { request, chain, reply })
+    }
+
+    /// The task is on its way when this returns, so tasks keep their order (P68).
+    fn send<T: 'static>(
+        &self,
+        task: impl FnOnce(ReplyTo<T>) -> Task,
+    ) -> LocalFuture<'static, Result<T, Fault>> {
+        if let Some(fault) = &self.refused {
+            return Box::pin(std::future::ready(Err(fault.clone())));
+        }
+        let (reply, answer) = oneshot::channel();
+        let delivery = Delivery {
+            description: self.description,
+            id: self.id,
+            name: self.name.clone(),
+            task: task(reply),
+        };
+        match &self.env.caller {
+            None => self.env.shard.deliver(delivery),
+            Some(caller) => caller.emit(Output::Delivery(Box::new(delivery))),
+        }
+        Box::pin(async move {
+            answer.await.unwrap_or_else(|_| Err(Fault::Disconnected("the host is stopping".to_owned())))
+        })
+    }
+}

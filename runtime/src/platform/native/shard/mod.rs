@@ -1,0 +1,232 @@
+//! One thread's share of the objects: it carries out what its kernel decides.
+//!
+//! Everything an object does runs inside [`Shard::inside`]: what the kernel decides meanwhile is
+//! queued and carried out when the poll is over, so no object is entered while another runs.
+
+mod effects;
+mod tasks;
+mod turns;
+
+pub(super) use tasks::Command;
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::clock::Clock;
+use super::disk::Disk;
+use super::ids::IdKey;
+use super::kernel::{self, Kernel, Limits, ObjectIndex};
+use super::random::Random;
+use super::simulation::Simulation;
+use super::slot::Slot;
+use super::work::{Delivery, Inbound, Output, Work};
+use crate::description::Description;
+use crate::fault::Fault;
+use crate::id::RawId;
+
+type Event = kernel::Event<Work, Output>;
+type Effect = kernel::Effect<Work, Output>;
+
+pub(super) struct Shard {
+    number: usize,
+    /// The inboxes of all shards, this one's included.
+    inboxes: Arc<[UnboundedSender<Inbound>]>,
+    pub(super) disk: Disk,
+    pub(super) clock: Clock,
+    pub(super) random: Random,
+    classes: RefCell<Vec<Class>>,
+    /// In the simulator: what makes the order of events a matter of the seed.
+    simulation: Option<Simulation>,
+    kernel: RefCell<Kernel<Work, Output>>,
+    slots: RefCell<Vec<Option<Rc<Slot>>>>,
+    decided: RefCell<Vec<Effect>>,
+    queue: RefCell<VecDeque<Effect>>,
+    /// Effects are being carried out, or an object runs.
+    busy: Cell<bool>,
+    commit_wanted: Notify,
+    /// When the timer is set to, and that it has to be set anew.
+    timer_at: Cell<Option<i64>>,
+    timer_changed: Notify,
+}
+
+struct Class {
+    description: &'static Description,
+    key: Rc<IdKey>,
+}
+
+/// What a shard is made of.
+pub(super) struct Parts {
+    pub(super) number: usize,
+    pub(super) inboxes: Arc<[UnboundedSender<Inbound>]>,
+    pub(super) disk: Disk,
+    pub(super) clock: Clock,
+    pub(super) random: Random,
+    pub(super) simulation: Option<Simulation>,
+}
+
+impl Shard {
+    pub(super) fn new(parts: Parts, classes: &[&'static Description]) -> Rc<Self> {
+        let Parts { number, inboxes, disk, clock, random, simulation } = parts;
+        let shard = Rc::new(Self {
+            number,
+            inboxes,
+            disk,
+            clock,
+            random,
+            classes: RefCell::default(),
+            simulation,
+            kernel: RefCell::new(Kernel::new(Limits::default())),
+            slots: RefCell::default(),
+            decided: RefCell::default(),
+            queue: RefCell::default(),
+            busy: Cell::new(false),
+            commit_wanted: Notify::new(),
+            timer_at: Cell::new(None),
+            timer_changed: Notify::new(),
+        });
+        for description in classes {
+            shard.add_class(description);
+        }
+        shard
+    }
+
+    fn add_class(&self, description: &'static Description) -> Rc<IdKey> {
+        let key = Rc::new(IdKey::new(self.disk.key(), description.class));
+        self.classes.borrow_mut().push(Class { description, key: Rc::clone(&key) });
+        key
+    }
+
+    /// What makes and checks the identifiers of a class.
+    pub(super) fn id_key(&self, description: &'static Description) -> Result<Rc<IdKey>, Fault> {
+        let known = self
+            .classes
+            .borrow()
+            .iter()
+            .find(|class| std::ptr::eq(class.description, description))
+            .map(|class| Rc::clone(&class.key));
+        match known {
+            Some(key) => Ok(key),
+            // A test uses a class by naming it.
+            None if self.simulation.is_some() => Ok(self.add_class(description)),
+            None => Err(Fault::Configuration(format!(
+                "the class {class} is not part of the app: add `.object::<{class}>()` or mount it",
+                class = description.class
+            ))),
+        }
+    }
+
+    fn class(&self, name: &str) -> Option<&'static Description> {
+        let classes = self.classes.borrow();
+        classes.iter().map(|class| class.description).find(|description| description.class == name)
+    }
+
+    /// The shard that an object lives on; its identifier is as good as a hash.
+    fn home_of(&self, id: RawId) -> usize {
+        usize::from(u16::from_le_bytes([id.0[0], id.0[1]])) % self.inboxes.len()
+    }
+
+    /// Brings work to its object, on whichever shard that is.
+    pub(super) fn deliver(self: &Rc<Self>, delivery: Delivery) {
+        let home = self.home_of(delivery.id);
+        if home == self.number {
+            self.accept(delivery);
+        } else if let Err(refused) = self.inboxes[home].send(Inbound::Delivery(delivery))
+            && let Inbound::Delivery(delivery) = refused.0
+        {
+            delivery.task.refuse(Fault::Disconnected("the host is stopping".to_owned()));
+        }
+    }
+
+    fn accept(self: &Rc<Self>, delivery: Delivery) {
+        let Delivery { description, id, name, task } = delivery;
+        let slot = self.slot(description, id);
+        if name.is_some() && slot.name.borrow().is_none() {
+            *slot.name.borrow_mut() = name;
+        }
+        let bytes = task.size();
+        self.handle(Event::Arrived { object: slot.index, work: Work::Task(task), bytes });
+    }
+
+    /// The object's slot, made if it is not known.
+    fn slot(self: &Rc<Self>, description: &'static Description, id: RawId) -> Rc<Slot> {
+        let known = self.kernel.borrow().find(id).and_then(|index| self.slot_at(index));
+        if let Some(slot) = known {
+            return slot;
+        }
+        let index = self.kernel.borrow_mut().add(id, self.clock.now());
+        let slot = Rc::new(Slot::new(Rc::clone(self), index, id, description));
+        let mut slots = self.slots.borrow_mut();
+        if slots.len() <= index.0 {
+            slots.resize(index.0 + 1, None);
+        }
+        slots[index.0] = Some(Rc::clone(&slot));
+        slot
+    }
+
+    fn slot_at(&self, index: ObjectIndex) -> Option<Rc<Slot>> {
+        self.slots.borrow().get(index.0)?.clone()
+    }
+
+    /// Tells the kernel, and carries out what it decides: now, or after what runs.
+    pub(super) fn handle(self: &Rc<Self>, event: Event) {
+        {
+            let mut decided = self.decided.borrow_mut();
+            self.kernel.borrow_mut().handle(event, self.clock.now(), &mut decided);
+            self.queue.borrow_mut().extend(decided.drain(..));
+        }
+        if !self.busy.get() {
+            self.inside(|| {});
+        }
+    }
+
+    /// Runs something of an object's, then what was decided meanwhile.
+    fn inside<T>(self: &Rc<Self>, run: impl FnOnce() -> T) -> T {
+        if self.busy.get() {
+            return run();
+        }
+        let _busy = Busy::new(&self.busy);
+        let result = run();
+        loop {
+            let next = self.queue.borrow_mut().pop_front();
+            let Some(effect) = next else { break };
+            self.carry_out(effect);
+        }
+        self.set_timer();
+        result
+    }
+
+    /// Writes down what is decided, in the simulator.
+    fn trace(&self, effect: &Effect) {
+        if let Some(simulation) = &self.simulation {
+            simulation.note(self.clock.now(), effect, |object| {
+                self.slot_at(object).map(|slot| (slot.description.class, slot.id))
+            });
+        }
+    }
+
+    /// Whether no object has anything to do or to send.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.kernel.borrow().is_quiet()
+    }
+}
+
+/// Says that the shard is at work, a panic in it included.
+struct Busy<'a>(&'a Cell<bool>);
+
+impl<'a> Busy<'a> {
+    fn new(busy: &'a Cell<bool>) -> Self {
+        busy.set(true);
+        Self(busy)
+    }
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.set(false);
+    }
+}

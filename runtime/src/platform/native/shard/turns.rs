@@ -1,0 +1,231 @@
+//! Running what objects do: polled once on the spot, driven on as a task if that was not enough.
+
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+use super::super::kernel::{AlarmOutcome, ObjectIndex};
+use super::super::slot::{Life, Resident};
+use super::super::work::{Output, Task, Work};
+use super::{Event, Shard};
+use crate::fault::Fault;
+use crate::id::RawId;
+use crate::turn::{LocalFuture, poll_once};
+
+/// An alarm's run (P32).
+const ALARM_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+/// An initialisation behind its gate (P14).
+const BLOCK_TIMEOUT: Duration = Duration::from_secs(30);
+
+impl Shard {
+    pub(in super::super) fn start(self: &Rc<Self>, object: ObjectIndex, work: Work, bytes: usize) {
+        let Some(slot) = self.slot_at(object) else { return };
+        let resident = slot.resident.borrow().clone();
+        let Some(Resident { life, occupant }) = resident.filter(|resident| resident.life.is_over().is_none())
+        else {
+            // It left between the decision and its execution.
+            self.refuse(work, Fault::Reset("the object left memory".to_owned()));
+            self.handle(Event::Finished { object, bytes });
+            return;
+        };
+        match work {
+            Work::Task(Task::Call { method, arguments, chain, reply }) => {
+                let turn = occupant.call(method, arguments, chain);
+                self.drive(&life, bytes, turn, |life, result| {
+                    life.emit(Output::Called { reply, result: result.and_then(|result| result) });
+                });
+            }
+            Work::Task(Task::Fetch { request, chain, reply }) => {
+                let turn = occupant.fetch(request, chain);
+                self.drive(&life, bytes, turn, |life, result| {
+                    let response = result.unwrap_or_else(Fault::into_response);
+                    life.emit(Output::Fetched { reply, response });
+                });
+            }
+            Work::Message { socket, message, flight } => {
+                let turn = occupant.socket_message(socket, message);
+                self.drive(&life, bytes, turn, |_, _| drop(flight));
+            }
+            Work::Close { socket, code, reason, clean } => {
+                self.drive(&life, bytes, occupant.socket_close(socket, code, reason, clean), |_, _| {});
+            }
+            Work::Error { socket, message } => {
+                self.drive(&life, bytes, occupant.socket_error(socket, message), |_, _| {});
+            }
+            Work::Alarm { id } => self.start_alarm(&Resident { life, occupant }, id),
+        }
+    }
+
+    fn start_alarm(self: &Rc<Self>, resident: &Resident, id: RawId) {
+        let Resident { life, occupant } = resident;
+        let object = life.slot.index;
+        let actual = life.stored().and_then(|database| database.map_or(Ok(None), |database| database.alarm()));
+        match actual {
+            Ok(Some(at)) if at <= self.clock.now() => {}
+            Ok(actual) => {
+                self.handle(Event::AlarmFinished { id, outcome: AlarmOutcome::Stale { actual } });
+                self.handle(Event::Finished { object, bytes: 0 });
+                return;
+            }
+            Err(error) => {
+                tracing::error!(%error, %id, "an alarm cannot be read");
+                self.alarm_failed(id);
+                self.handle(Event::Finished { object, bytes: 0 });
+                return;
+            }
+        }
+        life.alarm_was_set.set(false);
+        let run = occupant.alarm();
+        let run: LocalFuture<'static, _> = Box::pin(async move {
+            match tokio::time::timeout(ALARM_TIMEOUT, run).await {
+                Ok(result) => result,
+                Err(_) => Err(Fault::TimedOut("an alarm may run for 15 minutes".to_owned())),
+            }
+        });
+        let shard = Rc::clone(self);
+        self.drive(life, 0, run, move |life, result| {
+            let result = result.and_then(|result| result);
+            shard.alarm_ended(life, id, result);
+        });
+    }
+
+    fn alarm_ended(self: &Rc<Self>, life: &Rc<Life>, id: RawId, result: Result<(), Fault>) {
+        let deleted = result.and_then(|()| {
+            // Success deletes the alarm only if the handler set none (P28).
+            if life.alarm_was_set.get() { Ok(()) } else { life.delete_alarm().map_err(Fault::Storage) }
+        });
+        match deleted {
+            Ok(()) => self.handle(Event::AlarmFinished { id, outcome: AlarmOutcome::Done }),
+            Err(fault) => {
+                tracing::warn!(%id, reason = fault.summary().2, "an alarm's run is to be repeated");
+                self.alarm_failed(id);
+            }
+        }
+    }
+
+    /// Runs `turn` to its end, or to the end of the object's life; then `conclude`.
+    fn drive<T: 'static>(
+        self: &Rc<Self>,
+        life: &Rc<Life>,
+        bytes: usize,
+        mut turn: LocalFuture<'static, T>,
+        conclude: impl FnOnce(&Rc<Life>, Result<T, Fault>) + 'static,
+    ) {
+        let done = self.inside(|| poll_once(&mut turn));
+        match done {
+            Some(result) => {
+                conclude(life, Ok(result));
+                self.end_if_asked(life);
+                life.slot.handle(Event::Finished { object: life.slot.index, bytes });
+            }
+            None => {
+                self.end_if_asked(life);
+                let (shard, life) = (Rc::clone(self), Rc::clone(life));
+                tokio::task::spawn_local(async move {
+                    let result = shard.poll_to_end(&life, turn).await;
+                    shard.inside(|| {
+                        conclude(&life, result);
+                        shard.end_if_asked(&life);
+                        life.slot.handle(Event::Finished { object: life.slot.index, bytes });
+                    });
+                });
+            }
+        }
+    }
+
+    async fn poll_to_end<T>(
+        self: &Rc<Self>,
+        life: &Rc<Life>,
+        mut turn: LocalFuture<'static, T>,
+    ) -> Result<T, Fault> {
+        let mut over = pin!(life.over());
+        let result = poll_fn(|context| {
+            if let Poll::Ready(fault) = over.as_mut().poll(context) {
+                return Poll::Ready(Err(fault));
+            }
+            let polled = self.inside(|| {
+                let polled = turn.as_mut().poll(context);
+                if polled.is_pending() {
+                    self.end_if_asked(life);
+                }
+                polled
+            });
+            polled.map(Ok)
+        })
+        .await;
+        // Dropping a turn that was cut off lets others proceed.
+        self.inside(|| drop(turn));
+        result
+    }
+
+    /// Carries out what a turn asked for: a reset, or an abort.
+    pub(super) fn end_if_asked(self: &Rc<Self>, life: &Rc<Life>) {
+        let Some(ending) = life.take_ending() else { return };
+        if life.is_over().is_some() || life.slot.gone.get() {
+            return;
+        }
+        if ending.discard
+            && let Some(database) = life.committable()
+        {
+            database.roll_back();
+        }
+        let object = life.slot.index;
+        self.handle(Event::Reset { object, fault: ending.fault, discard: ending.discard });
+    }
+
+    pub(in super::super) fn continue_in_background(
+        self: &Rc<Self>,
+        life: &Rc<Life>,
+        work: LocalFuture<'static, ()>,
+    ) {
+        let object = life.slot.index;
+        life.slot.handle(Event::Continued { object });
+        let (shard, life) = (Rc::clone(self), Rc::clone(life));
+        tokio::task::spawn_local(async move {
+            // Cut off or at its end: nobody waits for it.
+            let _ = shard.poll_to_end(&life, work).await;
+            shard.inside(|| {
+                shard.end_if_asked(&life);
+                life.slot.handle(Event::Finished { object, bytes: 0 });
+            });
+        });
+    }
+
+    /// Lets new events wait until `gate` is through; a false or a time-out resets the object (P14).
+    pub(in super::super) fn block_while(self: &Rc<Self>, life: &Rc<Life>, gate: LocalFuture<'static, bool>) {
+        let object = life.slot.index;
+        life.slot.handle(Event::Blocked { object });
+        let (shard, life) = (Rc::clone(self), Rc::clone(life));
+        tokio::task::spawn_local(async move {
+            let timed_out = Rc::new(Cell::new(false));
+            let noted = Rc::clone(&timed_out);
+            let gate: LocalFuture<'static, bool> = Box::pin(async move {
+                let through = tokio::time::timeout(BLOCK_TIMEOUT, gate).await;
+                noted.set(through.is_err());
+                through.unwrap_or(false)
+            });
+            let through = shard.poll_to_end(&life, gate).await;
+            shard.inside(|| {
+                if matches!(through, Ok(false)) {
+                    let seconds = BLOCK_TIMEOUT.as_secs();
+                    let failure = life.slot.resident.borrow().as_ref().and_then(|resident| resident.occupant.failure());
+                    let fault = match failure {
+                        Some(fault) => fault,
+                        None if timed_out.get() => {
+                            Fault::Reset(format!("the initialisation took more than {seconds} s"))
+                        }
+                        None => Fault::Reset("the initialisation failed".to_owned()),
+                    };
+                    // Its own words are better than those of the reset that came with it.
+                    drop(life.take_ending());
+                    life.end(fault, false);
+                }
+                shard.end_if_asked(&life);
+                life.slot.handle(Event::Unblocked { object });
+            });
+        });
+    }
+}

@@ -1,0 +1,179 @@
+//! One object on its shard: what outlives its time in memory, and one such time.
+
+use std::cell::{Cell, Ref, RefCell};
+use std::future::Future;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use super::kernel::{Event, ObjectIndex};
+use super::shard::Shard;
+use super::socket::Socket;
+use super::store::Database;
+use super::work::{Output, Work};
+use crate::description::Description;
+use crate::error::StorageError;
+use crate::fault::Fault;
+use crate::id::RawId;
+use crate::occupant::Occupant;
+
+/// An object that the kernel knows.
+pub(super) struct Slot {
+    pub(super) shard: Rc<Shard>,
+    pub(super) index: ObjectIndex,
+    pub(super) id: RawId,
+    pub(super) description: &'static Description,
+    pub(super) name: RefCell<Option<Arc<str>>>,
+    pub(super) sockets: RefCell<Vec<Socket>>,
+    pub(super) automatic_response: RefCell<Option<(String, String)>>,
+    pub(super) resident: RefCell<Option<Resident>>,
+    /// The simulated machine that this object was on has crashed.
+    pub(super) gone: Cell<bool>,
+}
+
+/// An object in memory.
+#[derive(Clone)]
+pub(super) struct Resident {
+    pub(super) life: Rc<Life>,
+    pub(super) occupant: Rc<Occupant>,
+}
+
+impl Slot {
+    pub(super) fn new(
+        shard: Rc<Shard>,
+        index: ObjectIndex,
+        id: RawId,
+        description: &'static Description,
+    ) -> Self {
+        Self {
+            shard,
+            index,
+            id,
+            description,
+            name: RefCell::default(),
+            sockets: RefCell::default(),
+            automatic_response: RefCell::default(),
+            resident: RefCell::default(),
+            gone: Cell::new(false),
+        }
+    }
+
+    pub(super) fn handle(&self, event: Event<Work, Output>) {
+        if !self.gone.get() {
+            self.shard.handle(event);
+        }
+    }
+}
+
+/// From one wake to the eviction or reset that ends it.
+pub(super) struct Life {
+    pub(super) slot: Rc<Slot>,
+    /// Opened by the first write: to ask an object that has nothing leaves no file behind.
+    database: RefCell<Option<Database>>,
+    /// Decided during a turn, carried out when it pauses or ends.
+    ending: RefCell<Option<Ending>>,
+    over: RefCell<Option<Fault>>,
+    ended: Notify,
+    /// The handler of the running alarm set another.
+    pub(super) alarm_was_set: Cell<bool>,
+}
+
+pub(super) struct Ending {
+    pub(super) fault: Fault,
+    /// Without the writes that no commit has closed.
+    pub(super) discard: bool,
+}
+
+impl Life {
+    pub(super) fn new(slot: Rc<Slot>, database: Option<Database>) -> Self {
+        Self {
+            slot,
+            database: RefCell::new(database),
+            ending: RefCell::new(None),
+            over: RefCell::new(None),
+            ended: Notify::new(),
+            alarm_was_set: Cell::new(false),
+        }
+    }
+
+    /// The database for reading; none if the object has never written.
+    pub(super) fn stored(&self) -> Result<Option<Ref<'_, Database>>, StorageError> {
+        if let Some(fault) = &*self.over.borrow() {
+            return Err(StorageError::Io(format!("the object left memory: {}", fault.summary().2)));
+        }
+        Ok(Ref::filter_map(self.database.borrow(), Option::as_ref).ok())
+    }
+
+    /// The database for writing.
+    pub(super) fn database(&self) -> Result<Ref<'_, Database>, StorageError> {
+        if let Some(database) = self.stored()? {
+            return Ok(database);
+        }
+        let slot = &self.slot;
+        let database = slot.shard.disk.open(slot.description.class, slot.id)?;
+        *self.database.borrow_mut() = Some(database);
+        self.stored()?.ok_or_else(|| StorageError::Io("the database was closed".to_owned()))
+    }
+
+    /// For committing: also after this life is over.
+    pub(super) fn committable(&self) -> Option<Ref<'_, Database>> {
+        Ref::filter_map(self.database.borrow(), Option::as_ref).ok()
+    }
+
+    /// A write of the host's own: the alarm ran.
+    pub(super) fn delete_alarm(&self) -> Result<(), StorageError> {
+        let Some(database) = self.stored()? else { return Ok(()) };
+        database.set_alarm(None)?;
+        let object = self.slot.index;
+        self.slot.handle(Event::AlarmChanged { object, at: None });
+        self.slot.handle(Event::Wrote { object });
+        Ok(())
+    }
+
+    /// For closing.
+    pub(super) fn take_database(&self) -> Option<Database> {
+        self.database.borrow_mut().take()
+    }
+
+    pub(super) fn emit(&self, output: Output) {
+        let object = self.slot.index;
+        self.slot.handle(Event::Emitted { object, output });
+    }
+
+    /// Asks for the end of this life when the current poll is over. The first reason counts,
+    /// except that dropping writes cannot be taken back.
+    pub(super) fn end(&self, fault: Fault, discard: bool) {
+        let mut ending = self.ending.borrow_mut();
+        match &mut *ending {
+            Some(ending) => ending.discard |= discard,
+            None => *ending = Some(Ending { fault, discard }),
+        }
+    }
+
+    pub(super) fn take_ending(&self) -> Option<Ending> {
+        self.ending.borrow_mut().take()
+    }
+
+    /// From now on everything this life still runs is cut off.
+    pub(super) fn cut_off(&self, fault: Fault) {
+        *self.over.borrow_mut() = Some(fault);
+        self.ended.notify_waiters();
+    }
+
+    pub(super) fn is_over(&self) -> Option<Fault> {
+        self.over.borrow().clone()
+    }
+
+    /// Waits until this life is over.
+    pub(super) fn over(&self) -> impl Future<Output = Fault> + '_ {
+        let ended = self.ended.notified();
+        async move {
+            if let Some(fault) = self.is_over() {
+                return fault;
+            }
+            ended.await;
+            self.is_over().unwrap_or_else(|| Fault::Reset("the object left memory".to_owned()))
+        }
+    }
+}

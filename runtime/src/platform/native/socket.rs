@@ -1,0 +1,292 @@
+//! Accepted sockets: they belong to the object's shard and outlive the object's time in memory.
+
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+
+use tokio::sync::{Notify, mpsc, oneshot};
+
+use super::kernel::Event;
+use super::slot::Slot;
+use super::transport::{self, Transport};
+use super::work::{Output, Work};
+use crate::fault::Fault;
+use crate::socket::{Message, SocketError};
+
+/// Sockets of one object (P54).
+const MAX_SOCKETS: usize = 32_768;
+/// Bytes that wait for a peer that reads too slowly.
+const MAX_PENDING: usize = 16 * 1024 * 1024;
+/// Messages of one socket that wait or run; the next is read from the network when one is done.
+const MAX_FLIGHTS: usize = 64;
+
+/// RFC 6455's registry: the server is overloaded.
+const TRY_AGAIN_LATER: u16 = 1013;
+
+/// What goes out over a socket.
+#[derive(Debug)]
+pub(super) enum Frame {
+    Message(Message),
+    Close { code: u16, reason: String },
+    /// The host stops: the peer hears 1001, the object nothing.
+    GoingAway,
+    /// The connection is dropped without a word (P62).
+    Drop,
+}
+
+impl Frame {
+    fn size(&self) -> usize {
+        match self {
+            Self::Message(Message::Text(text)) => text.len(),
+            Self::Message(Message::Binary(bytes)) => bytes.len(),
+            Self::Close { .. } | Self::GoingAway | Self::Drop => 0,
+        }
+    }
+}
+
+/// One accepted socket.
+#[derive(Clone)]
+pub(crate) struct Socket(Rc<Core>);
+
+struct Core {
+    slot: Weak<Slot>,
+    tags: Vec<String>,
+    attachment: RefCell<Vec<u8>>,
+    outgoing: mpsc::UnboundedSender<Frame>,
+    pending: Rc<Cell<usize>>,
+    closing: Cell<bool>,
+    flights: Cell<usize>,
+    landed: Notify,
+}
+
+/// What a response carries so that the server completes the handshake: the way to the object's shard.
+pub(crate) struct Upgrade(oneshot::Sender<Transport>);
+
+impl Upgrade {
+    /// Hands the open connection over.
+    pub(super) fn complete(self, transport: Transport) {
+        // The object was reset meanwhile: dropping the connection tells the peer.
+        let _ = self.0.send(transport);
+    }
+}
+
+impl PartialEq for Socket {
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Socket {
+    pub(super) fn accept(
+        slot: &Rc<Slot>,
+        tags: &[String],
+        attachment: &[u8],
+    ) -> Result<(Self, Upgrade), SocketError> {
+        if slot.sockets.borrow().len() >= MAX_SOCKETS {
+            return Err(SocketError::new(format!(
+                "the object has {MAX_SOCKETS} sockets, which is the limit; spread them over more objects"
+            )));
+        }
+        let (outgoing, frames) = mpsc::unbounded_channel();
+        let (upgrade, upgraded) = oneshot::channel();
+        let pending = Rc::new(Cell::new(0));
+        let socket = Self(Rc::new(Core {
+            slot: Rc::downgrade(slot),
+            tags: tags.to_vec(),
+            attachment: RefCell::new(attachment.to_vec()),
+            outgoing,
+            pending: Rc::clone(&pending),
+            closing: Cell::new(false),
+            flights: Cell::new(0),
+            landed: Notify::new(),
+        }));
+        slot.sockets.borrow_mut().push(socket.clone());
+        slot.handle(Event::SocketOpened { object: slot.index });
+        let pump = transport::pump(socket.clone(), upgraded, Outgoing { frames, pending });
+        tokio::task::spawn_local(pump);
+        Ok((socket, Upgrade(upgrade)))
+    }
+
+    pub(crate) fn send_text(&self, text: &str) -> Result<(), SocketError> {
+        self.send(Frame::Message(Message::Text(text.to_owned())))
+    }
+
+    pub(crate) fn send_binary(&self, bytes: &[u8]) -> Result<(), SocketError> {
+        self.send(Frame::Message(Message::Binary(bytes.to_vec())))
+    }
+
+    pub(crate) fn close(&self, code: u16, reason: &str) -> Result<(), SocketError> {
+        self.send(Frame::Close { code, reason: reason.to_owned() })?;
+        self.0.closing.set(true);
+        Ok(())
+    }
+
+    fn send(&self, frame: Frame) -> Result<(), SocketError> {
+        if self.0.closing.get() || self.0.outgoing.is_closed() {
+            return Err(SocketError::new("the socket is closed"));
+        }
+        if self.0.pending.get() + frame.size() > MAX_PENDING {
+            return Err(SocketError::new(format!(
+                "the peer reads too slowly: {} bytes wait for it, the limit is {MAX_PENDING}; close the socket or send less",
+                self.0.pending.get()
+            )));
+        }
+        let Some(slot) = self.0.slot.upgrade() else {
+            return Err(SocketError::new("the socket is closed"));
+        };
+        self.0.pending.set(self.0.pending.get() + frame.size());
+        slot.handle(Event::Emitted {
+            object: slot.index,
+            output: Output::Frame { socket: self.clone(), frame },
+        });
+        Ok(())
+    }
+
+    /// Passes the output gate by: the frame was released by it, or is the host's own.
+    pub(super) fn transmit(&self, frame: Frame) {
+        // A closed channel means that the connection is gone, which the object has been told.
+        let _ = self.0.outgoing.send(frame);
+    }
+
+    pub(crate) fn attachment(&self) -> Option<Vec<u8>> {
+        Some(self.0.attachment.borrow().clone())
+    }
+
+    pub(crate) fn set_attachment(&self, bytes: &[u8]) -> Result<(), SocketError> {
+        *self.0.attachment.borrow_mut() = bytes.to_vec();
+        Ok(())
+    }
+
+    pub(crate) fn tags(&self) -> Vec<String> {
+        self.0.tags.clone()
+    }
+
+    pub(super) fn has_tag(&self, tag: &str) -> bool {
+        self.0.tags.iter().any(|own| own == tag)
+    }
+
+    /// The host stops.
+    pub(super) fn go_away(&self) {
+        self.0.closing.set(true);
+        self.transmit(Frame::GoingAway);
+    }
+
+    /// The object was reset; the socket is off its list already.
+    pub(super) fn cut_off(&self) {
+        self.0.closing.set(true);
+        self.transmit(Frame::Drop);
+    }
+
+    /// The object takes no more work: the peer is told to come back later (1013).
+    pub(super) fn refuse(&self, fault: &Fault) {
+        if !self.0.closing.replace(true) {
+            let (_, code, _) = fault.summary();
+            self.transmit(Frame::Close { code: TRY_AGAIN_LATER, reason: code.to_owned() });
+        }
+    }
+
+    /// Waits until the object has room for another message of this socket.
+    pub(super) async fn has_room(&self) {
+        while self.0.flights.get() >= MAX_FLIGHTS {
+            self.0.landed.notified().await;
+        }
+    }
+
+    /// A message came: the object's automatic answer to it, or a turn.
+    pub(super) fn received(&self, message: Message) {
+        let Some(slot) = self.0.slot.upgrade() else { return };
+        if let Message::Text(text) = &message
+            && let Some((request, response)) = &*slot.automatic_response.borrow()
+            && request == text
+        {
+            // Through the gate, which lets it pass when the object is idle (P8).
+            let _ = self.send_text(response);
+            return;
+        }
+        let bytes = match &message {
+            Message::Text(text) => text.len(),
+            Message::Binary(bytes) => bytes.len(),
+        };
+        let work = Work::Message { socket: self.clone(), message, flight: Flight::new(self) };
+        slot.handle(Event::Arrived { object: slot.index, work, bytes });
+    }
+
+    /// The connection ended: the object is told, once.
+    pub(super) fn closed(&self, code: u16, reason: String, clean: bool) {
+        self.told(|socket| Work::Close { socket, code, reason, clean });
+    }
+
+    pub(super) fn failed(&self, message: String) {
+        let Some(slot) = self.0.slot.upgrade() else { return };
+        let work = Work::Error { socket: self.clone(), message };
+        slot.handle(Event::Arrived { object: slot.index, work, bytes: 0 });
+    }
+
+    fn told(&self, work: impl FnOnce(Self) -> Work) {
+        self.0.closing.set(true);
+        if let Some(slot) = self.remove() {
+            let work = work(self.clone());
+            slot.handle(Event::Arrived { object: slot.index, work, bytes: 0 });
+            slot.handle(Event::SocketClosed { object: slot.index });
+        }
+    }
+
+    /// The socket is no more, and the object is not to hear of it.
+    pub(super) fn forget(&self) {
+        self.0.closing.set(true);
+        if let Some(slot) = self.remove() {
+            slot.handle(Event::SocketClosed { object: slot.index });
+        }
+    }
+
+    /// Takes the socket from the object's list; the slot, if it was there.
+    fn remove(&self) -> Option<Rc<Slot>> {
+        let slot = self.0.slot.upgrade()?;
+        let removed = {
+            let mut sockets = slot.sockets.borrow_mut();
+            let before = sockets.len();
+            sockets.retain(|socket| socket != self);
+            sockets.len() < before
+        };
+        removed.then_some(slot)
+    }
+}
+
+/// The receiving end of a socket's outgoing frames; what is taken no longer counts as pending.
+pub(super) struct Outgoing {
+    frames: mpsc::UnboundedReceiver<Frame>,
+    pending: Rc<Cell<usize>>,
+}
+
+impl Outgoing {
+    pub(super) async fn next(&mut self) -> Frame {
+        // The sender lives as long as the pump's own handle on the socket.
+        self.frames.recv().await.map_or(Frame::Drop, |frame| self.taken(frame))
+    }
+
+    pub(super) fn try_next(&mut self) -> Option<Frame> {
+        self.frames.try_recv().ok().map(|frame| self.taken(frame))
+    }
+
+    fn taken(&self, frame: Frame) -> Frame {
+        self.pending.set(self.pending.get().saturating_sub(frame.size()));
+        frame
+    }
+}
+
+/// A message of a socket that waits or runs; ends when it is dropped.
+pub(super) struct Flight(Socket);
+
+impl Flight {
+    fn new(socket: &Socket) -> Self {
+        socket.0.flights.set(socket.0.flights.get() + 1);
+        Self(socket.clone())
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        let core = &self.0.0;
+        core.flights.set(core.flights.get() - 1);
+        core.landed.notify_one();
+    }
+}

@@ -1,0 +1,195 @@
+//! One resident object's handle to this platform.
+
+use std::cell::Ref;
+use std::panic::resume_unwind;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::kernel::Event;
+use super::remote::Env;
+use super::slot::{Life, Slot};
+use super::socket::{Socket, Upgrade};
+use super::store::Database;
+use super::work::Output;
+use crate::error::StorageError;
+use crate::fault::Fault;
+use crate::id::RawId;
+use crate::occupant::Aborted;
+use crate::socket::SocketError;
+use crate::sql::{SqlRows, SqlValue};
+use crate::storage::ListRange;
+use crate::turn::LocalFuture;
+
+/// One resident object's handle to its platform.
+#[derive(Clone)]
+pub(crate) struct ObjectState {
+    life: Rc<Life>,
+}
+
+impl ObjectState {
+    pub(super) fn new(life: Rc<Life>) -> Self {
+        Self { life }
+    }
+
+    fn slot(&self) -> &Rc<Slot> {
+        &self.life.slot
+    }
+
+    pub(crate) fn id(&self) -> RawId {
+        self.slot().id
+    }
+
+    pub(crate) fn name(&self) -> Option<String> {
+        self.slot().name.borrow().as_deref().map(str::to_owned)
+    }
+
+    /// Reads; an object that has never written holds nothing.
+    fn read<T: Default>(
+        &self,
+        read: impl FnOnce(&Database) -> Result<T, StorageError>,
+    ) -> Result<T, StorageError> {
+        match self.life.stored()? {
+            Some(database) => read(&database),
+            None => Ok(T::default()),
+        }
+    }
+
+    /// Writes. A disk that fails ends this life: what it has in memory may have no ground.
+    fn write<T>(
+        &self,
+        write: impl FnOnce(&Database) -> Result<T, StorageError>,
+    ) -> Result<T, StorageError> {
+        let result = self.life.database().and_then(|database: Ref<'_, Database>| {
+            let result = write(&database);
+            if database.is_in_transaction() {
+                self.wrote();
+            }
+            result
+        });
+        result.inspect_err(|error| {
+            if matches!(error, StorageError::Io(_)) {
+                self.life.end(Fault::Storage(error.clone()), true);
+            }
+        })
+    }
+
+    fn wrote(&self) {
+        let slot = self.slot();
+        slot.handle(Event::Wrote { object: slot.index });
+    }
+
+    pub(crate) fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StorageError> {
+        self.read(|database| database.get(key))
+    }
+
+    pub(crate) fn put(&self, key: &str, value: &[u8]) -> Result<(), StorageError> {
+        self.write(|database| database.put(key, value))
+    }
+
+    pub(crate) fn delete(&self, key: &str) -> Result<bool, StorageError> {
+        self.write(|database| database.delete(key))
+    }
+
+    pub(crate) fn list(&self, range: &ListRange) -> Result<Vec<(String, Vec<u8>)>, StorageError> {
+        self.read(|database| database.list(range))
+    }
+
+    pub(crate) fn delete_all(&self) -> Result<(), StorageError> {
+        self.write(Database::delete_all)?;
+        self.alarm_changed(None);
+        Ok(())
+    }
+
+    pub(crate) fn transaction(&self, body: &mut dyn FnMut() -> bool) -> Result<(), StorageError> {
+        self.write(|database| database.transaction(body))
+    }
+
+    pub(crate) fn sql(
+        &self,
+        statement: &str,
+        parameters: &[SqlValue],
+    ) -> Result<SqlRows, StorageError> {
+        self.write(|database| database.sql(statement, parameters))
+    }
+
+    pub(crate) fn sync(&self) -> LocalFuture<'static, Result<(), StorageError>> {
+        let (done, synced) = oneshot::channel();
+        self.life.emit(Output::Barrier(done));
+        Box::pin(async move {
+            synced.await.unwrap_or_else(|_| Err(StorageError::Io("the object left memory".to_owned())))
+        })
+    }
+
+    /// Absolute, in milliseconds since 1970; the past counts as now (P24).
+    pub(crate) fn set_alarm(&self, at_ms: Option<i64>) -> Result<(), StorageError> {
+        let at = at_ms.map(|at| at.max(self.now()));
+        self.write(|database| database.set_alarm(at))?;
+        self.alarm_changed(at);
+        Ok(())
+    }
+
+    fn alarm_changed(&self, at: Option<i64>) {
+        self.life.alarm_was_set.set(true);
+        let slot = self.slot();
+        slot.handle(Event::AlarmChanged { object: slot.index, at });
+    }
+
+    pub(crate) fn accept_socket(
+        &self,
+        tags: &[String],
+        attachment: &[u8],
+    ) -> Result<(Socket, Upgrade), SocketError> {
+        Socket::accept(self.slot(), tags, attachment)
+    }
+
+    /// In the order in which they were accepted.
+    pub(crate) fn sockets(&self, tag: Option<&str>) -> Vec<Socket> {
+        let sockets = self.slot().sockets.borrow();
+        match tag {
+            None => sockets.clone(),
+            Some(tag) => sockets.iter().filter(|socket| socket.has_tag(tag)).cloned().collect(),
+        }
+    }
+
+    pub(crate) fn set_automatic_response(&self, pair: Option<(&str, &str)>) {
+        let pair = pair.map(|(request, response)| (request.to_owned(), response.to_owned()));
+        *self.slot().automatic_response.borrow_mut() = pair;
+    }
+
+    pub(crate) fn now(&self) -> i64 {
+        self.slot().shard.clock.now()
+    }
+
+    pub(crate) fn random(&self, into: &mut [u8]) {
+        self.slot().shard.random.fill(into);
+    }
+
+    pub(crate) fn sleep(&self, duration: Duration) -> LocalFuture<'static, ()> {
+        Box::pin(tokio::time::sleep(duration))
+    }
+
+    pub(crate) fn wait_until(&self, future: LocalFuture<'static, ()>) {
+        self.slot().shard.continue_in_background(&self.life, future);
+    }
+
+    pub(crate) fn block_concurrency_while(&self, future: LocalFuture<'static, bool>) {
+        self.slot().shard.block_while(&self.life, future);
+    }
+
+    /// Drops the writes that no commit has closed, and leaves the turn (P18).
+    pub(crate) fn abort(&self, reason: &str) -> ! {
+        self.life.end(Fault::Reset(reason.to_owned()), true);
+        resume_unwind(Box::new(Aborted(reason.to_owned())))
+    }
+
+    /// Ends this life after the current poll; the writes issued so far stay (P13).
+    pub(crate) fn reset(&self, reason: &str) {
+        self.life.end(Fault::Reset(reason.to_owned()), false);
+    }
+
+    pub(crate) fn env(&self) -> Env {
+        Env::gated(Rc::clone(&self.life))
+    }
+}

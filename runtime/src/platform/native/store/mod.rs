@@ -1,0 +1,49 @@
+//! Storage of the embedded host: one SQLite database per object, one index of alarms per folder.
+
+mod authorizer;
+mod database;
+mod index;
+mod key_value;
+mod math;
+mod statement;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use database::{Database, Unsynced};
+pub(crate) use index::{Entry, Index};
+
+use rusqlite::ErrorCode;
+
+use crate::error::StorageError;
+
+/// What SQLite reported, in the user's terms: a failing disk is told from a wrong statement.
+fn storage_error(error: &rusqlite::Error) -> StorageError {
+    let message = error.to_string();
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => StorageError::Io(
+            "the disk is full, or the object reached 10 GB: free space, or delete data".to_owned(),
+        ),
+        Some(ErrorCode::ReadOnly) => {
+            StorageError::Io("the data folder is read-only: make it writable".to_owned())
+        }
+        Some(
+            ErrorCode::SystemIoFailure
+            | ErrorCode::CannotOpen
+            | ErrorCode::DatabaseCorrupt
+            | ErrorCode::NotADatabase
+            | ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::FileLockingProtocolFailed
+            | ErrorCode::OutOfMemory
+            | ErrorCode::PermissionDenied,
+        ) => StorageError::Io(message),
+        Some(ErrorCode::TooBig) => {
+            StorageError::Limit("a string, blob or row is over the limit of 2 MiB".to_owned())
+        }
+        _ => StorageError::Sql(message),
+    }
+}
+
+fn io_error(doing: &str, path: &std::path::Path, error: &std::io::Error) -> StorageError {
+    StorageError::Io(format!("{doing} {}: {error}", path.display()))
+}

@@ -1,0 +1,262 @@
+//! The two things a socket's frames travel over: a TCP connection, or a test's channel.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use hyper::body::Bytes;
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Error, Message as WireMessage};
+
+use super::socket::{Frame, Outgoing, Socket};
+use crate::socket::Message;
+
+/// An incoming message (P56).
+const MAX_MESSAGE: usize = 32 * 1024 * 1024;
+/// Small: there may be tens of thousands of sockets.
+const BUFFER: usize = 4 * 1024;
+/// A peer that is silent this long is asked for a sign of life, and after as long again given up.
+const SILENCE: Duration = Duration::from_secs(60);
+/// How long a peer may take to accept bytes.
+const SEND_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a peer may take to answer a Close.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// The codes of RFC 6455 that are never sent.
+const NO_CODE: u16 = 1005;
+const BROKEN: u16 = 1006;
+const GOING_AWAY: u16 = 1001;
+const TOO_BIG: u16 = 1009;
+
+pub(super) enum Transport {
+    /// Not bound to a thread: the connection moves to the object's shard, with the bytes read too far.
+    Tcp(std::net::TcpStream, Bytes),
+    Memory(Pipe),
+}
+
+/// One end of a connection without a network.
+pub(super) struct Pipe {
+    pub(super) incoming: mpsc::UnboundedReceiver<Frame>,
+    pub(super) outgoing: mpsc::UnboundedSender<Frame>,
+}
+
+impl Pipe {
+    pub(super) fn pair() -> (Self, Self) {
+        let (to_second, from_first) = mpsc::unbounded_channel();
+        let (to_first, from_second) = mpsc::unbounded_channel();
+        (
+            Self { incoming: from_second, outgoing: to_second },
+            Self { incoming: from_first, outgoing: to_first },
+        )
+    }
+}
+
+/// Carries a socket's frames both ways until the connection ends.
+pub(super) async fn pump(
+    socket: Socket,
+    upgraded: oneshot::Receiver<Transport>,
+    outgoing: Outgoing,
+) {
+    match upgraded.await {
+        Ok(Transport::Tcp(stream, read)) => match open(stream, read).await {
+            Ok(stream) => pump_tcp(&socket, stream, outgoing).await,
+            Err(error) => {
+                tracing::warn!(%error, "taking over a socket's connection");
+                socket.closed(BROKEN, String::new(), false);
+            }
+        },
+        Ok(Transport::Memory(pipe)) => pump_pipe(&socket, pipe, outgoing).await,
+        // The peer went away during the handshake, or the response was never sent.
+        Err(_) => socket.closed(BROKEN, String::new(), false),
+    }
+}
+
+type Stream = WebSocketStream<TcpStream>;
+
+async fn open(stream: std::net::TcpStream, read: Bytes) -> std::io::Result<Stream> {
+    let stream = TcpStream::from_std(stream)?;
+    let config = WebSocketConfig::default()
+        .read_buffer_size(BUFFER)
+        .write_buffer_size(BUFFER)
+        .max_message_size(Some(MAX_MESSAGE))
+        .max_frame_size(Some(MAX_MESSAGE));
+    Ok(WebSocketStream::from_partially_read(stream, read.into(), Role::Server, Some(config)).await)
+}
+
+/// What a round of the pump leads to.
+enum Next {
+    GoOn,
+    /// The object or the host said goodbye: wait for the peer to answer.
+    AwaitClose { tell: bool },
+    End,
+}
+
+async fn pump_tcp(socket: &Socket, mut stream: Stream, mut outgoing: Outgoing) {
+    let mut heard = Instant::now();
+    let mut asked = false;
+    loop {
+        let incoming = async {
+            socket.has_room().await;
+            stream.next().await
+        };
+        tokio::select! {
+            biased;
+            frame = outgoing.next() => match send(socket, &mut stream, frame, &mut outgoing).await {
+                Next::GoOn => {}
+                Next::AwaitClose { tell } => return finish(socket, &mut stream, tell).await,
+                Next::End => return,
+            },
+            message = incoming => {
+                heard = Instant::now();
+                asked = false;
+                if !receive(socket, &mut stream, message).await {
+                    return;
+                }
+            }
+            () = tokio::time::sleep_until(heard + SILENCE) => {
+                let ping = WireMessage::Ping(Bytes::new());
+                if asked || !sent(timeout(SEND_TIMEOUT, stream.send(ping)).await) {
+                    return socket.closed(BROKEN, String::new(), false);
+                }
+                asked = true;
+                heard = Instant::now();
+            }
+        }
+    }
+}
+
+fn sent(result: Result<Result<(), Error>, tokio::time::error::Elapsed>) -> bool {
+    matches!(result, Ok(Ok(())))
+}
+
+/// Sends a frame and those ready behind it, with one flush.
+async fn send(socket: &Socket, stream: &mut Stream, first: Frame, outgoing: &mut Outgoing) -> Next {
+    let mut frame = Some(first);
+    let mut next = Next::GoOn;
+    while let Some(current) = frame {
+        let message = match current {
+            Frame::Message(Message::Text(text)) => WireMessage::Text(text.into()),
+            Frame::Message(Message::Binary(bytes)) => WireMessage::Binary(bytes.into()),
+            Frame::Close { code, reason } => {
+                next = Next::AwaitClose { tell: true };
+                close_frame(code, reason)
+            }
+            Frame::GoingAway => {
+                next = Next::AwaitClose { tell: false };
+                close_frame(GOING_AWAY, "the host is stopping".to_owned())
+            }
+            Frame::Drop => {
+                socket.forget();
+                return Next::End;
+            }
+        };
+        if !sent(timeout(SEND_TIMEOUT, stream.feed(message)).await) {
+            socket.closed(BROKEN, String::new(), false);
+            return Next::End;
+        }
+        frame = if matches!(next, Next::GoOn) { outgoing.try_next() } else { None };
+    }
+    if sent(timeout(SEND_TIMEOUT, stream.flush()).await) {
+        return next;
+    }
+    socket.closed(BROKEN, String::new(), false);
+    Next::End
+}
+
+fn close_frame(code: u16, reason: String) -> WireMessage {
+    // A close without a code is one without a frame.
+    let frame = (code != NO_CODE).then(|| CloseFrame { code: CloseCode::from(code), reason: reason.into() });
+    WireMessage::Close(frame)
+}
+
+/// Hands on what came; false at the end of the connection.
+async fn receive(
+    socket: &Socket,
+    stream: &mut Stream,
+    message: Option<Result<WireMessage, Error>>,
+) -> bool {
+    match message {
+        Some(Ok(WireMessage::Text(text))) => socket.received(Message::Text(text.as_str().to_owned())),
+        Some(Ok(WireMessage::Binary(bytes))) => socket.received(Message::Binary(bytes.into())),
+        Some(Ok(WireMessage::Ping(_) | WireMessage::Pong(_) | WireMessage::Frame(_))) => {}
+        Some(Ok(WireMessage::Close(frame))) => {
+            let (code, reason) =
+                frame.map_or((NO_CODE, String::new()), |frame| (frame.code.into(), frame.reason.to_string()));
+            // The library has the answer ready; it leaves with the next flush.
+            let _ = timeout(CLOSE_TIMEOUT, stream.flush()).await;
+            socket.closed(code, reason, true);
+            return false;
+        }
+        Some(Err(Error::Capacity(error))) => {
+            let reason = format!("a message may have {MAX_MESSAGE} bytes");
+            let _ = timeout(CLOSE_TIMEOUT, stream.send(close_frame(TOO_BIG, reason))).await;
+            socket.failed(error.to_string());
+            socket.closed(TOO_BIG, String::new(), false);
+            return false;
+        }
+        Some(Err(error)) => {
+            if !matches!(error, Error::ConnectionClosed | Error::AlreadyClosed | Error::Io(_)) {
+                socket.failed(error.to_string());
+            }
+            socket.closed(BROKEN, String::new(), false);
+            return false;
+        }
+        None => {
+            socket.closed(BROKEN, String::new(), false);
+            return false;
+        }
+    }
+    true
+}
+
+/// After our Close: reads on to the peer's.
+async fn finish(socket: &Socket, stream: &mut Stream, tell: bool) {
+    let answer = timeout(CLOSE_TIMEOUT, async {
+        while let Some(Ok(message)) = stream.next().await {
+            if let WireMessage::Close(frame) = message {
+                return Some(frame);
+            }
+        }
+        None
+    });
+    let answer = answer.await;
+    if !tell {
+        return socket.forget();
+    }
+    match answer {
+        Ok(Some(Some(frame))) => socket.closed(frame.code.into(), frame.reason.to_string(), true),
+        Ok(Some(None)) => socket.closed(NO_CODE, String::new(), true),
+        Ok(None) | Err(_) => socket.closed(BROKEN, String::new(), false),
+    }
+}
+
+async fn pump_pipe(socket: &Socket, mut pipe: Pipe, mut outgoing: Outgoing) {
+    loop {
+        let incoming = async {
+            socket.has_room().await;
+            pipe.incoming.recv().await
+        };
+        tokio::select! {
+            biased;
+            frame = outgoing.next() => match frame {
+                Frame::Drop => return socket.forget(),
+                Frame::Close { code, reason } => {
+                    // The test's end answers a Close as every client does: at once, with the same code.
+                    let _ = pipe.outgoing.send(Frame::Close { code, reason: reason.clone() });
+                    return socket.closed(code, reason, true);
+                }
+                frame => drop(pipe.outgoing.send(frame)),
+            },
+            frame = incoming => match frame {
+                Some(Frame::Message(message)) => socket.received(message),
+                Some(Frame::Close { code, reason }) => return socket.closed(code, reason, true),
+                Some(Frame::GoingAway | Frame::Drop) | None => {
+                    return socket.closed(BROKEN, String::new(), false);
+                }
+            },
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! What objects are asked to do, and what they send.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::request::Request as PlatformRequest;
+use super::socket::{Flight, Frame, Socket};
+use crate::chain::CallChain;
+use crate::description::Description;
+use crate::error::StorageError;
+use crate::fault::Fault;
+use crate::http::{Request, Response};
+use crate::id::RawId;
+use crate::socket::Message;
+
+/// Where an answer goes; it may be awaited on another thread.
+pub(super) type ReplyTo<T> = oneshot::Sender<Result<T, Fault>>;
+
+/// Work on its way to an object, from this shard or another.
+pub(super) struct Delivery {
+    pub(super) description: &'static Description,
+    pub(super) id: RawId,
+    /// The name by which the object was reached, if by name.
+    pub(super) name: Option<Arc<str>>,
+    pub(super) task: Task,
+}
+
+/// What a caller wants.
+pub(super) enum Task {
+    Call { method: &'static str, arguments: Vec<u8>, chain: CallChain, reply: ReplyTo<Vec<u8>> },
+    Fetch { request: Request, chain: CallChain, reply: ReplyTo<Response> },
+}
+
+impl Task {
+    pub(super) fn size(&self) -> usize {
+        match self {
+            Self::Call { arguments, .. } => arguments.len(),
+            Self::Fetch { request, .. } => PlatformRequest::size(&request.inner),
+        }
+    }
+
+    pub(super) fn refuse(self, fault: Fault) {
+        match self {
+            Self::Call { reply, .. } => answer(reply, Err(fault)),
+            Self::Fetch { reply, .. } => answer(reply, Err(fault)),
+        }
+    }
+}
+
+/// The caller may have gone away meanwhile, which is its own affair.
+pub(super) fn answer<T>(reply: ReplyTo<T>, result: Result<T, Fault>) {
+    let _ = reply.send(result);
+}
+
+/// An event of one object.
+pub(super) enum Work {
+    Task(Task),
+    Alarm { id: RawId },
+    Message { socket: Socket, message: Message, flight: Flight },
+    Close { socket: Socket, code: u16, reason: String, clean: bool },
+    Error { socket: Socket, message: String },
+}
+
+impl Work {
+    /// For the trace.
+    pub(super) fn label(&self) -> &'static str {
+        match self {
+            Self::Task(Task::Call { method, .. }) => method,
+            Self::Task(Task::Fetch { .. }) => "fetch",
+            Self::Alarm { .. } => "alarm",
+            Self::Message { .. } => "message",
+            Self::Close { .. } => "close",
+            Self::Error { .. } => "error",
+        }
+    }
+}
+
+/// What an object sends: it waits in the output gate for the writes before it.
+pub(super) enum Output {
+    Called { reply: ReplyTo<Vec<u8>>, result: Result<Vec<u8>, Fault> },
+    Fetched { reply: ReplyTo<Response>, response: Response },
+    /// An outgoing call.
+    Delivery(Box<Delivery>),
+    Frame { socket: Socket, frame: Frame },
+    /// Nothing leaves; somebody waits for the writes to be on disk.
+    Barrier(oneshot::Sender<Result<(), StorageError>>),
+}
+
+impl Output {
+    /// For the trace.
+    pub(super) fn label(&self) -> &'static str {
+        match self {
+            Self::Called { .. } | Self::Fetched { .. } => "answer",
+            Self::Delivery(_) => "call",
+            Self::Frame { .. } => "frame",
+            Self::Barrier(_) => "sync",
+        }
+    }
+
+    pub(super) fn fail(self, fault: Fault) {
+        match self {
+            Self::Called { reply, .. } => answer(reply, Err(fault)),
+            Self::Fetched { reply, .. } => answer(reply, Err(fault)),
+            Self::Delivery(delivery) => delivery.task.refuse(fault),
+            // The reset that follows drops the socket.
+            Self::Frame { .. } => {}
+            Self::Barrier(waiting) => {
+                let error = match fault {
+                    Fault::Storage(error) => error,
+                    other => StorageError::Io(other.summary().2),
+                };
+                let _ = waiting.send(Err(error));
+            }
+        }
+    }
+}
+
+/// What reaches a shard from other threads.
+pub(super) enum Inbound {
+    Delivery(Delivery),
+    /// The batch on its way is on disk, except for these objects.
+    Synced { failed: Vec<(super::kernel::ObjectIndex, Fault)> },
+    Closed { object: super::kernel::ObjectIndex },
+    /// Stop taking connections, finish what runs, close the sockets.
+    Drain,
+    /// End, whatever still runs.
+    Stop,
+}
+
