@@ -28,3 +28,8 @@ pub fn app() -> App {
         .get("/healthz", async |_, _| Ok(Response::text(200, "ok")))
         .assets("public")
 }
+
+/// The README's examples, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
