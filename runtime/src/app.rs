@@ -183,6 +183,7 @@ impl App {
         self.assets
     }
 
+    #[cfg(target_arch = "wasm32")]
     pub(crate) fn has_guard(&self) -> bool {
         self.guard.is_some()
     }
@@ -193,6 +194,7 @@ impl App {
     }
 
     /// The object's own path, for a request that an app's mount has led to it untouched.
+    #[cfg(target_arch = "wasm32")]
     pub(crate) fn path_below_mount<'a>(&self, class: &str, path: &'a str) -> Option<&'a str> {
         self.mounts
             .iter()

@@ -6,6 +6,7 @@ use std::any::Any;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::descriptor::Argument;
 use crate::error::ObjectError;
 use crate::fault::Fault;
 use crate::http::{Request, Response};
@@ -75,7 +76,7 @@ impl Call {
     }
 
     /// The argument number `index`, called `name`.
-    pub fn argument<T: DeserializeOwned>(&mut self, index: usize, name: &'static str) -> Result<T, Fault> {
+    pub fn argument<T: Argument>(&mut self, index: usize, name: &'static str) -> Result<T, Fault> {
         match &mut self.source {
             Source::Encoded { bytes, rest } => next_encoded(bytes, rest, index, name),
             Source::Http(http) => http.named(name),
@@ -84,7 +85,7 @@ impl Call {
     }
 
     /// The argument that takes the whole body; called by RPC, an argument like any other.
-    pub fn body<T: DeserializeOwned>(&mut self, index: usize, name: &'static str) -> Result<T, Fault> {
+    pub fn body<T: Argument>(&mut self, index: usize, name: &'static str) -> Result<T, Fault> {
         match &mut self.source {
             Source::Encoded { bytes, rest } => next_encoded(bytes, rest, index, name),
             Source::Http(HttpArguments { body: HttpBody::Whole(json), .. }) => {
@@ -114,7 +115,7 @@ impl Call {
     }
 
     /// The message, read as JSON.
-    pub fn message<T: DeserializeOwned>(&mut self) -> Result<T, Fault> {
+    pub fn message<T: Argument>(&mut self) -> Result<T, Fault> {
         let json = match &self.source {
             Source::Socket { event: SocketEvent::Message(Message::Text(text)), .. } => text.as_bytes(),
             Source::Socket { event: SocketEvent::Message(Message::Binary(bytes)), .. } => bytes,
@@ -162,7 +163,7 @@ impl Call {
     }
 
     /// The payload of an alarm.
-    pub fn payload<T: DeserializeOwned>(&mut self) -> Result<T, Fault> {
+    pub fn payload<T: Argument>(&mut self) -> Result<T, Fault> {
         match &self.source {
             Source::Alarm { payload, .. } => wire::decode(payload).map_err(|message| {
                 Fault::Undecodable(format!("the alarm's payload cannot be read: {message}"))
@@ -239,6 +240,7 @@ pub enum ViaResponse {}
 /// The kind of an accepted socket.
 pub enum ViaAccept {}
 
+#[diagnostic::do_not_recommend]
 impl<T: Serialize> IntoReply<ViaSerde> for T {
     fn into_reply(self) -> Outcome {
         encode_result(&self)

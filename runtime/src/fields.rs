@@ -132,6 +132,7 @@ pub trait StoredField<Kind>: Sized {
 /// The kind of fields that are stored as one value.
 pub enum Whole {}
 
+#[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned> StoredField<Whole> for T {
     fn load(slot: &mut Slot<'_>, default: fn() -> Self) -> Result<Self, StorageError> {
         let stored = slot.fields.state.get(slot.key())?;
@@ -191,6 +192,7 @@ pub trait MemoryDefault: Sized {
     fn fresh() -> Self;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: Default> MemoryDefault for T {
     fn fresh() -> Self {
         T::default()

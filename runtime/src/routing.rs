@@ -113,15 +113,6 @@ impl Occupant {
         Box::pin(async move {
             let call = Call::new(Source::Socket { socket: socket.clone(), event });
             match this.turn(handler, call, &Rc::default(), name).await {
-                // A result of a message handler answers the sender.
-                Ok(Reply::Value(bytes)) if is_message && bytes != wire::NIL => {
-                    if let Ok(json) = wire::to_json(&bytes)
-                        && let Ok(text) = String::from_utf8(json)
-                    {
-                        // The sender may be gone by now.
-                        let _ = socket.send_text(&text);
-                    }
-                }
                 Ok(_) => {}
                 Err(fault) if is_message => tell(&socket, &fault),
                 Err(fault) => {

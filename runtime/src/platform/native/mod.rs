@@ -21,6 +21,8 @@ mod slot;
 mod socket;
 mod state;
 mod store;
+#[cfg(test)]
+mod tests;
 mod transport;
 mod work;
 

@@ -139,7 +139,7 @@ impl Remote {
             Some(caller) => caller.emit(Output::Delivery(Box::new(delivery))),
         }
         Box::pin(async move {
-            answer.await.unwrap_or_else(|_| Err(Fault::Disconnected("the host is stopping".to_owned())))
+            answer.await.unwrap_or_else(|_| Err(Fault::Disconnected("the host went away".to_owned())))
         })
     }
 }

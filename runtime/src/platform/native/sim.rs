@@ -1,18 +1,349 @@
 //! The test kit: a simulated host in one thread, without network and with virtual time.
 
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
-/// A simulated host.
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::mpsc::unbounded_channel;
+use tokio::task::yield_now;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::assets;
+use super::clock::Clock;
+use super::disk::{Disk, MemoryDisk};
+use super::random::{Random, SplitMix};
+use super::remote::{Env as PlatformEnv, Remote};
+use super::shard::{Parts, Shard};
+use super::simulation::Simulation;
+use super::socket::Frame;
+use super::transport::{Pipe, Transport};
+use crate::app::App;
+use crate::context::Env;
+use crate::error::{Error, StorageError};
+use crate::fault::Fault;
+use crate::http::{Body, Request, Response};
+use crate::object::DurableObject;
+use crate::socket::{CloseEvent, Message};
+use crate::stub::{Objects, Stub};
+use crate::time::Timestamp;
+
+/// When simulated time begins: 2026-01-01T00:00:00Z.
+const START_MS: i64 = 1_767_225_600_000;
+/// A test that waits this long, in virtual time, waits for something that will not happen.
+const PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
+/// Steps in which objects that are not waiting for time come to rest.
+const MANY_STEPS: usize = 10_000;
+/// Steps in which a timer's task gets to run.
+const SOME_STEPS: usize = 8;
+
+/// A simulated host: the embedded host's own kernel, in one thread, without network, with virtual
+/// time and an order of events that a seed decides. The same seed gives the same run.
+///
+/// [`#[anchorhold::test]`](macro@crate::test) hands it to a test. Time stands still while anything
+/// can run; when everything waits for time it moves on by itself to the next timer or alarm.
+///
+/// ```
+/// # use anchorhold::prelude::*;
+/// # async fn example<Counter: DurableObject>(sim: Sim) {
+/// let counter = sim.objects::<Counter>().named("a");
+/// // … call it, then:
+/// sim.evict(&counter).await;
+/// sim.crash().await;
+/// sim.advance(std::time::Duration::from_secs(60)).await;
+/// # }
+/// ```
 #[derive(Clone)]
-pub struct Sim;
-/// The client's end of a socket.
-pub struct SimSocket;
-/// Runs one test.
+pub struct Sim(Rc<Inner>);
+
+struct Inner {
+    seed: u64,
+    shard: Rc<Shard>,
+    app: RefCell<Option<Rc<App>>>,
+    /// Time that the test itself let pass does not count as waiting.
+    patient_since: Cell<Instant>,
+}
+
+impl Sim {
+    fn new(seed: u64) -> Result<Self, StorageError> {
+        let generator = SplitMix::new(seed);
+        let random = Random::Seeded(SplitMix::new(generator.next()));
+        let simulation = Simulation::new(generator.next());
+        let (sender, inbox) = unbounded_channel();
+        let disk = Disk::Memory(MemoryDisk::new(random.bytes(), sender.clone())?);
+        let start = Instant::now();
+        let parts = Parts {
+            number: 0,
+            inboxes: Arc::from([sender]),
+            disk,
+            clock: Clock::Virtual { start, start_ms: START_MS },
+            random,
+            simulation: Some(simulation),
+        };
+        let shard = Shard::new(parts, &[]);
+        shard.start_simulated_tasks(inbox);
+        Ok(Self(Rc::new(Inner { seed, shard, app: RefCell::default(), patient_since: Cell::new(start) })))
+    }
+
+    /// The seed that decides this run.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.0.seed
+    }
+
+    /// The virtual time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.shard.clock.now())
+    }
+
+    /// What an app's own handlers get.
+    #[must_use]
+    pub fn env(&self) -> Env {
+        Env::new(PlatformEnv::ungated(Rc::clone(&self.0.shard)))
+    }
+
+    /// The objects of a class, called as from the app.
+    #[must_use]
+    pub fn objects<T: DurableObject>(&self) -> Objects<T> {
+        self.env().objects()
+    }
+
+    /// Sets the app that [`fetch`](Self::fetch) goes through.
+    ///
+    /// # Panics
+    /// The app is put together wrongly.
+    pub fn app(&self, app: App) {
+        assert!(app.mistakes().is_empty(), "the app is put together wrongly: {}", app.mistakes().join("; "));
+        *self.0.app.borrow_mut() = Some(Rc::new(app));
+    }
+
+    /// Sends a request to the app, as a client would.
+    ///
+    /// # Panics
+    /// No app was set with [`app`](Self::app).
+    pub async fn fetch(&self, request: Request) -> Response {
+        let app = self.0.app.borrow().clone();
+        let Some(app) = app else { panic!("call sim.app(…) before sim.fetch(…)") };
+        let path = request.path().into_owned();
+        match app.answer(request, self.env()).await {
+            Some(response) => response,
+            None => assets::answer(app.asset_folder().unwrap_or_default(), &path).await,
+        }
+    }
+
+    /// Opens a socket by a `#[websocket]` route; the path is the object's own.
+    ///
+    /// # Errors
+    /// The object refused; the error has the response's status.
+    pub async fn connect<S: Stub>(&self, stub: &S, path: &str) -> Result<SimSocket, Error> {
+        let request = Request::new("GET", path).with_header("upgrade", "websocket");
+        let mut response = match stub.core().fetch(request).await {
+            Ok(response) => response,
+            Err(fault) => fault.into_response(),
+        };
+        match std::mem::replace(&mut response.body, Body::Empty) {
+            Body::Upgrade(upgrade) => {
+                let (ours, theirs) = Pipe::pair();
+                upgrade.complete(Transport::Memory(theirs));
+                Ok(SimSocket { pipe: ours, closed: None })
+            }
+            Body::Bytes(bytes) => {
+                Err(Error::new(response.status, "refused", String::from_utf8_lossy(&bytes).into_owned()))
+            }
+            Body::Empty => Err(Error::new(response.status, "refused", "the object accepted no socket")),
+        }
+    }
+
+    /// Lets time pass; timers and alarms that become due run in their order, and what they start
+    /// comes to rest before this returns.
+    pub async fn advance(&self, duration: Duration) {
+        self.0.patient_since.set(Instant::now() + duration);
+        sleep(duration).await;
+        self.settle().await;
+    }
+
+    /// Lets everything run that does not wait for time.
+    async fn settle(&self) {
+        for _ in 0..SOME_STEPS {
+            yield_now().await;
+        }
+        for _ in 0..MANY_STEPS {
+            if self.0.shard.is_quiet() {
+                return;
+            }
+            yield_now().await;
+        }
+    }
+
+    /// Takes an object out of memory, as after idle time: its `#[memory]` fields are lost, its
+    /// sockets stay.
+    ///
+    /// # Panics
+    /// The object runs something that waits for time: such an object is not evicted.
+    pub async fn evict<S: Stub>(&self, stub: &S) {
+        let Some(id) = stub.core().remote().map(Remote::id) else { return };
+        for _ in 0..MANY_STEPS {
+            if !self.0.shard.is_resident(id) {
+                return;
+            }
+            self.0.shard.request_eviction(id);
+            yield_now().await;
+        }
+        panic!("{id} cannot be evicted: it is still at work");
+    }
+
+    /// The host dies and starts again: everything but the disk is lost. Calls on their way fail as
+    /// disconnected; what was acknowledged is there.
+    pub async fn crash(&self) {
+        self.0.shard.crash();
+        for _ in 0..SOME_STEPS {
+            yield_now().await;
+        }
+    }
+
+    /// What happened so far, one line an event, each with its virtual time.
+    #[must_use]
+    pub fn trace(&self) -> Vec<String> {
+        self.0.shard.simulation().map(|simulation| simulation.trace.borrow().clone()).unwrap_or_default()
+    }
+
+    /// Ends when the test has waited too long outside of [`advance`](Self::advance).
+    async fn lose_patience(&self) {
+        loop {
+            let until = self.0.patient_since.get() + PATIENCE;
+            sleep_until(until).await;
+            if self.0.patient_since.get() + PATIENCE <= Instant::now() {
+                return;
+            }
+        }
+    }
+}
+
+/// The client's end of a socket in a test; see [`Sim::connect`].
+pub struct SimSocket {
+    pipe: Pipe,
+    closed: Option<CloseEvent>,
+}
+
+impl SimSocket {
+    /// Sends text. What is sent on a closed socket is lost, as on a network.
+    pub fn send_text(&self, text: impl Into<String>) {
+        self.send(Message::Text(text.into()));
+    }
+
+    /// Sends bytes.
+    pub fn send_binary(&self, bytes: impl Into<Vec<u8>>) {
+        self.send(Message::Binary(bytes.into()));
+    }
+
+    /// Sends a value as JSON.
+    ///
+    /// # Panics
+    /// The value cannot be written as JSON.
+    pub fn send_json<T: Serialize + ?Sized>(&self, value: &T) {
+        match serde_json::to_string(value) {
+            Ok(text) => self.send_text(text),
+            Err(error) => panic!("the message cannot be written as JSON: {error}"),
+        }
+    }
+
+    fn send(&self, message: Message) {
+        let _ = self.pipe.outgoing.send(Frame::Message(message));
+    }
+
+    /// The next message; `None` when the socket is closed.
+    pub async fn receive(&mut self) -> Option<Message> {
+        if self.closed.is_some() {
+            return None;
+        }
+        let event = match self.pipe.incoming.recv().await {
+            Some(Frame::Message(message)) => return Some(message),
+            Some(Frame::Close { code, reason }) => CloseEvent { code, reason, clean: true },
+            Some(Frame::GoingAway | Frame::Drop) | None => {
+                CloseEvent { code: 1006, reason: String::new(), clean: false }
+            }
+        };
+        self.closed = Some(event);
+        None
+    }
+
+    /// The next message, read as JSON.
+    ///
+    /// # Panics
+    /// The socket is closed, the message is binary, or it does not fit `T`.
+    pub async fn receive_json<T: DeserializeOwned>(&mut self) -> T {
+        match self.receive().await {
+            Some(Message::Text(text)) => match serde_json::from_str(&text) {
+                Ok(value) => value,
+                Err(error) => panic!("the message {text:?} does not fit: {error}"),
+            },
+            other => panic!("expected a text message, got {other:?}; closed: {:?}", self.closed),
+        }
+    }
+
+    /// How the other side closed, if it did and that was [received](Self::receive).
+    #[must_use]
+    pub fn closed(&self) -> Option<&CloseEvent> {
+        self.closed.as_ref()
+    }
+
+    /// Closes from the client's side.
+    pub fn close(self, code: u16, reason: &str) {
+        let _ = self.pipe.outgoing.send(Frame::Close { code, reason: reason.to_owned() });
+    }
+}
+
+/// Runs one test; `#[anchorhold::test]` expands to a call of it.
+///
+/// The seed is the attribute's, unless `ANCHORHOLD_SEED` is set; without either, each run has
+/// another. It is printed, and the harness shows what a failed test printed.
+///
+/// # Panics
+/// As the test does; or when it waits for something that will not happen.
 pub fn run_test<F, R>(seed: Option<u64>, name: &'static str, body: impl FnOnce(Sim) -> F) -> R
 where
     F: Future<Output = R>,
 {
-    let _ = (seed, name, Duration::ZERO);
-    drop(body(Sim));
-    todo!()
+    let seed = given_seed().or(seed).unwrap_or_else(|| u64::from_le_bytes(Random::System.bytes()));
+    let test = name.split_once("::").map_or(name, |(_, path)| path);
+    println!("simulation seed {seed}; the same run again: ANCHORHOLD_SEED={seed} cargo test {test}");
+    let runtime = Builder::new_current_thread().enable_time().start_paused(true).build_local(LocalOptions::default());
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => panic!("the simulator's runtime cannot be made: {error}"),
+    };
+    runtime.block_on(async {
+        let sim = match Sim::new(seed) {
+            Ok(sim) => sim,
+            Err(error) => panic!("the simulator's disk cannot be made: {error}"),
+        };
+        let result = tokio::select! {
+            biased;
+            result = body(sim.clone()) => result,
+            () = sim.lose_patience() => {
+                let trace = sim.trace();
+                let last = trace.iter().rev().take(20).rev().map(String::as_str);
+                panic!(
+                    "the test waited {} hours of virtual time for something that does not happen; the last events:\n{}",
+                    PATIENCE.as_secs() / 3_600,
+                    last.collect::<Vec<_>>().join("\n")
+                );
+            }
+        };
+        sim.0.shard.lose_memory(&Fault::Disconnected("the test is over".to_owned()));
+        result
+    })
+}
+
+fn given_seed() -> Option<u64> {
+    let text = std::env::var("ANCHORHOLD_SEED").ok()?;
+    match text.parse() {
+        Ok(seed) => Some(seed),
+        Err(_) => panic!("ANCHORHOLD_SEED={text} is not a number of up to 64 bits"),
+    }
 }

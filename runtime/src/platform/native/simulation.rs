@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::rc::Rc;
 
 use tokio::sync::Notify;
 use tokio::task::yield_now;
@@ -16,7 +15,7 @@ use crate::id::RawId;
 pub(super) struct Simulation {
     random: SplitMix,
     ready: RefCell<Vec<(ObjectIndex, VecDeque<(Work, usize)>)>>,
-    pub(super) some_ready: Rc<Notify>,
+    pub(super) some_ready: Notify,
     pub(super) trace: RefCell<Vec<String>>,
 }
 
@@ -25,7 +24,7 @@ impl Simulation {
         Self {
             random: SplitMix::new(seed),
             ready: RefCell::default(),
-            some_ready: Rc::default(),
+            some_ready: Notify::new(),
             trace: RefCell::default(),
         }
     }
@@ -54,10 +53,6 @@ impl Simulation {
             ready.remove(chosen);
         }
         picked
-    }
-
-    pub(super) fn has_ready(&self) -> bool {
-        !self.ready.borrow().is_empty()
     }
 
     /// All that was ready is lost in a crash.

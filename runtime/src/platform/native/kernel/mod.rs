@@ -369,7 +369,11 @@ impl<Work, Output> Kernel<Work, Output> {
     }
 
     fn closed(&mut self, index: ObjectIndex, effects: &mut Effects<Work, Output>) {
-        let object = self.object(index);
+        // A simulated crash may fall between the closing and its answer.
+        let Some(object) = self.objects.get_mut(index.0) else { return };
+        if object.presence != Presence::Closing {
+            return;
+        }
         if object.mailbox.is_empty() {
             object.presence = Presence::Absent;
             self.forget_if_unused(index, effects);

@@ -4,6 +4,7 @@
 //! queued and carried out when the poll is over, so no object is entered while another runs.
 
 mod effects;
+mod simulated;
 mod tasks;
 mod turns;
 

@@ -1,0 +1,48 @@
+//! Running other programs.
+
+use std::ffi::OsStr;
+use std::fmt::Write;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+/// Runs a program with its output on the terminal (standard error: standard output belongs to the
+/// task).
+pub fn run(command: &mut Command) -> Result<()> {
+    let line = line(command);
+    let status = command
+        .stdin(Stdio::null())
+        .stdout(std::io::stderr())
+        .status()
+        .with_context(|| format!("cannot run `{line}`"))?;
+    if !status.success() {
+        bail!("`{line}` failed: {status}");
+    }
+    Ok(())
+}
+
+/// Runs a program quietly; what it printed is shown if it fails.
+pub fn run_quietly(command: &mut Command) -> Result<()> {
+    output(command).map(|_| ())
+}
+
+/// What a program prints.
+pub fn output(command: &mut Command) -> Result<String> {
+    let line = line(command);
+    let output =
+        command.stdin(Stdio::null()).output().with_context(|| format!("cannot run `{line}`"))?;
+    if !output.status.success() {
+        let printed = [output.stdout, output.stderr].concat();
+        bail!("`{line}` failed: {}\n{}", output.status, String::from_utf8_lossy(&printed));
+    }
+    String::from_utf8(output.stdout).with_context(|| format!("`{line}` printed what is not UTF-8"))
+}
+
+fn line(command: &Command) -> String {
+    let mut line = command.get_program().to_string_lossy().into_owned();
+    for argument in command.get_args().map(OsStr::to_string_lossy) {
+        // Writing to a string does not fail.
+        let _ = write!(line, " {argument}");
+    }
+    line
+}

@@ -1,0 +1,98 @@
+//! Set-up, builds, tests and the local workerd of this repository: `cargo xtask help`.
+
+mod bench;
+mod bundle;
+mod capnp;
+mod command;
+mod steps;
+mod suite;
+mod tools;
+mod workerd;
+mod workspace;
+mod wrangler;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::workerd::Options;
+use crate::workspace::Workspace;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Set-up, builds, tests and the local workerd of this repository")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Installs what the other tasks need into the target folder. They do it themselves, too
+    Setup,
+    /// Builds an app for Cloudflare Workers into its `build` folder
+    Build {
+        /// The app's folder, where its Wrangler configuration is
+        #[arg(long, default_value = "examples/demo")]
+        app: PathBuf,
+        /// Builds faster and larger, with assertions and debug names
+        #[arg(long)]
+        dev: bool,
+    },
+    /// Builds an app and serves it on workerd, without Wrangler or Node
+    Workerd {
+        /// The app's folder, where its Wrangler configuration is
+        #[arg(long, default_value = "examples/demo")]
+        app: PathBuf,
+        /// The port on 127.0.0.1; 0 picks a free one
+        #[arg(long, default_value_t = 8788)]
+        port: u16,
+        /// Where the objects' databases are kept
+        #[arg(long, default_value = ".anchorhold/workerd")]
+        data: PathBuf,
+        /// Builds faster and larger, with assertions and debug names
+        #[arg(long)]
+        dev: bool,
+        /// Serves what the last build made
+        #[arg(long, conflicts_with = "dev")]
+        prebuilt: bool,
+        /// A Worker in JavaScript to stand in front of the app, bound to the app's objects
+        #[arg(long, value_name = "FILE")]
+        caller: Option<PathBuf>,
+    },
+    /// Runs every check and test; see `xtask/src/steps.rs` for the list
+    Test,
+    /// Measures anchorhold beside workers-rs and TypeScript, and prints the ratios
+    Bench(bench::Options),
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().task) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> Result<ExitCode> {
+    let workspace = Workspace::find()?;
+    match task {
+        Task::Setup => tools::install_all(&workspace).map(|()| ExitCode::SUCCESS),
+        Task::Build { app, dev } => {
+            bundle::build(&workspace, &workspace.app(&app)?, dev).map(|()| ExitCode::SUCCESS)
+        }
+        Task::Workerd { app, port, data, dev, prebuilt, caller } => {
+            let app = workspace.app(&app)?;
+            if !prebuilt {
+                bundle::build(&workspace, &app, dev)?;
+            }
+            let options = Options { app: &app, caller: caller.as_deref(), port, data: &data };
+            workerd::serve(&workspace, &options).map(|()| ExitCode::SUCCESS)
+        }
+        Task::Test => suite::run(&workspace),
+        Task::Bench(options) => bench::run(&workspace, &options).map(|()| ExitCode::SUCCESS),
+    }
+}

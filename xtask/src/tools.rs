@@ -1,0 +1,150 @@
+//! The tools that building and serving a bundle takes, installed once into `target/tools`.
+//!
+//! They come from the Rust and npm registries by name and exact version, so that two machines build
+//! the same bundle. Each lives in a folder named after its version: a folder that exists is complete.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::command;
+use crate::workspace::Workspace;
+
+const WORKER_BUILD: &str = "0.8.7";
+const WORKERD: &str = "1.20261117.1";
+const BINARYEN: &str = "132.0.0";
+const ESBUILD: &str = "0.28.2";
+
+/// The target that bundles are compiled for.
+pub const WASM_TARGET: &str = "wasm32-unknown-unknown";
+
+pub fn install_all(workspace: &Workspace) -> Result<()> {
+    add_wasm_target()?;
+    for tool in [worker_build, wasm_bindgen, wasm_opt, esbuild, workerd] {
+        let path = tool(workspace)?;
+        println!("{}", path.display());
+    }
+    Ok(())
+}
+
+/// Adds the target that bundles are compiled for, if it is missing.
+pub fn add_wasm_target() -> Result<()> {
+    let libraries = command::output(
+        Command::new("rustc").args(["--print", "target-libdir", "--target", WASM_TARGET]),
+    )?;
+    if Path::new(libraries.trim()).is_dir() {
+        return Ok(());
+    }
+    eprintln!("adding the target {WASM_TARGET}");
+    command::run(Command::new("rustup").args(["target", "add", WASM_TARGET])).with_context(|| {
+        format!("Rust's standard library for {WASM_TARGET} is missing; without rustup, install it as your Rust came")
+    })
+}
+
+pub fn worker_build(workspace: &Workspace) -> Result<PathBuf> {
+    // It only starts other programs: optimising it costs minutes and brings nothing.
+    cargo_tool(workspace, "worker-build", WORKER_BUILD, &["--debug", "--bin", "worker-build"])
+}
+
+/// The program must be of the very version that the bundle was compiled with.
+pub fn wasm_bindgen(workspace: &Workspace) -> Result<PathBuf> {
+    let version = workspace.locked_version("wasm-bindgen")?;
+    cargo_tool(workspace, "wasm-bindgen-cli", &version, &["--no-default-features", "--bin", "wasm-bindgen"])
+}
+
+pub fn wasm_opt(workspace: &Workspace) -> Result<PathBuf> {
+    let folder = npm_tool(workspace, "binaryen", BINARYEN)?;
+    existing(folder.join("binaryen/bin/wasm-opt"))
+}
+
+pub fn esbuild(workspace: &Workspace) -> Result<PathBuf> {
+    let folder = npm_tool(workspace, "esbuild", ESBUILD)?;
+    of_this_platform(&folder.join("@esbuild"), "bin/esbuild")
+}
+
+pub fn workerd(workspace: &Workspace) -> Result<PathBuf> {
+    let folder = npm_tool(workspace, "workerd", WORKERD)?;
+    of_this_platform(&folder.join("@cloudflare"), "bin/workerd")
+}
+
+fn cargo_tool(workspace: &Workspace, package: &str, version: &str, options: &[&str]) -> Result<PathBuf> {
+    let program = package.trim_end_matches("-cli");
+    let folder = install(workspace, package, version, |folder| {
+        command::run(
+            Command::new("cargo")
+                .args(["install", package, "--version", &format!("={version}")])
+                .args(options)
+                .arg("--root")
+                .arg(folder)
+                // Not beside the workspace's own artefacts: their lock would wait for this.
+                .arg("--target-dir")
+                .arg(workspace.target.join("tools/build"))
+                .env("CARGO_INSTALL_ROOT", folder),
+        )
+    })?;
+    existing(folder.join("bin").join(format!("{program}{}", std::env::consts::EXE_SUFFIX)))
+}
+
+/// Installs an npm package and returns its `node_modules`. No script of a package is run.
+fn npm_tool(workspace: &Workspace, package: &str, version: &str) -> Result<PathBuf> {
+    let folder = install(workspace, package, version, |folder| {
+        // Without a package.json of its own npm would look for one in the folders above.
+        fs::write(folder.join("package.json"), "{\"private\": true}\n")?;
+        command::run(
+            Command::new("npm")
+                .args(["install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"])
+                .arg(format!("{package}@{version}"))
+                .current_dir(folder),
+        )
+        .context("npm is needed: it comes with Node, from nodejs.org or your system's packages")
+    })?;
+    Ok(folder.join("node_modules"))
+}
+
+fn install(
+    workspace: &Workspace,
+    package: &str,
+    version: &str,
+    install_into: impl FnOnce(&Path) -> Result<()>,
+) -> Result<PathBuf> {
+    let tools = workspace.target.join("tools");
+    let folder = tools.join(format!("{package}-{version}"));
+    if folder.is_dir() {
+        return Ok(folder);
+    }
+    eprintln!("installing {package} {version} into {}", tools.display());
+    // Moved into place when it is complete: an interrupted installation leaves nothing that looks done.
+    let unfinished = tools.join(format!("unfinished-{}-{package}", std::process::id()));
+    fs::create_dir_all(&unfinished).with_context(|| format!("cannot create {}", unfinished.display()))?;
+    let installed = install_into(&unfinished)
+        .and_then(|()| fs::rename(&unfinished, &folder).or_else(|error| {
+            // Another task was faster.
+            if folder.is_dir() { Ok(()) } else { Err(error.into()) }
+        }));
+    // Gone already if it was moved.
+    let _ = fs::remove_dir_all(&unfinished);
+    installed.with_context(|| format!("cannot install {package} {version}"))?;
+    Ok(folder)
+}
+
+/// npm installs the one package of several that fits the machine.
+fn of_this_platform(scope: &Path, program: &str) -> Result<PathBuf> {
+    let packages = fs::read_dir(scope)
+        .with_context(|| format!("npm installed nothing into {}; is this platform supported?", scope.display()))?;
+    for package in packages {
+        let path = package?.path().join(format!("{program}{}", std::env::consts::EXE_SUFFIX));
+        if path.is_file() {
+            return Ok(path);
+        }
+    }
+    bail!("no package in {} has a {program}", scope.display())
+}
+
+fn existing(path: PathBuf) -> Result<PathBuf> {
+    if path.is_file() {
+        return Ok(path);
+    }
+    bail!("{} is missing; remove its folder in target/tools to install it again", path.display())
+}
