@@ -10,7 +10,7 @@ use syn::{
     Visibility,
 };
 
-use crate::expand::{lints, outside, stub_name, stub_path};
+use crate::expand::{lints, outside, stub_path, stub_type};
 use crate::model::{is_named, last_segment, named_type};
 use crate::names::plain;
 use crate::parse::{RawFunction, RawImpl, RawMethod, RawStruct, RoleName, pattern_name};
@@ -33,27 +33,13 @@ fn object_support(visibility: &Visibility, name: &Ident, generics: &Generics) ->
     if !generics.params.is_empty() {
         return TokenStream::new();
     }
-    let stub = stub_name(name);
+    let stub = stub_type(visibility, name);
     let lints = lints();
     quote! {
-        #[derive(::core::clone::Clone, ::core::fmt::Debug)]
-        #lints
-        #visibility struct #stub(::anchorhold::__private::StubCore);
+        #stub
 
         #lints
         const _: () = {
-            impl ::anchorhold::Stub for #stub {
-                type Object = #name;
-
-                fn from_core(core: ::anchorhold::__private::StubCore) -> Self {
-                    Self(core)
-                }
-
-                fn core(&self) -> &::anchorhold::__private::StubCore {
-                    &self.0
-                }
-            }
-
             impl ::anchorhold::__private::StoredFields for #name {
                 const KEYS: &'static [&'static ::core::primitive::str] = &[];
                 const MIGRATIONS: &'static [&'static ::core::primitive::str] = &[];
@@ -275,7 +261,7 @@ fn schedules(class: &Ident, path: &Path, alarms: &[&RawMethod]) -> TokenStream {
     }
 }
 
-/// Something of the test's name, so that the rest of the file is judged by itself.
+/// The function as it stands, without the warning that nobody calls it.
 pub fn test(raw: &RawFunction) -> TokenStream {
     let lints = lints();
     quote!(#lints #raw)

@@ -14,7 +14,7 @@ mod test;
 mod wires;
 
 pub use app::app;
-pub use object::object;
+pub use object::{object, stub_type};
 pub use test::test;
 
 use proc_macro2::{Span, TokenStream};
@@ -80,7 +80,7 @@ pub fn stub_path(path: &Path) -> Path {
     stub
 }
 
-pub fn stub_name(class: &Ident) -> Ident {
+fn stub_name(class: &Ident) -> Ident {
     format_ident!("{}Stub", plain(class), span = class.span())
 }
 

@@ -2,6 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote};
+use syn::{Ident, Visibility};
 
 use super::{at_type, ends, lints, stub_name, through_trait};
 use crate::model::{FieldKind, Object, StoredField};
@@ -9,7 +10,7 @@ use crate::names::plain;
 
 pub fn object(object: &Object<'_>) -> TokenStream {
     let item = object.item;
-    let stub = stub(object);
+    let stub = stub_type(object.visibility, object.name);
     let fields = fields(object);
     quote! {
         #item
@@ -20,9 +21,7 @@ pub fn object(object: &Object<'_>) -> TokenStream {
 
 /// The struct attribute declares the stub's type: it exists even where the impl block is wrong. Where that is missing, the
 /// bound on `Stub::Object` says so at the struct's name.
-pub fn stub(object: &Object<'_>) -> TokenStream {
-    let name = object.name;
-    let visibility = object.visibility;
+pub fn stub_type(visibility: &Visibility, name: &Ident) -> TokenStream {
     let stub = stub_name(name);
     let documentation = format!(" Calls a [`{}`] wherever it lives.", plain(name));
     let lints = lints();

@@ -1,0 +1,21 @@
+#![allow(unused)]
+
+use anchorhold::prelude::*;
+
+#[durable_object]
+struct Counter {
+    value: i64,
+}
+
+#[durable_object]
+impl Counter {
+    #[rpc]
+    fn increment(&mut self, ctx: &Ctx, by: i64, context: &Ctx) {}
+}
+
+async fn caller(env: Env) {
+    let counter = env.objects::<Counter>().named("a");
+    let _ = counter.increment(1).await;
+}
+
+fn main() {}

@@ -1,0 +1,21 @@
+#![allow(unused)]
+
+use anchorhold::prelude::*;
+
+#[durable_object]
+struct Counter {
+    value: i64,
+}
+
+#[durable_object]
+impl Counter {
+    #[rpc(name = "add")]
+    fn increment(&mut self, by: i64) {}
+}
+
+async fn caller(env: Env) {
+    let counter = env.objects::<Counter>().named("a");
+    let _ = counter.increment(1).await;
+}
+
+fn main() {}

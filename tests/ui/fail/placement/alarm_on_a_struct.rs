@@ -1,0 +1,8 @@
+#![allow(unused)]
+
+use anchorhold::prelude::*;
+
+#[alarm(every = "60s")]
+struct Sweep;
+
+fn main() {}

@@ -1,0 +1,8 @@
+#![allow(unused)]
+
+use anchorhold::prelude::*;
+
+#[durable_object]
+fn counter() {}
+
+fn main() {}

@@ -1,0 +1,23 @@
+#![allow(unused)]
+
+use anchorhold::prelude::*;
+
+#[durable_object]
+struct Counter {
+    value: i64,
+}
+
+#[durable_object]
+impl Counter {
+    #[rpc]
+    async fn increment(&mut self, ctx: &Ctx, by: i64) {
+        ctx.wait_until(async move { self.value += by });
+    }
+}
+
+async fn caller(env: Env) {
+    let counter = env.objects::<Counter>().named("a");
+    let _ = counter.increment(1).await;
+}
+
+fn main() {}

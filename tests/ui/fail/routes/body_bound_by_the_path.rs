@@ -1,0 +1,16 @@
+#![allow(unused)]
+
+use anchorhold::prelude::*;
+
+#[durable_object]
+struct Counter {
+    value: i64,
+}
+
+#[durable_object]
+impl Counter {
+    #[post("/items/{name}")]
+    fn add(&mut self, #[body] name: String) {}
+}
+
+fn main() {}

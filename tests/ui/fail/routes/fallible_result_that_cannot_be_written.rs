@@ -1,0 +1,22 @@
+#![allow(unused)]
+
+use anchorhold::prelude::*;
+
+struct Report {
+    text: String,
+}
+
+#[durable_object]
+struct Counter {
+    value: i64,
+}
+
+#[durable_object]
+impl Counter {
+    #[get("/report")]
+    fn report(&self) -> Result<Report, Error> {
+        Ok(Report { text: String::new() })
+    }
+}
+
+fn main() {}

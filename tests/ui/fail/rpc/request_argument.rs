@@ -1,0 +1,22 @@
+#![allow(unused)]
+
+use anchorhold::prelude::*;
+
+#[durable_object]
+struct Counter {
+    value: i64,
+}
+
+#[durable_object]
+impl Counter {
+    #[rpc]
+    #[post("/upload")]
+    fn upload(&mut self, request: Request) {}
+}
+
+async fn caller(env: Env) {
+    let counter = env.objects::<Counter>().named("a");
+    let _ = counter.upload().await;
+}
+
+fn main() {}

@@ -1,0 +1,18 @@
+#![allow(unused)]
+
+use anchorhold::prelude::*;
+
+#[durable_object]
+struct Counter {
+    value: i64,
+}
+
+#[durable_object]
+impl Counter {
+    #[message(text)]
+    fn received(&mut self, text: &str) -> String {
+        text.to_owned()
+    }
+}
+
+fn main() {}

@@ -1,0 +1,19 @@
+#![allow(unused)]
+
+use anchorhold::prelude::*;
+
+#[durable_object]
+struct Counter {
+    value: i64,
+}
+
+#[durable_object]
+impl Counter {
+    #[message(text)]
+    fn received(&mut self, text: &str) {}
+
+    #[message(text)]
+    fn said(&mut self, text: String) {}
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+#![allow(unused)]
+
+use anchorhold::prelude::*;
+
+#[anchorhold::test]
+async fn counts<T>(sim: Sim) {
+    let _ = sim;
+}
+
+fn main() {}

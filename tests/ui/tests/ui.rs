@@ -1,0 +1,61 @@
+//! Every mistake under `fail/` is one error at the user's own tokens; everything under `pass/` compiles.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Half of a declaration cannot see whether the other half is there, so these two are reported from both sides. One of the
+/// two messages names the fix.
+const TWO_ERRORS: [&str; 2] = ["impl_not_marked.rs", "struct_not_marked.rs"];
+
+#[test]
+fn compiler_messages() {
+    let cases = trybuild::TestCases::new();
+    cases.compile_fail("fail/*/*.rs");
+    cases.pass("pass/*.rs");
+}
+
+#[test]
+fn every_mistake_is_one_error_in_the_users_file() {
+    let messages = files_with_extension(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("fail"),
+        "stderr",
+    );
+    assert!(messages.len() >= 60, "only {} cases", messages.len());
+    let mut wrong = Vec::new();
+    for path in messages {
+        let text = fs::read_to_string(&path).expect("a readable message");
+        let errors = text
+            .lines()
+            .filter(|line| line.starts_with("error"))
+            .count();
+        let first_place = text
+            .lines()
+            .find_map(|line| line.trim_start().strip_prefix("--> "));
+        let case = path.with_extension("rs");
+        let name = case
+            .file_name()
+            .and_then(|name| name.to_str())
+            .expect("a name");
+        let expected = if TWO_ERRORS.contains(&name) { 2 } else { 1 };
+        if errors != expected || !first_place.is_some_and(|place| place.contains(name)) {
+            wrong.push(format!(
+                "{}: {errors} errors, first at {first_place:?}",
+                path.display()
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn files_with_extension(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).expect("a folder of cases") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            files.extend(files_with_extension(&path, extension));
+        } else if path.extension().is_some_and(|found| found == extension) {
+            files.push(path);
+        }
+    }
+    files
+}
