@@ -34,6 +34,7 @@ impl CallChain {
         Rc::new(Self { links })
     }
 
+    #[cfg(target_arch = "wasm32")]
     pub(crate) fn is_empty(&self) -> bool {
         self.links.is_empty()
     }

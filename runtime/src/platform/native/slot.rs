@@ -75,6 +75,9 @@ pub(super) struct Life {
     ending: RefCell<Option<Ending>>,
     over: RefCell<Option<Fault>>,
     ended: Notify,
+    /// What the database held when this life began. Waking may move an overdue alarm a little;
+    /// its run is due all the same.
+    pub(super) alarm_at_wake: Cell<Option<i64>>,
     /// The handler of the running alarm set another.
     pub(super) alarm_was_set: Cell<bool>,
 }
@@ -86,13 +89,14 @@ pub(super) struct Ending {
 }
 
 impl Life {
-    pub(super) fn new(slot: Rc<Slot>, database: Option<Database>) -> Self {
+    pub(super) fn new(slot: Rc<Slot>, database: Option<Database>, alarm: Option<i64>) -> Self {
         Self {
             slot,
             database: RefCell::new(database),
             ending: RefCell::new(None),
             over: RefCell::new(None),
             ended: Notify::new(),
+            alarm_at_wake: Cell::new(alarm),
             alarm_was_set: Cell::new(false),
         }
     }
@@ -119,6 +123,14 @@ impl Life {
     /// For committing: also after this life is over.
     pub(super) fn committable(&self) -> Option<Ref<'_, Database>> {
         Ref::filter_map(self.database.borrow(), Option::as_ref).ok()
+    }
+
+    /// The alarm to run or to wait for.
+    pub(super) fn alarm(&self) -> Result<Option<i64>, StorageError> {
+        match self.alarm_at_wake.take() {
+            Some(at) => Ok(Some(at)),
+            None => self.stored()?.map_or(Ok(None), |database| database.alarm()),
+        }
     }
 
     /// A write of the host's own: the alarm ran.

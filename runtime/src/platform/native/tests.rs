@@ -206,7 +206,7 @@ async fn alarms_fire_in_time_and_order_and_survive(sim: Sim) {
     probe.remind("early", 5_000).await.unwrap();
     sim.crash().await;
     sim.advance(Duration::from_millis(4_999)).await;
-    assert_eq!(probe.rung().await.unwrap(), []);
+    assert!(probe.rung().await.unwrap().is_empty());
     sim.advance(Duration::from_millis(1)).await;
     assert_eq!(probe.rung().await.unwrap(), [start + 5_000]);
     sim.evict(&probe).await;

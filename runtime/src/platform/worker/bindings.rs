@@ -123,6 +123,14 @@ extern "C" {
     #[wasm_bindgen(js_name = failAll)]
     pub(super) fn fail_all(error: &JsValue);
 
+    pub(super) type Timer;
+    #[wasm_bindgen(constructor, js_class = "Timer")]
+    pub(super) fn new(milliseconds: i32) -> Timer;
+    #[wasm_bindgen(method, getter)]
+    pub(super) fn fired(this: &Timer) -> Promise;
+    #[wasm_bindgen(method)]
+    pub(super) fn cancel(this: &Timer);
+
     pub(super) fn failure(
         code: &str,
         message: &str,

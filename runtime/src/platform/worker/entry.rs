@@ -63,7 +63,9 @@ pub fn worker_fetch(make: fn() -> App, request: JsValue, env: JsValue, _ctx: JsV
         return answer_fault(Fault::Configuration(mistake.clone()));
     }
     let env = Env::new(env);
-    let received = crate::http::Request { inner: Request::received(request.clone().unchecked_into()) };
+    let received = crate::http::Request {
+        inner: Request::received(request.clone().unchecked_into()),
+    };
     match pass_on(&app, &env, &received, &request) {
         Ok(Some(answer)) => return Ok(answer),
         Ok(None) => {}
@@ -88,10 +90,17 @@ fn pass_on(
 ) -> Result<Option<JsValue>, Fault> {
     match app.destination(&received.method(), &received.path()) {
         Destination::Asset => asset(env, request).map(Some),
-        Destination::Object(Target { description, by_id, name, .. }) if !app.has_guard() => {
+        Destination::Object(Target {
+            description,
+            by_id,
+            name,
+            ..
+        }) if !app.has_guard() => {
             app.check_origin(description, received)?;
             let env = context::Env::new(env.clone());
-            app::remote(&env, description, by_id, &name)?.forward(request).map(Some)
+            app::remote(&env, description, by_id, &name)?
+                .forward(request)
+                .map(Some)
         }
         _ => Ok(None),
     }
@@ -99,10 +108,14 @@ fn pass_on(
 
 fn asset(env: &Env, request: &JsValue) -> Result<JsValue, Fault> {
     let assets = env.binding(ASSETS).ok_or_else(|| {
-        Fault::NotFound(format!("no such file: the Wrangler configuration's `assets` has no binding `{ASSETS}`"))
+        Fault::NotFound(format!(
+            "no such file: the Wrangler configuration's `assets` has no binding `{ASSETS}`"
+        ))
     })?;
-    let answer =
-        assets.unchecked_into::<Fetcher>().fetch(request).map_err(|error| fault_of(&error))?;
+    let answer = assets
+        .unchecked_into::<Fetcher>()
+        .fetch(request)
+        .map_err(|error| fault_of(&error))?;
     Ok(response::with_failures_answered(answer))
 }
 

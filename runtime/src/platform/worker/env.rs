@@ -26,7 +26,9 @@ impl Env {
     }
 
     pub(super) fn binding(&self, name: &str) -> Option<JsValue> {
-        Reflect::get(&self.0, &JsValue::from_str(name)).ok().filter(JsValue::is_object)
+        Reflect::get(&self.0, &JsValue::from_str(name))
+            .ok()
+            .filter(JsValue::is_object)
     }
 
     pub(crate) fn namespace(&self, description: &'static Description) -> Result<Namespace, Fault> {
@@ -41,7 +43,9 @@ impl Env {
     }
 
     pub(crate) fn var(&self, name: &str) -> Option<String> {
-        Reflect::get(&self.0, &JsValue::from_str(name)).ok()?.as_string()
+        Reflect::get(&self.0, &JsValue::from_str(name))
+            .ok()?
+            .as_string()
     }
 
     pub(crate) fn now(&self) -> i64 {
@@ -58,7 +62,10 @@ fn known_namespace(
         static KNOWN: RefCell<Vec<(&'static Description, Namespace)>> = const { RefCell::new(Vec::new()) };
     }
     KNOWN.with_borrow_mut(|known| {
-        if let Some((_, namespace)) = known.iter().find(|(other, _)| std::ptr::eq(*other, description)) {
+        if let Some((_, namespace)) = known
+            .iter()
+            .find(|(other, _)| std::ptr::eq(*other, description))
+        {
             return Ok(namespace.clone());
         }
         let namespace = Namespace(find()?.unchecked_into());
@@ -82,11 +89,18 @@ impl Namespace {
 
     pub(crate) fn parse_id(&self, hex: &str) -> Result<RawId, InvalidId> {
         let id = RawId::from_hex(hex).ok_or(InvalidId::NotHex)?;
-        self.0.id_from_string(hex).map(|_| id).map_err(|_| InvalidId::Foreign)
+        self.0
+            .id_from_string(hex)
+            .map(|_| id)
+            .map_err(|_| InvalidId::Foreign)
     }
 
     pub(crate) fn by_name(&self, name: &str, options: &Placement) -> Remote {
-        Remote::new(self.clone(), Address::Name(name.to_owned()), options.clone())
+        Remote::new(
+            self.clone(),
+            Address::Name(name.to_owned()),
+            options.clone(),
+        )
     }
 
     pub(crate) fn by_id(&self, id: RawId, options: &Placement) -> Remote {

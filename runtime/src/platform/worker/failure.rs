@@ -18,7 +18,10 @@ pub(super) fn message_of(error: &JsValue) -> String {
 
 pub(super) fn storage_error(error: &JsValue) -> StorageError {
     let message = message_of(error);
-    match property(error, "name").and_then(|name| name.as_string()).as_deref() {
+    match property(error, "name")
+        .and_then(|name| name.as_string())
+        .as_deref()
+    {
         Some("TypeError" | "RangeError") => StorageError::Usage(message),
         _ => StorageError::Io(message),
     }
@@ -45,7 +48,9 @@ pub(super) fn fault_of(error: &JsValue) -> Fault {
 
 /// The fault of an object that threw one of its own, as [`thrown`] made it.
 fn carried_fault(error: &JsValue) -> Option<Fault> {
-    let bytes = property(error, "anchorholdFault")?.dyn_into::<Uint8Array>().ok()?;
+    let bytes = property(error, "anchorholdFault")?
+        .dyn_into::<Uint8Array>()
+        .ok()?;
     wire::decode(&bytes.to_vec()).ok()
 }
 
@@ -57,7 +62,12 @@ pub(super) fn error_of(fault: &Fault) -> JsValue {
 
 /// As [`error_of`], for what the platform hands on to callers written with this crate.
 pub(super) fn thrown(fault: &Fault) -> JsValue {
-    make(fault, wire::encode(fault).ok().map(|bytes| Uint8Array::from(bytes.as_slice())))
+    make(
+        fault,
+        wire::encode(fault)
+            .ok()
+            .map(|bytes| Uint8Array::from(bytes.as_slice())),
+    )
 }
 
 fn make(fault: &Fault, carried: Option<Uint8Array>) -> JsValue {
@@ -72,5 +82,7 @@ fn make(fault: &Fault, carried: Option<Uint8Array>) -> JsValue {
 }
 
 fn property(error: &JsValue, name: &str) -> Option<JsValue> {
-    Reflect::get(error, &JsValue::from_str(name)).ok().filter(|value| !value.is_undefined())
+    Reflect::get(error, &JsValue::from_str(name))
+        .ok()
+        .filter(|value| !value.is_undefined())
 }

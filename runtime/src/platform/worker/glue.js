@@ -38,6 +38,18 @@ export function failAll(error) {
   for (const deferred of [...unsettled]) deferred.fail(error);
 }
 
+export class Timer {
+  constructor(milliseconds) {
+    this.fired = new Promise((resolve) => {
+      this.timeout = setTimeout(resolve, milliseconds);
+    });
+  }
+
+  cancel() {
+    clearTimeout(this.timeout);
+  }
+}
+
 export function failure(code, message, status, flag, fault) {
   const error = new Error(message);
   Object.assign(error, { name: code, code, status });

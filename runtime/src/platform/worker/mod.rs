@@ -21,6 +21,7 @@ mod request;
 mod response;
 mod socket;
 mod state;
+mod timer;
 
 pub use wasm_bindgen;
 
@@ -34,7 +35,10 @@ pub(crate) use self::socket::{Socket, Upgrade};
 pub(crate) use self::state::ObjectState;
 
 /// Milliseconds since 1970. The platform's clock stands still between I/O.
-#[expect(clippy::cast_possible_truncation, reason = "whole milliseconds within 2^53")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "whole milliseconds within 2^53"
+)]
 fn now() -> i64 {
     js_sys::Date::now() as i64
 }

@@ -36,7 +36,10 @@ pub(super) fn answer(state: &ObjectState, mut future: LocalFuture<'static, Answe
 
 /// Drives a future of an object on.
 pub(super) fn drive(state: &ObjectState, future: LocalFuture<'static, Answer>) -> JsValue {
-    promise(Owned { state: state.clone(), future })
+    promise(Owned {
+        state: state.clone(),
+        future,
+    })
 }
 
 /// Answers a request to the app.

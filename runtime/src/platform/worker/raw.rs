@@ -9,7 +9,11 @@ impl crate::Ctx {
     #[must_use]
     pub fn raw_state(&self) -> worker::State {
         let state: &State = self.state().raw();
-        worker::State::from(state.clone().unchecked_into::<worker::worker_sys::DurableObjectState>())
+        worker::State::from(
+            state
+                .clone()
+                .unchecked_into::<worker::worker_sys::DurableObjectState>(),
+        )
     }
 }
 
@@ -26,7 +30,9 @@ impl crate::Request {
     #[must_use]
     pub fn raw(&self) -> Option<worker::Request> {
         let request: &JsValue = self.inner.raw()?;
-        Some(worker::Request::from(request.clone().unchecked_into::<worker::web_sys::Request>()))
+        Some(worker::Request::from(
+            request.clone().unchecked_into::<worker::web_sys::Request>(),
+        ))
     }
 }
 

@@ -37,7 +37,12 @@ pub(super) enum Address {
 
 impl Remote {
     pub(super) fn new(namespace: Namespace, address: Address, placement: Placement) -> Self {
-        Self(Rc::new(Inner { namespace, address, placement, stub: RefCell::new(None) }))
+        Self(Rc::new(Inner {
+            namespace,
+            address,
+            placement,
+            stub: RefCell::new(None),
+        }))
     }
 
     pub(crate) fn id(&self) -> RawId {
@@ -61,8 +66,17 @@ impl Remote {
         })
     }
 
-    fn send_call(&self, method: &str, arguments: &[u8], chain: &CallChain) -> Result<Promise, Fault> {
-        let chain = if chain.is_empty() { Vec::new() } else { encode(chain)? };
+    fn send_call(
+        &self,
+        method: &str,
+        arguments: &[u8],
+        chain: &CallChain,
+    ) -> Result<Promise, Fault> {
+        let chain = if chain.is_empty() {
+            Vec::new()
+        } else {
+            encode(chain)?
+        };
         let stub = self.stub()?;
         bindings::call(&stub, method, arguments, &chain).map_err(|error| self.failed(&error))
     }
@@ -72,7 +86,10 @@ impl Remote {
         request: Request,
         chain: &CallChain,
     ) -> LocalFuture<'static, Result<Response, Fault>> {
-        let sent = request.inner.to_js(chain).and_then(|request| self.send(&request));
+        let sent = request
+            .inner
+            .to_js(chain)
+            .and_then(|request| self.send(&request));
         let this = self.clone();
         Box::pin(async move {
             let answer = this.received(JsFuture::from(sent?).await)?;
@@ -81,7 +98,9 @@ impl Remote {
     }
 
     fn send(&self, request: &JsValue) -> Result<Promise, Fault> {
-        self.stub()?.fetch(request).map_err(|error| self.failed(&error))
+        self.stub()?
+            .fetch(request)
+            .map_err(|error| self.failed(&error))
     }
 
     /// Hands a request on untouched; the promise is the platform's own, with failures answered.
@@ -91,7 +110,12 @@ impl Remote {
     }
 
     fn stub(&self) -> Result<Fetcher, Fault> {
-        let Inner { namespace, address, placement, stub } = &*self.0;
+        let Inner {
+            namespace,
+            address,
+            placement,
+            stub,
+        } = &*self.0;
         if let Some(stub) = &*stub.borrow() {
             return Ok(stub.clone());
         }
@@ -142,7 +166,8 @@ pub(super) fn envelope(result: Result<Vec<u8>, Fault>) -> Vec<u8> {
 }
 
 fn open_envelope(mut envelope: Vec<u8>) -> Result<Vec<u8>, Fault> {
-    let undecodable = |message| Fault::Undecodable(format!("the answer is of another version: {message}"));
+    let undecodable =
+        |message| Fault::Undecodable(format!("the answer is of another version: {message}"));
     match envelope.first() {
         Some(&RESULT) => {
             envelope.remove(0);

@@ -36,8 +36,17 @@ pub(crate) struct Request {
 
 impl Request {
     pub(crate) fn new(method: &str, path_and_query: &str) -> Self {
-        let slash = if path_and_query.starts_with('/') { "" } else { "/" };
-        Self::from_parts(None, method.to_ascii_uppercase(), format!("{ORIGIN}{slash}{path_and_query}"), None)
+        let slash = if path_and_query.starts_with('/') {
+            ""
+        } else {
+            "/"
+        };
+        Self::from_parts(
+            None,
+            method.to_ascii_uppercase(),
+            format!("{ORIGIN}{slash}{path_and_query}"),
+            None,
+        )
     }
 
     pub(super) fn received(base: bindings::Request) -> Self {
@@ -57,7 +66,15 @@ impl Request {
         chain: Option<String>,
     ) -> Self {
         let path = path_range(&url);
-        Self { base, method, url, path, chain, headers: Vec::new(), body: None }
+        Self {
+            base,
+            method,
+            url,
+            path,
+            chain,
+            headers: Vec::new(),
+            body: None,
+        }
     }
 
     pub(super) fn raw(&self) -> Option<&bindings::Request> {
@@ -68,7 +85,11 @@ impl Request {
     pub(super) fn chain(&self) -> Option<CallChain> {
         let hex = self.chain.as_deref()?;
         // Unreadable: of another version, or a stranger's. It only ever makes errors clearer.
-        Some(from_hex(hex).and_then(|bytes| wire::decode(&bytes).ok()).unwrap_or_default())
+        Some(
+            from_hex(hex)
+                .and_then(|bytes| wire::decode(&bytes).ok())
+                .unwrap_or_default(),
+        )
     }
 
     /// The platform's form, for a stub. Borrows the body of the request it came from.
@@ -84,13 +105,20 @@ impl Request {
             .flat_map(|(name, value)| [name.clone(), value.clone()])
             .chain([CHAIN_HEADER.to_owned(), chain])
             .collect();
-        bindings::make_request(self.base.as_ref(), &self.method, &self.url, headers, self.body.as_deref())
-            .map(Into::into)
-            .map_err(|error| Fault::BadRequest(message_of(&error)))
+        bindings::make_request(
+            self.base.as_ref(),
+            &self.method,
+            &self.url,
+            headers,
+            self.body.as_deref(),
+        )
+        .map(Into::into)
+        .map_err(|error| Fault::BadRequest(message_of(&error)))
     }
 
     pub(crate) fn set_header(&mut self, name: &str, value: &str) {
-        self.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+        self.headers
+            .retain(|(known, _)| !known.eq_ignore_ascii_case(name));
         self.headers.push((name.to_owned(), value.to_owned()));
     }
 
@@ -119,7 +147,11 @@ impl Request {
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<String> {
-        if let Some((_, value)) = self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
+        if let Some((_, value)) = self
+            .headers
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+        {
             return Some(value.clone());
         }
         self.base.as_ref()?.headers().get(name).ok().flatten()
@@ -129,27 +161,37 @@ impl Request {
         if let Some(body) = self.body.take() {
             return Ok(body);
         }
-        let Some(base) = &self.base else { return Ok(Vec::new()) };
+        let Some(base) = &self.base else {
+            return Ok(Vec::new());
+        };
         let failed = |error: JsValue| Error::bad_request("body_unreadable", message_of(&error));
-        let buffer = JsFuture::from(bindings::read_body(base).map_err(failed)?).await.map_err(failed)?;
+        let buffer = JsFuture::from(bindings::read_body(base).map_err(failed)?)
+            .await
+            .map_err(failed)?;
         Ok(Uint8Array::new(&buffer).to_vec())
     }
 }
 
 fn path_range(url: &str) -> Range<usize> {
     let authority = url.find("://").map_or(0, |scheme| scheme + 3);
-    let start = url[authority..].find(['/', '?', '#']).map_or(url.len(), |at| authority + at);
-    let end = url[start..].find(['?', '#']).map_or(url.len(), |at| start + at);
+    let start = url[authority..]
+        .find(['/', '?', '#'])
+        .map_or(url.len(), |at| authority + at);
+    let end = url[start..]
+        .find(['?', '#'])
+        .map_or(url.len(), |at| start + at);
     start..end
 }
 
 fn to_hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut hex, byte| {
-        // Writing to a string does not fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut hex, byte| {
+            // Writing to a string does not fail.
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
 }
 
 fn from_hex(hex: &str) -> Option<Vec<u8>> {

@@ -23,7 +23,10 @@ pub(crate) struct RawResponse {
 
 impl RawResponse {
     pub(super) fn new(response: bindings::Response) -> Self {
-        Self { response, own_headers: 0 }
+        Self {
+            response,
+            own_headers: 0,
+        }
     }
 
     pub(super) fn into_response(mut self) -> Response {
@@ -34,13 +37,22 @@ impl RawResponse {
             headers.push((Cow::Owned(name), Cow::Owned(value)));
         }
         self.own_headers = headers.len();
-        Response { status, headers, body: Body::Raw(self) }
+        Response {
+            status,
+            headers,
+            body: Body::Raw(self),
+        }
     }
 
     /// The whole body, for a caller who reads it here.
     pub(crate) async fn bytes(&self) -> Result<Vec<u8>, Fault> {
-        let buffer = self.response.array_buffer().map_err(|error| fault_of(&error))?;
-        let buffer = JsFuture::from(buffer).await.map_err(|error| fault_of(&error))?;
+        let buffer = self
+            .response
+            .array_buffer()
+            .map_err(|error| fault_of(&error))?;
+        let buffer = JsFuture::from(buffer)
+            .await
+            .map_err(|error| fault_of(&error))?;
         Ok(Uint8Array::new(&buffer).to_vec())
     }
 
@@ -54,9 +66,15 @@ impl RawResponse {
 }
 
 pub(super) fn to_js(response: &Response) -> Answer {
-    let Response { status, headers, body } = response;
+    let Response {
+        status,
+        headers,
+        body,
+    } = response;
     match (body, headers.as_slice()) {
-        (Body::Bytes(bytes), [(name, value)]) if name == "content-type" && value == "application/json" => {
+        (Body::Bytes(bytes), [(name, value)])
+            if name == "content-type" && value == "application/json" =>
+        {
             bindings::json_response(*status, bytes)
         }
         (Body::Bytes(bytes), headers) => {
@@ -71,7 +89,10 @@ pub(super) fn to_js(response: &Response) -> Answer {
 }
 
 fn flat(headers: &Headers) -> Vec<String> {
-    headers.iter().flat_map(|(name, value)| [name.to_string(), value.to_string()]).collect()
+    headers
+        .iter()
+        .flat_map(|(name, value)| [name.to_string(), value.to_string()])
+        .collect()
 }
 
 thread_local! {

@@ -20,15 +20,20 @@ impl Socket {
     }
 
     pub(crate) fn send_text(&self, text: &str) -> Result<(), SocketError> {
-        self.socket.send_text(text).map_err(|error| SocketError::new(message_of(&error)))
+        self.socket
+            .send_text(text)
+            .map_err(|error| SocketError::new(message_of(&error)))
     }
 
     pub(crate) fn send_binary(&self, bytes: &[u8]) -> Result<(), SocketError> {
-        bindings::send_binary(&self.socket, bytes).map_err(|error| SocketError::new(message_of(&error)))
+        bindings::send_binary(&self.socket, bytes)
+            .map_err(|error| SocketError::new(message_of(&error)))
     }
 
     pub(crate) fn close(&self, code: u16, reason: &str) -> Result<(), SocketError> {
-        self.socket.close(code, reason).map_err(|error| SocketError::new(message_of(&error)))
+        self.socket
+            .close(code, reason)
+            .map_err(|error| SocketError::new(message_of(&error)))
     }
 
     pub(crate) fn attachment(&self) -> Option<Vec<u8>> {

@@ -13,6 +13,7 @@ use super::env::{Env, raw_id};
 use super::failure::{message_of, storage_error};
 use super::promise;
 use super::socket::{Socket, Upgrade};
+use super::timer::Sleep;
 use crate::error::StorageError;
 use crate::id::RawId;
 use crate::socket::SocketError;
@@ -86,7 +87,9 @@ impl ObjectState {
             range.end.as_deref(),
             range.prefix.as_deref(),
             range.reverse,
-            range.limit.map(|limit| u32::try_from(limit).unwrap_or(u32::MAX)),
+            range
+                .limit
+                .map(|limit| u32::try_from(limit).unwrap_or(u32::MAX)),
         )
         .map_err(|error| storage_error(&error))?;
         Ok((0..flat.length())
@@ -106,10 +109,15 @@ impl ObjectState {
     }
 
     pub(crate) fn transaction(&self, body: &mut dyn FnMut() -> bool) -> Result<(), StorageError> {
-        bindings::transaction(&self.0.storage, &mut || body()).map_err(|error| storage_error(&error))
+        bindings::transaction(&self.0.storage, &mut || body())
+            .map_err(|error| storage_error(&error))
     }
 
-    pub(crate) fn sql(&self, statement: &str, parameters: &[SqlValue]) -> Result<SqlRows, StorageError> {
+    pub(crate) fn sql(
+        &self,
+        statement: &str,
+        parameters: &[SqlValue],
+    ) -> Result<SqlRows, StorageError> {
         let sql = self.0.sql.get_or_init(|| self.0.storage.sql());
         let parameters: Array = parameters.iter().map(sql_to_js).collect();
         let answer = bindings::query(sql, statement, parameters)
@@ -118,7 +126,9 @@ impl ObjectState {
             .iter()
             .map(|column| column.as_string().unwrap_or_default())
             .collect();
-        let mut values = Array::from(&answer.get(1)).into_iter().map(|value| sql_from_js(&value));
+        let mut values = Array::from(&answer.get(1))
+            .into_iter()
+            .map(|value| sql_from_js(&value));
         let mut rows = Vec::new();
         while let Some(first) = values.next() {
             let mut row = Vec::with_capacity(columns.len());
@@ -126,17 +136,27 @@ impl ObjectState {
             row.extend(values.by_ref().take(columns.len() - 1));
             rows.push(row);
         }
-        Ok(SqlRows { columns, rows, rows_written: count_from_js(&answer.get(2)) })
+        Ok(SqlRows {
+            columns,
+            rows,
+            rows_written: count_from_js(&answer.get(2)),
+        })
     }
 
     pub(crate) fn sync(&self) -> LocalFuture<'static, Result<(), StorageError>> {
         let synced = self.0.storage.sync();
         Box::pin(async move {
-            JsFuture::from(synced).await.map(|_| ()).map_err(|error| storage_error(&error))
+            JsFuture::from(synced)
+                .await
+                .map(|_| ())
+                .map_err(|error| storage_error(&error))
         })
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "milliseconds stay below 2^53 for 285,000 years")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "milliseconds stay below 2^53 for 285,000 years"
+    )]
     pub(crate) fn set_alarm(&self, at_ms: Option<i64>) -> Result<(), StorageError> {
         bindings::set_alarm(&self.0.storage, at_ms.map(|at| at as f64))
             .map_err(|error| storage_error(&error))
@@ -176,23 +196,33 @@ impl ObjectState {
     }
 
     pub(crate) fn sleep(&self, duration: Duration) -> LocalFuture<'static, ()> {
-        Box::pin(worker::Delay::from(duration))
+        Box::pin(Sleep::new(duration))
     }
 
     pub(crate) fn wait_until(&self, future: LocalFuture<'static, ()>) {
-        let done = promise::drive(self, Box::pin(async move {
-            future.await;
-            Ok(JsValue::UNDEFINED)
-        }));
+        let done = promise::drive(
+            self,
+            Box::pin(async move {
+                future.await;
+                Ok(JsValue::UNDEFINED)
+            }),
+        );
         self.0.state.wait_until(&done);
     }
 
     /// Holds every event back until the future is done; `false` resets the object.
     pub(crate) fn block_concurrency_while(&self, future: LocalFuture<'static, bool>) {
-        let start = promise::drive(self, Box::pin(async move {
-            let ready = future.await;
-            if ready { Ok(JsValue::UNDEFINED) } else { Err(JsError::new("the object did not start").into()) }
-        }));
+        let start = promise::drive(
+            self,
+            Box::pin(async move {
+                let ready = future.await;
+                if ready {
+                    Ok(JsValue::UNDEFINED)
+                } else {
+                    Err(JsError::new("the object did not start").into())
+                }
+            }),
+        );
         bindings::gate(&self.0.state, &start);
     }
 
@@ -213,7 +243,10 @@ impl ObjectState {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "the common code refuses integers beyond 2^53")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "the common code refuses integers beyond 2^53"
+)]
 fn sql_to_js(value: &SqlValue) -> JsValue {
     match value {
         SqlValue::Null => JsValue::NULL,
@@ -236,7 +269,11 @@ fn sql_from_js(value: &JsValue) -> SqlValue {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of rows")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a count of rows"
+)]
 fn count_from_js(value: &JsValue) -> u64 {
     value.as_f64().unwrap_or_default() as u64
 }

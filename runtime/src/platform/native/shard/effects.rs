@@ -60,7 +60,7 @@ impl Shard {
                 return;
             }
         };
-        let life = Rc::new(Life::new(Rc::clone(slot), database));
+        let life = Rc::new(Life::new(Rc::clone(slot), database, alarm));
         let occupant = Occupant::wake(slot.description, ObjectState::new(Rc::clone(&life)));
         let failure = occupant.failure();
         let resident = Resident { life: Rc::clone(&life), occupant };

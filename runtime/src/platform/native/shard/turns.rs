@@ -62,8 +62,7 @@ impl Shard {
     fn start_alarm(self: &Rc<Self>, resident: &Resident, id: RawId) {
         let Resident { life, occupant } = resident;
         let object = life.slot.index;
-        let actual = life.stored().and_then(|database| database.map_or(Ok(None), |database| database.alarm()));
-        match actual {
+        match life.alarm() {
             Ok(Some(at)) if at <= self.clock.now() => {}
             Ok(actual) => {
                 self.handle(Event::AlarmFinished { id, outcome: AlarmOutcome::Stale { actual } });
