@@ -55,8 +55,10 @@ enum Address {
 struct AppRoute {
     method: &'static str,
     pattern: &'static str,
-    handler: Rc<dyn Fn(Request, Env) -> LocalFuture<'static, Result<Response, Error>>>,
+    handler: AppHandler,
 }
+
+type AppHandler = Rc<dyn Fn(Request, Env) -> LocalFuture<'static, Result<Response, Error>>>;
 
 type Guard = Rc<dyn Fn(Visit) -> LocalFuture<'static, Result<Visit, Error>>>;
 
@@ -87,7 +89,10 @@ impl App {
     #[must_use]
     pub fn mount<T: DurableObject>(mut self, pattern: &'static str) -> Self {
         let last = pattern.rsplit('/').next().and_then(route::parameter);
-        let parameters = pattern.split('/').filter(|segment| route::parameter(segment).is_some()).count();
+        let parameters = pattern
+            .split('/')
+            .filter(|segment| route::parameter(segment).is_some())
+            .count();
         match last {
             Some(parameter) if parameters == 1 && pattern.starts_with('/') => {
                 let by = if parameter == "id" { Address::Id } else { Address::Name };
@@ -106,9 +111,18 @@ impl App {
     #[must_use]
     pub fn object<T: DurableObject>(mut self) -> Self {
         let description = T::__description();
-        if !self.objects.iter().any(|known| std::ptr::eq(*known, description)) {
-            if self.objects.iter().any(|known| known.class == description.class) {
-                self.mistakes.push(format!("two classes are called `{}`", description.class));
+        if !self
+            .objects
+            .iter()
+            .any(|known| std::ptr::eq(*known, description))
+        {
+            if self
+                .objects
+                .iter()
+                .any(|known| known.class == description.class)
+            {
+                self.mistakes
+                    .push(format!("two classes are called `{}`", description.class));
             }
             self.objects.push(description);
         }
@@ -140,8 +154,14 @@ impl App {
         F: Fn(Request, Env) -> R + 'static,
         R: Future<Output = Result<Response, Error>> + 'static,
     {
-        let handler = Rc::new(move |request, env| -> LocalFuture<'static, _> { Box::pin(handler(request, env)) });
-        self.routes.push(AppRoute { method, pattern, handler });
+        let handler = Rc::new(move |request, env| -> LocalFuture<'static, _> {
+            Box::pin(handler(request, env))
+        });
+        self.routes.push(AppRoute {
+            method,
+            pattern,
+            handler,
+        });
         self
     }
 
@@ -175,10 +195,12 @@ impl App {
         self
     }
 
+    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn objects(&self) -> &[&'static Description] {
         &self.objects
     }
 
+    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn asset_folder(&self) -> Option<&'static str> {
         self.assets
     }
@@ -229,7 +251,11 @@ impl App {
         if !allowed.is_empty() {
             return Destination::MethodNotAllowed(allowed.join(", "));
         }
-        if self.assets.is_some() && method == "GET" { Destination::Asset } else { Destination::Nowhere }
+        if self.assets.is_some() && method == "GET" {
+            Destination::Asset
+        } else {
+            Destination::Nowhere
+        }
     }
 
     /// Answers everything but assets; those are the host's to send, and `Ok(None)` says so.
@@ -259,13 +285,29 @@ impl App {
             Destination::MethodNotAllowed(allow) => return Err(Fault::MethodNotAllowed { allow }),
             Destination::Nowhere => return Err(Fault::NotFound(format!("nothing at {path}"))),
         };
-        let Target { description, by_id, mut name, path: rest } = target;
+        let Target {
+            description,
+            by_id,
+            mut name,
+            path: rest,
+        } = target;
         self.check_origin(description, &request)?;
         let mut env = env;
         if let Some(guard) = &self.guard {
-            let visit = Visit { class: description.class, name, request, env };
-            Visit { name, request, env, .. } =
-                guard(visit).await.map_err(|error| Fault::application(&error))?;
+            let visit = Visit {
+                class: description.class,
+                name,
+                request,
+                env,
+            };
+            Visit {
+                name,
+                request,
+                env,
+                ..
+            } = guard(visit)
+                .await
+                .map_err(|error| Fault::application(&error))?;
         }
         let remote = remote(&env, description, by_id, &name)?;
         request.inner.set_path(rest);
@@ -273,18 +315,33 @@ impl App {
     }
 
     /// S1. A request that asks for no upgrade passes.
-    pub(crate) fn check_origin(&self, description: &Description, request: &Request) -> Result<(), Fault> {
+    pub(crate) fn check_origin(
+        &self,
+        description: &Description,
+        request: &Request,
+    ) -> Result<(), Fault> {
         if !description.has_sockets() || !is_upgrade(request) {
             return Ok(());
         }
-        let Some(origin) = request.header("origin") else { return Ok(()) };
+        let Some(origin) = request.header("origin") else {
+            return Ok(());
+        };
         let own = request.header("host").is_some_and(|host| {
-            origin.split_once("://").is_some_and(|(_, rest)| rest.eq_ignore_ascii_case(&host))
+            origin
+                .split_once("://")
+                .is_some_and(|(_, rest)| rest.eq_ignore_ascii_case(&host))
         });
-        if own || self.allowed_origins.iter().any(|allowed| allowed.eq_ignore_ascii_case(&origin)) {
+        if own
+            || self
+                .allowed_origins
+                .iter()
+                .any(|allowed| allowed.eq_ignore_ascii_case(&origin))
+        {
             return Ok(());
         }
-        Err(Fault::Forbidden(format!("pages of {origin} may not open sockets here")))
+        Err(Fault::Forbidden(format!(
+            "pages of {origin} may not open sockets here"
+        )))
     }
 }
 

@@ -1,5 +1,8 @@
 //! One event on its way into a method: where its arguments come from, and what comes out.
-#![allow(missing_docs, reason = "the vocabulary of generated code, which nobody else names")]
+#![allow(
+    missing_docs,
+    reason = "the vocabulary of generated code, which nobody else names"
+)]
 
 use std::any::Any;
 
@@ -40,10 +43,19 @@ pub struct Call {
 
 pub(crate) enum Source {
     /// RPC: values one after another; `rest` is where the next begins.
-    Encoded { bytes: Vec<u8>, rest: usize },
+    Encoded {
+        bytes: Vec<u8>,
+        rest: usize,
+    },
     Http(HttpArguments),
-    Socket { socket: crate::platform::Socket, event: SocketEvent },
-    Alarm { payload: Vec<u8>, run: AlarmRun },
+    Socket {
+        socket: crate::platform::Socket,
+        event: SocketEvent,
+    },
+    Alarm {
+        payload: Vec<u8>,
+        run: AlarmRun,
+    },
     Nothing,
 }
 
@@ -88,11 +100,16 @@ impl Call {
     pub fn body<T: Argument>(&mut self, index: usize, name: &'static str) -> Result<T, Fault> {
         match &mut self.source {
             Source::Encoded { bytes, rest } => next_encoded(bytes, rest, index, name),
-            Source::Http(HttpArguments { body: HttpBody::Whole(json), .. }) => {
+            Source::Http(HttpArguments {
+                body: HttpBody::Whole(json),
+                ..
+            }) => {
                 let json: &[u8] = if json.is_empty() { b"null" } else { json };
                 wire::from_json(json)
                     .and_then(|bytes| wire::decode(&bytes))
-                    .map_err(|message| Fault::BadRequest(format!("the body does not fit: {message}")))
+                    .map_err(|message| {
+                        Fault::BadRequest(format!("the body does not fit: {message}"))
+                    })
             }
             _ => Err(misplaced("body")),
         }
@@ -117,8 +134,14 @@ impl Call {
     /// The message, read as JSON.
     pub fn message<T: Argument>(&mut self) -> Result<T, Fault> {
         let json = match &self.source {
-            Source::Socket { event: SocketEvent::Message(Message::Text(text)), .. } => text.as_bytes(),
-            Source::Socket { event: SocketEvent::Message(Message::Binary(bytes)), .. } => bytes,
+            Source::Socket {
+                event: SocketEvent::Message(Message::Text(text)),
+                ..
+            } => text.as_bytes(),
+            Source::Socket {
+                event: SocketEvent::Message(Message::Binary(bytes)),
+                ..
+            } => bytes,
             _ => return Err(misplaced("message")),
         };
         wire::from_json(json)
@@ -129,9 +152,10 @@ impl Call {
     /// The text of the message.
     pub fn text(&mut self) -> Result<String, Fault> {
         match &mut self.source {
-            Source::Socket { event: SocketEvent::Message(Message::Text(text)), .. } => {
-                Ok(std::mem::take(text))
-            }
+            Source::Socket {
+                event: SocketEvent::Message(Message::Text(text)),
+                ..
+            } => Ok(std::mem::take(text)),
             _ => Err(misplaced("text message")),
         }
     }
@@ -139,9 +163,10 @@ impl Call {
     /// The bytes of the message.
     pub fn binary(&mut self) -> Result<Vec<u8>, Fault> {
         match &mut self.source {
-            Source::Socket { event: SocketEvent::Message(Message::Binary(bytes)), .. } => {
-                Ok(std::mem::take(bytes))
-            }
+            Source::Socket {
+                event: SocketEvent::Message(Message::Binary(bytes)),
+                ..
+            } => Ok(std::mem::take(bytes)),
             _ => Err(misplaced("binary message")),
         }
     }
@@ -149,7 +174,10 @@ impl Call {
     /// How the socket closed.
     pub fn close_event(&mut self) -> Result<CloseEvent, Fault> {
         match &self.source {
-            Source::Socket { event: SocketEvent::Close(event), .. } => Ok(event.clone()),
+            Source::Socket {
+                event: SocketEvent::Close(event),
+                ..
+            } => Ok(event.clone()),
             _ => Err(misplaced("close event")),
         }
     }
@@ -157,7 +185,10 @@ impl Call {
     /// How the socket failed.
     pub fn socket_error(&mut self) -> Result<SocketError, Fault> {
         match &self.source {
-            Source::Socket { event: SocketEvent::Error(error), .. } => Ok(error.clone()),
+            Source::Socket {
+                event: SocketEvent::Error(error),
+                ..
+            } => Ok(error.clone()),
             _ => Err(misplaced("socket error")),
         }
     }
@@ -195,7 +226,10 @@ fn next_encoded<T: DeserializeOwned>(
         });
     }
     let value = wire::decode_next(&mut remaining).map_err(|message| {
-        Fault::BadRequest(format!("argument {} (`{name}`) does not fit: {message}", index + 1))
+        Fault::BadRequest(format!(
+            "argument {} (`{name}`) does not fit: {message}",
+            index + 1
+        ))
     })?;
     *rest = bytes.len() - remaining.len();
     Ok(value)
@@ -204,9 +238,8 @@ fn next_encoded<T: DeserializeOwned>(
 impl HttpArguments {
     fn named<T: DeserializeOwned>(&mut self, name: &'static str) -> Result<T, Fault> {
         if let Some((_, value)) = self.text.iter().find(|(key, _)| key == name) {
-            return text::decode(value).map_err(|message| {
-                Fault::BadRequest(format!("`{name}` does not fit: {message}"))
-            });
+            return text::decode(value)
+                .map_err(|message| Fault::BadRequest(format!("`{name}` does not fit: {message}")));
         }
         let field = match &mut self.body {
             HttpBody::Fields(fields) => fields.remove(name),
@@ -301,7 +334,9 @@ pub struct Arguments {
 impl Arguments {
     #[must_use]
     pub fn new(count: usize) -> Self {
-        Self { bytes: Ok(Vec::with_capacity(count * 8)) }
+        Self {
+            bytes: Ok(Vec::with_capacity(count * 8)),
+        }
     }
 
     pub fn push<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) {

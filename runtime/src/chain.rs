@@ -45,12 +45,19 @@ impl CallChain {
 
     /// The turns of one object that wait for this call.
     pub(crate) fn turns_of(&self, id: RawId) -> impl Iterator<Item = u64> + '_ {
-        self.links.iter().filter(move |link| link.id == id).map(|link| link.turn)
+        self.links
+            .iter()
+            .filter(move |link| link.id == id)
+            .map(|link| link.turn)
     }
 
     /// `A -> B -> A`, closed with the call that cannot proceed.
     pub(crate) fn cycle_text(&self, id: RawId, last: &str) -> String {
-        let start = self.links.iter().position(|link| link.id == id).unwrap_or(0);
+        let start = self
+            .links
+            .iter()
+            .position(|link| link.id == id)
+            .unwrap_or(0);
         let mut text = String::new();
         for link in &self.links[start..] {
             text.push_str(&link.label);

@@ -73,11 +73,19 @@ struct Entries {
 impl Entries {
     /// Not yet part of an object: what is put in is kept until it is.
     fn detached() -> Self {
-        Self { field: "", state: None, changed: RefCell::default() }
+        Self {
+            field: "",
+            state: None,
+            changed: RefCell::default(),
+        }
     }
 
     fn attached(slot: &Slot<'_>) -> Self {
-        Self { field: slot.key(), state: Some(slot.state().clone()), changed: RefCell::default() }
+        Self {
+            field: slot.key(),
+            state: Some(slot.state().clone()),
+            changed: RefCell::default(),
+        }
     }
 
     fn full_key(&self, key: &str) -> String {
@@ -221,8 +229,10 @@ impl<K: MapKey, V: Serialize + DeserializeOwned> StoredMap<K, V> {
     pub fn insert(&mut self, key: &K, value: &V) -> Result<Option<V>, StorageError> {
         let before = self.get(key)?;
         let key = key.to_key();
-        let bytes = wire::encode(value)
-            .map_err(|message| StorageError::Unencodable { subject: self.subject(&key), message })?;
+        let bytes = wire::encode(value).map_err(|message| StorageError::Unencodable {
+            subject: self.subject(&key),
+            message,
+        })?;
         self.entries.put(key, bytes)?;
         Ok(before)
     }
@@ -258,8 +268,10 @@ impl<K: MapKey, V: Serialize + DeserializeOwned> StoredMap<K, V> {
     }
 
     fn decode(&self, key: &str, bytes: &[u8]) -> Result<V, StorageError> {
-        wire::decode(bytes)
-            .map_err(|message| StorageError::Undecodable { subject: self.subject(key), message })
+        wire::decode(bytes).map_err(|message| StorageError::Undecodable {
+            subject: self.subject(key),
+            message,
+        })
     }
 
     fn subject(&self, key: &str) -> String {
@@ -269,7 +281,10 @@ impl<K: MapKey, V: Serialize + DeserializeOwned> StoredMap<K, V> {
 
 impl<K, V> Default for StoredMap<K, V> {
     fn default() -> Self {
-        Self { entries: Entries::detached(), types: PhantomData }
+        Self {
+            entries: Entries::detached(),
+            types: PhantomData,
+        }
     }
 }
 
@@ -284,7 +299,10 @@ pub enum ByEntry {}
 
 impl<K, V> StoredField<ByEntry> for StoredMap<K, V> {
     fn load(slot: &mut Slot<'_>, _: fn() -> Self) -> Result<Self, StorageError> {
-        Ok(Self { entries: Entries::attached(slot), types: PhantomData })
+        Ok(Self {
+            entries: Entries::attached(slot),
+            types: PhantomData,
+        })
     }
 
     fn store(&mut self, slot: &mut Slot<'_>) -> Result<(), StorageError> {
@@ -334,8 +352,10 @@ impl<T: Serialize + DeserializeOwned, const BOUND: u64> StoredLog<T, BOUND> {
         const { assert!(BOUND > 0, "a log keeps at least one entry") };
         let index = self.next;
         let key = index.to_key();
-        let bytes = wire::encode(value)
-            .map_err(|message| StorageError::Unencodable { subject: self.subject(&key), message })?;
+        let bytes = wire::encode(value).map_err(|message| StorageError::Unencodable {
+            subject: self.subject(&key),
+            message,
+        })?;
         self.entries.put(key, bytes)?;
         self.set_next(index + 1)?;
         if let Some(oldest) = index.checked_sub(BOUND).filter(|oldest| *oldest > 0) {
@@ -369,7 +389,10 @@ impl<T: Serialize + DeserializeOwned, const BOUND: u64> StoredLog<T, BOUND> {
     /// The stored value does not fit `T`.
     pub fn get(&self, index: u64) -> Result<Option<T>, StorageError> {
         let key = index.to_key();
-        self.entries.get(&key)?.map(|bytes| self.decode(&key, &bytes)).transpose()
+        self.entries
+            .get(&key)?
+            .map(|bytes| self.decode(&key, &bytes))
+            .transpose()
     }
 
     /// The newest entries of a range of indices, at most `limit`, oldest first.
@@ -401,8 +424,10 @@ impl<T: Serialize + DeserializeOwned, const BOUND: u64> StoredLog<T, BOUND> {
     }
 
     fn decode(&self, key: &str, bytes: &[u8]) -> Result<T, StorageError> {
-        wire::decode(bytes)
-            .map_err(|message| StorageError::Undecodable { subject: self.subject(key), message })
+        wire::decode(bytes).map_err(|message| StorageError::Undecodable {
+            subject: self.subject(key),
+            message,
+        })
     }
 
     fn subject(&self, key: &str) -> String {
@@ -412,13 +437,21 @@ impl<T: Serialize + DeserializeOwned, const BOUND: u64> StoredLog<T, BOUND> {
 
 impl<T, const BOUND: u64> Default for StoredLog<T, BOUND> {
     fn default() -> Self {
-        Self { entries: Entries::detached(), next: 1, types: PhantomData }
+        Self {
+            entries: Entries::detached(),
+            next: 1,
+            types: PhantomData,
+        }
     }
 }
 
 impl<T, const BOUND: u64> fmt::Debug for StoredLog<T, BOUND> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "StoredLog({}, next {})", self.entries.field, self.next)
+        write!(
+            formatter,
+            "StoredLog({}, next {})",
+            self.entries.field, self.next
+        )
     }
 }
 
@@ -432,7 +465,11 @@ impl<T, const BOUND: u64> StoredField<ByEntry> for StoredLog<T, BOUND> {
             })?,
             None => 1,
         };
-        Ok(Self { entries, next, types: PhantomData })
+        Ok(Self {
+            entries,
+            next,
+            types: PhantomData,
+        })
     }
 
     fn store(&mut self, slot: &mut Slot<'_>) -> Result<(), StorageError> {

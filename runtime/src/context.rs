@@ -73,7 +73,11 @@ impl Ctx {
     /// The object's storage.
     #[must_use]
     pub fn storage(&self) -> Storage {
-        Storage::new(self.inner.state.clone(), self.inner.description.keys, self.inner.storage.clone())
+        Storage::new(
+            self.inner.state.clone(),
+            self.inner.description.keys,
+            self.inner.storage.clone(),
+        )
     }
 
     /// The object's sockets; `S` is the session type that the `#[websocket]` route accepts with.
@@ -85,13 +89,20 @@ impl Ctx {
     /// The bindings and variables of the deployment.
     #[must_use]
     pub fn env(&self) -> Env {
-        let Turn { number, name, causes } = &self.turn;
+        let Turn {
+            number,
+            name,
+            causes,
+        } = &self.turn;
         let link = Link {
             id: self.inner.state.id(),
             turn: *number,
             label: self.inner.label(name),
         };
-        Env { inner: self.inner.state.env(), chain: causes.followed_by(link) }
+        Env {
+            inner: self.inner.state.env(),
+            chain: causes.followed_by(link),
+        }
     }
 
     /// The objects of another class (or of this one): short for `ctx.env().objects()`.
@@ -141,7 +152,12 @@ impl Ctx {
 
 impl fmt::Debug for Ctx {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Ctx({} {})", self.inner.description.class, self.inner.state.id())
+        write!(
+            formatter,
+            "Ctx({} {})",
+            self.inner.description.class,
+            self.inner.state.id()
+        )
     }
 }
 
@@ -154,7 +170,10 @@ pub struct Env {
 
 impl Env {
     pub(crate) fn new(inner: platform::Env) -> Self {
-        Self { inner, chain: Rc::default() }
+        Self {
+            inner,
+            chain: Rc::default(),
+        }
     }
 
     /// The objects of one class.

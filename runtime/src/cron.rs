@@ -24,7 +24,10 @@ impl FromStr for CronSchedule {
 
     fn from_str(pattern: &str) -> Result<Self, Error> {
         Cron::from_str(pattern).map(Self).map_err(|error| {
-            Error::bad_request("bad_request", format!("the cron expression `{pattern}` does not parse: {error}"))
+            Error::bad_request(
+                "bad_request",
+                format!("the cron expression `{pattern}` does not parse: {error}"),
+            )
         })
     }
 }
@@ -42,5 +45,7 @@ impl CronSchedule {
 /// The macro has parsed the pattern, so here it parses.
 pub(crate) fn next(pattern: &str, now: i64) -> Option<i64> {
     let schedule: CronSchedule = pattern.parse().ok()?;
-    schedule.next_after(Timestamp::from_millis(now)).map(Timestamp::as_millis)
+    schedule
+        .next_after(Timestamp::from_millis(now))
+        .map(Timestamp::as_millis)
 }

@@ -1,5 +1,8 @@
 //! The tables that the macro writes: what a class can do, as data.
-#![allow(missing_docs, reason = "the vocabulary of generated code, which nobody else names")]
+#![allow(
+    missing_docs,
+    reason = "the vocabulary of generated code, which nobody else names"
+)]
 
 use std::any::Any;
 
@@ -34,7 +37,9 @@ impl Description {
     }
 
     pub(crate) fn has_sockets(&self) -> bool {
-        self.routes.iter().any(|route| matches!(route.kind, RouteKind::Socket))
+        self.routes
+            .iter()
+            .any(|route| matches!(route.kind, RouteKind::Socket))
     }
 }
 

@@ -1,6 +1,9 @@
 //! What the macro states once for each type of the user's, so that a type which does not fit is one
 //! error at one place: each constructor carries the bounds, and what follows needs none.
-#![allow(missing_docs, reason = "the vocabulary of generated code, which nobody else names")]
+#![allow(
+    missing_docs,
+    reason = "the vocabulary of generated code, which nobody else names"
+)]
 
 use std::future::Future;
 
@@ -88,11 +91,21 @@ impl<T> Field<T> {
         (self.load)(fields, index, self.default)
     }
 
-    pub fn store(&self, fields: &mut FieldStore, index: usize, value: &mut T) -> Result<(), StorageError> {
+    pub fn store(
+        &self,
+        fields: &mut FieldStore,
+        index: usize,
+        value: &mut T,
+    ) -> Result<(), StorageError> {
         (self.store)(fields, index, value)
     }
 
-    pub fn restore(&self, fields: &mut FieldStore, index: usize, value: &mut T) -> Result<(), StorageError> {
+    pub fn restore(
+        &self,
+        fields: &mut FieldStore,
+        index: usize,
+        value: &mut T,
+    ) -> Result<(), StorageError> {
         (self.restore)(fields, index, value, self.default)
     }
 }
@@ -105,13 +118,20 @@ pub struct Parameter<T> {
 }
 
 impl<T> Parameter<T> {
-    #[allow(clippy::new_without_default, reason = "a const constructor that carries the bound")]
+    #[allow(
+        clippy::new_without_default,
+        reason = "a const constructor that carries the bound"
+    )]
     #[must_use]
     pub const fn new() -> Self
     where
         T: Carried,
     {
-        Self { argument: Call::argument::<T>, body: Call::body::<T>, push: Arguments::push::<T> }
+        Self {
+            argument: Call::argument::<T>,
+            body: Call::body::<T>,
+            push: Arguments::push::<T>,
+        }
     }
 
     #[inline]
@@ -137,17 +157,26 @@ pub struct Returned<T> {
 }
 
 impl<T> Returned<T> {
-    #[allow(clippy::new_without_default, reason = "a const constructor that carries the bound")]
+    #[allow(
+        clippy::new_without_default,
+        reason = "a const constructor that carries the bound"
+    )]
     #[must_use]
     pub const fn new() -> Self
     where
         T: Carried,
     {
-        Self { encode: encode_result::<T>, decode: wire::decode::<T> }
+        Self {
+            encode: encode_result::<T>,
+            decode: wire::decode::<T>,
+        }
     }
 
     #[inline]
-    #[allow(clippy::needless_pass_by_value, reason = "generated code hands the result over")]
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "generated code hands the result over"
+    )]
     pub fn reply(&self, value: T) -> Outcome {
         (self.encode)(&value)
     }
@@ -172,13 +201,19 @@ pub struct Failed<E> {
 }
 
 impl<E> Failed<E> {
-    #[allow(clippy::new_without_default, reason = "a const constructor that carries the bound")]
+    #[allow(
+        clippy::new_without_default,
+        reason = "a const constructor that carries the bound"
+    )]
     #[must_use]
     pub const fn new() -> Self
     where
         E: ObjectError,
     {
-        Self { fault: Fault::application::<E>, decode: wire::decode::<E> }
+        Self {
+            fault: Fault::application::<E>,
+            decode: wire::decode::<E>,
+        }
     }
 
     pub(crate) fn decode(&self) -> fn(&[u8]) -> Result<E, String> {
@@ -193,13 +228,19 @@ pub struct Payload<T> {
 }
 
 impl<T> Payload<T> {
-    #[allow(clippy::new_without_default, reason = "a const constructor that carries the bound")]
+    #[allow(
+        clippy::new_without_default,
+        reason = "a const constructor that carries the bound"
+    )]
     #[must_use]
     pub const fn new() -> Self
     where
         T: Carried,
     {
-        Self { decode: Call::payload::<T>, schedule: scheduling::<T> }
+        Self {
+            decode: Call::payload::<T>,
+            schedule: scheduling::<T>,
+        }
     }
 
     #[inline]
@@ -237,7 +278,9 @@ pub(crate) async fn decoded<T, E>(
 ) -> Result<T, CallError<E>> {
     match answer.await {
         Ok(bytes) => value(&bytes).map_err(|message| {
-            CallError::Undecodable(format!("the result does not fit the caller's type: {message}"))
+            CallError::Undecodable(format!(
+                "the result does not fit the caller's type: {message}"
+            ))
         }),
         Err(fault) => Err(fault.into_call_error(error)),
     }

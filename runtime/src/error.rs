@@ -204,7 +204,11 @@ impl ObjectError for StorageError {
 
 impl From<StorageError> for Error {
     fn from(error: StorageError) -> Self {
-        Self::new(ObjectError::status(&error), ObjectError::code(&error), error.to_string())
+        Self::new(
+            ObjectError::status(&error),
+            ObjectError::code(&error),
+            error.to_string(),
+        )
     }
 }
 

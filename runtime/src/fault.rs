@@ -1,5 +1,8 @@
 //! The failure of one event, in the form that crosses threads and machines.
-#![allow(missing_docs, reason = "the vocabulary of generated code, which nobody else names")]
+#![allow(
+    missing_docs,
+    reason = "the vocabulary of generated code, which nobody else names"
+)]
 
 use serde::{Deserialize, Serialize};
 
@@ -26,7 +29,9 @@ pub enum Fault {
     /// No such route, object or thing: HTTP 404.
     NotFound(String),
     /// The path exists, the method does not: HTTP 405 with `Allow`.
-    MethodNotAllowed { allow: String },
+    MethodNotAllowed {
+        allow: String,
+    },
     /// A socket route without an upgrade: HTTP 426.
     UpgradeRequired,
     Forbidden(String),
@@ -57,7 +62,9 @@ impl Fault {
                     .retry_after()
                     .map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX)),
             }),
-            Err(message) => Self::Undecodable(format!("the method's error cannot be encoded: {message}")),
+            Err(message) => {
+                Self::Undecodable(format!("the method's error cannot be encoded: {message}"))
+            }
         }
     }
 
@@ -67,9 +74,11 @@ impl Fault {
             Self::Application(fault) => (fault.status, fault.code.as_str(), fault.message.clone()),
             Self::BadRequest(message) => (400, "bad_request", message.clone()),
             Self::NotFound(message) => (404, "not_found", message.clone()),
-            Self::MethodNotAllowed { allow } => {
-                (405, "method_not_allowed", format!("this path answers {allow}"))
-            }
+            Self::MethodNotAllowed { allow } => (
+                405,
+                "method_not_allowed",
+                format!("this path answers {allow}"),
+            ),
             Self::UpgradeRequired => (
                 426,
                 "upgrade_required",
@@ -109,7 +118,8 @@ impl Fault {
             Self::MethodNotAllowed { allow } => response = response.with_header("allow", allow),
             Self::Application(fault) => {
                 if let Some(after) = fault.retry_after_ms {
-                    response = response.with_header("retry-after", &after.div_ceil(1000).to_string());
+                    response =
+                        response.with_header("retry-after", &after.div_ceil(1000).to_string());
                 }
             }
             Self::Overloaded(_) => response = response.with_header("retry-after", "1"),
@@ -120,7 +130,10 @@ impl Fault {
     }
 
     /// The same failure as a caller sees it that expects no error of the method's own.
-    pub(crate) fn into_call_error<E>(self, decode: impl FnOnce(&[u8]) -> Result<E, String>) -> CallError<E> {
+    pub(crate) fn into_call_error<E>(
+        self,
+        decode: impl FnOnce(&[u8]) -> Result<E, String>,
+    ) -> CallError<E> {
         match self {
             Self::Application(fault) => match decode(&fault.body) {
                 Ok(error) => CallError::Application(error),
@@ -131,10 +144,14 @@ impl Fault {
             },
             Self::Overloaded(message) => CallError::Overloaded(message),
             Self::Reset(message) => CallError::Reset(message),
-            Self::Panicked => CallError::Reset("the handler panicked; its turn was rolled back".to_owned()),
+            Self::Panicked => {
+                CallError::Reset("the handler panicked; its turn was rolled back".to_owned())
+            }
             Self::Disconnected(message) => CallError::Disconnected(message),
             Self::NoSuchMethod(message) => CallError::NoSuchMethod(message),
-            Self::Undecodable(message) | Self::BadRequest(message) => CallError::Undecodable(message),
+            Self::Undecodable(message) | Self::BadRequest(message) => {
+                CallError::Undecodable(message)
+            }
             Self::TimedOut(message) => CallError::TimedOut(message),
             Self::CallCycle(cycle) => CallError::CallCycle(cycle),
             Self::Storage(error) => CallError::Storage(error.to_string()),

@@ -29,7 +29,12 @@ struct Pending {
 
 impl FieldStore {
     pub(crate) fn new(state: ObjectState, keys: &'static [&'static str]) -> Self {
-        Self { state, keys, committed: vec![None; keys.len()], pending: Vec::new() }
+        Self {
+            state,
+            keys,
+            committed: vec![None; keys.len()],
+            pending: Vec::new(),
+        }
     }
 
     /// Loads field number `index`.
@@ -61,7 +66,10 @@ impl FieldStore {
     }
 
     fn slot(&mut self, index: usize) -> Slot<'_> {
-        Slot { index, fields: self }
+        Slot {
+            index,
+            fields: self,
+        }
     }
 
     /// Writes what [`store`](Self::store) noted. All limits were checked by then, so that a turn
@@ -109,7 +117,11 @@ impl Slot<'_> {
 
     /// Notes a write (or, without a value, a deletion) of an entry below this field.
     pub(crate) fn note_entry(&mut self, key: String, value: Option<Vec<u8>>) {
-        self.fields.pending.push(Pending { key, field: None, value });
+        self.fields.pending.push(Pending {
+            key,
+            field: None,
+            value,
+        });
     }
 }
 
@@ -201,4 +213,3 @@ impl<T: Default> MemoryDefault for T {
 
 /// Fails to compile for a type that cannot be a `#[memory]` field.
 pub fn assert_memory_default<T: MemoryDefault>() {}
-

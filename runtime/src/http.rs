@@ -17,7 +17,9 @@ impl Request {
     /// A request to be sent, for [`Stub::fetch`](crate::Stub::fetch) and tests.
     #[must_use]
     pub fn new(method: &str, path_and_query: &str) -> Self {
-        Self { inner: platform::Request::new(method, path_and_query) }
+        Self {
+            inner: platform::Request::new(method, path_and_query),
+        }
     }
 
     /// Adds a header.
@@ -39,9 +41,12 @@ impl Request {
     /// # Errors
     /// The value's own `Serialize` implementation refused.
     pub fn with_json<T: Serialize + ?Sized>(self, value: &T) -> Result<Self, Error> {
-        let body = serde_json::to_vec(value)
-            .map_err(|error| Error::internal(format!("the body cannot be written as JSON: {error}")))?;
-        Ok(self.with_header("content-type", "application/json").with_body(body))
+        let body = serde_json::to_vec(value).map_err(|error| {
+            Error::internal(format!("the body cannot be written as JSON: {error}"))
+        })?;
+        Ok(self
+            .with_header("content-type", "application/json")
+            .with_body(body))
     }
 
     /// The method, in capitals.
@@ -65,7 +70,9 @@ impl Request {
     /// The first value of a query parameter, decoded.
     #[must_use]
     pub fn query_value(&self, name: &str) -> Option<String> {
-        crate::route::query_pairs(&self.query()).find(|(key, _)| key == name).map(|(_, value)| value)
+        crate::route::query_pairs(&self.query())
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value)
     }
 
     /// The value of a header; several values of one name are joined by commas.
@@ -89,8 +96,9 @@ impl Request {
     /// 400 if it does not fit `T`.
     pub async fn json<T: DeserializeOwned>(&mut self) -> Result<T, Error> {
         let bytes = self.bytes().await?;
-        serde_json::from_slice(&bytes)
-            .map_err(|error| Error::bad_request("bad_request", format!("the body does not fit: {error}")))
+        serde_json::from_slice(&bytes).map_err(|error| {
+            Error::bad_request("bad_request", format!("the body does not fit: {error}"))
+        })
     }
 }
 
@@ -116,13 +124,21 @@ impl Response {
     /// An empty response.
     #[must_use]
     pub fn empty(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: Body::Empty }
+        Self {
+            status,
+            headers: Vec::new(),
+            body: Body::Empty,
+        }
     }
 
     /// Plain text in UTF-8.
     #[must_use]
     pub fn text(status: u16, text: impl Into<String>) -> Self {
-        Self::bytes(status, "text/plain; charset=utf-8", text.into().into_bytes())
+        Self::bytes(
+            status,
+            "text/plain; charset=utf-8",
+            text.into().into_bytes(),
+        )
     }
 
     /// An HTML page in UTF-8.
@@ -146,8 +162,9 @@ impl Response {
     /// # Errors
     /// The value's own `Serialize` implementation refused.
     pub fn json<T: Serialize + ?Sized>(status: u16, value: &T) -> Result<Self, Error> {
-        let bytes = serde_json::to_vec(value)
-            .map_err(|error| Error::internal(format!("the answer cannot be written as JSON: {error}")))?;
+        let bytes = serde_json::to_vec(value).map_err(|error| {
+            Error::internal(format!("the answer cannot be written as JSON: {error}"))
+        })?;
         Ok(Self::bytes(status, "application/json", bytes))
     }
 
@@ -171,7 +188,10 @@ impl Response {
     /// Adds a header. A name or value that HTTP does not allow is left out when the response is sent.
     #[must_use]
     pub fn with_header(mut self, name: &str, value: &str) -> Self {
-        self.headers.push((Cow::Owned(name.to_ascii_lowercase()), Cow::Owned(value.to_owned())));
+        self.headers.push((
+            Cow::Owned(name.to_ascii_lowercase()),
+            Cow::Owned(value.to_owned()),
+        ));
         self
     }
 

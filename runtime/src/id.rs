@@ -31,7 +31,9 @@ fn hex_digit(digit: u8) -> Option<u32> {
 
 impl fmt::Display for RawId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
+        self.0
+            .iter()
+            .try_for_each(|byte| write!(formatter, "{byte:02x}"))
     }
 }
 
@@ -75,7 +77,10 @@ pub struct ObjectId<T> {
 
 impl<T> ObjectId<T> {
     pub(crate) fn new(raw: RawId) -> Self {
-        Self { raw, class: PhantomData }
+        Self {
+            raw,
+            class: PhantomData,
+        }
     }
 }
 

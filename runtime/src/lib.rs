@@ -61,6 +61,8 @@ pub use crate::time::Timestamp;
 
 /// What a file that declares objects needs.
 pub mod prelude {
+    #[cfg(not(target_arch = "wasm32"))]
+    pub use crate::Sim;
     pub use crate::{
         Accept, AlarmRun, App, CallError, CloseEvent, Ctx, DurableObject, Env, Error, ObjectError,
         ObjectId, Request, Response, Socket, SocketError, StorageError, StoredLog, StoredMap, Stub,
@@ -69,8 +71,6 @@ pub mod prelude {
     pub use anchorhold_macros::{
         alarm, close, delete, get, init, message, patch, post, put, rpc, websocket,
     };
-    #[cfg(not(target_arch = "wasm32"))]
-    pub use crate::Sim;
 }
 
 /// The examples of the README and of the attribute reference, compiled.

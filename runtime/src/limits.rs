@@ -3,6 +3,7 @@
 //! Sources: "Limits" and "Storage API" of Cloudflare's Durable Objects documentation.
 
 use crate::error::StorageError;
+use crate::fault::Fault;
 
 /// Key and value of one entry together, in bytes (P39).
 pub(crate) const MAX_ENTRY: usize = 2 * 1024 * 1024;
@@ -10,8 +11,11 @@ pub(crate) const MAX_ENTRY: usize = 2 * 1024 * 1024;
 pub(crate) const MAX_KEY: usize = 2_048;
 /// Keys of one `get_many`, `put_many` or `delete_many` (P40).
 pub(crate) const MAX_KEYS: usize = 128;
-/// An attachment, in bytes (P55).
-pub(crate) const MAX_ATTACHMENT: usize = 16_384;
+/// An attachment, in bytes: the platform's 16,384 (P55) less what its serialisation adds to bytes.
+pub(crate) const MAX_ATTACHMENT: usize = 16_384 - 64;
+/// The arguments or the result of a call, in bytes: the platform's 32 MiB (P65) less the names and
+/// the call chain that travel with them.
+pub(crate) const MAX_CALL: usize = (32 << 20) - (64 << 10);
 /// Tags of one socket, and the bytes of one tag (P54).
 pub(crate) const MAX_TAGS: usize = 10;
 /// The bytes of one tag (P54).
@@ -41,6 +45,16 @@ pub(crate) fn check_key(key: &str) -> Result<(), StorageError> {
         return Err(StorageError::Limit(format!(
             "a key of {} bytes is over the limit of {MAX_KEY}",
             key.len()
+        )));
+    }
+    Ok(())
+}
+
+pub(crate) fn check_call(bytes: &[u8]) -> Result<(), Fault> {
+    if bytes.len() > MAX_CALL {
+        return Err(Fault::TooLarge(format!(
+            "{} bytes are over the limit of {MAX_CALL} of the arguments or the result of a call",
+            bytes.len()
         )));
     }
     Ok(())

@@ -68,7 +68,9 @@ impl<T: StoredFields> Object for T {
 }
 
 /// Loads an object of a known class for the class's table.
-pub fn load_object<T: StoredFields>(fields: &mut FieldStore) -> Result<Box<dyn Object>, StorageError> {
+pub fn load_object<T: StoredFields>(
+    fields: &mut FieldStore,
+) -> Result<Box<dyn Object>, StorageError> {
     Ok(Box::new(T::load(fields)?))
 }
 

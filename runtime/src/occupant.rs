@@ -17,7 +17,7 @@ use crate::description::{Description, Handler};
 use crate::error::StorageError;
 use crate::fault::Fault;
 use crate::fields::FieldStore;
-use crate::limits::INTERNAL_PREFIX;
+use crate::limits::{self, INTERNAL_PREFIX};
 use crate::object::Object;
 use crate::platform::ObjectState;
 use crate::schedule::Timetable;
@@ -108,15 +108,19 @@ impl Occupant {
     fn initialise(self: &Rc<Self>, handler: Handler) {
         let this = self.clone();
         let mut start: LocalFuture<'static, bool> = Box::pin(async move {
-            let outcome = this.run(handler, Call::new(Source::Nothing), &Rc::default(), "init").await;
+            let outcome = this
+                .run(handler, Call::new(Source::Nothing), &Rc::default(), "init")
+                .await;
             let result = outcome.map(|_| ());
             let ready = result.is_ok();
             this.settle(result);
             ready
         });
-        // An initialisation that needs no waiting is done before the platform hears of it: its gate
-        // costs a promise and two turns of the event loop.
-        if crate::turn::poll_once(&mut start).is_none() {
+        // An initialisation that cannot wait is done before the platform hears of it: its gate
+        // costs a promise and two turns of the event loop. One that can wait begins inside the
+        // gate: the reply to a call made outside would wait for the gate to open (P1).
+        let synchronous = matches!(handler, Handler::Read(_) | Handler::Write(_));
+        if !synchronous || crate::turn::poll_once(&mut start).is_none() {
             self.inner.state.block_concurrency_while(start);
         }
     }
@@ -126,7 +130,11 @@ impl Occupant {
             Ok(()) => Readiness::Ready,
             Err(fault) => {
                 let (_, _, message) = fault.summary();
-                tracing::error!(class = self.inner.description.class, message, "an object did not start");
+                tracing::error!(
+                    class = self.inner.description.class,
+                    message,
+                    "an object did not start"
+                );
                 self.inner.state.reset("its initialisation failed");
                 Readiness::Failed(fault)
             }
@@ -160,9 +168,19 @@ impl Occupant {
         self.run(handler, call, chain, name).await
     }
 
-    async fn run(&self, handler: Handler, call: Call, chain: &Rc<CallChain>, name: &'static str) -> Outcome {
+    async fn run(
+        &self,
+        handler: Handler,
+        call: Call,
+        chain: &Rc<CallChain>,
+        name: &'static str,
+    ) -> Outcome {
         let permit = self.enter(handler, chain, name).await?;
-        let turn = Turn { number: permit.turn(), name, causes: chain.clone() };
+        let turn = Turn {
+            number: permit.turn(),
+            name,
+            causes: chain.clone(),
+        };
         let ctx = Ctx::new(self.inner.clone(), turn);
         let outcome = self.invoke(handler, &ctx, call).await;
         let outcome = self.conclude(handler, outcome);
@@ -170,7 +188,12 @@ impl Occupant {
         outcome
     }
 
-    async fn enter(&self, handler: Handler, chain: &Rc<CallChain>, name: &'static str) -> Result<Permit, Fault> {
+    async fn enter(
+        &self,
+        handler: Handler,
+        chain: &Rc<CallChain>,
+        name: &'static str,
+    ) -> Result<Permit, Fault> {
         let id = self.inner.state.id();
         if chain.is_too_deep() {
             return Err(Fault::CallCycle(format!("calls nest too deep: {chain}")));
@@ -241,7 +264,10 @@ impl Occupant {
     /// Commits the stored fields of a turn that succeeded, takes back those of one that failed.
     fn conclude(&self, handler: Handler, outcome: Outcome) -> Outcome {
         if self.inner.storage.wiped.take() {
-            return self.reload_after_wipe().map_err(Fault::Storage).and(outcome);
+            return self
+                .reload_after_wipe()
+                .map_err(Fault::Storage)
+                .and(outcome);
         }
         if !handler.writes() || matches!(outcome, Err(Fault::Panicked | Fault::Reset(_))) {
             return outcome;
@@ -259,8 +285,13 @@ impl Occupant {
             fields.discard();
             if let Err(error) = object.restore(fields) {
                 // What storage held before the turn was readable when the object woke.
-                tracing::error!(error = error.to_string(), "a failed turn could not be taken back in memory");
-                self.inner.state.reset("a failed turn could not be taken back");
+                tracing::error!(
+                    error = error.to_string(),
+                    "a failed turn could not be taken back in memory"
+                );
+                self.inner
+                    .state
+                    .reset("a failed turn could not be taken back");
             }
         }
         outcome
@@ -273,7 +304,9 @@ impl Occupant {
             resident.object.restore(&mut resident.fields)?;
         }
         migrate(&self.inner.state, self.inner.description)?;
-        self.inner.timetable.wake(&self.inner.state, self.inner.description)
+        self.inner
+            .timetable
+            .wake(&self.inner.state, self.inner.description)
     }
 
     /// An RPC from another object or the app.
@@ -290,9 +323,12 @@ impl Occupant {
         };
         Box::pin(async move {
             let chain = Rc::new(chain);
-            let call = Call::new(Source::Encoded { bytes: arguments, rest: 0 });
+            let call = Call::new(Source::Encoded {
+                bytes: arguments,
+                rest: 0,
+            });
             match this.turn(method.handler, call, &chain, method.name).await? {
-                Reply::Value(bytes) => Ok(bytes),
+                Reply::Value(bytes) => limits::check_call(&bytes).map(|()| bytes),
                 Reply::Response(_) | Reply::Accept(_) => Err(Fault::Undecodable(
                     "a response cannot be the result of a call".to_owned(),
                 )),
@@ -305,13 +341,27 @@ impl Occupant {
         let this = self.clone();
         Box::pin(async move {
             this.ready().await?;
-            let Inner { state, timetable, description, .. } = &*this.inner;
+            let Inner {
+                state,
+                timetable,
+                description,
+                ..
+            } = &*this.inner;
             timetable.fired();
             while let Some(due) = timetable.take_due(state, description)? {
-                let source = Source::Alarm { payload: due.payload.clone(), run: due.run.clone() };
+                let source = Source::Alarm {
+                    payload: due.payload.clone(),
+                    run: due.run.clone(),
+                };
                 let method = due.method;
-                let outcome =
-                    this.turn(method.handler, Call::new(source), &Rc::default(), method.name).await;
+                let outcome = this
+                    .turn(
+                        method.handler,
+                        Call::new(source),
+                        &Rc::default(),
+                        method.name,
+                    )
+                    .await;
                 match &outcome {
                     // The row is marked as running with its retry time: the next memory takes it up.
                     Err(fault @ (Fault::Panicked | Fault::Reset(_))) => return Err(fault.clone()),
@@ -329,7 +379,10 @@ impl Occupant {
 }
 
 pub(crate) fn no_such_method(description: &Description, method: &str) -> Fault {
-    Fault::NoSuchMethod(format!("{} has no method `{method}` in the version that runs", description.class))
+    Fault::NoSuchMethod(format!(
+        "{} has no method `{method}` in the version that runs",
+        description.class
+    ))
 }
 
 type Caught = std::thread::Result<Outcome>;
@@ -342,13 +395,13 @@ async fn guarded<'a, O>(
     call: Call,
 ) -> Caught {
     let mut future = catch_unwind(AssertUnwindSafe(|| handler(object, ctx, call)))?;
-    poll_fn(|context| {
-        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+    poll_fn(
+        |context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(outcome)) => Poll::Ready(Ok(outcome)),
             Err(panic) => Poll::Ready(Err(panic)),
-        }
-    })
+        },
+    )
     .await
 }
 
@@ -359,7 +412,10 @@ fn migrate(state: &ObjectState, description: &Description) -> Result<(), Storage
         return Ok(());
     }
     let key = format!("{INTERNAL_PREFIX}migrations");
-    let undecodable = |message| StorageError::Undecodable { subject: "the count of migrations".to_owned(), message };
+    let undecodable = |message| StorageError::Undecodable {
+        subject: "the count of migrations".to_owned(),
+        message,
+    };
     let done: usize = match state.get(&key)? {
         Some(bytes) => wire::decode(&bytes).map_err(undecodable)?,
         None => 0,
@@ -374,7 +430,11 @@ fn migrate(state: &ObjectState, description: &Description) -> Result<(), Storage
             result.is_ok()
         })?;
         result.map_err(|error| {
-            StorageError::Sql(format!("migration {} of {} failed: {error}", index + 1, description.class))
+            StorageError::Sql(format!(
+                "migration {} of {} failed: {error}",
+                index + 1,
+                description.class
+            ))
         })?;
     }
     Ok(())

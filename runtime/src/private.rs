@@ -6,13 +6,16 @@ pub use crate::call::{
 };
 pub use crate::context::Ctx;
 pub use crate::description::{
-    AlarmMethod, BodyUse, Description, Handler, Method, Recurrence, Route, RouteKind, SocketHandlers,
+    AlarmMethod, BodyUse, Description, Handler, Method, Recurrence, Route, RouteKind,
+    SocketHandlers,
 };
 pub use crate::descriptor::{
     Argument, Carried, DefaultField, Failed, Field, IsResult, Parameter, Payload, Returned,
 };
 pub use crate::fault::Fault;
-pub use crate::fields::{FieldStore, MemoryDefault, StoredField, assert_memory_default, assert_stored};
+pub use crate::fields::{
+    FieldStore, MemoryDefault, StoredField, assert_memory_default, assert_stored,
+};
 pub use crate::object::{Object, StoredFields, assert_durable_object, load_object};
 pub use crate::schedule::{cancel, next_run, scheduling};
 pub use crate::socket::assert_session;

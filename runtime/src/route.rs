@@ -44,7 +44,10 @@ pub(crate) fn matches_prefix<'p, 'u>(
         end += path[end..].find('/').unwrap_or(path.len() - end);
     }
     let parameters = matches(pattern, &path[..end])?;
-    Some((parameters, if end == path.len() { "/" } else { &path[end..] }))
+    Some((
+        parameters,
+        if end == path.len() { "/" } else { &path[end..] },
+    ))
 }
 
 /// The name in `{name}`.
@@ -54,19 +57,30 @@ pub(crate) fn parameter(segment: &str) -> Option<&str> {
 
 /// Which of two matching patterns is the closer one: literals before parameters, from the left.
 pub(crate) fn specificity(pattern: &str) -> Vec<bool> {
-    pattern.trim_start_matches('/').split('/').map(|segment| parameter(segment).is_some()).collect()
+    pattern
+        .trim_start_matches('/')
+        .split('/')
+        .map(|segment| parameter(segment).is_some())
+        .collect()
 }
 
 /// The decoded pairs of a query string; pairs that are not UTF-8 after decoding are left out.
 pub(crate) fn query_pairs(query: &str) -> impl Iterator<Item = (String, String)> + '_ {
-    query.split('&').filter(|pair| !pair.is_empty()).filter_map(|pair| {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        Some((decode(key, true)?.into_owned(), decode(value, true)?.into_owned()))
-    })
+    query
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .filter_map(|pair| {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            Some((
+                decode(key, true)?.into_owned(),
+                decode(value, true)?.into_owned(),
+            ))
+        })
 }
 
 fn decode(text: &str, plus_is_space: bool) -> Option<Cow<'_, str>> {
-    if !text.contains('%') && !(plus_is_space && text.contains('+')) {
+    let is_encoded = text.contains('%') || plus_is_space && text.contains('+');
+    if !is_encoded {
         return Some(Cow::Borrowed(text));
     }
     let spaced;
@@ -86,7 +100,10 @@ mod tests {
 
     #[test]
     fn parameters_are_decoded_and_slashes_in_them_stay_inside() {
-        assert_eq!(matches("/m/{id}", "/m/a%2Fb"), Some(vec![("id", "a/b".to_owned())]));
+        assert_eq!(
+            matches("/m/{id}", "/m/a%2Fb"),
+            Some(vec![("id", "a/b".to_owned())])
+        );
         assert_eq!(matches("/m/{id}", "/m/a/b"), None);
         assert_eq!(matches("/m/{id}", "/m/"), None);
         assert_eq!(matches("/m/{id}", "/m/%ff"), None);

@@ -17,7 +17,11 @@ use crate::wire;
 
 impl Occupant {
     /// A request whose path is the object's own.
-    pub(crate) fn fetch(self: &Rc<Self>, request: Request, chain: CallChain) -> LocalFuture<'static, Response> {
+    pub(crate) fn fetch(
+        self: &Rc<Self>,
+        request: Request,
+        chain: CallChain,
+    ) -> LocalFuture<'static, Response> {
         let this = self.clone();
         Box::pin(async move {
             match this.answer(request, &Rc::new(chain)).await {
@@ -28,19 +32,32 @@ impl Occupant {
     }
 
     async fn answer(&self, mut request: Request, chain: &Rc<CallChain>) -> Result<Response, Fault> {
-        let (route, path_parameters) = find(self.description(), &request)?;
+        let (route, path_parameters) =
+            find(self.description(), &request.method(), &request.path())?;
         if route.kind == RouteKind::Socket && !is_upgrade(&request) {
             return Err(Fault::UpgradeRequired);
         }
         let http = bind(route, path_parameters, &mut request).await?;
-        let http = HttpArguments { request: (route.body == BodyUse::Raw).then_some(request), ..http };
-        match self.turn(route.handler, Call::new(Source::Http(http)), chain, route.name).await? {
+        let http = HttpArguments {
+            request: (route.body == BodyUse::Raw).then_some(request),
+            ..http
+        };
+        match self
+            .turn(
+                route.handler,
+                Call::new(Source::Http(http)),
+                chain,
+                route.name,
+            )
+            .await?
+        {
             Reply::Response(response) => Ok(response),
             Reply::Accept(accepted) => self.accept(&accepted),
             Reply::Value(_) if route.status == 204 => Ok(Response::empty(204)),
             Reply::Value(bytes) => {
-                let json = wire::to_json(&bytes)
-                    .map_err(|message| Fault::Undecodable(format!("the result has no form in JSON: {message}")))?;
+                let json = wire::to_json(&bytes).map_err(|message| {
+                    Fault::Undecodable(format!("the result has no form in JSON: {message}"))
+                })?;
                 Ok(Response::bytes(route.status, "application/json", json))
             }
         }
@@ -48,15 +65,21 @@ impl Occupant {
 
     fn accept(&self, accepted: &Accepted) -> Result<Response, Fault> {
         let refused = |error: SocketError| Fault::Overloaded(error.to_string());
-        let (socket, upgrade) =
-            self.state().accept_socket(&accepted.tags, &accepted.attachment).map_err(refused)?;
+        let (socket, upgrade) = self
+            .state()
+            .accept_socket(&accepted.tags, &accepted.attachment)
+            .map_err(refused)?;
         for greeting in &accepted.greetings {
             match greeting {
                 Message::Text(text) => socket.send_text(text).map_err(refused)?,
                 Message::Binary(bytes) => socket.send_binary(bytes).map_err(refused)?,
             }
         }
-        Ok(Response { status: 101, headers: Vec::new(), body: Body::Upgrade(upgrade) })
+        Ok(Response {
+            status: 101,
+            headers: Vec::new(),
+            body: Body::Upgrade(upgrade),
+        })
     }
 
     /// A message came over a socket.
@@ -81,7 +104,11 @@ impl Occupant {
         reason: String,
         clean: bool,
     ) -> LocalFuture<'static, ()> {
-        let event = SocketEvent::Close(CloseEvent { code, reason, clean });
+        let event = SocketEvent::Close(CloseEvent {
+            code,
+            reason,
+            clean,
+        });
         self.socket_event(socket, self.description().sockets.close, "close", event)
     }
 
@@ -105,13 +132,19 @@ impl Occupant {
         let is_message = matches!(event, SocketEvent::Message(_));
         let Some(handler) = handler else {
             if is_message {
-                tell(&socket, &Fault::BadRequest("this socket takes no such messages".to_owned()));
+                tell(
+                    &socket,
+                    &Fault::BadRequest("this socket takes no such messages".to_owned()),
+                );
             }
             return Box::pin(std::future::ready(()));
         };
         let this = self.clone();
         Box::pin(async move {
-            let call = Call::new(Source::Socket { socket: socket.clone(), event });
+            let call = Call::new(Source::Socket {
+                socket: socket.clone(),
+                event,
+            });
             match this.turn(handler, call, &Rc::default(), name).await {
                 Ok(_) => {}
                 Err(fault) if is_message => tell(&socket, &fault),
@@ -133,33 +166,36 @@ fn tell(socket: &platform::Socket, fault: &Fault) {
 }
 
 pub(crate) fn is_upgrade(request: &Request) -> bool {
-    request.header("upgrade").is_some_and(|value| value.eq_ignore_ascii_case("websocket"))
+    request
+        .header("upgrade")
+        .is_some_and(|value| value.eq_ignore_ascii_case("websocket"))
 }
 
 type PathParameters = Vec<(&'static str, String)>;
 
-/// The closest route of the class for a request.
-fn find(
+/// The closest route of the class for a method and a path.
+pub(crate) fn find(
     description: &'static Description,
-    request: &Request,
+    method: &str,
+    path: &str,
 ) -> Result<(&'static Route, PathParameters), Fault> {
-    let method = request.method();
     // A HEAD is a GET whose body the server leaves out.
-    let method = if method == "HEAD" { "GET" } else { &method };
-    let path = request.path();
+    let method = if method == "HEAD" { "GET" } else { method };
     let mut best: Option<(&'static Route, PathParameters)> = None;
     let mut allowed: Vec<&'static str> = Vec::new();
     for route in description.routes {
-        let Some(parameters) = route::matches(route.path, &path) else { continue };
+        let Some(parameters) = route::matches(route.path, path) else {
+            continue;
+        };
         if route.method != method {
             if !allowed.contains(&route.method) {
                 allowed.push(route.method);
             }
             continue;
         }
-        let closer = best
-            .as_ref()
-            .is_none_or(|(other, _)| route::specificity(route.path) < route::specificity(other.path));
+        let closer = best.as_ref().is_none_or(|(other, _)| {
+            route::specificity(route.path) < route::specificity(other.path)
+        });
         if closer {
             best = Some((route, parameters));
         }
@@ -167,7 +203,9 @@ fn find(
     match best {
         Some(found) => Ok(found),
         None if allowed.is_empty() => Err(Fault::NotFound(format!("no route for {method} {path}"))),
-        None => Err(Fault::MethodNotAllowed { allow: allowed.join(", ") }),
+        None => Err(Fault::MethodNotAllowed {
+            allow: allowed.join(", "),
+        }),
     }
 }
 
@@ -177,8 +215,10 @@ async fn bind(
     path_parameters: PathParameters,
     request: &mut Request,
 ) -> Result<HttpArguments, Fault> {
-    let mut text: Vec<_> =
-        path_parameters.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let mut text: Vec<_> = path_parameters
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect();
     let from_query = matches!(route.method, "GET" | "DELETE");
     if from_query && route.body != BodyUse::Raw {
         for (name, value) in route::query_pairs(&request.query()) {
@@ -196,7 +236,11 @@ async fn bind(
         BodyUse::Fields | BodyUse::None if from_query => HttpBody::None,
         BodyUse::Fields | BodyUse::None => fields(route, &read_body(request).await?)?,
     };
-    Ok(HttpArguments { text, body, request: None })
+    Ok(HttpArguments {
+        text,
+        body,
+        request: None,
+    })
 }
 
 fn fields(route: &'static Route, json: &[u8]) -> Result<HttpBody, Fault> {
@@ -205,9 +249,15 @@ fn fields(route: &'static Route, json: &[u8]) -> Result<HttpBody, Fault> {
     }
     let fields: serde_json::Map<String, serde_json::Value> =
         serde_json::from_slice(json).map_err(|error| {
-            Fault::BadRequest(format!("the body is not a JSON object{}: {error}", expected(route)))
+            Fault::BadRequest(format!(
+                "the body is not a JSON object{}: {error}",
+                expected(route)
+            ))
         })?;
-    match fields.keys().find(|name| !route.fields.contains(&name.as_str())) {
+    match fields
+        .keys()
+        .find(|name| !route.fields.contains(&name.as_str()))
+    {
         Some(name) => Err(unknown_field(name, route)),
         None => Ok(HttpBody::Fields(fields)),
     }
@@ -225,14 +275,26 @@ fn expected(route: &Route) -> String {
 }
 
 async fn read_body(request: &mut Request) -> Result<Vec<u8>, Fault> {
-    let too_large =
-        |size: &str| Fault::TooLarge(format!("a body of {size} bytes is over the limit of {MAX_JSON_BODY}"));
+    let too_large = |size: &str| {
+        Fault::TooLarge(format!(
+            "a body of {size} bytes is over the limit of {MAX_JSON_BODY}"
+        ))
+    };
     // The stated length is refused before a byte is read.
     if let Some(length) = request.header("content-length")
-        && length.parse::<u64>().is_ok_and(|length| length > MAX_JSON_BODY as u64)
+        && length
+            .parse::<u64>()
+            .is_ok_and(|length| length > MAX_JSON_BODY as u64)
     {
         return Err(too_large(&length));
     }
-    let body = request.bytes().await.map_err(|error| Fault::Disconnected(error.to_string()))?;
-    if body.len() > MAX_JSON_BODY { Err(too_large(&body.len().to_string())) } else { Ok(body) }
+    let body = request
+        .bytes()
+        .await
+        .map_err(|error| Fault::Disconnected(error.to_string()))?;
+    if body.len() > MAX_JSON_BODY {
+        Err(too_large(&body.len().to_string()))
+    } else {
+        Ok(body)
+    }
 }

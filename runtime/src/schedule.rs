@@ -78,7 +78,10 @@ impl Scheduling<'_> {
             message,
         })?;
         let time = time.as_millis().max(self.ctx.state().now());
-        self.ctx.inner.timetable.put(self.ctx.state(), self.alarm, &self.key, time, payload)
+        self.ctx
+            .inner
+            .timetable
+            .put(self.ctx.state(), self.alarm, &self.key, time, payload)
     }
 
     /// Runs when `delay` has passed.
@@ -97,7 +100,12 @@ pub fn scheduling<'a, T: Serialize + ?Sized>(
     alarm: &'static str,
     payload: &T,
 ) -> Scheduling<'a> {
-    Scheduling { ctx, alarm, key: String::new(), payload: wire::encode(payload) }
+    Scheduling {
+        ctx,
+        alarm,
+        key: String::new(),
+        payload: wire::encode(payload),
+    }
 }
 
 /// Takes back a pending run; whether there was one.
@@ -107,7 +115,11 @@ pub fn cancel(ctx: &Ctx, alarm: &'static str, key: &str) -> Result<bool, Storage
 
 /// When the pending run is due. Inside the handler of that very run it is `None` until the run is
 /// scheduled again (P27).
-pub fn next_run(ctx: &Ctx, alarm: &'static str, key: &str) -> Result<Option<Timestamp>, StorageError> {
+pub fn next_run(
+    ctx: &Ctx,
+    alarm: &'static str,
+    key: &str,
+) -> Result<Option<Timestamp>, StorageError> {
     ctx.inner.timetable.next(ctx.state(), alarm, key)
 }
 
@@ -131,11 +143,18 @@ pub(crate) struct Due {
 impl Timetable {
     /// What is done on every wake: the recurring alarms of the class get their rows, and a row
     /// without a platform alarm (the platform gave it up, P29) gets one.
-    pub(crate) fn wake(&self, state: &ObjectState, description: &'static Description) -> Result<(), StorageError> {
+    pub(crate) fn wake(
+        &self,
+        state: &ObjectState,
+        description: &'static Description,
+    ) -> Result<(), StorageError> {
         if description.alarms.is_empty() {
             return Ok(());
         }
-        let recurring = description.alarms.iter().filter(|alarm| alarm.recurrence != Recurrence::Once);
+        let recurring = description
+            .alarms
+            .iter()
+            .filter(|alarm| alarm.recurrence != Recurrence::Once);
         let mut any = false;
         for alarm in recurring {
             any = true;
@@ -145,7 +164,11 @@ impl Timetable {
                 self.put(state, alarm.name, "", time, wire::NIL.to_vec())?;
             }
         }
-        if any || self.exists(state)? { self.rearm(state) } else { Ok(()) }
+        if any || self.exists(state)? {
+            self.rearm(state)
+        } else {
+            Ok(())
+        }
     }
 
     fn exists(&self, state: &ObjectState) -> Result<bool, StorageError> {
@@ -218,7 +241,12 @@ impl Timetable {
         Ok(pending)
     }
 
-    fn next(&self, state: &ObjectState, alarm: &str, key: &str) -> Result<Option<Timestamp>, StorageError> {
+    fn next(
+        &self,
+        state: &ObjectState,
+        alarm: &str,
+        key: &str,
+    ) -> Result<Option<Timestamp>, StorageError> {
         if !self.exists(state)? {
             return Ok(None);
         }
@@ -234,7 +262,10 @@ impl Timetable {
     }
 
     fn is_running(&self, alarm: &str, key: &str) -> bool {
-        self.running.borrow().iter().any(|(name, running)| name == alarm && running == key)
+        self.running
+            .borrow()
+            .iter()
+            .any(|(name, running)| name == alarm && running == key)
     }
 
     /// Puts the platform's alarm at the earliest row, or takes it away.
@@ -287,7 +318,11 @@ impl Timetable {
                 continue;
             }
             let Some(method) = description.alarm(&name) else {
-                tracing::warn!(class = description.class, alarm = name, "dropping a run: this version has no such alarm");
+                tracing::warn!(
+                    class = description.class,
+                    alarm = name,
+                    "dropping a run: this version has no such alarm"
+                );
                 state.sql(
                     "DELETE FROM _anchorhold_schedule WHERE name = ? AND key = ?",
                     &[name.into(), key.into()],
@@ -296,7 +331,11 @@ impl Timetable {
             };
             // A row still marked was at work in a memory that is gone: that try failed.
             let failed = u32::try_from(integer(&attempt)).unwrap_or(u32::MAX);
-            let retry_count = if integer(&running) != 0 { failed.max(1) } else { failed };
+            let retry_count = if integer(&running) != 0 {
+                failed.max(1)
+            } else {
+                failed
+            };
             let retry_at = state.now().saturating_add(backoff(state, retry_count));
             state.sql(
                 "UPDATE _anchorhold_schedule SET running = 1, attempt = ?, due = ? WHERE name = ? AND key = ?",
@@ -309,7 +348,15 @@ impl Timetable {
                 _ => wire::NIL.to_vec(),
             };
             let scheduled = Timestamp::from_millis(integer(&scheduled));
-            return Ok(Some(Due { method, payload, run: AlarmRun { scheduled, retry_count, key } }));
+            return Ok(Some(Due {
+                method,
+                payload,
+                run: AlarmRun {
+                    scheduled,
+                    retry_count,
+                    key,
+                },
+            }));
         }
         self.rearm(state)?;
         Ok(None)
@@ -317,10 +364,17 @@ impl Timetable {
 
     /// Settles a run. A row that the handler scheduled anew is no longer marked, and stays as it
     /// is: it supersedes both the end and the retry of this run (P28, P33).
-    pub(crate) fn finished(&self, state: &ObjectState, due: &Due, succeeded: bool) -> Result<(), StorageError> {
+    pub(crate) fn finished(
+        &self,
+        state: &ObjectState,
+        due: &Due,
+        succeeded: bool,
+    ) -> Result<(), StorageError> {
         let name = due.method.name;
         let key = due.run.key.as_str();
-        self.running.borrow_mut().retain(|(running, of)| running != name || of != key);
+        self.running
+            .borrow_mut()
+            .retain(|(running, of)| running != name || of != key);
         // The handler may have deleted everything the object has.
         if !self.exists(state)? {
             return Ok(());
@@ -329,7 +383,11 @@ impl Timetable {
         let condition = "WHERE name = ? AND key = ? AND running = 1";
         if succeeded || given_up {
             if given_up {
-                tracing::error!(alarm = name, key, "an alarm failed {MAX_RETRIES} retries; its run is dropped");
+                tracing::error!(
+                    alarm = name,
+                    key,
+                    "an alarm failed {MAX_RETRIES} retries; its run is dropped"
+                );
             }
             match next_occurrence(due.method.recurrence, due.run.scheduled.as_millis(), state.now()) {
                 Some(next) => state.sql(
@@ -342,7 +400,9 @@ impl Timetable {
                 )?,
             };
         } else {
-            let retry_at = state.now().saturating_add(backoff(state, due.run.retry_count));
+            let retry_at = state
+                .now()
+                .saturating_add(backoff(state, due.run.retry_count));
             state.sql(
                 &format!("UPDATE _anchorhold_schedule SET running = 0, due = ? {condition}"),
                 &[retry_at.into(), name.into(), key.into()],
@@ -387,7 +447,10 @@ fn next_occurrence(recurrence: Recurrence, scheduled: i64, now: i64) -> Option<i
 fn integer(value: &SqlValue) -> i64 {
     match value {
         SqlValue::Integer(integer) => *integer,
-        #[expect(clippy::cast_possible_truncation, reason = "times and counts are whole numbers")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "times and counts are whole numbers"
+        )]
         SqlValue::Real(real) => *real as i64,
         _ => 0,
     }

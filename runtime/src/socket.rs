@@ -9,9 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::call::Accepted;
 use crate::error::{Error, ObjectError};
 use crate::fault::Fault;
-use crate::limits::{
-    MAX_ATTACHMENT, MAX_AUTOMATIC_RESPONSE, MAX_CLOSE_REASON, MAX_TAG, MAX_TAGS,
-};
+use crate::limits::{MAX_ATTACHMENT, MAX_AUTOMATIC_RESPONSE, MAX_CLOSE_REASON, MAX_TAG, MAX_TAGS};
 use crate::platform::{self, ObjectState};
 use crate::wire;
 
@@ -45,7 +43,9 @@ pub struct SocketError {
 
 impl SocketError {
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into() }
+        Self {
+            message: message.into(),
+        }
     }
 }
 
@@ -65,7 +65,7 @@ impl From<SocketError> for Error {
 }
 
 /// What a `#[websocket]` route returns to accept the upgrade: the session is kept with the socket,
-/// up to 16,384 bytes, and survives the object's eviction.
+/// up to 16,320 bytes, and survives the object's eviction.
 ///
 /// ```
 /// # use anchorhold::prelude::*;
@@ -90,7 +90,11 @@ pub struct Accept<S> {
 impl<S> Accept<S> {
     /// Accepts with this session.
     pub fn new(session: S) -> Self {
-        Self { session, tags: Vec::new(), greetings: Vec::new() }
+        Self {
+            session,
+            tags: Vec::new(),
+            greetings: Vec::new(),
+        }
     }
 
     /// Adds a tag to find the socket by: up to 10, of up to 256 bytes each (P54).
@@ -104,7 +108,9 @@ impl<S> Accept<S> {
     #[must_use]
     pub fn greet<M: Serialize + ?Sized>(mut self, message: &M) -> Self {
         self.greetings.push(
-            serde_json::to_string(message).map(Message::Text).map_err(|error| error.to_string()),
+            serde_json::to_string(message)
+                .map(Message::Text)
+                .map_err(|error| error.to_string()),
         );
         self
     }
@@ -124,13 +130,20 @@ impl<S: Serialize> Accept<S> {
                 tag.len()
             )));
         }
-        let attachment = encode_session(&self.session).map_err(|error| Fault::BadRequest(error.message))?;
+        let attachment =
+            encode_session(&self.session).map_err(|error| Fault::BadRequest(error.message))?;
         let greetings = self
             .greetings
             .into_iter()
             .collect::<Result<_, _>>()
-            .map_err(|error| Fault::Undecodable(format!("a greeting cannot be written as JSON: {error}")))?;
-        Ok(Accepted { attachment, tags: self.tags, greetings })
+            .map_err(|error| {
+                Fault::Undecodable(format!("a greeting cannot be written as JSON: {error}"))
+            })?;
+        Ok(Accepted {
+            attachment,
+            tags: self.tags,
+            greetings,
+        })
     }
 }
 
@@ -154,7 +167,10 @@ pub struct Socket<S> {
 
 impl<S> Socket<S> {
     pub(crate) fn new(inner: platform::Socket) -> Self {
-        Self { inner, session: PhantomData }
+        Self {
+            inner,
+            session: PhantomData,
+        }
     }
 
     /// Sends a value as JSON. It leaves when the writes before it are durable (P6).
@@ -187,7 +203,9 @@ impl<S> Socket<S> {
     /// A code outside 1000, 1001, 1003, 1007 to 1014 and 3000 to 4999, or a reason over 123 bytes (P61).
     pub fn close(&self, code: u16, reason: &str) -> Result<(), SocketError> {
         if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
-            return Err(SocketError::new(format!("{code} is not a code that an endpoint may send")));
+            return Err(SocketError::new(format!(
+                "{code} is not a code that an endpoint may send"
+            )));
         }
         if reason.len() > MAX_CLOSE_REASON {
             return Err(SocketError::new(format!(
@@ -224,7 +242,7 @@ impl<S: Serialize> Socket<S> {
     /// Replaces the session.
     ///
     /// # Errors
-    /// It is over 16,384 bytes (P55).
+    /// It is over 16,320 bytes (P55).
     pub fn set_session(&self, session: &S) -> Result<(), SocketError> {
         self.inner.set_attachment(&encode_session(session)?)
     }
@@ -250,8 +268,9 @@ impl<S> fmt::Debug for Socket<S> {
 }
 
 fn to_json<M: Serialize + ?Sized>(message: &M) -> Result<String, SocketError> {
-    serde_json::to_string(message)
-        .map_err(|error| SocketError::new(format!("the message cannot be written as JSON: {error}")))
+    serde_json::to_string(message).map_err(|error| {
+        SocketError::new(format!("the message cannot be written as JSON: {error}"))
+    })
 }
 
 /// The sockets of one object, up to 32,768 (P54). They survive the object's eviction.
@@ -262,19 +281,30 @@ pub struct Sockets<S> {
 
 impl<S> Sockets<S> {
     pub(crate) fn new(state: ObjectState) -> Self {
-        Self { state, session: PhantomData }
+        Self {
+            state,
+            session: PhantomData,
+        }
     }
 
     /// Every open socket.
     #[must_use]
     pub fn all(&self) -> Vec<Socket<S>> {
-        self.state.sockets(None).into_iter().map(Socket::new).collect()
+        self.state
+            .sockets(None)
+            .into_iter()
+            .map(Socket::new)
+            .collect()
     }
 
     /// The open sockets with a tag.
     #[must_use]
     pub fn tagged(&self, tag: &str) -> Vec<Socket<S>> {
-        self.state.sockets(Some(tag)).into_iter().map(Socket::new).collect()
+        self.state
+            .sockets(Some(tag))
+            .into_iter()
+            .map(Socket::new)
+            .collect()
     }
 
     /// How many are open.
@@ -327,7 +357,10 @@ impl<S> Sockets<S> {
         wanted: impl Fn(&Socket<S>) -> bool,
     ) -> Result<usize, SocketError> {
         let text = to_json(message)?;
-        Ok(sockets.iter().filter(|socket| wanted(socket) && socket.send_text(&text).is_ok()).count())
+        Ok(sockets
+            .iter()
+            .filter(|socket| wanted(socket) && socket.send_text(&text).is_ok())
+            .count())
     }
 
     /// Lets the platform answer one exact text with another without waking the object (P55).

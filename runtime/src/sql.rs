@@ -52,8 +52,13 @@ impl Sql {
     ///
     /// # Errors
     /// What SQLite or the platform's rules refuse.
-    pub fn execute(&self, statement: &str, parameters: impl SqlParameters) -> Result<u64, StorageError> {
-        self.run(statement, parameters.into_values()).map(|rows| rows.rows_written)
+    pub fn execute(
+        &self,
+        statement: &str,
+        parameters: impl SqlParameters,
+    ) -> Result<u64, StorageError> {
+        self.run(statement, parameters.into_values())
+            .map(|rows| rows.rows_written)
     }
 
     /// Runs a query; each row becomes a struct (by column name), a tuple (by position) or, with one
@@ -67,7 +72,9 @@ impl Sql {
         parameters: impl SqlParameters,
     ) -> Result<Vec<T>, StorageError> {
         let SqlRows { columns, rows, .. } = self.run(statement, parameters.into_values())?;
-        rows.into_iter().map(|values| decode_row(&columns, values)).collect()
+        rows.into_iter()
+            .map(|values| decode_row(&columns, values))
+            .collect()
     }
 
     /// Runs a query for its first row, if there is one.
@@ -80,7 +87,10 @@ impl Sql {
         parameters: impl SqlParameters,
     ) -> Result<Option<T>, StorageError> {
         let SqlRows { columns, rows, .. } = self.run(statement, parameters.into_values())?;
-        rows.into_iter().next().map(|values| decode_row(&columns, values)).transpose()
+        rows.into_iter()
+            .next()
+            .map(|values| decode_row(&columns, values))
+            .transpose()
     }
 
     fn run(&self, statement: &str, parameters: Vec<SqlValue>) -> Result<SqlRows, StorageError> {
@@ -216,7 +226,10 @@ pub(crate) struct SqlRows {
     pub(crate) rows_written: u64,
 }
 
-fn decode_row<T: DeserializeOwned>(columns: &[String], values: Vec<SqlValue>) -> Result<T, StorageError> {
+fn decode_row<T: DeserializeOwned>(
+    columns: &[String],
+    values: Vec<SqlValue>,
+) -> Result<T, StorageError> {
     T::deserialize(Row { columns, values }).map_err(|error| StorageError::Undecodable {
         subject: format!("a row of ({})", columns.join(", ")),
         message: error.to_string(),
@@ -288,7 +301,11 @@ impl<'de> de::Deserializer<'de> for Row<'_> {
         }
         visitor.visit_seq(SeqDeserializer::new(self.values.into_iter()))
     }
-    fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, RowError> {
+    fn deserialize_tuple<V: Visitor<'de>>(
+        self,
+        _: usize,
+        visitor: V,
+    ) -> Result<V::Value, RowError> {
         visitor.visit_seq(SeqDeserializer::new(self.values.into_iter()))
     }
     fn deserialize_tuple_struct<V: Visitor<'de>>(

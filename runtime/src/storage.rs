@@ -54,7 +54,11 @@ impl Storage {
         field_keys: &'static [&'static str],
         shared: Rc<Shared>,
     ) -> Self {
-        Self { state, field_keys, shared }
+        Self {
+            state,
+            field_keys,
+            shared,
+        }
     }
 
     fn check_writable(&self, key: &str) -> Result<(), StorageError> {
@@ -87,7 +91,10 @@ impl Storage {
     ///
     /// # Errors
     /// As [`get`](Self::get), or more than 128 keys.
-    pub fn get_many<T: DeserializeOwned>(&self, keys: &[&str]) -> Result<Vec<(String, T)>, StorageError> {
+    pub fn get_many<T: DeserializeOwned>(
+        &self,
+        keys: &[&str],
+    ) -> Result<Vec<(String, T)>, StorageError> {
         check_count(keys.len())?;
         let mut keys = keys.to_vec();
         keys.sort_unstable();
@@ -121,7 +128,9 @@ impl Storage {
             self.check_writable(key)?;
             encoded.push((*key, encode(key, value)?));
         }
-        encoded.iter().try_for_each(|(key, value)| self.state.put(key, value))
+        encoded
+            .iter()
+            .try_for_each(|(key, value)| self.state.put(key, value))
     }
 
     /// Removes `key`; whether it was there.
@@ -182,7 +191,9 @@ impl Storage {
     /// Inside a [`transaction`](Self::transaction) it is refused.
     pub fn delete_all(&self) -> Result<(), StorageError> {
         if self.shared.transactions.get() > 0 {
-            return Err(StorageError::Usage("delete_all cannot be part of a transaction".to_owned()));
+            return Err(StorageError::Usage(
+                "delete_all cannot be part of a transaction".to_owned(),
+            ));
         }
         self.state.delete_all()?;
         self.shared.wiped.set(true);
@@ -257,13 +268,17 @@ fn check_count(count: usize) -> Result<(), StorageError> {
 }
 
 fn decode<T: DeserializeOwned>(key: &str, bytes: &[u8]) -> Result<T, StorageError> {
-    wire::decode(bytes)
-        .map_err(|message| StorageError::Undecodable { subject: format!("`{key}`"), message })
+    wire::decode(bytes).map_err(|message| StorageError::Undecodable {
+        subject: format!("`{key}`"),
+        message,
+    })
 }
 
 fn encode<T: Serialize + ?Sized>(key: &str, value: &T) -> Result<Vec<u8>, StorageError> {
-    let bytes = wire::encode(value)
-        .map_err(|message| StorageError::Unencodable { subject: format!("`{key}`"), message })?;
+    let bytes = wire::encode(value).map_err(|message| StorageError::Unencodable {
+        subject: format!("`{key}`"),
+        message,
+    })?;
     limits::check_entry(key, bytes.len())?;
     Ok(bytes)
 }
@@ -329,13 +344,18 @@ impl List {
 
     fn range(&self) -> Result<ListRange, StorageError> {
         if self.start.is_some() && self.start_after.is_some() {
-            return Err(StorageError::Usage("list: `start` and `start_after` exclude each other".to_owned()));
+            return Err(StorageError::Usage(
+                "list: `start` and `start_after` exclude each other".to_owned(),
+            ));
         }
         if self.limit == Some(0) {
             return Err(StorageError::Usage("list: a limit is 1 or more".to_owned()));
         }
         // The smallest key after K is K with a zero byte.
-        let start = self.start.clone().or_else(|| self.start_after.as_ref().map(|key| format!("{key}\0")));
+        let start = self
+            .start
+            .clone()
+            .or_else(|| self.start_after.as_ref().map(|key| format!("{key}\0")));
         Ok(ListRange {
             start,
             end: self.end.clone(),

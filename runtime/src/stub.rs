@@ -13,6 +13,7 @@ use crate::error::CallError;
 use crate::fault::Fault;
 use crate::http::{Request, Response};
 use crate::id::{InvalidId, ObjectId, Placement, RawId};
+use crate::limits;
 use crate::object::DurableObject;
 use crate::platform::{Namespace, Remote};
 
@@ -31,14 +32,20 @@ pub trait Stub: Clone + 'static {
     /// # Errors
     /// The class is not bound in this deployment.
     fn id(&self) -> Result<ObjectId<Self::Object>, CallError> {
-        self.core().id().map(ObjectId::new).map_err(|fault| fault.into_call_error(never))
+        self.core()
+            .id()
+            .map(ObjectId::new)
+            .map_err(|fault| fault.into_call_error(never))
     }
 
     /// Sends a request to the object's routes; the path is the object's own, without a mount point.
     ///
     /// # Errors
     /// The object could not be reached. A status of 400 or more is not an error here.
-    fn fetch(&self, request: Request) -> impl Future<Output = Result<Response, CallError>> + use<Self> {
+    fn fetch(
+        &self,
+        request: Request,
+    ) -> impl Future<Output = Result<Response, CallError>> + use<Self> {
         let answer = self.core().fetch(request);
         async move { answer.await.map_err(|fault| fault.into_call_error(never)) }
     }
@@ -70,7 +77,9 @@ impl StubCore {
         let answer = match (&self.remote, arguments.bytes) {
             (Err(fault), _) => Err(fault.clone()),
             (_, Err(message)) => Err(Fault::BadRequest(message)),
-            (Ok(remote), Ok(bytes)) => Ok(remote.call(method, bytes, &self.chain)),
+            (Ok(remote), Ok(bytes)) => {
+                limits::check_call(&bytes).map(|()| remote.call(method, bytes, &self.chain))
+            }
         };
         async move { answer?.await }
     }
@@ -93,7 +102,11 @@ impl StubCore {
         method: &'static str,
         arguments: Arguments,
     ) -> impl Future<Output = Result<T, CallError<E>>> + use<T, E> {
-        decoded(self.send(method, arguments), returned.decode(), failed.decode())
+        decoded(
+            self.send(method, arguments),
+            returned.decode(),
+            failed.decode(),
+        )
     }
 
     pub(crate) fn fetch(
@@ -208,7 +221,10 @@ impl<T: DurableObject> Objects<T> {
             Ok(namespace) => Ok(remote(namespace)),
             Err(fault) => Err(fault.clone()),
         };
-        T::Stub::from_core(StubCore { remote, chain: self.chain.clone() })
+        T::Stub::from_core(StubCore {
+            remote,
+            chain: self.chain.clone(),
+        })
     }
 }
 

@@ -16,7 +16,9 @@ struct Text<'a>(&'a str);
 
 impl Text<'_> {
     fn parse<T: std::str::FromStr>(&self, expected: impl Display) -> Result<T, Error> {
-        self.0.parse().map_err(|_| de::Error::custom(format!("`{}` is not {expected}", self.0)))
+        self.0
+            .parse()
+            .map_err(|_| de::Error::custom(format!("`{}` is not {expected}", self.0)))
     }
 }
 
@@ -86,7 +88,10 @@ mod tests {
         assert_eq!(decode::<i64>("5"), Ok(5));
         assert_eq!(decode::<String>("5"), Ok("5".to_owned()));
         assert_eq!(decode::<Option<u8>>("7"), Ok(Some(7)));
-        assert_eq!(decode::<u8>("300").unwrap_err(), "`300` is not a whole number from 0 to 255");
+        assert_eq!(
+            decode::<u8>("300").unwrap_err(),
+            "`300` is not a whole number from 0 to 255"
+        );
         assert!(decode::<Vec<u8>>("1").is_err());
     }
 }

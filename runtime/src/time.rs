@@ -16,7 +16,9 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!((start + Duration::from_secs(2)).as_millis(), 3_000);
 /// assert_eq!(start - Timestamp::from_millis(400), Duration::from_millis(600));
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Timestamp(i64);
 

@@ -17,7 +17,10 @@ pub(crate) type LocalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
 /// Polls a future once, without anybody to wake: most turns are done by then.
 pub(crate) fn poll_once<T>(future: &mut LocalFuture<'_, T>) -> Option<T> {
-    match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+    match future
+        .as_mut()
+        .poll(&mut Context::from_waker(Waker::noop()))
+    {
         Poll::Ready(value) => Some(value),
         Poll::Pending => None,
     }
@@ -102,7 +105,10 @@ pub(crate) struct Turns(Rc<RefCell<Queue>>);
 impl Turns {
     /// `first` is where the numbering starts; a random one keeps the numbers of an object's lives apart.
     pub(crate) fn new(first: u64) -> Self {
-        Self(Rc::new(RefCell::new(Queue { next: first, ..Queue::default() })))
+        Self(Rc::new(RefCell::new(Queue {
+            next: first,
+            ..Queue::default()
+        })))
     }
 
     /// Takes a place in the queue. `causes` are the turns of this object that wait for this one.
@@ -124,11 +130,22 @@ impl Turns {
         let waits = !joins
             && (!queue.admits(mode) || queue.waiting.iter().any(|waiting| !waiting.admitted));
         if waits {
-            queue.waiting.push_back(Waiting { turn, mode, waker: None, admitted: false });
+            queue.waiting.push_back(Waiting {
+                turn,
+                mode,
+                waker: None,
+                admitted: false,
+            });
         } else {
             queue.start(turn, mode);
         }
-        Ok(Entering { permit: Some(Permit { turns: self.clone(), turn }), waits })
+        Ok(Entering {
+            permit: Some(Permit {
+                turns: self.clone(),
+                turn,
+            }),
+            waits,
+        })
     }
 }
 
@@ -152,7 +169,11 @@ impl Future for Entering {
         let admitted = match &self.permit {
             Some(permit) if self.waits => {
                 let mut queue = permit.turns.0.borrow_mut();
-                match queue.waiting.iter_mut().find(|waiting| waiting.turn == permit.turn) {
+                match queue
+                    .waiting
+                    .iter_mut()
+                    .find(|waiting| waiting.turn == permit.turn)
+                {
                     Some(waiting) if !waiting.admitted => {
                         waiting.waker = Some(context.waker().clone());
                         false
@@ -199,7 +220,11 @@ mod tests {
     use super::*;
 
     fn enter(turns: &Turns, mode: Mode) -> LocalFuture<'static, Permit> {
-        Box::pin(turns.enter(mode, std::iter::empty()).expect("no cause, no cycle"))
+        Box::pin(
+            turns
+                .enter(mode, std::iter::empty())
+                .expect("no cause, no cycle"),
+        )
     }
 
     #[test]
@@ -270,8 +295,14 @@ mod tests {
         let reading = poll_once(&mut enter(&turns, Mode::Shared)).unwrap();
         let mut writer = enter(&turns, Mode::Exclusive);
         assert!(poll_once(&mut writer).is_none());
-        let back = turns.enter(Mode::Shared, std::iter::once(reading.turn())).unwrap();
+        let back = turns
+            .enter(Mode::Shared, std::iter::once(reading.turn()))
+            .unwrap();
         assert!(!back.waits());
-        assert!(turns.enter(Mode::Exclusive, std::iter::once(reading.turn())).is_err());
+        assert!(
+            turns
+                .enter(Mode::Exclusive, std::iter::once(reading.turn()))
+                .is_err()
+        );
     }
 }

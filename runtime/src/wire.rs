@@ -18,16 +18,27 @@ pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, String
     Ok(bytes)
 }
 
-pub(crate) fn encode_into<T: Serialize + ?Sized>(bytes: &mut Vec<u8>, value: &T) -> Result<(), String> {
-    let mut serializer = rmp_serde::Serializer::new(bytes).with_struct_map().with_human_readable();
-    value.serialize(&mut serializer).map_err(|error| error.to_string())
+pub(crate) fn encode_into<T: Serialize + ?Sized>(
+    bytes: &mut Vec<u8>,
+    value: &T,
+) -> Result<(), String> {
+    let mut serializer = rmp_serde::Serializer::new(bytes)
+        .with_struct_map()
+        .with_human_readable();
+    value
+        .serialize(&mut serializer)
+        .map_err(|error| error.to_string())
 }
 
 /// Reads one value, which must be all there is.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     let mut rest = bytes;
     let value = decode_next(&mut rest)?;
-    if rest.is_empty() { Ok(value) } else { Err(format!("{} bytes are left over", rest.len())) }
+    if rest.is_empty() {
+        Ok(value)
+    } else {
+        Err(format!("{} bytes are left over", rest.len()))
+    }
 }
 
 /// Reads the value at the front of `bytes` and moves on behind it: the arguments of a call are
@@ -42,8 +53,11 @@ pub(crate) fn decode_next<T: DeserializeOwned>(bytes: &mut &[u8]) -> Result<T, S
 pub(crate) fn from_json(json: &[u8]) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::with_capacity(json.len());
     let mut deserializer = serde_json::Deserializer::from_slice(json);
-    let mut serializer = rmp_serde::Serializer::new(&mut bytes).with_struct_map().with_human_readable();
-    serde_transcode::transcode(&mut deserializer, &mut serializer).map_err(|error| error.to_string())?;
+    let mut serializer = rmp_serde::Serializer::new(&mut bytes)
+        .with_struct_map()
+        .with_human_readable();
+    serde_transcode::transcode(&mut deserializer, &mut serializer)
+        .map_err(|error| error.to_string())?;
     deserializer.end().map_err(|error| error.to_string())?;
     Ok(bytes)
 }
@@ -58,7 +72,8 @@ pub(crate) fn to_json(bytes: &[u8]) -> Result<Vec<u8>, String> {
     let mut deserializer = rmp_serde::Deserializer::new(&mut rest).with_human_readable();
     deserializer.set_max_depth(MAX_DEPTH);
     let mut serializer = serde_json::Serializer::new(&mut json);
-    serde_transcode::transcode(&mut deserializer, &mut serializer).map_err(|error| error.to_string())?;
+    serde_transcode::transcode(&mut deserializer, &mut serializer)
+        .map_err(|error| error.to_string())?;
     Ok(json)
 }
 
@@ -67,7 +82,9 @@ fn readable(error: &rmp_serde::decode::Error) -> String {
     match error {
         // The crate words this one for its own readers ("wrong msgpack marker").
         Error::TypeMismatch(found) => format!("the value is {}", kind(*found)),
-        Error::InvalidMarkerRead(_) | Error::InvalidDataRead(_) => "the value is cut short".to_owned(),
+        Error::InvalidMarkerRead(_) | Error::InvalidDataRead(_) => {
+            "the value is cut short".to_owned()
+        }
         Error::DepthLimitExceeded => format!("the value nests deeper than {MAX_DEPTH} levels"),
         Error::Syntax(message) | Error::Uncategorized(message) => message.clone(),
         other => other.to_string(),
@@ -109,20 +126,32 @@ mod tests {
         let shapes = vec![
             Shape::Unit,
             Shape::One(0.1),
-            Shape::Named { x: u64::MAX, y: Some("ü\0\u{10ffff}".to_owned()) },
+            Shape::Named {
+                x: u64::MAX,
+                y: Some("ü\0\u{10ffff}".to_owned()),
+            },
         ];
-        assert_eq!(decode::<Vec<Shape>>(&encode(&shapes).unwrap()).unwrap(), shapes);
+        assert_eq!(
+            decode::<Vec<Shape>>(&encode(&shapes).unwrap()).unwrap(),
+            shapes
+        );
     }
 
     #[test]
     fn json_is_what_serde_json_would_have_written() {
         let value = (
-            Shape::Named { x: 1 << 60, y: None },
+            Shape::Named {
+                x: 1 << 60,
+                y: None,
+            },
             Ipv4Addr::LOCALHOST,
             BTreeMap::from([("a", -5), ("b", i64::MIN.try_into().unwrap_or(i32::MIN))]),
         );
         let json = to_json(&encode(&value).unwrap()).unwrap();
-        assert_eq!(String::from_utf8(json).unwrap(), serde_json::to_string(&value).unwrap());
+        assert_eq!(
+            String::from_utf8(json).unwrap(),
+            serde_json::to_string(&value).unwrap()
+        );
     }
 
     #[test]
@@ -138,7 +167,14 @@ mod tests {
             #[serde(default)]
             added: u8,
         }
-        let new: New = decode(&encode(&Old { kept: 1, _dropped: 2 }).unwrap()).unwrap();
+        let new: New = decode(
+            &encode(&Old {
+                kept: 1,
+                _dropped: 2,
+            })
+            .unwrap(),
+        )
+        .unwrap();
         assert_eq!((new.kept, new.added), (1, 0));
     }
 
@@ -149,6 +185,9 @@ mod tests {
         let deep = vec![0x91; 100_000];
         assert!(to_json(&deep).is_err());
         assert!(from_json("[".repeat(100_000).as_bytes()).is_err());
-        assert_eq!(decode::<i64>(&encode("x").unwrap()).unwrap_err(), "the value is text");
+        assert_eq!(
+            decode::<i64>(&encode("x").unwrap()).unwrap_err(),
+            "the value is text"
+        );
     }
 }

@@ -24,7 +24,10 @@ struct Clock {
 impl Clock {
     #[rpc]
     fn set(&self, ctx: &Ctx, key: String, text: String, millis: u64) -> Result<(), StorageError> {
-        Self::schedules(ctx).ring(text).key(key).after(Duration::from_millis(millis))
+        Self::schedules(ctx)
+            .ring(text)
+            .key(key)
+            .after(Duration::from_millis(millis))
     }
 
     #[rpc]
@@ -44,7 +47,12 @@ impl Clock {
 
     #[rpc]
     fn rings(&self) -> Result<Vec<Ring>, StorageError> {
-        Ok(self.rings.newest(0..u64::MAX, 100)?.into_iter().map(|(_, ring)| ring).collect())
+        Ok(self
+            .rings
+            .newest(0..u64::MAX, 100)?
+            .into_iter()
+            .map(|(_, ring)| ring)
+            .collect())
     }
 
     #[rpc]
@@ -66,9 +74,17 @@ impl Clock {
     fn ring(&mut self, ctx: &Ctx, text: String, run: AlarmRun) -> Result<(), StorageError> {
         assert_eq!(Self::schedules(ctx).next_ring(&run.key)?, None, "P27");
         if text == "again" {
-            Self::schedules(ctx).ring("last".to_owned()).key(&*run.key).after(Duration::from_secs(1))?;
+            Self::schedules(ctx)
+                .ring("last".to_owned())
+                .key(&*run.key)
+                .after(Duration::from_secs(1))?;
         }
-        self.rings.push(&Ring { at: ctx.now(), text, key: run.key, retry_count: run.retry_count })?;
+        self.rings.push(&Ring {
+            at: ctx.now(),
+            text,
+            key: run.key,
+            retry_count: run.retry_count,
+        })?;
         Ok(())
     }
 
@@ -90,10 +106,16 @@ async fn runs_come_in_order_with_their_payloads_and_never_early(sim: Sim) {
     let clock = sim.objects::<Clock>().named("a");
     let start = sim.now();
     for (key, millis) in [("late", 300), ("early", 100), ("middle", 200)] {
-        clock.set(key.to_owned(), format!("{key}!"), millis).await.unwrap();
+        clock
+            .set(key.to_owned(), format!("{key}!"), millis)
+            .await
+            .unwrap();
     }
     // Scheduling again replaces.
-    clock.set("middle".to_owned(), "moved!".to_owned(), 250).await.unwrap();
+    clock
+        .set("middle".to_owned(), "moved!".to_owned(), 250)
+        .await
+        .unwrap();
     assert!(clock.unset("late".to_owned()).await.unwrap());
     assert!(!clock.unset("late".to_owned()).await.unwrap());
     sim.advance(Duration::from_secs(1)).await;
@@ -118,9 +140,18 @@ async fn a_time_of_zero_is_refused_and_one_in_the_past_runs_at_once(sim: Sim) {
 #[anchorhold::test]
 async fn a_run_that_schedules_itself_anew_has_one_successor(sim: Sim) {
     let clock = sim.objects::<Clock>().named("a");
-    clock.set("k".to_owned(), "again".to_owned(), 10).await.unwrap();
+    clock
+        .set("k".to_owned(), "again".to_owned(), 10)
+        .await
+        .unwrap();
     sim.advance(Duration::from_secs(60)).await;
-    let texts: Vec<_> = clock.rings().await.unwrap().into_iter().map(|ring| ring.text).collect();
+    let texts: Vec<_> = clock
+        .rings()
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|ring| ring.text)
+        .collect();
     assert_eq!(texts, ["again", "last"]);
 }
 
@@ -128,7 +159,10 @@ async fn a_run_that_schedules_itself_anew_has_one_successor(sim: Sim) {
 async fn a_failing_run_is_tried_seven_times_and_holds_nobody_else_up(sim: Sim) {
     let clock = sim.objects::<Clock>().named("a");
     clock.break_down().await.unwrap();
-    clock.set("k".to_owned(), "meanwhile".to_owned(), 3_000).await.unwrap();
+    clock
+        .set("k".to_owned(), "meanwhile".to_owned(), 3_000)
+        .await
+        .unwrap();
     sim.advance(Duration::from_secs(4)).await;
     assert_eq!(clock.tries().await.unwrap(), 2);
     assert_eq!(clock.rings().await.unwrap().len(), 1);
@@ -148,6 +182,9 @@ async fn an_interval_keeps_its_beat_across_crashes_and_skips_what_it_missed(sim:
     sim.crash().await;
     sim.advance(Duration::from_secs(10 * 60)).await;
     let ticks = clock.ticks().await.unwrap();
-    let minutes: Vec<u64> = ticks.iter().map(|tick| (*tick - start).as_secs() / 60).collect();
+    let minutes: Vec<u64> = ticks
+        .iter()
+        .map(|tick| (*tick - start).as_secs() / 60)
+        .collect();
     assert_eq!(minutes, [10, 20, 30]);
 }

@@ -1,7 +1,7 @@
 //! Stored fields, collections and migrations, as a user meets them.
 
-use anchorhold::prelude::*;
 use anchorhold::List;
+use anchorhold::prelude::*;
 use serde::{Deserialize, Serialize};
 
 #[durable_object(migrations = ["CREATE TABLE entry (text TEXT NOT NULL)"])]
@@ -19,8 +19,14 @@ impl Notebook {
         self.tags.insert(&text, &1)?;
         let index = self.recent.push(&text)?;
         ctx.storage().transaction(|storage| {
-            storage.sql().execute("INSERT INTO entry (text) VALUES (?)", (&text,))?;
-            if fail { Err(Error::conflict("refused", "as asked")) } else { Ok(()) }
+            storage
+                .sql()
+                .execute("INSERT INTO entry (text) VALUES (?)", (&text,))?;
+            if fail {
+                Err(Error::conflict("refused", "as asked"))
+            } else {
+                Ok(())
+            }
         })?;
         Ok(index)
     }
@@ -52,7 +58,10 @@ impl Notebook {
             title: self.title.clone(),
             tags: self.tags.entries(None, 100)?,
             recent: self.recent.newest(0..u64::MAX, 100)?,
-            rows: ctx.storage().sql().query("SELECT text FROM entry ORDER BY rowid", ())?,
+            rows: ctx
+                .storage()
+                .sql()
+                .query("SELECT text FROM entry ORDER BY rowid", ())?,
         })
     }
 }
@@ -71,7 +80,10 @@ async fn a_failed_turn_takes_back_fields_and_collections(sim: Sim) {
     notebook.write("one".to_owned(), false).await.unwrap();
     let before = notebook.contents().await.unwrap();
     let error = notebook.write("two".to_owned(), true).await.unwrap_err();
-    assert_eq!(error, CallError::Application(Error::conflict("refused", "as asked")));
+    assert_eq!(
+        error,
+        CallError::Application(Error::conflict("refused", "as asked"))
+    );
     assert_eq!(notebook.contents().await.unwrap(), before);
     sim.evict(&notebook).await;
     assert_eq!(notebook.contents().await.unwrap(), before);
@@ -81,11 +93,21 @@ async fn a_failed_turn_takes_back_fields_and_collections(sim: Sim) {
 async fn a_log_keeps_the_newest_and_never_gives_an_index_twice(sim: Sim) {
     let notebook = sim.objects::<Notebook>().named("a");
     for (expected, text) in (1..).zip(["a", "b", "c", "d", "e"]) {
-        assert_eq!(notebook.write(text.to_owned(), false).await.unwrap(), expected);
+        assert_eq!(
+            notebook.write(text.to_owned(), false).await.unwrap(),
+            expected
+        );
         sim.evict(&notebook).await;
     }
     let recent = notebook.contents().await.unwrap().recent;
-    assert_eq!(recent, [(3, "c".to_owned()), (4, "d".to_owned()), (5, "e".to_owned())]);
+    assert_eq!(
+        recent,
+        [
+            (3, "c".to_owned()),
+            (4, "d".to_owned()),
+            (5, "e".to_owned())
+        ]
+    );
 }
 
 #[anchorhold::test]
@@ -132,7 +154,9 @@ mod first_version {
         fn rename(&mut self, ctx: &Ctx, name: String) -> Result<(), StorageError> {
             self.name = name;
             self.dropped += 1;
-            ctx.storage().sql().execute("INSERT INTO visit VALUES (?)", (ctx.now(),))?;
+            ctx.storage()
+                .sql()
+                .execute("INSERT INTO visit VALUES (?)", (ctx.now(),))?;
             Ok(())
         }
     }
@@ -170,7 +194,10 @@ async fn fields_may_be_added_renamed_and_dropped_and_migrations_appended(sim: Si
     let new = sim.objects::<second_version::Profile>().named("a");
     for _ in 0..2 {
         let (name, added, places) = new.read().await.unwrap();
-        assert_eq!((name.as_str(), added, places), ("ann", 7, vec!["home".to_owned()]));
+        assert_eq!(
+            (name.as_str(), added, places),
+            ("ann", 7, vec!["home".to_owned()])
+        );
         sim.evict(&new).await;
     }
 }
@@ -188,7 +215,13 @@ impl Shelf {
     }
 
     #[rpc]
-    fn keys(&self, ctx: &Ctx, prefix: String, limit: Option<usize>, reverse: bool) -> Result<Vec<String>, StorageError> {
+    fn keys(
+        &self,
+        ctx: &Ctx,
+        prefix: String,
+        limit: Option<usize>,
+        reverse: bool,
+    ) -> Result<Vec<String>, StorageError> {
         let mut list = List::all().prefix(prefix);
         if let Some(limit) = limit {
             list = list.limit(limit);
@@ -196,7 +229,12 @@ impl Shelf {
         if reverse {
             list = list.reverse();
         }
-        Ok(ctx.storage().list::<String>(&list)?.into_iter().map(|(key, _)| key).collect())
+        Ok(ctx
+            .storage()
+            .list::<String>(&list)?
+            .into_iter()
+            .map(|(key, _)| key)
+            .collect())
     }
 
     #[alarm(every = "1h")]
@@ -209,8 +247,14 @@ impl Shelf {
 async fn reserved_and_field_keys_are_refused_with_the_reason(sim: Sim) {
     let shelf = sim.objects::<Shelf>().named("a");
     for (key, reason) in [
-        ("label", "`label` is a stored field: assign to the field instead"),
-        ("__anchorhold/x", "`__anchorhold/x`: keys that begin `__anchorhold/` are reserved"),
+        (
+            "label",
+            "`label` is a stored field: assign to the field instead",
+        ),
+        (
+            "__anchorhold/x",
+            "`__anchorhold/x`: keys that begin `__anchorhold/` are reserved",
+        ),
         ("", "a key cannot be empty"),
     ] {
         let error = shelf.fill(vec![key.to_owned()]).await.unwrap_err();
@@ -218,7 +262,10 @@ async fn reserved_and_field_keys_are_refused_with_the_reason(sim: Sim) {
     }
     let long = "k".repeat(2_049);
     let error = shelf.fill(vec![long]).await.unwrap_err();
-    assert_eq!(error.to_string(), "a key of 2049 bytes is over the limit of 2048");
+    assert_eq!(
+        error.to_string(),
+        "a key of 2049 bytes is over the limit of 2048"
+    );
 }
 
 #[anchorhold::test]
@@ -227,7 +274,10 @@ async fn lists_are_bounded_ordered_and_free_of_the_runtimes_own_keys(sim: Sim) {
     let keys: Vec<String> = ["b", "a/2", "a/1", "ä"].map(str::to_owned).to_vec();
     shelf.fill(keys).await.unwrap();
     let list = |prefix: &str, limit, reverse| shelf.keys(prefix.to_owned(), limit, reverse);
-    assert_eq!(list("", None, false).await.unwrap(), ["a/1", "a/2", "b", "ä"]);
+    assert_eq!(
+        list("", None, false).await.unwrap(),
+        ["a/1", "a/2", "b", "ä"]
+    );
     assert_eq!(list("", Some(2), true).await.unwrap(), ["ä", "b"]);
     assert_eq!(list("a/", Some(1), false).await.unwrap(), ["a/1"]);
     let error = list("", Some(0), false).await.unwrap_err();

@@ -39,10 +39,21 @@ struct Load {
     connections: u32,
 }
 
-static MEMORY: Load = Load { name: "RPC, in memory", path: "/memory/increment", connections: 16 };
-static DURABLE: Load = Load { name: "durable counter", path: "/durable/a/increment", connections: 16 };
-static DURABLE_64: Load =
-    Load { name: "durable counter, 64 connections", path: "/durable/b/increment", connections: 64 };
+static MEMORY: Load = Load {
+    name: "RPC, in memory",
+    path: "/memory/increment",
+    connections: 16,
+};
+static DURABLE: Load = Load {
+    name: "durable counter",
+    path: "/durable/a/increment",
+    connections: 16,
+};
+static DURABLE_64: Load = Load {
+    name: "durable counter, 64 connections",
+    path: "/durable/b/increment",
+    connections: 64,
+};
 
 const ANCHORHOLD: &str = "anchorhold";
 const EMBEDDED: &str = "anchorhold, embedded host";
@@ -81,15 +92,26 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     }
     let folder = workspace.target.join("bench");
     if folder.exists() {
-        fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
+        fs::remove_dir_all(&folder)
+            .with_context(|| format!("cannot empty {}", folder.display()))?;
     }
     fs::create_dir_all(&folder)?;
     let servers = start_all(workspace, &folder)?;
-    let ports: BTreeMap<_, _> = servers.iter().map(|server| (server.program, server.port)).collect();
+    let ports: BTreeMap<_, _> = servers
+        .iter()
+        .map(|server| (server.program, server.port))
+        .collect();
 
     let script = folder.join("post.lua");
-    fs::write(&script, "wrk.method = \"POST\"\nwrk.body = '{\"by\":1}'\nwrk.headers[\"content-type\"] = \"application/json\"\n")?;
-    let subject = |program, load| Subject { program, load, port: ports[program] };
+    fs::write(
+        &script,
+        "wrk.method = \"POST\"\nwrk.body = '{\"by\":1}'\nwrk.headers[\"content-type\"] = \"application/json\"\n",
+    )?;
+    let subject = |program, load| Subject {
+        program,
+        load,
+        port: ports[program],
+    };
     let subjects = [
         subject(ANCHORHOLD, &MEMORY),
         subject(HAND_WRITTEN, &MEMORY),
@@ -109,7 +131,10 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
                 .with_context(|| format!("{}: {}", subject.program, subject.load.name))?;
             if round > 0 {
                 figures.push(rate);
-                eprintln!("{round}/{}  {:>8.0}/s  {}: {}", options.rounds, rate, subject.load.name, subject.program);
+                eprintln!(
+                    "{round}/{}  {:>8.0}/s  {}: {}",
+                    options.rounds, rate, subject.load.name, subject.program
+                );
             }
         }
     }
@@ -133,7 +158,12 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     .map(|(load, of, to)| ratio(&rows, load.name, of, to))
     .into_iter()
     .collect();
-    let report = Report { rounds: options.rounds, seconds: options.seconds, rows, ratios };
+    let report = Report {
+        rounds: options.rounds,
+        seconds: options.seconds,
+        rows,
+        ratios,
+    };
     print(&report);
     let path = folder.join("report.json");
     fs::write(&path, serde_json::to_string_pretty(&report)?)?;
@@ -147,8 +177,13 @@ fn start_all(workspace: &Workspace, folder: &Path) -> Result<Vec<Server>> {
         let app_folder = workspace.app(&Path::new("xtask/bench").join(app))?;
         bundle::build(workspace, &app_folder, false)?;
         let mut command = Command::new(std::env::current_exe()?);
-        command.args(["workerd", "--prebuilt", "--port", "0", "--app"]).arg(app_folder);
-        servers.push(Server::start(program, command.arg("--data").arg(folder.join(app)))?);
+        command
+            .args(["workerd", "--prebuilt", "--port", "0", "--app"])
+            .arg(app_folder);
+        servers.push(Server::start(
+            program,
+            command.arg("--data").arg(folder.join(app)),
+        )?);
     }
 
     let data = folder.join("typescript");
@@ -166,19 +201,32 @@ fn start_all(workspace: &Workspace, folder: &Path) -> Result<Vec<Server>> {
             .current_dir(&workspace.root),
     )?;
     let mut command = Command::new(workspace.target.join("release/bench-anchorhold"));
-    command.args(["--port", "0", "--data"]).arg(folder.join("embedded"));
+    command
+        .args(["--port", "0", "--data"])
+        .arg(folder.join("embedded"));
     servers.push(Server::start(EMBEDDED, &mut command)?);
     Ok(servers)
 }
 
 fn measure(subject: &Subject, seconds: u32, script: &Path) -> Result<f64> {
     let output = Command::new("wrk")
-        .args(["-t1", &format!("-c{}", subject.load.connections), &format!("-d{seconds}s"), "-s"])
+        .args([
+            "-t1",
+            &format!("-c{}", subject.load.connections),
+            &format!("-d{seconds}s"),
+            "-s",
+        ])
         .arg(script)
-        .arg(format!("http://127.0.0.1:{}{}", subject.port, subject.load.path))
+        .arg(format!(
+            "http://127.0.0.1:{}{}",
+            subject.port, subject.load.path
+        ))
         .output()?;
     let text = String::from_utf8_lossy(&output.stdout);
-    if let Some(line) = text.lines().find(|line| line.contains("Non-2xx") || line.contains("Socket errors")) {
+    if let Some(line) = text
+        .lines()
+        .find(|line| line.contains("Non-2xx") || line.contains("Socket errors"))
+    {
         bail!("{}", line.trim());
     }
     text.lines()
@@ -200,8 +248,17 @@ fn ratio(rows: &[Row], load: &'static str, of: &'static str, to: &'static str) -
             .find(|row| row.load == load && row.program == program)
             .map_or(&[][..], |row| &row.requests_per_second)
     };
-    let ratios: Vec<f64> = figures(of).iter().zip(figures(to)).map(|(of, to)| of / to).collect();
-    Ratio { load, of, to, ratio: median(&ratios) }
+    let ratios: Vec<f64> = figures(of)
+        .iter()
+        .zip(figures(to))
+        .map(|(of, to)| of / to)
+        .collect();
+    Ratio {
+        load,
+        of,
+        to,
+        ratio: median(&ratios),
+    }
 }
 
 fn print(report: &Report) {
@@ -211,7 +268,12 @@ fn print(report: &Report) {
     }
     println!("\n{:<34} {:<52} {:>6}", "load", "ratio", "");
     for ratio in &report.ratios {
-        println!("{:<34} {:<52} {:>6.2}", ratio.load, format!("{} / {}", ratio.of, ratio.to), ratio.ratio);
+        println!(
+            "{:<34} {:<52} {:>6.2}",
+            ratio.load,
+            format!("{} / {}", ratio.of, ratio.to),
+            ratio.ratio
+        );
     }
 }
 
@@ -229,7 +291,10 @@ impl Server {
             .stdout(Stdio::piped())
             .spawn()
             .with_context(|| format!("cannot start {command:?}"))?;
-        let output = child.stdout.take().context("a program without standard output")?;
+        let output = child
+            .stdout
+            .take()
+            .context("a program without standard output")?;
         let mut lines = BufReader::new(output).lines();
         let port = lines
             .by_ref()
@@ -238,7 +303,11 @@ impl Server {
             .with_context(|| format!("{program} did not start"))?;
         // Somebody must go on reading, or the program stops when the pipe is full.
         thread::spawn(move || lines.for_each(drop));
-        Ok(Self { program, child, port })
+        Ok(Self {
+            program,
+            child,
+            port,
+        })
     }
 }
 
@@ -247,14 +316,22 @@ fn announced_port(line: &str) -> Option<u16> {
     if !line.starts_with("listening on") && !line.starts_with("{\"event\":\"listen\"") {
         return None;
     }
-    line.trim_end_matches('}').rsplit(':').next()?.trim().parse().ok()
+    line.trim_end_matches('}')
+        .rsplit(':')
+        .next()?
+        .trim()
+        .parse()
+        .ok()
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
         // With a signal that it can pass on: xtask has a workerd of its own to stop.
         if let Ok(pid) = i32::try_from(self.child.id()) {
-            let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGTERM);
+            let _ = nix::sys::signal::kill(
+                nix::unistd::Pid::from_raw(pid),
+                nix::sys::signal::Signal::SIGTERM,
+            );
         }
         let _ = self.child.wait();
     }

@@ -61,25 +61,52 @@ fn app(run: &Run<'_>) -> Result<String> {
         let class = text(&object.class_name);
         // As Wrangler's own local mode composes it.
         let key = text(&format!("{}-{}", configuration.name, object.class_name));
-        writeln!(namespaces, "    (className = {class}, uniqueKey = {key}, enableSql = true),")?;
-        writeln!(bindings, "    (name = {}, durableObjectNamespace = {class}),", text(&object.name))?;
+        writeln!(
+            namespaces,
+            "    (className = {class}, uniqueKey = {key}, enableSql = true),"
+        )?;
+        writeln!(
+            bindings,
+            "    (name = {}, durableObjectNamespace = {class}),",
+            text(&object.name)
+        )?;
     }
     for (name, value) in &configuration.vars {
         let name = text(name);
         match value {
-            Value::String(value) => writeln!(bindings, "    (name = {name}, text = {}),", text(value))?,
-            value => writeln!(bindings, "    (name = {name}, json = {}),", text(&value.to_string()))?,
+            Value::String(value) => {
+                writeln!(bindings, "    (name = {name}, text = {}),", text(value))?
+            }
+            value => writeln!(
+                bindings,
+                "    (name = {name}, json = {}),",
+                text(&value.to_string())
+            )?,
         }
     }
-    if let Some(binding) = configuration.assets.as_ref().and_then(|assets| assets.binding.as_ref()) {
-        writeln!(bindings, "    (name = {}, service = \"assets\"),", text(binding))?;
+    if let Some(binding) = configuration
+        .assets
+        .as_ref()
+        .and_then(|assets| assets.binding.as_ref())
+    {
+        writeln!(
+            bindings,
+            "    (name = {}, service = \"assets\"),",
+            text(binding)
+        )?;
     }
     let modules = format!(
         "    (name = \"{SCRIPT}\", esModule = embed \"{SCRIPT}\"),\n    (name = \"{WASM}\", wasm = embed \"{WASM}\"),\n"
     );
-    Ok(worker("app", configuration, &modules, &bindings, &format!(
-        "  durableObjectNamespaces = [\n{namespaces}  ],\n  durableObjectStorage = (localDisk = \"data\"),\n"
-    )))
+    Ok(worker(
+        "app",
+        configuration,
+        &modules,
+        &bindings,
+        &format!(
+            "  durableObjectNamespaces = [\n{namespaces}  ],\n  durableObjectStorage = (localDisk = \"data\"),\n"
+        ),
+    ))
 }
 
 fn caller(configuration: &Configuration) -> String {
@@ -91,17 +118,35 @@ fn caller(configuration: &Configuration) -> String {
             text(&object.class_name)
         ));
     }
-    let modules = format!("    (name = \"{CALLER_SCRIPT}\", esModule = embed \"{CALLER_SCRIPT}\"),\n");
+    let modules =
+        format!("    (name = \"{CALLER_SCRIPT}\", esModule = embed \"{CALLER_SCRIPT}\"),\n");
     worker("caller", configuration, &modules, &bindings, "")
 }
 
 fn assets(configuration: &Configuration) -> String {
-    let modules = format!("    (name = \"{ASSETS_SCRIPT}\", esModule = embed \"{ASSETS_SCRIPT}\"),\n");
-    worker("assets", configuration, &modules, "    (name = \"FILES\", service = \"files\"),\n", "")
+    let modules =
+        format!("    (name = \"{ASSETS_SCRIPT}\", esModule = embed \"{ASSETS_SCRIPT}\"),\n");
+    worker(
+        "assets",
+        configuration,
+        &modules,
+        "    (name = \"FILES\", service = \"files\"),\n",
+        "",
+    )
 }
 
-fn worker(name: &str, configuration: &Configuration, modules: &str, bindings: &str, more: &str) -> String {
-    let flags: Vec<_> = configuration.compatibility_flags.iter().map(|flag| text(flag)).collect();
+fn worker(
+    name: &str,
+    configuration: &Configuration,
+    modules: &str,
+    bindings: &str,
+    more: &str,
+) -> String {
+    let flags: Vec<_> = configuration
+        .compatibility_flags
+        .iter()
+        .map(|flag| text(flag))
+        .collect();
     format!(
         "\nconst {name} :Workerd.Worker = (\n  modules = [\n{modules}  ],\n  bindings = [\n{bindings}  ],\n\
          {more}  compatibilityDate = {},\n  compatibilityFlags = [{}],\n);\n",
@@ -111,12 +156,17 @@ fn worker(name: &str, configuration: &Configuration, modules: &str, bindings: &s
 }
 
 fn path(path: &Path) -> Result<String> {
-    let path = path.to_str().with_context(|| format!("{} is not UTF-8", path.display()))?;
+    let path = path
+        .to_str()
+        .with_context(|| format!("{} is not UTF-8", path.display()))?;
     Ok(text(path))
 }
 
 fn text(text: &str) -> String {
-    let escaped = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+    let escaped = text
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n");
     format!("\"{escaped}\"")
 }
 

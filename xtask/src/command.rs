@@ -21,19 +21,20 @@ pub fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Runs a program quietly; what it printed is shown if it fails.
-pub fn run_quietly(command: &mut Command) -> Result<()> {
-    output(command).map(|_| ())
-}
-
 /// What a program prints.
 pub fn output(command: &mut Command) -> Result<String> {
     let line = line(command);
-    let output =
-        command.stdin(Stdio::null()).output().with_context(|| format!("cannot run `{line}`"))?;
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("cannot run `{line}`"))?;
     if !output.status.success() {
         let printed = [output.stdout, output.stderr].concat();
-        bail!("`{line}` failed: {}\n{}", output.status, String::from_utf8_lossy(&printed));
+        bail!(
+            "`{line}` failed: {}\n{}",
+            output.status,
+            String::from_utf8_lossy(&printed)
+        );
     }
     String::from_utf8(output.stdout).with_context(|| format!("`{line}` printed what is not UTF-8"))
 }

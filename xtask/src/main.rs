@@ -4,6 +4,7 @@ mod bench;
 mod bundle;
 mod capnp;
 mod command;
+mod run_folder;
 mod steps;
 mod suite;
 mod tools;
@@ -21,7 +22,10 @@ use crate::workerd::Options;
 use crate::workspace::Workspace;
 
 #[derive(Parser)]
-#[command(name = "cargo xtask", about = "Set-up, builds, tests and the local workerd of this repository")]
+#[command(
+    name = "cargo xtask",
+    about = "Set-up, builds, tests and the local workerd of this repository"
+)]
 struct Arguments {
     #[command(subcommand)]
     task: Task,
@@ -84,12 +88,24 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Build { app, dev } => {
             bundle::build(&workspace, &workspace.app(&app)?, dev).map(|()| ExitCode::SUCCESS)
         }
-        Task::Workerd { app, port, data, dev, prebuilt, caller } => {
+        Task::Workerd {
+            app,
+            port,
+            data,
+            dev,
+            prebuilt,
+            caller,
+        } => {
             let app = workspace.app(&app)?;
             if !prebuilt {
                 bundle::build(&workspace, &app, dev)?;
             }
-            let options = Options { app: &app, caller: caller.as_deref(), port, data: &data };
+            let options = Options {
+                app: &app,
+                caller: caller.as_deref(),
+                port,
+                data: &data,
+            };
             workerd::serve(&workspace, &options).map(|()| ExitCode::SUCCESS)
         }
         Task::Test => suite::run(&workspace),

@@ -8,19 +8,50 @@ pub struct Step {
 }
 
 pub const STEPS: &[Step] = &[
-    Step { name: "format", command: "cargo fmt --all --check" },
+    Step {
+        name: "format",
+        command: "cargo fmt --all --check",
+    },
     Step {
         name: "lints",
         command: "cargo clippy --workspace --all-targets -- -D warnings",
     },
     Step {
         name: "lints of what runs on Workers",
-        command: "cargo clippy --target wasm32-unknown-unknown --lib \
-                  -p anchorhold -p demo -p conformance -- -D warnings",
+        command: "cargo clippy --target wasm32-unknown-unknown --lib -p anchorhold -p demo \
+                  -p conformance -p bench-anchorhold -p bench-hand-written -- -D warnings",
     },
-    Step { name: "bundle", command: "cargo xtask build" },
+    Step {
+        name: "bundle",
+        command: "cargo xtask build",
+    },
     // Unit tests, compile-fail tests, and the conformance and end-to-end suites: those start the
     // apps on both hosts themselves.
-    Step { name: "tests", command: "cargo test --workspace --all-targets" },
-    Step { name: "examples in the documentation", command: "cargo test --workspace --doc" },
+    Step {
+        name: "tests",
+        command: TESTS,
+    },
+    Step {
+        name: "examples in the documentation",
+        command: "cargo test --workspace --doc",
+    },
+    Step {
+        name: "documentation",
+        command: "cargo rustdoc -p anchorhold -- -D warnings",
+    },
+    // What a user has: a crate of its own, which depends on anchorhold by path.
+    Step {
+        name: "a crate outside of the workspace",
+        command: "cargo check --manifest-path tests/outside/Cargo.toml",
+    },
+    Step {
+        name: "the same for Workers",
+        command: "cargo check --manifest-path tests/outside/Cargo.toml --lib \
+                  --target wasm32-unknown-unknown",
+    },
 ];
+
+/// Replaced by [`TESTS_SIDE_BY_SIDE`] where cargo-nextest is installed.
+pub const TESTS: &str = "cargo test --workspace --all-targets --no-fail-fast";
+/// The tests of all packages at once.
+pub const TESTS_SIDE_BY_SIDE: &str = "cargo nextest run --workspace --no-fail-fast";

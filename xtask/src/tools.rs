@@ -18,7 +18,7 @@ const BINARYEN: &str = "132.0.0";
 const ESBUILD: &str = "0.28.2";
 
 /// The target that bundles are compiled for.
-pub const WASM_TARGET: &str = "wasm32-unknown-unknown";
+const WASM_TARGET: &str = "wasm32-unknown-unknown";
 
 pub fn install_all(workspace: &Workspace) -> Result<()> {
     add_wasm_target()?;
@@ -31,9 +31,12 @@ pub fn install_all(workspace: &Workspace) -> Result<()> {
 
 /// Adds the target that bundles are compiled for, if it is missing.
 pub fn add_wasm_target() -> Result<()> {
-    let libraries = command::output(
-        Command::new("rustc").args(["--print", "target-libdir", "--target", WASM_TARGET]),
-    )?;
+    let libraries = command::output(Command::new("rustc").args([
+        "--print",
+        "target-libdir",
+        "--target",
+        WASM_TARGET,
+    ]))?;
     if Path::new(libraries.trim()).is_dir() {
         return Ok(());
     }
@@ -45,13 +48,23 @@ pub fn add_wasm_target() -> Result<()> {
 
 pub fn worker_build(workspace: &Workspace) -> Result<PathBuf> {
     // It only starts other programs: optimising it costs minutes and brings nothing.
-    cargo_tool(workspace, "worker-build", WORKER_BUILD, &["--debug", "--bin", "worker-build"])
+    cargo_tool(
+        workspace,
+        "worker-build",
+        WORKER_BUILD,
+        &["--debug", "--bin", "worker-build"],
+    )
 }
 
 /// The program must be of the very version that the bundle was compiled with.
 pub fn wasm_bindgen(workspace: &Workspace) -> Result<PathBuf> {
     let version = workspace.locked_version("wasm-bindgen")?;
-    cargo_tool(workspace, "wasm-bindgen-cli", &version, &["--no-default-features", "--bin", "wasm-bindgen"])
+    cargo_tool(
+        workspace,
+        "wasm-bindgen-cli",
+        &version,
+        &["--no-default-features", "--bin", "wasm-bindgen"],
+    )
 }
 
 pub fn wasm_opt(workspace: &Workspace) -> Result<PathBuf> {
@@ -69,7 +82,12 @@ pub fn workerd(workspace: &Workspace) -> Result<PathBuf> {
     of_this_platform(&folder.join("@cloudflare"), "bin/workerd")
 }
 
-fn cargo_tool(workspace: &Workspace, package: &str, version: &str, options: &[&str]) -> Result<PathBuf> {
+fn cargo_tool(
+    workspace: &Workspace,
+    package: &str,
+    version: &str,
+    options: &[&str],
+) -> Result<PathBuf> {
     let program = package.trim_end_matches("-cli");
     let folder = install(workspace, package, version, |folder| {
         command::run(
@@ -84,7 +102,11 @@ fn cargo_tool(workspace: &Workspace, package: &str, version: &str, options: &[&s
                 .env("CARGO_INSTALL_ROOT", folder),
         )
     })?;
-    existing(folder.join("bin").join(format!("{program}{}", std::env::consts::EXE_SUFFIX)))
+    existing(
+        folder
+            .join("bin")
+            .join(format!("{program}{}", std::env::consts::EXE_SUFFIX)),
+    )
 }
 
 /// Installs an npm package and returns its `node_modules`. No script of a package is run.
@@ -94,7 +116,13 @@ fn npm_tool(workspace: &Workspace, package: &str, version: &str) -> Result<PathB
         fs::write(folder.join("package.json"), "{\"private\": true}\n")?;
         command::run(
             Command::new("npm")
-                .args(["install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"])
+                .args([
+                    "install",
+                    "--ignore-scripts",
+                    "--no-audit",
+                    "--no-fund",
+                    "--loglevel=error",
+                ])
                 .arg(format!("{package}@{version}"))
                 .current_dir(folder),
         )
@@ -117,12 +145,18 @@ fn install(
     eprintln!("installing {package} {version} into {}", tools.display());
     // Moved into place when it is complete: an interrupted installation leaves nothing that looks done.
     let unfinished = tools.join(format!("unfinished-{}-{package}", std::process::id()));
-    fs::create_dir_all(&unfinished).with_context(|| format!("cannot create {}", unfinished.display()))?;
-    let installed = install_into(&unfinished)
-        .and_then(|()| fs::rename(&unfinished, &folder).or_else(|error| {
+    fs::create_dir_all(&unfinished)
+        .with_context(|| format!("cannot create {}", unfinished.display()))?;
+    let installed = install_into(&unfinished).and_then(|()| {
+        fs::rename(&unfinished, &folder).or_else(|error| {
             // Another task was faster.
-            if folder.is_dir() { Ok(()) } else { Err(error.into()) }
-        }));
+            if folder.is_dir() {
+                Ok(())
+            } else {
+                Err(error.into())
+            }
+        })
+    });
     // Gone already if it was moved.
     let _ = fs::remove_dir_all(&unfinished);
     installed.with_context(|| format!("cannot install {package} {version}"))?;
@@ -131,10 +165,16 @@ fn install(
 
 /// npm installs the one package of several that fits the machine.
 fn of_this_platform(scope: &Path, program: &str) -> Result<PathBuf> {
-    let packages = fs::read_dir(scope)
-        .with_context(|| format!("npm installed nothing into {}; is this platform supported?", scope.display()))?;
+    let packages = fs::read_dir(scope).with_context(|| {
+        format!(
+            "npm installed nothing into {}; is this platform supported?",
+            scope.display()
+        )
+    })?;
     for package in packages {
-        let path = package?.path().join(format!("{program}{}", std::env::consts::EXE_SUFFIX));
+        let path = package?
+            .path()
+            .join(format!("{program}{}", std::env::consts::EXE_SUFFIX));
         if path.is_file() {
             return Ok(path);
         }
@@ -146,5 +186,8 @@ fn existing(path: PathBuf) -> Result<PathBuf> {
     if path.is_file() {
         return Ok(path);
     }
-    bail!("{} is missing; remove its folder in target/tools to install it again", path.display())
+    bail!(
+        "{} is missing; remove its folder in target/tools to install it again",
+        path.display()
+    )
 }

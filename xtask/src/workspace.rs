@@ -20,29 +20,45 @@ pub struct Workspace {
 
 impl Workspace {
     pub fn find() -> Result<Self> {
-        let metadata =
-            command::output(Command::new("cargo").args(["metadata", "--format-version=1", "--no-deps"]))?;
+        let metadata = command::output(Command::new("cargo").args([
+            "metadata",
+            "--format-version=1",
+            "--no-deps",
+        ]))?;
         serde_json::from_str(&metadata).context("cannot read what `cargo metadata` printed")
     }
 
     /// An app's folder, given relative to the working directory or to the repository.
     pub fn app(&self, path: &Path) -> Result<PathBuf> {
         let candidates = [PathBuf::from(path), self.root.join(path)];
-        match candidates.iter().find(|folder| folder.join("Cargo.toml").is_file()) {
-            Some(folder) => folder.canonicalize().with_context(|| format!("cannot open {}", folder.display())),
-            None => bail!("no app at {}: a folder with a Cargo.toml is expected", path.display()),
+        match candidates
+            .iter()
+            .find(|folder| folder.join("Cargo.toml").is_file())
+        {
+            Some(folder) => folder
+                .canonicalize()
+                .with_context(|| format!("cannot open {}", folder.display())),
+            None => bail!(
+                "no app at {}: a folder with a Cargo.toml is expected",
+                path.display()
+            ),
         }
     }
 
     /// The version of a package that the lock file chose.
     pub fn locked_version(&self, package: &str) -> Result<String> {
         let path = self.root.join("Cargo.lock");
-        let lock = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let lock = std::fs::read_to_string(&path)
+            .with_context(|| format!("cannot read {}", path.display()))?;
         let name = format!("name = \"{package}\"");
         let version = lock
             .split("[[package]]")
             .find(|entry| entry.lines().any(|line| line == name))
-            .and_then(|entry| entry.lines().find_map(|line| line.strip_prefix("version = ")));
+            .and_then(|entry| {
+                entry
+                    .lines()
+                    .find_map(|line| line.strip_prefix("version = "))
+            });
         match version {
             Some(version) => Ok(version.trim_matches('"').to_owned()),
             None => bail!("{} has no package `{package}`", path.display()),

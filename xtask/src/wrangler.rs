@@ -54,9 +54,24 @@ pub struct Assets {
 
 /// Settings that change nothing here.
 const WITHOUT_EFFECT: &[&str] = &[
-    "$schema", "account_id", "build", "dev", "keep_vars", "limits", "logpush", "main", "minify",
-    "no_bundle", "observability", "placement", "preview_urls", "route", "routes", "rules",
-    "upload_source_maps", "workers_dev",
+    "$schema",
+    "account_id",
+    "build",
+    "dev",
+    "keep_vars",
+    "limits",
+    "logpush",
+    "main",
+    "minify",
+    "no_bundle",
+    "observability",
+    "placement",
+    "preview_urls",
+    "route",
+    "routes",
+    "rules",
+    "upload_source_maps",
+    "workers_dev",
 ];
 
 impl Configuration {
@@ -66,9 +81,11 @@ impl Configuration {
             .into_iter()
             .find(|path| path.is_file())
             .with_context(|| format!("no wrangler.jsonc in {}", app.display()))?;
-        let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let value: Value = jsonc_parser::parse_to_serde_value(&text, &jsonc_parser::ParseOptions::default())
-            .with_context(|| format!("{} is not JSON with comments", path.display()))?;
+        let text = std::fs::read_to_string(&path)
+            .with_context(|| format!("cannot read {}", path.display()))?;
+        let value: Value =
+            jsonc_parser::parse_to_serde_value(&text, &jsonc_parser::ParseOptions::default())
+                .with_context(|| format!("{} is not JSON with comments", path.display()))?;
         let configuration: Self = serde_json::from_value(value)
             .with_context(|| format!("{} is not a Wrangler configuration", path.display()))?;
         configuration.check(&path)?;
@@ -76,14 +93,33 @@ impl Configuration {
     }
 
     fn check(&self, path: &Path) -> Result<()> {
-        for setting in self.rest.keys().filter(|setting| !WITHOUT_EFFECT.contains(&setting.as_str())) {
-            eprintln!("{}: `{setting}` has no counterpart on the local workerd", path.display());
+        for setting in self
+            .rest
+            .keys()
+            .filter(|setting| !WITHOUT_EFFECT.contains(&setting.as_str()))
+        {
+            eprintln!(
+                "{}: `{setting}` has no counterpart on the local workerd",
+                path.display()
+            );
         }
-        for ObjectBinding { name, class_name, script_name } in self.objects() {
+        for ObjectBinding {
+            name,
+            class_name,
+            script_name,
+        } in self.objects()
+        {
             if script_name.is_some() {
-                bail!("{}: `{name}` is bound to another Worker, which is not there", path.display());
+                bail!(
+                    "{}: `{name}` is bound to another Worker, which is not there",
+                    path.display()
+                );
             }
-            if !self.migrations.iter().any(|migration| migration.new_sqlite_classes.contains(class_name)) {
+            if !self
+                .migrations
+                .iter()
+                .any(|migration| migration.new_sqlite_classes.contains(class_name))
+            {
                 bail!(
                     "{}: the class `{class_name}` is in no migration: add it to `new_sqlite_classes`",
                     path.display()

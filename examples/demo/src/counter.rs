@@ -15,7 +15,10 @@ impl Counter {
     #[post("/increment")]
     fn increment(&mut self, by: i64) -> Result<i64, Error> {
         self.value = self.value.checked_add(by).ok_or_else(|| {
-            Error::bad_request("overflow", format!("`by`: {} + {by} does not fit 64 bits", self.value))
+            Error::bad_request(
+                "overflow",
+                format!("`by`: {} + {by} does not fit 64 bits", self.value),
+            )
         })?;
         Ok(self.value)
     }

@@ -54,7 +54,12 @@ impl ScheduledTask {
     /// Starts the task, or replaces the plan of a running one: there is one pending run at any time.
     #[rpc]
     #[post("/start")]
-    fn start(&mut self, ctx: &Ctx, every_ms: Option<u64>, cron: Option<String>) -> Result<(), Error> {
+    fn start(
+        &mut self,
+        ctx: &Ctx,
+        every_ms: Option<u64>,
+        cron: Option<String>,
+    ) -> Result<(), Error> {
         let plan = match (every_ms, cron) {
             (Some(millis), None) if millis < SHORTEST_MILLIS => {
                 return Err(Error::bad_request(
@@ -93,7 +98,12 @@ impl ScheduledTask {
     #[get("/")]
     fn status(&self, ctx: &Ctx) -> Result<Status, StorageError> {
         let next_run = Self::schedules(ctx).next_run("")?;
-        Ok(Status { running: next_run.is_some(), runs: self.runs, last_run: self.last_run, next_run })
+        Ok(Status {
+            running: next_run.is_some(),
+            runs: self.runs,
+            last_run: self.last_run,
+            next_run,
+        })
     }
 
     #[alarm]

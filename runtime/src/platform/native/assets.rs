@@ -13,9 +13,8 @@ pub(super) async fn answer(folder: &str, path: &str) -> Response {
     let (folder, path) = (locate(folder), path.to_owned());
     let read = tokio::task::spawn_blocking(move || read(&folder, &path));
     match read.await {
-        Ok(Ok((content_type, bytes))) => {
-            Response::bytes(200, content_type, bytes).with_header("x-content-type-options", "nosniff")
-        }
+        Ok(Ok((content_type, bytes))) => Response::bytes(200, content_type, bytes)
+            .with_header("x-content-type-options", "nosniff"),
         Ok(Err(fault)) => fault.into_response(),
         Err(_) => Fault::Disconnected("the host is stopping".to_owned()).into_response(),
     }
@@ -46,10 +45,16 @@ fn read(folder: &Path, path: &str) -> Result<(&'static str, Vec<u8>), Fault> {
         file.push("index.html");
     }
     // A symbolic link may lead out of the folder; what it leads to is nobody's asset.
-    let file = file.canonicalize().ok().filter(|file| file.starts_with(&root)).ok_or_else(not_found)?;
+    let file = file
+        .canonicalize()
+        .ok()
+        .filter(|file| file.starts_with(&root))
+        .ok_or_else(not_found)?;
     let size = file.metadata().map_err(|_| not_found())?.len();
     if size > MAX_FILE {
-        return Err(Fault::TooLarge(format!("{path} has {size} bytes, an asset may have {MAX_FILE}")));
+        return Err(Fault::TooLarge(format!(
+            "{path} has {size} bytes, an asset may have {MAX_FILE}"
+        )));
     }
     let bytes = std::fs::read(&file).map_err(|error| {
         tracing::error!(file = %file.display(), %error, "an asset cannot be read");
@@ -60,7 +65,9 @@ fn read(folder: &Path, path: &str) -> Result<(&'static str, Vec<u8>), Fault> {
 
 /// The path below the folder; none for one that climbs out of it or hides what it means.
 fn relative(path: &str) -> Option<PathBuf> {
-    let decoded = percent_encoding::percent_decode_str(path.trim_start_matches('/')).decode_utf8().ok()?;
+    let decoded = percent_encoding::percent_decode_str(path.trim_start_matches('/'))
+        .decode_utf8()
+        .ok()?;
     let mut relative = PathBuf::new();
     for segment in decoded.split('/').filter(|segment| !segment.is_empty()) {
         if segment.starts_with('.') || segment.contains(['\\', '\0', ':']) {
@@ -72,7 +79,11 @@ fn relative(path: &str) -> Option<PathBuf> {
 }
 
 fn content_type(file: &Path) -> &'static str {
-    match file.extension().and_then(|extension| extension.to_str()).unwrap_or_default() {
+    match file
+        .extension()
+        .and_then(|extension| extension.to_str())
+        .unwrap_or_default()
+    {
         "html" | "htm" => "text/html; charset=utf-8",
         "css" => "text/css; charset=utf-8",
         "js" | "mjs" => "text/javascript; charset=utf-8",
@@ -101,7 +112,17 @@ mod tests {
         assert_eq!(relative("/a/b.css"), Some(PathBuf::from("a/b.css")));
         assert_eq!(relative("/"), Some(PathBuf::new()));
         assert_eq!(relative("/a%20b"), Some(PathBuf::from("a b")));
-        for hostile in ["/../x", "/a/../../x", "/%2e%2e/x", "/a%2f..%2fx", "/.git/config", "/a\\b", "/%00", "/C:/x", "/%ff"] {
+        for hostile in [
+            "/../x",
+            "/a/../../x",
+            "/%2e%2e/x",
+            "/a%2f..%2fx",
+            "/.git/config",
+            "/a\\b",
+            "/%00",
+            "/C:/x",
+            "/%ff",
+        ] {
             assert_eq!(relative(hostile), None, "{hostile}");
         }
     }
@@ -112,13 +133,25 @@ mod tests {
         std::fs::write(folder.path().join("index.html"), "<p>").unwrap();
         std::fs::create_dir(folder.path().join("sub")).unwrap();
         std::fs::write(folder.path().join("sub/a.js"), "1").unwrap();
-        assert_eq!(read(folder.path(), "/").unwrap(), ("text/html; charset=utf-8", b"<p>".to_vec()));
-        assert_eq!(read(folder.path(), "/sub/a.js").unwrap().0, "text/javascript; charset=utf-8");
-        assert!(matches!(read(folder.path(), "/sub"), Err(Fault::NotFound(_))));
+        assert_eq!(
+            read(folder.path(), "/").unwrap(),
+            ("text/html; charset=utf-8", b"<p>".to_vec())
+        );
+        assert_eq!(
+            read(folder.path(), "/sub/a.js").unwrap().0,
+            "text/javascript; charset=utf-8"
+        );
+        assert!(matches!(
+            read(folder.path(), "/sub"),
+            Err(Fault::NotFound(_))
+        ));
         #[cfg(unix)]
         {
             std::os::unix::fs::symlink("/etc/hostname", folder.path().join("out")).unwrap();
-            assert!(matches!(read(folder.path(), "/out"), Err(Fault::NotFound(_))));
+            assert!(matches!(
+                read(folder.path(), "/out"),
+                Err(Fault::NotFound(_))
+            ));
         }
     }
 }

@@ -7,14 +7,21 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub(super) enum Clock {
     System,
     /// tokio's paused clock, counted from the start of the test.
-    Virtual { start: tokio::time::Instant, start_ms: i64 },
+    Virtual {
+        start: tokio::time::Instant,
+        start_ms: i64,
+    },
 }
 
 impl Clock {
     /// Milliseconds since 1970.
     pub(super) fn now(&self) -> i64 {
         match self {
-            Self::System => millis(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()),
+            Self::System => millis(
+                SystemTime::now()
+                    .duration_since(UNIX_EPOCH)
+                    .unwrap_or_default(),
+            ),
             Self::Virtual { start, start_ms } => start_ms + millis(start.elapsed()),
         }
     }

@@ -25,13 +25,21 @@ pub(super) struct Folder {
 impl Folder {
     fn database(&self, class: &str, id: RawId) -> PathBuf {
         let id = id.to_string();
-        self.root.join("objects").join(class).join(&id[..2]).join(format!("{id}.sqlite"))
+        self.root
+            .join("objects")
+            .join(class)
+            .join(&id[..2])
+            .join(format!("{id}.sqlite"))
     }
 }
 
 /// One shard's access to storage. Syncing and closing answer through the shard's inbox.
 pub(super) enum Disk {
-    Folder { folder: Arc<Folder>, syncing: mpsc::Sender<SyncJob>, closing: mpsc::Sender<CloseJob> },
+    Folder {
+        folder: Arc<Folder>,
+        syncing: mpsc::Sender<SyncJob>,
+        closing: mpsc::Sender<CloseJob>,
+    },
     Memory(MemoryDisk),
 }
 
@@ -47,11 +55,19 @@ impl Disk {
     ) -> std::io::Result<Self> {
         let (syncing, jobs) = mpsc::channel();
         let answers = inbox.clone();
-        std::thread::Builder::new().name(format!("sync-{shard}")).spawn(move || sync_all(&jobs, &answers))?;
+        std::thread::Builder::new()
+            .name(format!("sync-{shard}"))
+            .spawn(move || sync_all(&jobs, &answers))?;
         let (closing, jobs) = mpsc::channel();
         let answers = inbox.clone();
-        std::thread::Builder::new().name(format!("close-{shard}")).spawn(move || close_all(&jobs, &answers))?;
-        Ok(Self::Folder { folder, syncing, closing })
+        std::thread::Builder::new()
+            .name(format!("close-{shard}"))
+            .spawn(move || close_all(&jobs, &answers))?;
+        Ok(Self::Folder {
+            folder,
+            syncing,
+            closing,
+        })
     }
 
     pub(super) fn key(&self) -> &[u8; 32] {
@@ -78,7 +94,9 @@ impl Disk {
 
     pub(super) fn open(&self, class: &str, id: RawId) -> Result<Database, StorageError> {
         match self {
-            Self::Folder { folder, .. } => Database::open(&folder.root, &folder.database(class, id)),
+            Self::Folder { folder, .. } => {
+                Database::open(&folder.root, &folder.database(class, id))
+            }
             Self::Memory(memory) => match memory.databases.borrow_mut().remove(&id) {
                 Some(database) => Ok(database),
                 None => Database::in_memory(),
@@ -109,14 +127,21 @@ impl Disk {
 
 fn sync_all(jobs: &mpsc::Receiver<SyncJob>, answers: &UnboundedSender<Inbound>) {
     while let Ok(batch) = jobs.recv() {
-        let failed = batch.into_iter().filter_map(|(object, unsynced)| match unsynced.sync() {
-            Ok(()) => None,
-            Err(error) => {
-                tracing::error!(%error, "a commit did not reach the disk");
-                Some((object, Fault::Storage(error)))
-            }
-        });
-        if answers.send(Inbound::Synced { failed: failed.collect() }).is_err() {
+        let failed = batch
+            .into_iter()
+            .filter_map(|(object, unsynced)| match unsynced.sync() {
+                Ok(()) => None,
+                Err(error) => {
+                    tracing::error!(%error, "a commit did not reach the disk");
+                    Some((object, Fault::Storage(error)))
+                }
+            });
+        if answers
+            .send(Inbound::Synced {
+                failed: failed.collect(),
+            })
+            .is_err()
+        {
             return;
         }
     }
@@ -143,8 +168,16 @@ pub(super) struct MemoryDisk {
 }
 
 impl MemoryDisk {
-    pub(super) fn new(key: [u8; 32], inbox: UnboundedSender<Inbound>) -> Result<Self, StorageError> {
-        Ok(Self { databases: RefCell::default(), index: Index::in_memory()?, key, inbox })
+    pub(super) fn new(
+        key: [u8; 32],
+        inbox: UnboundedSender<Inbound>,
+    ) -> Result<Self, StorageError> {
+        Ok(Self {
+            databases: RefCell::default(),
+            index: Index::in_memory()?,
+            key,
+            inbox,
+        })
     }
 
     /// Takes a database back, without what no commit has closed.

@@ -87,18 +87,30 @@ fn run(app: fn() -> App, arguments: &Arguments) -> Result<(), Failure> {
     }
     let root = &arguments.data;
     std::fs::create_dir_all(root).map_err(Failure::io("making the data folder", root))?;
-    let root = root.canonicalize().map_err(Failure::io("finding the data folder", root))?;
+    let root = root
+        .canonicalize()
+        .map_err(Failure::io("finding the data folder", root))?;
     let _lock = lock(&root)?;
     let index = root.join("index.sqlite");
     let index = Index::open(&index).map_err(|error| Failure(error.to_string()))?;
-    let folder = Arc::new(Folder { key: folder_key(&root)?, root: root.clone(), index });
+    let folder = Arc::new(Folder {
+        key: folder_key(&root)?,
+        root: root.clone(),
+        index,
+    });
 
     let address = SocketAddr::new(arguments.host, arguments.port);
     let listener = TcpListener::bind(address).map_err(|error| {
-        Failure(format!("listening on {address}: {error}; choose another --port, or 0 for a free one"))
+        Failure(format!(
+            "listening on {address}: {error}; choose another --port, or 0 for a free one"
+        ))
     })?;
-    let bound = listener.local_addr().map_err(Failure::io("listening in", &root))?;
-    listener.set_nonblocking(true).map_err(Failure::io("listening in", &root))?;
+    let bound = listener
+        .local_addr()
+        .map_err(Failure::io("listening in", &root))?;
+    listener
+        .set_nonblocking(true)
+        .map_err(Failure::io("listening in", &root))?;
 
     let shards = Shards::start(app, &folder, &listener)?;
     println!("state in {}", root.display());
@@ -129,7 +141,10 @@ fn folder_key(root: &Path) -> Result<[u8; 32], Failure> {
     let path = root.join("key");
     match std::fs::read(&path) {
         Ok(bytes) => bytes.try_into().map_err(|_| {
-            Failure(format!("{} is not a key of 32 bytes; restore it from a backup", path.display()))
+            Failure(format!(
+                "{} is not a key of 32 bytes; restore it from a backup",
+                path.display()
+            ))
         }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let key = Random::System.bytes();
@@ -192,9 +207,14 @@ enum Report {
 }
 
 impl Shards {
-    fn start(app: fn() -> App, folder: &Arc<Folder>, listener: &TcpListener) -> Result<Self, Failure> {
+    fn start(
+        app: fn() -> App,
+        folder: &Arc<Folder>,
+        listener: &TcpListener,
+    ) -> Result<Self, Failure> {
         let count = std::thread::available_parallelism().map_or(1, usize::from);
-        let (inboxes, receivers): (Vec<_>, Vec<_>) = (0..count).map(|_| unbounded_channel()).unzip();
+        let (inboxes, receivers): (Vec<_>, Vec<_>) =
+            (0..count).map(|_| unbounded_channel()).unzip();
         let inboxes: Arc<[_]> = inboxes.into();
         let (report, reports) = mpsc::channel();
         let mut threads = Vec::with_capacity(count);
@@ -203,23 +223,33 @@ impl Shards {
                 app,
                 number,
                 folder: Arc::clone(folder),
-                listener: listener.try_clone().map_err(|error| Failure(error.to_string()))?,
+                listener: listener
+                    .try_clone()
+                    .map_err(|error| Failure(error.to_string()))?,
                 inboxes: Arc::clone(&inboxes),
                 inbox,
                 report: report.clone(),
             };
             let thread = std::thread::Builder::new().name(format!("shard-{number}"));
-            let thread = thread.spawn(move || seat.run()).map_err(|error| Failure(error.to_string()))?;
+            let thread = thread
+                .spawn(move || seat.run())
+                .map_err(|error| Failure(error.to_string()))?;
             threads.push(thread);
         }
         for _ in 0..count {
             match reports.recv() {
-                Ok(Report::NotStarted(error)) => return Err(Failure(format!("a shard did not start: {error}"))),
+                Ok(Report::NotStarted(error)) => {
+                    return Err(Failure(format!("a shard did not start: {error}")));
+                }
                 Ok(Report::Started | Report::Drained) => {}
                 Err(_) => return Err(Failure("a shard did not start".to_owned())),
             }
         }
-        Ok(Self { inboxes, reports, threads })
+        Ok(Self {
+            inboxes,
+            reports,
+            threads,
+        })
     }
 
     /// First all shards drain, since running turns may call objects on any; then all end.
@@ -227,8 +257,15 @@ impl Shards {
         self.tell(|| Inbound::Drain);
         let deadline = Instant::now() + DRAIN_TIMEOUT;
         for _ in 0..self.threads.len() {
-            if self.reports.recv_timeout(deadline.saturating_duration_since(Instant::now())).is_err() {
-                tracing::warn!("turns that did not finish within {} s are cut off", DRAIN_TIMEOUT.as_secs());
+            if self
+                .reports
+                .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+                .is_err()
+            {
+                tracing::warn!(
+                    "turns that did not finish within {} s are cut off",
+                    DRAIN_TIMEOUT.as_secs()
+                );
                 break;
             }
         }
@@ -263,7 +300,9 @@ struct Seat {
 impl Seat {
     fn run(self) {
         let report = self.report.clone();
-        let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .build_local(LocalOptions::default());
         let ran = runtime.and_then(|runtime| runtime.block_on(self.serve()));
         if let Err(error) = ran {
             // The main thread waits for it while it starts.
@@ -272,7 +311,15 @@ impl Seat {
     }
 
     async fn serve(self) -> io::Result<()> {
-        let Self { app, number, folder, listener, inboxes, mut inbox, report } = self;
+        let Self {
+            app,
+            number,
+            folder,
+            listener,
+            inboxes,
+            mut inbox,
+            report,
+        } = self;
         let app = app();
         let disk = Disk::folder(folder, number, &inboxes[number])?;
         let parts = Parts {

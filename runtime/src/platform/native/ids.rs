@@ -12,7 +12,10 @@ pub(crate) struct IdKey(Hmac<Sha256>);
 impl IdKey {
     /// `folder_key` is random and lives as long as the data: identifiers from elsewhere do not fit.
     pub(crate) fn new(folder_key: &[u8; 32], class: &str) -> Self {
-        let key = Sha256::new().chain_update(folder_key).chain_update(class).finalize();
+        let key = Sha256::new()
+            .chain_update(folder_key)
+            .chain_update(class)
+            .finalize();
         Self(Hmac::<Sha256>::new(&fitting(key.as_slice())))
     }
 
@@ -27,7 +30,11 @@ impl IdKey {
 
     pub(crate) fn parse(&self, hex: &str) -> Result<RawId, InvalidId> {
         let id = RawId::from_hex(hex).ok_or(InvalidId::NotHex)?;
-        if self.is_own(id) { Ok(id) } else { Err(InvalidId::Foreign) }
+        if self.is_own(id) {
+            Ok(id)
+        } else {
+            Err(InvalidId::Foreign)
+        }
     }
 
     pub(crate) fn is_own(&self, id: RawId) -> bool {
@@ -72,8 +79,14 @@ mod tests {
         assert_ne!(counters.for_name("b"), id);
         assert_eq!(counters.parse(&id.to_string()), Ok(id));
         assert_eq!(counters.parse(&id.to_string().to_uppercase()), Ok(id));
-        assert_eq!(IdKey::new(&[1; 32], "Lock").parse(&id.to_string()), Err(InvalidId::Foreign));
-        assert_eq!(IdKey::new(&[2; 32], "Counter").parse(&id.to_string()), Err(InvalidId::Foreign));
+        assert_eq!(
+            IdKey::new(&[1; 32], "Lock").parse(&id.to_string()),
+            Err(InvalidId::Foreign)
+        );
+        assert_eq!(
+            IdKey::new(&[2; 32], "Counter").parse(&id.to_string()),
+            Err(InvalidId::Foreign)
+        );
         assert_eq!(counters.parse("5"), Err(InvalidId::NotHex));
         let unique = counters.unique([7; 16]);
         assert_eq!(counters.parse(&unique.to_string()), Ok(unique));

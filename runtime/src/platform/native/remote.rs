@@ -26,16 +26,26 @@ pub(crate) struct Env {
 
 impl Env {
     pub(super) fn ungated(shard: Rc<Shard>) -> Self {
-        Self { shard, caller: None }
+        Self {
+            shard,
+            caller: None,
+        }
     }
 
     pub(super) fn gated(caller: Rc<Life>) -> Self {
-        Self { shard: Rc::clone(&caller.slot.shard), caller: Some(caller) }
+        Self {
+            shard: Rc::clone(&caller.slot.shard),
+            caller: Some(caller),
+        }
     }
 
     pub(crate) fn namespace(&self, description: &'static Description) -> Result<Namespace, Fault> {
         let key = self.shard.id_key(description)?;
-        Ok(Namespace { env: self.clone(), description, key })
+        Ok(Namespace {
+            env: self.clone(),
+            description,
+            key,
+        })
     }
 
     pub(crate) fn var(&self, name: &str) -> Option<String> {
@@ -81,7 +91,13 @@ impl Namespace {
             .jurisdiction
             .is_some()
             .then(|| Fault::Configuration("jurisdictions exist on Cloudflare only".to_owned()));
-        Remote { env: self.env.clone(), description: self.description, id, name, refused }
+        Remote {
+            env: self.env.clone(),
+            description: self.description,
+            id,
+            name,
+            refused,
+        }
     }
 }
 
@@ -107,7 +123,12 @@ impl Remote {
         chain: &CallChain,
     ) -> LocalFuture<'static, Result<Vec<u8>, Fault>> {
         let chain = chain.clone();
-        self.send(|reply| Task::Call { method, arguments, chain, reply })
+        self.send(|reply| Task::Call {
+            method,
+            arguments,
+            chain,
+            reply,
+        })
     }
 
     pub(crate) fn fetch(
@@ -116,7 +137,11 @@ impl Remote {
         chain: &CallChain,
     ) -> LocalFuture<'static, Result<Response, Fault>> {
         let chain = chain.clone();
-        self.send(|reply| Task::Fetch { request, chain, reply })
+        self.send(|reply| Task::Fetch {
+            request,
+            chain,
+            reply,
+        })
     }
 
     /// The task is on its way when this returns, so tasks keep their order (P68).
@@ -139,7 +164,9 @@ impl Remote {
             Some(caller) => caller.emit(Output::Delivery(Box::new(delivery))),
         }
         Box::pin(async move {
-            answer.await.unwrap_or_else(|_| Err(Fault::Disconnected("the host went away".to_owned())))
+            answer
+                .await
+                .unwrap_or_else(|_| Err(Fault::Disconnected("the host went away".to_owned())))
         })
     }
 }

@@ -18,7 +18,9 @@ pub(crate) struct Request {
 
 impl Request {
     pub(crate) fn new(method: &str, path_and_query: &str) -> Self {
-        let (path, query) = path_and_query.split_once('?').unwrap_or((path_and_query, ""));
+        let (path, query) = path_and_query
+            .split_once('?')
+            .unwrap_or((path_and_query, ""));
         Self {
             method: Cow::Owned(method.to_ascii_uppercase()),
             path: path.to_owned(),
@@ -71,12 +73,19 @@ impl Request {
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<String> {
-        let mut values = self.headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+        let mut values = self
+            .headers
+            .get_all(name)
+            .iter()
+            .filter_map(|value| value.to_str().ok());
         let first = values.next()?.to_owned();
         Some(values.fold(first, |joined, value| joined + ", " + value))
     }
 
-    #[expect(clippy::unused_async, reason = "on Cloudflare the body is still on its way")]
+    #[expect(
+        clippy::unused_async,
+        reason = "on Cloudflare the body is still on its way"
+    )]
     pub(crate) async fn bytes(&mut self) -> Result<Vec<u8>, Error> {
         Ok(std::mem::take(&mut self.body).into())
     }

@@ -18,12 +18,12 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+use super::assets;
 use super::remote::Env;
 use super::request::Request as PlatformRequest;
 use super::shard::Shard;
 use super::socket::Upgrade;
 use super::transport::Transport;
-use super::assets;
 use crate::app::App;
 use crate::fault::Fault;
 use crate::http::{Body, Request, Response};
@@ -124,7 +124,10 @@ impl Server {
         self: Rc<Self>,
         request: hyper::Request<Incoming>,
     ) -> Result<HttpResponse, Infallible> {
-        Ok(self.try_answer(request).await.unwrap_or_else(|fault| into_http(fault.into_response())))
+        Ok(self
+            .try_answer(request)
+            .await
+            .unwrap_or_else(|fault| into_http(fault.into_response())))
     }
 
     async fn try_answer(&self, request: hyper::Request<Incoming>) -> Result<HttpResponse, Fault> {
@@ -132,7 +135,9 @@ impl Server {
         let handshake = Handshake::of(&mut parts)?;
         let body = read_body(&parts.headers, body).await?;
         let path = parts.uri.path().to_owned();
-        let request = Request { inner: PlatformRequest::received(&mut parts, body) };
+        let request = Request {
+            inner: PlatformRequest::received(&mut parts, body),
+        };
         let env = crate::context::Env::new(Env::ungated(Rc::clone(&self.shard)));
         let mut response = match self.app.answer(request, env).await {
             Some(response) => response,
@@ -156,11 +161,17 @@ async fn read_body(headers: &HeaderMap, body: Incoming) -> Result<Bytes, Fault> 
         return Ok(Bytes::new());
     }
     let too_large = |size: &str| {
-        Fault::TooLarge(format!("a body of {size} bytes is over the limit of {MAX_BODY}"))
+        Fault::TooLarge(format!(
+            "a body of {size} bytes is over the limit of {MAX_BODY}"
+        ))
     };
     // The stated length is refused before a byte is read.
-    if let Some(length) = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok())
-        && length.parse::<usize>().is_ok_and(|length| length > MAX_BODY)
+    if let Some(length) = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok())
+        && length
+            .parse::<usize>()
+            .is_ok_and(|length| length > MAX_BODY)
     {
         return Err(too_large(length));
     }
@@ -176,7 +187,11 @@ async fn read_body(headers: &HeaderMap, body: Incoming) -> Result<Bytes, Fault> 
 }
 
 fn into_http(response: Response) -> HttpResponse {
-    let Response { status, headers, body } = response;
+    let Response {
+        status,
+        headers,
+        body,
+    } = response;
     let body = match body {
         Body::Bytes(bytes) => Bytes::from(bytes),
         Body::Empty | Body::Upgrade(_) => Bytes::new(),
@@ -185,14 +200,23 @@ fn into_http(response: Response) -> HttpResponse {
     match hyper::StatusCode::from_u16(status) {
         Ok(status) => *http.status_mut() = status,
         Err(_) => {
-            tracing::error!(status, "a handler answered with a status that HTTP does not have");
+            tracing::error!(
+                status,
+                "a handler answered with a status that HTTP does not have"
+            );
             *http.status_mut() = hyper::StatusCode::INTERNAL_SERVER_ERROR;
         }
     }
     for (name, value) in headers {
-        match (HeaderName::try_from(name.as_ref()), HeaderValue::from_str(&value)) {
+        match (
+            HeaderName::try_from(name.as_ref()),
+            HeaderValue::from_str(&value),
+        ) {
             (Ok(name), Ok(value)) => drop(http.headers_mut().append(name, value)),
-            _ => tracing::warn!(name = name.as_ref(), "a header that HTTP does not allow is left out"),
+            _ => tracing::warn!(
+                name = name.as_ref(),
+                "a header that HTTP does not allow is left out"
+            ),
         }
     }
     http
@@ -209,7 +233,9 @@ impl Handshake {
         let contains = |name, token: &str| {
             parts.headers.get_all(name).iter().any(|value| {
                 value.to_str().is_ok_and(|value| {
-                    value.split(',').any(|part| part.trim().eq_ignore_ascii_case(token))
+                    value
+                        .split(',')
+                        .any(|part| part.trim().eq_ignore_ascii_case(token))
                 })
             })
         };
@@ -217,13 +243,18 @@ impl Handshake {
             return Ok(None);
         }
         if !contains(header::SEC_WEBSOCKET_VERSION, "13") {
-            return Err(Fault::BadRequest("Sec-WebSocket-Version must be 13".to_owned()));
+            return Err(Fault::BadRequest(
+                "Sec-WebSocket-Version must be 13".to_owned(),
+            ));
         }
         let Some(key) = parts.headers.get(header::SEC_WEBSOCKET_KEY) else {
             return Err(Fault::BadRequest("Sec-WebSocket-Key is missing".to_owned()));
         };
         let accept = derive_accept_key(key.as_bytes());
-        Ok(parts.extensions.remove::<OnUpgrade>().map(|upgrade| Self { accept, upgrade }))
+        Ok(parts
+            .extensions
+            .remove::<OnUpgrade>()
+            .map(|upgrade| Self { accept, upgrade }))
     }
 
     /// Says yes, and gives the connection to the socket when the peer has been told.

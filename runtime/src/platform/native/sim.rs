@@ -80,13 +80,21 @@ impl Sim {
             number: 0,
             inboxes: Arc::from([sender]),
             disk,
-            clock: Clock::Virtual { start, start_ms: START_MS },
+            clock: Clock::Virtual {
+                start,
+                start_ms: START_MS,
+            },
             random,
             simulation: Some(simulation),
         };
         let shard = Shard::new(parts, &[]);
         shard.start_simulated_tasks(inbox);
-        Ok(Self(Rc::new(Inner { seed, shard, app: RefCell::default(), patient_since: Cell::new(start) })))
+        Ok(Self(Rc::new(Inner {
+            seed,
+            shard,
+            app: RefCell::default(),
+            patient_since: Cell::new(start),
+        })))
     }
 
     /// The seed that decides this run.
@@ -118,7 +126,11 @@ impl Sim {
     /// # Panics
     /// The app is put together wrongly.
     pub fn app(&self, app: App) {
-        assert!(app.mistakes().is_empty(), "the app is put together wrongly: {}", app.mistakes().join("; "));
+        assert!(
+            app.mistakes().is_empty(),
+            "the app is put together wrongly: {}",
+            app.mistakes().join("; ")
+        );
         *self.0.app.borrow_mut() = Some(Rc::new(app));
     }
 
@@ -128,7 +140,9 @@ impl Sim {
     /// No app was set with [`app`](Self::app).
     pub async fn fetch(&self, request: Request) -> Response {
         let app = self.0.app.borrow().clone();
-        let Some(app) = app else { panic!("call sim.app(…) before sim.fetch(…)") };
+        let Some(app) = app else {
+            panic!("call sim.app(…) before sim.fetch(…)")
+        };
         let path = request.path().into_owned();
         match app.answer(request, self.env()).await {
             Some(response) => response,
@@ -150,12 +164,21 @@ impl Sim {
             Body::Upgrade(upgrade) => {
                 let (ours, theirs) = Pipe::pair();
                 upgrade.complete(Transport::Memory(theirs));
-                Ok(SimSocket { pipe: ours, closed: None })
+                Ok(SimSocket {
+                    pipe: ours,
+                    closed: None,
+                })
             }
-            Body::Bytes(bytes) => {
-                Err(Error::new(response.status, "refused", String::from_utf8_lossy(&bytes).into_owned()))
-            }
-            Body::Empty => Err(Error::new(response.status, "refused", "the object accepted no socket")),
+            Body::Bytes(bytes) => Err(Error::new(
+                response.status,
+                "refused",
+                String::from_utf8_lossy(&bytes).into_owned(),
+            )),
+            Body::Empty => Err(Error::new(
+                response.status,
+                "refused",
+                "the object accepted no socket",
+            )),
         }
     }
 
@@ -186,7 +209,9 @@ impl Sim {
     /// # Panics
     /// The object runs something that waits for time: such an object is not evicted.
     pub async fn evict<S: Stub>(&self, stub: &S) {
-        let Some(id) = stub.core().remote().map(Remote::id) else { return };
+        let Some(id) = stub.core().remote().map(Remote::id) else {
+            return;
+        };
         for _ in 0..MANY_STEPS {
             if !self.0.shard.is_resident(id) {
                 return;
@@ -209,7 +234,11 @@ impl Sim {
     /// What happened so far, one line an event, each with its virtual time.
     #[must_use]
     pub fn trace(&self) -> Vec<String> {
-        self.0.shard.simulation().map(|simulation| simulation.trace.borrow().clone()).unwrap_or_default()
+        self.0
+            .shard
+            .simulation()
+            .map(|simulation| simulation.trace.borrow().clone())
+            .unwrap_or_default()
     }
 
     /// Ends when the test has waited too long outside of [`advance`](Self::advance).
@@ -263,10 +292,16 @@ impl SimSocket {
         }
         let event = match self.pipe.incoming.recv().await {
             Some(Frame::Message(message)) => return Some(message),
-            Some(Frame::Close { code, reason }) => CloseEvent { code, reason, clean: true },
-            Some(Frame::GoingAway | Frame::Drop) | None => {
-                CloseEvent { code: 1006, reason: String::new(), clean: false }
-            }
+            Some(Frame::Close { code, reason }) => CloseEvent {
+                code,
+                reason,
+                clean: true,
+            },
+            Some(Frame::GoingAway | Frame::Drop) | None => CloseEvent {
+                code: 1006,
+                reason: String::new(),
+                clean: false,
+            },
         };
         self.closed = Some(event);
         None
@@ -282,7 +317,10 @@ impl SimSocket {
                 Ok(value) => value,
                 Err(error) => panic!("the message {text:?} does not fit: {error}"),
             },
-            other => panic!("expected a text message, got {other:?}; closed: {:?}", self.closed),
+            other => panic!(
+                "expected a text message, got {other:?}; closed: {:?}",
+                self.closed
+            ),
         }
     }
 
@@ -294,7 +332,10 @@ impl SimSocket {
 
     /// Closes from the client's side.
     pub fn close(self, code: u16, reason: &str) {
-        let _ = self.pipe.outgoing.send(Frame::Close { code, reason: reason.to_owned() });
+        let _ = self.pipe.outgoing.send(Frame::Close {
+            code,
+            reason: reason.to_owned(),
+        });
     }
 }
 
@@ -309,10 +350,17 @@ pub fn run_test<F, R>(seed: Option<u64>, name: &'static str, body: impl FnOnce(S
 where
     F: Future<Output = R>,
 {
-    let seed = given_seed().or(seed).unwrap_or_else(|| u64::from_le_bytes(Random::System.bytes()));
+    let seed = given_seed()
+        .or(seed)
+        .unwrap_or_else(|| u64::from_le_bytes(Random::System.bytes()));
     let test = name.split_once("::").map_or(name, |(_, path)| path);
-    println!("simulation seed {seed}; the same run again: ANCHORHOLD_SEED={seed} cargo test {test}");
-    let runtime = Builder::new_current_thread().enable_time().start_paused(true).build_local(LocalOptions::default());
+    println!(
+        "simulation seed {seed}; the same run again: ANCHORHOLD_SEED={seed} cargo test {test}"
+    );
+    let runtime = Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build_local(LocalOptions::default());
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => panic!("the simulator's runtime cannot be made: {error}"),

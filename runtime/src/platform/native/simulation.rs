@@ -14,10 +14,13 @@ use crate::id::RawId;
 /// The seeded part of a simulated shard.
 pub(super) struct Simulation {
     random: SplitMix,
-    ready: RefCell<Vec<(ObjectIndex, VecDeque<(Work, usize)>)>>,
+    ready: RefCell<Vec<Ready>>,
     pub(super) some_ready: Notify,
     pub(super) trace: RefCell<Vec<String>>,
 }
+
+/// Work of one object that may start, in its order, and the work's bytes.
+type Ready = (ObjectIndex, VecDeque<(Work, usize)>);
 
 impl Simulation {
     pub(super) fn new(seed: u64) -> Self {
@@ -48,7 +51,9 @@ impl Simulation {
         let chosen = self.random.below(ready.len());
         let (object, waiting) = &mut ready[chosen];
         let object = *object;
-        let picked = waiting.pop_front().map(|(work, bytes)| (object, work, bytes));
+        let picked = waiting
+            .pop_front()
+            .map(|(work, bytes)| (object, work, bytes));
         if waiting.is_empty() {
             ready.remove(chosen);
         }
@@ -58,7 +63,11 @@ impl Simulation {
     /// All that was ready is lost in a crash.
     pub(super) fn clear(&self) -> Vec<Work> {
         let ready = std::mem::take(&mut *self.ready.borrow_mut());
-        ready.into_iter().flat_map(|(_, waiting)| waiting).map(|(work, _)| work).collect()
+        ready
+            .into_iter()
+            .flat_map(|(_, waiting)| waiting)
+            .map(|(work, _)| work)
+            .collect()
     }
 
     /// One line of the trace.
@@ -74,17 +83,31 @@ impl Simulation {
         };
         let line = match effect {
             Effect::Wake { object } => format!("wake {}", named(*object)),
-            Effect::Start { object, work, .. } => format!("start {} of {}", work.label(), named(*object)),
-            Effect::Refuse { work, fault } => format!("refuse {}: {}", work.label(), fault.summary().1),
-            Effect::Release { object, output } => format!("release {} of {}", output.label(), named(*object)),
-            Effect::Fail { output, fault } => format!("fail {}: {}", output.label(), fault.summary().1),
+            Effect::Start { object, work, .. } => {
+                format!("start {} of {}", work.label(), named(*object))
+            }
+            Effect::Refuse { work, fault } => {
+                format!("refuse {}: {}", work.label(), fault.summary().1)
+            }
+            Effect::Release { object, output } => {
+                format!("release {} of {}", output.label(), named(*object))
+            }
+            Effect::Fail { output, fault } => {
+                format!("fail {}: {}", output.label(), fault.summary().1)
+            }
             Effect::Commit { objects, .. } => {
                 let objects: Vec<String> = objects.iter().map(|object| named(*object)).collect();
                 format!("commit {}", objects.join(", "))
             }
             Effect::FireAlarm { id } => format!("alarm {}", &id.to_string()[..8]),
-            Effect::Leave { object, reset: None } => format!("evict {}", named(*object)),
-            Effect::Leave { object, reset: Some(fault) } => {
+            Effect::Leave {
+                object,
+                reset: None,
+            } => format!("evict {}", named(*object)),
+            Effect::Leave {
+                object,
+                reset: Some(fault),
+            } => {
                 format!("reset {}: {}", named(*object), fault.summary().1)
             }
             Effect::RequestCommit

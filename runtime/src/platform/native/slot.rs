@@ -104,7 +104,10 @@ impl Life {
     /// The database for reading; none if the object has never written.
     pub(super) fn stored(&self) -> Result<Option<Ref<'_, Database>>, StorageError> {
         if let Some(fault) = &*self.over.borrow() {
-            return Err(StorageError::Io(format!("the object left memory: {}", fault.summary().2)));
+            return Err(StorageError::Io(format!(
+                "the object left memory: {}",
+                fault.summary().2
+            )));
         }
         Ok(Ref::filter_map(self.database.borrow(), Option::as_ref).ok())
     }
@@ -117,7 +120,8 @@ impl Life {
         let slot = &self.slot;
         let database = slot.shard.disk.open(slot.description.class, slot.id)?;
         *self.database.borrow_mut() = Some(database);
-        self.stored()?.ok_or_else(|| StorageError::Io("the database was closed".to_owned()))
+        self.stored()?
+            .ok_or_else(|| StorageError::Io("the database was closed".to_owned()))
     }
 
     /// For committing: also after this life is over.
@@ -135,7 +139,9 @@ impl Life {
 
     /// A write of the host's own: the alarm ran.
     pub(super) fn delete_alarm(&self) -> Result<(), StorageError> {
-        let Some(database) = self.stored()? else { return Ok(()) };
+        let Some(database) = self.stored()? else {
+            return Ok(());
+        };
         database.set_alarm(None)?;
         let object = self.slot.index;
         self.slot.handle(Event::AlarmChanged { object, at: None });
@@ -185,7 +191,8 @@ impl Life {
                 return fault;
             }
             ended.await;
-            self.is_over().unwrap_or_else(|| Fault::Reset("the object left memory".to_owned()))
+            self.is_over()
+                .unwrap_or_else(|| Fault::Reset("the object left memory".to_owned()))
         }
     }
 }

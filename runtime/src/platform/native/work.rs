@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
+use super::kernel::ObjectIndex;
 use super::request::Request as PlatformRequest;
 use super::socket::{Flight, Frame, Socket};
 use crate::chain::CallChain;
@@ -28,8 +29,17 @@ pub(super) struct Delivery {
 
 /// What a caller wants.
 pub(super) enum Task {
-    Call { method: &'static str, arguments: Vec<u8>, chain: CallChain, reply: ReplyTo<Vec<u8>> },
-    Fetch { request: Request, chain: CallChain, reply: ReplyTo<Response> },
+    Call {
+        method: &'static str,
+        arguments: Vec<u8>,
+        chain: CallChain,
+        reply: ReplyTo<Vec<u8>>,
+    },
+    Fetch {
+        request: Request,
+        chain: CallChain,
+        reply: ReplyTo<Response>,
+    },
 }
 
 impl Task {
@@ -56,10 +66,24 @@ pub(super) fn answer<T>(reply: ReplyTo<T>, result: Result<T, Fault>) {
 /// An event of one object.
 pub(super) enum Work {
     Task(Task),
-    Alarm { id: RawId },
-    Message { socket: Socket, message: Message, flight: Flight },
-    Close { socket: Socket, code: u16, reason: String, clean: bool },
-    Error { socket: Socket, message: String },
+    Alarm {
+        id: RawId,
+    },
+    Message {
+        socket: Socket,
+        message: Message,
+        flight: Flight,
+    },
+    Close {
+        socket: Socket,
+        code: u16,
+        reason: String,
+        clean: bool,
+    },
+    Error {
+        socket: Socket,
+        message: String,
+    },
 }
 
 impl Work {
@@ -78,11 +102,20 @@ impl Work {
 
 /// What an object sends: it waits in the output gate for the writes before it.
 pub(super) enum Output {
-    Called { reply: ReplyTo<Vec<u8>>, result: Result<Vec<u8>, Fault> },
-    Fetched { reply: ReplyTo<Response>, response: Response },
+    Called {
+        reply: ReplyTo<Vec<u8>>,
+        result: Result<Vec<u8>, Fault>,
+    },
+    Fetched {
+        reply: ReplyTo<Response>,
+        response: Response,
+    },
     /// An outgoing call.
     Delivery(Box<Delivery>),
-    Frame { socket: Socket, frame: Frame },
+    Frame {
+        socket: Socket,
+        frame: Frame,
+    },
     /// Nothing leaves; somebody waits for the writes to be on disk.
     Barrier(oneshot::Sender<Result<(), StorageError>>),
 }
@@ -118,13 +151,16 @@ impl Output {
 
 /// What reaches a shard from other threads.
 pub(super) enum Inbound {
-    Delivery(Delivery),
+    Delivery(Box<Delivery>),
     /// The batch on its way is on disk, except for these objects.
-    Synced { failed: Vec<(super::kernel::ObjectIndex, Fault)> },
-    Closed { object: super::kernel::ObjectIndex },
+    Synced {
+        failed: Vec<(ObjectIndex, Fault)>,
+    },
+    Closed {
+        object: ObjectIndex,
+    },
     /// Stop taking connections, finish what runs, close the sockets.
     Drain,
     /// End, whatever still runs.
     Stop,
 }
-

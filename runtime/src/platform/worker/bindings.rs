@@ -106,9 +106,12 @@ extern "C" {
     pub(super) fn log_error(line: &str);
 }
 
+// Everything that would pass for a direct import is marked `catch`: wasm-bindgen imports the module
+// once more for each such function, and bundlers report the repetition to the user.
 #[wasm_bindgen(module = "/src/platform/worker/glue.js")]
 extern "C" {
-    pub(super) fn extend(instance: &JsValue);
+    #[wasm_bindgen(catch)]
+    pub(super) fn extend(instance: &JsValue) -> Result<(), JsValue>;
 
     /// A promise that only Rust settles, and the panic hook if Rust no longer can.
     pub(super) type Deferred;
@@ -120,8 +123,8 @@ extern "C" {
     pub(super) fn settle(this: &Deferred, value: &JsValue);
     #[wasm_bindgen(method)]
     pub(super) fn fail(this: &Deferred, error: &JsValue);
-    #[wasm_bindgen(js_name = failAll)]
-    pub(super) fn fail_all(error: &JsValue);
+    #[wasm_bindgen(catch, js_name = failAll)]
+    pub(super) fn fail_all(error: &JsValue) -> Result<(), JsValue>;
 
     pub(super) type Timer;
     #[wasm_bindgen(constructor, js_class = "Timer")]
@@ -168,8 +171,8 @@ extern "C" {
     #[wasm_bindgen(js_name = headersOf)]
     pub(super) fn headers_of(response: &Response) -> Vec<String>;
 
-    #[wasm_bindgen(js_name = catchWith)]
-    pub(super) fn catch_with(promise: &Promise, on_failure: &JsValue) -> JsValue;
+    #[wasm_bindgen(catch, js_name = catchWith)]
+    pub(super) fn catch_with(promise: &Promise, on_failure: &JsValue) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(catch)]
     pub(super) fn open(
         namespace: &Namespace,
@@ -178,6 +181,17 @@ extern "C" {
         hint: Option<&str>,
         jurisdiction: Option<&str>,
     ) -> Result<Fetcher, JsValue>;
+    /// Nothing if the request has to be passed on as it is.
+    #[wasm_bindgen(catch, js_name = requestAsCall)]
+    pub(super) fn request_as_call(
+        stub: &Fetcher,
+        line: &str,
+        request: &JsValue,
+        largest_body: Option<u32>,
+        on_failure: &JsValue,
+    ) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(js_name = asAnswer)]
+    pub(super) fn as_answer(status: u16, body: &[u8]) -> JsValue;
     #[wasm_bindgen(catch)]
     pub(super) fn call(
         stub: &Fetcher,
@@ -209,7 +223,8 @@ extern "C" {
     /// The names of the columns, the values of all rows in one stretch, the rows written.
     #[wasm_bindgen(catch)]
     pub(super) fn query(sql: &Sql, statement: &str, parameters: Array) -> Result<Array, JsValue>;
-    pub(super) fn gate(state: &State, start: &JsValue);
+    #[wasm_bindgen(catch)]
+    pub(super) fn gate(state: &State, start: &JsValue) -> Result<(), JsValue>;
     #[wasm_bindgen(catch)]
     pub(super) fn accept(
         state: &State,

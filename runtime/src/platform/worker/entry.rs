@@ -9,12 +9,14 @@ use super::bindings::Fetcher;
 use super::env::Env;
 use super::failure::fault_of;
 use super::promise::{self, Answer, answer_unowned};
-use super::request::Request;
+use super::request::{Request, request_line};
 use super::response;
 use crate::app::{self, App, Destination, Target};
 use crate::context;
-use crate::description::Description;
+use crate::description::{BodyUse, Description, RouteKind};
 use crate::fault::Fault;
+use crate::limits::MAX_JSON_BODY;
+use crate::routing;
 
 /// The binding of the static files, in the Wrangler configuration's `assets`.
 const ASSETS: &str = "ASSETS";
@@ -90,19 +92,47 @@ fn pass_on(
 ) -> Result<Option<JsValue>, Fault> {
     match app.destination(&received.method(), &received.path()) {
         Destination::Asset => asset(env, request).map(Some),
-        Destination::Object(Target {
-            description,
-            by_id,
-            name,
-            ..
-        }) if !app.has_guard() => {
-            app.check_origin(description, received)?;
+        Destination::Object(target) if !app.has_guard() => {
+            app.check_origin(target.description, received)?;
             let env = context::Env::new(env.clone());
-            app::remote(&env, description, by_id, &name)?
-                .forward(request)
-                .map(Some)
+            let remote = app::remote(&env, target.description, target.by_id, &target.name)?;
+            if let Some(with) = as_a_call(&target, &received.method()) {
+                let line = request_line(&received.method(), target.path, &received.query());
+                if let Some(answer) = remote.forward_as_call(&line, request, with.largest_body())? {
+                    return Ok(Some(answer));
+                }
+            }
+            remote.forward(request).map(Some)
         }
         _ => Ok(None),
+    }
+}
+
+/// What a request takes along as a call.
+enum CalledWith {
+    NoBody,
+    Body,
+}
+
+impl CalledWith {
+    fn largest_body(&self) -> Option<u32> {
+        match self {
+            Self::NoBody => None,
+            Self::Body => u32::try_from(MAX_JSON_BODY).ok(),
+        }
+    }
+}
+
+/// Whether a request's route binds only what a call carries; all that binds headers does not.
+fn as_a_call(target: &Target<'_>, method: &str) -> Option<CalledWith> {
+    if method == "HEAD" {
+        return None;
+    }
+    let (route, _) = routing::find(target.description, method, target.path).ok()?;
+    match (route.kind, route.body) {
+        (RouteKind::Socket, _) | (_, BodyUse::Raw) => None,
+        (RouteKind::Call, _) if matches!(method, "GET" | "DELETE") => Some(CalledWith::NoBody),
+        (RouteKind::Call, _) => Some(CalledWith::Body),
     }
 }
 
@@ -116,7 +146,7 @@ fn asset(env: &Env, request: &JsValue) -> Result<JsValue, Fault> {
         .unchecked_into::<Fetcher>()
         .fetch(request)
         .map_err(|error| fault_of(&error))?;
-    Ok(response::with_failures_answered(answer))
+    response::with_failures_answered(&answer)
 }
 
 fn answer_fault(fault: Fault) -> Answer {

@@ -41,6 +41,8 @@ pub(super) fn fault_of(error: &JsValue) -> Fault {
         Fault::Reset(message)
     } else if message.starts_with("The RPC receiver does not implement") {
         Fault::NoSuchMethod("the object is not an anchorhold object".to_owned())
+    } else if message.starts_with("Serialized RPC arguments") {
+        Fault::TooLarge(message)
     } else {
         Fault::Disconnected(message)
     }

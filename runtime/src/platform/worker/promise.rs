@@ -113,7 +113,8 @@ pub(super) fn prepare_for_panics() {
     std::panic::set_hook(Box::new(move |info| {
         mark_for_rebuilding(info);
         let lost = Fault::Reset("a panic ended the memory of every object beside it".to_owned());
-        bindings::fail_all(&error_of(&lost));
+        // A panic can do no more about a failure than about itself.
+        let _ = bindings::fail_all(&error_of(&lost));
         // Borrowed only for the length of a swap, which does not panic.
         if let Ok(Some(state)) = RUNNING.try_with(RefCell::take) {
             state.abort("the object's handler panicked; its turn was rolled back");

@@ -59,6 +59,14 @@ impl Request {
         Self::from_parts(Some(base), method.to_owned(), url.to_owned(), chain)
     }
 
+    /// A request that came as a call; see [`request_line`].
+    pub(super) fn from_line(line: &str, body: Vec<u8>) -> Option<Self> {
+        let (method, path_and_query) = line.split_once(' ')?;
+        let mut request = Self::new(method, path_and_query);
+        request.set_body(body);
+        Some(request)
+    }
+
     fn from_parts(
         base: Option<bindings::Request>,
         method: String,
@@ -169,6 +177,16 @@ impl Request {
             .await
             .map_err(failed)?;
         Ok(Uint8Array::new(&buffer).to_vec())
+    }
+}
+
+/// A request's method and address in one string, where a call has its method's name: no method of
+/// Rust has a space in it.
+pub(super) fn request_line(method: &str, path: &str, query: &str) -> String {
+    if query.is_empty() {
+        format!("{method} {path}")
+    } else {
+        format!("{method} {path}?{query}")
     }
 }
 

@@ -72,9 +72,7 @@ pub(super) fn to_js(response: &Response) -> Answer {
         body,
     } = response;
     match (body, headers.as_slice()) {
-        (Body::Bytes(bytes), [(name, value)])
-            if name == "content-type" && value == "application/json" =>
-        {
+        (Body::Bytes(bytes), headers) if is_plain_json(headers) => {
             bindings::json_response(*status, bytes)
         }
         (Body::Bytes(bytes), headers) => {
@@ -86,6 +84,20 @@ pub(super) fn to_js(response: &Response) -> Answer {
         }
         (Body::Raw(raw), headers) => raw.to_js(*status, headers),
     }
+}
+
+/// The answer to a request that came as a call; see `requestAsCall` in `glue.js`.
+pub(super) fn to_answer(response: &Response) -> Answer {
+    match (&response.body, response.headers.as_slice()) {
+        (Body::Bytes(bytes), headers) if is_plain_json(headers) => {
+            Ok(bindings::as_answer(response.status, bytes))
+        }
+        _ => to_js(response),
+    }
+}
+
+fn is_plain_json(headers: &Headers) -> bool {
+    matches!(headers, [(name, value)] if name == "content-type" && value == "application/json")
 }
 
 fn flat(headers: &Headers) -> Vec<String> {
@@ -101,6 +113,12 @@ thread_local! {
 }
 
 /// The platform's own promise of a response, whose rejection becomes an answer like any other fault.
-pub(super) fn with_failures_answered(answer: Promise) -> JsValue {
-    ON_FAILURE.with(|on_failure| bindings::catch_with(&answer, on_failure.as_ref()))
+pub(super) fn with_failures_answered(answer: &Promise) -> Result<JsValue, Fault> {
+    with_on_failure(|on_failure| bindings::catch_with(answer, on_failure))
+        .map_err(|error| fault_of(&error))
+}
+
+/// The function that makes a response of a rejection.
+pub(super) fn with_on_failure<T>(run: impl FnOnce(&JsValue) -> T) -> T {
+    ON_FAILURE.with(|on_failure| run(on_failure.as_ref()))
 }

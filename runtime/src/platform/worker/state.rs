@@ -89,7 +89,7 @@ impl ObjectState {
             range.reverse,
             range
                 .limit
-                .map(|limit| u32::try_from(limit).unwrap_or(u32::MAX)),
+                .map(|limit| i32::try_from(limit).unwrap_or(i32::MAX).cast_unsigned()),
         )
         .map_err(|error| storage_error(&error))?;
         Ok((0..flat.length())
@@ -212,18 +212,24 @@ impl ObjectState {
 
     /// Holds every event back until the future is done; `false` resets the object.
     pub(crate) fn block_concurrency_while(&self, future: LocalFuture<'static, bool>) {
-        let start = promise::drive(
-            self,
-            Box::pin(async move {
-                let ready = future.await;
-                if ready {
-                    Ok(JsValue::UNDEFINED)
-                } else {
-                    Err(JsError::new("the object did not start").into())
-                }
-            }),
-        );
-        bindings::gate(&self.0.state, &start);
+        let state = self.clone();
+        // Driven from inside the gate, so that the replies to its calls may pass.
+        let start = Closure::once_into_js(move || {
+            promise::drive(
+                &state,
+                Box::pin(async move {
+                    let ready = future.await;
+                    if ready {
+                        Ok(JsValue::UNDEFINED)
+                    } else {
+                        Err(JsError::new("the object did not start").into())
+                    }
+                }),
+            )
+        });
+        if let Err(error) = bindings::gate(&self.0.state, &start) {
+            self.reset(&message_of(&error));
+        }
     }
 
     pub(crate) fn abort(&self, reason: &str) -> ! {

@@ -42,7 +42,11 @@ pub fn app() -> App {
         .mount::<DurableCounter>("/durable/{name}")
         .object::<MemoryCounter>()
         .post("/memory/increment", async |_, env| {
-            let value = env.objects::<MemoryCounter>().named("a").increment(1).await?;
+            let value = env
+                .objects::<MemoryCounter>()
+                .named("a")
+                .increment(1)
+                .await?;
             Response::json(200, &value)
         })
 }

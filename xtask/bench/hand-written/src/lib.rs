@@ -44,7 +44,9 @@ pub struct MemoryCounter {
 
 impl DurableObject for MemoryCounter {
     fn new(_: State, _: Env) -> Self {
-        Self { value: Cell::new(0) }
+        Self {
+            value: Cell::new(0),
+        }
     }
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {

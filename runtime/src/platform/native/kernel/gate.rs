@@ -15,7 +15,13 @@ pub(crate) struct Gate<Output> {
 
 impl<Output> Gate<Output> {
     pub(crate) fn new() -> Self {
-        Self { open: 1, dirty: false, committing: None, durable: 0, held: VecDeque::new() }
+        Self {
+            open: 1,
+            dirty: false,
+            committing: None,
+            durable: 0,
+            held: VecDeque::new(),
+        }
     }
 
     /// Notes a write; true if it is the first of its transaction.
@@ -46,7 +52,11 @@ impl<Output> Gate<Output> {
         if let Some(committed) = self.committing.take() {
             self.durable = committed;
         }
-        let ready = self.held.iter().take_while(|(waits_for, _)| *waits_for <= self.durable).count();
+        let ready = self
+            .held
+            .iter()
+            .take_while(|(waits_for, _)| *waits_for <= self.durable)
+            .count();
         self.held.drain(..ready).map(|(_, output)| output)
     }
 
@@ -54,7 +64,11 @@ impl<Output> Gate<Output> {
     pub(crate) fn discard_open(&mut self) -> impl Iterator<Item = Output> + use<'_, Output> {
         self.dirty = false;
         let open = self.open;
-        let kept = self.held.iter().take_while(|(waits_for, _)| *waits_for < open).count();
+        let kept = self
+            .held
+            .iter()
+            .take_while(|(waits_for, _)| *waits_for < open)
+            .count();
         self.held.drain(kept..).map(|(_, output)| output)
     }
 

@@ -88,13 +88,18 @@ impl<Work, Output> Kernel<Work, Output> {
 
     /// Whether no object has anything to do or to send.
     pub(crate) fn is_quiet(&self) -> bool {
-        self.objects.iter().all(|(_, object)| object.events == 0 && object.gate.is_quiet())
+        self.objects
+            .iter()
+            .all(|(_, object)| object.events == 0 && object.gate.is_quiet())
     }
 
     /// The objects in memory.
     pub(crate) fn residents(&self) -> Vec<ObjectIndex> {
         let is_resident = |object: &Object<Work, Output>| object.presence == Presence::Resident;
-        let residents = self.objects.iter().filter(|(_, object)| is_resident(object));
+        let residents = self
+            .objects
+            .iter()
+            .filter(|(_, object)| is_resident(object));
         residents.map(|(index, _)| ObjectIndex(index)).collect()
     }
 
@@ -106,7 +111,11 @@ impl<Work, Output> Kernel<Work, Output> {
         effects: &mut Effects<Work, Output>,
     ) {
         match event {
-            Event::Arrived { object, work, bytes } => self.arrived(object, work, bytes, now, effects),
+            Event::Arrived {
+                object,
+                work,
+                bytes,
+            } => self.arrived(object, work, bytes, now, effects),
             Event::Continued { object } => self.object(object).events += 1,
             Event::Finished { object, bytes } => self.finished(object, bytes, now, effects),
             Event::Woken { object, alarm } => self.woken(object, alarm, now, effects),
@@ -126,7 +135,11 @@ impl<Work, Output> Kernel<Work, Output> {
             Event::Settled => self.settled(now, effects),
             Event::CommitFailed { object, fault } => self.lose(object, &fault, effects),
             Event::Synced { failed } => self.synced(failed, effects),
-            Event::Reset { object, fault, discard } => self.reset(object, &fault, discard, effects),
+            Event::Reset {
+                object,
+                fault,
+                discard,
+            } => self.reset(object, &fault, discard, effects),
             Event::Closed { object } => self.closed(object, effects),
             Event::EvictionRequested { object } => self.evict_if_idle(object, effects),
             Event::SocketOpened { object } => self.object(object).sockets += 1,
@@ -146,7 +159,9 @@ impl<Work, Output> Kernel<Work, Output> {
                     AlarmOutcome::Stale { actual } => {
                         self.timetable.finished(id);
                         self.timetable.set(id, actual);
-                        effects.push(Effect::UpdateIndex { alarms: vec![(id, actual)] });
+                        effects.push(Effect::UpdateIndex {
+                            alarms: vec![(id, actual)],
+                        });
                     }
                     AlarmOutcome::Failed { random } => self.timetable.failed(id, now, random),
                 }
@@ -169,7 +184,11 @@ impl<Work, Output> Kernel<Work, Output> {
         now: i64,
         effects: &mut Effects<Work, Output>,
     ) {
-        let Limits { mailbox_events, mailbox_bytes, .. } = self.limits;
+        let Limits {
+            mailbox_events,
+            mailbox_bytes,
+            ..
+        } = self.limits;
         let object = self.object(index);
         if object.events >= mailbox_events || object.bytes.saturating_add(bytes) > mailbox_bytes {
             let fault = Fault::Overloaded(format!(
@@ -183,7 +202,11 @@ impl<Work, Output> Kernel<Work, Output> {
         object.bytes += bytes;
         object.last_active = now;
         if object.takes_work() && object.mailbox.is_empty() {
-            effects.push(Effect::Start { object: index, work, bytes });
+            effects.push(Effect::Start {
+                object: index,
+                work,
+                bytes,
+            });
             return;
         }
         object.mailbox.push_back((work, bytes));
@@ -230,18 +253,31 @@ impl<Work, Output> Kernel<Work, Output> {
         }
     }
 
-    fn wake_failed(&mut self, index: ObjectIndex, fault: &Fault, effects: &mut Effects<Work, Output>) {
+    fn wake_failed(
+        &mut self,
+        index: ObjectIndex,
+        fault: &Fault,
+        effects: &mut Effects<Work, Output>,
+    ) {
         self.object(index).presence = Presence::Leaving;
         self.refuse_waiting(index, fault, effects);
         self.close_if_quiet(index, effects);
     }
 
-    fn refuse_waiting(&mut self, index: ObjectIndex, fault: &Fault, effects: &mut Effects<Work, Output>) {
+    fn refuse_waiting(
+        &mut self,
+        index: ObjectIndex,
+        fault: &Fault,
+        effects: &mut Effects<Work, Output>,
+    ) {
         let object = self.object(index);
         while let Some((work, bytes)) = object.mailbox.pop_front() {
             object.events -= 1;
             object.bytes -= bytes;
-            effects.push(Effect::Refuse { work, fault: fault.clone() });
+            effects.push(Effect::Refuse {
+                work,
+                fault: fault.clone(),
+            });
         }
     }
 
@@ -249,7 +285,11 @@ impl<Work, Output> Kernel<Work, Output> {
         let object = self.object(index);
         if object.takes_work() {
             let waiting = object.mailbox.drain(..);
-            effects.extend(waiting.map(|(work, bytes)| Effect::Start { object: index, work, bytes }));
+            effects.extend(waiting.map(|(work, bytes)| Effect::Start {
+                object: index,
+                work,
+                bytes,
+            }));
         }
     }
 
@@ -277,12 +317,17 @@ impl<Work, Output> Kernel<Work, Output> {
             }
         }
         let overdue_at = now + self.limits.commit_ms;
-        self.commit = Some(Commit { objects: objects.clone(), overdue_at });
+        self.commit = Some(Commit {
+            objects: objects.clone(),
+            overdue_at,
+        });
         effects.push(Effect::Commit { objects, alarms });
     }
 
     fn synced(&mut self, failed: Vec<(ObjectIndex, Fault)>, effects: &mut Effects<Work, Output>) {
-        let Some(commit) = self.commit.take() else { return };
+        let Some(commit) = self.commit.take() else {
+            return;
+        };
         for (index, fault) in failed {
             if self.is_committing(index) {
                 self.lose(index, &fault, effects);
@@ -295,7 +340,10 @@ impl<Work, Output> Kernel<Work, Output> {
             }
             let object = self.object(index);
             let id = object.id;
-            effects.extend(object.gate.durable().map(|output| Effect::Release { object: index, output }));
+            effects.extend(object.gate.durable().map(|output| Effect::Release {
+                object: index,
+                output,
+            }));
             if let Some((at, index_follows)) = object.alarm.durable() {
                 self.timetable.set(id, at);
                 if index_follows {
@@ -314,13 +362,18 @@ impl<Work, Output> Kernel<Work, Output> {
 
     /// False for an object that was reset since its commit began, and then perhaps forgotten.
     fn is_committing(&self, index: ObjectIndex) -> bool {
-        self.objects.get(index.0).is_some_and(|object| object.gate.is_committing())
+        self.objects
+            .get(index.0)
+            .is_some_and(|object| object.gate.is_committing())
     }
 
     /// What the object wrote last may be lost: nothing built on it may be seen (P9).
     fn lose(&mut self, index: ObjectIndex, fault: &Fault, effects: &mut Effects<Work, Output>) {
         let object = self.object(index);
-        let fail = |output| Effect::Fail { output, fault: fault.clone() };
+        let fail = |output| Effect::Fail {
+            output,
+            fault: fault.clone(),
+        };
         effects.extend(object.gate.discard_all().map(fail));
         object.alarm.discard_all();
         self.dirty.retain(|dirty| *dirty != index);
@@ -337,7 +390,10 @@ impl<Work, Output> Kernel<Work, Output> {
     ) {
         if discard {
             let object = self.object(index);
-            let fail = |output| Effect::Fail { output, fault: fault.clone() };
+            let fail = |output| Effect::Fail {
+                output,
+                fault: fault.clone(),
+            };
             effects.extend(object.gate.discard_open().map(fail));
             object.alarm.discard_open();
             self.dirty.retain(|dirty| *dirty != index);
@@ -350,14 +406,22 @@ impl<Work, Output> Kernel<Work, Output> {
         self.close_if_quiet(index, effects);
     }
 
-    fn leave(&mut self, index: ObjectIndex, reset: Option<Fault>, effects: &mut Effects<Work, Output>) {
+    fn leave(
+        &mut self,
+        index: ObjectIndex,
+        reset: Option<Fault>,
+        effects: &mut Effects<Work, Output>,
+    ) {
         let object = self.object(index);
         if object.presence != Presence::Resident {
             return;
         }
         object.presence = Presence::Leaving;
         self.resident -= 1;
-        effects.push(Effect::Leave { object: index, reset });
+        effects.push(Effect::Leave {
+            object: index,
+            reset,
+        });
     }
 
     fn close_if_quiet(&mut self, index: ObjectIndex, effects: &mut Effects<Work, Output>) {
@@ -370,7 +434,9 @@ impl<Work, Output> Kernel<Work, Output> {
 
     fn closed(&mut self, index: ObjectIndex, effects: &mut Effects<Work, Output>) {
         // A simulated crash may fall between the closing and its answer.
-        let Some(object) = self.objects.get_mut(index.0) else { return };
+        let Some(object) = self.objects.get_mut(index.0) else {
+            return;
+        };
         if object.presence != Presence::Closing {
             return;
         }
@@ -415,7 +481,9 @@ impl<Work, Output> Kernel<Work, Output> {
         {
             self.idle_checks.pop();
             let idle_ms = self.limits.idle_ms;
-            let Some(object) = self.objects.get_mut(index.0) else { continue };
+            let Some(object) = self.objects.get_mut(index.0) else {
+                continue;
+            };
             if object.presence != Presence::Resident || object.idle_check_at != Some(at) {
                 continue;
             }
@@ -423,7 +491,11 @@ impl<Work, Output> Kernel<Work, Output> {
             if idle_at <= now && object.is_idle() {
                 self.evict_if_idle(index, effects);
             } else {
-                let again_at = if idle_at > now { idle_at } else { now + idle_ms.max(1) };
+                let again_at = if idle_at > now {
+                    idle_at
+                } else {
+                    now + idle_ms.max(1)
+                };
                 object.idle_check_at = Some(again_at);
                 self.idle_checks.push(Reverse((again_at, index)));
             }
@@ -440,7 +512,11 @@ impl<Work, Output> Kernel<Work, Output> {
     }
 
     fn give_up_on_overdue_commit(&mut self, now: i64, effects: &mut Effects<Work, Output>) {
-        let Some(commit) = self.commit.as_mut().filter(|commit| commit.overdue_at <= now) else {
+        let Some(commit) = self
+            .commit
+            .as_mut()
+            .filter(|commit| commit.overdue_at <= now)
+        else {
             return;
         };
         commit.overdue_at = i64::MAX;

@@ -20,15 +20,39 @@ fn step(kernel: &mut TestKernel, event: Event<u32, u32>, now: i64) -> Vec<TestEf
 }
 
 fn small_limits() -> Limits {
-    Limits { mailbox_events: 2, mailbox_bytes: 100, idle_ms: 10, resident_objects: 2, commit_ms: 1_000 }
+    Limits {
+        mailbox_events: 2,
+        mailbox_bytes: 100,
+        idle_ms: 10,
+        resident_objects: 2,
+        commit_ms: 1_000,
+    }
 }
 
 fn woken(kernel: &mut TestKernel, number: u8, now: i64) -> ObjectIndex {
     let object = kernel.add(id(number), now);
-    let effects = step(kernel, Event::Arrived { object, work: 0, bytes: 0 }, now);
+    let effects = step(
+        kernel,
+        Event::Arrived {
+            object,
+            work: 0,
+            bytes: 0,
+        },
+        now,
+    );
     assert!(matches!(effects[..], [Effect::Wake { .. }]), "{effects:?}");
-    let effects = step(kernel, Event::Woken { object, alarm: None }, now);
-    assert!(matches!(effects[0], Effect::Start { work: 0, .. }), "{effects:?}");
+    let effects = step(
+        kernel,
+        Event::Woken {
+            object,
+            alarm: None,
+        },
+        now,
+    );
+    assert!(
+        matches!(effects[0], Effect::Start { work: 0, .. }),
+        "{effects:?}"
+    );
     step(kernel, Event::Finished { object, bytes: 0 }, now);
     object
 }
@@ -37,13 +61,40 @@ fn woken(kernel: &mut TestKernel, number: u8, now: i64) -> ObjectIndex {
 fn a_full_mailbox_refuses_and_says_what_to_do() {
     let mut kernel = TestKernel::new(small_limits());
     let object = kernel.add(id(1), 0);
-    step(&mut kernel, Event::Arrived { object, work: 1, bytes: 60 }, 0);
+    step(
+        &mut kernel,
+        Event::Arrived {
+            object,
+            work: 1,
+            bytes: 60,
+        },
+        0,
+    );
     for (work, bytes) in [(2, 60), (3, 10), (4, 0)] {
-        let effects = step(&mut kernel, Event::Arrived { object, work, bytes }, 0);
+        let effects = step(
+            &mut kernel,
+            Event::Arrived {
+                object,
+                work,
+                bytes,
+            },
+            0,
+        );
         match (work, &effects[..]) {
             (3, []) => {}
-            (2 | 4, [Effect::Refuse { fault: Fault::Overloaded(text), .. }]) => {
-                assert!(text.contains("the limits are 2 events and 100 bytes"), "{text}");
+            (
+                2 | 4,
+                [
+                    Effect::Refuse {
+                        fault: Fault::Overloaded(text),
+                        ..
+                    },
+                ],
+            ) => {
+                assert!(
+                    text.contains("the limits are 2 events and 100 bytes"),
+                    "{text}"
+                );
             }
             other => panic!("{other:?}"),
         }
@@ -55,9 +106,23 @@ fn work_waits_while_the_object_is_blocked() {
     let mut kernel = TestKernel::new(small_limits());
     let object = woken(&mut kernel, 1, 0);
     step(&mut kernel, Event::Blocked { object }, 0);
-    assert!(step(&mut kernel, Event::Arrived { object, work: 1, bytes: 0 }, 0).is_empty());
+    assert!(
+        step(
+            &mut kernel,
+            Event::Arrived {
+                object,
+                work: 1,
+                bytes: 0
+            },
+            0
+        )
+        .is_empty()
+    );
     let effects = step(&mut kernel, Event::Unblocked { object }, 0);
-    assert!(matches!(effects[..], [Effect::Start { work: 1, .. }]), "{effects:?}");
+    assert!(
+        matches!(effects[..], [Effect::Start { work: 1, .. }]),
+        "{effects:?}"
+    );
 }
 
 #[test]
@@ -65,7 +130,15 @@ fn an_idle_object_leaves_and_is_forgotten_and_a_used_one_stays() {
     let mut kernel = TestKernel::new(small_limits());
     let idle = woken(&mut kernel, 1, 0);
     let used = woken(&mut kernel, 2, 0);
-    step(&mut kernel, Event::Arrived { object: used, work: 1, bytes: 0 }, 5);
+    step(
+        &mut kernel,
+        Event::Arrived {
+            object: used,
+            work: 1,
+            bytes: 0,
+        },
+        5,
+    );
     assert_eq!(kernel.next_due(), Some(10));
     let effects = step(&mut kernel, Event::Tick, 10);
     assert!(
@@ -95,8 +168,23 @@ fn above_the_bound_the_least_recently_used_object_leaves() {
     let first = woken(&mut kernel, 1, 0);
     woken(&mut kernel, 2, 1);
     let third = kernel.add(id(3), 2);
-    step(&mut kernel, Event::Arrived { object: third, work: 0, bytes: 0 }, 2);
-    let effects = step(&mut kernel, Event::Woken { object: third, alarm: None }, 2);
+    step(
+        &mut kernel,
+        Event::Arrived {
+            object: third,
+            work: 0,
+            bytes: 0,
+        },
+        2,
+    );
+    let effects = step(
+        &mut kernel,
+        Event::Woken {
+            object: third,
+            alarm: None,
+        },
+        2,
+    );
     assert!(
         matches!(effects[..], [Effect::Start { .. }, Effect::Leave { object, .. }, Effect::Close { .. }] if object == first),
         "{effects:?}"
@@ -111,18 +199,39 @@ fn a_reset_keeps_issued_writes_and_an_abort_drops_them() {
         step(&mut kernel, Event::Wrote { object }, 0);
         step(&mut kernel, Event::Emitted { object, output: 7 }, 0);
         let fault = Fault::Reset("test".to_owned());
-        let effects = step(&mut kernel, Event::Reset { object, fault, discard }, 0);
+        let effects = step(
+            &mut kernel,
+            Event::Reset {
+                object,
+                fault,
+                discard,
+            },
+            0,
+        );
         if discard {
             assert!(
-                matches!(effects[..], [Effect::Fail { output: 7, .. }, Effect::Leave { .. }, Effect::Close { .. }]),
+                matches!(
+                    effects[..],
+                    [
+                        Effect::Fail { output: 7, .. },
+                        Effect::Leave { .. },
+                        Effect::Close { .. }
+                    ]
+                ),
                 "{effects:?}"
             );
         } else {
-            assert!(matches!(effects[..], [Effect::Leave { reset: Some(_), .. }]), "{effects:?}");
+            assert!(
+                matches!(effects[..], [Effect::Leave { reset: Some(_), .. }]),
+                "{effects:?}"
+            );
             step(&mut kernel, Event::Settled, 0);
             let effects = step(&mut kernel, Event::Synced { failed: Vec::new() }, 0);
             assert!(
-                matches!(effects[..], [Effect::Release { output: 7, .. }, Effect::Close { .. }]),
+                matches!(
+                    effects[..],
+                    [Effect::Release { output: 7, .. }, Effect::Close { .. }]
+                ),
                 "{effects:?}"
             );
         }
@@ -138,7 +247,14 @@ fn an_overdue_commit_resets_and_a_late_confirmation_is_ignored() {
     step(&mut kernel, Event::Settled, 0);
     let effects = step(&mut kernel, Event::Tick, 1_000);
     assert!(
-        matches!(effects[..], [Effect::Fail { output: 7, .. }, Effect::Leave { .. }, Effect::Close { .. }]),
+        matches!(
+            effects[..],
+            [
+                Effect::Fail { output: 7, .. },
+                Effect::Leave { .. },
+                Effect::Close { .. }
+            ]
+        ),
         "{effects:?}"
     );
     step(&mut kernel, Event::Closed { object }, 1_001);
@@ -175,7 +291,11 @@ const OBJECTS: u8 = 4;
 impl Model {
     fn new(seed: u64) -> Self {
         Self {
-            kernel: TestKernel::new(Limits { mailbox_events: 8, resident_objects: 3, ..small_limits() }),
+            kernel: TestKernel::new(Limits {
+                mailbox_events: 8,
+                resident_objects: 3,
+                ..small_limits()
+            }),
             random: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
             now: 0,
             waiting: Vec::new(),
@@ -221,16 +341,33 @@ impl Model {
                 let state = self.objects.get_mut(&object).expect("known");
                 let (expected, writes_before) = state.outputs.pop_front().expect("was sent");
                 assert_eq!(output, expected, "outputs keep their order");
-                assert!(state.durable >= writes_before, "an output overtook its writes");
+                assert!(
+                    state.durable >= writes_before,
+                    "an output overtook its writes"
+                );
             }
             Effect::Fail { output, .. } => {
-                let state = self.objects.values_mut().find(|state| state.outputs.iter().any(|(sent, _)| *sent == output));
-                state.expect("was sent").outputs.retain(|(sent, _)| *sent != output);
+                let state = self
+                    .objects
+                    .values_mut()
+                    .find(|state| state.outputs.iter().any(|(sent, _)| *sent == output));
+                state
+                    .expect("was sent")
+                    .outputs
+                    .retain(|(sent, _)| *sent != output);
             }
             Effect::Refuse { .. } => {}
-            Effect::Start { object, work, bytes } => {
+            Effect::Start {
+                object,
+                work,
+                bytes,
+            } => {
                 self.objects.get_mut(&object).expect("known").running += 1;
-                self.waiting.push(Effect::Start { object, work, bytes });
+                self.waiting.push(Effect::Start {
+                    object,
+                    work,
+                    bytes,
+                });
             }
             Effect::Commit { objects, alarms } => {
                 for (object, at) in alarms {
@@ -242,7 +379,10 @@ impl Model {
                     state.committed = state.written;
                     state.committed_alarm = state.alarm;
                 }
-                self.waiting.push(Effect::Commit { objects, alarms: Vec::new() });
+                self.waiting.push(Effect::Commit {
+                    objects,
+                    alarms: Vec::new(),
+                });
             }
             Effect::UpdateIndex { alarms } => {
                 for (id, at) in alarms {
@@ -262,7 +402,9 @@ impl Model {
     }
 
     fn number_of(&self, object: ObjectIndex) -> u8 {
-        (0..OBJECTS).find(|number| self.kernel.find(id(*number)) == Some(object)).expect("known")
+        (0..OBJECTS)
+            .find(|number| self.kernel.find(id(*number)) == Some(object))
+            .expect("known")
     }
 
     /// Wherever a crash falls, the index wakes an object at or before its own alarm.
@@ -271,7 +413,10 @@ impl Model {
             if let Some(at) = state.committed_alarm {
                 let number = self.number_of(*object);
                 let indexed = self.index.get(&id(number));
-                assert!(indexed.is_some_and(|indexed| *indexed <= at), "{indexed:?} is after {at}");
+                assert!(
+                    indexed.is_some_and(|indexed| *indexed <= at),
+                    "{indexed:?} is after {at}"
+                );
             }
         }
     }
@@ -281,7 +426,10 @@ impl Model {
             Effect::Wake { object } => {
                 let alarm = self.objects[&object].durable_alarm;
                 if self.below(10) == 0 {
-                    self.handle(Event::WakeFailed { object, fault: Fault::Panicked });
+                    self.handle(Event::WakeFailed {
+                        object,
+                        fault: Fault::Panicked,
+                    });
                 } else {
                     self.handle(Event::Woken { object, alarm });
                 }
@@ -300,7 +448,10 @@ impl Model {
             Effect::Close { object } => self.handle(Event::Closed { object }),
             Effect::FireAlarm { id } => {
                 self.fired += 1;
-                self.handle(Event::AlarmFinished { id, outcome: AlarmOutcome::Done });
+                self.handle(Event::AlarmFinished {
+                    id,
+                    outcome: AlarmOutcome::Done,
+                });
             }
             Effect::Leave { .. } => {}
             other => panic!("{other:?} takes place at once"),
@@ -336,7 +487,11 @@ impl Model {
                 let number = self.below(u64::from(OBJECTS)) as u8;
                 let object = self.object(number);
                 let bytes = self.below(9) as usize;
-                self.handle(Event::Arrived { object, work: 0, bytes });
+                self.handle(Event::Arrived {
+                    object,
+                    work: 0,
+                    bytes,
+                });
             }
             1 => {
                 self.now += self.below(5) as i64;
@@ -375,7 +530,11 @@ fn under_any_schedule_outputs_wait_for_their_writes_and_everything_ends() {
         }
         model.run_to_the_end();
         assert!(model.kernel.is_quiet());
-        assert!(model.objects.is_empty(), "seed {seed}: {} objects are left", model.objects.len());
+        assert!(
+            model.objects.is_empty(),
+            "seed {seed}: {} objects are left",
+            model.objects.len()
+        );
         fired += model.fired;
     }
     assert!(fired > 1_000, "the schedules fire alarms: {fired}");

@@ -88,7 +88,9 @@ impl Timetable {
 
     /// The run is over and is not to be repeated.
     pub(crate) fn finished(&mut self, id: RawId) {
-        let Some(alarm) = self.alarms.get_mut(&id) else { return };
+        let Some(alarm) = self.alarms.get_mut(&id) else {
+            return;
+        };
         if alarm.set_again {
             *alarm = Alarm::new(alarm.due_at);
             self.waiting.insert((alarm.due_at, id));
@@ -99,7 +101,9 @@ impl Timetable {
 
     /// The handler could not run to its end. `random` spreads the retries: up to a quarter is added.
     pub(crate) fn failed(&mut self, id: RawId, now: i64, random: u32) {
-        let Some(alarm) = self.alarms.get_mut(&id) else { return };
+        let Some(alarm) = self.alarms.get_mut(&id) else {
+            return;
+        };
         if alarm.set_again {
             *alarm = Alarm::new(alarm.due_at);
         } else {
@@ -117,7 +121,13 @@ impl Timetable {
 
 impl Alarm {
     fn new(at: i64) -> Self {
-        Self { scheduled_at: at, due_at: at, failures: 0, running: false, set_again: false }
+        Self {
+            scheduled_at: at,
+            due_at: at,
+            failures: 0,
+            running: false,
+            set_again: false,
+        }
     }
 }
 

@@ -18,7 +18,11 @@ impl Shard {
         self.trace(&effect);
         match effect {
             Effect::Wake { object } => self.with(object, |slot| self.wake(&slot)),
-            Effect::Start { object, work, bytes } => match &self.simulation {
+            Effect::Start {
+                object,
+                work,
+                bytes,
+            } => match &self.simulation {
                 Some(simulation) => simulation.ready(object, work, bytes),
                 None => self.start(object, work, bytes),
             },
@@ -47,7 +51,10 @@ impl Shard {
     fn with(&self, object: ObjectIndex, run: impl FnOnce(Rc<Slot>)) {
         match self.slot_at(object) {
             Some(slot) => run(slot),
-            None => tracing::error!(object = object.0, "the kernel names an object without a slot"),
+            None => tracing::error!(
+                object = object.0,
+                "the kernel names an object without a slot"
+            ),
         }
     }
 
@@ -56,14 +63,20 @@ impl Shard {
         let (database, alarm) = match self.open(slot) {
             Ok(opened) => opened,
             Err(error) => {
-                self.handle(Event::WakeFailed { object, fault: Fault::Storage(error) });
+                self.handle(Event::WakeFailed {
+                    object,
+                    fault: Fault::Storage(error),
+                });
                 return;
             }
         };
         let life = Rc::new(Life::new(Rc::clone(slot), database, alarm));
         let occupant = Occupant::wake(slot.description, ObjectState::new(Rc::clone(&life)));
         let failure = occupant.failure();
-        let resident = Resident { life: Rc::clone(&life), occupant };
+        let resident = Resident {
+            life: Rc::clone(&life),
+            occupant,
+        };
         *slot.resident.borrow_mut() = Some(resident);
         let Some(fault) = failure.or_else(|| life.take_ending().map(|ending| ending.fault)) else {
             self.handle(Event::Woken { object, alarm });
@@ -109,8 +122,15 @@ impl Shard {
         let indexed = self.record_alarms(alarms);
         let mut batch = Vec::with_capacity(objects.len());
         for &object in objects {
-            let Some(slot) = self.slot_at(object) else { continue };
-            let Some(life) = slot.resident.borrow().as_ref().map(|resident| Rc::clone(&resident.life)) else {
+            let Some(slot) = self.slot_at(object) else {
+                continue;
+            };
+            let Some(life) = slot
+                .resident
+                .borrow()
+                .as_ref()
+                .map(|resident| Rc::clone(&resident.life))
+            else {
                 continue;
             };
             let needs_index = alarms.iter().any(|(indexed, _)| *indexed == object);
@@ -127,7 +147,10 @@ impl Shard {
                 Ok(None) => {}
                 Err(error) => {
                     tracing::error!(%error, class = slot.description.class, id = %slot.id, "a commit failed");
-                    self.handle(Event::CommitFailed { object, fault: Fault::Storage(error) });
+                    self.handle(Event::CommitFailed {
+                        object,
+                        fault: Fault::Storage(error),
+                    });
                 }
             }
         }
@@ -142,14 +165,23 @@ impl Shard {
         let entry = |&(object, at): &(ObjectIndex, i64)| {
             let slot = self.slot_at(object)?;
             let name = slot.name.borrow().as_deref().map(str::to_owned);
-            Some(Entry { id: slot.id, class: slot.description.class.to_owned(), name, at })
+            Some(Entry {
+                id: slot.id,
+                class: slot.description.class.to_owned(),
+                name,
+                at,
+            })
         };
         let entries: Vec<Entry> = alarms.iter().filter_map(entry).collect();
         self.disk.index().record(&entries)
     }
 
     fn fire_alarm(self: &Rc<Self>, id: RawId) {
-        let known = self.kernel.borrow().find(id).and_then(|object| self.slot_at(object));
+        let known = self
+            .kernel
+            .borrow()
+            .find(id)
+            .and_then(|object| self.slot_at(object));
         let slot = match known {
             Some(slot) => slot,
             None => match self.alarm_slot(id) {
@@ -161,7 +193,11 @@ impl Shard {
                 }
             },
         };
-        self.handle(Event::Arrived { object: slot.index, work: Work::Alarm { id }, bytes: 0 });
+        self.handle(Event::Arrived {
+            object: slot.index,
+            work: Work::Alarm { id },
+            bytes: 0,
+        });
     }
 
     /// An object that only the index knows. None for one whose class is gone from the app: its
@@ -184,7 +220,9 @@ impl Shard {
     }
 
     pub(super) fn alarm_failed(self: &Rc<Self>, id: RawId) {
-        let outcome = AlarmOutcome::Failed { random: self.random.next_u32() };
+        let outcome = AlarmOutcome::Failed {
+            random: self.random.next_u32(),
+        };
         self.handle(Event::AlarmFinished { id, outcome });
     }
 

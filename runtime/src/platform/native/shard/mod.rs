@@ -72,7 +72,14 @@ pub(super) struct Parts {
 
 impl Shard {
     pub(super) fn new(parts: Parts, classes: &[&'static Description]) -> Rc<Self> {
-        let Parts { number, inboxes, disk, clock, random, simulation } = parts;
+        let Parts {
+            number,
+            inboxes,
+            disk,
+            clock,
+            random,
+            simulation,
+        } = parts;
         let shard = Rc::new(Self {
             number,
             inboxes,
@@ -98,7 +105,10 @@ impl Shard {
 
     fn add_class(&self, description: &'static Description) -> Rc<IdKey> {
         let key = Rc::new(IdKey::new(self.disk.key(), description.class));
-        self.classes.borrow_mut().push(Class { description, key: Rc::clone(&key) });
+        self.classes.borrow_mut().push(Class {
+            description,
+            key: Rc::clone(&key),
+        });
         key
     }
 
@@ -123,7 +133,10 @@ impl Shard {
 
     fn class(&self, name: &str) -> Option<&'static Description> {
         let classes = self.classes.borrow();
-        classes.iter().map(|class| class.description).find(|description| description.class == name)
+        classes
+            .iter()
+            .map(|class| class.description)
+            .find(|description| description.class == name)
     }
 
     /// The shard that an object lives on; its identifier is as good as a hash.
@@ -136,26 +149,41 @@ impl Shard {
         let home = self.home_of(delivery.id);
         if home == self.number {
             self.accept(delivery);
-        } else if let Err(refused) = self.inboxes[home].send(Inbound::Delivery(delivery))
+        } else if let Err(refused) = self.inboxes[home].send(Inbound::Delivery(Box::new(delivery)))
             && let Inbound::Delivery(delivery) = refused.0
         {
-            delivery.task.refuse(Fault::Disconnected("the host is stopping".to_owned()));
+            delivery
+                .task
+                .refuse(Fault::Disconnected("the host is stopping".to_owned()));
         }
     }
 
     fn accept(self: &Rc<Self>, delivery: Delivery) {
-        let Delivery { description, id, name, task } = delivery;
+        let Delivery {
+            description,
+            id,
+            name,
+            task,
+        } = delivery;
         let slot = self.slot(description, id);
         if name.is_some() && slot.name.borrow().is_none() {
             *slot.name.borrow_mut() = name;
         }
         let bytes = task.size();
-        self.handle(Event::Arrived { object: slot.index, work: Work::Task(task), bytes });
+        self.handle(Event::Arrived {
+            object: slot.index,
+            work: Work::Task(task),
+            bytes,
+        });
     }
 
     /// The object's slot, made if it is not known.
     fn slot(self: &Rc<Self>, description: &'static Description, id: RawId) -> Rc<Slot> {
-        let known = self.kernel.borrow().find(id).and_then(|index| self.slot_at(index));
+        let known = self
+            .kernel
+            .borrow()
+            .find(id)
+            .and_then(|index| self.slot_at(index));
         if let Some(slot) = known {
             return slot;
         }
@@ -177,7 +205,9 @@ impl Shard {
     pub(super) fn handle(self: &Rc<Self>, event: Event) {
         {
             let mut decided = self.decided.borrow_mut();
-            self.kernel.borrow_mut().handle(event, self.clock.now(), &mut decided);
+            self.kernel
+                .borrow_mut()
+                .handle(event, self.clock.now(), &mut decided);
             self.queue.borrow_mut().extend(decided.drain(..));
         }
         if !self.busy.get() {
@@ -205,7 +235,8 @@ impl Shard {
     fn trace(&self, effect: &Effect) {
         if let Some(simulation) = &self.simulation {
             simulation.note(self.clock.now(), effect, |object| {
-                self.slot_at(object).map(|slot| (slot.description.class, slot.id))
+                self.slot_at(object)
+                    .map(|slot| (slot.description.class, slot.id))
             });
         }
     }

@@ -15,19 +15,26 @@ use crate::id::RawId;
 
 impl Shard {
     /// Starts a simulated shard's tasks on the current runtime.
-    pub(in super::super) fn start_simulated_tasks(self: &Rc<Self>, inbox: UnboundedReceiver<Inbound>) {
+    pub(in super::super) fn start_simulated_tasks(
+        self: &Rc<Self>,
+        inbox: UnboundedReceiver<Inbound>,
+    ) {
         self.start_tasks();
         tokio::task::spawn_local(Rc::clone(self).start_ready_work());
         tokio::task::spawn_local(Rc::clone(self).receive_one_by_one(inbox));
     }
 
     async fn start_ready_work(self: Rc<Self>) {
-        let Some(simulation) = &self.simulation else { return };
+        let Some(simulation) = &self.simulation else {
+            return;
+        };
         loop {
             simulation.some_ready.notified().await;
             loop {
                 yield_now().await;
-                let Some((object, work, bytes)) = simulation.pick() else { break };
+                let Some((object, work, bytes)) = simulation.pick() else {
+                    break;
+                };
                 self.start(object, work, bytes);
             }
         }
@@ -35,7 +42,9 @@ impl Shard {
 
     /// What the disk answers is a step like any other: events may fall before it.
     async fn receive_one_by_one(self: Rc<Self>, mut inbox: UnboundedReceiver<Inbound>) {
-        let Some(simulation) = &self.simulation else { return };
+        let Some(simulation) = &self.simulation else {
+            return;
+        };
         while let Some(inbound) = inbox.recv().await {
             simulation.delay().await;
             match inbound {
@@ -83,7 +92,9 @@ impl Shard {
             let resident = slot.resident.borrow_mut().take();
             if let Some(resident) = resident {
                 resident.life.cut_off(fault.clone());
-                if let (Disk::Memory(memory), Some(database)) = (&self.disk, resident.life.take_database()) {
+                if let (Disk::Memory(memory), Some(database)) =
+                    (&self.disk, resident.life.take_database())
+                {
                     memory.keep(slot.id, database);
                 }
             }

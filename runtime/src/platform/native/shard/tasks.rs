@@ -94,7 +94,7 @@ impl Shard {
     ) -> Command {
         while let Some(inbound) = inbox.recv().await {
             match inbound {
-                Inbound::Delivery(delivery) => self.accept(delivery),
+                Inbound::Delivery(delivery) => self.accept(*delivery),
                 Inbound::Synced { failed } => self.handle(Event::Synced { failed }),
                 Inbound::Closed { object } => self.handle(Event::Closed { object }),
                 Inbound::Drain => return Command::Drain,
@@ -116,7 +116,11 @@ impl Shard {
     }
 
     pub(in super::super) fn has_sockets(&self) -> bool {
-        self.slots.borrow().iter().flatten().any(|slot| !slot.sockets.borrow().is_empty())
+        self.slots
+            .borrow()
+            .iter()
+            .flatten()
+            .any(|slot| !slot.sockets.borrow().is_empty())
     }
 
     /// Takes all idle objects out of memory; how many databases are still open.
@@ -125,6 +129,11 @@ impl Shard {
         for object in residents {
             self.handle(Event::EvictionRequested { object });
         }
-        self.slots.borrow().iter().flatten().filter(|slot| slot.resident.borrow().is_some()).count()
+        self.slots
+            .borrow()
+            .iter()
+            .flatten()
+            .filter(|slot| slot.resident.borrow().is_some())
+            .count()
     }
 }

@@ -22,9 +22,12 @@ const BLOCK_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl Shard {
     pub(in super::super) fn start(self: &Rc<Self>, object: ObjectIndex, work: Work, bytes: usize) {
-        let Some(slot) = self.slot_at(object) else { return };
+        let Some(slot) = self.slot_at(object) else {
+            return;
+        };
         let resident = slot.resident.borrow().clone();
-        let Some(Resident { life, occupant }) = resident.filter(|resident| resident.life.is_over().is_none())
+        let Some(Resident { life, occupant }) =
+            resident.filter(|resident| resident.life.is_over().is_none())
         else {
             // It left between the decision and its execution.
             self.refuse(work, Fault::Reset("the object left memory".to_owned()));
@@ -32,28 +35,59 @@ impl Shard {
             return;
         };
         match work {
-            Work::Task(Task::Call { method, arguments, chain, reply }) => {
+            Work::Task(Task::Call {
+                method,
+                arguments,
+                chain,
+                reply,
+            }) => {
                 let turn = occupant.call(method, arguments, chain);
                 self.drive(&life, bytes, turn, |life, result| {
-                    life.emit(Output::Called { reply, result: result.and_then(|result| result) });
+                    life.emit(Output::Called {
+                        reply,
+                        result: result.and_then(|result| result),
+                    });
                 });
             }
-            Work::Task(Task::Fetch { request, chain, reply }) => {
+            Work::Task(Task::Fetch {
+                request,
+                chain,
+                reply,
+            }) => {
                 let turn = occupant.fetch(request, chain);
                 self.drive(&life, bytes, turn, |life, result| {
                     let response = result.unwrap_or_else(Fault::into_response);
                     life.emit(Output::Fetched { reply, response });
                 });
             }
-            Work::Message { socket, message, flight } => {
+            Work::Message {
+                socket,
+                message,
+                flight,
+            } => {
                 let turn = occupant.socket_message(socket, message);
                 self.drive(&life, bytes, turn, |_, _| drop(flight));
             }
-            Work::Close { socket, code, reason, clean } => {
-                self.drive(&life, bytes, occupant.socket_close(socket, code, reason, clean), |_, _| {});
+            Work::Close {
+                socket,
+                code,
+                reason,
+                clean,
+            } => {
+                self.drive(
+                    &life,
+                    bytes,
+                    occupant.socket_close(socket, code, reason, clean),
+                    |_, _| {},
+                );
             }
             Work::Error { socket, message } => {
-                self.drive(&life, bytes, occupant.socket_error(socket, message), |_, _| {});
+                self.drive(
+                    &life,
+                    bytes,
+                    occupant.socket_error(socket, message),
+                    |_, _| {},
+                );
             }
             Work::Alarm { id } => self.start_alarm(&Resident { life, occupant }, id),
         }
@@ -65,7 +99,10 @@ impl Shard {
         match life.alarm() {
             Ok(Some(at)) if at <= self.clock.now() => {}
             Ok(actual) => {
-                self.handle(Event::AlarmFinished { id, outcome: AlarmOutcome::Stale { actual } });
+                self.handle(Event::AlarmFinished {
+                    id,
+                    outcome: AlarmOutcome::Stale { actual },
+                });
                 self.handle(Event::Finished { object, bytes: 0 });
                 return;
             }
@@ -81,7 +118,9 @@ impl Shard {
         let run: LocalFuture<'static, _> = Box::pin(async move {
             match tokio::time::timeout(ALARM_TIMEOUT, run).await {
                 Ok(result) => result,
-                Err(_) => Err(Fault::TimedOut("an alarm may run for 15 minutes".to_owned())),
+                Err(_) => Err(Fault::TimedOut(
+                    "an alarm may run for 15 minutes".to_owned(),
+                )),
             }
         });
         let shard = Rc::clone(self);
@@ -94,10 +133,17 @@ impl Shard {
     fn alarm_ended(self: &Rc<Self>, life: &Rc<Life>, id: RawId, result: Result<(), Fault>) {
         let deleted = result.and_then(|()| {
             // Success deletes the alarm only if the handler set none (P28).
-            if life.alarm_was_set.get() { Ok(()) } else { life.delete_alarm().map_err(Fault::Storage) }
+            if life.alarm_was_set.get() {
+                Ok(())
+            } else {
+                life.delete_alarm().map_err(Fault::Storage)
+            }
         });
         match deleted {
-            Ok(()) => self.handle(Event::AlarmFinished { id, outcome: AlarmOutcome::Done }),
+            Ok(()) => self.handle(Event::AlarmFinished {
+                id,
+                outcome: AlarmOutcome::Done,
+            }),
             Err(fault) => {
                 tracing::warn!(%id, reason = fault.summary().2, "an alarm's run is to be repeated");
                 self.alarm_failed(id);
@@ -118,7 +164,10 @@ impl Shard {
             Some(result) => {
                 conclude(life, Ok(result));
                 self.end_if_asked(life);
-                life.slot.handle(Event::Finished { object: life.slot.index, bytes });
+                life.slot.handle(Event::Finished {
+                    object: life.slot.index,
+                    bytes,
+                });
             }
             None => {
                 self.end_if_asked(life);
@@ -128,7 +177,10 @@ impl Shard {
                     shard.inside(|| {
                         conclude(&life, result);
                         shard.end_if_asked(&life);
-                        life.slot.handle(Event::Finished { object: life.slot.index, bytes });
+                        life.slot.handle(Event::Finished {
+                            object: life.slot.index,
+                            bytes,
+                        });
                     });
                 });
             }
@@ -162,7 +214,9 @@ impl Shard {
 
     /// Carries out what a turn asked for: a reset, or an abort.
     pub(super) fn end_if_asked(self: &Rc<Self>, life: &Rc<Life>) {
-        let Some(ending) = life.take_ending() else { return };
+        let Some(ending) = life.take_ending() else {
+            return;
+        };
         if life.is_over().is_some() || life.slot.gone.get() {
             return;
         }
@@ -172,7 +226,11 @@ impl Shard {
             database.roll_back();
         }
         let object = life.slot.index;
-        self.handle(Event::Reset { object, fault: ending.fault, discard: ending.discard });
+        self.handle(Event::Reset {
+            object,
+            fault: ending.fault,
+            discard: ending.discard,
+        });
     }
 
     pub(in super::super) fn continue_in_background(
@@ -194,7 +252,11 @@ impl Shard {
     }
 
     /// Lets new events wait until `gate` is through; a false or a time-out resets the object (P14).
-    pub(in super::super) fn block_while(self: &Rc<Self>, life: &Rc<Life>, gate: LocalFuture<'static, bool>) {
+    pub(in super::super) fn block_while(
+        self: &Rc<Self>,
+        life: &Rc<Life>,
+        gate: LocalFuture<'static, bool>,
+    ) {
         let object = life.slot.index;
         life.slot.handle(Event::Blocked { object });
         let (shard, life) = (Rc::clone(self), Rc::clone(life));
@@ -210,7 +272,12 @@ impl Shard {
             shard.inside(|| {
                 if matches!(through, Ok(false)) {
                     let seconds = BLOCK_TIMEOUT.as_secs();
-                    let failure = life.slot.resident.borrow().as_ref().and_then(|resident| resident.occupant.failure());
+                    let failure = life
+                        .slot
+                        .resident
+                        .borrow()
+                        .as_ref()
+                        .and_then(|resident| resident.occupant.failure());
                     let fault = match failure {
                         Some(fault) => fault,
                         None if timed_out.get() => {

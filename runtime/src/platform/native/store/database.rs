@@ -54,7 +54,9 @@ impl Unsynced {
     /// # Errors
     /// The disk failed: the commit, and what was committed to this database after it, may be lost.
     pub(crate) fn sync(&self) -> Result<(), StorageError> {
-        self.log.sync_data().map_err(|error| io_error("syncing", &self.log_path, &error))?;
+        self.log
+            .sync_data()
+            .map_err(|error| io_error("syncing", &self.log_path, &error))?;
         self.new_in.as_deref().map_or(Ok(()), sync_folder)
     }
 }
@@ -100,8 +102,7 @@ impl Database {
             log: OnceCell::new(),
             new_in: Cell::new(is_new.then(|| folder.to_owned())),
         };
-        Self::set_up(connection, Some(files))
-            .map_err(|error| explain(storage_error(&error), path))
+        Self::set_up(connection, Some(files)).map_err(|error| explain(storage_error(&error), path))
     }
 
     /// A database that lives as long as this value.
@@ -130,7 +131,12 @@ impl Database {
         }
         math::register(&connection)?;
         let guard = Guard::install(&mut connection)?;
-        Ok(Self { connection, guard, savepoints: Cell::new(0), files })
+        Ok(Self {
+            connection,
+            guard,
+            savepoints: Cell::new(0),
+            files,
+        })
     }
 
     /// Whether there are writes that no commit has closed.
@@ -155,12 +161,20 @@ impl Database {
     /// # Errors
     /// Nothing was committed, and the transaction is rolled back.
     pub(crate) fn commit(&self) -> Result<Option<Unsynced>, StorageError> {
-        let committed = if self.is_in_transaction() { self.execute("COMMIT") } else { Ok(()) };
-        committed.and_then(|()| self.unsynced()).inspect_err(|_| self.roll_back())
+        let committed = if self.is_in_transaction() {
+            self.execute("COMMIT")
+        } else {
+            Ok(())
+        };
+        committed
+            .and_then(|()| self.unsynced())
+            .inspect_err(|_| self.roll_back())
     }
 
     fn unsynced(&self) -> Result<Option<Unsynced>, StorageError> {
-        let Some(files) = &self.files else { return Ok(None) };
+        let Some(files) = &self.files else {
+            return Ok(None);
+        };
         let log = match files.log.get() {
             Some(log) => Arc::clone(log),
             None => {
@@ -169,7 +183,11 @@ impl Database {
                 Arc::clone(files.log.get_or_init(|| Arc::new(log)))
             }
         };
-        Ok(Some(Unsynced { log, log_path: files.log_path.clone(), new_in: files.new_in.take() }))
+        Ok(Some(Unsynced {
+            log,
+            log_path: files.log_path.clone(),
+            new_in: files.new_in.take(),
+        }))
     }
 
     /// Drops the open transaction, if there is one.
@@ -193,7 +211,9 @@ impl Database {
     /// Moves the log into the database and closes it.
     pub(crate) fn close(self) -> Result<(), StorageError> {
         self.roll_back();
-        self.connection.close().map_err(|(_, error)| storage_error(&error))
+        self.connection
+            .close()
+            .map_err(|(_, error)| storage_error(&error))
     }
 }
 
@@ -217,7 +237,11 @@ impl<'a> Savepoint<'a> {
         let level = database.savepoints.get() + 1;
         database.execute(&format!("SAVEPOINT level_{level}"))?;
         database.savepoints.set(level);
-        Ok(Self { database, level, closed: false })
+        Ok(Self {
+            database,
+            level,
+            closed: false,
+        })
     }
 
     fn close(mut self, keep: bool) -> Result<(), StorageError> {
@@ -225,7 +249,8 @@ impl<'a> Savepoint<'a> {
         let level = self.level;
         self.database.savepoints.set(level - 1);
         if !keep {
-            self.database.execute(&format!("ROLLBACK TO level_{level}"))?;
+            self.database
+                .execute(&format!("ROLLBACK TO level_{level}"))?;
         }
         self.database.execute(&format!("RELEASE level_{level}"))
     }

@@ -30,7 +30,9 @@ impl Index {
     }
 
     pub(crate) fn in_memory() -> Result<Self, StorageError> {
-        Connection::open_in_memory().and_then(Self::set_up).map_err(|error| storage_error(&error))
+        Connection::open_in_memory()
+            .and_then(Self::set_up)
+            .map_err(|error| storage_error(&error))
     }
 
     fn set_up(connection: Connection) -> rusqlite::Result<Self> {
@@ -80,14 +82,18 @@ impl Index {
                     Some(at) => transaction
                         .prepare_cached("UPDATE alarm SET at = ?2 WHERE id = ?1")?
                         .execute(params![id.0, at])?,
-                    None => transaction.prepare_cached("DELETE FROM alarm WHERE id = ?1")?.execute([id.0])?,
+                    None => transaction
+                        .prepare_cached("DELETE FROM alarm WHERE id = ?1")?
+                        .execute([id.0])?,
                 };
             }
             transaction.commit()
         };
         let followed = run();
         let restored = connection.execute_batch("PRAGMA synchronous = FULL");
-        followed.and(restored).map_err(|error| storage_error(&error))
+        followed
+            .and(restored)
+            .map_err(|error| storage_error(&error))
     }
 
     /// The alarms up to a time, earliest first.
@@ -108,7 +114,12 @@ impl Index {
             connection
                 .prepare_cached("SELECT class, name, at FROM alarm WHERE id = ?1")?
                 .query_row([id.0], |row| {
-                    Ok(Entry { id, class: row.get(0)?, name: row.get(1)?, at: row.get(2)? })
+                    Ok(Entry {
+                        id,
+                        class: row.get(0)?,
+                        name: row.get(1)?,
+                        at: row.get(2)?,
+                    })
                 })
                 .optional()
         };

@@ -32,23 +32,41 @@ impl Database {
 
     pub(crate) fn delete(&self, key: &str) -> Result<bool, StorageError> {
         self.begin()?;
-        let run = || self.connection.prepare_cached("DELETE FROM _cf_KV WHERE key = ?1")?.execute([key]);
-        run().map(|deleted| deleted > 0).map_err(|error| storage_error(&error))
+        let run = || {
+            self.connection
+                .prepare_cached("DELETE FROM _cf_KV WHERE key = ?1")?
+                .execute([key])
+        };
+        run()
+            .map(|deleted| deleted > 0)
+            .map_err(|error| storage_error(&error))
     }
 
     pub(crate) fn list(&self, range: &ListRange) -> Result<Vec<(String, Vec<u8>)>, StorageError> {
         let (start, end) = bounds(range);
         let statement = match (end.is_some(), range.reverse) {
-            (true, false) => "SELECT key, value FROM _cf_KV WHERE key >= ?1 AND key < ?2 ORDER BY key LIMIT ?3",
-            (true, true) => "SELECT key, value FROM _cf_KV WHERE key >= ?1 AND key < ?2 ORDER BY key DESC LIMIT ?3",
-            (false, false) => "SELECT key, value FROM _cf_KV WHERE key >= ?1 AND ?2 IS NULL ORDER BY key LIMIT ?3",
-            (false, true) => "SELECT key, value FROM _cf_KV WHERE key >= ?1 AND ?2 IS NULL ORDER BY key DESC LIMIT ?3",
+            (true, false) => {
+                "SELECT key, value FROM _cf_KV WHERE key >= ?1 AND key < ?2 ORDER BY key LIMIT ?3"
+            }
+            (true, true) => {
+                "SELECT key, value FROM _cf_KV WHERE key >= ?1 AND key < ?2 ORDER BY key DESC LIMIT ?3"
+            }
+            (false, false) => {
+                "SELECT key, value FROM _cf_KV WHERE key >= ?1 AND ?2 IS NULL ORDER BY key LIMIT ?3"
+            }
+            (false, true) => {
+                "SELECT key, value FROM _cf_KV WHERE key >= ?1 AND ?2 IS NULL ORDER BY key DESC LIMIT ?3"
+            }
         };
-        let limit = range.limit.map_or(-1, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
+        let limit = range
+            .limit
+            .map_or(-1, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
         let run = || {
             self.connection
                 .prepare_cached(statement)?
-                .query_map(params![start, end, limit], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .query_map(params![start, end, limit], |row| {
+                    Ok((row.get(0)?, row.get(1)?))
+                })?
                 .collect::<rusqlite::Result<_>>()
         };
         run().map_err(|error| storage_error(&error))
@@ -72,7 +90,10 @@ impl Database {
                 .connection
                 .prepare_cached("INSERT OR REPLACE INTO _cf_ALARM (only, at) VALUES (1, ?1)")?
                 .execute([at]),
-            None => self.connection.prepare_cached("DELETE FROM _cf_ALARM")?.execute([]),
+            None => self
+                .connection
+                .prepare_cached("DELETE FROM _cf_ALARM")?
+                .execute([]),
         };
         run().map(drop).map_err(|error| storage_error(&error))
     }

@@ -8,7 +8,10 @@ const FLAGS: FunctionFlags = FunctionFlags::SQLITE_UTF8
     .union(FunctionFlags::SQLITE_DETERMINISTIC)
     .union(FunctionFlags::SQLITE_INNOCUOUS);
 
-const UNARY: &[(&str, fn(f64) -> f64)] = &[
+type Unary = fn(f64) -> f64;
+type Binary = fn(f64, f64) -> f64;
+
+const UNARY: &[(&str, Unary)] = &[
     ("acos", f64::acos),
     ("acosh", f64::acosh),
     ("asin", f64::asin),
@@ -35,7 +38,7 @@ const UNARY: &[(&str, fn(f64) -> f64)] = &[
     ("trunc", f64::trunc),
 ];
 
-const BINARY: &[(&str, fn(f64, f64) -> f64)] = &[
+const BINARY: &[(&str, Binary)] = &[
     ("atan2", f64::atan2),
     ("log", |base, value| value.ln() / base.ln()),
     ("mod", |dividend, divisor| dividend % divisor),
@@ -52,7 +55,9 @@ pub(super) fn register(connection: &Connection) -> Result<()> {
     for &(name, function) in BINARY {
         connection.create_scalar_function(name, 2, FLAGS, move |context| {
             let operands = number(context, 0).zip(number(context, 1));
-            Ok(operands.map(|(first, second)| function(first, second)).and_then(defined))
+            Ok(operands
+                .map(|(first, second)| function(first, second))
+                .and_then(defined))
         })?;
     }
     connection.create_scalar_function("pi", 0, FLAGS, |_| Ok(std::f64::consts::PI))

@@ -33,7 +33,9 @@ impl Database {
     fn run_several(&self, text: &str, parameters: &[SqlValue]) -> Result<SqlRows, StorageError> {
         let mut statements = Batch::new(&self.connection, text);
         let mut next = || fallible_next(&mut statements);
-        let Some(mut current) = next()? else { return Ok(SqlRows::default()) };
+        let Some(mut current) = next()? else {
+            return Ok(SqlRows::default());
+        };
         // A statement is prepared when those before it have run: it may use what they make. So
         // which one is the last is known only by its parameters or by preparing the next.
         loop {
@@ -67,7 +69,7 @@ impl Database {
         if !statement.readonly() {
             self.guard.trusted(|| self.begin())?;
         }
-        let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+        let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
         let mut run = || -> rusqlite::Result<Vec<Vec<SqlValue>>> {
             let mut found = Vec::new();
             let mut rows = statement.query(params_from_iter(parameters))?;
@@ -78,7 +80,11 @@ impl Database {
             Ok(found)
         };
         let rows = run().map_err(|error| storage_error(&error))?;
-        Ok(SqlRows { columns, rows, rows_written: 0 })
+        Ok(SqlRows {
+            columns,
+            rows,
+            rows_written: 0,
+        })
     }
 }
 
@@ -90,11 +96,17 @@ fn fallible_next<'connection>(
 }
 
 fn wrong_count(expected: usize, given: usize) -> StorageError {
-    StorageError::Usage(format!("the statement has {expected} parameters, {given} were given"))
+    StorageError::Usage(format!(
+        "the statement has {expected} parameters, {given} were given"
+    ))
 }
 
 /// Integers come back as JavaScript's numbers hold them: exact to 2^53 (P49).
-#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "the rounding is the point")]
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "the rounding is the point"
+)]
 fn value_of(value: ValueRef<'_>) -> SqlValue {
     match value {
         ValueRef::Null => SqlValue::Null,

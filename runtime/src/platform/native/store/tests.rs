@@ -37,7 +37,10 @@ fn a_commit_survives_and_an_open_transaction_does_not() {
     let database = Database::open(folder.path(), &path).unwrap();
     assert_eq!(database.get("a").unwrap().as_deref(), Some(&b"1"[..]));
     database.close().unwrap();
-    assert!(!path.with_extension("sqlite-wal").exists(), "an idle object is one file");
+    assert!(
+        !path.with_extension("sqlite-wal").exists(),
+        "an idle object is one file"
+    );
 }
 
 #[test]
@@ -45,7 +48,10 @@ fn a_second_opener_is_refused() {
     let (folder, path) = folder();
     let database = Database::open(folder.path(), &path).unwrap();
     database.put("a", b"1").unwrap();
-    assert!(matches!(Database::open(folder.path(), &path), Err(StorageError::Io(_))));
+    assert!(matches!(
+        Database::open(folder.path(), &path),
+        Err(StorageError::Io(_))
+    ));
 }
 
 #[test]
@@ -72,8 +78,12 @@ fn transactions_nest_and_roll_back_also_after_a_panic() {
     }));
     assert!(panicked.is_err());
     database.commit().unwrap();
-    let keys: Vec<String> =
-        database.list(&ListRange::default()).unwrap().into_iter().map(|(key, _)| key).collect();
+    let keys: Vec<String> = database
+        .list(&ListRange::default())
+        .unwrap()
+        .into_iter()
+        .map(|(key, _)| key)
+        .collect();
     assert_eq!(keys, ["kept", "outer"]);
 }
 
@@ -84,24 +94,47 @@ fn lists_follow_bytes_and_bounds() {
         database.put(key, b"").unwrap();
     }
     let keys = |range: ListRange| -> Vec<String> {
-        database.list(&range).unwrap().into_iter().map(|(key, _)| key).collect()
+        database
+            .list(&range)
+            .unwrap()
+            .into_iter()
+            .map(|(key, _)| key)
+            .collect()
     };
     let prefix = Some("b".to_owned());
-    assert_eq!(keys(ListRange::default()), ["a", "b", "ba", "bé", "b\u{10FFFF}", "c", "ü"]);
     assert_eq!(
-        keys(ListRange { prefix: prefix.clone(), ..ListRange::default() }),
+        keys(ListRange::default()),
+        ["a", "b", "ba", "bé", "b\u{10FFFF}", "c", "ü"]
+    );
+    assert_eq!(
+        keys(ListRange {
+            prefix: prefix.clone(),
+            ..ListRange::default()
+        }),
         ["b", "ba", "bé", "b\u{10FFFF}"]
     );
     assert_eq!(
-        keys(ListRange { prefix, end: Some("bb".to_owned()), reverse: true, ..ListRange::default() }),
+        keys(ListRange {
+            prefix,
+            end: Some("bb".to_owned()),
+            reverse: true,
+            ..ListRange::default()
+        }),
         ["ba", "b"]
     );
     assert_eq!(
-        keys(ListRange { start: Some("b".to_owned()), limit: Some(1), ..ListRange::default() }),
+        keys(ListRange {
+            start: Some("b".to_owned()),
+            limit: Some(1),
+            ..ListRange::default()
+        }),
         ["b"]
     );
     assert_eq!(
-        keys(ListRange { prefix: Some("b\u{10FFFF}".to_owned()), ..ListRange::default() }),
+        keys(ListRange {
+            prefix: Some("b\u{10FFFF}".to_owned()),
+            ..ListRange::default()
+        }),
         ["b\u{10FFFF}"]
     );
 }
@@ -116,9 +149,14 @@ fn statements_bind_count_and_return_rows() {
         )
         .unwrap();
     assert_eq!(rows.columns, ["id", "text"]);
-    assert_eq!(rows.rows, [[SqlValue::Integer(1), SqlValue::Text("hi".to_owned())]]);
+    assert_eq!(
+        rows.rows,
+        [[SqlValue::Integer(1), SqlValue::Text("hi".to_owned())]]
+    );
     assert_eq!(rows.rows_written, 1);
-    let big = database.sql("SELECT 9007199254740993, 1.5, x'01', NULL", &[]).unwrap();
+    let big = database
+        .sql("SELECT 9007199254740993, 1.5, x'01', NULL", &[])
+        .unwrap();
     assert_eq!(
         big.rows[0],
         [
@@ -194,7 +232,12 @@ fn what_the_platform_allows_works() {
             panic!("`{statement}`: {error}");
         }
     }
-    let rows = database.sql("SELECT pow(2, 10), sqrt(-1), log(100), log(2, 8), mod(7, 4), pi() > 3, sin('x')", &[]).unwrap();
+    let rows = database
+        .sql(
+            "SELECT pow(2, 10), sqrt(-1), log(100), log(2, 8), mod(7, 4), pi() > 3, sin('x')",
+            &[],
+        )
+        .unwrap();
     assert_eq!(
         rows.rows[0],
         [
@@ -225,14 +268,23 @@ fn a_deferred_violation_fails_the_commit_and_rolls_back() {
     database.sql("INSERT INTO c VALUES (1)", &[]).unwrap();
     assert!(database.commit().is_err());
     assert!(!database.is_in_transaction());
-    assert!(database.sql("SELECT * FROM c", &[]).unwrap().rows.is_empty());
+    assert!(
+        database
+            .sql("SELECT * FROM c", &[])
+            .unwrap()
+            .rows
+            .is_empty()
+    );
 }
 
 #[test]
 fn values_over_two_mebibytes_are_a_limit_error() {
     let database = memory();
     let error = database.sql("SELECT zeroblob(3000000)", &[]).unwrap_err();
-    assert!(matches!(&error, StorageError::Limit(message) if message.contains("2 MiB")), "{error:?}");
+    assert!(
+        matches!(&error, StorageError::Limit(message) if message.contains("2 MiB")),
+        "{error:?}"
+    );
     database.put("k", &vec![0; 2 * 1024 * 1024 - 1]).unwrap();
 }
 
@@ -249,7 +301,13 @@ fn the_index_remembers_names_and_follows() {
     let index = Index::open(&path).unwrap();
     index.record(&[entry(1, 10), entry(2, 20)]).unwrap();
     index.record(&[entry(1, 5)]).unwrap();
-    index.follow(&[(RawId([1; 32]), Some(30)), (RawId([2; 32]), None), (RawId([3; 32]), Some(1))]).unwrap();
+    index
+        .follow(&[
+            (RawId([1; 32]), Some(30)),
+            (RawId([2; 32]), None),
+            (RawId([3; 32]), Some(1)),
+        ])
+        .unwrap();
     drop(index);
     let index = Index::open(&path).unwrap();
     assert_eq!(index.due_until(29).unwrap(), []);

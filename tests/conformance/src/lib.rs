@@ -1,0 +1,59 @@
+//! The objects that the conformance cases question. An ordinary app: it uses nothing but the public
+//! interface, and the same source runs on both hosts.
+//!
+//! A probe does what a case tells it and says what it saw; what is right is for the case to know.
+//! What a probe must remember across a failed turn it writes to storage itself, because stored
+//! fields roll back.
+
+mod alarms;
+mod gates;
+mod ids;
+mod lifecycle;
+mod rpc;
+mod sockets;
+mod storage;
+mod turns;
+
+use anchorhold::prelude::*;
+
+pub use alarms::{AlarmProbe, Conduct, Planned, Ring};
+pub use gates::{GateProbe, Ledger, Witness};
+pub use ids::{IdProbe, Identity, ParsedId};
+pub use lifecycle::{Life, LifeProbe, Start, Starter, Switch, SwitchState};
+pub use rpc::{Failure, Hop, Outcome, Peer};
+pub use sockets::{Closed, Command, Session, SocketProbe, Told};
+pub use storage::{Listing, Step, StepResult, StorageProbe};
+pub use turns::{Span, TurnProbe};
+
+/// The probes and the paths that lead to them.
+#[anchorhold::app]
+pub fn app() -> App {
+    App::new()
+        .mount::<StorageProbe>("/storage/{name}")
+        .mount::<AlarmProbe>("/alarms/{name}")
+        .mount::<SocketProbe>("/sockets/{name}")
+        .mount::<TurnProbe>("/turns/{name}")
+        .mount::<LifeProbe>("/lives/{name}")
+        .mount::<Starter>("/starters/{name}")
+        .mount::<Switch>("/switches/{name}")
+        .mount::<Peer>("/peers/{name}")
+        .mount::<GateProbe>("/gates/{name}")
+        .mount::<Witness>("/witnesses/{name}")
+        .mount::<IdProbe>("/names/{name}")
+        .mount::<IdProbe>("/ids/{id}")
+        .post("/new-id", async |_, env| {
+            let id = env.objects::<IdProbe>().unique().id()?;
+            Response::json(201, &id)
+        })
+        .get("/parse-id", async |request, env| {
+            let hex = request.query_value("hex").unwrap_or_default();
+            Response::json(200, &ParsedId::of(&env, &hex))
+        })
+        .get("/jurisdiction", async |_, env| {
+            let stub = env.objects::<IdProbe>().jurisdiction("eu").named("anyone");
+            Response::json(
+                200,
+                &stub.identity().await.map_err(|error| error.to_string()),
+            )
+        })
+}

@@ -1,0 +1,5 @@
+//! The probes on the embedded host.
+
+fn main() -> std::process::ExitCode {
+    anchorhold::serve(conformance::app)
+}

@@ -1,0 +1,238 @@
+//! Waking, failing, panicking, aborting.
+
+use std::time::{Duration, Instant};
+
+use conformance::{Life, Start, SwitchState};
+use host_tests::{Client, Host, Kind, eventually};
+use serde_json::json;
+
+use crate::case::Case;
+
+pub const CASES: &[Case] = &[
+    Case::together(
+        "an initialisation that takes over 30 s resets the object",
+        "P14",
+        slow_start,
+    )
+    .slow(),
+    Case::together("an idle object leaves memory", "P19", idle)
+        .slow()
+        .only_on(
+            Kind::Embedded,
+            "workerd keeps an object without sockets for 70 s and more",
+        ),
+    Case::together(
+        "the first event starts the object, the others wait for its initialisation",
+        "P16",
+        start,
+    ),
+    Case::together(
+        "a failed initialisation reaches every caller, and the next event tries again",
+        "P14 P16",
+        failed_start,
+    ),
+    Case::together(
+        "a failed turn is rolled back, storage's own writes are not",
+        "P13",
+        failed_turn,
+    ),
+    Case::together(
+        "an abort drops uncommitted writes and forgets memory",
+        "P18",
+        abort,
+    ),
+    Case::alone(
+        "a panic is an error for its caller, its turn is rolled back, the next call works",
+        "",
+        panic,
+    ),
+    Case::alone("a panic after an await is no different", "", late_panic),
+    Case::alone(
+        "a crash may fall at an await: what came before it is kept, what comes after is not",
+        "P12",
+        crash_at_await,
+    ),
+];
+
+fn life(client: &Client, object: &str) -> Life {
+    client.get(&format!("/lives/{object}")).json()
+}
+
+fn slow_start(client: &Client) {
+    client
+        .put("/switches/slow/start", Start::Slow { ms: 45_000 })
+        .done();
+    let asked = Instant::now();
+    let answer = client.get("/starters/slow");
+    let waited = asked.elapsed();
+    assert!(answer.status >= 500, "{} {}", answer.status, answer.text());
+    assert!((29..43).contains(&waited.as_secs()), "it took {waited:?}");
+    client.put("/switches/slow/start", Start::Succeed).done();
+    assert_eq!(client.get("/starters/slow").json::<u64>(), 1);
+}
+
+fn idle(client: &Client) {
+    client
+        .post("/lives/idle/add", json!({ "by": 5 }))
+        .expect_status(200);
+    assert_eq!(
+        life(client, "idle"),
+        Life {
+            value: 5,
+            lives: 1,
+            seen: 1,
+            stored: None
+        }
+    );
+    let woken = (0..4).find_map(|_| {
+        std::thread::sleep(Duration::from_secs(12));
+        Some(life(client, "idle")).filter(|life| life.lives > 1)
+    });
+    assert_eq!(
+        woken,
+        Some(Life {
+            value: 5,
+            lives: 2,
+            seen: 1,
+            stored: None
+        })
+    );
+}
+
+fn start(client: &Client) {
+    client
+        .put("/switches/start/start", Start::Slow { ms: 700 })
+        .done();
+    std::thread::scope(|scope| {
+        for _ in 0..5 {
+            scope.spawn(|| assert_eq!(client.get("/starters/start").json::<u64>(), 1));
+        }
+    });
+    assert_eq!(
+        client.get("/switches/start").json::<SwitchState>().starts,
+        1
+    );
+}
+
+fn failed_start(client: &Client) {
+    client.put("/switches/failed/start", Start::Fail).done();
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                let answer = client.get("/starters/failed");
+                assert_eq!(
+                    (answer.status, answer.error_code().as_deref()),
+                    (503, Some("not_today")),
+                    "{}",
+                    answer.text()
+                );
+            });
+        }
+    });
+    let tries = client.get("/switches/failed").json::<SwitchState>().starts;
+    client.put("/switches/failed/start", Start::Succeed).done();
+    assert_eq!(
+        client.get("/starters/failed").json::<u64>(),
+        1,
+        "nothing of the failed starts is kept"
+    );
+    assert_eq!(
+        client.get("/switches/failed").json::<SwitchState>().starts,
+        tries + 1
+    );
+}
+
+fn failed_turn(client: &Client) {
+    let object = client.at("/lives/failed-turn");
+    object.post("/add", json!({ "by": 1 })).expect_status(200);
+    let answer = object
+        .post("/add-and-fail", json!({ "by": 10 }))
+        .expect_status(409);
+    assert_eq!(answer.error_code().as_deref(), Some("as_told"));
+    assert_eq!(
+        life(client, "failed-turn"),
+        Life {
+            value: 1,
+            lives: 1,
+            seen: 1,
+            stored: Some(10)
+        }
+    );
+}
+
+fn abort(client: &Client) {
+    let object = client.at("/lives/abort");
+    object.post("/add", json!({ "by": 1 })).expect_status(200);
+    let answer = object
+        .post("/add-and-abort", json!({ "by": 10 }))
+        .expect_status(503);
+    assert_eq!(
+        answer.error_code().as_deref(),
+        Some("reset"),
+        "{}",
+        answer.text()
+    );
+    assert_eq!(
+        life(client, "abort"),
+        Life {
+            value: 1,
+            lives: 2,
+            seen: 1,
+            stored: None
+        }
+    );
+}
+
+fn panic(host: &mut Host) {
+    panic_at(host, "/add-and-panic");
+}
+
+fn late_panic(host: &mut Host) {
+    panic_at(host, "/add-wait-and-panic");
+}
+
+fn panic_at(host: &mut Host, path: &str) {
+    let client = host.client();
+    let object = client.at("/lives/panic");
+    object.post("/add", json!({ "by": 1 })).expect_status(200);
+    for lives in 2..5 {
+        let answer = object.post(path, json!({ "by": 10 }));
+        assert!(
+            matches!(answer.status, 500 | 503),
+            "{} {}",
+            answer.status,
+            answer.text()
+        );
+        assert!(answer.error_code().is_some(), "{}", answer.text());
+        assert!(
+            !answer.text().contains("as told"),
+            "the panic's message stays inside: {}",
+            answer.text()
+        );
+        let life = life(&client, "panic");
+        assert_eq!((life.value, life.stored, life.lives), (1, None, lives));
+    }
+    assert_eq!(object.post("/add", json!({ "by": 1 })).json::<i64>(), 2);
+    assert!(
+        host.log().contains("as told"),
+        "the panic is in the log:\n{}",
+        host.log()
+    );
+}
+
+fn crash_at_await(host: &mut Host) {
+    let client = host.client();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let cut_off = client.send_json("POST", "/lives/crash/write-wait-write", &json!({}));
+            assert!(cut_off.is_err(), "the host was killed: {cut_off:?}");
+        });
+        let visible = eventually(Duration::from_secs(20), || {
+            client.get("/lives/crash/stored").json::<Option<i64>>()
+        });
+        assert_eq!(visible, Some(1));
+        host.kill();
+    });
+    host.restart();
+    assert_eq!(life(&host.client(), "crash").stored, Some(1));
+}

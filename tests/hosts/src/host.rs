@@ -1,0 +1,220 @@
+//! A host: one process that serves an app from one data folder, and may be killed and started again.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use tempfile::TempDir;
+
+use crate::{Application, Client, eventually};
+
+/// How long a host may take to start; generous, because other tests run beside it.
+const START: Duration = Duration::from_secs(60);
+/// How long a host may take to stop.
+const STOP: Duration = Duration::from_secs(20);
+
+/// Which host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Embedded,
+    Workerd,
+}
+
+impl Kind {
+    pub const BOTH: [Self; 2] = [Self::Embedded, Self::Workerd];
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Embedded => "embedded",
+            Self::Workerd => "workerd",
+        })
+    }
+}
+
+/// An app on a host.
+pub struct Host {
+    kind: Kind,
+    application: Application,
+    folder: TempDir,
+    process: Option<Process>,
+}
+
+struct Process {
+    child: Child,
+    base: String,
+}
+
+/// How a host ended that was asked to.
+#[derive(Debug)]
+pub struct Stopped {
+    pub status: ExitStatus,
+    pub took: Duration,
+}
+
+impl Host {
+    /// Starts an app on an empty data folder.
+    #[must_use]
+    pub fn start(kind: Kind, application: &Application) -> Self {
+        let folder = TempDir::new().expect("a temporary folder");
+        std::fs::create_dir(folder.path().join("data")).expect("a new folder is writable");
+        let mut host = Self {
+            kind,
+            application: application.clone(),
+            folder,
+            process: None,
+        };
+        host.restart();
+        host
+    }
+
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Starts the app again, on the same data folder and a new port.
+    ///
+    /// # Panics
+    /// The app runs, or did not start; its log is in the message.
+    pub fn restart(&mut self) {
+        assert!(self.process.is_none(), "the app runs already");
+        match Process::start(&mut self.command(), &self.log_path()) {
+            Ok(process) => self.process = Some(process),
+            Err(message) => panic!("{} did not start: {message}\n{}", self.kind, self.log()),
+        }
+    }
+
+    /// The command that would start a second process on the same data folder.
+    #[must_use]
+    pub fn command(&self) -> Command {
+        let mut command = match self.kind {
+            Kind::Embedded => self.application.on_embedded(),
+            Kind::Workerd => self.application.on_workerd(),
+        };
+        command.args(["--port", "0", "--data"]).arg(self.data());
+        command
+    }
+
+    /// The data folder.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// A client of the running app.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        Client::new(&self.running().base)
+    }
+
+    /// Kills the app with SIGKILL.
+    pub fn kill(&mut self) {
+        self.process.take().expect("the app runs").kill();
+    }
+
+    /// Asks the app to stop with SIGTERM and waits until it has.
+    ///
+    /// # Panics
+    /// It does not stop.
+    pub fn stop(&mut self) -> Stopped {
+        let mut process = self.process.take().expect("the app runs");
+        let asked = Instant::now();
+        kill_process(process.pid(), Signal::TERM).expect("the app runs");
+        let status = eventually(STOP, || process.child.try_wait().expect("a child of ours"));
+        match status {
+            Some(status) => Stopped {
+                status,
+                took: asked.elapsed(),
+            },
+            None => {
+                process.kill();
+                panic!("{} did not stop on SIGTERM\n{}", self.kind, self.log())
+            }
+        }
+    }
+
+    /// What the app has written to standard error, over all its starts.
+    #[must_use]
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.log_path()).unwrap_or_default()
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.folder.path().join("log")
+    }
+
+    fn running(&self) -> &Process {
+        self.process.as_ref().expect("the app runs")
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        if let Some(process) = self.process.take() {
+            process.kill();
+        }
+        if std::thread::panicking() {
+            eprintln!("--- log of {}:\n{}", self.kind, self.log());
+        }
+    }
+}
+
+impl Process {
+    fn start(command: &mut Command, log: &PathBuf) -> Result<Self, String> {
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(log)
+            .map_err(|error| error.to_string())?;
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            // Killed together with what it starts: the task runner's child is workerd.
+            .process_group(0)
+            .spawn()
+            .map_err(|error| format!("{}: {error}", command.get_program().display()))?;
+        let lines = BufReader::new(child.stdout.take().expect("standard output is piped")).lines();
+        let process = Self {
+            child,
+            base: String::new(),
+        };
+        let (send, receive) = mpsc::channel();
+        // Reads on to the end, so that the app never writes into a full or closed pipe.
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                if let Some((_, address)) = line.split_once("listening on ") {
+                    let _ = send.send(address.trim().to_owned());
+                }
+            }
+        });
+        match receive.recv_timeout(START) {
+            Ok(base) => Ok(Self { base, ..process }),
+            Err(error) => {
+                process.kill();
+                Err(match error {
+                    RecvTimeoutError::Timeout => format!("not listening after {START:?}"),
+                    RecvTimeoutError::Disconnected => "it ended before it was listening".to_owned(),
+                })
+            }
+        }
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    fn kill(mut self) {
+        // The group may be gone already.
+        let _ = kill_process_group(self.pid(), Signal::KILL);
+        let _ = self.child.wait();
+    }
+}

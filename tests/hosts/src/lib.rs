@@ -1,0 +1,23 @@
+//! An app on a host, as a test sees it: a process to start, kill and stop, requests and sockets.
+
+mod application;
+mod client;
+mod connection;
+mod host;
+mod patience;
+
+pub use application::Application;
+pub use client::{Answer, Client};
+pub use connection::{Connection, Received, Refused};
+pub use host::{Host, Kind, Stopped};
+pub use patience::eventually;
+
+/// The demo; `embedded` is the path of this package's `embedded-demo` binary, which only its own
+/// tests know.
+#[must_use]
+pub fn demo(embedded: &str) -> Application {
+    Application::new(
+        embedded,
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/demo"),
+    )
+}
