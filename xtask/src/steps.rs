@@ -42,11 +42,11 @@ pub const STEPS: &[Step] = &[
     // What a user has: a crate of its own, which depends on anchorhold by path.
     Step {
         name: "a crate outside of the workspace",
-        command: "cargo check --manifest-path tests/outside/Cargo.toml",
+        command: "cargo clippy --manifest-path tests/outside/Cargo.toml -- -D warnings",
     },
     Step {
         name: "the same for Workers",
-        command: "cargo check --manifest-path tests/outside/Cargo.toml --lib \
+        command: "cargo clippy --manifest-path tests/outside/Cargo.toml --lib \
                   --target wasm32-unknown-unknown",
     },
 ];

@@ -1,5 +1,5 @@
 //! Three objects of a user's own: stored collections, sockets with alarms, and one that calls another.
-#![deny(warnings, missing_docs)]
+#![deny(warnings, missing_docs, clippy::pedantic)]
 
 use std::time::Duration;
 
@@ -53,13 +53,16 @@ impl Stock {
         let left = self.items.get(&item)?.unwrap_or(0) + count;
         self.items.insert(&item, &left)?;
         self.history.push(&format!("{count} {item} delivered"))?;
-        ctx.storage().sql().execute("INSERT INTO delivery (item) VALUES (?)", (item,))?;
+        ctx.storage()
+            .sql()
+            .execute("INSERT INTO delivery (item) VALUES (?)", (item,))?;
         Ok(left)
     }
 
     /// Takes items out.
     #[rpc]
-    fn take(&mut self, item: String, count: u32) -> Result<u32, StockError> {
+    fn take(&mut self, item: &str, count: u32) -> Result<u32, StockError> {
+        let item = item.to_owned();
         let left = self.items.get(&item)?.unwrap_or(0);
         let rest = left.checked_sub(count).ok_or(StockError::OnlyLeft(left))?;
         self.items.insert(&item, &rest)?;
@@ -71,6 +74,7 @@ impl Stock {
 #[durable_object]
 pub struct Order {
     lines: Vec<(String, u32)>,
+    reminded_of: u32,
 }
 
 #[durable_object]
@@ -79,15 +83,20 @@ impl Order {
     #[rpc]
     async fn add(&mut self, ctx: &Ctx, item: String, count: u32) -> Result<usize, Error> {
         let stock = ctx.objects::<Stock>().named("main");
-        stock.take(item.clone(), count).await.map_err(|error| Error::conflict("stock", error.to_string()))?;
+        stock
+            .take(&item, count)
+            .await
+            .map_err(|error| Error::conflict("stock", error.to_string()))?;
         self.lines.push((item, count));
-        Self::schedules(ctx).remind(item_count(&self.lines)).after(Duration::from_secs(3600))?;
+        Self::schedules(ctx)
+            .remind(item_count(&self.lines))
+            .after(Duration::from_hours(1))?;
         Ok(self.lines.len())
     }
 
     #[alarm]
     fn remind(&mut self, items: u32) {
-        let _ = items;
+        self.reminded_of = items;
     }
 }
 
@@ -112,11 +121,11 @@ pub struct Board {
 impl Board {
     #[websocket("/watch")]
     fn watch(&mut self, name: String) -> Accept<Watcher> {
-        Accept::new(Watcher { name })
+        Accept::new(Watcher { name }).greet(&self.told)
     }
 
-    #[message]
-    fn note(&mut self, ctx: &Ctx, socket: &Socket<Watcher>, note: String) -> Result<(), Error> {
+    #[message(text)]
+    fn note(&mut self, ctx: &Ctx, socket: &Socket<Watcher>, note: &str) -> Result<(), Error> {
         let text = format!("{}: {note}", socket.session()?.name);
         ctx.sockets::<Watcher>().broadcast(&text)?;
         self.told += 1;
@@ -125,7 +134,11 @@ impl Board {
 }
 
 /// The app.
+#[must_use]
 #[anchorhold::app]
 pub fn app() -> App {
-    App::new().mount::<Stock>("/stock/{name}").mount::<Board>("/boards/{name}").object::<Order>()
+    App::new()
+        .mount::<Stock>("/stock/{name}")
+        .mount::<Board>("/boards/{name}")
+        .object::<Order>()
 }
