@@ -23,6 +23,9 @@ const FIRST_RETRY_MILLIS: u64 = 2_000;
 /// How often a failed run is tried again before its schedule is dropped (P29).
 const MAX_RETRIES: u32 = 6;
 
+/// The latest time that a JavaScript date, and so the platform's alarm, can hold.
+const LATEST_MILLIS: i64 = 8_640_000_000_000_000;
+
 /// What an alarm handler may know of its run; take it as an argument `run: AlarmRun`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AlarmRun {
@@ -66,11 +69,11 @@ impl Scheduling<'_> {
     /// Runs at a point in time; one in the past runs at once (P24).
     ///
     /// # Errors
-    /// A time of zero or less (P24), or storage failed.
+    /// A time of zero or less (P24) or beyond the year 275,760, or storage failed.
     pub fn at(self, time: Timestamp) -> Result<(), StorageError> {
-        if time.as_millis() <= 0 {
+        if !(1..=LATEST_MILLIS).contains(&time.as_millis()) {
             return Err(StorageError::Usage(format!(
-                "an alarm's time is milliseconds since 1970 and more than zero, not {time}"
+                "an alarm's time is milliseconds since 1970, from 1 to {LATEST_MILLIS}, not {time}"
             )));
         }
         let payload = self.payload.map_err(|message| StorageError::Unencodable {

@@ -1,5 +1,6 @@
 //! A task that runs at an interval or by a cron expression.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use anchorhold::CronSchedule;
@@ -38,8 +39,9 @@ pub struct Status {
     pub next_run: Option<Timestamp>,
 }
 
-/// The shortest interval: less would keep one object busy with nothing but waking up.
-const SHORTEST_MILLIS: u64 = 10;
+/// The intervals that make sense: a shorter one would keep the object busy with nothing but waking
+/// up, a longer one (a year) is a mistake.
+const INTERVAL_MILLIS: RangeInclusive<u64> = 10..=366 * 24 * 60 * 60 * 1000;
 
 /// A scheduled task: it counts its runs.
 #[durable_object]
@@ -61,10 +63,11 @@ impl ScheduledTask {
         cron: Option<String>,
     ) -> Result<(), Error> {
         let plan = match (every_ms, cron) {
-            (Some(millis), None) if millis < SHORTEST_MILLIS => {
+            (Some(millis), None) if !INTERVAL_MILLIS.contains(&millis) => {
+                let (shortest, longest) = INTERVAL_MILLIS.into_inner();
                 return Err(Error::bad_request(
                     "bad_request",
-                    format!("`every_ms` is {millis}; the shortest interval is {SHORTEST_MILLIS}"),
+                    format!("`every_ms` is {millis}, and not from {shortest} to {longest}"),
                 ));
             }
             (Some(millis), None) => Plan::Every { millis },

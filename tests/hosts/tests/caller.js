@@ -5,7 +5,8 @@ export default {
     const stub = env[binding].getByName(name);
     try {
       const value = await stub[method](...values);
-      return Response.json({ value: value ?? null, type: typeof value });
+      const json = typeof value === "bigint" ? `${value}` : (value ?? null);
+      return Response.json({ value: json, type: typeof value });
     } catch (error) {
       const { name, message, stack, code, status, remote, retryable } = error;
       return Response.json({ error: { name, message, stack, code, status, remote, retryable } });

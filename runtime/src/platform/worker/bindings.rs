@@ -224,8 +224,6 @@ extern "C" {
     #[wasm_bindgen(catch)]
     pub(super) fn query(sql: &Sql, statement: &str, parameters: Array) -> Result<Array, JsValue>;
     #[wasm_bindgen(catch)]
-    pub(super) fn gate(state: &State, start: &JsValue) -> Result<(), JsValue>;
-    #[wasm_bindgen(catch)]
     pub(super) fn accept(
         state: &State,
         tags: Vec<String>,

@@ -1,7 +1,10 @@
 //! One resident object's handle to the platform.
 
 use std::cell::{Cell, OnceCell};
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use js_sys::{Array, Uint8Array};
@@ -20,6 +23,9 @@ use crate::socket::SocketError;
 use crate::sql::{SqlRows, SqlValue};
 use crate::storage::ListRange;
 use crate::turn::LocalFuture;
+
+/// An initialisation may take so long (P14).
+const INITIALISATION_LIMIT: Duration = Duration::from_secs(30);
 
 /// One resident object's handle to its platform. A clone is the same handle.
 #[derive(Clone)]
@@ -210,26 +216,37 @@ impl ObjectState {
         self.0.state.wait_until(&done);
     }
 
-    /// Holds every event back until the future is done; `false` resets the object.
+    /// Drives an initialisation; `false`, or more than 30 s, resets the object (P14).
+    ///
+    /// Events wait for the object's own readiness, in their order, and not for the platform's gate:
+    /// the replies to calls made behind `blockConcurrencyWhile` did not come through once Rust's
+    /// queue of tasks had polled them, and the isolate hung. After a panic the gate is of no use
+    /// anyway, because the event that rebuilds the object is inside already.
     pub(crate) fn block_concurrency_while(&self, future: LocalFuture<'static, bool>) {
         let state = self.clone();
-        // Driven from inside the gate, so that the replies to its calls may pass.
-        let start = Closure::once_into_js(move || {
-            promise::drive(
-                &state,
-                Box::pin(async move {
-                    let ready = future.await;
-                    if ready {
-                        Ok(JsValue::UNDEFINED)
-                    } else {
-                        Err(JsError::new("the object did not start").into())
+        promise::drive(
+            self,
+            Box::pin(async move {
+                let mut future = future;
+                let mut limit = Sleep::new(INITIALISATION_LIMIT);
+                let ready = poll_fn(|context| match future.as_mut().poll(context) {
+                    Poll::Ready(ready) => Poll::Ready(Some(ready)),
+                    Poll::Pending => Pin::new(&mut limit).poll(context).map(|()| None),
+                })
+                .await;
+                match ready {
+                    Some(true) => {}
+                    Some(false) => {
+                        // Those who wait get the initialisation's own error before the reset's.
+                        let reason = state.take_doom().unwrap_or_default();
+                        Sleep::new(Duration::from_millis(1)).await;
+                        state.reset(&reason);
                     }
-                }),
-            )
-        });
-        if let Err(error) = bindings::gate(&self.0.state, &start) {
-            self.reset(&message_of(&error));
-        }
+                    None => state.reset("the initialisation took more than 30 s"),
+                }
+                Ok(JsValue::UNDEFINED)
+            }),
+        );
     }
 
     pub(crate) fn abort(&self, reason: &str) -> ! {
