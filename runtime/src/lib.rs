@@ -18,6 +18,7 @@ mod http;
 mod id;
 mod limits;
 mod object;
+pub mod objects;
 mod occupant;
 mod platform;
 mod route;

@@ -14,7 +14,7 @@ pub const STEPS: &[Step] = &[
     },
     Step {
         name: "lints",
-        command: "cargo clippy --workspace --all-targets -- -D warnings",
+        command: "cargo clippy --workspace --all-targets --all-features -- -D warnings",
     },
     Step {
         name: "lints of what runs on Workers",
@@ -33,11 +33,11 @@ pub const STEPS: &[Step] = &[
     },
     Step {
         name: "examples in the documentation",
-        command: "cargo test --workspace --doc",
+        command: "cargo test --workspace --doc --all-features",
     },
     Step {
         name: "documentation",
-        command: "cargo rustdoc -p anchorhold -- -D warnings",
+        command: "cargo rustdoc -p anchorhold --all-features -- -D warnings",
     },
     // What a user has: a crate of its own, which depends on anchorhold by path.
     Step {
@@ -52,6 +52,6 @@ pub const STEPS: &[Step] = &[
 ];
 
 /// Replaced by [`TESTS_SIDE_BY_SIDE`] where cargo-nextest is installed.
-pub const TESTS: &str = "cargo test --workspace --all-targets --no-fail-fast";
+pub const TESTS: &str = "cargo test --workspace --all-targets --all-features --no-fail-fast";
 /// The tests of all packages at once.
-pub const TESTS_SIDE_BY_SIDE: &str = "cargo nextest run --workspace --no-fail-fast";
+pub const TESTS_SIDE_BY_SIDE: &str = "cargo nextest run --workspace --all-features --no-fail-fast";

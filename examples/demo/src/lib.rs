@@ -1,13 +1,8 @@
 //! anchorhold's demo app: the same source serves HTTP on the embedded host and on Cloudflare Workers.
 
-mod counter;
-mod scheduled_task;
-
+pub use anchorhold::objects::{Counter, ScheduledTask};
 use anchorhold::prelude::*;
 use serde::Serialize;
-
-pub use counter::Counter;
-pub use scheduled_task::ScheduledTask;
 
 #[derive(Serialize)]
 struct Created {

@@ -1,0 +1,15 @@
+//! Ready-made Durable Objects, each behind a cargo feature of its own.
+//!
+//! They are ordinary users of this crate's public API: what they do, an object of yours can do.
+//! Each keeps its decisions in a pure `core` (state and time in, decision out), which an object of
+//! your own may embed.
+
+#[cfg(feature = "counter")]
+pub mod counter;
+#[cfg(feature = "scheduled-task")]
+pub mod scheduled_task;
+
+#[cfg(feature = "counter")]
+pub use counter::Counter;
+#[cfg(feature = "scheduled-task")]
+pub use scheduled_task::ScheduledTask;
