@@ -14,11 +14,13 @@ pub struct Request {
 }
 
 impl Request {
-    /// A request to be sent, for [`Stub::fetch`](crate::Stub::fetch) and tests.
+    /// A request to be sent: with a path, such as `/notes?newest=10`, to an object by
+    /// [`Stub::fetch`](crate::Stub::fetch); with a whole address to the outside world by
+    /// [`Ctx::fetch`](crate::Ctx::fetch).
     #[must_use]
-    pub fn new(method: &str, path_and_query: &str) -> Self {
+    pub fn new(method: &str, address: &str) -> Self {
         Self {
-            inner: platform::Request::new(method, path_and_query),
+            inner: platform::Request::new(method, address),
         }
     }
 

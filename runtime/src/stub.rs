@@ -10,7 +10,7 @@ use crate::chain::CallChain;
 use crate::context::Env;
 use crate::descriptor::{Failed, Returned, decoded};
 use crate::error::CallError;
-use crate::fault::Fault;
+use crate::fault::{Fault, expects_none};
 use crate::http::{Request, Response};
 use crate::id::{InvalidId, ObjectId, Placement, RawId};
 use crate::limits;
@@ -35,7 +35,7 @@ pub trait Stub: Clone + 'static {
         self.core()
             .id()
             .map(ObjectId::new)
-            .map_err(|fault| fault.into_call_error(never))
+            .map_err(Fault::into_plain_call_error)
     }
 
     /// Sends a request to the object's routes; the path is the object's own, without a mount point.
@@ -47,13 +47,8 @@ pub trait Stub: Clone + 'static {
         request: Request,
     ) -> impl Future<Output = Result<Response, CallError>> + use<Self> {
         let answer = self.core().fetch(request);
-        async move { answer.await.map_err(|fault| fault.into_call_error(never)) }
+        async move { answer.await.map_err(Fault::into_plain_call_error) }
     }
-}
-
-/// A method without errors of its own cannot have sent one.
-fn never<E>(_: &[u8]) -> Result<E, String> {
-    Err("the caller knows no error of this method".to_owned())
 }
 
 /// The untyped half of a stub.
@@ -91,7 +86,11 @@ impl StubCore {
         method: &'static str,
         arguments: Arguments,
     ) -> impl Future<Output = Result<T, CallError>> + use<T> {
-        decoded(self.send(method, arguments), returned.decode(), never)
+        decoded(
+            self.send(method, arguments),
+            returned.decode(),
+            expects_none,
+        )
     }
 
     /// Calls a method that returns a `Result`.

@@ -55,6 +55,18 @@ impl Env {
     pub(crate) fn now(&self) -> i64 {
         self.shard.clock.now()
     }
+
+    /// A request to the outside world; an object's leaves when the writes before it are on disk (P6).
+    pub(crate) fn fetch(&self, request: Request) -> LocalFuture<'static, Result<Response, Fault>> {
+        let outgoing = self.shard.outgoing.clone();
+        let written = self.caller.as_ref().map(|life| life.sync());
+        Box::pin(async move {
+            if let Some(written) = written {
+                written.await.map_err(Fault::Storage)?;
+            }
+            outgoing.fetch(request).await
+        })
+    }
 }
 
 /// The objects of one class.

@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::assets;
 use super::clock::Clock;
 use super::disk::{Disk, MemoryDisk};
+use super::outgoing::Outgoing;
 use super::random::{Random, SplitMix};
 use super::remote::{Env as PlatformEnv, Remote};
 use super::shard::{Parts, Shard};
@@ -85,6 +86,7 @@ impl Sim {
                 start_ms: START_MS,
             },
             random,
+            outgoing: Outgoing::simulated(),
             simulation: Some(simulation),
         };
         let shard = Shard::new(parts, &[]);
@@ -132,6 +134,19 @@ impl Sim {
             app.mistakes().join("; ")
         );
         *self.0.app.borrow_mut() = Some(Rc::new(app));
+    }
+
+    /// Says what answers the requests that objects and the app send to the outside world with
+    /// [`Ctx::fetch`](crate::Ctx::fetch) and [`Env::fetch`]; before that they fail as disconnected.
+    pub fn answer_outgoing<F, R>(&self, responder: F)
+    where
+        F: Fn(Request) -> R + 'static,
+        R: Future<Output = Response> + 'static,
+    {
+        self.0
+            .shard
+            .outgoing
+            .answer_with(Rc::new(move |request| Box::pin(responder(request))));
     }
 
     /// Sends a request to the app, as a client would.

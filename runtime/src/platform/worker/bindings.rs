@@ -96,6 +96,8 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = arrayBuffer)]
     pub(super) fn array_buffer(this: &Response) -> Result<Promise, JsValue>;
 
+    #[wasm_bindgen(catch)]
+    pub(super) fn fetch(request: &Request) -> Result<Promise, JsValue>;
     #[wasm_bindgen(catch, js_namespace = crypto, js_name = getRandomValues)]
     pub(super) fn fill_random(bytes: &mut [u8]) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(js_namespace = console, js_name = log)]
