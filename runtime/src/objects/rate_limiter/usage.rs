@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::core::{Algorithm, Policy};
+use super::core::{Algorithm, MAX_LIMIT, MAX_WINDOW_MS, Policy};
 use crate::Timestamp;
 
 /// The parts of a window that a sliding window counts apart.
@@ -179,8 +179,9 @@ struct Bucket {
 impl Bucket {
     fn of(policy: &Policy) -> Self {
         Self {
-            limit: i128::from(policy.limit.max(1)),
-            window: i128::from(policy.window_ms.max(1)),
+            // Beyond their ranges, which nobody is made to check, the products would overflow.
+            limit: i128::from(policy.limit.clamp(1, MAX_LIMIT)),
+            window: i128::from(policy.window_ms.clamp(1, MAX_WINDOW_MS)),
         }
     }
 
