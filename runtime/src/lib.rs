@@ -81,4 +81,7 @@ pub mod prelude {
 mod documents {
     #[doc = include_str!("../../docs/attributes.md")]
     struct Attributes;
+    #[cfg(feature = "rate-limiter")]
+    #[doc = include_str!("../../docs/objects/rate-limiter.md")]
+    struct RateLimiter;
 }
