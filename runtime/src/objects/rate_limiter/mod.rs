@@ -33,6 +33,7 @@
 //! caller's side.
 
 pub mod core;
+mod decide;
 mod fields;
 mod guard;
 mod object;

@@ -1,19 +1,19 @@
 //! The Durable Object: keeps usages and settings, and asks the core.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::time::Duration;
 
+use anchorhold::Storage;
 use anchorhold::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::core::{Algorithm, Decision, MAX_WINDOW_MS, Policy, Reason};
+use super::decide::{self, Applied, Change};
 use super::request::{
     Check, Decisions, Form, List, Listing, MAX_CHECKS, NamedPolicy, Override, Rule, Status,
     bad_request, check_key, check_policy_name,
 };
 use super::store::{Store, TABLES};
-use super::usage::Usage;
 
 /// Sweeps begin at whole multiples of this: stale rows lie for so long at most, and a key that
 /// stays busy costs no sweep of its own.
@@ -55,23 +55,6 @@ pub struct RateLimiter {
     sweep_at: Option<Timestamp>,
 }
 
-/// The limit that holds for one check.
-struct Applied {
-    policy: Policy,
-    /// Its name in header fields, and the beginning of its counter's.
-    name: String,
-    counter: String,
-    shadow: bool,
-}
-
-/// What a key has used, before and after the checks at hand.
-struct Account {
-    policy: Policy,
-    before: Usage,
-    after: Usage,
-    listing: Option<Listing>,
-}
-
 #[durable_object]
 impl RateLimiter {
     /// Decides, and uses the cost if it is allowed.
@@ -80,8 +63,9 @@ impl RateLimiter {
     /// 400 if the check is out of range, 404 if its policy is not set.
     #[rpc]
     fn check(&mut self, ctx: &Ctx, check: Check) -> Result<Decision, Error> {
-        let [decision] = self.take(ctx, [check])?;
-        Ok(decision)
+        let decisions = self.take(ctx, &[check])?;
+        let only = decisions.into_iter().next();
+        only.ok_or_else(|| Error::internal("a check has one decision"))
     }
 
     /// Decides up to 1,000 checks together: if one is refused, none uses anything. They may be of
@@ -97,7 +81,7 @@ impl RateLimiter {
                 checks.len()
             )));
         }
-        let decisions = self.take_all(ctx, &checks)?;
+        let decisions = self.take(ctx, &checks)?;
         Ok(Decisions {
             allowed: decisions.iter().all(|decision| decision.allowed),
             retry_after_ms: decisions
@@ -116,12 +100,11 @@ impl RateLimiter {
     #[rpc]
     fn peek(&self, ctx: &Ctx, check: Check) -> Result<Decision, Error> {
         let applied = self.applied(&check)?;
-        let (usage, listing) = store(ctx).read(&check.key, &applied.counter, ctx.now())?;
-        Ok(
-            listed(&applied.policy, listing.as_ref(), ctx.now()).unwrap_or_else(|| {
-                shadowed(&applied, applied.policy.peek(&usage, check.cost, ctx.now()))
-            }),
-        )
+        let now = ctx.now();
+        let (usage, listing) = store(ctx).read(&check.key, &applied.counter, now)?;
+        Ok(applied.decide(listing.as_ref(), now, |policy| {
+            policy.peek(&usage, check.cost, now)
+        }))
     }
 
     /// Forgets what a key has used, under every limit.
@@ -377,50 +360,13 @@ impl RateLimiter {
 }
 
 impl RateLimiter {
-    fn take<const N: usize>(
-        &mut self,
-        ctx: &Ctx,
-        checks: [Check; N],
-    ) -> Result<[Decision; N], Error> {
-        let decisions = self.take_all(ctx, &checks)?;
-        decisions
-            .try_into()
-            .map_err(|_| Error::internal("a check has one decision"))
-    }
-
-    fn take_all(&mut self, ctx: &Ctx, checks: &[Check]) -> Result<Vec<Decision>, Error> {
-        let now = ctx.now();
-        let store = store(ctx);
+    fn take(&mut self, ctx: &Ctx, checks: &[Check]) -> Result<Vec<Decision>, Error> {
         let applied = checks
             .iter()
             .map(|check| self.applied(check))
             .collect::<Result<Vec<_>, _>>()?;
-        let mut accounts: BTreeMap<(&str, &str), Account> = BTreeMap::new();
-        let mut decisions = Vec::with_capacity(checks.len());
-        for (check, applied) in checks.iter().zip(&applied) {
-            let account = match accounts.entry((&check.key, &applied.counter)) {
-                Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(unknown) => {
-                    let (before, listing) = store.read(&check.key, &applied.counter, now)?;
-                    let after = before.clone();
-                    unknown.insert(Account {
-                        policy: applied.policy,
-                        before,
-                        after,
-                        listing,
-                    })
-                }
-            };
-            account.policy = applied.policy;
-            let decision =
-                listed(&applied.policy, account.listing.as_ref(), now).unwrap_or_else(|| {
-                    shadowed(
-                        applied,
-                        applied.policy.take(&mut account.after, check.cost, now),
-                    )
-                });
-            decisions.push(decision);
-        }
+        let questions: Vec<_> = checks.iter().zip(&applied).collect();
+        let (decisions, changes) = decide::together(&store(ctx), &questions, ctx.now())?;
         for (applied, decision) in applied.iter().zip(&decisions) {
             if decision.reason == Reason::Shadow {
                 let refusals = self.shadow_refusals.get(&applied.name)?.unwrap_or(0);
@@ -428,45 +374,25 @@ impl RateLimiter {
                     .insert(&applied.name, &(refusals + 1))?;
             }
         }
-        if decisions.iter().all(|decision| decision.allowed) {
-            self.keep(ctx, &accounts)?;
-            return Ok(decisions);
-        }
-        for ((check, applied), decision) in checks.iter().zip(&applied).zip(&mut decisions) {
-            if decision.allowed
-                && let Some(account) = accounts.get(&(check.key.as_str(), applied.counter.as_str()))
-            {
-                *decision = Decision {
-                    allowed: false,
-                    reason: Reason::OtherRefused,
-                    ..applied.policy.peek(&account.before, check.cost, now)
-                };
-            }
-        }
+        self.keep(ctx, &changes)?;
         Ok(decisions)
     }
 
     /// Writes what has changed, all or nothing, and sees to it that it will be swept.
-    fn keep(&mut self, ctx: &Ctx, accounts: &BTreeMap<(&str, &str), Account>) -> Result<(), Error> {
-        let changed = || {
-            accounts
-                .iter()
-                .filter(|(_, account)| account.before != account.after)
-        };
-        let write = |storage: &anchorhold::Storage| {
+    fn keep(&mut self, ctx: &Ctx, changes: &[Change<'_>]) -> Result<(), Error> {
+        let write = |storage: &Storage| {
             let store = Store(storage.sql());
             let mut earliest: Option<Timestamp> = None;
-            for ((key, counter), Account { policy, after, .. }) in changed() {
-                let expires = store.write(key, counter, after, policy)?;
+            for change in changes {
+                let expires = store.write(change)?;
                 earliest = [earliest, expires].into_iter().flatten().min();
             }
             Ok::<_, Error>(earliest)
         };
-        let earliest = if changed().nth(1).is_some() {
-            ctx.storage().transaction(write)?
-        } else {
+        let earliest = match changes {
             // One statement is all or nothing by itself.
-            write(&ctx.storage())?
+            [] | [_] => write(&ctx.storage())?,
+            _ => ctx.storage().transaction(write)?,
         };
         match earliest {
             Some(expires) => self.sweep_after(ctx, expires),
@@ -539,46 +465,4 @@ fn store(ctx: &Ctx) -> Store {
 /// No policy's name has a slash.
 fn override_key(name: &str, key: &str) -> String {
     format!("{name}/{key}")
-}
-
-/// What the lists decide, if the key is on one.
-fn listed(policy: &Policy, listing: Option<&Listing>, now: Timestamp) -> Option<Decision> {
-    let Listing { list, until, .. } = listing?;
-    let limit = policy.limit;
-    Some(match list {
-        List::Allow => Decision {
-            allowed: true,
-            limit,
-            remaining: limit,
-            reset_ms: 0,
-            retry_after_ms: 0,
-            reason: Reason::AllowListed,
-        },
-        List::Deny => {
-            // Without an end there is no right time to come back; a window is not too often.
-            let wait = until.map_or(policy.window(), |until| until - now);
-            let wait = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-            Decision {
-                allowed: false,
-                limit,
-                remaining: 0,
-                reset_ms: wait,
-                retry_after_ms: wait,
-                reason: Reason::DenyListed,
-            }
-        }
-    })
-}
-
-/// A policy in shadow lets through what it would refuse.
-fn shadowed(applied: &Applied, decision: Decision) -> Decision {
-    if decision.allowed || !applied.shadow {
-        return decision;
-    }
-    Decision {
-        allowed: true,
-        retry_after_ms: 0,
-        reason: Reason::Shadow,
-        ..decision
-    }
 }

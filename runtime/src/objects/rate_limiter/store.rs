@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::core::Policy;
+use super::decide::Change;
 use super::request::{List, Listing};
 use super::usage::Usage;
 use crate::{Error, Sql, StorageError, Timestamp};
@@ -65,13 +65,13 @@ impl Store {
     }
 
     /// Keeps a usage; when it expires, if it has not already.
-    pub(super) fn write(
-        &self,
-        key: &str,
-        counter: &str,
-        usage: &Usage,
-        policy: &Policy,
-    ) -> Result<Option<Timestamp>, Error> {
+    pub(super) fn write(&self, change: &Change<'_>) -> Result<Option<Timestamp>, Error> {
+        let Change {
+            key,
+            counter,
+            usage,
+            policy,
+        } = change;
         let Some(expires) = usage.expires(policy) else {
             return Ok(None);
         };
@@ -80,7 +80,7 @@ impl Store {
         self.0.execute(
             "INSERT INTO usage (key, counter, usage, expires) VALUES (?, ?, ?, ?)
                 ON CONFLICT (key, counter) DO UPDATE SET usage = excluded.usage, expires = excluded.expires",
-            (key, counter, text, expires),
+            (*key, *counter, text, expires),
         )?;
         Ok(Some(expires))
     }
