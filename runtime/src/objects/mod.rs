@@ -6,10 +6,14 @@
 
 #[cfg(feature = "counter")]
 pub mod counter;
+#[cfg(feature = "rate-limiter")]
+pub mod rate_limiter;
 #[cfg(feature = "scheduled-task")]
 pub mod scheduled_task;
 
 #[cfg(feature = "counter")]
 pub use counter::Counter;
+#[cfg(feature = "rate-limiter")]
+pub use rate_limiter::RateLimiter;
 #[cfg(feature = "scheduled-task")]
 pub use scheduled_task::ScheduledTask;

@@ -10,6 +10,7 @@ mod gates;
 mod ids;
 mod lifecycle;
 mod rpc;
+mod shards;
 mod sockets;
 mod storage;
 mod turns;
@@ -21,6 +22,7 @@ pub use gates::{GateProbe, Ledger, Witness};
 pub use ids::{IdProbe, Identity, ParsedId};
 pub use lifecycle::{Life, LifeProbe, Start, Starter, Switch, SwitchState};
 pub use rpc::{Failure, Hop, Outcome, Peer};
+pub use shards::{Race, Reached, SHARDS, ShardProbe};
 pub use sockets::{Closed, Command, Session, SocketProbe, Told};
 pub use storage::{Listing, Step, StepResult, StorageProbe};
 pub use turns::{Span, TurnProbe};
@@ -41,6 +43,8 @@ pub fn app() -> App {
         .mount::<Witness>("/witnesses/{name}")
         .mount::<IdProbe>("/names/{name}")
         .mount::<IdProbe>("/ids/{id}")
+        .mount_sharded::<ShardProbe>("/shards/{key}", SHARDS)
+        .get("/race", shards::race)
         .post("/new-id", async |_, env| {
             let id = env.objects::<IdProbe>().unique().id()?;
             Response::json(201, &id)

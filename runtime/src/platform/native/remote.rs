@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -66,6 +67,10 @@ impl Env {
             }
             outgoing.fetch(request).await
         })
+    }
+
+    pub(crate) fn sleep(&self, duration: Duration) -> LocalFuture<'static, ()> {
+        Box::pin(tokio::time::sleep(duration))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use js_sys::Reflect;
 use wasm_bindgen::prelude::*;
@@ -11,6 +12,7 @@ use super::bindings;
 use super::failure::message_of;
 use super::remote::{Address, Remote};
 use super::response::RawResponse;
+use super::timer::Sleep;
 use crate::description::Description;
 use crate::fault::Fault;
 use crate::http::{Request, Response};
@@ -73,6 +75,10 @@ impl Env {
                 .map_err(|error| disconnected(&error))?;
             Ok(RawResponse::new(answer.unchecked_into()).into_response())
         })
+    }
+
+    pub(crate) fn sleep(&self, duration: Duration) -> LocalFuture<'static, ()> {
+        Box::pin(Sleep::new(duration))
     }
 }
 

@@ -11,6 +11,7 @@ mod lifecycle;
 mod report;
 mod rpc;
 mod run;
+mod shards;
 mod sockets;
 mod sql;
 mod storage;
@@ -58,6 +59,7 @@ fn cases() -> Vec<&'static Case> {
         alarms::CASES,
         storage::CASES,
         sql::CASES,
+        shards::CASES,
         sockets::CASES,
         rpc::CASES,
         ids::CASES,
