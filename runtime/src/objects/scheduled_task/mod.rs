@@ -1,59 +1,132 @@
 //! A task that runs at an interval or by a cron expression.
+//!
+//! [`ScheduledTask`] counts its runs and records them. [`Task`] is its core, for an object of your
+//! own whose alarm does the work:
+//!
+//! ```
+//! use anchorhold::objects::scheduled_task::{Plan, Task};
+//! use anchorhold::prelude::*;
+//!
+//! #[durable_object]
+//! struct Digest {
+//!     task: Task,
+//! }
+//!
+//! #[durable_object]
+//! impl Digest {
+//!     #[init]
+//!     fn resume(&mut self, ctx: &Ctx) -> Result<(), Error> {
+//!         let alarm = Self::schedules(ctx).next_send("")?;
+//!         if let Some(at) = self.task.resume(alarm, ctx.now()) {
+//!             Self::schedules(ctx).send().at(at)?;
+//!         }
+//!         Ok(())
+//!     }
+//!
+//!     #[rpc]
+//!     #[post("/start")]
+//!     fn start(&mut self, ctx: &Ctx, #[body] plan: Plan) -> Result<(), Error> {
+//!         let at = self.task.start(plan, ctx.now())?;
+//!         Self::schedules(ctx).send().at(at)?;
+//!         Ok(())
+//!     }
+//!
+//!     #[rpc]
+//!     #[post("/stop")]
+//!     fn stop(&mut self, ctx: &Ctx) -> Result<(), Error> {
+//!         self.task.stop();
+//!         Self::schedules(ctx).cancel_send("")?;
+//!         Ok(())
+//!     }
+//!
+//!     #[alarm]
+//!     async fn send(&mut self, ctx: &Ctx, run: AlarmRun) -> Result<(), Error> {
+//!         let Some(attempt) = self.task.begin(&run, ctx.now()) else {
+//!             return Ok(());
+//!         };
+//!         let outcome = self.work(ctx).await.into();
+//!         if let Some(at) = self.task.finish(attempt, outcome, ctx.now()) {
+//!             Self::schedules(ctx).send().at(at)?;
+//!         }
+//!         Ok(())
+//!     }
+//!
+//!     async fn work(&mut self, ctx: &Ctx) -> Result<(), Error> {
+//!         // Whatever the task is for. An error is recorded, and the run is tried again.
+//! #       let _ = ctx;
+//!         Ok(())
+//!     }
+//! }
+//! ```
 
-use std::ops::RangeInclusive;
-use std::time::Duration;
+mod core;
+mod plan;
+#[cfg(test)]
+mod tests;
 
-use anchorhold::CronSchedule;
+use std::future::Future;
+
 use anchorhold::prelude::*;
-use serde::{Deserialize, Serialize};
 
-/// When a task runs.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-enum Plan {
-    Every { millis: u64 },
-    Cron { expression: String },
-}
+pub use self::core::{
+    Attempt, HISTORY, MAX_CATCH_UP, MAX_MESSAGE, MAX_RETRIES, Outcome, Run, Status, Task,
+};
+use self::plan::Form;
+pub use self::plan::{LONGEST_INTERVAL, MAX_EXPRESSION, OnMissed, Plan, SHORTEST_INTERVAL};
 
-impl Plan {
-    fn next_after(&self, time: Timestamp) -> Result<Option<Timestamp>, Error> {
-        match self {
-            Self::Every { millis } => Ok(Some(time + Duration::from_millis(*millis))),
-            Self::Cron { expression } => {
-                let schedule: CronSchedule = expression.parse()?;
-                Ok(schedule.next_after(time))
-            }
-        }
-    }
-}
-
-/// What a task tells of itself.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Status {
-    /// Whether a next run is scheduled.
-    pub running: bool,
-    /// How often it ran.
-    pub runs: u64,
-    /// When it ran last.
-    pub last_run: Option<Timestamp>,
-    /// When it is due next.
-    pub next_run: Option<Timestamp>,
-}
-
-/// The intervals that make sense: a shorter one would keep the object busy with nothing but waking
-/// up, a longer one (a year) is a mistake.
-const INTERVAL_MILLIS: RangeInclusive<u64> = 10..=366 * 24 * 60 * 60 * 1000;
-
-/// A scheduled task: it counts its runs.
+/// A scheduled task that counts its runs and records the last 32 of them.
+///
+/// | method | route | answer |
+/// | --- | --- | --- |
+/// | `start(every_ms, cron, on_missed)` | `POST /start` `{"every_ms": 60000}` | 204 |
+/// | `stop()` | `POST /stop` | 204 |
+/// | `run_now()` | `POST /run` | the [`Run`] |
+/// | `status()` | `GET /` | the [`Status`] |
+/// | `history(limit)` | `GET /runs?limit=10` | the last [`Run`]s, newest first |
+/// | `plan()` | `GET /plan` | the [`Plan`], or `null` |
+///
+/// At any time there is one pending run if the task is started, and none if it is not: starting
+/// again replaces it, a crash keeps it, a run ends before the next begins. Runs never start early.
+///
+/// ```
+/// use anchorhold::objects::ScheduledTask;
+/// use anchorhold::objects::scheduled_task::{OnMissed, Plan};
+/// use anchorhold::prelude::*;
+///
+/// #[anchorhold::app]
+/// fn app() -> App {
+///     App::new().mount::<ScheduledTask>("/tasks/{name}")
+/// }
+///
+/// async fn every_night(env: &Env) -> Result<(), Error> {
+///     let plan = Plan::cron("0 4 * * *")?.on_missed(OnMissed::CatchUp);
+///     env.objects::<ScheduledTask>().named("nightly").follow(plan).await?;
+///     Ok(())
+/// }
+/// ```
 #[durable_object]
 pub struct ScheduledTask {
-    plan: Option<Plan>,
-    runs: u64,
-    last_run: Option<Timestamp>,
+    task: Task,
 }
 
 #[durable_object]
 impl ScheduledTask {
-    /// Starts the task, or replaces the plan of a running one: there is one pending run at any time.
+    #[init]
+    fn resume(&mut self, ctx: &Ctx) -> Result<(), StorageError> {
+        let alarm = Self::schedules(ctx).next_run("")?;
+        match self.task.resume(alarm, ctx.now()) {
+            Some(at) => Self::schedules(ctx).run().at(at),
+            None => Ok(()),
+        }
+    }
+
+    /// Starts the task, or replaces the plan of a running one: every so many milliseconds (10 to a
+    /// year), or by a cron expression of five fields in UTC. `on_missed` is [`OnMissed::Skip`]
+    /// unless it is given. From Rust, [`follow`](ScheduledTaskStub::follow) takes a [`Plan`].
+    ///
+    /// # Errors
+    /// 400 if both or neither are given, an interval is out of range, or an expression does not
+    /// parse or never comes true. The task goes on as it was.
     #[rpc]
     #[post("/start")]
     fn start(
@@ -61,63 +134,88 @@ impl ScheduledTask {
         ctx: &Ctx,
         every_ms: Option<u64>,
         cron: Option<String>,
+        on_missed: Option<OnMissed>,
     ) -> Result<(), Error> {
-        let plan = match (every_ms, cron) {
-            (Some(millis), None) if !INTERVAL_MILLIS.contains(&millis) => {
-                let (shortest, longest) = INTERVAL_MILLIS.into_inner();
-                return Err(Error::bad_request(
-                    "bad_request",
-                    format!("`every_ms` is {millis}, and not from {shortest} to {longest}"),
-                ));
-            }
-            (Some(millis), None) => Plan::Every { millis },
-            (None, Some(expression)) => Plan::Cron { expression },
-            _ => {
-                return Err(Error::bad_request(
-                    "bad_request",
-                    "give either `every_ms` or `cron`",
-                ));
-            }
-        };
-        let next = plan.next_after(ctx.now())?.ok_or_else(|| {
-            Error::bad_request("bad_request", "`cron`: the expression never comes true")
+        let plan = Plan::try_from(Form {
+            every_ms,
+            cron,
+            on_missed,
         })?;
-        Self::schedules(ctx).run().at(next)?;
-        self.plan = Some(plan);
+        let at = self.task.start(plan, ctx.now())?;
+        Self::schedules(ctx).run().at(at)?;
         Ok(())
     }
 
-    /// Stops the task.
+    /// Stops the task; what it counted and recorded stays.
+    ///
+    /// # Errors
+    /// Storage failed.
     #[rpc]
     #[post("/stop")]
     fn stop(&mut self, ctx: &Ctx) -> Result<(), StorageError> {
-        self.plan = None;
+        self.task.stop();
         Self::schedules(ctx).cancel_run("")?;
         Ok(())
     }
 
-    /// What the task is doing.
+    /// Runs once, at once, started or not. The plan does not notice.
+    #[rpc]
+    #[post("/run")]
+    fn run_now(&mut self, ctx: &Ctx) -> Run {
+        let now = ctx.now();
+        self.task.ran_by_hand(now, Outcome::Completed, now).clone()
+    }
+
+    /// The task in short.
+    ///
+    /// # Errors
+    /// Storage failed.
     #[rpc]
     #[get("/")]
     fn status(&self, ctx: &Ctx) -> Result<Status, StorageError> {
-        let next_run = Self::schedules(ctx).next_run("")?;
         Ok(Status {
-            running: next_run.is_some(),
-            runs: self.runs,
-            last_run: self.last_run,
-            next_run,
+            // A run that died is tried again at a time that only the schedule knows.
+            next_run: Self::schedules(ctx).next_run("")?,
+            ..self.task.status()
         })
     }
 
+    /// The last runs, newest first: up to `limit`, up to 32.
+    #[rpc]
+    #[get("/runs")]
+    fn history(&self, limit: Option<usize>) -> Vec<Run> {
+        let limit = limit.unwrap_or(HISTORY);
+        self.task.history().take(limit).cloned().collect()
+    }
+
+    /// The plan, if the task is started.
+    #[rpc]
+    #[get("/plan")]
+    fn plan(&self) -> Option<Plan> {
+        self.task.plan().cloned()
+    }
+
     #[alarm]
-    fn run(&mut self, ctx: &Ctx) -> Result<(), Error> {
-        self.runs += 1;
-        self.last_run = Some(ctx.now());
-        if let Some(plan) = &self.plan
-            && let Some(next) = plan.next_after(ctx.now())?
-        {
-            Self::schedules(ctx).run().at(next)?;
+    fn run(&mut self, ctx: &Ctx, run: AlarmRun) -> Result<(), StorageError> {
+        let now = ctx.now();
+        let Some(attempt) = self.task.begin(&run, now) else {
+            return Ok(());
+        };
+        match self.task.finish(attempt, Outcome::Completed, now) {
+            Some(at) => Self::schedules(ctx).run().at(at),
+            None => Ok(()),
         }
-        Ok(())
+    }
+}
+
+impl ScheduledTaskStub {
+    /// Starts the task by a plan: [`start`](Self::start) for callers in Rust.
+    pub fn follow(&self, plan: Plan) -> impl Future<Output = Result<(), CallError<Error>>> + use<> {
+        let Form {
+            every_ms,
+            cron,
+            on_missed,
+        } = plan.into();
+        self.start(every_ms, cron, on_missed)
     }
 }
