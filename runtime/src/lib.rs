@@ -79,4 +79,10 @@ pub mod prelude {
 mod documents {
     #[doc = include_str!("../../docs/attributes.md")]
     struct Attributes;
+    #[cfg(feature = "counter")]
+    #[doc = include_str!("../../docs/objects/counter.md")]
+    struct Counter;
+    #[cfg(feature = "scheduled-task")]
+    #[doc = include_str!("../../docs/objects/scheduled-task.md")]
+    struct ScheduledTask;
 }
