@@ -1,1 +1,2 @@
-#![doc = include_str!("../../README.md")]
+//! Small examples, one file each, in the folder `examples` beside this one; `examples/README.md` of
+//! the repository says what each teaches.

@@ -111,7 +111,8 @@ enum Event {
     Pass(Duration),
     /// A run, and how long it takes.
     Run(Duration, bool),
-    Die,
+    /// Runs that die, one try after another.
+    Die(u8),
     Wake,
     /// The clock is set, in milliseconds from now.
     SetClock(i64),
@@ -139,14 +140,14 @@ fn event() -> impl Strategy<Value = Event> {
         (0_u64..200_000).prop_map(|millis| Event::Pass(Duration::from_millis(millis))),
         (0_u64..60_000, any::<bool>())
             .prop_map(|(millis, fails)| Event::Run(Duration::from_millis(millis), fails)),
-        Just(Event::Die),
+        (1_u8..8).prop_map(Event::Die),
         Just(Event::Wake),
         prop_oneof![-1_000_i64..1_000, -90_000_000_i64..90_000_000].prop_map(Event::SetClock),
     ]
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
     fn one_run_is_pending_while_the_task_is_started_and_none_otherwise(
@@ -178,8 +179,9 @@ proptest! {
                         world.run(&alarm, took, outcome);
                     }
                 }
-                Event::Die => {
-                    if let Some(alarm) = world.fire(at(i64::MAX)) {
+                Event::Die(times) => {
+                    for _ in 0..times {
+                        let Some(alarm) = world.fire(at(i64::MAX)) else { break };
                         world.die(&alarm);
                     }
                 }
@@ -350,6 +352,34 @@ fn a_run_that_was_overtaken_by_a_new_plan_or_by_a_stop_has_no_successor_of_its_o
     );
     assert_eq!(world.task.status().runs, 2, "both have run");
     assert!(world.task.begin(&alarm, world.now).is_none());
+}
+
+#[test]
+fn a_run_of_an_earlier_plan_settles_nothing_even_for_the_same_time() {
+    let mut world = World::new();
+    let hourly = Plan::cron("0 * * * *").unwrap();
+    world.start(hourly.clone());
+    let alarm = world.fire(at(i64::MAX)).unwrap();
+    let attempt = world.task.begin(&alarm, world.now).unwrap();
+    world.now = at(START);
+    world.start(hourly);
+    let next = world.task.finish(attempt, Outcome::Completed, world.now);
+    assert_eq!(next, Some(at(START + HOUR)));
+}
+
+#[test]
+fn a_full_history_is_a_few_kilobytes() {
+    let size = |task: &Task| rmp_serde::to_vec_named(task).unwrap().len();
+    let mut task = Task::default();
+    for _ in 0..HISTORY {
+        task.ran_by_hand(at(START), Outcome::Completed, at(START));
+    }
+    assert!(size(&task) < 4_000, "{} bytes", size(&task));
+    for _ in 0..HISTORY {
+        let outcome = Outcome::Failed("no".repeat(MAX_MESSAGE));
+        task.ran_by_hand(at(START), outcome, at(START));
+    }
+    assert!(size(&task) < 13_000, "{} bytes", size(&task));
 }
 
 #[test]
