@@ -232,17 +232,19 @@ impl Task {
         let (plan, next) = (self.plan.as_ref()?, self.next?);
         let at_once = now + AT_ONCE;
         let longest = now + LONGEST_RETRY;
-        let wanted = match plan.next_after(self.reached, now) {
-            _ if next.failed > 0 => Next {
-                at: next.at.clamp(at_once, longest),
-                ..next
-            },
-            _ if next.scheduled <= now => Next {
+        let wanted = if next.failed > 0 {
+            let at = next.at.clamp(at_once, longest);
+            Next { at, ..next }
+        } else if next.scheduled <= now {
+            Next {
                 at: at_once,
                 ..next
-            },
-            Some(time) if time < next.scheduled => Next::on_time(time),
-            _ => next,
+            }
+        } else {
+            match plan.next_after(self.reached, now) {
+                Some(time) if time < next.scheduled => Next::on_time(time),
+                _ => next,
+            }
         };
         // A run that died is tried again at a time of the platform's, which is as good.
         let latest = if next.failed == 0 && alarm == Some(next.at) {
