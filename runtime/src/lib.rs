@@ -84,4 +84,10 @@ mod documents {
     #[cfg(feature = "rate-limiter")]
     #[doc = include_str!("../../docs/objects/rate-limiter.md")]
     struct RateLimiter;
+    #[cfg(feature = "counter")]
+    #[doc = include_str!("../../docs/objects/counter.md")]
+    struct Counter;
+    #[cfg(feature = "scheduled-task")]
+    #[doc = include_str!("../../docs/objects/scheduled-task.md")]
+    struct ScheduledTask;
 }

@@ -83,7 +83,7 @@ impl Sim {
             disk,
             clock: Clock::Virtual {
                 start,
-                start_ms: START_MS,
+                start_ms: Arc::new(START_MS.into()),
             },
             random,
             outgoing: Outgoing::simulated(),
@@ -109,6 +109,15 @@ impl Sim {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.0.shard.clock.now())
+    }
+
+    /// Sets the clock forward or back, as an administrator or a time server does: what was due
+    /// until then is due at once, and alarms of a time that was gone wait for it again. Timers, such
+    /// as [`Ctx::sleep`](crate::Ctx::sleep), count time that passes and do not notice.
+    pub async fn set_clock(&self, now: Timestamp) {
+        self.0.shard.clock.set(now.as_millis());
+        self.0.shard.clock_was_set();
+        self.settle().await;
     }
 
     /// What an app's own handlers get.
