@@ -6,10 +6,14 @@
 
 #[cfg(feature = "counter")]
 pub mod counter;
+#[cfg(feature = "lock")]
+pub mod lock;
 #[cfg(feature = "scheduled-task")]
 pub mod scheduled_task;
 
 #[cfg(feature = "counter")]
 pub use counter::Counter;
+#[cfg(feature = "lock")]
+pub use lock::Lock;
 #[cfg(feature = "scheduled-task")]
 pub use scheduled_task::ScheduledTask;
