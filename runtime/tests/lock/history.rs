@@ -71,8 +71,9 @@ impl Client {
         let answer = self.lock.acquire(request.clone());
         if self.below(8) == 0 {
             self.pause(100).await;
-            // A crash answers it too.
+            // Whatever it was answered, it has no lease now; after a crash perhaps one that expires.
             let _ = self.lock.cancel(id.to_owned()).await;
+            return;
         }
         let Some(lease) = self.insist(&request, answer.await).await else {
             return;
