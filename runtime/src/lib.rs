@@ -79,4 +79,8 @@ pub mod prelude {
 mod documents {
     #[doc = include_str!("../../docs/attributes.md")]
     struct Attributes;
+
+    #[cfg(feature = "lock")]
+    #[doc = include_str!("../../docs/objects/lock.md")]
+    struct Lock;
 }

@@ -185,6 +185,27 @@ impl State {
         handed
     }
 
+    /// All of it in one, for a lock at which nobody waits; call [`advance`](Self::advance) first.
+    ///
+    /// # Errors
+    /// As [`enter`](Self::enter), or [`LockError::Held`].
+    pub fn try_acquire(
+        &mut self,
+        request: Acquire,
+        secret: impl FnMut() -> String,
+    ) -> Result<Lease, LockError> {
+        let mut queue = Queue::default();
+        let holder = request.holder.clone();
+        match self.enter(&mut queue, request)? {
+            Entered::Holds(lease) => Ok(lease),
+            Entered::Waits { .. } => self
+                .hand_over(&mut queue, secret)
+                .pop()
+                .map(|(_, lease)| lease)
+                .ok_or_else(|| LockError::Held(self.obstacle(0, &holder))),
+        }
+    }
+
     fn admits(&self, mode: Mode) -> bool {
         let beside_others = match mode {
             Mode::Exclusive => self.leases.is_empty(),
