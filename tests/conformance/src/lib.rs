@@ -9,17 +9,20 @@ mod alarms;
 mod gates;
 mod ids;
 mod lifecycle;
+mod locks;
 mod rpc;
 mod sockets;
 mod storage;
 mod turns;
 
+pub use anchorhold::objects::Lock;
 use anchorhold::prelude::*;
 
 pub use alarms::{AlarmProbe, Conduct, Planned, Ring};
 pub use gates::{GateProbe, Ledger, Witness};
 pub use ids::{IdProbe, Identity, ParsedId};
 pub use lifecycle::{Life, LifeProbe, Start, Starter, Switch, SwitchState};
+pub use locks::{LockHolder, Vault};
 pub use rpc::{Failure, Hop, Outcome, Peer};
 pub use sockets::{Closed, Command, Session, SocketProbe, Told};
 pub use storage::{Listing, Step, StepResult, StorageProbe};
@@ -37,6 +40,9 @@ pub fn app() -> App {
         .mount::<Starter>("/starters/{name}")
         .mount::<Switch>("/switches/{name}")
         .mount::<Peer>("/peers/{name}")
+        .mount::<Lock>("/locks/{name}")
+        .mount::<LockHolder>("/lock-holders/{name}")
+        .mount::<Vault>("/vaults/{name}")
         .mount::<GateProbe>("/gates/{name}")
         .mount::<Witness>("/witnesses/{name}")
         .mount::<IdProbe>("/names/{name}")
