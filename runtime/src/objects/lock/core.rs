@@ -109,8 +109,8 @@ impl State {
     /// or finds the lease that it has already.
     ///
     /// # Errors
-    /// [`LockError::Invalid`], [`LockError::RequestConflict`]; with a full queue
-    /// [`LockError::Overloaded`], or [`LockError::Held`] if it would not wait.
+    /// [`LockError::Invalid`], [`LockError::RequestConflict`]; [`LockError::Held`] if it would have to
+    /// wait and does not; [`LockError::Overloaded`] if the queue is full.
     pub fn enter(&self, queue: &mut Queue, request: Acquire) -> Result<Entered, LockError> {
         request.check()?;
         if let Some(id) = &request.request_id {
@@ -143,12 +143,12 @@ impl State {
                 });
             }
         }
+        if request.wait_ms == 0 && !(queue.is_empty() && self.admits(request.mode)) {
+            let obstacle = self.obstacle(queue.len(), &request.holder);
+            return Err(LockError::Held(obstacle));
+        }
         if queue.len() >= QUEUE_LIMIT {
-            return Err(if request.wait_ms == 0 {
-                LockError::Held(self.obstacle(queue.len(), &request.holder))
-            } else {
-                LockError::Overloaded(QUEUE_LIMIT)
-            });
+            return Err(LockError::Overloaded(QUEUE_LIMIT));
         }
         let ticket = queue.next_ticket();
         queue.waiting.push_back(Waiting {

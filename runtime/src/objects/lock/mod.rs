@@ -48,6 +48,7 @@ mod request;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
+use std::ops::ControlFlow;
 use std::pin::pin;
 use std::task::{Poll, Waker};
 use std::time::Duration;
@@ -105,24 +106,26 @@ impl Lock {
         let holder = request.holder.clone();
         let entered = self.change(ctx, |state, queue| {
             Ok(match state.enter(queue, request)? {
-                Entered::Holds(lease) => Ok(lease),
+                Entered::Holds(lease) => ControlFlow::Break(lease),
                 Entered::Waits { ticket, replaced } => {
-                    Err((Place::take(self, ctx, ticket), replaced))
+                    if let Some(replaced) = replaced {
+                        self.answer(replaced, Err(LockError::Superseded));
+                    }
+                    ControlFlow::Continue(Place::take(self, ctx, ticket))
                 }
             })
         })?;
-        let (place, replaced) = match entered {
-            Ok(lease) => return Ok(lease),
-            Err(waits) => waits,
+        let place = match entered {
+            ControlFlow::Break(lease) => return Ok(lease),
+            ControlFlow::Continue(place) => place,
         };
-        if let Some(replaced) = replaced {
-            self.answer(replaced, Err(LockError::Superseded));
-        }
         if let Some(answer) = place.answer_within(wait).await {
             return answer;
         }
         let ahead = place.leave()?;
-        Err(LockError::Held(self.present(ctx)?.obstacle(ahead, &holder)))
+        Err(LockError::Held(
+            Self::present(ctx)?.obstacle(ahead, &holder),
+        ))
     }
 
     /// Lets a lease live on, for `ttl_ms` from now; it keeps its token.
@@ -169,7 +172,7 @@ impl Lock {
     #[rpc]
     #[get("/")]
     fn status(&self, ctx: &Ctx) -> Result<Status, LockError> {
-        Ok(self.present(ctx)?.status(&self.queue.borrow()))
+        Ok(Self::present(ctx)?.status(&self.queue.borrow()))
     }
 
     /// Every lease and everybody who waits; never a secret.
@@ -179,7 +182,7 @@ impl Lock {
     #[rpc]
     #[get("/inspect")]
     fn inspect(&self, ctx: &Ctx) -> Result<Inspection, LockError> {
-        Ok(self.present(ctx)?.inspect(&self.queue.borrow()))
+        Ok(Self::present(ctx)?.inspect(&self.queue.borrow()))
     }
 
     /// Ends every lease by order of an administrator, and records the order. The lock-delays of
@@ -220,11 +223,11 @@ impl Lock {
     fn expire(&self, ctx: &Ctx) -> Result<(), LockError> {
         self.change(ctx, |_, _| Ok(()))?;
         // The lease may have been renewed since this alarm was set.
-        Ok(Self::set_alarm(ctx, &self.present(ctx)?)?)
+        Ok(Self::set_alarm(ctx, &Self::present(ctx)?)?)
     }
 
     /// The state as of now, for reading.
-    fn present(&self, ctx: &Ctx) -> Result<State, StorageError> {
+    fn present(ctx: &Ctx) -> Result<State, StorageError> {
         let mut state: State = ctx.storage().get(STATE)?.unwrap_or_default();
         state.advance(ctx.now());
         Ok(state)
@@ -329,16 +332,12 @@ impl<'a> Place<'a> {
         let Some(call) = calls.get_mut(&self.ticket) else {
             return Poll::Pending;
         };
-        match call.answer.take() {
-            Some(answer) => {
-                calls.remove(&self.ticket);
-                Poll::Ready(answer)
-            }
-            None => {
-                call.waker = Some(waker.clone());
-                Poll::Pending
-            }
+        if let Some(answer) = call.answer.take() {
+            calls.remove(&self.ticket);
+            return Poll::Ready(answer);
         }
+        call.waker = Some(waker.clone());
+        Poll::Pending
     }
 
     /// Leaves the queue, if the call is not answered; how many were before it. Those behind it may
@@ -347,14 +346,13 @@ impl<'a> Place<'a> {
         let Some(call) = self.lock.calls.borrow_mut().remove(&self.ticket) else {
             return Ok(0);
         };
+        // Outside of the change, which may fail: a place without a call would be served for nobody.
         let ahead = self.lock.queue.borrow_mut().leave(self.ticket);
-        match call.answer {
+        self.lock.change(self.ctx, |state, _| match call.answer {
             // Its future was dropped between the grant and its next poll.
-            Some(Ok(lease)) => self.lock.change(self.ctx, |state, _| {
-                state.release(&Release::of(lease.lease))
-            })?,
-            _ => self.lock.change(self.ctx, |_, _| Ok(()))?,
-        }
+            Some(Ok(lease)) => state.release(&Release::of(lease.lease)),
+            _ => Ok(()),
+        })?;
         Ok(ahead.unwrap_or(0))
     }
 }

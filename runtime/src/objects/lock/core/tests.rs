@@ -332,13 +332,16 @@ impl World {
 
     fn acquire(&mut self, client: usize, request: Acquire) {
         let asked = request.clone();
+        let waits_on = asked.wait_ms > 0;
         let living = self.state().leases;
         let mine = living
             .iter()
             .find(|lease| asked.request_id.is_some() && lease.request_id == asked.request_id);
-        let entered = self.event(false, |world, state| {
-            let entered = state.enter(&mut world.queue, request).unwrap();
-            if let Entered::Waits { ticket, replaced } = entered {
+        let (entered, free) = self.event(false, |world, state| {
+            let free = world.queue.is_empty() && state.admits(request.mode);
+            let entered = state.enter(&mut world.queue, request);
+            if let Ok(Entered::Waits { ticket, replaced }) = entered {
+                assert!(free || waits_on || replaced.is_some());
                 match world
                     .line
                     .iter()
@@ -357,17 +360,18 @@ impl World {
                 }
                 world.clients[client].ticket = Some(ticket);
             }
-            entered
+            (entered, free)
         });
-        let waits_on = asked.wait_ms > 0;
         self.clients[client].request = Some(asked);
         match (entered, mine) {
-            (Entered::Holds(lease), Some(mine)) => {
+            (Ok(Entered::Holds(lease)), Some(mine)) => {
                 assert_eq!((lease.token, &lease.lease), (mine.token, &mine.secret));
                 self.clients[client].lease = Some(lease);
             }
-            (Entered::Waits { .. }, None) if waits_on => {}
-            (Entered::Waits { .. }, None) => self.run(Step::GiveUp(client)),
+            (Err(LockError::Held(_)), None) => assert!(!waits_on && !free),
+            (Ok(Entered::Waits { .. }), None) if waits_on => {}
+            // A repeated request that does not wait any more gives its place up.
+            (Ok(Entered::Waits { .. }), None) => self.run(Step::GiveUp(client)),
             (entered, mine) => panic!("{entered:?}, while {mine:?} lives"),
         }
     }
@@ -388,6 +392,8 @@ impl World {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
     #[test]
     fn every_promise_is_kept(steps in steps(false)) {
         let mut world = World::new();
