@@ -90,4 +90,8 @@ mod documents {
     #[cfg(feature = "scheduled-task")]
     #[doc = include_str!("../../docs/objects/scheduled-task.md")]
     struct ScheduledTask;
+
+    #[cfg(feature = "lock")]
+    #[doc = include_str!("../../docs/objects/lock.md")]
+    struct Lock;
 }

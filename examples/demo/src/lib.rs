@@ -1,6 +1,6 @@
 //! anchorhold's demo app: the same source serves HTTP on the embedded host and on Cloudflare Workers.
 
-pub use anchorhold::objects::{Counter, RateLimiter, ScheduledTask};
+pub use anchorhold::objects::{Counter, Lock, RateLimiter, ScheduledTask};
 use anchorhold::prelude::*;
 use serde::Serialize;
 
@@ -16,6 +16,7 @@ pub fn app() -> App {
         .mount::<Counter>("/counters/{name}")
         .mount::<Counter>("/scratch/{id}")
         .mount_sharded::<RateLimiter>("/limits/{key}", 16)
+        .mount::<Lock>("/locks/{name}")
         .mount::<ScheduledTask>("/tasks/{name}")
         .post("/scratch", async |_, env| {
             let id = env.objects::<Counter>().unique().id()?;

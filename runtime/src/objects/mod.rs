@@ -6,6 +6,8 @@
 
 #[cfg(feature = "counter")]
 pub mod counter;
+#[cfg(feature = "lock")]
+pub mod lock;
 #[cfg(feature = "rate-limiter")]
 pub mod rate_limiter;
 #[cfg(feature = "scheduled-task")]
@@ -13,6 +15,8 @@ pub mod scheduled_task;
 
 #[cfg(feature = "counter")]
 pub use counter::Counter;
+#[cfg(feature = "lock")]
+pub use lock::Lock;
 #[cfg(feature = "rate-limiter")]
 pub use rate_limiter::RateLimiter;
 #[cfg(feature = "scheduled-task")]

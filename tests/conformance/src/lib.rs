@@ -9,18 +9,21 @@ mod alarms;
 mod gates;
 mod ids;
 mod lifecycle;
+mod locks;
 mod rpc;
 mod shards;
 mod sockets;
 mod storage;
 mod turns;
 
+pub use anchorhold::objects::Lock;
 use anchorhold::prelude::*;
 
 pub use alarms::{AlarmProbe, Conduct, Planned, Ring};
 pub use gates::{GateProbe, Ledger, Witness};
 pub use ids::{IdProbe, Identity, ParsedId};
 pub use lifecycle::{Life, LifeProbe, Start, Starter, Switch, SwitchState};
+pub use locks::{LockHolder, Vault};
 pub use rpc::{Failure, Hop, Outcome, Peer};
 pub use shards::{Race, Reached, SHARDS, ShardProbe};
 pub use sockets::{Closed, Command, Session, SocketProbe, Told};
@@ -39,6 +42,9 @@ pub fn app() -> App {
         .mount::<Starter>("/starters/{name}")
         .mount::<Switch>("/switches/{name}")
         .mount::<Peer>("/peers/{name}")
+        .mount::<Lock>("/locks/{name}")
+        .mount::<LockHolder>("/lock-holders/{name}")
+        .mount::<Vault>("/vaults/{name}")
         .mount::<GateProbe>("/gates/{name}")
         .mount::<Witness>("/witnesses/{name}")
         .mount::<IdProbe>("/names/{name}")

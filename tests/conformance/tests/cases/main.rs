@@ -8,6 +8,7 @@ mod case;
 mod gates;
 mod ids;
 mod lifecycle;
+mod locks;
 mod report;
 mod rpc;
 mod run;
@@ -56,6 +57,7 @@ fn cases() -> Vec<&'static Case> {
         gates::CASES,
         lifecycle::CASES,
         turns::CASES,
+        locks::CASES,
         alarms::CASES,
         storage::CASES,
         sql::CASES,
