@@ -60,6 +60,10 @@ impl Request {
         path.clone_into(&mut self.path);
     }
 
+    pub(crate) fn set_query(&mut self, query: &str) {
+        query.clone_into(&mut self.query);
+    }
+
     pub(crate) fn method(&self) -> Cow<'_, str> {
         Cow::Borrowed(&self.method)
     }
