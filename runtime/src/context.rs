@@ -194,6 +194,24 @@ impl Env {
     pub fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.inner.now())
     }
+
+    /// Waits: for an app's own handlers and guards, which have no [`Ctx`]; in an object it is the
+    /// same as [`Ctx::sleep`].
+    ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// use std::time::Duration;
+    ///
+    /// # fn app() -> App {
+    /// App::new().get("/slow", async |_, env: Env| {
+    ///     env.sleep(Duration::from_millis(100)).await;
+    ///     Ok(Response::text(200, "patience"))
+    /// })
+    /// # }
+    /// ```
+    pub fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + use<> {
+        self.inner.sleep(duration)
+    }
 }
 
 impl fmt::Debug for Env {

@@ -24,6 +24,7 @@ mod platform;
 mod route;
 mod routing;
 mod schedule;
+mod shard;
 mod socket;
 mod sql;
 mod storage;
@@ -54,6 +55,7 @@ pub use crate::object::DurableObject;
 #[cfg(not(target_arch = "wasm32"))]
 pub use crate::platform::native::{Sim, SimSocket, serve};
 pub use crate::schedule::{AlarmRun, Scheduling};
+pub use crate::shard::shard_name;
 pub use crate::socket::{Accept, CloseEvent, Message, Socket, SocketError, Sockets};
 pub use crate::sql::{Sql, SqlParameters, SqlValue};
 pub use crate::storage::{List, Storage};

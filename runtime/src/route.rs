@@ -51,6 +51,22 @@ pub(crate) fn matches_prefix<'p, 'u>(
     ))
 }
 
+/// What is left of a path that matched a pattern and more, from the segment of the pattern's end on.
+pub(crate) fn from_segment<'u>(path: &'u str, pattern: &str) -> Option<&'u str> {
+    let before = pattern.trim_start_matches('/').split('/').count() - 1;
+    let mut slashes = path.match_indices('/').skip(before);
+    slashes.next().map(|(start, _)| &path[start..])
+}
+
+/// A path whose first segment is another one.
+pub(crate) fn with_first_segment(path: &str, segment: &str) -> String {
+    let rest = path.strip_prefix('/').unwrap_or(path);
+    let rest = rest.find('/').map_or("", |end| &rest[end..]);
+    let encoded =
+        percent_encoding::utf8_percent_encode(segment, percent_encoding::NON_ALPHANUMERIC);
+    format!("/{encoded}{rest}")
+}
+
 /// The name in `{name}`.
 pub(crate) fn parameter(segment: &str) -> Option<&str> {
     segment.strip_prefix('{')?.strip_suffix('}')
@@ -137,6 +153,26 @@ mod tests {
         assert_eq!(matches_prefix("/c/{name}", "/c/x").unwrap().1, "/");
         assert_eq!(matches_prefix("/c/{name}", "/c"), None);
         assert_eq!(matches_prefix("/c/{name}", "/c/"), None);
+    }
+
+    #[test]
+    fn a_sharded_path_keeps_its_key() {
+        assert_eq!(
+            from_segment("/limits/a%2Fb/check", "/limits/{key}"),
+            Some("/a%2Fb/check")
+        );
+        assert_eq!(from_segment("/v1/limits/a", "/v1/limits/{key}"), Some("/a"));
+        assert_eq!(from_segment("/a/b/", "/{key}"), Some("/a/b/"));
+    }
+
+    #[test]
+    fn another_first_segment() {
+        assert_eq!(
+            with_first_segment("/a%2Fb/check", "c/ü"),
+            "/c%2F%C3%BC/check"
+        );
+        assert_eq!(with_first_segment("/a", "b"), "/b");
+        assert_eq!(with_first_segment("/", "b"), "/b");
     }
 
     #[test]

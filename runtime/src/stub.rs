@@ -16,6 +16,7 @@ use crate::id::{InvalidId, ObjectId, Placement, RawId};
 use crate::limits;
 use crate::object::DurableObject;
 use crate::platform::{Namespace, Remote};
+use crate::shard::shard_name;
 
 /// What every generated stub can do besides its class's methods.
 pub trait Stub: Clone + 'static {
@@ -174,6 +175,14 @@ impl<T: DurableObject> Objects<T> {
     #[must_use]
     pub fn named(&self, name: &str) -> T::Stub {
         self.stub(|namespace| namespace.by_name(name, &self.placement))
+    }
+
+    /// The object that `key` belongs to, out of `shards` objects: the one that
+    /// [`App::mount_sharded`](crate::App::mount_sharded) leads to. Short for
+    /// `named(&shard_name(key, shards))`; see [`shard_name`](crate::shard_name).
+    #[must_use]
+    pub fn sharded(&self, key: &str, shards: u32) -> T::Stub {
+        self.named(&shard_name(key, shards))
     }
 
     /// The object of this identifier.

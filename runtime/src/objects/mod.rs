@@ -8,6 +8,8 @@
 pub mod chat_room;
 #[cfg(feature = "counter")]
 pub mod counter;
+#[cfg(feature = "rate-limiter")]
+pub mod rate_limiter;
 #[cfg(feature = "scheduled-task")]
 pub mod scheduled_task;
 
@@ -15,5 +17,7 @@ pub mod scheduled_task;
 pub use chat_room::ChatRoom;
 #[cfg(feature = "counter")]
 pub use counter::Counter;
+#[cfg(feature = "rate-limiter")]
+pub use rate_limiter::RateLimiter;
 #[cfg(feature = "scheduled-task")]
 pub use scheduled_task::ScheduledTask;

@@ -2,15 +2,18 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use js_sys::Reflect;
 use wasm_bindgen::prelude::*;
 
 use super::bindings;
 use super::remote::{Address, Remote};
+use super::timer::Sleep;
 use crate::description::Description;
 use crate::fault::Fault;
 use crate::id::{InvalidId, Placement, RawId};
+use crate::turn::LocalFuture;
 
 /// The bindings of the deployment.
 #[derive(Clone)]
@@ -50,6 +53,10 @@ impl Env {
 
     pub(crate) fn now(&self) -> i64 {
         super::now()
+    }
+
+    pub(crate) fn sleep(&self, duration: Duration) -> LocalFuture<'static, ()> {
+        Box::pin(Sleep::new(duration))
     }
 }
 
