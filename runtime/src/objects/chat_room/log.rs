@@ -6,13 +6,14 @@ use super::core::Retention;
 use super::protocol::{History, Message};
 
 /// The migration that makes the table; for an object of your own that embeds a [`MessageLog`].
-pub const CREATE: &str = "
+pub const CREATE_MESSAGES: &str = "
     CREATE TABLE message (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         user TEXT NOT NULL,
         text TEXT NOT NULL,
         at INTEGER NOT NULL,
-        client_id TEXT
+        client_id TEXT,
+        allowance_full_at INTEGER
     );
     CREATE UNIQUE INDEX message_by_client_id ON message (user, client_id)
         WHERE client_id IS NOT NULL";
@@ -25,7 +26,7 @@ const BATCH: u64 = 64;
 /// The texts of one page together, in bytes; a page has one message at least.
 const MAX_PAGE: usize = 4 * 1024 * 1024;
 
-/// A log of messages in the table that [`CREATE`] makes: identifiers from 1 without gaps, each
+/// A log of messages in the table that [`CREATE_MESSAGES`] makes: identifiers from 1 without gaps, each
 /// `client_id` of a user once.
 ///
 /// A message that is kept no more loses its text at once, or within 64 further messages; the row
@@ -35,6 +36,20 @@ pub struct MessageLog {
     storage: Storage,
     retention: Retention,
     now: Timestamp,
+}
+
+/// A message to be stored.
+#[derive(Clone, Copy, Debug)]
+pub struct Draft<'a> {
+    /// Who posts it.
+    pub user: &'a str,
+    /// What.
+    pub text: &'a str,
+    /// The client's own identifier of it.
+    pub client_id: Option<&'a str>,
+    /// When the user's allowance is whole again after this message; see
+    /// [`Allowances`](super::core::Allowances).
+    pub allowance_full_at: Option<Timestamp>,
 }
 
 /// What became of a message that was given to [`MessageLog::append`].
@@ -87,12 +102,13 @@ impl MessageLog {
     ///
     /// # Errors
     /// Storage failed; nothing is stored then.
-    pub fn append(
-        &self,
-        user: &str,
-        text: &str,
-        client_id: Option<&str>,
-    ) -> Result<Appended, StorageError> {
+    pub fn append(&self, draft: &Draft<'_>) -> Result<Appended, StorageError> {
+        let Draft {
+            user,
+            text,
+            client_id,
+            allowance_full_at,
+        } = *draft;
         self.storage.transaction(|_| {
             if let Some(client_id) = client_id
                 && let Some(stored) = self.posted_before(user, client_id)?
@@ -108,8 +124,9 @@ impl MessageLog {
                 }));
             }
             let id: Option<u64> = self.sql().query_first(
-                "INSERT INTO message (user, text, at, client_id) VALUES (?, ?, ?, ?) RETURNING id",
-                (user, text, self.now, client_id),
+                "INSERT INTO message (user, text, at, client_id, allowance_full_at)
+                    VALUES (?, ?, ?, ?, ?) RETURNING id",
+                (user, text, self.now, client_id, allowance_full_at),
             )?;
             let id = id.ok_or_else(|| {
                 StorageError::Sql("the message was inserted without an identifier".to_owned())
@@ -261,14 +278,15 @@ impl MessageLog {
         Ok(History { messages, more })
     }
 
-    /// Who posted after a time, and when, in the order of posting.
+    /// The users whose allowances are not whole yet, and when each will be.
     ///
     /// # Errors
     /// Storage failed.
-    pub fn posted_after(&self, time: Timestamp) -> Result<Vec<(String, Timestamp)>, StorageError> {
+    pub fn allowances(&self) -> Result<Vec<(String, Timestamp)>, StorageError> {
         self.sql().query(
-            "SELECT user, at FROM message WHERE at > ? ORDER BY id",
-            (time,),
+            "SELECT user, MAX(allowance_full_at) FROM message
+                WHERE allowance_full_at > ? GROUP BY user",
+            (self.now,),
         )
     }
 

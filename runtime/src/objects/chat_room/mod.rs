@@ -41,7 +41,7 @@ use self::room::{
 
 pub use self::core::Settings;
 pub use self::identity::identified;
-pub use self::log::{Appended, CREATE as CREATE_MESSAGES, MessageLog, Missed};
+pub use self::log::{Appended, CREATE_MESSAGES, Draft, MessageLog, Missed};
 pub use self::protocol::{
     ClientMessage, Event, History, Message, Restriction, Role, Standing, Welcome,
 };
@@ -78,7 +78,7 @@ struct Live {
     /// Tells this memory from every other.
     memory: u64,
     roster: Roster,
-    /// Rebuilt from the history when it is first asked.
+    /// Read from the history when it is first asked.
     allowances: Option<Allowances>,
     typing: HashMap<String, Timestamp>,
     sweep_is_pending: bool,
@@ -86,7 +86,7 @@ struct Live {
 }
 
 /// A chat room.
-#[durable_object(migrations = [log::CREATE, standing::CREATE])]
+#[durable_object(migrations = [log::CREATE_MESSAGES, standing::CREATE])]
 pub struct ChatRoom {
     settings: Settings,
     #[memory]
@@ -327,8 +327,8 @@ impl ChatRoom {
     }
 
     /// Sets all the settings; what is left out has its default again. They hold at once: what the
-    /// history keeps no more is removed before this returns, and every user's allowance is counted
-    /// anew from what was posted.
+    /// history keeps no more is removed before this returns, and what users have posted already counts
+    /// against the new rate limit.
     ///
     /// # Errors
     /// 400: a value is out of range; nothing changes then.

@@ -7,8 +7,8 @@ use anchorhold::prelude::*;
 use super::core::{self, Allowances, Departure};
 use super::standing::{Standings, read_only};
 use super::{
-    Appended, ChatRoom, Event, History, KICKED, MAX_PAGE, MessageLog, Missed, PAGE, Restriction,
-    Role, Session, Standing, TOO_SLOW,
+    Appended, ChatRoom, Draft, Event, History, KICKED, MAX_PAGE, MessageLog, Missed, PAGE,
+    Restriction, Role, Session, Standing, TOO_SLOW,
 };
 
 /// The reason of a close, in bytes (P61).
@@ -125,7 +125,7 @@ impl ChatRoom {
         core::check_text(text)?;
         client_id.map_or(Ok(()), core::check_client_id)?;
         standings(ctx).check_may_post(user)?;
-        self.allow(ctx, user)?;
+        let allowance_full_at = Some(self.allow(ctx, user)?);
         if !self.live.sweep_is_pending {
             // Before there is something to expire, so that nothing is ever stored without an end.
             let next = self.settings.retention().next_sweep(ctx.now());
@@ -133,7 +133,12 @@ impl ChatRoom {
                 self.sweep_at(ctx, next)?;
             }
         }
-        let appended = self.log(ctx).append(user, text, client_id)?;
+        let appended = self.log(ctx).append(&Draft {
+            user,
+            text,
+            client_id,
+            allowance_full_at,
+        })?;
         if let Appended::New(message) = &appended {
             let event = Event::Message(message.clone());
             deliver(&ctx.sockets().all(), &event)?;
@@ -141,23 +146,16 @@ impl ChatRoom {
         Ok(appended)
     }
 
-    /// Counts a message of `user` against the rate limit.
-    fn allow(&mut self, ctx: &Ctx, user: &str) -> Result<(), Error> {
+    /// Counts a message of `user` against the rate limit; when the user's allowance is whole again.
+    fn allow(&mut self, ctx: &Ctx, user: &str) -> Result<Timestamp, Error> {
         let now = ctx.now();
-        let allowances = match &mut self.live.allowances {
+        let mut allowances = match self.live.allowances.take() {
             Some(allowances) => allowances,
-            none => {
-                let mut allowances = Allowances::new(&self.settings);
-                let window = Duration::from_millis(self.settings.rate_window_ms);
-                let log = MessageLog::new(ctx.storage(), self.settings.retention(), now);
-                for (user, at) in log.posted_after(now - window)? {
-                    // It was allowed then.
-                    let _ = allowances.take(&user, at);
-                }
-                none.insert(allowances)
-            }
+            None => Allowances::restored(&self.settings, self.log(ctx).allowances()?),
         };
-        allowances.take(user, now).map_err(|wait| {
+        let taken = allowances.take(user, now);
+        self.live.allowances = Some(allowances);
+        taken.map_err(|wait| {
             let message = format!(
                 "you may post {} messages in {} ms; wait for {} ms",
                 self.settings.rate_limit,

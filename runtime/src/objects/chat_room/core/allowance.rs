@@ -4,42 +4,55 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use anchorhold::Timestamp;
+use anchorhold::objects::rate_limiter::{Algorithm, Policy, Usage};
 
-use super::bucket::{Policy, Usage};
 use super::settings::Settings;
 
 /// So many users are remembered before those with nothing to remember are forgotten.
 const MANY_USERS: usize = 1_024;
 
-/// The token buckets of a room's users.
+/// The token buckets of a room's users, by the rate limiter's core.
 ///
-/// They live in memory only. When the object comes back into memory they are what they were, because
-/// they are rebuilt from what the users have posted: the history is the log of it, and costs nothing
-/// more to keep.
+/// They live in memory, and cost no writes of their own: each message is stored with the time at
+/// which its sender's bucket is full again, and that time is the whole state of a bucket.
 #[derive(Clone, Debug)]
 pub struct Allowances {
     policy: Policy,
     users: HashMap<String, Usage>,
-    /// When those with nothing to remember are looked for again.
+    /// At so many, those with nothing to remember are looked for again.
     many: usize,
 }
 
 impl Allowances {
-    /// Full buckets of the size that the settings say.
-    #[must_use]
-    pub fn new(settings: &Settings) -> Self {
+    /// The buckets of the size that the settings say, each full at the time given with its user.
+    pub fn restored(
+        settings: &Settings,
+        full: impl IntoIterator<Item = (String, Timestamp)>,
+    ) -> Self {
+        let bucket = |full| Usage::Bucket {
+            full,
+            part: 0,
+            of: 1,
+        };
         Self {
-            policy: Policy::new(settings.rate_limit, settings.rate_window_ms),
-            users: HashMap::new(),
+            policy: Policy::new(
+                Algorithm::TokenBucket,
+                settings.rate_limit,
+                settings.rate_window_ms,
+            ),
+            users: full
+                .into_iter()
+                .map(|(user, full)| (user, bucket(full)))
+                .collect(),
             many: MANY_USERS,
         }
     }
 
-    /// Takes one message of `user`, or says after what time there is room for it.
+    /// Takes one message of `user`; when the bucket is full again.
     ///
     /// # Errors
-    /// How long to wait.
-    pub fn take(&mut self, user: &str, now: Timestamp) -> Result<(), Duration> {
+    /// The bucket is empty: after what time there is one message's room.
+    pub fn take(&mut self, user: &str, now: Timestamp) -> Result<Timestamp, Duration> {
         if self.users.len() >= self.many {
             self.forget_the_idle(now);
         }
@@ -49,13 +62,13 @@ impl Allowances {
         };
         let decision = self.policy.take(usage, 1, now);
         if decision.allowed {
-            Ok(())
+            Ok(usage.expires(&self.policy).unwrap_or(now))
         } else {
-            Err(Duration::from_millis(decision.retry_after_ms.max(1)))
+            Err(Duration::from_millis(decision.retry_after_ms))
         }
     }
 
-    /// How many users are remembered: those who posted within the window, and a few more.
+    /// How many users are remembered: those whose buckets are not full, and a few more.
     #[must_use]
     pub fn len(&self) -> usize {
         self.users.len()
@@ -67,20 +80,23 @@ impl Allowances {
         self.users.is_empty()
     }
 
-    /// A full bucket is what a user without one has.
     fn forget_the_idle(&mut self, now: Timestamp) {
         let policy = &self.policy;
         self.users
-            .retain(|_, usage| policy.peek(usage, 1, now).reset_ms > 0);
+            .retain(|_, usage| usage.expires(policy).is_some_and(|full| full > now));
         self.many = (self.users.len() * 2).max(MANY_USERS);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use proptest::prelude::*;
 
     use super::*;
+
+    const START: Timestamp = Timestamp::from_millis(1_760_000_000_000);
 
     fn settings(rate_limit: u64, rate_window_ms: u64) -> Settings {
         Settings {
@@ -92,66 +108,50 @@ mod tests {
 
     proptest! {
         #[test]
-        fn never_more_than_the_bucket_and_what_flows_into_it(
+        fn a_lost_memory_lets_nothing_more_through(
             limit in 1_u64..20,
-            window in 1_000_u64..10_000,
-            pauses in prop::collection::vec(0_u64..700, 1..200),
+            posts in prop::collection::vec((0_u64..700, 0_u8..3, any::<bool>()), 1..200),
         ) {
-            let mut allowances = Allowances::new(&settings(limit, window));
-            let mut now = Timestamp::from_millis(1_760_000_000_000);
-            let mut posted: Vec<Timestamp> = Vec::new();
-            for pause in pauses {
+            let settings = settings(limit, 5_000);
+            let mut now = START;
+            let mut kept = Allowances::restored(&settings, []);
+            let mut lost = kept.clone();
+            let mut stored = BTreeMap::new();
+            for (pause, user, forget) in posts {
                 now = now + Duration::from_millis(pause);
-                match allowances.take("ann", now) {
-                    Ok(()) => posted.push(now),
-                    Err(wait) => {
-                        // It is enough to wait so long.
-                        prop_assert!(allowances.clone().take("ann", now + wait).is_ok());
-                    }
+                let user = user.to_string();
+                if forget {
+                    lost = Allowances::restored(&settings, stored.clone());
                 }
-            }
-            for (first, start) in posted.iter().enumerate() {
-                for (count, end) in posted[first..].iter().enumerate() {
-                    let millis = u64::try_from((*end - *start).as_millis()).unwrap();
-                    let most = u128::from(limit) * u128::from(window + millis) / u128::from(window);
-                    prop_assert!(count as u128 + 1 <= most + 1);
+                let patient = lost.clone();
+                match lost.take(&user, now) {
+                    Ok(full) => {
+                        stored.insert(user.clone(), full);
+                        prop_assert!(kept.take(&user, now).is_ok());
+                    }
+                    Err(wait) => prop_assert!(patient.clone().take(&user, now + wait).is_ok()),
                 }
             }
         }
 
         #[test]
-        fn what_was_posted_is_enough_to_rebuild_it(
-            limit in 1_u64..20,
-            pauses in prop::collection::vec(0_u64..2_000, 1..100),
-        ) {
-            let settings = settings(limit, 5_000);
-            let mut now = Timestamp::from_millis(1_760_000_000_000);
-            let mut allowances = Allowances::new(&settings);
-            let mut posted = Vec::new();
-            for pause in pauses {
-                now = now + Duration::from_millis(pause);
-                let mut rebuilt = Allowances::new(&settings);
-                for at in posted.iter().filter(|at| now - **at < Duration::from_millis(5_000)) {
-                    let _ = rebuilt.take("ann", *at);
-                }
-                let outcome = allowances.take("ann", now);
-                // What is older than the window can have left a debt that is forgotten: never one
-                // that would refuse more than the full log would.
-                let again = rebuilt.take("ann", now);
-                prop_assert!(outcome.is_err() || again.is_ok());
-                if outcome.is_ok() {
-                    posted.push(now);
-                }
+        fn users_do_not_pay_for_each_other(posts in prop::collection::vec(0_u8..4, 1..100)) {
+            let mut allowances = Allowances::restored(&settings(5, 1_000_000), []);
+            let mut counts = BTreeMap::<u8, u32>::new();
+            for user in posts {
+                let allowed = allowances.take(&user.to_string(), START).is_ok();
+                let count = counts.entry(user).or_default();
+                *count += 1;
+                prop_assert_eq!(allowed, *count <= 5);
             }
         }
     }
 
     #[test]
     fn one_off_users_are_forgotten() {
-        let mut allowances = Allowances::new(&Settings::default());
-        let start = Timestamp::from_millis(1_760_000_000_000);
+        let mut allowances = Allowances::restored(&Settings::default(), []);
         for number in 0..100_000_u64 {
-            let now = start + Duration::from_millis(number);
+            let now = START + Duration::from_millis(number);
             allowances.take(&number.to_string(), now).unwrap();
         }
         assert!(allowances.len() <= 2 * MANY_USERS, "{}", allowances.len());

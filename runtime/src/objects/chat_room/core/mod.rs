@@ -3,7 +3,6 @@
 //! An object of your own may embed any of it; `docs/objects/chat-room.md` has an example.
 
 mod allowance;
-mod bucket;
 mod input;
 mod retention;
 mod roster;
