@@ -56,9 +56,7 @@ async fn error(socket: &mut SimSocket) -> String {
 async fn post(sim: &Sim, user: &str, text: &str, client_id: Option<&str>) -> Message {
     let client_id = client_id.map(str::to_owned);
     let stub = room(sim);
-    stub.post(user.to_owned(), text.to_owned(), client_id)
-        .await
-        .unwrap()
+    stub.post(user, text, client_id).await.unwrap()
 }
 
 async fn configure(sim: &Sim, settings: Settings) {
@@ -505,19 +503,18 @@ async fn an_administrator_kicks_bans_mutes_and_pardons(sim: Sim) {
     let (mut eve, _) = open(&sim, "user=eve").await;
     assert_eq!(ann.receive_json::<Event>().await, joined("eve"));
     let room = room(&sim);
-    let eves = || "eve".to_owned();
     let because = || Some("be kind".to_owned());
 
-    assert_eq!(room.kick(eves(), because()).await.unwrap(), 1);
+    assert_eq!(room.kick("eve", because()).await.unwrap(), 1);
     assert_eq!(ann.receive_json::<Event>().await, left("eve"));
     assert_eq!(eve.receive().await, None);
     let closed = eve.closed().unwrap();
     assert_eq!((closed.code, closed.reason.as_str()), (KICKED, "be kind"));
-    assert_eq!(room.kick(eves(), None).await.unwrap(), 0);
+    assert_eq!(room.kick("eve", None).await.unwrap(), 0);
 
     let (mut eve, _) = open(&sim, "user=eve").await;
     assert_eq!(ann.receive_json::<Event>().await, joined("eve"));
-    room.mute(eves(), Some(60_000), None).await.unwrap();
+    room.mute("eve", Some(60_000), None).await.unwrap();
     say(&eve, "hello?", None);
     assert_eq!(error(&mut eve).await, "read_only");
     let (_, welcome) = open(&sim, "user=eve").await;
@@ -529,16 +526,13 @@ async fn an_administrator_kicks_bans_mutes_and_pardons(sim: Sim) {
 
     sim.evict(&room).await;
     assert_eq!(
-        room.ban(eves(), Some(3_600_000), because()).await.unwrap(),
+        room.ban("eve", Some(3_600_000), because()).await.unwrap(),
         1
     );
     assert_eq!(ann.receive_json::<Event>().await, left("eve"));
     sim.crash().await;
     assert_eq!(refused(&sim, "user=eve").await, 403);
-    let refusal = room
-        .post(eves(), "still".to_owned(), None)
-        .await
-        .unwrap_err();
+    let refusal = room.post("eve", "still", None).await.unwrap_err();
     assert!(
         matches!(&refusal, CallError::Application(error) if error.code() == "banned" && error.message().ends_with("be kind")),
         "{refusal}"
@@ -548,10 +542,10 @@ async fn an_administrator_kicks_bans_mutes_and_pardons(sim: Sim) {
         (standings.len(), standings[0].restriction),
         (1, Restriction::Banned)
     );
-    assert!(room.pardon(eves()).await.unwrap());
-    assert!(!room.pardon(eves()).await.unwrap());
+    assert!(room.pardon("eve").await.unwrap());
+    assert!(!room.pardon("eve").await.unwrap());
     open(&sim, "user=eve").await;
-    room.ban(eves(), Some(1_000), None).await.unwrap();
+    room.ban("eve", Some(1_000), None).await.unwrap();
     sim.advance(Duration::from_secs(1)).await;
     open(&sim, "user=eve").await;
     assert_eq!(room.standings().await.unwrap(), []);

@@ -1,6 +1,6 @@
 //! anchorhold's demo app: the same source serves HTTP on the embedded host and on Cloudflare Workers.
 
-pub use anchorhold::objects::{Counter, ScheduledTask};
+pub use anchorhold::objects::{ChatRoom, Counter, ScheduledTask};
 use anchorhold::prelude::*;
 use serde::Serialize;
 
@@ -15,6 +15,7 @@ pub fn app() -> App {
     App::new()
         .mount::<Counter>("/counters/{name}")
         .mount::<Counter>("/scratch/{id}")
+        .mount::<ChatRoom>("/rooms/{name}")
         .mount::<ScheduledTask>("/tasks/{name}")
         .post("/scratch", async |_, env| {
             let id = env.objects::<Counter>().unique().id()?;

@@ -12,8 +12,8 @@
 //! /// The server's own code posts, and removes who misbehaves.
 //! async fn moderate(env: Env) -> Result<(), Error> {
 //!     let room = env.objects::<ChatRoom>().named("lobby");
-//!     room.post("host".to_owned(), "Welcome!".to_owned(), None).await?;
-//!     room.ban("eve".to_owned(), Some(3_600_000), Some("be kind".to_owned())).await?;
+//!     room.post("host", "Welcome!", None).await?;
+//!     room.ban("eve", Some(3_600_000), Some("be kind".to_owned())).await?;
 //!     Ok(())
 //! }
 //! # fn main() {}
@@ -219,12 +219,12 @@ impl ChatRoom {
     pub fn post(
         &mut self,
         ctx: &Ctx,
-        user: String,
-        text: String,
+        user: &str,
+        text: &str,
         client_id: Option<String>,
     ) -> Result<Message, Error> {
-        core::check_name("user", &user)?;
-        self.append(ctx, &user, &text, client_id.as_deref())
+        core::check_name("user", user)?;
+        self.append(ctx, user, text, client_id.as_deref())
             .map(Appended::into_message)
     }
 
@@ -263,9 +263,9 @@ impl ChatRoom {
     /// # Errors
     /// 400: the reason is over 123 bytes.
     #[rpc]
-    pub fn kick(&mut self, ctx: &Ctx, user: String, reason: Option<String>) -> Result<u64, Error> {
+    pub fn kick(&mut self, ctx: &Ctx, user: &str, reason: Option<String>) -> Result<u64, Error> {
         let reason = checked_reason(reason)?;
-        self.throw_out(ctx, &user, &reason)
+        self.throw_out(ctx, user, &reason)
     }
 
     /// Keeps a user out, for `for_ms` milliseconds or until [`pardon`](ChatRoomStub::pardon), and
@@ -277,7 +277,7 @@ impl ChatRoom {
     pub fn ban(
         &mut self,
         ctx: &Ctx,
-        user: String,
+        user: &str,
         for_ms: Option<u64>,
         reason: Option<String>,
     ) -> Result<u64, Error> {
@@ -294,7 +294,7 @@ impl ChatRoom {
     pub fn mute(
         &mut self,
         ctx: &Ctx,
-        user: String,
+        user: &str,
         for_ms: Option<u64>,
         reason: Option<String>,
     ) -> Result<(), Error> {
@@ -307,8 +307,8 @@ impl ChatRoom {
     /// # Errors
     /// Storage failed.
     #[rpc]
-    pub fn pardon(&mut self, ctx: &Ctx, user: String) -> Result<bool, StorageError> {
-        standings(ctx).lift(&user)
+    pub fn pardon(&mut self, ctx: &Ctx, user: &str) -> Result<bool, StorageError> {
+        standings(ctx).lift(user)
     }
 
     /// Who is banned or muted now.

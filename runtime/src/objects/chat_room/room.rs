@@ -7,8 +7,8 @@ use anchorhold::prelude::*;
 use super::core::{self, Allowances, Departure};
 use super::standing::{Standings, read_only};
 use super::{
-    Appended, ChatRoom, Draft, Event, History, KICKED, MAX_PAGE, MessageLog, Missed, PAGE,
-    Restriction, Role, Session, Standing, TOO_SLOW,
+    Appended, ChatRoom, Draft, Event, KICKED, MAX_PAGE, MessageLog, Missed, PAGE, Restriction,
+    Role, Session, Standing, TOO_SLOW,
 };
 
 /// The reason of a close, in bytes (P61).
@@ -64,18 +64,14 @@ impl ChatRoom {
     /// The history for a welcome.
     pub(super) fn missed(&self, ctx: &Ctx, since: Option<u64>) -> Result<Missed, StorageError> {
         let log = self.log(ctx);
-        match since {
-            Some(since) => log.after(since, MAX_PAGE),
-            None => {
-                let history: History = log.before(None, PAGE)?;
-                let newest = log.newest()?;
-                Ok(Missed {
-                    history,
-                    gap: false,
-                    newest,
-                })
-            }
+        if let Some(since) = since {
+            return log.after(since, MAX_PAGE);
         }
+        Ok(Missed {
+            history: log.before(None, PAGE)?,
+            gap: false,
+            newest: log.newest()?,
+        })
     }
 
     /// Looks after the sockets in a while, unless that is planned already.
@@ -352,14 +348,14 @@ pub(super) fn standings(ctx: &Ctx) -> Standings {
 /// An administrator's decision, if it is one.
 pub(super) fn standing(
     ctx: &Ctx,
-    user: String,
+    user: &str,
     restriction: Restriction,
     for_ms: Option<u64>,
     reason: Option<String>,
 ) -> Result<Standing, Error> {
-    core::check_name("user", &user)?;
+    core::check_name("user", user)?;
     Ok(Standing {
-        user,
+        user: user.to_owned(),
         restriction,
         until: for_ms.map(|millis| ctx.now() + Duration::from_millis(millis)),
         reason: checked_reason(reason)?,

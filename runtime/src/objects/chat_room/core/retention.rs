@@ -46,12 +46,12 @@ impl Retention {
     #[must_use]
     pub fn next_sweep(&self, oldest: Timestamp) -> Option<Timestamp> {
         let age = self.age?;
-        Some(oldest + age + self.pause(age))
+        Some(oldest + age + pause(age))
     }
+}
 
-    fn pause(&self, age: Duration) -> Duration {
-        (age / 10).clamp(Duration::from_millis(1), LONGEST_PAUSE)
-    }
+fn pause(age: Duration) -> Duration {
+    (age / 10).clamp(Duration::from_millis(1), LONGEST_PAUSE)
 }
 
 #[cfg(test)]
