@@ -44,6 +44,21 @@ impl Request {
         self
     }
 
+    /// Takes a query parameter out, with all the values that it has: such as a token that was meant
+    /// for the guard, where the object's route would refuse it.
+    ///
+    /// ```
+    /// # use anchorhold::Request;
+    /// let request = Request::new("GET", "/ws?token=t&since=7").without_query_value("token");
+    /// assert_eq!(request.query(), "since=7");
+    /// ```
+    #[must_use]
+    pub fn without_query_value(mut self, name: &str) -> Self {
+        let query = crate::route::query_without(&self.query(), name);
+        self.inner.set_query(&query);
+        self
+    }
+
     /// Sets the body to bytes.
     #[must_use]
     pub fn with_body(mut self, body: impl Into<Vec<u8>>) -> Self {

@@ -81,4 +81,7 @@ pub mod prelude {
 mod documents {
     #[doc = include_str!("../../docs/attributes.md")]
     struct Attributes;
+    #[cfg(feature = "chat-room")]
+    #[doc = include_str!("../../docs/objects/chat-room.md")]
+    struct ChatRoom;
 }

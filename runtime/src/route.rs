@@ -97,17 +97,19 @@ pub(crate) fn query_pairs(query: &str) -> impl Iterator<Item = (String, String)>
 
 /// A query string with one parameter set, in place of all the values that it had.
 pub(crate) fn with_query_value(query: &str, name: &str, value: &str) -> String {
-    let set = format!("{}={}", encode(name), encode(value));
-    query
-        .split('&')
-        .filter(|pair| {
-            let key = pair.split_once('=').map_or(*pair, |(key, _)| key);
-            // A key that cannot be decoded binds to nothing; it stays as it is.
-            !pair.is_empty() && decode(key, true).is_none_or(|key| key != name)
-        })
-        .chain([set.as_str()])
-        .collect::<Vec<_>>()
-        .join("&")
+    let others = query_without(query, name);
+    let separator = if others.is_empty() { "" } else { "&" };
+    format!("{others}{separator}{}={}", encode(name), encode(value))
+}
+
+/// A query string without one parameter, whatever values it had.
+pub(crate) fn query_without(query: &str, name: &str) -> String {
+    let others = query.split('&').filter(|pair| {
+        let key = pair.split_once('=').map_or(*pair, |(key, _)| key);
+        // A key that cannot be decoded binds to nothing; it stays as it is.
+        !pair.is_empty() && decode(key, true).is_none_or(|key| key != name)
+    });
+    others.collect::<Vec<_>>().join("&")
 }
 
 fn encode(text: &str) -> impl Display {

@@ -47,7 +47,9 @@ pub fn app() -> App {
         })
         // What a guard does to a request; one of the whole app would take the lean way from the others.
         .get("/ws", async |request: Request, env| {
-            let request = request.with_query_value("label", "r&d");
+            let request = request
+                .without_query_value("token")
+                .with_query_value("label", "r&d");
             let probe = env.objects::<SocketProbe>().named("rewritten");
             Ok(probe.fetch(request).await?)
         })

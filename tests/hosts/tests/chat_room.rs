@@ -367,6 +367,53 @@ fn welcomed(socket: &mut Connection) -> (Vec<String>, Vec<Message>) {
     }
 }
 
+/// Only the embedded host tells an object that a peer does not read; workerd keeps what waits.
+#[test]
+fn who_reads_too_slowly_is_closed_without_a_hole_and_holds_up_nobody() {
+    let host = start(Kind::Embedded);
+    let room = host.client().at("/rooms/slow");
+    let mut slow = room.connect("/ws?user=slow");
+    let mut quick = room.connect("/ws?user=quick");
+    welcomed(&mut quick);
+    // 16 MiB may wait for a peer, and the network holds some more.
+    let (text, count) = ("😀".repeat(4_096), 1_800);
+    for number in 1..=count {
+        quick.send(&json!({ "type": "post", "text": text }));
+        if number % 60 == 0 {
+            for id in number - 59..=number {
+                assert!(
+                    matches!(quick.receive_json(), Event::Message(message) if message.id == id)
+                );
+            }
+        }
+    }
+    welcomed(&mut slow);
+    assert!(matches!(slow.receive_json(), Event::Joined { .. }));
+    let mut last = 0;
+    let end = loop {
+        match slow.receive() {
+            Received::Text(text) => match serde_json::from_str(&text).expect("an event") {
+                Event::Message(message) => {
+                    assert_eq!(message.id, last + 1);
+                    last = message.id;
+                }
+                other => panic!("a message was due, and not {other:?}"),
+            },
+            end => break end,
+        }
+    };
+    assert!(
+        matches!(end, Received::Close { code: 1_013, .. }),
+        "{end:?}"
+    );
+    assert!(last < count, "{last}");
+    assert!(matches!(quick.receive_json(), Event::Left { user } if user == "slow"));
+    // What it missed is there to be paged through.
+    let mut slow = room.connect(&format!("/ws?user=slow&since={last}"));
+    let (_, history) = welcomed(&mut slow);
+    assert_eq!(history.last().map(|message| message.id), Some(count));
+}
+
 #[test]
 fn sockets_and_their_roster_survive_hibernation() {
     on_both(|host| {

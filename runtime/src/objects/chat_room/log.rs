@@ -24,7 +24,7 @@ const MAX_INTEGER: u64 = 1 << 53;
 /// see them meanwhile.
 const BATCH: u64 = 64;
 /// The texts of one page together, in bytes; a page has one message at least.
-const MAX_PAGE: usize = 4 * 1024 * 1024;
+const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
 
 /// A log of messages in the table that [`CREATE_MESSAGES`] makes: identifiers from 1 without gaps, each
 /// `client_id` of a user once.
@@ -268,7 +268,7 @@ impl MessageLog {
             .take_while(|message| {
                 let is_first = bytes == 0;
                 bytes += message.text.len();
-                is_first || bytes <= MAX_PAGE
+                is_first || bytes <= MAX_PAGE_BYTES
             })
             .count()
             .min(usize::try_from(limit).unwrap_or(usize::MAX));

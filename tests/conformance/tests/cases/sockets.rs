@@ -277,7 +277,7 @@ fn last_automatic_response(client: &Client) {
 }
 
 fn rewritten(client: &Client) {
-    let mut connection = client.connect("/ws?label=claimed&tags=kept");
+    let mut connection = client.connect("/ws?label=claimed&token=secret&tags=kept");
     let described = describe(&mut connection);
     assert_eq!(described.label, "r&d");
     assert_eq!(described.tags, ["kept"]);
