@@ -94,4 +94,7 @@ mod documents {
     #[cfg(feature = "lock")]
     #[doc = include_str!("../../docs/objects/lock.md")]
     struct Lock;
+    #[cfg(feature = "chat-room")]
+    #[doc = include_str!("../../docs/objects/chat-room.md")]
+    struct ChatRoom;
 }

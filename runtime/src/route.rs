@@ -1,6 +1,7 @@
 //! Paths: patterns with parameters, percent-encoding, query strings.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 
 /// Matches `path` against a pattern such as `/messages/{id}`; the decoded parameters in order.
 /// `None` if it does not match; a segment that is not UTF-8 after decoding matches nothing.
@@ -94,6 +95,27 @@ pub(crate) fn query_pairs(query: &str) -> impl Iterator<Item = (String, String)>
         })
 }
 
+/// A query string with one parameter set, in place of all the values that it had.
+pub(crate) fn with_query_value(query: &str, name: &str, value: &str) -> String {
+    let others = query_without(query, name);
+    let separator = if others.is_empty() { "" } else { "&" };
+    format!("{others}{separator}{}={}", encode(name), encode(value))
+}
+
+/// A query string without one parameter, whatever values it had.
+pub(crate) fn query_without(query: &str, name: &str) -> String {
+    let others = query.split('&').filter(|pair| {
+        let key = pair.split_once('=').map_or(*pair, |(key, _)| key);
+        // A key that cannot be decoded binds to nothing; it stays as it is.
+        !pair.is_empty() && decode(key, true).is_none_or(|key| key != name)
+    });
+    others.collect::<Vec<_>>().join("&")
+}
+
+fn encode(text: &str) -> impl Display {
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC)
+}
+
 fn decode(text: &str, plus_is_space: bool) -> Option<Cow<'_, str>> {
     let is_encoded = text.contains('%') || plus_is_space && text.contains('+');
     if !is_encoded {
@@ -162,6 +184,18 @@ mod tests {
         assert_eq!(pairs.len(), 4);
         for (pair, expected) in pairs.iter().zip(expected) {
             assert_eq!((pair.0.as_str(), pair.1.as_str()), expected);
+        }
+    }
+
+    #[test]
+    fn a_query_value_replaces_every_other_of_its_name() {
+        for (query, expected) in [
+            ("", "user=a%26b"),
+            ("user=eve", "user=a%26b"),
+            ("user=eve&x=1&us%65r=eve&user", "x=1&user=a%26b"),
+            ("x=1&users=2&%ff=3", "x=1&users=2&%ff=3&user=a%26b"),
+        ] {
+            assert_eq!(with_query_value(query, "user", "a&b"), expected);
         }
     }
 }

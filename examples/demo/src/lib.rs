@@ -1,6 +1,6 @@
 //! anchorhold's demo app: the same source serves HTTP on the embedded host and on Cloudflare Workers.
 
-pub use anchorhold::objects::{Counter, Lock, RateLimiter, ScheduledTask};
+pub use anchorhold::objects::{ChatRoom, Counter, Lock, RateLimiter, ScheduledTask};
 use anchorhold::prelude::*;
 use serde::Serialize;
 
@@ -17,6 +17,7 @@ pub fn app() -> App {
         .mount::<Counter>("/scratch/{id}")
         .mount_sharded::<RateLimiter>("/limits/{key}", 16)
         .mount::<Lock>("/locks/{name}")
+        .mount::<ChatRoom>("/rooms/{name}")
         .mount::<ScheduledTask>("/tasks/{name}")
         .post("/scratch", async |_, env| {
             let id = env.objects::<Counter>().unique().id()?;

@@ -4,6 +4,8 @@
 //! Each keeps its decisions in a pure `core` (state and time in, decision out), which an object of
 //! your own may embed.
 
+#[cfg(feature = "chat-room")]
+pub mod chat_room;
 #[cfg(feature = "counter")]
 pub mod counter;
 #[cfg(feature = "lock")]
@@ -13,6 +15,8 @@ pub mod rate_limiter;
 #[cfg(feature = "scheduled-task")]
 pub mod scheduled_task;
 
+#[cfg(feature = "chat-room")]
+pub use chat_room::ChatRoom;
 #[cfg(feature = "counter")]
 pub use counter::Counter;
 #[cfg(feature = "lock")]

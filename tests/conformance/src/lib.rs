@@ -26,7 +26,7 @@ pub use lifecycle::{Life, LifeProbe, Start, Starter, Switch, SwitchState};
 pub use locks::{LockHolder, Vault};
 pub use rpc::{Failure, Hop, Outcome, Peer};
 pub use shards::{Race, Reached, SHARDS, ShardProbe};
-pub use sockets::{Closed, Command, Session, SocketProbe, Told};
+pub use sockets::{Closed, Command, Said, Session, SocketProbe, Told};
 pub use storage::{Listing, Step, StepResult, StorageProbe};
 pub use turns::{Span, TurnProbe};
 
@@ -54,6 +54,22 @@ pub fn app() -> App {
         .post("/new-id", async |_, env| {
             let id = env.objects::<IdProbe>().unique().id()?;
             Response::json(201, &id)
+        })
+        // What a guard does to a request; one of the whole app would take the lean way from the others.
+        .get("/ws", async |request: Request, env| {
+            let request = request
+                .without_query_value("token")
+                .with_query_value("label", "r&d");
+            let probe = env.objects::<SocketProbe>().named("rewritten");
+            Ok(probe.fetch(request).await?)
+        })
+        .post("/echo", async |mut request: Request, env| {
+            let said: String = request.json().await?;
+            let request = request.with_json(&Said {
+                said: said.repeat(2),
+            })?;
+            let probe = env.objects::<SocketProbe>().named("rewritten");
+            Ok(probe.fetch(request).await?)
         })
         .get("/parse-id", async |request, env| {
             let hex = request.query_value("hex").unwrap_or_default();

@@ -23,6 +23,8 @@ pub enum Command {
         request: String,
         response: String,
     },
+    /// Tells when the last one was given.
+    LastAutomaticResponse,
     Close {
         code: u16,
         reason: String,
@@ -48,9 +50,19 @@ pub enum Told {
         lives: u64,
         commands_in_this_life: u64,
     },
+    AutomaticResponse {
+        last: Option<Timestamp>,
+        now: Timestamp,
+    },
     Done {
         count: usize,
     },
+}
+
+/// A body that the app's own handler makes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Said {
+    pub said: String,
 }
 
 /// How a socket was seen to close.
@@ -122,6 +134,11 @@ impl SocketProbe {
             Command::AutomaticResponse { request, response } => {
                 sockets.set_automatic_response(Some((&request, &response)))?;
             }
+            Command::LastAutomaticResponse => {
+                let last = socket.last_automatic_response();
+                let now = ctx.now();
+                return Ok(socket.send(&Told::AutomaticResponse { last, now })?);
+            }
             Command::Close { code, reason } => return Ok(socket.close(code, &reason)?),
             Command::Broadcast {
                 tag: Some(tag),
@@ -160,6 +177,11 @@ impl SocketProbe {
             clean: event.clean,
         });
         Ok(())
+    }
+
+    #[post("/echo")]
+    fn echo(&self, said: String) -> String {
+        said
     }
 
     #[get("/closes")]

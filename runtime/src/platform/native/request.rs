@@ -92,6 +92,10 @@ impl Request {
         self.path.replace_range(self.origin.., path);
     }
 
+    pub(crate) fn set_query(&mut self, query: &str) {
+        query.clone_into(&mut self.query);
+    }
+
     pub(crate) fn method(&self) -> Cow<'_, str> {
         Cow::Borrowed(&self.method)
     }

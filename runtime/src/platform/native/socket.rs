@@ -57,6 +57,7 @@ struct Core {
     outgoing: mpsc::UnboundedSender<Frame>,
     pending: Rc<Cell<usize>>,
     closing: Cell<bool>,
+    last_automatic_response: Cell<Option<i64>>,
     /// The peer has closed, and waits for the object to do so too (P60).
     owes_close: Cell<bool>,
     flights: Cell<usize>,
@@ -101,6 +102,7 @@ impl Socket {
             outgoing,
             pending: Rc::clone(&pending),
             closing: Cell::new(false),
+            last_automatic_response: Cell::new(None),
             owes_close: Cell::new(false),
             flights: Cell::new(0),
             landed: Notify::new(),
@@ -182,6 +184,10 @@ impl Socket {
         self.0.tags.clone()
     }
 
+    pub(crate) fn last_automatic_response(&self) -> Option<i64> {
+        self.0.last_automatic_response.get()
+    }
+
     pub(super) fn has_tag(&self, tag: &str) -> bool {
         self.0.tags.iter().any(|own| own == tag)
     }
@@ -227,6 +233,8 @@ impl Socket {
         {
             // Through the gate, which lets it pass when the object is idle (P8).
             let _ = self.send_text(response);
+            let now = slot.shard.clock.now();
+            self.0.last_automatic_response.set(Some(now));
             return;
         }
         let bytes = match &message {

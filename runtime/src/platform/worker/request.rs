@@ -160,6 +160,14 @@ impl Request {
         self.path.end = self.path.start + path.len();
     }
 
+    pub(crate) fn set_query(&mut self, query: &str) {
+        self.url.truncate(self.path.end);
+        if !query.is_empty() {
+            self.url.push('?');
+            self.url.push_str(query);
+        }
+    }
+
     pub(crate) fn method(&self) -> Cow<'_, str> {
         Cow::Borrowed(&self.method)
     }

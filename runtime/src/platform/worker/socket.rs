@@ -48,6 +48,20 @@ impl Socket {
     pub(crate) fn tags(&self) -> Vec<String> {
         self.state.tags(&self.socket).unwrap_or_default()
     }
+
+    pub(crate) fn last_automatic_response(&self) -> Option<i64> {
+        self.state
+            .automatic_response_timestamp(&self.socket)
+            .map(|date| millis(date.get_time()))
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a date is whole milliseconds"
+)]
+fn millis(time: f64) -> i64 {
+    time as i64
 }
 
 impl PartialEq for Socket {

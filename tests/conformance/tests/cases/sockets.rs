@@ -29,6 +29,16 @@ pub const CASES: &[Case] = &[
         automatic_response,
     ),
     Case::together(
+        "a socket knows when it last got an automatic response",
+        "P55",
+        last_automatic_response,
+    ),
+    Case::together(
+        "a request may be rewritten on its way: its query, and its body",
+        "",
+        rewritten,
+    ),
+    Case::together(
         "a drop without a Close is 1006 and not clean",
         "P58",
         dropped,
@@ -106,7 +116,7 @@ fn describe(connection: &mut Connection) -> Description {
             lives,
             commands,
         },
-        Told::Done { .. } => panic!("a description was due"),
+        other => panic!("a description was due, and not {other:?}"),
     }
 }
 
@@ -238,6 +248,40 @@ fn automatic_response(client: &Client) {
         let message = ask_in_vain(&mut connection, &set(request, response));
         assert!(message.contains("2048"), "{message}");
     }
+}
+
+fn last_automatic_response(client: &Client) {
+    let object = client.at("/sockets/last-automatic");
+    let mut asking = object.connect("/ws?label=a");
+    let mut quiet = object.connect("/ws?label=b");
+    let set = Command::AutomaticResponse {
+        request: "ping".to_owned(),
+        response: "pong".to_owned(),
+    };
+    assert_eq!(ask(&mut asking, &set), DONE);
+    let last = |connection: &mut Connection| match ask(connection, &Command::LastAutomaticResponse)
+    {
+        Told::AutomaticResponse { last, now } => (last, now),
+        other => panic!("a time was due, and not {other:?}"),
+    };
+    let (never, before) = last(&mut asking);
+    assert_eq!(never, None);
+    asking.send_text("ping");
+    assert_eq!(asking.receive(), Received::Text("pong".to_owned()));
+    let (answered, after) = last(&mut asking);
+    assert!(
+        answered.is_some_and(|answered| (before..=after).contains(&answered)),
+        "{answered:?} lies between {before} and {after}"
+    );
+    assert_eq!(last(&mut quiet).0, None, "the other socket got none");
+}
+
+fn rewritten(client: &Client) {
+    let mut connection = client.connect("/ws?label=claimed&token=secret&tags=kept");
+    let described = describe(&mut connection);
+    assert_eq!(described.label, "r&d");
+    assert_eq!(described.tags, ["kept"]);
+    assert_eq!(client.post("/echo", "long").json::<String>(), "longlong");
 }
 
 #[track_caller]
