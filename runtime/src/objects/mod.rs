@@ -8,8 +8,12 @@
 pub mod counter;
 #[cfg(feature = "scheduled-task")]
 pub mod scheduled_task;
+#[cfg(feature = "socket-hub")]
+pub mod socket_hub;
 
 #[cfg(feature = "counter")]
 pub use counter::Counter;
 #[cfg(feature = "scheduled-task")]
 pub use scheduled_task::ScheduledTask;
+#[cfg(feature = "socket-hub")]
+pub use socket_hub::SocketHub;
