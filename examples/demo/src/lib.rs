@@ -1,6 +1,6 @@
 //! anchorhold's demo app: the same source serves HTTP on the embedded host and on Cloudflare Workers.
 
-pub use anchorhold::objects::{Counter, ScheduledTask};
+pub use anchorhold::objects::{Counter, ScheduledTask, SocketHub};
 use anchorhold::prelude::*;
 use serde::Serialize;
 
@@ -16,6 +16,7 @@ pub fn app() -> App {
         .mount::<Counter>("/counters/{name}")
         .mount::<Counter>("/scratch/{id}")
         .mount::<ScheduledTask>("/tasks/{name}")
+        .mount::<SocketHub>("/hubs/{name}")
         .post("/scratch", async |_, env| {
             let id = env.objects::<Counter>().unique().id()?;
             Response::json(201, &Created { id })
