@@ -79,4 +79,7 @@ pub mod prelude {
 mod documents {
     #[doc = include_str!("../../docs/attributes.md")]
     struct Attributes;
+    #[cfg(feature = "socket-hub")]
+    #[doc = include_str!("../../docs/objects/socket-hub.md")]
+    struct SocketHub;
 }

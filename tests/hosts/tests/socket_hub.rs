@@ -190,6 +190,10 @@ fn topics_outlive_the_objects_memory() {
         assert_eq!(publish(hub, "b", &json!(1)), 1);
         assert_eq!(socket.receive_json::<Value>()["seq"], 1);
         come_to_rest(&mut socket);
+        // It is dropped and neither reads on nor answers: a wake may not bring it back.
+        let _dropped = hub.connect("/ws?topics=d&acks=true");
+        let count = |_| publish(hub, "d", &Stream::data(0));
+        assert_eq!((0..18).map(count).sum::<usize>(), 17);
         let awake_since = |hub: &Client| hub.get("").json::<Value>()["awake_since"].as_i64();
         let before = awake_since(hub).expect("a time");
         // About 10 s of silence make the platform take the object out of memory. A ping in the
@@ -202,6 +206,11 @@ fn topics_outlive_the_objects_memory() {
             awake_since(hub).filter(|now| *now >= before + 12_000)
         });
         assert!(woken.is_some(), "{}: it stays in memory", host.kind());
+        let status: Value = hub.get("").json();
+        assert_eq!(
+            (&status["sockets"], &status["topics"]),
+            (&json!(1), &json!(2))
+        );
         assert_eq!(publish(hub, "a", &json!(2)), 0);
         assert_eq!(publish(hub, "b", &json!(2)), 1);
         assert_eq!(publish(hub, "c", &json!(3)), 1);

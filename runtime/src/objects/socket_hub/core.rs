@@ -24,8 +24,10 @@ pub struct Limits {
     pub unacknowledged_events: u64,
     /// Bytes of those events. One event fits whatever its size.
     pub unacknowledged_bytes: usize,
-    /// Bytes that may wait for the peer of a socket without acknowledgements, on a host that tells
-    /// ([`Socket::buffered`](crate::Socket::buffered)). One event fits whatever its size.
+    /// Bytes that may wait for a socket's peer, on a host that tells
+    /// ([`Socket::buffered`](crate::Socket::buffered)). One event fits whatever its size. More than
+    /// `unacknowledged_bytes`, it concerns only sockets without acknowledgements, and clients
+    /// that acknowledge what they have not read.
     pub unread_bytes: usize,
 }
 
@@ -196,15 +198,16 @@ impl Subscriber {
     /// A subscriber that owes nothing, or whose peer has read everything, gets the event whatever
     /// the limits say: who keeps up is never dropped.
     pub fn offer(&mut self, bytes: usize, unread: Option<usize>, limits: &Limits) -> Verdict {
+        if let Some(unread) = unread
+            && unread > 0
+            && unread.saturating_add(bytes) > limits.unread_bytes
+        {
+            return Verdict::Drop(SlowConsumer::Unread {
+                limit: limits.unread_bytes,
+            });
+        }
         let Some(window) = &mut self.window else {
-            let unread = unread.unwrap_or(0);
-            return if unread > 0 && unread.saturating_add(bytes) > limits.unread_bytes {
-                Verdict::Drop(SlowConsumer::Unread {
-                    limit: limits.unread_bytes,
-                })
-            } else {
-                Verdict::Send
-            };
+            return Verdict::Send;
         };
         let events = window.events();
         if events > 0 && events >= limits.unacknowledged_events {

@@ -28,6 +28,10 @@ const NO_CODE: u16 = 1005;
 pub struct Session<T = ()> {
     subscriber: Subscriber,
     own: T,
+    /// The hub has closed the socket. Its connection may last until the peer answers, and a wake in
+    /// that time may not bring it back.
+    #[serde(default)]
+    dropped: bool,
 }
 
 impl<T> Session<T> {
@@ -170,7 +174,12 @@ impl<T: Clone + Serialize + DeserializeOwned + 'static> Hub<T> {
         self.expected.push(id);
         // Tags are fixed once a socket is accepted, so they cannot be the topics. This one finds
         // the socket that the platform is about to open.
-        Ok(Accept::new(Session { subscriber, own }).tag(tag(id)))
+        let session = Session {
+            subscriber,
+            own,
+            dropped: false,
+        };
+        Ok(Accept::new(session).tag(tag(id)))
     }
 
     /// Does what a client says; for `#[message(text)]`.
@@ -280,6 +289,7 @@ impl<T: Clone + Serialize + DeserializeOwned + 'static> Hub<T> {
 
     fn admit(&mut self, socket: Socket<Session<T>>) {
         match socket.session() {
+            Ok(session) if session.dropped => {}
             Ok(session) => {
                 let id = session.subscriber.id();
                 for topic in session.subscriber.topics() {
@@ -337,11 +347,10 @@ impl<T: Clone + Serialize + DeserializeOwned + 'static> Hub<T> {
             }
             Loss::Gone => "the socket takes no more".to_owned(),
         };
-        // Its connection may last for a while, and a wake in that time may not bring it back.
-        member.session.subscriber = Subscriber::new(id, false);
-        let Member { socket, session } = member;
-        let _ = socket.set_session(&session);
-        let _ = socket.close(TRY_AGAIN_LATER, &reason);
+        member.session.dropped = true;
+        // Both fail on a socket that is gone, which is as well.
+        let _ = member.socket.set_session(&member.session);
+        let _ = member.socket.close(TRY_AGAIN_LATER, &reason);
     }
 }
 

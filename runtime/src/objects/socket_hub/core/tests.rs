@@ -55,7 +55,7 @@ proptest! {
             match step {
                 Step::Event { bytes } => {
                     let owed_bytes: usize = owed.values().sum();
-                    match subscriber.offer(bytes, Some(usize::MAX), &SMALL) {
+                    match subscriber.offer(bytes, None, &SMALL) {
                         Verdict::SendNumbered(seq) => {
                             sent += 1;
                             prop_assert_eq!(seq, sent);
@@ -114,23 +114,30 @@ proptest! {
         }
     }
 
-    /// Without acknowledgements only what the host tells counts.
+    /// What the host tells counts for everybody; without acknowledgements nothing else does.
     #[test]
-    fn a_plain_subscriber_is_dropped_for_unread_bytes_alone(
+    fn unread_bytes_are_bounded_where_the_host_tells(
+        acknowledges: bool,
         events in vec((1..1_000usize, proptest::option::of(0..1_000usize)), 0..100),
     ) {
-        let mut subscriber = Subscriber::new(1, false);
+        let mut subscriber = Subscriber::new(1, acknowledges);
         for (bytes, unread) in events {
             let verdict = subscriber.offer(bytes, unread, &SMALL);
             let slow = unread.is_some_and(|unread| unread > 0 && unread + bytes > SMALL.unread_bytes);
-            let expected = if slow {
-                Verdict::Drop(SlowConsumer::Unread { limit: SMALL.unread_bytes })
+            if slow {
+                let rule = SlowConsumer::Unread { limit: SMALL.unread_bytes };
+                prop_assert_eq!(verdict, Verdict::Drop(rule));
+            } else if let Verdict::SendNumbered(seq) = verdict {
+                prop_assert!(acknowledges);
+                prop_assert_eq!(subscriber.acknowledge(seq), Ok(true));
             } else {
-                Verdict::Send
-            };
-            prop_assert_eq!(verdict, expected);
+                prop_assert!(!acknowledges);
+                prop_assert_eq!(verdict, Verdict::Send);
+            }
         }
-        prop_assert_eq!(subscriber.acknowledge(0), Err(Refusal::NotAcknowledging));
+        if !acknowledges {
+            prop_assert_eq!(subscriber.acknowledge(0), Err(Refusal::NotAcknowledging));
+        }
     }
 
     /// The index always says what the subscribers say, however it came about.
