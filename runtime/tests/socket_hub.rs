@@ -1,5 +1,6 @@
 //! The socket hub in the simulator: topics, refusals, evictions, slow consumers.
 
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use anchorhold::objects::SocketHub;
@@ -220,7 +221,7 @@ async fn a_client_that_acknowledges_is_numbered_and_stays(sim: Sim) {
     let mut plain = sim.connect(&hub, "/ws?topics=x").await.unwrap();
     // Three times what may be unacknowledged, in bytes.
     let data = json!("d".repeat(60_000));
-    for seq in 1..=54 {
+    for seq in 1..=210 {
         assert_eq!(publish(&hub, "x", data.clone()).await, 2);
         let got: Value = acknowledging.receive_json().await;
         assert_eq!(got, numbered("x", &data, seq));
@@ -231,14 +232,14 @@ async fn a_client_that_acknowledges_is_numbered_and_stays(sim: Sim) {
             acknowledging.send_json(&json!({ "type": "ack", "seq": seq - 5 }));
             come_to_rest(&mut acknowledging).await;
         }
-        if seq % 18 == 0 {
+        if seq % 45 == 0 {
             sim.evict(&hub).await;
         }
     }
-    acknowledging.send_json(&json!({ "type": "ack", "seq": 55 }));
+    acknowledging.send_json(&json!({ "type": "ack", "seq": 211 }));
     let (code, message) = refusal(&mut acknowledging).await;
     assert_eq!(code, "bad_request");
-    assert_eq!(message, "`seq` is 55, and the last event sent is 54");
+    assert_eq!(message, "`seq` is 211, and the last event sent is 210");
 }
 
 async fn expect_dropped(mut socket: SimSocket, events: u64, reason: &str) {
@@ -257,19 +258,19 @@ async fn a_client_that_owes_too_many_bytes_is_dropped_and_the_others_stay(sim: S
     let slow = sim.connect(&hub, "/ws?topics=x,y&acks=true").await.unwrap();
     let mut plain = sim.connect(&hub, "/ws?topics=x").await.unwrap();
     let data = json!("d".repeat(60_000));
-    // 17 events of 60,037 bytes are less than 1 MiB, 18 are more. An eviction forgets nothing.
-    for count in 1..=30 {
+    // 69 events of 60,037 bytes are less than 4 MiB, 70 are more. An eviction forgets nothing.
+    for count in 1..=80 {
         let delivered = publish(&hub, "x", data.clone()).await;
-        assert_eq!(delivered, if count <= 17 { 2 } else { 1 }, "event {count}");
+        assert_eq!(delivered, if count <= 69 { 2 } else { 1 }, "event {count}");
         assert_eq!(plain.receive_json::<Value>().await, event("x", &data));
-        if count % 8 == 0 {
+        if count % 30 == 0 {
             sim.evict(&hub).await;
         }
     }
     let status = hub.status().await.unwrap();
     assert_eq!((status.sockets, status.topics), (1, 1));
-    let reason = "slow consumer: more than 1048576 unacknowledged bytes";
-    expect_dropped(slow, 17, reason).await;
+    let reason = "slow consumer: more than 4194304 unacknowledged bytes";
+    expect_dropped(slow, 69, reason).await;
 }
 
 #[anchorhold::test]
@@ -293,14 +294,14 @@ async fn a_plain_client_that_reads_is_never_dropped(sim: Sim) {
     let hub = sim.objects::<SocketHub>().named("a");
     let mut plain = sim.connect(&hub, "/ws?topics=x").await.unwrap();
     let data = json!("d".repeat(60_000));
-    // 12 MB: three times what may wait unread.
-    for _ in 0..200 {
+    // 18 MB: twice what may wait unread.
+    for _ in 0..300 {
         assert_eq!(publish(&hub, "x", data.clone()).await, 1);
     }
     for _ in 0..5_000 {
         assert_eq!(publish(&hub, "x", json!(0)).await, 1);
     }
-    for _ in 0..5_200 {
+    for _ in 0..5_300 {
         assert_eq!(plain.receive_json::<Value>().await["type"], "event");
     }
 }
@@ -367,4 +368,129 @@ async fn a_socket_tells_how_much_waits_for_its_peer(sim: Sim) {
         assert_eq!(socket.receive().await, Some(Message::Text("12345".into())));
         assert_eq!(socket.receive().await, Some(Message::Binary(vec![0; 10])));
     }
+}
+
+/// A client, and what the hub owes it.
+struct Reader {
+    socket: SimSocket,
+    acknowledges: bool,
+    topics: BTreeSet<&'static str>,
+    expected: VecDeque<Value>,
+    sent: u64,
+}
+
+impl Reader {
+    async fn connect(sim: &Sim, hub: &SocketHubStub, acknowledges: bool) -> Self {
+        let path = format!("/ws?topics=a&acks={acknowledges}");
+        Self {
+            socket: sim.connect(hub, &path).await.unwrap(),
+            acknowledges,
+            topics: BTreeSet::from(["a"]),
+            expected: VecDeque::new(),
+            sent: 0,
+        }
+    }
+
+    fn owe(&mut self, topic: &str, data: &Value) -> bool {
+        let subscribed = self.topics.contains(topic);
+        if subscribed {
+            self.sent += 1;
+            self.expected.push_back(if self.acknowledges {
+                numbered(topic, data, self.sent)
+            } else {
+                event(topic, data)
+            });
+        }
+        subscribed
+    }
+
+    /// Has the hub do what was said, and reads what it owes: exactly that, in this order.
+    async fn come_to_rest(&mut self) {
+        self.socket.send_text("?");
+        loop {
+            let got: Value = self.socket.receive_json().await;
+            if got["type"] == "error" {
+                assert_eq!(got["code"], "bad_request", "{got}");
+                break;
+            }
+            assert_eq!(Some(got), self.expected.pop_front());
+        }
+        assert!(self.expected.is_empty(), "{:?} did not come", self.expected);
+    }
+}
+
+/// Whatever clients and the host do, every subscriber gets every event of its topics, once and in
+/// order.
+#[anchorhold::test]
+async fn a_random_history_brings_every_event_to_its_subscribers_once(sim: Sim) {
+    const TOPICS: [&str; 3] = ["a", "b", "c"];
+    let mut state = sim.seed();
+    let mut random = |below: usize| {
+        // Knuth's constants for a linear congruential generator; the high bits are the good ones.
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap() % below
+    };
+    let hub = sim.objects::<SocketHub>().named("a");
+    let mut readers: Vec<Reader> = Vec::new();
+    for step in 0..600 {
+        let topic = TOPICS[random(TOPICS.len())];
+        let data = json!({ "step": step });
+        let chosen = random(8);
+        match (random(20), readers.len()) {
+            (0 | 1, 0..8) => readers.push(Reader::connect(&sim, &hub, step % 2 == 0).await),
+            (2, _) => sim.evict(&hub).await,
+            (3, 5..) => {
+                let mut reader = readers.swap_remove(chosen % readers.len());
+                reader.come_to_rest().await;
+                if step % 2 == 0 {
+                    reader.socket.close(1_000, "");
+                }
+                sim.advance(Duration::from_millis(10)).await;
+            }
+            (4..8, _) => {
+                let owed = readers
+                    .iter_mut()
+                    .filter_map(|reader| reader.owe(topic, &data).then_some(()));
+                let owed = owed.count();
+                assert_eq!(publish(&hub, topic, data).await, owed, "step {step}");
+            }
+            (action, 1..) => {
+                let chosen = chosen % readers.len();
+                let reader = &mut readers[chosen];
+                let command = match action {
+                    8..11 => {
+                        reader.topics.insert(topic);
+                        json!({ "type": "subscribe", "topic": topic })
+                    }
+                    11..13 => {
+                        reader.topics.remove(topic);
+                        json!({ "type": "unsubscribe", "topic": topic })
+                    }
+                    13..15 if reader.acknowledges => json!({ "type": "ack", "seq": reader.sent }),
+                    _ => {
+                        for (other, reader) in readers.iter_mut().enumerate() {
+                            if other != chosen {
+                                reader.owe(topic, &data);
+                            }
+                        }
+                        json!({ "type": "publish", "topic": topic, "data": data })
+                    }
+                };
+                readers[chosen].socket.send_json(&command);
+                readers[chosen].come_to_rest().await;
+            }
+            _ => {}
+        }
+    }
+    for reader in &mut readers {
+        reader.come_to_rest().await;
+    }
+    let status = hub.status().await.unwrap();
+    let topics: BTreeSet<_> = readers.iter().flat_map(|reader| &reader.topics).collect();
+    assert_eq!(
+        (status.sockets, status.topics),
+        (readers.len(), topics.len())
+    );
 }

@@ -22,7 +22,8 @@ pub struct Limits {
     pub message_bytes: usize,
     /// Events that a socket with acknowledgements may owe an acknowledgement for.
     pub unacknowledged_events: u64,
-    /// Bytes of those events. One event fits whatever its size.
+    /// Bytes of those events. One event fits whatever its size. Too few, and a burst that comes
+    /// faster than the acknowledgements can be back drops a client that reads well.
     pub unacknowledged_bytes: usize,
     /// Bytes that may wait for a socket's peer, on a host that tells
     /// ([`Socket::buffered`](crate::Socket::buffered)). One event fits whatever its size. More than
@@ -39,8 +40,8 @@ impl Default for Limits {
             topic_bytes: 128,
             message_bytes: 64 * 1024,
             unacknowledged_events: 4_096,
-            unacknowledged_bytes: 1024 * 1024,
-            unread_bytes: 4 * 1024 * 1024,
+            unacknowledged_bytes: 4 * 1024 * 1024,
+            unread_bytes: 8 * 1024 * 1024,
         }
     }
 }

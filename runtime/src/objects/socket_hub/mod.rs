@@ -52,10 +52,10 @@ pub use self::protocol::Command;
 /// # Slow consumers
 /// A socket opened with `acks=true` gets its events with a number (`"seq": 1`, 2, 3, …) and answers
 /// `{"type": "ack", "seq": n}`, which acknowledges all up to number `n`; not every event needs one of
-/// its own. When another event would make more than 4,096 events or 1 MiB unacknowledged, the socket
+/// its own. When another event would make more than 4,096 events or 4 MiB unacknowledged, the socket
 /// is closed instead, with code 1013 and the rule as the reason. The rule is the same on every host.
 ///
-/// A socket without acknowledgements is closed likewise when more than 4 MiB wait for its peer, where
+/// A socket without acknowledgements is closed likewise when more than 8 MiB wait for its peer, where
 /// the host tells ([`Socket::buffered`]: the embedded host does, workerd does not), or when sending
 /// fails. On workerd nothing tells that such a client reads too slowly: the platform's queue
 /// for it grows until the connection breaks. Refuse such clients there by an object of your own
