@@ -3,7 +3,7 @@
 //! State and counters in, decision out; no socket, no clock, no platform. An object of your own may
 //! embed it, or the [`Hub`](super::Hub), which carries these decisions out on real sockets.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 
 use serde::{Deserialize, Serialize, Serializer};
@@ -361,7 +361,9 @@ impl Window {
 /// after a wake.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Index {
-    by_topic: HashMap<String, BTreeSet<u64>>,
+    /// Strangers choose the names, and on wasm the standard hash has no random key: a hash map could be
+    /// filled with collisions.
+    by_topic: BTreeMap<String, BTreeSet<u64>>,
 }
 
 impl Index {
