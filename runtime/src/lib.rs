@@ -97,4 +97,7 @@ mod documents {
     #[cfg(feature = "chat-room")]
     #[doc = include_str!("../../docs/objects/chat-room.md")]
     struct ChatRoom;
+    #[cfg(feature = "socket-hub")]
+    #[doc = include_str!("../../docs/objects/socket-hub.md")]
+    struct SocketHub;
 }

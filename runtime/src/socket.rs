@@ -217,6 +217,16 @@ impl<S> Socket<S> {
         self.inner.close(code, reason)
     }
 
+    /// How many bytes of messages wait for the peer: sent here, and not yet taken by its connection.
+    /// What the connection's own buffers hold is not among them.
+    ///
+    /// `None` where the platform does not tell: workerd keeps the queue of a hibernatable socket to
+    /// itself. There only the peer can tell how far it has read, by messages of its own.
+    #[must_use]
+    pub fn buffered(&self) -> Option<usize> {
+        self.inner.buffered()
+    }
+
     /// The tags it was accepted with.
     #[must_use]
     pub fn tags(&self) -> Vec<String> {

@@ -1,6 +1,6 @@
 //! anchorhold's demo app: the same source serves HTTP on the embedded host and on Cloudflare Workers.
 
-pub use anchorhold::objects::{ChatRoom, Counter, Lock, RateLimiter, ScheduledTask};
+pub use anchorhold::objects::{ChatRoom, Counter, Lock, RateLimiter, ScheduledTask, SocketHub};
 use anchorhold::prelude::*;
 use serde::Serialize;
 
@@ -19,6 +19,7 @@ pub fn app() -> App {
         .mount::<Lock>("/locks/{name}")
         .mount::<ChatRoom>("/rooms/{name}")
         .mount::<ScheduledTask>("/tasks/{name}")
+        .mount::<SocketHub>("/hubs/{name}")
         .post("/scratch", async |_, env| {
             let id = env.objects::<Counter>().unique().id()?;
             Response::json(201, &Created { id })

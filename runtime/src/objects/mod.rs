@@ -14,6 +14,8 @@ pub mod lock;
 pub mod rate_limiter;
 #[cfg(feature = "scheduled-task")]
 pub mod scheduled_task;
+#[cfg(feature = "socket-hub")]
+pub mod socket_hub;
 
 #[cfg(feature = "chat-room")]
 pub use chat_room::ChatRoom;
@@ -25,3 +27,5 @@ pub use lock::Lock;
 pub use rate_limiter::RateLimiter;
 #[cfg(feature = "scheduled-task")]
 pub use scheduled_task::ScheduledTask;
+#[cfg(feature = "socket-hub")]
+pub use socket_hub::SocketHub;

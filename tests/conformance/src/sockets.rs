@@ -37,6 +37,10 @@ pub enum Command {
     AnswerClose {
         code: Option<u16>,
     },
+    /// Sends so many bytes, and tells what waits before and after.
+    Fill {
+        bytes: usize,
+    },
     Abort,
 }
 
@@ -56,6 +60,10 @@ pub enum Told {
     },
     Done {
         count: usize,
+    },
+    Waiting {
+        before: Option<usize>,
+        after: Option<usize>,
     },
 }
 
@@ -146,6 +154,12 @@ impl SocketProbe {
             } => count = sockets.broadcast_tagged(&tag, &text)?,
             Command::Broadcast { tag: None, text } => {
                 count = sockets.broadcast_except(socket, &text)?
+            }
+            Command::Fill { bytes } => {
+                let before = socket.buffered();
+                socket.send_bytes(&vec![0; bytes])?;
+                let after = socket.buffered();
+                return Ok(socket.send(&Told::Waiting { before, after })?);
             }
             Command::AnswerClose { code } => self.answer_close = code,
             Command::Abort => ctx.abort("as told"),

@@ -133,6 +133,15 @@ impl Socket {
         })
     }
 
+    /// What waits for the output gate counts too: it is kept in memory like the rest.
+    #[allow(
+        clippy::unnecessary_wraps,
+        reason = "the seam's: other platforms do not tell"
+    )]
+    pub(crate) fn buffered(&self) -> Option<usize> {
+        Some(self.0.pending.get())
+    }
+
     fn send(&self, frame: Frame) -> Result<(), SocketError> {
         self.check_open()?;
         if self.0.pending.get() + frame.size() > MAX_PENDING {

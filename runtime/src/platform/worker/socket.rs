@@ -36,6 +36,14 @@ impl Socket {
             .map_err(|error| SocketError::new(message_of(&error)))
     }
 
+    #[expect(
+        clippy::unused_self,
+        reason = "the seam's: workerd has no `bufferedAmount`"
+    )]
+    pub(crate) fn buffered(&self) -> Option<usize> {
+        None
+    }
+
     pub(crate) fn attachment(&self) -> Option<Vec<u8>> {
         self.socket.attachment().ok().flatten()
     }

@@ -64,6 +64,12 @@ pub const CASES: &[Case] = &[
         "",
         misfit,
     ),
+    Case::together(
+        "a socket tells how much waits for its peer, or that nobody knows",
+        "",
+        waiting,
+    )
+    .remark("workerd does not tell"),
 ];
 
 /// How long it takes to say that nothing comes.
@@ -412,4 +418,23 @@ fn misfit(client: &Client) {
         );
     }
     assert_eq!(describe(&mut connection).label, "a");
+}
+
+fn waiting(client: &Client) {
+    let mut connection = client.connect("/sockets/waiting/ws?label=a");
+    for bytes in [10, 100_000] {
+        connection.send(&Command::Fill { bytes });
+        assert_eq!(connection.receive(), Received::Binary(vec![0; bytes]));
+        match connection.receive_json() {
+            Told::Waiting {
+                before: Some(before),
+                after: Some(after),
+            } => assert_eq!((before, after), (0, bytes)),
+            Told::Waiting {
+                before: None,
+                after: None,
+            } => {}
+            told => panic!("{told:?} came"),
+        }
+    }
 }
