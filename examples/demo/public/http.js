@@ -1,0 +1,48 @@
+// Requests to the host this page came from.
+
+/** What the host refused, or that it could not be asked (then without a status). */
+export class Refusal extends Error {
+  constructor(message, { status, code, body, cause } = {}) {
+    super(message, { cause });
+    this.status = status;
+    this.code = code;
+    this.body = body;
+  }
+}
+
+/** Sends a request with a JSON body, if there is one, and returns the JSON that it is answered with. */
+export async function ask(method, path, body, { signal } = {}) {
+  let response, text;
+  try {
+    response = await fetch(path, {
+      method,
+      signal,
+      headers: body === undefined ? {} : { "content-type": "application/json" },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+    text = await response.text();
+  } catch (cause) {
+    if (signal?.aborted) throw cause;
+    throw new Refusal("The host does not answer.", { cause });
+  }
+  const answer = parsed(text);
+  if (response.ok) return answer;
+  throw new Refusal(answer?.error?.message ?? `The host answered with status ${response.status}.`, {
+    status: response.status,
+    code: answer?.error?.code,
+    body: answer,
+  });
+}
+
+/** A path from its segments, each of which may be any text. */
+export function path(...segments) {
+  return segments.map((segment) => `/${encodeURIComponent(segment)}`).join("");
+}
+
+function parsed(text) {
+  try {
+    return text === "" ? null : JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
