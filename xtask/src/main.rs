@@ -1,6 +1,7 @@
 //! Set-up, builds, tests and the local workerd of this repository: `cargo xtask help`.
 
 mod bench;
+mod browser;
 mod bundle;
 mod capnp;
 mod command;
@@ -65,6 +66,18 @@ enum Task {
         #[arg(long, value_name = "FILE")]
         caller: Option<PathBuf>,
     },
+    /// Tries the demo's page in a real browser, at the address of a host that runs. The test
+    /// `browser` of `tests/hosts` does, on both hosts
+    Browser {
+        /// For example `http://127.0.0.1:8787`
+        address: String,
+    },
+    /// Takes the picture of the demo's page that the README shows
+    Screenshot {
+        /// Where it goes
+        #[arg(long, default_value = "docs/demo.png")]
+        file: PathBuf,
+    },
     /// Runs every check and test; see `xtask/src/steps.rs` for the list
     Test,
     /// Measures anchorhold beside workers-rs and TypeScript, and prints the ratios
@@ -107,6 +120,12 @@ fn run(task: Task) -> Result<ExitCode> {
                 data: &data,
             };
             workerd::serve(&workspace, &options).map(|()| ExitCode::SUCCESS)
+        }
+        Task::Browser { address } => {
+            browser::test(&workspace, &address).map(|()| ExitCode::SUCCESS)
+        }
+        Task::Screenshot { file } => {
+            browser::screenshot(&workspace, &file).map(|()| ExitCode::SUCCESS)
         }
         Task::Test => suite::run(&workspace),
         Task::Bench(options) => bench::run(&workspace, &options).map(|()| ExitCode::SUCCESS),

@@ -50,6 +50,7 @@ class LimiterPanel extends Panel {
   async #ask(requests) {
     if (!this.#isPolicy()) throw new Error("The limit is a whole number from 1 on, the window 0.1 to 3,600 seconds.");
     const policy = this.#policy();
+    this.#stretch(policy);
     const answers = await Promise.all(Array.from({ length: requests }, () => this.#check(policy)));
     const allowed = answers.filter((answer) => answer.allowed).length;
     // The answers come in any order: the fullest state is the latest.
@@ -90,16 +91,20 @@ class LimiterPanel extends Panel {
     };
   }
 
+  /** The strip shows a window and a half: what has left the window is still in sight. */
+  #stretch({ algorithm, window_ms: window }) {
+    this.#strip.span = window * 1.5;
+    this.find(".strip").dataset.algorithm = algorithm;
+  }
+
   #show(answer) {
-    const { algorithm, window_ms: window } = this.#policy();
+    const policy = this.#policy();
+    this.#stretch(policy);
     const used = answer.limit - answer.remaining;
     this.lit = used > 0;
     this.#fill(used, answer.limit);
     this.field("reading").textContent = reading(used, answer);
-    // A window and a half: what has left the window is still in sight.
-    this.#strip.span = window * 1.5;
-    this.find(".strip").dataset.algorithm = algorithm;
-    if (algorithm === "fixed_window") this.#markEdge(answer.reset_ms, window);
+    if (policy.algorithm === "fixed_window") this.#markEdge(answer.reset_ms, policy.window_ms);
   }
 
   #fill(used, limit) {

@@ -52,9 +52,11 @@ class LockPanel extends Panel {
   }
 
   async refresh() {
-    const asked = this.path;
+    const [asked, held] = [this.path, this.#held];
     const state = await this.look(asked);
     if (asked !== this.path) return 0;
+    // Only of a lease that was there before the question can the answer say that it is over.
+    if (held?.at === asked && held === this.#held && !(state.held && state.token === held.token)) this.#lose();
     this.#show(state);
     return state.held || state.waiting > 0 ? 250 : 1_000;
   }
@@ -132,13 +134,14 @@ class LockPanel extends Panel {
     if (error.code === "lost") this.#hold(null);
   }
 
+  #lose() {
+    this.#hold(null);
+    announce("The lease has run out.");
+  }
+
   #show({ held, holder, token, expires_at: expiresAt, waiting }) {
     this.lit = held;
     this.#expiresAt = held ? expiresAt : null;
-    if (this.#held?.at === this.path && (!held || token !== this.#held.token)) {
-      this.#held = null;
-      announce("The lease has run out.");
-    }
     this.field("token").textContent = token ?? 0;
     this.field("state").replaceChildren(...(held ? this.#holder(holder) : ["Free"]));
     this.#showQueue(waiting);
