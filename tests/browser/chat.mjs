@@ -11,6 +11,7 @@ export const tests = [
   historyComesOnScroll,
   gapIsFilled,
   killedHostLosesNothing,
+  whoLeavesHasSaidIt,
   namesCanBeChanged,
 ];
 
@@ -45,7 +46,7 @@ async function twoWindowsTalk({ windows }) {
   const ben = await windows.open({ room, user: "Ben" });
   await isConnected(ben);
   for (const page of [ann, ben]) {
-    await eventually("both are here", () => page.locator("#members .name").allInnerTexts(), (names) => `${names}` === "Ann,Ben");
+    await eventually("both are here", () => page.locator("#members .person").allInnerTexts(), (names) => `${names}` === "Ann,Ben");
   }
   await shows(ann, "#chat-status", /Ben has come in/);
 
@@ -60,7 +61,7 @@ async function twoWindowsTalk({ windows }) {
   await eventually("typing is over", () => ann.locator("#chat-status").innerText(), (text) => !text.includes("typing"));
 
   await ben.close();
-  await eventually("Ben has left", () => ann.locator("#members .name").allInnerTexts(), (names) => `${names}` === "Ann");
+  await eventually("Ben has left", () => ann.locator("#members .person").allInnerTexts(), (names) => `${names}` === "Ann");
 }
 
 async function markupIsText({ windows }) {
@@ -157,8 +158,25 @@ async function killedHostLosesNothing({ windows, host }) {
   await bothRead([ann, ben], stored);
   for (const page of [ann, ben]) {
     assert.equal(await page.locator("#pending .message").count(), 0);
-    await eventually("both are here", () => page.locator("#members .name").allInnerTexts(), (names) => `${names}` === "Ann,Ben");
+    await eventually("both are here", () => page.locator("#members .person").allInnerTexts(), (names) => `${names}` === "Ann,Ben");
   }
+}
+
+/** What was written without a connection is stored, even if its writer has gone on to another room. */
+async function whoLeavesHasSaidIt({ windows, host }) {
+  const line = new Line();
+  const ann = await windows.open({ room: "left", user: "Ann", before: (page) => line.tap(page) });
+  await isConnected(ann);
+  line.cut();
+  await shows(ann, "#chat-status", /connection is lost/);
+  await say(ann, "I am off");
+  await ann.fill("#room", "elsewhere");
+  await ann.press("#room", "Enter");
+  line.mend();
+  await isConnected(ann);
+  await eventually("it is stored", async () => (await host.history("left")).length, (count) => count === 1);
+  await eventually("Ann is in one room", () => host.get("/rooms/left/members"), (members) => members.length === 0);
+  await bothRead([ann], []);
 }
 
 /** Another name is another person in the room; another room is another conversation. */
@@ -169,7 +187,7 @@ async function namesCanBeChanged({ windows }) {
   await bothRead([ann], ["here"]);
   await ann.fill("#user", "Anna");
   await ann.press("#user", "Enter");
-  await eventually("the new name", () => ann.locator("#members .name").allInnerTexts(), (names) => `${names}` === "Anna");
+  await eventually("the new name", () => ann.locator("#members .person").allInnerTexts(), (names) => `${names}` === "Anna");
   await bothRead([ann], ["here"]);
   await ann.fill("#room", "another one");
   await ann.press("#room", "Enter");

@@ -39,6 +39,12 @@ export function path(...segments) {
   return segments.map((segment) => `/${encodeURIComponent(segment)}`).join("");
 }
 
+/** An identifier that nobody else chooses. Not `crypto.randomUUID`, which pages have over plain HTTP on this machine only. */
+export function randomId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(12));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 function parsed(text) {
   try {
     return text === "" ? null : JSON.parse(text);

@@ -5,7 +5,6 @@ const HERMITS = [
   "Ida", "Julian", "Katherine", "Loretta", "Margery", "Odo", "Richard", "Robert", "Simon", "Wulfric",
 ];
 
-const listeners = new Set();
 let user = firstName();
 
 /** The name that this window goes by, in the room and as the holder of a lock. */
@@ -14,14 +13,8 @@ export function currentUser() {
 }
 
 export function rename(name) {
-  if (name === user) return;
   user = name;
   remember();
-  for (const listener of listeners) listener(user);
-}
-
-export function whenRenamed(listener) {
-  listeners.add(listener);
 }
 
 /** A name for somebody else. */
@@ -30,12 +23,21 @@ export function anotherName(taken) {
   return free.length === 0 ? `Guest ${taken.length + 1}` : free[Math.floor(Math.random() * free.length)];
 }
 
+/** A person's name in their colour, as an element. */
+export function person(tag, name) {
+  const element = document.createElement(tag);
+  element.className = "person";
+  element.textContent = name;
+  element.style.setProperty("--hue", hue(name));
+  return element;
+}
+
 /** The same colour for the same name in every window; the style sheet sets how light and how strong it is. */
-export function colour(element, name) {
+function hue(name) {
   let hash = 0;
   for (const character of name) hash = (hash * 31 + character.codePointAt(0)) >>> 0;
   // Steps of the golden angle: names whose sums are near each other get colours that are not.
-  element.style.setProperty("--hue", Math.round((hash * 137.508) % 360));
+  return Math.round((hash * 137.508) % 360);
 }
 
 function firstName() {

@@ -17,13 +17,14 @@ export class LastingSocket {
 
   /**
    * `address()` is asked for a path before every attempt, so that it can say what was seen already.
-   * `listener` has `text(text)` and `state("connecting" | "open" | "waiting")`; with `pings` the
-   * server answers the text `ping` with `pong`, and a connection that does not is given up.
+   * `listener` has `text(text)`, `state("connecting" | "open" | "waiting")` and, if it cares why a
+   * connection ended, `closed(code, reason)`, in which it may close this for good.
+   *
+   * The server answers the text `ping` with `pong`; a connection that does not is given up.
    */
-  constructor(address, listener, { pings = false } = {}) {
+  constructor(address, listener) {
     this.#address = address;
     this.#listener = listener;
-    this.pings = pings;
     window.addEventListener("online", this.#hurry);
     document.addEventListener("visibilitychange", this.#hurry);
     this.#open();
@@ -72,15 +73,16 @@ export class LastingSocket {
       this.#listen();
       if (data !== "pong") this.#listener.text(data);
     });
-    socket.addEventListener("close", () => {
-      if (socket === this.#socket) this.reopen();
+    socket.addEventListener("close", ({ code, reason }) => {
+      if (socket !== this.#socket) return;
+      this.#listener.closed?.(code, reason);
+      this.reopen();
     });
   }
 
   /** Something was heard: the connection lives, ask again later. */
   #listen() {
     clearTimeout(this.#heartbeat);
-    if (!this.pings) return;
     this.#heartbeat = setTimeout(() => {
       this.send("ping");
       // A dead peer closes nothing: waiting for `close` could take minutes.

@@ -1,12 +1,20 @@
 // One user in one room: the protocol, without a page. Every message is handed on once, in the order of
 // ids and without a gap, whatever happens to the connection; what the user posts is sent until it is stored.
 
-import { ask, path } from "../http.js";
+import { ask, path, randomId } from "../http.js";
 import { LastingSocket } from "../socket.js";
 
 const PAGE = 50;
 /** Others forget after a few seconds that somebody types. */
 const TYPING_EVERY = 2_000;
+/** The close code of whoever is sent out of the room; coming back is not ours to decide then. */
+const SENT_OUT = 4_003;
+
+const UNHEARD = Object.fromEntries(
+  ["messages", "stored", "members", "joined", "left", "typing", "refused", "sentOut", "forgotten", "state"].map(
+    (event) => [event, () => {}],
+  ),
+);
 
 export class Room {
   #name;
@@ -22,10 +30,12 @@ export class Room {
   #connection = 0;
   /** Whether this connection has said what was missed: before that, nothing is posted on it. */
   #welcomed = false;
+  #isLeaving = false;
 
   /**
    * `listener` has `messages(newer)`, `stored(clientId)`, `members(names)`, `joined(user)`, `left(user)`,
-   * `typing(user)`, `refused(message, clientId?)` and `state("connecting" | "open" | "waiting")`.
+   * `typing(user)`, `refused(message, clientId?)`, `sentOut(reason)`, `forgotten()`, if the room has lost what it
+   * had, and `state("connecting" | "open" | "waiting")`.
    */
   constructor(name, user, listener) {
     this.#name = name;
@@ -35,13 +45,17 @@ export class Room {
       () => this.#address(),
       {
         text: (text) => this.#take(text),
+        closed: (code, reason) => {
+          if (code !== SENT_OUT) return;
+          this.#close();
+          this.#listener.sentOut(reason);
+        },
         state: (state) => {
           this.#welcomed = false;
           if (state === "open") this.#connection += 1;
-          else listener.state(state);
+          else this.#listener.state(state);
         },
       },
-      { pings: true },
     );
   }
 
@@ -67,7 +81,18 @@ export class Room {
     return { messages, more: more && messages.length > 0 };
   }
 
-  close() {
+  /** Goes out, unheard from now on, as soon as all that was posted is stored. */
+  leave() {
+    this.#isLeaving = true;
+    this.#listener = UNHEARD;
+    this.#closeIfDone();
+  }
+
+  #closeIfDone() {
+    if (this.#isLeaving && this.#pending.size === 0) this.#close();
+  }
+
+  #close() {
     this.#connection += 1;
     this.#socket.close();
   }
@@ -100,21 +125,21 @@ export class Room {
   }
 
   async #receive(event) {
-    const listener = this.#listener;
     switch (event.type) {
       case "welcome":
+        if (event.newest < this.#newest) this.#forget();
         await this.#deliver(event.history);
-        listener.members(event.members);
-        listener.state("open");
+        this.#listener.members(event.members);
+        this.#listener.state("open");
         this.#welcomed = true;
         for (const [clientId, text] of this.#pending) this.#send(clientId, text);
-        return;
+        return this.#closeIfDone();
       case "message":
         return this.#deliver([event]);
       case "joined":
       case "left":
       case "typing":
-        return listener[event.type](event.user);
+        return this.#listener[event.type](event.user);
       case "error":
         return this.#refused(event);
     }
@@ -146,19 +171,28 @@ export class Room {
   }
 
   #settle({ user, client_id: clientId }) {
-    if (user === this.#user && this.#pending.delete(clientId)) this.#listener.stored(clientId);
+    if (user !== this.#user || !this.#pending.delete(clientId)) return;
+    this.#listener.stored(clientId);
+    this.#closeIfDone();
   }
 
-  /** The room takes posts in their order: what it refuses is the oldest one without an answer. */
-  #refused({ message, client_id: named }) {
-    const [clientId] = named === undefined ? this.#pending.keys() : [named];
+  /** The room has fewer messages than were seen: its storage was emptied, and counts from 1 again. */
+  #forget() {
+    this.#oldest = Infinity;
+    this.#newest = 0;
+    this.#listener.forgotten();
+  }
+
+  #refused({ message, client_id: clientId, retry_after_ms: wait }) {
+    // Too fast, not wrong: it is sent again, on this connection or the next.
+    if (wait !== undefined && wait !== null && this.#pending.has(clientId)) {
+      const connection = this.#connection;
+      const again = () => connection === this.#connection && this.#send(clientId, this.#pending.get(clientId));
+      setTimeout(again, wait);
+      return this.#listener.refused(message);
+    }
     this.#pending.delete(clientId);
     this.#listener.refused(message, clientId);
+    this.#closeIfDone();
   }
-}
-
-/** Not `crypto.randomUUID`, which pages have over plain HTTP on this machine only. */
-function randomId() {
-  const bytes = crypto.getRandomValues(new Uint8Array(12));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -1,79 +1,69 @@
-// The room as a person sees it.
+// The room as a person sees it: who is here, what goes on, and a box to write in.
 
-import { anotherName, colour, currentUser, rename } from "../people.js";
+import { anotherName, currentUser, person, rename } from "../people.js";
 import { Room } from "./room.js";
+import { Transcript } from "./transcript.js";
 
 const TYPING_SHOWN = 4_000;
 const NOTICE_SHOWN = 6_000;
-/** Messages of one person stand together if less time than this lies between them. */
-const TOGETHER = 5 * 60_000;
-/** So near to the end of the conversation, a reader is taken along by what is new. */
-const AT_END = 48;
 const LONGEST = 4_096;
 
 const byId = (id) => document.getElementById(id);
-const clock = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
-const calendar = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
 
 export function startChat() {
-  const chat = new Chat(new URLSearchParams(location.search).get("room")?.trim() || byId("room").value);
-  chat.enter();
+  const asked = new URLSearchParams(location.search).get("room")?.trim().slice(0, 64);
+  new Chat(asked || byId("room").value).enter();
 }
 
 class Chat {
   #roomName;
   #room = null;
+  #transcript = new Transcript();
+  #state = "connecting";
+  #wasOpen = false;
   #members = [];
   #typing = new Map();
-  #pending = new Map();
   #notice = "";
   #noticeTimer = null;
-  #state = "connecting";
-  #loading = false;
-  #hasOlder = false;
-  #unread = 0;
-
-  #scroller = byId("scroller");
-  #list = byId("messages");
-  #waiting = byId("pending");
   #box = byId("message");
 
   constructor(roomName) {
     this.#roomName = roomName;
-    this.#listenToFields();
+    this.#listenToNames();
     this.#listenToComposer();
-    this.#listenToScrolling();
   }
 
   /** Goes into the room under the current name, with nothing in view. */
   enter() {
-    this.#room?.close();
+    this.#room?.leave();
+    this.#wasOpen = false;
     this.#members = [];
-    this.#typing.clear();
-    this.#pending.clear();
-    this.#list.replaceChildren();
-    this.#waiting.replaceChildren();
-    this.#hasOlder = false;
-    byId("beginning").hidden = true;
-    byId("empty").hidden = true;
+    this.#notice = "";
+    this.#forgetTyping();
     byId("room").value = this.#roomName;
     byId("user").value = currentUser();
     document.title = `${this.#roomName} · anchorhold`;
-    const query = new URLSearchParams({ room: this.#roomName });
-    history.replaceState(null, "", `?${query}${location.hash}`);
-    // Old messages are not read out; those that come while somebody listens are.
-    byId("log").setAttribute("aria-busy", "true");
-    this.#room = new Room(this.#roomName, currentUser(), this.#listener());
+    history.replaceState(null, "", `?${new URLSearchParams({ room: this.#roomName })}${location.hash}`);
     this.#showMembers();
+    this.#transcript.begin(() => this.#room.older());
+    this.#room = new Room(this.#roomName, currentUser(), this.#listener());
   }
 
   #listener() {
     return {
-      messages: (messages) => this.#append(messages),
-      stored: (clientId) => this.#settle(clientId),
+      state: (state) => this.#become(state),
+      messages: (messages) => {
+        for (const message of messages) this.#stopTyping(message.user);
+        this.#transcript.append(messages);
+      },
+      stored: (clientId) => this.#transcript.settle(clientId),
       refused: (message, clientId) => {
-        this.#giveBack(clientId);
+        this.#giveBack(this.#transcript.settle(clientId));
         this.#say(message);
+      },
+      forgotten: () => {
+        this.#transcript.clear();
+        this.#say("The room has been emptied.");
       },
       members: (members) => {
         this.#members = members;
@@ -90,55 +80,53 @@ class Chat {
         this.#showMembers();
         this.#say(`${user} has left.`);
       },
-      typing: (user) => {
-        if (user === currentUser()) return;
-        clearTimeout(this.#typing.get(user));
-        this.#typing.set(user, setTimeout(() => this.#stopTyping(user), TYPING_SHOWN));
-        this.#showStatus();
+      typing: (user) => this.#startTyping(user),
+      sentOut: (reason) => {
+        this.#notice = `You were sent out of this room${reason === "" ? "" : `: ${reason}`}.`;
+        this.#members = [];
+        this.#showMembers();
+        this.#become("closed");
       },
-      state: (state) => this.#become(state),
     };
   }
 
-  // --- The connection and the people
+  // --- Who is here, and what goes on
 
   #become(state) {
     this.#state = state;
-    byId("connection-window").toggleAttribute("data-lit", state === "open");
     byId("chat").dataset.state = state;
+    byId("connection-window").toggleAttribute("data-lit", state === "open");
     if (state === "open") {
-      byId("empty").hidden = this.#list.childElementCount > 0 || this.#pending.size > 0;
-      // After this frame, so that the history was put in place while the log was still busy.
-      requestAnimationFrame(() => byId("log").setAttribute("aria-busy", "false"));
+      this.#wasOpen = true;
+      this.#transcript.ready();
     } else {
-      for (const user of [...this.#typing.keys()]) this.#stopTyping(user);
+      this.#forgetTyping();
     }
     this.#showStatus();
   }
 
   #showMembers() {
-    const names = [...this.#members].sort((a, b) => a.localeCompare(b));
-    byId("members").replaceChildren(
-      ...names.map((name) => {
-        const item = element("li", "member");
-        colour(item, name);
-        const pane = element("span", "window");
-        pane.dataset.lit = "";
-        pane.setAttribute("aria-hidden", "true");
-        const label = element("span", "name", name);
-        label.title = name;
-        item.append(pane, label);
-        if (name === currentUser()) item.append(element("span", "visually-hidden", "(you)"));
-        return item;
-      }),
-    );
+    const names = [...this.#members].sort((one, other) => one.localeCompare(other));
+    byId("members").replaceChildren(...names.map((name) => memberItem(name)));
     const other = anotherName([...names, currentUser()]);
     byId("second-window").href = `/?${new URLSearchParams({ room: this.#roomName, user: other })}`;
+  }
+
+  #startTyping(user) {
+    if (user === currentUser()) return;
+    clearTimeout(this.#typing.get(user));
+    this.#typing.set(user, setTimeout(() => this.#stopTyping(user), TYPING_SHOWN));
+    this.#showStatus();
   }
 
   #stopTyping(user) {
     clearTimeout(this.#typing.get(user));
     if (this.#typing.delete(user)) this.#showStatus();
+  }
+
+  #forgetTyping() {
+    for (const timer of this.#typing.values()) clearTimeout(timer);
+    this.#typing.clear();
   }
 
   #say(notice) {
@@ -160,135 +148,30 @@ class Chat {
   }
 
   #status() {
-    if (this.#state !== "open") {
-      const unsent = this.#pending.size > 0 ? " What you wrote is sent as soon as the room is back." : "";
-      const lost = this.#state === "waiting" || this.#list.childElementCount > 0;
-      return `${lost ? "The connection is lost; trying again." : "Connecting …"}${unsent}`;
+    switch (this.#state) {
+      case "closed":
+        return this.#notice;
+      case "open":
+        return this.#typing.size > 0 ? typists([...this.#typing.keys()]) : this.#notice;
+      default: {
+        const lost = this.#wasOpen || this.#state === "waiting";
+        const unsent = this.#transcript.hasPending ? " What you wrote is sent as soon as the room is back." : "";
+        return `${lost ? "The connection is lost; trying again." : "Connecting …"}${unsent}`;
+      }
     }
-    if (this.#typing.size === 0) return this.#notice;
-    const names = [...this.#typing.keys()];
-    if (names.length === 1) return `${names[0]} is typing …`;
-    return names.length === 2 ? `${names.join(" and ")} are typing …` : "Several people are typing …";
   }
 
-  // --- The conversation
+  // --- Names and writing
 
-  #append(messages) {
-    const wasAtEnd = this.#isAtEnd();
-    const first = this.#list.childElementCount === 0;
-    if (first) this.#hasOlder = messages[0].id > 1;
-    let previous = this.#list.lastElementChild?.message;
-    for (const message of messages) {
-      this.#stopTyping(message.user);
-      this.#list.append(...this.#rendered(message, previous));
-      previous = message;
-    }
-    byId("empty").hidden = true;
-    const others = messages.filter((message) => message.user !== currentUser()).length;
-    if (wasAtEnd || first) return this.#toEnd();
-    this.#unread += others;
-    this.#showUnread();
-  }
-
-  /** A message's elements: itself, and before it the day, if a new one begins. */
-  #rendered(message, previous) {
-    const at = new Date(message.at);
-    const elements = [];
-    const sameDay = previous !== undefined && new Date(previous.at).toDateString() === at.toDateString();
-    if (!sameDay) elements.push(dayLine(at));
-    const together = sameDay && previous.user === message.user && message.at - previous.at < TOGETHER;
-    elements.push(messageItem(message, { together, own: message.user === currentUser() }));
-    return elements;
-  }
-
-  async #loadOlder() {
-    if (this.#loading || !this.#hasOlder) return;
-    this.#loading = true;
-    const room = this.#room;
-    byId("log").setAttribute("aria-busy", "true");
-    try {
-      const { messages, more } = await room.older();
-      if (room !== this.#room) return;
-      this.#hasOlder = more;
-      this.#prepend(messages);
-      byId("beginning").hidden = more || (messages[0]?.id ?? this.#firstId()) <= 1;
-    } catch {
-      // Scrolling asks again.
-    } finally {
-      this.#loading = false;
-      byId("log").setAttribute("aria-busy", "false");
-    }
-    // A page that does not fill the view leaves nothing to scroll.
-    if (this.#scroller.scrollTop === 0 && this.#hasOlder) this.#loadOlder();
-  }
-
-  #prepend(messages) {
-    if (messages.length === 0) return;
-    const formerFirst = this.#list.querySelector(".message");
-    // The day's line and the name over the former first message depend on what is now before it.
-    if (formerFirst.previousElementSibling?.classList.contains("day")) formerFirst.previousElementSibling.remove();
-    const elements = [];
-    let previous;
-    for (const message of messages) {
-      elements.push(...this.#rendered(message, previous));
-      previous = message;
-    }
-    const fromEnd = this.#scroller.scrollHeight - this.#scroller.scrollTop;
-    formerFirst.replaceWith(...elements, ...this.#rendered(formerFirst.message, previous));
-    this.#scroller.scrollTop = this.#scroller.scrollHeight - fromEnd;
-  }
-
-  #firstId() {
-    return this.#list.querySelector(".message")?.message.id ?? 1;
-  }
-
-  #listenToScrolling() {
-    this.#scroller.addEventListener("scroll", () => {
-      if (this.#scroller.scrollTop < 200) this.#loadOlder();
-      if (this.#isAtEnd()) this.#clearUnread();
-    });
-    byId("newer").addEventListener("click", () => {
-      this.#toEnd();
-      this.#box.focus();
-    });
-    // The keyboard of a phone takes half of the view: the end of the conversation stays in it.
-    let stayAtEnd = true;
-    this.#scroller.addEventListener("scroll", () => (stayAtEnd = this.#isAtEnd()));
-    new ResizeObserver(() => stayAtEnd && this.#toEnd()).observe(this.#scroller);
-  }
-
-  #isAtEnd() {
-    const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
-    return scrollHeight - scrollTop - clientHeight < AT_END;
-  }
-
-  #toEnd() {
-    this.#scroller.scrollTop = this.#scroller.scrollHeight;
-    this.#clearUnread();
-  }
-
-  #clearUnread() {
-    this.#unread = 0;
-    this.#showUnread();
-  }
-
-  #showUnread() {
-    const button = byId("newer");
-    button.hidden = this.#unread === 0;
-    button.textContent = this.#unread === 1 ? "1 new message" : `${this.#unread} new messages`;
-  }
-
-  // --- Writing
-
-  #listenToFields() {
-    onChange(byId("room"), (name) => {
+  #listenToNames() {
+    onNewName(byId("room"), () => this.#roomName, (name) => {
       this.#roomName = name;
       this.enter();
-    }, () => this.#roomName);
-    onChange(byId("user"), (name) => {
+    });
+    onNewName(byId("user"), currentUser, (name) => {
       rename(name);
       this.enter();
-    }, currentUser);
+    });
   }
 
   #listenToComposer() {
@@ -306,6 +189,8 @@ class Chat {
       this.#fitBox();
       if (this.#box.value.trim() !== "") this.#room.typing();
     });
+    // The browser asks whether to leave, as long as something would be lost by it.
+    window.addEventListener("beforeunload", (event) => this.#transcript.hasPending && event.preventDefault());
   }
 
   #post() {
@@ -313,24 +198,12 @@ class Chat {
     if (text === "") return;
     this.#box.value = "";
     this.#fitBox();
-    const clientId = this.#room.post(text);
-    const item = messageItem({ user: currentUser(), text, at: Date.now() }, { together: false, own: true });
-    this.#pending.set(clientId, { item, text });
-    this.#waiting.append(item);
-    byId("empty").hidden = true;
-    this.#toEnd();
+    this.#transcript.pend(this.#room.post(text), text);
     this.#showStatus();
   }
 
-  #settle(clientId) {
-    this.#pending.get(clientId)?.item.remove();
-    this.#pending.delete(clientId);
-  }
-
   /** A text that was refused goes back into the box, unless there is another one by now. */
-  #giveBack(clientId) {
-    const text = this.#pending.get(clientId)?.text;
-    this.#settle(clientId);
+  #giveBack(text) {
     if (text === undefined || this.#box.value !== "") return;
     this.#box.value = text;
     this.#fitBox();
@@ -344,41 +217,34 @@ class Chat {
   }
 }
 
-function messageItem(message, { together, own }) {
-  const item = element("li", "message");
-  item.message = message;
-  item.classList.toggle("together", together);
-  item.classList.toggle("own", own);
-  colour(item, message.user);
-  const who = element("span", "who", message.user);
-  who.title = message.user;
-  const text = element("p", "text", message.text);
-  text.dir = "auto";
-  const at = new Date(message.at);
-  const time = element("time", "time", clock.format(at));
-  time.dateTime = at.toISOString();
-  item.append(who, text, time);
+function memberItem(name) {
+  const item = document.createElement("li");
+  const pane = document.createElement("span");
+  pane.className = "window";
+  pane.dataset.lit = "";
+  pane.setAttribute("aria-hidden", "true");
+  const label = person("span", name);
+  label.title = name;
+  item.append(pane, label);
+  if (name === currentUser()) {
+    const you = document.createElement("span");
+    you.className = "visually-hidden";
+    you.textContent = "(you)";
+    item.append(you);
+  }
   return item;
 }
 
-function dayLine(at) {
-  const today = new Date().toDateString() === at.toDateString();
-  return element("li", "day", today ? "Today" : calendar.format(at));
+function typists(names) {
+  if (names.length === 1) return `${names[0]} is typing …`;
+  return names.length === 2 ? `${names.join(" and ")} are typing …` : "Several people are typing …";
 }
 
-/** What people wrote becomes text, here and nowhere else: never markup. */
-function element(tag, className, text) {
-  const made = document.createElement(tag);
-  made.className = className;
-  if (text !== undefined) made.textContent = text;
-  return made;
-}
-
-/** Takes a name over when it is entered; one that is empty goes back to what it was. */
-function onChange(field, apply, current) {
+/** Takes a name over when it is entered; an empty one goes back to what it was. */
+function onNewName(field, current, apply) {
   field.addEventListener("change", () => {
-    const value = field.value.trim();
-    if (value === "") field.value = current();
-    else if (value !== current()) apply(value);
+    const name = field.value.trim();
+    if (name === "") field.value = current();
+    else if (name !== current()) apply(name);
   });
 }

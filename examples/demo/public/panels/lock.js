@@ -1,7 +1,7 @@
 // A lock that windows compete for. The lease's secret stays in this module.
 
-import { path } from "../http.js";
-import { colour, currentUser } from "../people.js";
+import { path, randomId } from "../http.js";
+import { currentUser, person } from "../people.js";
 import { Panel, announce } from "./panel.js";
 
 const LEASE = 10_000;
@@ -9,6 +9,8 @@ const WAIT = 30_000;
 /** How long a competing window keeps the lock: long enough to see, short enough to watch. */
 const KEEP = 1_800;
 const TENURES = 6;
+/** So many of those who wait are shown by name. */
+const QUEUE = 4;
 
 export function startLock() {
   new LockPanel("lock").keepFresh();
@@ -17,7 +19,7 @@ export function startLock() {
 class LockPanel extends Panel {
   /** What this window holds: the path it was acquired at, the lease, the token. */
   #held = null;
-  /** Aborts the request that waits in the queue. */
+  /** The request that waits in the queue: its path and its id. */
   #waiting = null;
   #expiresAt = null;
   #tenures = [];
@@ -28,7 +30,7 @@ class LockPanel extends Panel {
       take: () => this.#take(),
       renew: () => this.#renew(),
       release: () => this.#release(),
-      cancel: () => this.#waiting?.abort(),
+      cancel: () => this.#cancel(),
     };
     for (const button of this.section.querySelectorAll("[data-action]")) {
       button.addEventListener("click", () => this.attempt(actions[button.dataset.action]));
@@ -46,42 +48,44 @@ class LockPanel extends Panel {
   }
 
   renamed() {
-    this.#waiting?.abort();
+    if (this.#waiting !== null) this.attempt(() => this.#cancel());
     this.#tenures = [];
     this.#compete.checked = false;
   }
 
   async refresh() {
     const [asked, held] = [this.path, this.#held];
-    const state = await this.look(asked);
+    const state = await this.look(`${asked}/inspect`);
     if (asked !== this.path) return 0;
     // Only of a lease that was there before the question can the answer say that it is over.
-    if (held?.at === asked && held === this.#held && !(state.held && state.token === held.token)) this.#lose();
+    const lives = state.leases.some(({ token }) => token === held?.token);
+    if (held?.at === asked && held === this.#held && !lives) this.#lose();
     this.#show(state);
-    return state.held || state.waiting > 0 ? 250 : 1_000;
+    return state.leases.length > 0 || state.queue.length > 0 ? 250 : 1_000;
   }
 
   async #take() {
-    const at = this.path;
-    const controller = new AbortController();
-    this.#waiting = controller;
+    const request = { at: this.path, id: randomId() };
+    this.#waiting = request;
     this.#showButtons();
     try {
-      const lease = await this.call(
-        "POST",
-        `${at}/acquire`,
-        { holder: currentUser(), ttl_ms: LEASE, wait_ms: WAIT },
-        { signal: controller.signal },
-      );
-      this.#hold({ at, ...lease });
+      const order = { holder: currentUser(), ttl_ms: LEASE, wait_ms: WAIT, request_id: request.id };
+      const lease = await this.call("POST", `${request.at}/acquire`, order);
+      this.#hold({ at: request.at, ...lease });
       announce(`You hold the lock, with token ${lease.token}.`);
     } catch (error) {
-      if (!controller.signal.aborted) throw error;
+      if (error.code !== "cancelled") throw error;
       announce("No longer waiting.");
     } finally {
       this.#waiting = null;
       this.#showButtons();
     }
+  }
+
+  /** The waiting call is answered then. */
+  async #cancel() {
+    const { at, id } = this.#waiting;
+    await this.call("POST", `${at}/cancel`, { request_id: id });
   }
 
   async #renew() {
@@ -139,47 +143,38 @@ class LockPanel extends Panel {
     announce("The lease has run out.");
   }
 
-  #show({ held, holder, token, expires_at: expiresAt, waiting }) {
-    this.lit = held;
-    this.#expiresAt = held ? expiresAt : null;
-    this.field("token").textContent = token ?? 0;
-    this.field("state").replaceChildren(...(held ? this.#holder(holder) : ["Free"]));
-    this.#showQueue(waiting);
-    if (held) this.#remember(token, holder);
+  #show({ leases, queue, token }) {
+    const held = leases.at(-1);
+    this.lit = held !== undefined;
+    this.#expiresAt = held?.expires_at ?? null;
+    this.field("token").textContent = token;
+    this.field("state").replaceChildren(...(held === undefined ? ["Free"] : this.#holder(held)));
+    this.#showQueue(queue);
+    if (held !== undefined) this.#remember(held);
     this.#showButtons();
   }
 
-  #holder(name) {
-    const who = document.createElement("strong");
-    who.textContent = name;
-    colour(who, name);
-    return this.#held === null ? ["Held by ", who] : ["Held by ", who, ", in this window"];
+  #holder({ holder, token }) {
+    const here = token === this.#held?.token ? ", in this window" : "";
+    return ["Held by ", person("strong", holder), here];
   }
 
-  #showQueue(waiting) {
-    const queue = this.field("queue");
-    const text = waiting === 1 ? "1 waiting" : `${waiting} waiting`;
-    if (queue.dataset.waiting === String(waiting)) return;
-    queue.dataset.waiting = waiting;
-    const panes = Array.from({ length: Math.min(waiting, 12) }, () => {
-      const pane = document.createElement("span");
-      pane.className = "window";
-      return pane;
-    });
-    queue.replaceChildren(...(waiting > 0 ? [...panes, text] : []));
+  #showQueue(queue) {
+    const names = queue.slice(0, QUEUE).map(({ holder }) => person("span", holder));
+    const more = queue.length > QUEUE ? [`and ${queue.length - QUEUE} more`] : [];
+    this.field("queue").replaceChildren(...(queue.length > 0 ? ["Next: ", ...names, ...more] : []));
   }
 
   /** The latest holders, each under its token. */
-  #remember(token, holder) {
+  #remember({ token, holder }) {
     if (this.#tenures.at(-1)?.token === token) return;
     this.#tenures = [...this.#tenures, { token, holder }].slice(-TENURES);
     this.field("tenures").replaceChildren(
       ...this.#tenures.map((tenure) => {
-        const item = document.createElement("li");
-        colour(item, tenure.holder);
+        const item = person("li", tenure.holder);
         const number = document.createElement("b");
         number.textContent = tenure.token;
-        item.append(number, ` ${tenure.holder}`);
+        item.prepend(number, " ");
         return item;
       }),
     );
