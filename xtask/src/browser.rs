@@ -15,14 +15,17 @@ pub fn test(workspace: &Workspace, address: &str) -> Result<()> {
     run(script(workspace, "page.mjs")?.arg(address))
 }
 
-/// Starts the demo on an empty folder, has people talk there, and takes a picture of it.
-pub fn screenshot(workspace: &Workspace, file: &Path) -> Result<()> {
-    let data = workspace.target.join("screenshot");
-    // A former run's talk would be in the picture.
+/// Starts the demo on an empty folder, has people talk there, and takes pictures of it.
+pub fn screenshots(workspace: &Workspace) -> Result<()> {
+    let data = workspace.target.join("screenshots");
+    // A former run's talk would be in the pictures.
     let _ = std::fs::remove_dir_all(&data);
     let mut demo = Demo::start(workspace, &data)?;
     let address = demo.address()?;
-    run(script(workspace, "screenshot.mjs")?.arg(address).arg(file))
+    let folder = workspace.root.join("docs");
+    run(script(workspace, "screenshots.mjs")?
+        .arg(address)
+        .arg(folder))
 }
 
 /// Node with a script, which finds the tools in its environment.
@@ -42,7 +45,7 @@ fn run(command: &mut Command) -> Result<()> {
         .status()
         .context("node is needed, from nodejs.org or your system's packages")?;
     if !status.success() {
-        bail!("the page is not as it should be: node {status}");
+        bail!("the script says that something is not as it should be: {status}");
     }
     Ok(())
 }

@@ -72,12 +72,9 @@ enum Task {
         /// For example `http://127.0.0.1:8787`
         address: String,
     },
-    /// Takes the picture of the demo's page that the README shows
-    Screenshot {
-        /// Where it goes
-        #[arg(long, default_value = "docs/demo.png")]
-        file: PathBuf,
-    },
+    /// Takes the pictures of the demo's page that the README shows: `docs/demo.png`, by day, and
+    /// `docs/demo-dark.png`
+    Screenshots,
     /// Runs every check and test; see `xtask/src/steps.rs` for the list
     Test,
     /// Measures anchorhold beside workers-rs and TypeScript, and prints the ratios
@@ -124,9 +121,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Browser { address } => {
             browser::test(&workspace, &address).map(|()| ExitCode::SUCCESS)
         }
-        Task::Screenshot { file } => {
-            browser::screenshot(&workspace, &file).map(|()| ExitCode::SUCCESS)
-        }
+        Task::Screenshots => browser::screenshots(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Test => suite::run(&workspace),
         Task::Bench(options) => bench::run(&workspace, &options).map(|()| ExitCode::SUCCESS),
     }

@@ -11,18 +11,16 @@ export class Refusal extends Error {
 }
 
 /** Sends a request with a JSON body, if there is one, and returns the JSON that it is answered with. */
-export async function ask(method, path, body, { signal } = {}) {
+export async function ask(method, path, body) {
   let response, text;
   try {
     response = await fetch(path, {
       method,
-      signal,
       headers: body === undefined ? {} : { "content-type": "application/json" },
       body: body === undefined ? undefined : JSON.stringify(body),
     });
     text = await response.text();
   } catch (cause) {
-    if (signal?.aborted) throw cause;
     throw new Refusal("The host does not answer.", { cause });
   }
   const answer = parsed(text);

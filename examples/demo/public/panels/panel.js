@@ -68,15 +68,14 @@ export class Panel {
   }
 
   /** `ask`, and the request and its answer are shown as they were. */
-  async call(method, path, body, options) {
-    const wire = this.field("wire");
+  async call(method, path, body) {
     const request = `${method} ${decodeURI(path)} ${body === undefined ? "" : JSON.stringify(body)}`;
     try {
-      const answer = await ask(method, path, body, options);
-      wire.textContent = `${request} → ${answer === null ? "done" : JSON.stringify(answer)}`;
+      const answer = await ask(method, path, body);
+      this.#showWire(request, answer === null ? "done" : JSON.stringify(answer));
       return answer;
     } catch (error) {
-      if (error.status !== undefined) wire.textContent = `${request} → ${error.status}`;
+      if (error.status !== undefined) this.#showWire(request, `${error.status} ${JSON.stringify(error.body)}`);
       throw error;
     }
   }
@@ -84,6 +83,16 @@ export class Panel {
   /** The object's state; the first time the answer is shown, too, as it was. */
   look(path) {
     return this.field("wire").textContent === "" ? this.call("GET", path) : ask("GET", path);
+  }
+
+  #showWire(...lines) {
+    this.field("wire").replaceChildren(
+      ...lines.map((text) => {
+        const line = document.createElement("span");
+        line.textContent = text;
+        return line;
+      }),
+    );
   }
 
   /** From now on the object is asked for its state, as long as somebody looks at the page. */
