@@ -275,26 +275,16 @@ fn expected(route: &Route) -> String {
 }
 
 async fn read_body(request: &mut Request) -> Result<Vec<u8>, Fault> {
-    let too_large = |size: &str| {
-        Fault::TooLarge(format!(
-            "a body of {size} bytes is over the limit of {MAX_JSON_BODY}"
-        ))
-    };
-    // The stated length is refused before a byte is read.
-    if let Some(length) = request.header("content-length")
-        && length
-            .parse::<u64>()
-            .is_ok_and(|length| length > MAX_JSON_BODY as u64)
-    {
-        return Err(too_large(&length));
-    }
-    let body = request
-        .bytes()
+    let stated = request.header("content-length");
+    request
+        .inner
+        .bytes_within(MAX_JSON_BODY)
         .await
-        .map_err(|error| Fault::Disconnected(error.to_string()))?;
-    if body.len() > MAX_JSON_BODY {
-        Err(too_large(&body.len().to_string()))
-    } else {
-        Ok(body)
-    }
+        .map_err(|error| Fault::Disconnected(error.to_string()))?
+        .ok_or_else(|| {
+            let size = stated.as_deref().unwrap_or("more");
+            Fault::TooLarge(format!(
+                "a body of {size} bytes is over the limit of {MAX_JSON_BODY}"
+            ))
+        })
 }

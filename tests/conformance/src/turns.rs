@@ -62,6 +62,19 @@ impl TurnProbe {
         Ok(false)
     }
 
+    /// Says that it is here, and stays for a while.
+    #[post("/linger")]
+    async fn linger(&self, ctx: &Ctx, me: String, pause_ms: u64) -> Result<(), StorageError> {
+        ctx.storage().put(&format!("here/{me}"), &true)?;
+        ctx.sleep(Duration::from_millis(pause_ms)).await;
+        ctx.storage().put(&format!("gone/{me}"), &true)
+    }
+
+    #[get("/seen")]
+    fn seen(&self, ctx: &Ctx, what: String) -> Result<bool, StorageError> {
+        Ok(ctx.storage().get::<bool>(&what)?.is_some())
+    }
+
     /// An exclusive turn that longs for another turn of the same object, in vain.
     #[rpc]
     #[post("/meet-exclusively")]

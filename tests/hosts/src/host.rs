@@ -98,6 +98,27 @@ impl Host {
         self.start_on(port);
     }
 
+    /// Starts the app again where no file may grow beyond a size: to the app that is a full disk.
+    ///
+    /// # Panics
+    /// As [`restart`](Self::restart).
+    pub fn restart_on_a_full_disk(&mut self, largest_file_kib: u32) {
+        assert!(self.process.is_none(), "the app runs already");
+        let command = self.command();
+        let mut limited = Command::new("bash");
+        // The signal would end the process; ignored, it leaves the error.
+        let script = format!("trap '' XFSZ; ulimit -f {largest_file_kib} && exec \"$0\" \"$@\"");
+        limited.arg("-c").arg(script);
+        limited.arg(command.get_program()).args(command.get_args());
+        if let Some(folder) = command.get_current_dir() {
+            limited.current_dir(folder);
+        }
+        match Process::start(&mut limited, &self.log_path()) {
+            Ok(process) => self.process = Some(process),
+            Err(message) => panic!("{} did not start: {message}\n{}", self.kind, self.log()),
+        }
+    }
+
     /// The command that would start a second process on the same data folder.
     #[must_use]
     pub fn command(&self) -> Command {
@@ -132,9 +153,25 @@ impl Host {
     /// # Panics
     /// It does not stop.
     pub fn stop(&mut self) -> Stopped {
+        self.signal(Signal::TERM);
+        self.wait_for_stop()
+    }
+
+    /// Sends a signal to the app.
+    ///
+    /// # Panics
+    /// The app does not run.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(self.running().pid(), signal).expect("the app runs");
+    }
+
+    /// Waits until the app that was told to stop has done so.
+    ///
+    /// # Panics
+    /// It does not stop.
+    pub fn wait_for_stop(&mut self) -> Stopped {
         let mut process = self.process.take().expect("the app runs");
         let asked = Instant::now();
-        kill_process(process.pid(), Signal::TERM).expect("the app runs");
         let status = eventually(STOP, || process.child.try_wait().expect("a child of ours"));
         match status {
             Some(status) => Stopped {
@@ -143,7 +180,7 @@ impl Host {
             },
             None => {
                 process.kill();
-                panic!("{} did not stop on SIGTERM\n{}", self.kind, self.log())
+                panic!("{} did not stop\n{}", self.kind, self.log())
             }
         }
     }

@@ -11,6 +11,7 @@ pub use client::{Answer, Client};
 pub use connection::{Connection, Received, Refused};
 pub use host::{Host, Kind, Stopped};
 pub use patience::eventually;
+pub use rustix::process::Signal;
 
 /// The demo; `embedded` is the path of this package's `embedded-demo` binary, which only its own
 /// tests know.

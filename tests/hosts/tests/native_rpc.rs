@@ -103,7 +103,6 @@ fn nothing_but_the_marked_methods_can_be_called() {
         "constructor",
         "free",
         "__destroy_into_raw",
-        "toString",
     ] {
         let answer = call(&client, "COUNTER", method, json!([]));
         assert!(answer.get("error").is_some(), "{method}: {answer}");

@@ -82,6 +82,12 @@ impl Request {
         Some(values.fold(first, |joined, value| joined + ", " + value))
     }
 
+    /// The body, or nothing if it is larger than `limit`.
+    pub(crate) async fn bytes_within(&mut self, limit: usize) -> Result<Option<Vec<u8>>, Error> {
+        let bytes = self.bytes().await?;
+        Ok((bytes.len() <= limit).then_some(bytes))
+    }
+
     #[expect(
         clippy::unused_async,
         reason = "on Cloudflare the body is still on its way"

@@ -35,6 +35,9 @@ const MAX_HEAD: usize = 64 * 1024;
 const MAX_HEADERS: usize = 100;
 /// How long a connection may take to send a request's head, and may be idle between requests.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+/// How much of a body that is refused for its size is read and dropped. Closing at once would reset
+/// the connection under a peer that is still sending, and the answer would be lost with it.
+const MAX_DISCARDED: usize = 32 * 1024 * 1024;
 /// How long a request's body may take.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Connections of one shard that speak HTTP; more wait in the listener's queue.
@@ -160,30 +163,49 @@ async fn read_body(headers: &HeaderMap, body: Incoming) -> Result<Bytes, Fault> 
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }
-    let too_large = |size: &str| {
-        Fault::TooLarge(format!(
-            "a body of {size} bytes is over the limit of {MAX_BODY}"
-        ))
-    };
-    // The stated length is refused before a byte is read.
-    if let Some(length) = headers
+    let stated = headers
         .get(header::CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok())
-        && length
-            .parse::<usize>()
-            .is_ok_and(|length| length > MAX_BODY)
-    {
-        return Err(too_large(length));
+        .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if let Some(length) = stated.filter(|length| *length > MAX_BODY) {
+        // A peer that asks first has not begun to send.
+        if !headers.contains_key(header::EXPECT) && length <= MAX_DISCARDED {
+            discard(body).await;
+        }
+        return Err(too_large(&length.to_string()));
     }
-    match timeout(BODY_TIMEOUT, Limited::new(body, MAX_BODY).collect()).await {
+    let mut body = body;
+    match timeout(BODY_TIMEOUT, Limited::new(&mut body, MAX_BODY).collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large("more")),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            discard(body).await;
+            Err(too_large("more"))
+        }
         Ok(Err(error)) => Err(Fault::BadRequest(format!("the body broke off: {error}"))),
         Err(_) => Err(Fault::TimedOut(format!(
             "the body did not arrive within {} s",
             BODY_TIMEOUT.as_secs()
         ))),
     }
+}
+
+fn too_large(size: &str) -> Fault {
+    Fault::TooLarge(format!(
+        "a body of {size} bytes is over the limit of {MAX_BODY}"
+    ))
+}
+
+async fn discard(mut body: Incoming) {
+    let mut discarded = 0;
+    let drop_frames = async {
+        while let Some(Ok(frame)) = body.frame().await {
+            discarded += frame.data_ref().map_or(0, Bytes::len);
+            if discarded > MAX_DISCARDED {
+                break;
+            }
+        }
+    };
+    // However it ends: the answer is the same.
+    let _ = timeout(BODY_TIMEOUT, drop_frames).await;
 }
 
 fn into_http(response: Response) -> HttpResponse {

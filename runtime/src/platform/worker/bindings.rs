@@ -123,8 +123,15 @@ extern "C" {
     pub(super) fn settle(this: &Deferred, value: &JsValue);
     #[wasm_bindgen(method)]
     pub(super) fn fail(this: &Deferred, error: &JsValue);
+    /// Nobody will settle it. Does nothing if it is settled.
+    #[wasm_bindgen(method)]
+    pub(super) fn abandon(this: &Deferred);
     #[wasm_bindgen(catch, js_name = failAll)]
     pub(super) fn fail_all(error: &JsValue) -> Result<(), JsValue>;
+
+    /// Calls `run` with the number of a task, in a microtask of its own.
+    #[wasm_bindgen(catch, js_name = inAMicrotask)]
+    pub(super) fn in_a_microtask(run: &JsValue, task: u32) -> Result<(), JsValue>;
 
     pub(super) type Timer;
     #[wasm_bindgen(constructor, js_class = "Timer")]
@@ -144,7 +151,7 @@ extern "C" {
 
     pub(super) fn describe(request: &Request) -> String;
     #[wasm_bindgen(catch, js_name = readBody)]
-    pub(super) fn read_body(request: &Request) -> Result<Promise, JsValue>;
+    pub(super) fn read_body(request: &Request, limit: Option<u32>) -> Result<Promise, JsValue>;
     #[wasm_bindgen(catch, js_name = request)]
     pub(super) fn make_request(
         base: Option<&Request>,

@@ -37,9 +37,22 @@ export class Deferred {
     unsettled.delete(this);
     this.reject(error);
   }
+
+  abandon() {
+    unsettled.delete(this);
+  }
+}
+
+// Counts the WebAssembly instances: a task of one that a panic has ended may not run in the next.
+let instance = 0;
+
+export function inAMicrotask(run, task) {
+  const its = instance;
+  Promise.resolve().then(() => its === instance && run(task));
 }
 
 export function failAll(error) {
+  instance += 1;
   for (const deferred of [...unsettled]) deferred.fail(error);
 }
 
@@ -71,8 +84,22 @@ export function describe(request) {
   return chain === null ? line : `${line}\n${chain}`;
 }
 
-export function readBody(request) {
-  return request.arrayBuffer();
+const MOST_DISCARDED = 32 * 1024 * 1024;
+
+// Nothing if the body is over the limit. It is read even so, up to a bound: an answer to a peer
+// that still sends is lost with the connection.
+export async function readBody(request, limit) {
+  const length = request.headers.get("content-length");
+  if (limit === undefined || (length !== null && Number(length) <= limit)) return request.arrayBuffer();
+  const chunks = [];
+  let size = 0;
+  for await (const chunk of request.body ?? []) {
+    size += chunk.length;
+    if (size <= limit) chunks.push(chunk);
+    else chunks.length = 0;
+    if (size > MOST_DISCARDED) break;
+  }
+  return size > limit ? undefined : new Blob(chunks).arrayBuffer();
 }
 
 export function request(base, method, url, headers, body) {

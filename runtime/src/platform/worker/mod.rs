@@ -3,7 +3,7 @@
 //! - [`class`] and [`entry`] are what the platform calls: the methods of the exported classes and
 //!   the Worker's `fetch`.
 //! - [`state`], [`socket`], [`env`], [`remote`], [`request`], [`response`] are the seam's types.
-//! - [`promise`] drives what is not ready at once, and holds the answer to a panic.
+//! - [`promise`] and [`tasks`] drive on what is not ready at once, and hold the answer to a panic.
 //! - [`bindings`] declares the JavaScript side. A crossing between JavaScript and WebAssembly costs
 //!   about as much as encoding a small value, so the ways of every request are laid with few of
 //!   them.
@@ -21,6 +21,7 @@ mod request;
 mod response;
 mod socket;
 mod state;
+mod tasks;
 mod timer;
 
 pub use wasm_bindgen;

@@ -6,11 +6,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::spawn_local;
 
 use super::bindings::{self, Deferred};
 use super::failure::error_of;
 use super::state::ObjectState;
+use super::tasks;
 use crate::fault::Fault;
 use crate::turn::{LocalFuture, poll_once};
 
@@ -36,30 +36,41 @@ pub(super) fn answer(state: &ObjectState, mut future: LocalFuture<'static, Answe
 
 /// Drives a future of an object on.
 pub(super) fn drive(state: &ObjectState, future: LocalFuture<'static, Answer>) -> JsValue {
-    promise(Owned {
+    let owned = Owned {
         state: state.clone(),
         future,
-    })
+    };
+    promise(Some(state.clone()), owned)
 }
 
 /// Answers a request to the app.
 pub(super) fn answer_unowned(mut future: LocalFuture<'static, Answer>) -> Answer {
     match poll_once(&mut future) {
         Some(answer) => answer,
-        None => Ok(promise(future)),
+        None => Ok(promise(None, future)),
     }
 }
 
-fn promise(future: impl Future<Output = Answer> + 'static) -> JsValue {
-    let deferred = Deferred::new();
-    let promise = deferred.promise();
-    spawn_local(async move {
+fn promise(owner: Option<ObjectState>, future: impl Future<Output = Answer> + 'static) -> JsValue {
+    let promised = Promised(Deferred::new());
+    let promise = promised.0.promise();
+    let driven = async move {
         match future.await {
-            Ok(value) => deferred.settle(&value),
-            Err(error) => deferred.fail(&error),
+            Ok(value) => promised.0.settle(&value),
+            Err(error) => promised.0.fail(&error),
         }
-    });
+    };
+    tasks::spawn(owner, Box::pin(driven));
     promise
+}
+
+/// A promise that is off the list of unsettled ones when nobody is left to settle it.
+struct Promised(Deferred);
+
+impl Drop for Promised {
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
 }
 
 struct Owned {
@@ -93,6 +104,7 @@ pub(super) fn stop_running() {
 
 fn end_if_doomed(state: &ObjectState) {
     if let Some(reason) = state.take_doom() {
+        tasks::forget(state);
         state.abort(&reason);
     }
 }

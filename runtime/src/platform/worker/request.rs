@@ -165,18 +165,30 @@ impl Request {
         self.base.as_ref()?.headers().get(name).ok().flatten()
     }
 
+    /// The whole body.
     pub(crate) async fn bytes(&mut self) -> Result<Vec<u8>, Error> {
+        let body = self.read(None).await?;
+        Ok(body.unwrap_or_default())
+    }
+
+    /// The body, or nothing if it is larger than `limit`.
+    pub(crate) async fn bytes_within(&mut self, limit: usize) -> Result<Option<Vec<u8>>, Error> {
+        self.read(Some(limit)).await
+    }
+
+    async fn read(&mut self, limit: Option<usize>) -> Result<Option<Vec<u8>>, Error> {
         if let Some(body) = self.body.take() {
-            return Ok(body);
+            return Ok(Some(body).filter(|body| limit.is_none_or(|limit| body.len() <= limit)));
         }
         let Some(base) = &self.base else {
-            return Ok(Vec::new());
+            return Ok(Some(Vec::new()));
         };
+        let limit = limit.map(|limit| u32::try_from(limit).unwrap_or(u32::MAX));
         let failed = |error: JsValue| Error::bad_request("body_unreadable", message_of(&error));
-        let buffer = JsFuture::from(bindings::read_body(base).map_err(failed)?)
+        let read = JsFuture::from(bindings::read_body(base, limit).map_err(failed)?)
             .await
             .map_err(failed)?;
-        Ok(Uint8Array::new(&buffer).to_vec())
+        Ok((!read.is_undefined()).then(|| Uint8Array::new(&read).to_vec()))
     }
 }
 

@@ -42,6 +42,13 @@ struct Inner {
     doom: Cell<Option<String>>,
 }
 
+impl PartialEq for ObjectState {
+    /// Whether both are of the same memory of the same object.
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+}
+
 impl ObjectState {
     pub(super) fn new(state: State, env: JsValue) -> Self {
         let storage = state.storage();

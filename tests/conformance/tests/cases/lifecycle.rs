@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use conformance::{Life, Start, SwitchState};
-use host_tests::{Client, Host, Kind, eventually};
+use host_tests::{Client, Host, Kind, Received, Signal, eventually};
 use serde_json::json;
 
 use crate::case::Case;
@@ -52,6 +52,12 @@ pub const CASES: &[Case] = &[
         "P12",
         crash_at_await,
     ),
+    Case::alone(
+        "a stop lets running turns finish and closes sockets with 1001",
+        "",
+        clean_stop,
+    )
+    .only_on(Kind::Embedded, "how workerd stops is not ours"),
 ];
 
 fn life(client: &Client, object: &str) -> Life {
@@ -235,4 +241,37 @@ fn crash_at_await(host: &mut Host) {
     });
     host.restart();
     assert_eq!(life(&host.client(), "crash").stored, Some(1));
+}
+
+fn clean_stop(host: &mut Host) {
+    for (name, signal) in [("int", Signal::INT), ("term", Signal::TERM)] {
+        let client = host.client();
+        let object = client.at("/turns/stop");
+        let seen = |what: &str| object.get(&format!("/seen?what={what}")).json::<bool>();
+        let mut socket = client.connect("/sockets/stop/ws?label=a");
+        std::thread::scope(|scope| {
+            let lingering = scope.spawn(|| {
+                let stay = json!({ "me": name, "pause_ms": 700 });
+                object.post("/linger", stay).done();
+            });
+            eventually(Duration::from_secs(20), || {
+                seen(&format!("here/{name}")).then_some(())
+            })
+            .expect("the turn starts");
+            host.signal(signal);
+            lingering.join().expect("the running turn is answered");
+        });
+        match socket.receive() {
+            Received::Close { code, .. } => assert_eq!(code, 1001, "{name}"),
+            other => panic!("{name}: {other:?}"),
+        }
+        let stopped = host.wait_for_stop();
+        assert!(stopped.status.success(), "{name}: {stopped:?}");
+        host.restart();
+        let gone = format!("/turns/stop/seen?what=gone/{name}");
+        assert!(
+            host.client().get(&gone).json::<bool>(),
+            "{name}: the turn was cut short"
+        );
+    }
 }

@@ -1,0 +1,108 @@
+//! Drives futures on: each is polled in a microtask of its own, whenever it was woken.
+//!
+//! `wasm_bindgen_futures::spawn_local` keeps one queue for all of them, with a note that its next
+//! run is on the way. When the platform ends an object it ends execution inside of that run and
+//! empties the isolate's list of microtasks: the note stays, the run never comes, and every object
+//! of the isolate waits for ever. Here nothing is shared; what such an end loses belonged to the
+//! object that ended.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+
+use wasm_bindgen::prelude::*;
+
+use super::bindings;
+use super::state::ObjectState;
+use crate::turn::LocalFuture;
+
+thread_local! {
+    static TASKS: RefCell<Tasks> = RefCell::default();
+    static RUN: Closure<dyn Fn(u32)> = Closure::new(run);
+}
+
+#[derive(Default)]
+struct Tasks {
+    next: u32,
+    waiting: HashMap<u32, Task>,
+}
+
+struct Task {
+    /// The object that the future belongs to; none if it is the app's.
+    owner: Option<ObjectState>,
+    future: LocalFuture<'static, ()>,
+    alarm_clock: Arc<AlarmClock>,
+}
+
+/// Wakes one task. It knows the task by number only: wakers may go to other threads, futures may not.
+struct AlarmClock {
+    task: u32,
+    rings: AtomicBool,
+}
+
+impl Wake for AlarmClock {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if !self.rings.swap(true, Ordering::Relaxed) {
+            // Out of reach only while the thread ends; the call itself cannot fail.
+            let _ = RUN.try_with(|run| bindings::in_a_microtask(run.as_ref(), self.task));
+        }
+    }
+}
+
+/// Drives a future on, from the next microtask on.
+pub(super) fn spawn(owner: Option<ObjectState>, future: LocalFuture<'static, ()>) {
+    let alarm_clock = TASKS.with_borrow_mut(|tasks| {
+        while tasks.waiting.contains_key(&tasks.next) {
+            tasks.next = tasks.next.wrapping_add(1);
+        }
+        let task = tasks.next;
+        tasks.next = task.wrapping_add(1);
+        let alarm_clock = Arc::new(AlarmClock {
+            task,
+            rings: AtomicBool::new(false),
+        });
+        let entry = Task {
+            owner,
+            future,
+            alarm_clock: alarm_clock.clone(),
+        };
+        tasks.waiting.insert(task, entry);
+        alarm_clock
+    });
+    alarm_clock.wake();
+}
+
+fn run(number: u32) {
+    // Out of the list while it runs: it may spawn others, and an abort may keep it from coming back.
+    let Some(mut task) = TASKS.with_borrow_mut(|tasks| tasks.waiting.remove(&number)) else {
+        return;
+    };
+    task.alarm_clock.rings.store(false, Ordering::Relaxed);
+    let waker = Waker::from(task.alarm_clock.clone());
+    match task.future.as_mut().poll(&mut Context::from_waker(&waker)) {
+        Poll::Ready(()) => {}
+        Poll::Pending => {
+            TASKS.with_borrow_mut(|tasks| tasks.waiting.insert(number, task));
+        }
+    }
+}
+
+/// Drops the futures of an object that is about to end: nobody would wake them again.
+pub(super) fn forget(owner: &ObjectState) {
+    let forgotten: Vec<Task> = TASKS.with_borrow_mut(|tasks| {
+        let is_owned = |task: &Task| task.owner.as_ref() == Some(owner);
+        tasks
+            .waiting
+            .extract_if(|_, task| is_owned(task))
+            .map(|(_, task)| task)
+            .collect()
+    });
+    // Not under the borrow: what they drop may wake others.
+    drop(forgotten);
+}
