@@ -130,8 +130,8 @@ async function motionCanBeDoneWithout({ windows }) {
 }
 
 async function phonesAreWideEnough({ windows, host }) {
-  const name = "An unreasonably long name of 32 ch";
-  await host.post("/rooms/phone/messages", { user: name.slice(0, 32), text: `${"long".repeat(60)} ${"word ".repeat(40)}` });
+  const user = "Wulfric of Haselbury Plucknett I";
+  await host.post("/rooms/phone/messages", { user, text: `${"long".repeat(60)} ${"word ".repeat(40)}` });
   for (const width of [390, 320]) {
     const ann = await windows.open({
       room: "phone",
