@@ -43,7 +43,7 @@ async function limiterFillsAndDrains({ windows }) {
   const cells = (page) => page.locator("#limiter .cells [data-lit]").count();
   for (const page of [ann, ben]) {
     await page.fill("#limiter [name=limit]", "6");
-    await page.fill("#limiter [name=seconds]", "4");
+    await page.fill("#limiter [name=seconds]", "3");
   }
   await ann.click("#limiter [data-requests='10']");
   for (const page of [ann, ben]) await eventually("the window is full", () => cells(page), (lit) => lit === 6);
