@@ -1,6 +1,7 @@
 //! Set-up, builds, tests and the local workerd of this repository: `cargo xtask help`.
 
 mod bench;
+mod browser;
 mod bundle;
 mod capnp;
 mod command;
@@ -65,6 +66,15 @@ enum Task {
         #[arg(long, value_name = "FILE")]
         caller: Option<PathBuf>,
     },
+    /// Tries the demo's page in a real browser, at the address of a host that runs. The test
+    /// `browser` of `tests/hosts` does, on both hosts
+    Browser {
+        /// For example `http://127.0.0.1:8787`
+        address: String,
+    },
+    /// Takes the pictures of the demo's page that the README shows: `docs/demo.png`, by day, and
+    /// `docs/demo-dark.png`
+    Screenshots,
     /// Runs every check and test; see `xtask/src/steps.rs` for the list
     Test,
     /// Measures anchorhold beside workers-rs and TypeScript, and prints the ratios
@@ -108,6 +118,10 @@ fn run(task: Task) -> Result<ExitCode> {
             };
             workerd::serve(&workspace, &options).map(|()| ExitCode::SUCCESS)
         }
+        Task::Browser { address } => {
+            browser::test(&workspace, &address).map(|()| ExitCode::SUCCESS)
+        }
+        Task::Screenshots => browser::screenshots(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Test => suite::run(&workspace),
         Task::Bench(options) => bench::run(&workspace, &options).map(|()| ExitCode::SUCCESS),
     }

@@ -16,13 +16,31 @@ const WORKER_BUILD: &str = "0.8.7";
 const WORKERD: &str = "1.20261117.1";
 const BINARYEN: &str = "132.0.0";
 const ESBUILD: &str = "0.28.2";
+const PLAYWRIGHT: &str = "1.65.1";
+
+/// What a Chromium goes by on various systems.
+const BROWSERS: [&str; 5] = [
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+];
 
 /// The target that bundles are compiled for.
 const WASM_TARGET: &str = "wasm32-unknown-unknown";
 
 pub fn install_all(workspace: &Workspace) -> Result<()> {
     add_wasm_target()?;
-    for tool in [worker_build, wasm_bindgen, wasm_opt, esbuild, workerd] {
+    for tool in [
+        worker_build,
+        wasm_bindgen,
+        wasm_opt,
+        esbuild,
+        workerd,
+        playwright,
+        chromium,
+    ] {
         let path = tool(workspace)?;
         println!("{}", path.display());
     }
@@ -80,6 +98,46 @@ pub fn esbuild(workspace: &Workspace) -> Result<PathBuf> {
 pub fn workerd(workspace: &Workspace) -> Result<PathBuf> {
     let folder = npm_tool(workspace, "workerd", WORKERD)?;
     of_this_platform(&folder.join("@cloudflare"), "bin/workerd")
+}
+
+/// The library that drives a browser; it brings none of its own.
+pub fn playwright(workspace: &Workspace) -> Result<PathBuf> {
+    let folder = npm_tool(workspace, "playwright-core", PLAYWRIGHT)?;
+    existing(folder.join("playwright-core/index.mjs"))
+}
+
+/// The browser that is on the machine. On a Debian that may be changed, one is installed.
+pub fn chromium(_: &Workspace) -> Result<PathBuf> {
+    if let Some(path) = browser() {
+        return Ok(path);
+    }
+    if nix::unistd::geteuid().is_root() && Path::new("/etc/debian_version").is_file() {
+        eprintln!("installing Debian's chromium");
+        let apt = |arguments: &[&str]| {
+            command::run(
+                Command::new("apt-get")
+                    .args(["-q", "-y", "-o", "DPkg::Lock::Timeout=300"])
+                    .args(arguments)
+                    .env("DEBIAN_FRONTEND", "noninteractive"),
+            )
+        };
+        apt(&["update"])?;
+        apt(&["install", "--no-install-recommends", "chromium"])?;
+    }
+    browser().context(
+        "the tests of the demo's page need Chromium or Chrome on the PATH (on Debian `apt-get install chromium`); \
+         then run `cargo xtask setup`",
+    )
+}
+
+fn browser() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    BROWSERS.iter().find_map(|name| {
+        std::env::split_paths(&path)
+            // Of an absolute name, `join` takes nothing else.
+            .map(|folder| folder.join(name))
+            .find(|program| program.is_file())
+    })
 }
 
 fn cargo_tool(

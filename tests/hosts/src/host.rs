@@ -85,11 +85,17 @@ impl Host {
     /// # Panics
     /// The app runs, or did not start; its log is in the message.
     pub fn restart(&mut self) {
-        assert!(self.process.is_none(), "the app runs already");
-        match Process::start(&mut self.command(), &self.log_path()) {
-            Ok(process) => self.process = Some(process),
-            Err(message) => panic!("{} did not start: {message}\n{}", self.kind, self.log()),
-        }
+        self.start_on("0");
+    }
+
+    /// Starts the app again, on the same data folder and at the address that it had, where its
+    /// clients look for it.
+    ///
+    /// # Panics
+    /// The app runs, or did not start; its log is in the message.
+    pub fn restart_at(&mut self, address: &str) {
+        let (_, port) = address.rsplit_once(':').expect("an address has a port");
+        self.start_on(port);
     }
 
     /// Starts the app again where no file may grow beyond a size: to the app that is a full disk.
@@ -116,12 +122,13 @@ impl Host {
     /// The command that would start a second process on the same data folder.
     #[must_use]
     pub fn command(&self) -> Command {
-        let mut command = match self.kind {
-            Kind::Embedded => self.application.on_embedded(),
-            Kind::Workerd => self.application.on_workerd(),
-        };
-        command.args(["--port", "0", "--data"]).arg(self.data());
-        command
+        self.command_on("0")
+    }
+
+    /// Where the running app listens: `http://127.0.0.1:PORT`.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.running().base
     }
 
     /// The data folder.
@@ -204,6 +211,23 @@ impl Host {
     #[must_use]
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.log_path()).unwrap_or_default()
+    }
+
+    fn start_on(&mut self, port: &str) {
+        assert!(self.process.is_none(), "the app runs already");
+        match Process::start(&mut self.command_on(port), &self.log_path()) {
+            Ok(process) => self.process = Some(process),
+            Err(message) => panic!("{} did not start: {message}\n{}", self.kind, self.log()),
+        }
+    }
+
+    fn command_on(&self, port: &str) -> Command {
+        let mut command = match self.kind {
+            Kind::Embedded => self.application.on_embedded(),
+            Kind::Workerd => self.application.on_workerd(),
+        };
+        command.args(["--port", port, "--data"]).arg(self.data());
+        command
     }
 
     fn log_path(&self) -> PathBuf {

@@ -1,0 +1,230 @@
+// The room: two people, one conversation.
+
+import assert from "node:assert/strict";
+import { eventually, shows } from "./expect.mjs";
+
+const LONG = 130;
+
+export const tests = [
+  twoWindowsTalk,
+  markupIsText,
+  historyComesOnScroll,
+  gapIsFilled,
+  killedHostLosesNothing,
+  whoLeavesHasSaidIt,
+  namesCanBeChanged,
+];
+
+/** The texts in a window, in the order in which they stand there; what is not yet stored comes last. */
+export function texts(page) {
+  return page.locator(".message .text").allInnerTexts();
+}
+
+export async function say(page, text) {
+  await page.fill("#message", text);
+  await page.press("#message", "Enter");
+}
+
+export async function isConnected(page) {
+  await eventually("the room is open", () => page.locator("#chat").getAttribute("data-state"), (state) => state === "open");
+}
+
+async function bothRead(pages, expected) {
+  for (const page of pages) {
+    await eventually(
+      `${expected.length} messages, each once and in order`,
+      () => texts(page),
+      (seen) => JSON.stringify(seen) === JSON.stringify(expected),
+    );
+  }
+}
+
+async function twoWindowsTalk({ windows }) {
+  const room = "talk";
+  const ann = await windows.open({ room, user: "Ann" });
+  await isConnected(ann);
+  const ben = await windows.open({ room, user: "Ben" });
+  await isConnected(ben);
+  for (const page of [ann, ben]) {
+    await eventually("both are here", () => page.locator("#members .person").allInnerTexts(), (names) => `${names}` === "Ann,Ben");
+  }
+  await shows(ann, "#chat-status", /Ben has come in/);
+
+  await say(ann, "Is anybody in?");
+  await bothRead([ann, ben], ["Is anybody in?"]);
+  await ben.locator("#message").pressSequentially("I a");
+  await shows(ann, "#chat-status", /Ben is typing/);
+  await ben.locator("#message").fill("I am.\nStill.");
+  await ben.click("#composer button");
+  await bothRead([ann, ben], ["Is anybody in?", "I am.\nStill."]);
+  assert.equal(await ben.locator("#message").inputValue(), "");
+  await eventually("typing is over", () => ann.locator("#chat-status").innerText(), (text) => !text.includes("typing"));
+
+  await ben.close();
+  await eventually("Ben has left", () => ann.locator("#members .person").allInnerTexts(), (names) => `${names}` === "Ann");
+}
+
+async function markupIsText({ windows }) {
+  const room = "markup";
+  const hostile = '<img src=x onerror="document.title=1"><script>document.title=1</script><b>&amp;</b>';
+  const user = "<i>Eve</i>";
+  const eve = await windows.open({ room, user });
+  const ann = await windows.open({ room, user: "Ann" });
+  await isConnected(ann);
+  await isConnected(eve);
+  await say(eve, hostile);
+  await bothRead([eve, ann], [hostile]);
+  await eve.click("#lock [data-action=take]");
+  await shows(ann, "#lock [data-field=state]", /Held by <i>Eve<\/i>/);
+  await shows(ann, "#members", /<i>Eve<\/i>/);
+  for (const page of [eve, ann]) {
+    assert.equal(await page.locator("main :is(img, script, b:not(.tenures b), i)").count(), 0);
+    assert.match(await page.title(), /^markup · anchorhold$/);
+  }
+  await eve.click("#lock [data-action=release]");
+}
+
+async function historyComesOnScroll({ windows, host }) {
+  const room = "long";
+  const expected = Array.from({ length: LONG }, (_, index) => `message ${index + 1}`);
+  // By several people: one alone would be asked to slow down.
+  for (const [index, text] of expected.entries()) {
+    await host.post(`/rooms/${room}/messages`, { user: `guest ${index % 13}`, text });
+  }
+  const ann = await windows.open({ room, user: "Ann" });
+  await eventually("the end of the history", () => texts(ann), (seen) => seen.at(-1) === expected.at(-1));
+  assert.ok((await texts(ann)).length < LONG, "not all of it at once");
+  const distance = () => ann.locator("#scroller").evaluate((box) => box.scrollHeight - box.scrollTop - box.clientHeight);
+  assert.ok((await distance()) < 2, "the newest message is in view");
+  for (let seen = 0; seen < LONG; ) {
+    // The first one may be drawn anew, with what is now before it.
+    const read = await ann.locator(".message").nth(1).elementHandle();
+    const top = () => read.evaluate((item) => item.getBoundingClientRect().top);
+    await ann.locator("#scroller").evaluate((box) => (box.scrollTop = 0));
+    const before = await top();
+    seen = await eventually("older messages", async () => (await texts(ann)).length, (count) => count > seen);
+    const moved = Math.abs((await top()) - before);
+    assert.ok(moved < 60, `what was read stays where it was, and moved by ${moved} pixels`);
+  }
+  assert.deepEqual(await texts(ann), expected);
+  await host.post(`/rooms/${room}/messages`, { user: "guest 1", text: "meanwhile" });
+  await shows(ann, "#newer", /1 new message/);
+  await ann.click("#newer");
+  assert.ok((await distance()) < 2, "the newest message is in view again");
+}
+
+/** A window that was away for longer than one page of history is told all of it. */
+async function gapIsFilled({ windows, host }) {
+  const room = "gap";
+  const line = new Line();
+  const ann = await windows.open({ room, user: "Ann", before: (page) => line.tap(page) });
+  await host.post(`/rooms/${room}/messages`, { user: "Ben", text: "before" });
+  await eventually("it is read", () => texts(ann), (seen) => seen.length === 1);
+  line.cut();
+  await shows(ann, "#chat-status", /connection is lost/);
+  await say(ann, "from the dark");
+  await shows(ann, "#chat-status", /sent as soon as/);
+  const missed = Array.from({ length: LONG }, (_, index) => `missed ${index + 1}`);
+  for (const [index, text] of missed.entries()) {
+    await host.post(`/rooms/${room}/messages`, { user: `guest ${index % 13}`, text });
+  }
+  line.mend();
+  await bothRead([ann], ["before", ...missed, "from the dark"]);
+  assert.match(line.address, /[?&]since=1$/, "the room is told what was seen");
+  assert.equal((await host.history(room)).length, LONG + 2);
+}
+
+/** The host dies while both talk, and nobody notices more than a pause. */
+async function killedHostLosesNothing({ windows, host }) {
+  const room = "killed";
+  const ann = await windows.open({ room, user: "Ann" });
+  const ben = await windows.open({ room, user: "Ben" });
+  await isConnected(ann);
+  await isConnected(ben);
+  for (let number = 1; number <= 3; number += 1) await say(ann, `before ${number}`);
+  // On its way when the host dies: stored or not, nobody here can know.
+  await say(ben, "in between");
+  await host.kill();
+  await shows(ann, "#chat-status", /connection is lost/);
+  await say(ann, "into the dark");
+  await say(ben, "is it just me?");
+  assert.equal(await ann.locator("#pending .message").count() >= 1, true, "it is shown as not yet stored");
+  await host.restart();
+  for (const page of [ann, ben]) await isConnected(page);
+  await say(ben, "after");
+  const expected = ["after", "before 1", "before 2", "before 3", "in between", "into the dark", "is it just me?"];
+  const stored = await eventually(
+    "all of it is stored, once",
+    async () => (await host.history(room)).map(({ text }) => text),
+    (seen) => JSON.stringify([...seen].sort()) === JSON.stringify(expected),
+  );
+  await bothRead([ann, ben], stored);
+  for (const page of [ann, ben]) {
+    assert.equal(await page.locator("#pending .message").count(), 0);
+    await eventually("both are here", () => page.locator("#members .person").allInnerTexts(), (names) => `${names}` === "Ann,Ben");
+  }
+}
+
+/** What was written without a connection is stored, even if its writer has gone on to another room. */
+async function whoLeavesHasSaidIt({ windows, host }) {
+  const line = new Line();
+  const ann = await windows.open({ room: "left", user: "Ann", before: (page) => line.tap(page) });
+  await isConnected(ann);
+  line.cut();
+  await shows(ann, "#chat-status", /connection is lost/);
+  await say(ann, "I am off");
+  await ann.fill("#room", "elsewhere");
+  await ann.press("#room", "Enter");
+  line.mend();
+  await isConnected(ann);
+  await eventually("it is stored", async () => (await host.history("left")).length, (count) => count === 1);
+  await eventually("Ann is in one room", () => host.get("/rooms/left/members"), (members) => members.length === 0);
+  await bothRead([ann], []);
+}
+
+/** Another name is another person in the room; another room is another conversation. */
+async function namesCanBeChanged({ windows }) {
+  const ann = await windows.open({ room: "one", user: "Ann" });
+  await isConnected(ann);
+  await say(ann, "here");
+  await bothRead([ann], ["here"]);
+  await ann.fill("#user", "Anna");
+  await ann.press("#user", "Enter");
+  await eventually("the new name", () => ann.locator("#members .person").allInnerTexts(), (names) => `${names}` === "Anna");
+  await bothRead([ann], ["here"]);
+  await ann.fill("#room", "another one");
+  await ann.press("#room", "Enter");
+  await shows(ann, "#empty", /Nobody has said anything/);
+  await bothRead([ann], []);
+  assert.match(ann.url(), /room=another\+one$/);
+  await ann.reload();
+  await isConnected(ann);
+  assert.equal(await ann.locator("#user").inputValue(), "Anna", "the window keeps its name");
+}
+
+/** A window's connection to the host, which can be cut without the host's doing. */
+class Line {
+  #sockets = new Set();
+  #isCut = false;
+  /** Where the window connected to at last. */
+  address = "";
+
+  async tap(page) {
+    await page.routeWebSocket(/\/rooms\//, (socket) => {
+      if (this.#isCut) return socket.close();
+      this.address = socket.url();
+      const server = socket.connectToServer();
+      this.#sockets.add({ close: () => [server.close(), socket.close()] });
+    });
+  }
+
+  cut() {
+    this.#isCut = true;
+    for (const socket of this.#sockets) socket.close();
+    this.#sockets.clear();
+  }
+
+  mend() {
+    this.#isCut = false;
+  }
+}
