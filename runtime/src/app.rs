@@ -1,5 +1,6 @@
 //! The app: which objects there are, and which paths lead to them.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::rc::Rc;
 
@@ -14,6 +15,7 @@ use crate::object::DurableObject;
 use crate::platform::Remote;
 use crate::route;
 use crate::routing::is_upgrade;
+use crate::shard::shard_name;
 use crate::turn::LocalFuture;
 
 /// The objects of a deployment and the paths that lead to them: the Worker's entry on Cloudflare,
@@ -46,10 +48,13 @@ struct Mount {
     by: Address,
 }
 
+/// How the parameter at the end of a mount finds the object.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Address {
+pub(crate) enum Address {
     Name,
     Id,
+    /// One of so many objects; the parameter stays in the object's own path.
+    Shard(u32),
 }
 
 struct AppRoute {
@@ -66,8 +71,9 @@ type Guard = Rc<dyn Fn(Visit) -> LocalFuture<'static, Result<Visit, Error>>>;
 pub struct Visit {
     /// The class of the object.
     pub class: &'static str,
-    /// The object's name (or identifier, for a mount by `{id}`) as the path gave it. A guard may
-    /// replace it: with a key of its own making, with the name of the authenticated user.
+    /// The object's name (or identifier, for a mount by `{id}`; or key, for a sharded mount) as the
+    /// path gave it. A guard may replace it: with a key of its own making, with the name of the
+    /// authenticated user.
     pub name: String,
     /// The request. Its body may be read by the object or by the guard, not by both.
     pub request: Request,
@@ -87,22 +93,79 @@ impl App {
     /// [`ObjectId`](crate::ObjectId) prints it (anything else is 404), every other parameter a name
     /// of up to 1,024 bytes (over that is 400).
     #[must_use]
-    pub fn mount<T: DurableObject>(mut self, pattern: &'static str) -> Self {
-        let last = pattern.rsplit('/').next().and_then(route::parameter);
+    pub fn mount<T: DurableObject>(self, pattern: &'static str) -> Self {
+        let by = match last_parameter(pattern) {
+            Some("id") => Address::Id,
+            _ => Address::Name,
+        };
+        self.mount_by::<T>("mount", pattern, by)
+    }
+
+    /// Leads a path and everything below it to a fixed number of objects of a class, each of which
+    /// looks after the many keys that fall to it: `"/limits/{key}"` over 16 objects. The last
+    /// parameter is the key. It says which object is reached ([`shard_name`] says how), and it
+    /// stays part of the object's own path, where the object's routes bind it: `/limits/ann/check`
+    /// is `/ann/check` to the object, and reaches its `#[post("/{key}/check")]`.
+    ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// /// How often each word was said.
+    /// #[durable_object]
+    /// struct Words {
+    ///     counts: StoredMap<String, u64>,
+    /// }
+    ///
+    /// #[durable_object]
+    /// impl Words {
+    ///     #[post("/{word}")]
+    ///     fn say(&mut self, word: String) -> Result<u64, StorageError> {
+    ///         let count = self.counts.get(&word)?.unwrap_or(0) + 1;
+    ///         self.counts.insert(&word, &count)?;
+    ///         Ok(count)
+    ///     }
+    /// }
+    ///
+    /// # fn app() -> App {
+    /// App::new().mount_sharded::<Words>("/words/{word}", 16)
+    /// # }
+    /// # fn main() {}
+    /// ```
+    ///
+    /// A [guard](Self::guard) sees the key as the visit's name; if it replaces it, the object sees
+    /// the new one. How long a key may be is for the object to say.
+    #[must_use]
+    pub fn mount_sharded<T: DurableObject>(mut self, pattern: &'static str, shards: u32) -> Self {
+        if shards == 0 {
+            self.mistakes.push(format!(
+                "mount_sharded::<{}>({pattern:?}, 0): there is at least one object",
+                T::CLASS
+            ));
+        }
+        self.mount_by::<T>("mount_sharded", pattern, Address::Shard(shards))
+    }
+
+    fn mount_by<T: DurableObject>(
+        mut self,
+        method: &str,
+        pattern: &'static str,
+        by: Address,
+    ) -> Self {
         let parameters = pattern
             .split('/')
             .filter(|segment| route::parameter(segment).is_some())
             .count();
-        match last {
-            Some(parameter) if parameters == 1 && pattern.starts_with('/') => {
-                let by = if parameter == "id" { Address::Id } else { Address::Name };
-                self = self.object::<T>();
-                self.mounts.push(Mount { pattern, description: T::__description(), by });
-            }
-            _ => self.mistakes.push(format!(
-                "mount::<{}>({pattern:?}): the pattern begins with `/` and ends with its only parameter, as \"/things/{{name}}\"",
+        if last_parameter(pattern).is_some() && parameters == 1 && pattern.starts_with('/') {
+            self = self.object::<T>();
+            self.mounts.push(Mount {
+                pattern,
+                description: T::__description(),
+                by,
+            });
+        } else {
+            self.mistakes.push(format!(
+                "{method}::<{}>({pattern:?}): the pattern begins with `/` and ends with its only parameter, as \"/things/{{name}}\"",
                 T::CLASS
-            )),
+            ));
         }
         self
     }
@@ -221,7 +284,7 @@ impl App {
         self.mounts
             .iter()
             .filter(|mount| mount.description.class == class)
-            .find_map(|mount| route::matches_prefix(mount.pattern, path).map(|(_, rest)| rest))
+            .find_map(|mount| mount.matches(path).map(|(_, rest)| rest))
     }
 
     /// Where a request leads.
@@ -237,14 +300,12 @@ impl App {
             }
         }
         for mount in &self.mounts {
-            if let Some((parameters, rest)) = route::matches_prefix(mount.pattern, path)
-                && let Some((_, name)) = parameters.into_iter().next_back()
-            {
+            if let Some((name, path)) = mount.matches(path) {
                 return Destination::Object(Target {
                     description: mount.description,
-                    by_id: mount.by == Address::Id,
+                    by: mount.by,
                     name,
-                    path: rest,
+                    path,
                 });
             }
         }
@@ -287,13 +348,15 @@ impl App {
         };
         let Target {
             description,
-            by_id,
+            by,
             mut name,
             path: rest,
         } = target;
         self.check_origin(description, &request)?;
         let mut env = env;
+        let mut rest = Cow::Borrowed(rest);
         if let Some(guard) = &self.guard {
+            let key = matches!(by, Address::Shard(_)).then(|| name.clone());
             let visit = Visit {
                 class: description.class,
                 name,
@@ -308,9 +371,12 @@ impl App {
             } = guard(visit)
                 .await
                 .map_err(|error| Fault::application(&error))?;
+            if key.is_some_and(|key| key != name) {
+                rest = Cow::Owned(route::with_first_segment(&rest, &name));
+            }
         }
-        let remote = remote(&env, description, by_id, &name)?;
-        request.inner.set_path(rest);
+        let remote = remote(&env, description, by, &name)?;
+        request.inner.set_path(&rest);
         remote.fetch(request, &env.chain).await.map(Some)
     }
 
@@ -345,28 +411,45 @@ impl App {
     }
 }
 
-/// The object that a path names; checks the name's length and the identifier's making.
+/// The object that a path leads to; checks the name's length and the identifier's making.
 pub(crate) fn remote(
     env: &Env,
     description: &'static Description,
-    by_id: bool,
+    by: Address,
     name: &str,
 ) -> Result<Remote, Fault> {
     let namespace = env.inner.namespace(description)?;
     let placement = Placement::default();
-    if by_id {
-        let id = namespace
-            .parse_id(name)
-            .map_err(|error| Fault::NotFound(format!("no such object: {error}")))?;
-        return Ok(namespace.by_id(id, &placement));
-    }
-    if name.len() > MAX_NAME {
-        return Err(Fault::BadRequest(format!(
+    match by {
+        Address::Id => {
+            let id = namespace
+                .parse_id(name)
+                .map_err(|error| Fault::NotFound(format!("no such object: {error}")))?;
+            Ok(namespace.by_id(id, &placement))
+        }
+        Address::Name if name.len() > MAX_NAME => Err(Fault::BadRequest(format!(
             "a name of {} bytes is over the limit of {MAX_NAME}",
             name.len()
-        )));
+        ))),
+        Address::Name => Ok(namespace.by_name(name, &placement)),
+        Address::Shard(shards) => Ok(namespace.by_name(&shard_name(name, shards), &placement)),
     }
-    Ok(namespace.by_name(name, &placement))
+}
+
+fn last_parameter(pattern: &str) -> Option<&str> {
+    pattern.rsplit('/').next().and_then(route::parameter)
+}
+
+impl Mount {
+    /// The value of the mount's parameter, and the object's own path.
+    fn matches<'a>(&self, path: &'a str) -> Option<(String, &'a str)> {
+        let (parameters, rest) = route::matches_prefix(self.pattern, path)?;
+        let (_, value) = parameters.into_iter().next_back()?;
+        Some(match self.by {
+            Address::Name | Address::Id => (value, rest),
+            Address::Shard(_) => (value, route::from_segment(path, self.pattern)?),
+        })
+    }
 }
 
 /// Where a request leads; borrows from the app and the path.
@@ -381,7 +464,7 @@ pub(crate) enum Destination<'a> {
 /// The object that a path leads to.
 pub(crate) struct Target<'a> {
     pub(crate) description: &'static Description,
-    pub(crate) by_id: bool,
+    pub(crate) by: Address,
     pub(crate) name: String,
     /// The object's own path.
     pub(crate) path: &'a str,

@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use crate::chain::{CallChain, Link};
 use crate::description::Description;
+use crate::error::CallError;
+use crate::fault::Fault;
+use crate::http::{Request, Response};
 use crate::id::ObjectId;
 use crate::object::DurableObject;
 use crate::platform::{self, ObjectState};
@@ -137,6 +140,31 @@ impl Ctx {
         self.inner.state.sleep(duration)
     }
 
+    /// Sends a request to the outside world; its address is a whole one, such as
+    /// `https://example.com/hook`. It leaves when the writes so far are durable (P6), and shared
+    /// turns may run while it is under way (P4). Redirects are followed.
+    ///
+    /// A run of an alarm may happen twice, and so may what it sends: give it an idempotency key.
+    ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// async fn notify(ctx: &Ctx, hook: &str) -> Result<bool, Error> {
+    ///     let answer = ctx.fetch(Request::new("POST", hook).with_json(&"done")?).await?;
+    ///     Ok(answer.status() < 300)
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// `Configuration` for an address that is none, `Disconnected` if nobody answered. The embedded
+    /// host waits up to 60 s (`TimedOut`), takes answers of up to 32 MiB, and has 64 requests of a
+    /// thread under way at a time; the rest wait. A status of 400 or more is not an error here.
+    pub fn fetch(
+        &self,
+        request: Request,
+    ) -> impl Future<Output = Result<Response, CallError>> + use<> {
+        self.env().fetch(request)
+    }
+
     /// Goes on with `work` after the answer is sent. It runs outside of the turn: what it changes,
     /// it changes through calls and storage.
     pub fn wait_until(&self, work: impl Future<Output = ()> + 'static) {
@@ -193,6 +221,44 @@ impl Env {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.inner.now())
+    }
+
+    /// Sends a request to the outside world, as [`Ctx::fetch`] does.
+    ///
+    /// # Errors
+    /// As [`Ctx::fetch`].
+    pub fn fetch(
+        &self,
+        request: Request,
+    ) -> impl Future<Output = Result<Response, CallError>> + use<> {
+        let answer = self.inner.fetch(request);
+        async move {
+            let response = answer.await;
+            #[cfg(target_arch = "wasm32")]
+            let response = match response {
+                Ok(response) => response.gathered().await,
+                Err(fault) => Err(fault),
+            };
+            response.map_err(Fault::into_plain_call_error)
+        }
+    }
+
+    /// Waits: for an app's own handlers and guards, which have no [`Ctx`]; in an object it is the
+    /// same as [`Ctx::sleep`].
+    ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// use std::time::Duration;
+    ///
+    /// # fn app() -> App {
+    /// App::new().get("/slow", async |_, env: Env| {
+    ///     env.sleep(Duration::from_millis(100)).await;
+    ///     Ok(Response::text(200, "patience"))
+    /// })
+    /// # }
+    /// ```
+    pub fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + use<> {
+        self.inner.sleep(duration)
     }
 }
 

@@ -23,12 +23,20 @@ impl FromStr for CronSchedule {
     type Err = Error;
 
     fn from_str(pattern: &str) -> Result<Self, Error> {
-        Cron::from_str(pattern).map(Self).map_err(|error| {
-            Error::bad_request(
-                "bad_request",
-                format!("the cron expression `{pattern}` does not parse: {error}"),
-            )
-        })
+        let wrong = |message: String| {
+            let message = format!("the cron expression `{pattern}` does not parse: {message}");
+            Error::bad_request("bad_request", message)
+        };
+        // The parser would take seconds and years too; the attribute does not, and so neither here.
+        let fields = pattern.split_whitespace().count();
+        if fields != 5 {
+            return Err(wrong(format!(
+                "it has five fields (minute, hour, day, month, weekday), found {fields}"
+            )));
+        }
+        Cron::from_str(pattern)
+            .map(Self)
+            .map_err(|error| wrong(error.to_string()))
     }
 }
 
@@ -48,4 +56,21 @@ pub(crate) fn next(pattern: &str, now: i64) -> Option<i64> {
     schedule
         .next_after(Timestamp::from_millis(now))
         .map(Timestamp::as_millis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_expression_has_five_fields() {
+        for pattern in ["* * * *", "0 * * * * *", "0 0 * * * * 2027", "@daily", ""] {
+            let error = pattern.parse::<CronSchedule>().unwrap_err();
+            assert!(
+                error.message().contains("five fields"),
+                "{pattern}: {error}"
+            );
+        }
+        assert!("0 4 * JAN MON-FRI".parse::<CronSchedule>().is_ok());
+    }
 }

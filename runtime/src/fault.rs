@@ -53,6 +53,11 @@ pub enum Fault {
     Configuration(String),
 }
 
+/// A method without errors of its own cannot have sent one.
+pub(crate) fn expects_none<E>(_: &[u8]) -> Result<E, String> {
+    Err("the caller knows no error of this method".to_owned())
+}
+
 impl Fault {
     pub(crate) fn application<E: ObjectError>(error: &E) -> Self {
         match wire::encode(error) {
@@ -133,6 +138,11 @@ impl Fault {
     }
 
     /// The same failure as a caller sees it that expects no error of the method's own.
+    pub(crate) fn into_plain_call_error(self) -> CallError {
+        self.into_call_error(expects_none)
+    }
+
+    /// The same failure as a caller sees it, who reads the method's own error with `decode`.
     pub(crate) fn into_call_error<E>(
         self,
         decode: impl FnOnce(&[u8]) -> Result<E, String>,

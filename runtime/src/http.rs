@@ -14,11 +14,13 @@ pub struct Request {
 }
 
 impl Request {
-    /// A request to be sent, for [`Stub::fetch`](crate::Stub::fetch) and tests.
+    /// A request to be sent: with a path, such as `/notes?newest=10`, to an object by
+    /// [`Stub::fetch`](crate::Stub::fetch); with a whole address to the outside world by
+    /// [`Ctx::fetch`](crate::Ctx::fetch).
     #[must_use]
-    pub fn new(method: &str, path_and_query: &str) -> Self {
+    pub fn new(method: &str, address: &str) -> Self {
         Self {
-            inner: platform::Request::new(method, path_and_query),
+            inner: platform::Request::new(method, address),
         }
     }
 
@@ -26,6 +28,36 @@ impl Request {
     #[must_use]
     pub fn with_header(mut self, name: &str, value: &str) -> Self {
         self.inner.set_header(name, value);
+        self
+    }
+
+    /// Sets a query parameter, in place of all the values that it has: a guard puts the
+    /// authenticated user where the caller only claimed one.
+    ///
+    /// ```
+    /// # use anchorhold::Request;
+    /// let request = Request::new("GET", "/ws?user=eve&since=7").with_query_value("user", "ann");
+    /// assert_eq!(request.query(), "since=7&user=ann");
+    /// ```
+    #[must_use]
+    pub fn with_query_value(mut self, name: &str, value: &str) -> Self {
+        let query = crate::route::with_query_value(&self.query(), name, value);
+        self.inner.set_query(&query);
+        self
+    }
+
+    /// Takes a query parameter out, with all the values that it has: such as a token that was meant
+    /// for the guard, where the object's route would refuse it.
+    ///
+    /// ```
+    /// # use anchorhold::Request;
+    /// let request = Request::new("GET", "/ws?token=t&since=7").without_query_value("token");
+    /// assert_eq!(request.query(), "since=7");
+    /// ```
+    #[must_use]
+    pub fn without_query_value(mut self, name: &str) -> Self {
+        let query = crate::route::query_without(&self.query(), name);
+        self.inner.set_query(&query);
         self
     }
 

@@ -24,6 +24,7 @@ mod platform;
 mod route;
 mod routing;
 mod schedule;
+mod shard;
 mod socket;
 mod sql;
 mod storage;
@@ -54,6 +55,7 @@ pub use crate::object::DurableObject;
 #[cfg(not(target_arch = "wasm32"))]
 pub use crate::platform::native::{Sim, SimSocket, serve};
 pub use crate::schedule::{AlarmRun, Scheduling};
+pub use crate::shard::shard_name;
 pub use crate::socket::{Accept, CloseEvent, Message, Socket, SocketError, Sockets};
 pub use crate::sql::{Sql, SqlParameters, SqlValue};
 pub use crate::storage::{List, Storage};
@@ -79,4 +81,23 @@ pub mod prelude {
 mod documents {
     #[doc = include_str!("../../docs/attributes.md")]
     struct Attributes;
+    #[cfg(feature = "rate-limiter")]
+    #[doc = include_str!("../../docs/objects/rate-limiter.md")]
+    struct RateLimiter;
+    #[cfg(feature = "counter")]
+    #[doc = include_str!("../../docs/objects/counter.md")]
+    struct Counter;
+    #[cfg(feature = "scheduled-task")]
+    #[doc = include_str!("../../docs/objects/scheduled-task.md")]
+    struct ScheduledTask;
+
+    #[cfg(feature = "lock")]
+    #[doc = include_str!("../../docs/objects/lock.md")]
+    struct Lock;
+    #[cfg(feature = "chat-room")]
+    #[doc = include_str!("../../docs/objects/chat-room.md")]
+    struct ChatRoom;
+    #[cfg(feature = "socket-hub")]
+    #[doc = include_str!("../../docs/objects/socket-hub.md")]
+    struct SocketHub;
 }

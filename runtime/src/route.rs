@@ -1,6 +1,7 @@
 //! Paths: patterns with parameters, percent-encoding, query strings.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 
 /// Matches `path` against a pattern such as `/messages/{id}`; the decoded parameters in order.
 /// `None` if it does not match; a segment that is not UTF-8 after decoding matches nothing.
@@ -50,6 +51,22 @@ pub(crate) fn matches_prefix<'p, 'u>(
     ))
 }
 
+/// What is left of a path that matched a pattern and more, from the segment of the pattern's end on.
+pub(crate) fn from_segment<'u>(path: &'u str, pattern: &str) -> Option<&'u str> {
+    let before = pattern.trim_start_matches('/').split('/').count() - 1;
+    let mut slashes = path.match_indices('/').skip(before);
+    slashes.next().map(|(start, _)| &path[start..])
+}
+
+/// A path whose first segment is another one.
+pub(crate) fn with_first_segment(path: &str, segment: &str) -> String {
+    let rest = path.strip_prefix('/').unwrap_or(path);
+    let rest = rest.find('/').map_or("", |end| &rest[end..]);
+    let encoded =
+        percent_encoding::utf8_percent_encode(segment, percent_encoding::NON_ALPHANUMERIC);
+    format!("/{encoded}{rest}")
+}
+
 /// The name in `{name}`.
 pub(crate) fn parameter(segment: &str) -> Option<&str> {
     segment.strip_prefix('{')?.strip_suffix('}')
@@ -76,6 +93,27 @@ pub(crate) fn query_pairs(query: &str) -> impl Iterator<Item = (String, String)>
                 decode(value, true)?.into_owned(),
             ))
         })
+}
+
+/// A query string with one parameter set, in place of all the values that it had.
+pub(crate) fn with_query_value(query: &str, name: &str, value: &str) -> String {
+    let others = query_without(query, name);
+    let separator = if others.is_empty() { "" } else { "&" };
+    format!("{others}{separator}{}={}", encode(name), encode(value))
+}
+
+/// A query string without one parameter, whatever values it had.
+pub(crate) fn query_without(query: &str, name: &str) -> String {
+    let others = query.split('&').filter(|pair| {
+        let key = pair.split_once('=').map_or(*pair, |(key, _)| key);
+        // A key that cannot be decoded binds to nothing; it stays as it is.
+        !pair.is_empty() && decode(key, true).is_none_or(|key| key != name)
+    });
+    others.collect::<Vec<_>>().join("&")
+}
+
+fn encode(text: &str) -> impl Display {
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC)
 }
 
 fn decode(text: &str, plus_is_space: bool) -> Option<Cow<'_, str>> {
@@ -120,12 +158,44 @@ mod tests {
     }
 
     #[test]
+    fn a_sharded_path_keeps_its_key() {
+        assert_eq!(
+            from_segment("/limits/a%2Fb/check", "/limits/{key}"),
+            Some("/a%2Fb/check")
+        );
+        assert_eq!(from_segment("/v1/limits/a", "/v1/limits/{key}"), Some("/a"));
+        assert_eq!(from_segment("/a/b/", "/{key}"), Some("/a/b/"));
+    }
+
+    #[test]
+    fn another_first_segment() {
+        assert_eq!(
+            with_first_segment("/a%2Fb/check", "c/ü"),
+            "/c%2F%C3%BC/check"
+        );
+        assert_eq!(with_first_segment("/a", "b"), "/b");
+        assert_eq!(with_first_segment("/", "b"), "/b");
+    }
+
+    #[test]
     fn query_strings() {
         let pairs: Vec<_> = query_pairs("a=1&b=x+y&c&d=%26&bad=%ff").collect();
         let expected = [("a", "1"), ("b", "x y"), ("c", ""), ("d", "&")];
         assert_eq!(pairs.len(), 4);
         for (pair, expected) in pairs.iter().zip(expected) {
             assert_eq!((pair.0.as_str(), pair.1.as_str()), expected);
+        }
+    }
+
+    #[test]
+    fn a_query_value_replaces_every_other_of_its_name() {
+        for (query, expected) in [
+            ("", "user=a%26b"),
+            ("user=eve", "user=a%26b"),
+            ("user=eve&x=1&us%65r=eve&user", "x=1&user=a%26b"),
+            ("x=1&users=2&%ff=3", "x=1&users=2&%ff=3&user=a%26b"),
+        ] {
+            assert_eq!(with_query_value(query, "user", "a&b"), expected);
         }
     }
 }

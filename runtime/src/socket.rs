@@ -11,6 +11,7 @@ use crate::error::{Error, ObjectError};
 use crate::fault::Fault;
 use crate::limits::{MAX_ATTACHMENT, MAX_AUTOMATIC_RESPONSE, MAX_CLOSE_REASON, MAX_TAG, MAX_TAGS};
 use crate::platform::{self, ObjectState};
+use crate::time::Timestamp;
 use crate::wire;
 
 /// What came over a socket, or goes.
@@ -216,10 +217,30 @@ impl<S> Socket<S> {
         self.inner.close(code, reason)
     }
 
+    /// How many bytes of messages wait for the peer: sent here, and not yet taken by its connection.
+    /// What the connection's own buffers hold is not among them.
+    ///
+    /// `None` where the platform does not tell: workerd keeps the queue of a hibernatable socket to
+    /// itself. There only the peer can tell how far it has read, by messages of its own.
+    #[must_use]
+    pub fn buffered(&self) -> Option<usize> {
+        self.inner.buffered()
+    }
+
     /// The tags it was accepted with.
     #[must_use]
     pub fn tags(&self) -> Vec<String> {
         self.inner.tags()
+    }
+
+    /// When the platform last gave this socket the
+    /// [automatic response](Sockets::set_automatic_response); `None` if it never did. As the object
+    /// is not woken for it, this is how it learns which peers are still alive.
+    #[must_use]
+    pub fn last_automatic_response(&self) -> Option<Timestamp> {
+        self.inner
+            .last_automatic_response()
+            .map(Timestamp::from_millis)
     }
 }
 

@@ -10,12 +10,13 @@ use crate::chain::CallChain;
 use crate::context::Env;
 use crate::descriptor::{Failed, Returned, decoded};
 use crate::error::CallError;
-use crate::fault::Fault;
+use crate::fault::{Fault, expects_none};
 use crate::http::{Request, Response};
 use crate::id::{InvalidId, ObjectId, Placement, RawId};
 use crate::limits;
 use crate::object::DurableObject;
 use crate::platform::{Namespace, Remote};
+use crate::shard::shard_name;
 
 /// What every generated stub can do besides its class's methods.
 pub trait Stub: Clone + 'static {
@@ -35,7 +36,7 @@ pub trait Stub: Clone + 'static {
         self.core()
             .id()
             .map(ObjectId::new)
-            .map_err(|fault| fault.into_call_error(never))
+            .map_err(Fault::into_plain_call_error)
     }
 
     /// Sends a request to the object's routes; the path is the object's own, without a mount point.
@@ -47,13 +48,8 @@ pub trait Stub: Clone + 'static {
         request: Request,
     ) -> impl Future<Output = Result<Response, CallError>> + use<Self> {
         let answer = self.core().fetch(request);
-        async move { answer.await.map_err(|fault| fault.into_call_error(never)) }
+        async move { answer.await.map_err(Fault::into_plain_call_error) }
     }
-}
-
-/// A method without errors of its own cannot have sent one.
-fn never<E>(_: &[u8]) -> Result<E, String> {
-    Err("the caller knows no error of this method".to_owned())
 }
 
 /// The untyped half of a stub.
@@ -91,7 +87,11 @@ impl StubCore {
         method: &'static str,
         arguments: Arguments,
     ) -> impl Future<Output = Result<T, CallError>> + use<T> {
-        decoded(self.send(method, arguments), returned.decode(), never)
+        decoded(
+            self.send(method, arguments),
+            returned.decode(),
+            expects_none,
+        )
     }
 
     /// Calls a method that returns a `Result`.
@@ -174,6 +174,14 @@ impl<T: DurableObject> Objects<T> {
     #[must_use]
     pub fn named(&self, name: &str) -> T::Stub {
         self.stub(|namespace| namespace.by_name(name, &self.placement))
+    }
+
+    /// The object that `key` belongs to, out of `shards` objects: the one that
+    /// [`App::mount_sharded`](crate::App::mount_sharded) leads to. Short for
+    /// `named(&shard_name(key, shards))`; see [`shard_name`](crate::shard_name).
+    #[must_use]
+    pub fn sharded(&self, key: &str, shards: u32) -> T::Stub {
+        self.named(&shard_name(key, shards))
     }
 
     /// The object of this identifier.

@@ -188,3 +188,20 @@ async fn an_interval_keeps_its_beat_across_crashes_and_skips_what_it_missed(sim:
         .collect();
     assert_eq!(minutes, [10, 20, 30]);
 }
+
+#[anchorhold::test]
+async fn alarms_follow_the_clock_when_it_is_set(sim: Sim) {
+    let clock = sim.objects::<Clock>().named("a");
+    let start = sim.now();
+    clock
+        .set("k".to_owned(), "hour".to_owned(), 3_600_000)
+        .await
+        .unwrap();
+    sim.set_clock(start + Duration::from_secs(3_599)).await;
+    assert!(clock.rings().await.unwrap().is_empty(), "P26");
+    sim.set_clock(start - Duration::from_secs(60)).await;
+    sim.advance(Duration::from_secs(3_659)).await;
+    assert!(clock.rings().await.unwrap().is_empty(), "P26");
+    sim.set_clock(start + Duration::from_secs(3_600)).await;
+    assert_eq!(clock.rings().await.unwrap().len(), 1);
+}

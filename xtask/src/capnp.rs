@@ -14,6 +14,10 @@ pub const ASSETS_SCRIPT: &str = "assets.js";
 /// The Worker that a test puts in front of the app.
 pub const CALLER_SCRIPT: &str = "caller.js";
 
+/// Where `fetch` leads. workerd's own default is closed to private addresses; Wrangler's local mode
+/// is open, so that a developer's other services can be reached.
+const INTERNET: &str = "(name = \"internet\", network = (allow = [\"public\", \"private\"], tlsOptions = (trustBrowserCas = true)))";
+
 /// Where a run's parts are.
 pub struct Run<'a> {
     pub configuration: &'a Configuration,
@@ -27,7 +31,7 @@ pub struct Run<'a> {
 pub fn write(run: &Run<'_>) -> Result<String> {
     let entry = if run.has_caller { "caller" } else { "app" };
     let mut services = format!(
-        "    (name = \"app\", worker = .app),\n    (name = \"data\", disk = (path = {}, writable = true)),\n",
+        "    (name = \"app\", worker = .app),\n    {INTERNET},\n    (name = \"data\", disk = (path = {}, writable = true)),\n",
         path(run.data)?
     );
     let mut workers = app(run)?;

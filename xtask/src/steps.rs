@@ -22,6 +22,10 @@ pub const STEPS: &[Step] = &[
                   -p conformance -p bench-anchorhold -p bench-hand-written -- -D warnings",
     },
     Step {
+        name: "lints of the small examples, for Workers",
+        command: "cargo clippy --target wasm32-unknown-unknown --examples -p examples -- -D warnings",
+    },
+    Step {
         name: "bundle",
         command: "cargo xtask build",
     },

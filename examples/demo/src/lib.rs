@@ -1,6 +1,6 @@
 //! anchorhold's demo app: the same source serves HTTP on the embedded host and on Cloudflare Workers.
 
-pub use anchorhold::objects::{Counter, ScheduledTask};
+pub use anchorhold::objects::{ChatRoom, Counter, Lock, RateLimiter, ScheduledTask, SocketHub};
 use anchorhold::prelude::*;
 use serde::Serialize;
 
@@ -15,7 +15,11 @@ pub fn app() -> App {
     App::new()
         .mount::<Counter>("/counters/{name}")
         .mount::<Counter>("/scratch/{id}")
+        .mount_sharded::<RateLimiter>("/limits/{key}", 16)
+        .mount::<Lock>("/locks/{name}")
+        .mount::<ChatRoom>("/rooms/{name}")
         .mount::<ScheduledTask>("/tasks/{name}")
+        .mount::<SocketHub>("/hubs/{name}")
         .post("/scratch", async |_, env| {
             let id = env.objects::<Counter>().unique().id()?;
             Response::json(201, &Created { id })

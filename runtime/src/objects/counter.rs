@@ -1,25 +1,55 @@
-//! A counter.
+//! A counter: incremented, read and reset, within bounds, and never past 64 bits.
+//!
+//! [`Counter`] is the object; [`Bounds`] is its arithmetic, for an object of your own.
+//!
+//! ```
+//! use anchorhold::objects::Counter;
+//! use anchorhold::prelude::*;
+//!
+//! #[anchorhold::app]
+//! fn app() -> App {
+//!     App::new().mount::<Counter>("/counters/{name}")
+//! }
+//!
+//! async fn count_a_visit(env: &Env) -> Result<i64, Error> {
+//!     Ok(env.objects::<Counter>().named("visits").increment(1).await?)
+//! }
+//! ```
+
+use std::borrow::Cow;
 
 use anchorhold::prelude::*;
+use serde::{Deserialize, Serialize};
 
-/// A named counter.
+/// A named counter. It starts at 0 and has no bounds but those of 64 bits, until it is given some.
+///
+/// | method | route | answer |
+/// | --- | --- | --- |
+/// | `increment(by)` | `POST /increment` `{"by": 5}` | the new value |
+/// | `value()` | `GET /` | the value |
+/// | `reset()` | `POST /reset` | the value that it had |
+/// | `bounds()` | `GET /bounds` | `{"lower": 0, "upper": 10}` |
+/// | `set_bounds(lower, upper)` | `PUT /bounds` `{"lower": 0, "upper": 10}` | 204 |
+///
+/// Every method is one turn: two callers that increment at once both count. Whoever may reach the
+/// routes may reset the counter and move its bounds; an app that minds has a
+/// [guard](crate::App::guard).
 #[durable_object]
 pub struct Counter {
     value: i64,
+    bounds: Bounds,
 }
 
 #[durable_object]
 impl Counter {
-    /// Adds `by` and returns the new value; a sum that does not fit changes nothing.
+    /// Adds `by`, which may be negative, and returns the new value.
+    ///
+    /// # Errors
+    /// A sum outside of the bounds, or of 64 bits, changes nothing.
     #[rpc]
     #[post("/increment")]
-    fn increment(&mut self, by: i64) -> Result<i64, Error> {
-        self.value = self.value.checked_add(by).ok_or_else(|| {
-            Error::bad_request(
-                "overflow",
-                format!("`by`: {} + {by} does not fit 64 bits", self.value),
-            )
-        })?;
+    fn increment(&mut self, by: i64) -> Result<i64, CounterError> {
+        self.value = self.bounds.add(self.value, by)?;
         Ok(self.value)
     }
 
@@ -28,5 +58,180 @@ impl Counter {
     #[get("/")]
     fn value(&self) -> i64 {
         self.value
+    }
+
+    /// Sets the counter to 0 and returns the value that it had: whoever collects what was counted
+    /// loses and doubles nothing.
+    #[rpc]
+    #[post("/reset")]
+    fn reset(&mut self) -> i64 {
+        std::mem::take(&mut self.value)
+    }
+
+    /// The bounds.
+    #[rpc]
+    #[get("/bounds")]
+    fn bounds(&self) -> Bounds {
+        self.bounds
+    }
+
+    /// Replaces the bounds, both included; `None` stands for no bound.
+    ///
+    /// # Errors
+    /// Bounds that leave 0 out, or the value that the counter has now, change nothing.
+    #[rpc]
+    #[put("/bounds")]
+    fn set_bounds(&mut self, lower: Option<i64>, upper: Option<i64>) -> Result<(), CounterError> {
+        let bounds = Bounds::new(lower, upper)?;
+        bounds.check(self.value)?;
+        self.bounds = bounds;
+        Ok(())
+    }
+}
+
+/// Between what a counter moves; both ends are included, and 0, where counting starts, lies within.
+///
+/// ```
+/// use anchorhold::objects::counter::Bounds;
+///
+/// let seats = Bounds::new(Some(0), Some(40)).unwrap();
+/// assert_eq!(seats.add(38, 2), Ok(40));
+/// assert_eq!(
+///     seats.add(38, 3).unwrap_err().to_string(),
+///     "`by`: 38 + 3 is 41, above the upper bound of 40"
+/// );
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bounds {
+    lower: Option<i64>,
+    upper: Option<i64>,
+}
+
+impl Bounds {
+    /// Bounds, or none at one end or both.
+    ///
+    /// # Errors
+    /// [`CounterError::WithoutZero`].
+    pub fn new(lower: Option<i64>, upper: Option<i64>) -> Result<Self, CounterError> {
+        let bounds = Self { lower, upper };
+        if bounds.exceeded_by(0).is_some() {
+            return Err(CounterError::WithoutZero { bounds });
+        }
+        Ok(bounds)
+    }
+
+    /// The smallest value, if there is one.
+    #[must_use]
+    pub fn lower(&self) -> Option<i64> {
+        self.lower
+    }
+
+    /// The largest value, if there is one.
+    #[must_use]
+    pub fn upper(&self) -> Option<i64> {
+        self.upper
+    }
+
+    /// The sum.
+    ///
+    /// # Errors
+    /// [`CounterError::Overflow`] or [`CounterError::OutOfBounds`].
+    pub fn add(&self, value: i64, by: i64) -> Result<i64, CounterError> {
+        let sum = value
+            .checked_add(by)
+            .ok_or(CounterError::Overflow { value, by })?;
+        match self.exceeded_by(sum) {
+            Some(bound) => Err(CounterError::OutOfBounds { value, by, bound }),
+            None => Ok(sum),
+        }
+    }
+
+    /// Whether a counter that stands at `value` may be given these bounds.
+    ///
+    /// # Errors
+    /// [`CounterError::Outside`].
+    pub fn check(&self, value: i64) -> Result<(), CounterError> {
+        match self.exceeded_by(value) {
+            Some(bound) => Err(CounterError::Outside { value, bound }),
+            None => Ok(()),
+        }
+    }
+
+    /// The bound that `value` lies beyond.
+    fn exceeded_by(&self, value: i64) -> Option<i64> {
+        let lower = self.lower.filter(|lower| value < *lower);
+        lower.or(self.upper.filter(|upper| value > *upper))
+    }
+}
+
+/// Why a counter was left as it was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[non_exhaustive]
+pub enum CounterError {
+    /// The sum needs more than 64 bits. 400, `overflow`.
+    #[error("`by`: {value} + {by} does not fit 64 bits")]
+    Overflow {
+        /// What the counter stands at.
+        value: i64,
+        /// What was to be added.
+        by: i64,
+    },
+    /// The sum lies beyond a bound. 400, `out_of_bounds`.
+    #[error("`by`: {value} + {by} is {}, {}", i128::from(*value) + i128::from(*by), beyond(i128::from(*value) + i128::from(*by), *bound))]
+    OutOfBounds {
+        /// What the counter stands at.
+        value: i64,
+        /// What was to be added.
+        by: i64,
+        /// The bound that the sum exceeds.
+        bound: i64,
+    },
+    /// Bounds that 0 does not lie between. 400, `bad_request`.
+    #[error("{}", without_zero(bounds))]
+    WithoutZero {
+        /// The bounds.
+        bounds: Bounds,
+    },
+    /// The counter stands outside of the bounds it was to be given. 409, `out_of_bounds`.
+    #[error("the counter stands at {value}, {}: reset it first, or choose wider bounds", beyond(i128::from(*value), *bound))]
+    Outside {
+        /// What the counter stands at.
+        value: i64,
+        /// The bound that it exceeds.
+        bound: i64,
+    },
+}
+
+fn beyond(value: i128, bound: i64) -> String {
+    if value > i128::from(bound) {
+        format!("above the upper bound of {bound}")
+    } else {
+        format!("below the lower bound of {bound}")
+    }
+}
+
+fn without_zero(bounds: &Bounds) -> String {
+    let wrong = match (bounds.lower, bounds.upper) {
+        (Some(lower), _) if lower > 0 => format!("`lower`: {lower} is above 0"),
+        (_, Some(upper)) => format!("`upper`: {upper} is below 0"),
+        _ => "`lower` and `upper`".to_owned(),
+    };
+    format!("{wrong}; counting starts at 0, so bounds lie on both sides of it")
+}
+
+impl ObjectError for CounterError {
+    fn status(&self) -> u16 {
+        match self {
+            Self::Outside { .. } => 409,
+            _ => 400,
+        }
+    }
+
+    fn code(&self) -> Cow<'_, str> {
+        Cow::Borrowed(match self {
+            Self::Overflow { .. } => "overflow",
+            Self::OutOfBounds { .. } | Self::Outside { .. } => "out_of_bounds",
+            Self::WithoutZero { .. } => "bad_request",
+        })
     }
 }

@@ -36,6 +36,19 @@ impl GateProbe {
         Ok(number)
     }
 
+    /// Tells the outside world, and passes on what it answers.
+    #[post("/publish")]
+    async fn publish(&self, ctx: &Ctx, number: u64, to: String) -> Result<String, Error> {
+        Self::put_both(ctx, number)?;
+        let notice = Request::new("POST", &to)
+            .with_header("x-number", &number.to_string())
+            .with_json(&number)?;
+        let answer = ctx.fetch(notice).await?;
+        let header = answer.header("x-answer").unwrap_or_default();
+        let body = String::from_utf8_lossy(answer.body().unwrap_or_default());
+        Ok(format!("{} {header} {body}", answer.status()))
+    }
+
     #[websocket("/ws")]
     fn connect(&self) -> Accept<()> {
         Accept::new(())

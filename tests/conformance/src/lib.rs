@@ -9,19 +9,24 @@ mod alarms;
 mod gates;
 mod ids;
 mod lifecycle;
+mod locks;
 mod rpc;
+mod shards;
 mod sockets;
 mod storage;
 mod turns;
 
+pub use anchorhold::objects::Lock;
 use anchorhold::prelude::*;
 
 pub use alarms::{AlarmProbe, Conduct, Planned, Ring};
 pub use gates::{GateProbe, Ledger, Witness};
 pub use ids::{IdProbe, Identity, ParsedId};
 pub use lifecycle::{Life, LifeProbe, Start, Starter, Switch, SwitchState};
+pub use locks::{LockHolder, Vault};
 pub use rpc::{Failure, Hop, Outcome, Peer};
-pub use sockets::{Closed, Command, Session, SocketProbe, Told};
+pub use shards::{Race, Reached, SHARDS, ShardProbe};
+pub use sockets::{Closed, Command, Said, Session, SocketProbe, Told};
 pub use storage::{Listing, Step, StepResult, StorageProbe};
 pub use turns::{Span, TurnProbe};
 
@@ -37,13 +42,34 @@ pub fn app() -> App {
         .mount::<Starter>("/starters/{name}")
         .mount::<Switch>("/switches/{name}")
         .mount::<Peer>("/peers/{name}")
+        .mount::<Lock>("/locks/{name}")
+        .mount::<LockHolder>("/lock-holders/{name}")
+        .mount::<Vault>("/vaults/{name}")
         .mount::<GateProbe>("/gates/{name}")
         .mount::<Witness>("/witnesses/{name}")
         .mount::<IdProbe>("/names/{name}")
         .mount::<IdProbe>("/ids/{id}")
+        .mount_sharded::<ShardProbe>("/shards/{key}", SHARDS)
+        .get("/race", shards::race)
         .post("/new-id", async |_, env| {
             let id = env.objects::<IdProbe>().unique().id()?;
             Response::json(201, &id)
+        })
+        // What a guard does to a request; one of the whole app would take the lean way from the others.
+        .get("/ws", async |request: Request, env| {
+            let request = request
+                .without_query_value("token")
+                .with_query_value("label", "r&d");
+            let probe = env.objects::<SocketProbe>().named("rewritten");
+            Ok(probe.fetch(request).await?)
+        })
+        .post("/echo", async |mut request: Request, env| {
+            let said: String = request.json().await?;
+            let request = request.with_json(&Said {
+                said: said.repeat(2),
+            })?;
+            let probe = env.objects::<SocketProbe>().named("rewritten");
+            Ok(probe.fetch(request).await?)
         })
         .get("/parse-id", async |request, env| {
             let hex = request.query_value("hex").unwrap_or_default();

@@ -23,6 +23,8 @@ pub enum Command {
         request: String,
         response: String,
     },
+    /// Tells when the last one was given.
+    LastAutomaticResponse,
     Close {
         code: u16,
         reason: String,
@@ -34,6 +36,10 @@ pub enum Command {
     /// What the probe does when a client closes: answers with this code, or nothing.
     AnswerClose {
         code: Option<u16>,
+    },
+    /// Sends so many bytes, and tells what waits before and after.
+    Fill {
+        bytes: usize,
     },
     Abort,
 }
@@ -48,9 +54,23 @@ pub enum Told {
         lives: u64,
         commands_in_this_life: u64,
     },
+    AutomaticResponse {
+        last: Option<Timestamp>,
+        now: Timestamp,
+    },
     Done {
         count: usize,
     },
+    Waiting {
+        before: Option<usize>,
+        after: Option<usize>,
+    },
+}
+
+/// A body that the app's own handler makes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Said {
+    pub said: String,
 }
 
 /// How a socket was seen to close.
@@ -122,6 +142,11 @@ impl SocketProbe {
             Command::AutomaticResponse { request, response } => {
                 sockets.set_automatic_response(Some((&request, &response)))?;
             }
+            Command::LastAutomaticResponse => {
+                let last = socket.last_automatic_response();
+                let now = ctx.now();
+                return Ok(socket.send(&Told::AutomaticResponse { last, now })?);
+            }
             Command::Close { code, reason } => return Ok(socket.close(code, &reason)?),
             Command::Broadcast {
                 tag: Some(tag),
@@ -129,6 +154,12 @@ impl SocketProbe {
             } => count = sockets.broadcast_tagged(&tag, &text)?,
             Command::Broadcast { tag: None, text } => {
                 count = sockets.broadcast_except(socket, &text)?
+            }
+            Command::Fill { bytes } => {
+                let before = socket.buffered();
+                socket.send_bytes(&vec![0; bytes])?;
+                let after = socket.buffered();
+                return Ok(socket.send(&Told::Waiting { before, after })?);
             }
             Command::AnswerClose { code } => self.answer_close = code,
             Command::Abort => ctx.abort("as told"),
@@ -160,6 +191,11 @@ impl SocketProbe {
             clean: event.clean,
         });
         Ok(())
+    }
+
+    #[post("/echo")]
+    fn echo(&self, said: String) -> String {
+        said
     }
 
     #[get("/closes")]

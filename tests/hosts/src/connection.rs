@@ -56,6 +56,19 @@ impl Client {
         path: &str,
         headers: &[(&'static str, &str)],
     ) -> Result<Connection, Refused> {
+        self.try_open(path, headers)
+            .unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
+    /// As [`open`](Self::open), of an app that may be killed meanwhile.
+    ///
+    /// # Errors
+    /// The app could not be reached, or went away during the handshake.
+    pub fn try_open(
+        &self,
+        path: &str,
+        headers: &[(&'static str, &str)],
+    ) -> Result<Result<Connection, Refused>, String> {
         let url = format!("{}{path}", self.base()).replacen("http://", "ws://", 1);
         let mut request = url.into_client_request().expect("a well-formed address");
         for (name, value) in headers {
@@ -68,21 +81,22 @@ impl Client {
             .authority()
             .expect("an address has a host")
             .to_string();
-        let stream = TcpStream::connect(&address).expect("the app listens");
+        let stream = TcpStream::connect(&address)
+            .map_err(|error| format!("the app listens not: {error}"))?;
         stream.set_nodelay(true).expect("a connected stream");
         stream
             .set_read_timeout(Some(PATIENCE))
             .expect("a connected stream");
         match tungstenite::client(request, stream) {
-            Ok((socket, _)) => Ok(Connection { socket }),
+            Ok((socket, _)) => Ok(Ok(Connection { socket })),
             Err(HandshakeError::Failure(Error::Http(response))) => {
                 let body = response.body().as_deref().unwrap_or_default();
-                Err(Refused {
+                Ok(Err(Refused {
                     status: response.status().as_u16(),
                     body: String::from_utf8_lossy(body).into_owned(),
-                })
+                }))
             }
-            Err(error) => panic!("the handshake for {path} failed: {error}"),
+            Err(error) => Err(format!("the handshake failed: {error}")),
         }
     }
 

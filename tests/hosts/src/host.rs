@@ -143,6 +143,28 @@ impl Host {
         Client::new(&self.running().base)
     }
 
+    /// The bytes of memory that the app occupies, what it started included; `None` where the system
+    /// does not tell in `/proc`.
+    #[must_use]
+    pub fn resident_memory(&self) -> Option<u64> {
+        let group = self.running().child.id().to_string();
+        let processes = std::fs::read_dir("/proc").ok()?;
+        let members = processes.flatten().filter_map(|process| {
+            let stat = std::fs::read_to_string(process.path().join("stat")).ok()?;
+            // Its name, in parentheses, may hold anything; behind it come state, parent and group.
+            let (_, fields) = stat.rsplit_once(") ")?;
+            (fields.split(' ').nth(2) == Some(&group)).then(|| process.path().join("status"))
+        });
+        let kilobytes = members.filter_map(|status| {
+            let status = std::fs::read_to_string(status).ok()?;
+            let line = status
+                .lines()
+                .find_map(|line| line.strip_prefix("VmRSS:"))?;
+            line.split_whitespace().next()?.parse::<u64>().ok()
+        });
+        Some(kilobytes.sum::<u64>() * 1024).filter(|bytes| *bytes > 0)
+    }
+
     /// Kills the app with SIGKILL.
     pub fn kill(&mut self) {
         self.process.take().expect("the app runs").kill();

@@ -1,6 +1,13 @@
 // Calls a method of an object by native RPC, as a Worker in JavaScript does, and tells what it got.
 export default {
   async fetch(request, env) {
+    if (request.headers.get("upgrade") === "websocket") {
+      // /BINDING/name/… is the object's own path: a socket, to see what calls bring about.
+      const url = new URL(request.url);
+      const [, binding, name, ...path] = url.pathname.split("/");
+      url.pathname = path.join("/");
+      return env[binding].getByName(name).fetch(new Request(url, request));
+    }
     const { binding, name, method, values } = await request.json();
     const stub = env[binding].getByName(name);
     try {

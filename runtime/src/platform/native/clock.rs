@@ -1,15 +1,18 @@
 //! Time: the system's on the host, virtual in the simulator.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Where a shard reads the time.
 #[derive(Clone, Debug)]
 pub(super) enum Clock {
     System,
-    /// tokio's paused clock, counted from the start of the test.
+    /// tokio's paused clock, counted from the start of the test. The date at which it starts moves
+    /// when the test sets the clock.
     Virtual {
         start: tokio::time::Instant,
-        start_ms: i64,
+        start_ms: Arc<AtomicI64>,
     },
 }
 
@@ -22,7 +25,16 @@ impl Clock {
                     .duration_since(UNIX_EPOCH)
                     .unwrap_or_default(),
             ),
-            Self::Virtual { start, start_ms } => start_ms + millis(start.elapsed()),
+            Self::Virtual { start, start_ms } => {
+                start_ms.load(Ordering::Relaxed) + millis(start.elapsed())
+            }
+        }
+    }
+
+    /// Sets a virtual clock; nobody but the system's administrator sets the system's.
+    pub(super) fn set(&self, now: i64) {
+        if let Self::Virtual { start, start_ms } = self {
+            start_ms.store(now - millis(start.elapsed()), Ordering::Relaxed);
         }
     }
 }

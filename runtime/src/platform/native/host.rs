@@ -16,6 +16,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::clock::Clock;
 use super::disk::{self, Disk, Folder};
+use super::outgoing::Outgoing;
 use super::random::Random;
 use super::server::Server;
 use super::shard::{Command, Parts, Shard};
@@ -328,6 +329,7 @@ impl Seat {
             disk,
             clock: Clock::System,
             random: Random::System,
+            outgoing: Outgoing::network(),
             simulation: None,
         };
         let shard = Shard::new(parts, app.objects());

@@ -1,7 +1,7 @@
 //! Native hosts: the embedded host and the simulator, around one kernel.
 //!
 //! `kernel` decides, without I/O; `shard` carries out what it decides on one thread; `disk` and
-//! `store` keep what is written; `server` and `transport` speak to the network; `host` runs shards
+//! `store` keep what is written; `server`, `transport` and `outgoing` speak to the network; `host` runs shards
 //! in a process, `sim` one in a test.
 
 mod assets;
@@ -10,6 +10,7 @@ mod disk;
 mod host;
 mod ids;
 mod kernel;
+mod outgoing;
 mod random;
 mod remote;
 mod request;

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -54,6 +55,22 @@ impl Env {
 
     pub(crate) fn now(&self) -> i64 {
         self.shard.clock.now()
+    }
+
+    /// A request to the outside world; an object's leaves when the writes before it are on disk (P6).
+    pub(crate) fn fetch(&self, request: Request) -> LocalFuture<'static, Result<Response, Fault>> {
+        let outgoing = self.shard.outgoing.clone();
+        let written = self.caller.as_ref().map(|life| life.sync());
+        Box::pin(async move {
+            if let Some(written) = written {
+                written.await.map_err(Fault::Storage)?;
+            }
+            outgoing.fetch(request).await
+        })
+    }
+
+    pub(crate) fn sleep(&self, duration: Duration) -> LocalFuture<'static, ()> {
+        Box::pin(tokio::time::sleep(duration))
     }
 }
 

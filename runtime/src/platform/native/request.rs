@@ -7,23 +7,27 @@ use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 
 use crate::error::Error;
+use crate::fault::Fault;
 
 pub(crate) struct Request {
     method: Cow<'static, str>,
+    /// After the origin, if it goes to the outside world.
     path: String,
+    /// How much of `path` is scheme and authority; zero in a request to an object.
+    origin: usize,
     query: String,
     headers: HeaderMap,
     body: Bytes,
 }
 
 impl Request {
-    pub(crate) fn new(method: &str, path_and_query: &str) -> Self {
-        let (path, query) = path_and_query
-            .split_once('?')
-            .unwrap_or((path_and_query, ""));
+    pub(crate) fn new(method: &str, address: &str) -> Self {
+        let (path, query) = address.split_once('?').unwrap_or((address, ""));
+        let origin = length_of_origin(path);
         Self {
             method: Cow::Owned(method.to_ascii_uppercase()),
             path: path.to_owned(),
+            origin,
             query: query.to_owned(),
             headers: HeaderMap::new(),
             body: Bytes::new(),
@@ -34,6 +38,7 @@ impl Request {
         Self {
             method: method_name(&parts.method),
             path: parts.uri.path().to_owned(),
+            origin: 0,
             query: parts.uri.query().unwrap_or_default().to_owned(),
             headers: std::mem::take(&mut parts.headers),
             body,
@@ -43,6 +48,33 @@ impl Request {
     /// What the request weighs in a mailbox.
     pub(super) fn size(&self) -> usize {
         self.path.len() + self.query.len() + self.body.len()
+    }
+
+    pub(super) fn check_address(&self) -> Result<(), Fault> {
+        match self.path[..self.origin].split_once("://") {
+            Some(("http" | "https", authority)) if !authority.is_empty() => Ok(()),
+            _ => Err(Fault::Configuration(format!(
+                "`{}` is no address outside: give a whole one, such as \"https://example.com/path\"",
+                self.path
+            ))),
+        }
+    }
+
+    /// The request as it goes out.
+    pub(super) fn into_outgoing(self) -> Result<hyper::Request<Bytes>, Fault> {
+        self.check_address()?;
+        let address = if self.query.is_empty() {
+            self.path
+        } else {
+            format!("{}?{}", self.path, self.query)
+        };
+        let mut request = hyper::Request::builder()
+            .method(&*self.method)
+            .uri(&address)
+            .body(self.body)
+            .map_err(|error| Fault::Configuration(format!("`{address}`: {error}")))?;
+        *request.headers_mut() = self.headers;
+        Ok(request)
     }
 
     /// A name or value that HTTP does not allow is left out, as in a response.
@@ -57,7 +89,11 @@ impl Request {
     }
 
     pub(crate) fn set_path(&mut self, path: &str) {
-        path.clone_into(&mut self.path);
+        self.path.replace_range(self.origin.., path);
+    }
+
+    pub(crate) fn set_query(&mut self, query: &str) {
+        query.clone_into(&mut self.query);
     }
 
     pub(crate) fn method(&self) -> Cow<'_, str> {
@@ -65,7 +101,7 @@ impl Request {
     }
 
     pub(crate) fn path(&self) -> Cow<'_, str> {
-        Cow::Borrowed(&self.path)
+        Cow::Borrowed(&self.path[self.origin..])
     }
 
     pub(crate) fn query(&self) -> Cow<'_, str> {
@@ -95,6 +131,19 @@ impl Request {
     pub(crate) async fn bytes(&mut self) -> Result<Vec<u8>, Error> {
         Ok(std::mem::take(&mut self.body).into())
     }
+}
+
+/// How much of `https://example.com/path` comes before the path; nothing if it is only a path.
+fn length_of_origin(address: &str) -> usize {
+    let scheme = address
+        .find("://")
+        .filter(|at| !address[..*at].contains('/'));
+    scheme.map_or(0, |at| {
+        let authority = at + "://".len();
+        address[authority..]
+            .find('/')
+            .map_or(address.len(), |end| authority + end)
+    })
 }
 
 fn method_name(method: &hyper::Method) -> Cow<'static, str> {

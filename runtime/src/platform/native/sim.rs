@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::assets;
 use super::clock::Clock;
 use super::disk::{Disk, MemoryDisk};
+use super::outgoing::Outgoing;
 use super::random::{Random, SplitMix};
 use super::remote::{Env as PlatformEnv, Remote};
 use super::shard::{Parts, Shard};
@@ -82,9 +83,10 @@ impl Sim {
             disk,
             clock: Clock::Virtual {
                 start,
-                start_ms: START_MS,
+                start_ms: Arc::new(START_MS.into()),
             },
             random,
+            outgoing: Outgoing::simulated(),
             simulation: Some(simulation),
         };
         let shard = Shard::new(parts, &[]);
@@ -107,6 +109,15 @@ impl Sim {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.0.shard.clock.now())
+    }
+
+    /// Sets the clock forward or back, as an administrator or a time server does: what was due
+    /// until then is due at once, and alarms of a time that was gone wait for it again. Timers, such
+    /// as [`Ctx::sleep`](crate::Ctx::sleep), count time that passes and do not notice.
+    pub async fn set_clock(&self, now: Timestamp) {
+        self.0.shard.clock.set(now.as_millis());
+        self.0.shard.clock_was_set();
+        self.settle().await;
     }
 
     /// What an app's own handlers get.
@@ -132,6 +143,19 @@ impl Sim {
             app.mistakes().join("; ")
         );
         *self.0.app.borrow_mut() = Some(Rc::new(app));
+    }
+
+    /// Says what answers the requests that objects and the app send to the outside world with
+    /// [`Ctx::fetch`](crate::Ctx::fetch) and [`Env::fetch`]; before that they fail as disconnected.
+    pub fn answer_outgoing<F, R>(&self, responder: F)
+    where
+        F: Fn(Request) -> R + 'static,
+        R: Future<Output = Response> + 'static,
+    {
+        self.0
+            .shard
+            .outgoing
+            .answer_with(Rc::new(move |request| Box::pin(responder(request))));
     }
 
     /// Sends a request to the app, as a client would.

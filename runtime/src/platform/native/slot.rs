@@ -5,7 +5,7 @@ use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 use super::kernel::{Event, ObjectIndex};
 use super::shard::Shard;
@@ -17,6 +17,7 @@ use crate::error::StorageError;
 use crate::fault::Fault;
 use crate::id::RawId;
 use crate::occupant::Occupant;
+use crate::turn::LocalFuture;
 
 /// An object that the kernel knows.
 pub(super) struct Slot {
@@ -157,6 +158,17 @@ impl Life {
     pub(super) fn emit(&self, output: Output) {
         let object = self.slot.index;
         self.slot.handle(Event::Emitted { object, output });
+    }
+
+    /// Ready when the writes so far are on disk.
+    pub(super) fn sync(&self) -> LocalFuture<'static, Result<(), StorageError>> {
+        let (done, synced) = oneshot::channel();
+        self.emit(Output::Barrier(done));
+        Box::pin(async move {
+            synced
+                .await
+                .unwrap_or_else(|_| Err(StorageError::Io("the object left memory".to_owned())))
+        })
     }
 
     /// Asks for the end of this life when the current poll is over. The first reason counts,

@@ -57,6 +57,7 @@ struct Core {
     outgoing: mpsc::UnboundedSender<Frame>,
     pending: Rc<Cell<usize>>,
     closing: Cell<bool>,
+    last_automatic_response: Cell<Option<i64>>,
     /// The peer has closed, and waits for the object to do so too (P60).
     owes_close: Cell<bool>,
     flights: Cell<usize>,
@@ -101,6 +102,7 @@ impl Socket {
             outgoing,
             pending: Rc::clone(&pending),
             closing: Cell::new(false),
+            last_automatic_response: Cell::new(None),
             owes_close: Cell::new(false),
             flights: Cell::new(0),
             landed: Notify::new(),
@@ -129,6 +131,15 @@ impl Socket {
             code,
             reason: reason.to_owned(),
         })
+    }
+
+    /// What waits for the output gate counts too: it is kept in memory like the rest.
+    #[allow(
+        clippy::unnecessary_wraps,
+        reason = "the seam's: other platforms do not tell"
+    )]
+    pub(crate) fn buffered(&self) -> Option<usize> {
+        Some(self.0.pending.get())
     }
 
     fn send(&self, frame: Frame) -> Result<(), SocketError> {
@@ -182,6 +193,10 @@ impl Socket {
         self.0.tags.clone()
     }
 
+    pub(crate) fn last_automatic_response(&self) -> Option<i64> {
+        self.0.last_automatic_response.get()
+    }
+
     pub(super) fn has_tag(&self, tag: &str) -> bool {
         self.0.tags.iter().any(|own| own == tag)
     }
@@ -227,6 +242,8 @@ impl Socket {
         {
             // Through the gate, which lets it pass when the object is idle (P8).
             let _ = self.send_text(response);
+            let now = slot.shard.clock.now();
+            self.0.last_automatic_response.set(Some(now));
             return;
         }
         let bytes = match &message {

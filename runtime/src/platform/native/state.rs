@@ -5,14 +5,11 @@ use std::panic::resume_unwind;
 use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
-
 use super::kernel::Event;
 use super::remote::Env;
 use super::slot::{Life, Slot};
 use super::socket::{Socket, Upgrade};
 use super::store::Database;
-use super::work::Output;
 use crate::error::StorageError;
 use crate::fault::Fault;
 use crate::id::RawId;
@@ -118,13 +115,7 @@ impl ObjectState {
     }
 
     pub(crate) fn sync(&self) -> LocalFuture<'static, Result<(), StorageError>> {
-        let (done, synced) = oneshot::channel();
-        self.life.emit(Output::Barrier(done));
-        Box::pin(async move {
-            synced
-                .await
-                .unwrap_or_else(|_| Err(StorageError::Io("the object left memory".to_owned())))
-        })
+        self.life.sync()
     }
 
     /// Absolute, in milliseconds since 1970; the past counts as now (P24).

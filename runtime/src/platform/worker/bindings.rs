@@ -4,7 +4,7 @@
 //! The `worker` crate's types are handed to users as escape hatches; they lack the synchronous
 //! key-value store, savepoints, `abort` and RPC, so nothing here goes through them.
 
-use js_sys::{Array, Promise, Uint8Array};
+use js_sys::{Array, Date, Promise, Uint8Array};
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen]
@@ -25,6 +25,8 @@ extern "C" {
     pub(super) fn web_sockets(this: &State, tag: Option<&str>) -> Array;
     #[wasm_bindgen(method, catch, js_name = getTags)]
     pub(super) fn tags(this: &State, socket: &WebSocket) -> Result<Vec<String>, JsValue>;
+    #[wasm_bindgen(method, js_name = getWebSocketAutoResponseTimestamp)]
+    pub(super) fn automatic_response_timestamp(this: &State, socket: &WebSocket) -> Option<Date>;
 
     /// `DurableObjectId`
     pub(super) type Id;
@@ -96,6 +98,8 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = arrayBuffer)]
     pub(super) fn array_buffer(this: &Response) -> Result<Promise, JsValue>;
 
+    #[wasm_bindgen(catch)]
+    pub(super) fn fetch(request: &Request) -> Result<Promise, JsValue>;
     #[wasm_bindgen(catch, js_namespace = crypto, js_name = getRandomValues)]
     pub(super) fn fill_random(bytes: &mut [u8]) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(js_namespace = console, js_name = log)]

@@ -95,7 +95,7 @@ fn pass_on(
         Destination::Object(target) if !app.has_guard() => {
             app.check_origin(target.description, received)?;
             let env = context::Env::new(env.clone());
-            let remote = app::remote(&env, target.description, target.by_id, &target.name)?;
+            let remote = app::remote(&env, target.description, target.by, &target.name)?;
             if let Some(with) = as_a_call(&target, &received.method()) {
                 let line = request_line(&received.method(), target.path, &received.query());
                 if let Some(answer) = remote.forward_as_call(&line, request, with.largest_body())? {

@@ -2,15 +2,22 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use js_sys::Reflect;
 use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
 
 use super::bindings;
+use super::failure::message_of;
 use super::remote::{Address, Remote};
+use super::response::RawResponse;
+use super::timer::Sleep;
 use crate::description::Description;
 use crate::fault::Fault;
+use crate::http::{Request, Response};
 use crate::id::{InvalidId, Placement, RawId};
+use crate::turn::LocalFuture;
 
 /// The bindings of the deployment.
 #[derive(Clone)]
@@ -51,6 +58,32 @@ impl Env {
     pub(crate) fn now(&self) -> i64 {
         super::now()
     }
+
+    /// A request to the outside world; the platform's gate holds it (P6).
+    #[expect(
+        clippy::unused_self,
+        reason = "on the other host the way out depends on who asks"
+    )]
+    pub(crate) fn fetch(&self, request: Request) -> LocalFuture<'static, Result<Response, Fault>> {
+        let sent = request
+            .inner
+            .to_outgoing()
+            .and_then(|request| bindings::fetch(&request).map_err(|error| disconnected(&error)));
+        Box::pin(async move {
+            let answer = JsFuture::from(sent?)
+                .await
+                .map_err(|error| disconnected(&error))?;
+            Ok(RawResponse::new(answer.unchecked_into()).into_response())
+        })
+    }
+
+    pub(crate) fn sleep(&self, duration: Duration) -> LocalFuture<'static, ()> {
+        Box::pin(Sleep::new(duration))
+    }
+}
+
+fn disconnected(error: &JsValue) -> Fault {
+    Fault::Disconnected(message_of(error))
 }
 
 /// A namespace is the same for every request and object of an isolate, so each is looked up once.

@@ -33,8 +33,10 @@ class Writer {
     return start;
   }
 
+  // The place comes first: `this.bytes[this.reserve(1)]` would write into what was there before it grew.
   byte(value) {
-    this.bytes[this.reserve(1)] = value;
+    const at = this.reserve(1);
+    this.bytes[at] = value;
   }
 
   sized(marker, size, width) {
@@ -46,7 +48,8 @@ class Writer {
   }
 
   raw(bytes) {
-    this.bytes.set(bytes, this.reserve(bytes.length));
+    const at = this.reserve(bytes.length);
+    this.bytes.set(bytes, at);
   }
 
   value(value, depth) {

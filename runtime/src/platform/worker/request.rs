@@ -35,18 +35,15 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    pub(crate) fn new(method: &str, path_and_query: &str) -> Self {
-        let slash = if path_and_query.starts_with('/') {
-            ""
+    pub(crate) fn new(method: &str, address: &str) -> Self {
+        let url = if is_whole(address) {
+            address.to_owned()
+        } else if address.starts_with('/') {
+            format!("{ORIGIN}{address}")
         } else {
-            "/"
+            format!("{ORIGIN}/{address}")
         };
-        Self::from_parts(
-            None,
-            method.to_ascii_uppercase(),
-            format!("{ORIGIN}{slash}{path_and_query}"),
-            None,
-        )
+        Self::from_parts(None, method.to_ascii_uppercase(), url, None)
     }
 
     pub(super) fn received(base: bindings::Request) -> Self {
@@ -100,6 +97,29 @@ impl Request {
         )
     }
 
+    /// The platform's form, for the outside world.
+    pub(super) fn to_outgoing(&self) -> Result<bindings::Request, Fault> {
+        if &self.url[..self.path.start] == ORIGIN {
+            return Err(Fault::Configuration(format!(
+                "`{}` is no address outside: give a whole one, such as \"https://example.com/path\"",
+                self.path()
+            )));
+        }
+        let headers = self
+            .headers
+            .iter()
+            .flat_map(|(name, value)| [name.clone(), value.clone()])
+            .collect();
+        bindings::make_request(
+            self.base.as_ref(),
+            &self.method,
+            &self.url,
+            headers,
+            self.body.as_deref(),
+        )
+        .map_err(|error| Fault::Configuration(message_of(&error)))
+    }
+
     /// The platform's form, for a stub. Borrows the body of the request it came from.
     pub(super) fn to_js(&self, chain: &CallChain) -> Result<JsValue, Fault> {
         let chain = if chain.is_empty() {
@@ -138,6 +158,14 @@ impl Request {
         let path = path.to_owned();
         self.url.replace_range(self.path.clone(), &path);
         self.path.end = self.path.start + path.len();
+    }
+
+    pub(crate) fn set_query(&mut self, query: &str) {
+        self.url.truncate(self.path.end);
+        if !query.is_empty() {
+            self.url.push('?');
+            self.url.push_str(query);
+        }
     }
 
     pub(crate) fn method(&self) -> Cow<'_, str> {
@@ -200,6 +228,13 @@ pub(super) fn request_line(method: &str, path: &str, query: &str) -> String {
     } else {
         format!("{method} {path}?{query}")
     }
+}
+
+/// Whether an address has a scheme, and is not only a path.
+fn is_whole(address: &str) -> bool {
+    address
+        .find("://")
+        .is_some_and(|at| !address[..at].contains('/'))
 }
 
 fn path_range(url: &str) -> Range<usize> {

@@ -36,6 +36,14 @@ impl Socket {
             .map_err(|error| SocketError::new(message_of(&error)))
     }
 
+    #[expect(
+        clippy::unused_self,
+        reason = "the seam's: workerd has no `bufferedAmount`"
+    )]
+    pub(crate) fn buffered(&self) -> Option<usize> {
+        None
+    }
+
     pub(crate) fn attachment(&self) -> Option<Vec<u8>> {
         self.socket.attachment().ok().flatten()
     }
@@ -48,6 +56,20 @@ impl Socket {
     pub(crate) fn tags(&self) -> Vec<String> {
         self.state.tags(&self.socket).unwrap_or_default()
     }
+
+    pub(crate) fn last_automatic_response(&self) -> Option<i64> {
+        self.state
+            .automatic_response_timestamp(&self.socket)
+            .map(|date| millis(date.get_time()))
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a date is whole milliseconds"
+)]
+fn millis(time: f64) -> i64 {
+    time as i64
 }
 
 impl PartialEq for Socket {

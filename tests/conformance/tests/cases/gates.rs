@@ -1,6 +1,8 @@
 //! The output gate, by killing the host in the middle of its work.
 
 use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -11,12 +13,96 @@ use serde_json::json;
 
 use crate::case::Case;
 
-pub const CASES: &[Case] = &[Case::alone(
-    "what left the object is on disk, and writes of one turn are together",
-    "P6 P12",
-    crash,
-)
-.remark("answers, socket messages and outgoing calls; killed in five rounds")];
+pub const CASES: &[Case] = &[
+    Case::alone(
+        "what left the object is on disk, and writes of one turn are together",
+        "P6 P12",
+        crash,
+    )
+    .remark("answers, socket messages and outgoing calls; killed in five rounds"),
+    Case::together(
+        "a request to the outside world goes and its answer comes back",
+        "P4",
+        outgoing,
+    ),
+    Case::alone(
+        "what the outside world was told is on disk",
+        "P6",
+        outgoing_after_writes,
+    ),
+];
+
+/// A server that takes one request: its text, and the way to answer it.
+fn one_request(listener: &TcpListener) -> (String, TcpStream) {
+    let (stream, _) = listener.accept().expect("a connection");
+    let mut lines = BufReader::new(&stream)
+        .lines()
+        .map(|line| line.expect("text"));
+    let head: Vec<_> = lines.by_ref().take_while(|line| !line.is_empty()).collect();
+    (head.join("\n"), stream)
+}
+
+fn outgoing(client: &Client) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("a bound port");
+    std::thread::scope(|scope| {
+        let server = scope.spawn(|| {
+            let (head, mut stream) = one_request(&listener);
+            let body = "thanks";
+            write!(
+                stream,
+                "HTTP/1.1 202 Accepted\r\nx-answer: yes\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+                body.len()
+            )
+            .expect("the object waits");
+            head
+        });
+        let to = format!("http://{address}/hook?a=b");
+        let object = client.at("/gates/outgoing");
+        let answer: String = object
+            .post("/publish", json!({ "number": 7, "to": to }))
+            .json();
+        assert_eq!(answer, "202 yes thanks");
+        let head = server.join().expect("a request came").to_lowercase();
+        assert!(
+            head.starts_with("post /hook?a=b http/1.1") && head.contains("x-number: 7"),
+            "{head}"
+        );
+    });
+    let nobody = format!("http://{address}/");
+    drop(listener);
+    let object = client.at("/gates/outgoing");
+    for (to, status, code) in [
+        (nobody.as_str(), 503, "disconnected"),
+        ("/only/a/path", 500, "configuration"),
+    ] {
+        let answer = object.post("/publish", json!({ "number": 8, "to": to }));
+        assert_eq!(
+            (answer.status, answer.error_code().as_deref()),
+            (status, Some(code)),
+            "{to}: {}",
+            answer.text()
+        );
+    }
+}
+
+fn outgoing_after_writes(host: &mut Host) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let to = format!("http://{}/", listener.local_addr().expect("a bound port"));
+    let client = host.client();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let number = json!({ "number": 9, "to": to });
+            let cut_off = client.send_json("POST", "/gates/outgoing/publish", &number);
+            assert!(cut_off.is_err(), "the host was killed: {cut_off:?}");
+        });
+        let _asked = one_request(&listener);
+        host.kill();
+    });
+    host.restart();
+    let ledger: Ledger = host.client().get("/gates/outgoing/ledger").json();
+    assert_eq!((ledger.first, ledger.second), (vec![9], vec![9]));
+}
 
 const ROUNDS: u64 = 5;
 

@@ -8,9 +8,11 @@ mod case;
 mod gates;
 mod ids;
 mod lifecycle;
+mod locks;
 mod report;
 mod rpc;
 mod run;
+mod shards;
 mod sockets;
 mod sql;
 mod storage;
@@ -55,9 +57,11 @@ fn cases() -> Vec<&'static Case> {
         gates::CASES,
         lifecycle::CASES,
         turns::CASES,
+        locks::CASES,
         alarms::CASES,
         storage::CASES,
         sql::CASES,
+        shards::CASES,
         sockets::CASES,
         rpc::CASES,
         ids::CASES,

@@ -29,6 +29,16 @@ pub const CASES: &[Case] = &[
         automatic_response,
     ),
     Case::together(
+        "a socket knows when it last got an automatic response",
+        "P55",
+        last_automatic_response,
+    ),
+    Case::together(
+        "a request may be rewritten on its way: its query, and its body",
+        "",
+        rewritten,
+    ),
+    Case::together(
         "a drop without a Close is 1006 and not clean",
         "P58",
         dropped,
@@ -54,6 +64,12 @@ pub const CASES: &[Case] = &[
         "",
         misfit,
     ),
+    Case::together(
+        "a socket tells how much waits for its peer, or that nobody knows",
+        "",
+        waiting,
+    )
+    .remark("workerd does not tell"),
 ];
 
 /// How long it takes to say that nothing comes.
@@ -106,7 +122,7 @@ fn describe(connection: &mut Connection) -> Description {
             lives,
             commands,
         },
-        Told::Done { .. } => panic!("a description was due"),
+        other => panic!("a description was due, and not {other:?}"),
     }
 }
 
@@ -240,6 +256,40 @@ fn automatic_response(client: &Client) {
     }
 }
 
+fn last_automatic_response(client: &Client) {
+    let object = client.at("/sockets/last-automatic");
+    let mut asking = object.connect("/ws?label=a");
+    let mut quiet = object.connect("/ws?label=b");
+    let set = Command::AutomaticResponse {
+        request: "ping".to_owned(),
+        response: "pong".to_owned(),
+    };
+    assert_eq!(ask(&mut asking, &set), DONE);
+    let last = |connection: &mut Connection| match ask(connection, &Command::LastAutomaticResponse)
+    {
+        Told::AutomaticResponse { last, now } => (last, now),
+        other => panic!("a time was due, and not {other:?}"),
+    };
+    let (never, before) = last(&mut asking);
+    assert_eq!(never, None);
+    asking.send_text("ping");
+    assert_eq!(asking.receive(), Received::Text("pong".to_owned()));
+    let (answered, after) = last(&mut asking);
+    assert!(
+        answered.is_some_and(|answered| (before..=after).contains(&answered)),
+        "{answered:?} lies between {before} and {after}"
+    );
+    assert_eq!(last(&mut quiet).0, None, "the other socket got none");
+}
+
+fn rewritten(client: &Client) {
+    let mut connection = client.connect("/ws?label=claimed&token=secret&tags=kept");
+    let described = describe(&mut connection);
+    assert_eq!(described.label, "r&d");
+    assert_eq!(described.tags, ["kept"]);
+    assert_eq!(client.post("/echo", "long").json::<String>(), "longlong");
+}
+
 #[track_caller]
 fn wait_for_closes(object: &Client, count: usize) -> Vec<Closed> {
     let closes = || object.get("/closes").json::<Vec<Closed>>();
@@ -368,4 +418,23 @@ fn misfit(client: &Client) {
         );
     }
     assert_eq!(describe(&mut connection).label, "a");
+}
+
+fn waiting(client: &Client) {
+    let mut connection = client.connect("/sockets/waiting/ws?label=a");
+    for bytes in [10, 100_000] {
+        connection.send(&Command::Fill { bytes });
+        assert_eq!(connection.receive(), Received::Binary(vec![0; bytes]));
+        match connection.receive_json() {
+            Told::Waiting {
+                before: Some(before),
+                after: Some(after),
+            } => assert_eq!((before, after), (0, bytes)),
+            Told::Waiting {
+                before: None,
+                after: None,
+            } => {}
+            told => panic!("{told:?} came"),
+        }
+    }
 }

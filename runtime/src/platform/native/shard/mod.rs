@@ -22,6 +22,7 @@ use super::clock::Clock;
 use super::disk::Disk;
 use super::ids::IdKey;
 use super::kernel::{self, Kernel, Limits, ObjectIndex};
+use super::outgoing::Outgoing;
 use super::random::Random;
 use super::simulation::Simulation;
 use super::slot::Slot;
@@ -40,6 +41,7 @@ pub(super) struct Shard {
     pub(super) disk: Disk,
     pub(super) clock: Clock,
     pub(super) random: Random,
+    pub(super) outgoing: Outgoing,
     classes: RefCell<Vec<Class>>,
     /// In the simulator: what makes the order of events a matter of the seed.
     simulation: Option<Simulation>,
@@ -67,6 +69,7 @@ pub(super) struct Parts {
     pub(super) disk: Disk,
     pub(super) clock: Clock,
     pub(super) random: Random,
+    pub(super) outgoing: Outgoing,
     pub(super) simulation: Option<Simulation>,
 }
 
@@ -78,6 +81,7 @@ impl Shard {
             disk,
             clock,
             random,
+            outgoing,
             simulation,
         } = parts;
         let shard = Rc::new(Self {
@@ -86,6 +90,7 @@ impl Shard {
             disk,
             clock,
             random,
+            outgoing,
             classes: RefCell::default(),
             simulation,
             kernel: RefCell::new(Kernel::new(Limits::default())),

@@ -56,6 +56,12 @@ impl Shard {
         }
     }
 
+    /// The timer counts time that passes: it has to be set by the new time.
+    pub(in super::super) fn clock_was_set(self: &Rc<Self>) {
+        self.load_alarms_now();
+        self.timer_changed.notify_one();
+    }
+
     pub(in super::super) fn simulation(&self) -> Option<&Simulation> {
         self.simulation.as_ref()
     }

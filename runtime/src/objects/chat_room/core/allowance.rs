@@ -1,0 +1,159 @@
+//! How much each user may still post.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use anchorhold::Timestamp;
+use anchorhold::objects::rate_limiter::{Algorithm, Policy, Usage};
+
+use super::settings::Settings;
+
+/// So many users are remembered before those with nothing to remember are forgotten.
+const MANY_USERS: usize = 1_024;
+
+/// The token buckets of a room's users, by the rate limiter's core.
+///
+/// They live in memory, and cost no writes of their own: each message is stored with the time at
+/// which its sender's bucket is full again, and that time is the whole state of a bucket.
+#[derive(Clone, Debug)]
+pub struct Allowances {
+    policy: Policy,
+    users: HashMap<String, Usage>,
+    /// At so many, those with nothing to remember are looked for again.
+    many: usize,
+}
+
+impl Allowances {
+    /// The buckets of the size that the settings say, each full at the time given with its user.
+    pub fn restored(
+        settings: &Settings,
+        full: impl IntoIterator<Item = (String, Timestamp)>,
+    ) -> Self {
+        let bucket = |full| Usage::Bucket {
+            full,
+            part: 0,
+            of: 1,
+        };
+        Self {
+            policy: Policy::new(
+                Algorithm::TokenBucket,
+                settings.rate_limit,
+                settings.rate_window_ms,
+            ),
+            users: full
+                .into_iter()
+                .map(|(user, full)| (user, bucket(full)))
+                .collect(),
+            many: MANY_USERS,
+        }
+    }
+
+    /// Takes one message of `user`; when the bucket is full again.
+    ///
+    /// # Errors
+    /// The bucket is empty: after what time there is one message's room.
+    pub fn take(&mut self, user: &str, now: Timestamp) -> Result<Timestamp, Duration> {
+        if self.users.len() >= self.many {
+            self.forget_the_idle(now);
+        }
+        let usage = match self.users.get_mut(user) {
+            Some(usage) => usage,
+            None => self.users.entry(user.to_owned()).or_default(),
+        };
+        let decision = self.policy.take(usage, 1, now);
+        if decision.allowed {
+            Ok(usage.expires(&self.policy).unwrap_or(now))
+        } else {
+            Err(Duration::from_millis(decision.retry_after_ms))
+        }
+    }
+
+    /// How many users are remembered: those whose buckets are not full, and a few more.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.users.len()
+    }
+
+    /// Whether nobody is remembered.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.users.is_empty()
+    }
+
+    fn forget_the_idle(&mut self, now: Timestamp) {
+        let policy = &self.policy;
+        self.users
+            .retain(|_, usage| usage.expires(policy).is_some_and(|full| full > now));
+        self.many = (self.users.len() * 2).max(MANY_USERS);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const START: Timestamp = Timestamp::from_millis(1_760_000_000_000);
+
+    fn settings(rate_limit: u64, rate_window_ms: u64) -> Settings {
+        Settings {
+            rate_limit,
+            rate_window_ms,
+            ..Settings::default()
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_lost_memory_lets_nothing_more_through(
+            limit in 1_u64..20,
+            posts in prop::collection::vec((0_u64..700, 0_u8..3, any::<bool>()), 1..200),
+        ) {
+            let settings = settings(limit, 5_000);
+            let mut now = START;
+            let mut kept = Allowances::restored(&settings, []);
+            let mut lost = kept.clone();
+            let mut stored = BTreeMap::new();
+            for (pause, user, forget) in posts {
+                now = now + Duration::from_millis(pause);
+                let user = user.to_string();
+                if forget {
+                    lost = Allowances::restored(&settings, stored.clone());
+                }
+                let patient = lost.clone();
+                match lost.take(&user, now) {
+                    Ok(full) => {
+                        stored.insert(user.clone(), full);
+                        prop_assert!(kept.take(&user, now).is_ok());
+                    }
+                    Err(wait) => prop_assert!(patient.clone().take(&user, now + wait).is_ok()),
+                }
+            }
+        }
+
+        #[test]
+        fn users_do_not_pay_for_each_other(posts in prop::collection::vec(0_u8..4, 1..100)) {
+            let mut allowances = Allowances::restored(&settings(5, 1_000_000), []);
+            let mut counts = BTreeMap::<u8, u32>::new();
+            for user in posts {
+                let allowed = allowances.take(&user.to_string(), START).is_ok();
+                let count = counts.entry(user).or_default();
+                *count += 1;
+                prop_assert_eq!(allowed, *count <= 5);
+            }
+        }
+    }
+
+    #[test]
+    fn one_off_users_are_forgotten() {
+        let mut allowances = Allowances::restored(&Settings::default(), []);
+        for number in 0..100_000_u64 {
+            let now = START + Duration::from_millis(number);
+            allowances.take(&number.to_string(), now).unwrap();
+        }
+        assert!(allowances.len() <= 2 * MANY_USERS, "{}", allowances.len());
+    }
+}

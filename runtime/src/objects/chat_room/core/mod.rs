@@ -1,0 +1,20 @@
+//! What a chat room decides, without a host: state and time in, decision out.
+//!
+//! An object of your own may embed any of it; `docs/objects/chat-room.md` has an example.
+
+mod allowance;
+mod input;
+mod retention;
+mod roster;
+mod settings;
+mod watch;
+
+pub use allowance::Allowances;
+pub use input::{
+    MAX_CLIENT_ID, MAX_FRAME, MAX_NAME, MAX_TEXT, check_client_id, check_name, check_text,
+    parse_frame,
+};
+pub use retention::Retention;
+pub use roster::{Departure, Roster};
+pub use settings::Settings;
+pub use watch::{Sign, Verdict, watch};

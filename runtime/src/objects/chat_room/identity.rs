@@ -1,0 +1,85 @@
+//! From the app's guard to the room: who the user is.
+
+use anchorhold::{Error, Request};
+
+use super::core::MAX_FRAME;
+use super::protocol::Role;
+use super::standing::read_only;
+
+/// Puts the authenticated user into a request for a chat room, whatever user the request itself
+/// claims: for the guard of an app, which runs before the upgrade.
+///
+/// ```
+/// use anchorhold::objects::chat_room::{self, ChatRoom, Role};
+/// use anchorhold::prelude::*;
+///
+/// # fn who_is_it(_: &Request) -> Option<(String, Role)> { None }
+/// #[anchorhold::app]
+/// fn app() -> App {
+///     App::new()
+///         .mount::<ChatRoom>("/rooms/{name}")
+///         .guard(async |mut visit| {
+///             if visit.class == ChatRoom::CLASS {
+///                 // From a cookie, a signed token, a session object: `visit.env` reaches it.
+///                 let Some((user, role)) = who_is_it(&visit.request) else {
+///                     return Err(Error::unauthorized("log in first"));
+///                 };
+///                 visit.request = chat_room::identified(visit.request, &user, role).await?;
+///             }
+///             Ok(visit)
+///         })
+/// }
+/// # fn main() {}
+/// ```
+///
+/// An upgrade gets the user and the role as query parameters; a message posted over HTTP gets the user
+/// into its body, and is refused from a reader. Everything else only reads, and passes unchanged.
+///
+/// # Errors
+/// 403, code `read_only`: a reader posts. 413: the body is over 64 KiB. 400: it is no JSON object.
+pub async fn identified(request: Request, user: &str, role: Role) -> Result<Request, Error> {
+    // By what the request is, not by its path, which may be written in more ways than one.
+    if request.header("upgrade").is_some() {
+        let role = match role {
+            Role::Writer => "writer",
+            Role::Reader => "reader",
+        };
+        return Ok(request
+            .with_query_value("user", user)
+            .with_query_value("role", role));
+    }
+    if matches!(&*request.method(), "GET" | "HEAD") {
+        return Ok(request);
+    }
+    if role == Role::Reader {
+        return Err(read_only());
+    }
+    with_user_in_body(request, user).await
+}
+
+async fn with_user_in_body(mut request: Request, user: &str) -> Result<Request, Error> {
+    let too_large = |size: &str| {
+        let message = format!("a body of {size} bytes is over the limit of {MAX_FRAME}");
+        Error::new(413, "too_large", message)
+    };
+    if let Some(length) = request.header("content-length")
+        && length
+            .parse::<usize>()
+            .is_ok_and(|length| length > MAX_FRAME)
+    {
+        return Err(too_large(&length));
+    }
+    let body = request.bytes().await?;
+    if body.len() > MAX_FRAME {
+        return Err(too_large(&body.len().to_string()));
+    }
+    let mut fields: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&body)
+        .map_err(|error| {
+            Error::bad_request(
+                "bad_request",
+                format!("the body is not a JSON object: {error}"),
+            )
+        })?;
+    fields.insert("user".to_owned(), user.into());
+    request.with_json(&fields)
+}

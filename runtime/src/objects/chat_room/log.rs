@@ -1,0 +1,303 @@
+//! The history, in SQL.
+
+use anchorhold::{Sql, Storage, StorageError, Timestamp};
+
+use super::core::Retention;
+use super::protocol::{History, Message};
+
+/// The migration that makes the table; for an object of your own that embeds a [`MessageLog`].
+pub const CREATE_MESSAGES: &str = "
+    CREATE TABLE message (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        user TEXT NOT NULL,
+        text TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        client_id TEXT,
+        allowance_full_at INTEGER
+    );
+    CREATE UNIQUE INDEX message_by_client_id ON message (user, client_id)
+        WHERE client_id IS NOT NULL";
+
+/// The largest number that SQL holds exactly here (P49).
+const MAX_INTEGER: u64 = 1 << 53;
+/// Messages beyond the retention's count are swept when so many have come together. Readers do not
+/// see them meanwhile.
+const BATCH: u64 = 64;
+/// The texts of one page together, in bytes; a page has one message at least.
+const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
+
+/// A log of messages in the table that [`CREATE_MESSAGES`] makes: identifiers from 1 without gaps, each
+/// `client_id` of a user once.
+///
+/// A message that is kept no more loses its text at once, or within 64 further messages; the row
+/// stays for a while to recognise a resend: for 10,000 messages, or for as long as the retention's age
+/// allows, whichever is shorter.
+pub struct MessageLog {
+    storage: Storage,
+    retention: Retention,
+    now: Timestamp,
+}
+
+/// A message to be stored.
+#[derive(Clone, Copy, Debug)]
+pub struct Draft<'a> {
+    /// Who posts it.
+    pub user: &'a str,
+    /// What.
+    pub text: &'a str,
+    /// The client's own identifier of it.
+    pub client_id: Option<&'a str>,
+    /// When the user's allowance is whole again after this message; see
+    /// [`Allowances`](super::core::Allowances).
+    pub allowance_full_at: Option<Timestamp>,
+}
+
+/// What became of a message that was given to [`MessageLog::append`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Appended {
+    /// It was stored.
+    New(Message),
+    /// Its user had posted it before under its `client_id`; this is what was stored then (its text is
+    /// the resent one if the stored one is kept no more).
+    Again(Message),
+}
+
+impl Appended {
+    /// The stored message.
+    #[must_use]
+    pub fn into_message(self) -> Message {
+        match self {
+            Self::New(message) | Self::Again(message) => message,
+        }
+    }
+}
+
+/// What a client that has the messages up to `since` has missed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missed {
+    /// The newest of them, oldest first, and whether there are more.
+    pub history: History,
+    /// Whether some are kept no more.
+    pub gap: bool,
+    /// The newest identifier.
+    pub newest: u64,
+}
+
+impl MessageLog {
+    /// The log as it stands `now`.
+    #[must_use]
+    pub fn new(storage: Storage, retention: Retention, now: Timestamp) -> Self {
+        Self {
+            storage,
+            retention,
+            now,
+        }
+    }
+
+    fn sql(&self) -> Sql {
+        self.storage.sql()
+    }
+
+    /// Stores a message, or finds that it is stored already, in one transaction.
+    ///
+    /// # Errors
+    /// Storage failed; nothing is stored then.
+    pub fn append(&self, draft: &Draft<'_>) -> Result<Appended, StorageError> {
+        let Draft {
+            user,
+            text,
+            client_id,
+            allowance_full_at,
+        } = *draft;
+        self.storage.transaction(|_| {
+            if let Some(client_id) = client_id
+                && let Some(stored) = self.posted_before(user, client_id)?
+            {
+                return Ok(Appended::Again(Message {
+                    // An empty text is one that is kept no more.
+                    text: if stored.text.is_empty() {
+                        text.to_owned()
+                    } else {
+                        stored.text
+                    },
+                    ..stored
+                }));
+            }
+            let id: Option<u64> = self.sql().query_first(
+                "INSERT INTO message (user, text, at, client_id, allowance_full_at)
+                    VALUES (?, ?, ?, ?, ?) RETURNING id",
+                (user, text, self.now, client_id, allowance_full_at),
+            )?;
+            let id = id.ok_or_else(|| {
+                StorageError::Sql("the message was inserted without an identifier".to_owned())
+            })?;
+            if id % BATCH == 0 {
+                self.sweep_by_count(id, id.saturating_sub(self.retention.messages + BATCH))?;
+            }
+            Ok(Appended::New(Message {
+                id,
+                user: user.to_owned(),
+                text: text.to_owned(),
+                at: self.now,
+                client_id: client_id.map(str::to_owned),
+            }))
+        })
+    }
+
+    fn posted_before(&self, user: &str, client_id: &str) -> Result<Option<Message>, StorageError> {
+        self.sql().query_first(
+            "SELECT id, user, text, at, client_id FROM message WHERE user = ? AND client_id = ?",
+            (user, client_id),
+        )
+    }
+
+    /// Takes the texts of what lies after `from` and is kept no more by count; forgets what is
+    /// remembered no more.
+    fn sweep_by_count(&self, newest: u64, from: u64) -> Result<(), StorageError> {
+        self.sql().execute(
+            "UPDATE message SET text = '' WHERE id > ? AND id < ? AND text <> ''",
+            (integer(from), integer(self.retention.first_kept(newest))),
+        )?;
+        self.sql().execute(
+            "DELETE FROM message WHERE id < ?",
+            (integer(self.retention.first_remembered(newest)),),
+        )?;
+        Ok(())
+    }
+
+    /// Removes what is kept no more, by count and by age; when to sweep again, if there is anything
+    /// left to expire.
+    ///
+    /// # Errors
+    /// Storage failed; nothing is removed then.
+    pub fn sweep(&self) -> Result<Option<Timestamp>, StorageError> {
+        self.storage.transaction(|_| {
+            self.sweep_by_count(self.newest()?, 0)?;
+            if let Some(expired) = self.retention.expired_at(self.now) {
+                self.sql()
+                    .execute("DELETE FROM message WHERE at <= ?", (expired,))?;
+            }
+            let oldest: Option<Option<Timestamp>> =
+                self.sql().query_first("SELECT MIN(at) FROM message", ())?;
+            Ok(oldest
+                .flatten()
+                .and_then(|oldest| self.retention.next_sweep(oldest)))
+        })
+    }
+
+    /// The identifier of the newest message that was ever stored; 0 before the first.
+    ///
+    /// # Errors
+    /// Storage failed.
+    pub fn newest(&self) -> Result<u64, StorageError> {
+        // The messages may all have expired.
+        let newest = self
+            .sql()
+            .query_first("SELECT seq FROM sqlite_sequence WHERE name = 'message'", ())?;
+        Ok(newest.unwrap_or(0))
+    }
+
+    /// The newest messages before one (or up to now), at most `limit` of them and at most 4 MiB of
+    /// text.
+    ///
+    /// # Errors
+    /// Storage failed.
+    pub fn before(&self, before: Option<u64>, limit: u64) -> Result<History, StorageError> {
+        self.page(self.newest()?, 0, before.unwrap_or(MAX_INTEGER), limit)
+    }
+
+    /// What a client has missed that has everything up to `since`: the newest of it, at most `limit`
+    /// messages and at most 4 MiB of text.
+    ///
+    /// # Errors
+    /// Storage failed.
+    pub fn after(&self, since: u64, limit: u64) -> Result<Missed, StorageError> {
+        let newest = self.newest()?;
+        if since >= newest {
+            // It has seen what this room never had: its memory is of another room.
+            let strange = since > newest;
+            let history = if strange {
+                self.before(None, limit)?
+            } else {
+                History {
+                    messages: Vec::new(),
+                    more: false,
+                }
+            };
+            return Ok(Missed {
+                history,
+                gap: strange,
+                newest,
+            });
+        }
+        let history = self.page(newest, since, MAX_INTEGER, limit)?;
+        let oldest: Option<Option<u64>> = self.sql().query_first(
+            "SELECT MIN(id) FROM message WHERE id >= ? AND at > ?",
+            (integer(self.retention.first_kept(newest)), self.living()),
+        )?;
+        let gap = oldest.flatten().is_none_or(|oldest| oldest > since + 1);
+        Ok(Missed {
+            history,
+            gap,
+            newest,
+        })
+    }
+
+    fn page(
+        &self,
+        newest: u64,
+        after: u64,
+        before: u64,
+        limit: u64,
+    ) -> Result<History, StorageError> {
+        let first = self.retention.first_kept(newest).max(after + 1);
+        // One more than asked for, to know whether there is more.
+        let mut messages: Vec<Message> = self.sql().query(
+            "SELECT id, user, text, at, client_id FROM message
+                WHERE id >= ? AND id < ? AND at > ? ORDER BY id DESC LIMIT ?",
+            (
+                integer(first),
+                integer(before),
+                self.living(),
+                integer(limit.saturating_add(1)),
+            ),
+        )?;
+        let mut bytes = 0;
+        let fitting = messages
+            .iter()
+            .take_while(|message| {
+                let is_first = bytes == 0;
+                bytes += message.text.len();
+                is_first || bytes <= MAX_PAGE_BYTES
+            })
+            .count()
+            .min(usize::try_from(limit).unwrap_or(usize::MAX));
+        let more = messages.len() > fitting;
+        messages.truncate(fitting);
+        messages.reverse();
+        Ok(History { messages, more })
+    }
+
+    /// The users whose allowances are not whole yet, and when each will be.
+    ///
+    /// # Errors
+    /// Storage failed.
+    pub fn allowances(&self) -> Result<Vec<(String, Timestamp)>, StorageError> {
+        self.sql().query(
+            "SELECT user, MAX(allowance_full_at) FROM message
+                WHERE allowance_full_at > ? GROUP BY user",
+            (self.now,),
+        )
+    }
+
+    /// What is younger than this is kept.
+    fn living(&self) -> Timestamp {
+        let always = Timestamp::from_millis(-integer(MAX_INTEGER));
+        self.retention.expired_at(self.now).unwrap_or(always)
+    }
+}
+
+/// Identifiers come from clients too; one that is beyond what SQL holds is as good as the largest.
+fn integer(value: u64) -> i64 {
+    i64::try_from(value.min(MAX_INTEGER)).unwrap_or(i64::MAX)
+}

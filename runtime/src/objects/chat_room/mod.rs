@@ -1,0 +1,376 @@
+//! A chat room: presence, a bounded history, sockets that hibernate.
+//!
+//! ```
+//! use anchorhold::objects::ChatRoom;
+//! use anchorhold::prelude::*;
+//!
+//! #[anchorhold::app]
+//! fn app() -> App {
+//!     App::new().mount::<ChatRoom>("/rooms/{name}")
+//! }
+//!
+//! /// The server's own code posts, and removes who misbehaves.
+//! async fn moderate(env: Env) -> Result<(), Error> {
+//!     let room = env.objects::<ChatRoom>().named("lobby");
+//!     room.post("host", "Welcome!", None).await?;
+//!     room.ban("eve", Some(3_600_000), Some("be kind".to_owned())).await?;
+//!     Ok(())
+//! }
+//! # fn main() {}
+//! ```
+//!
+//! A browser opens `wss://…/rooms/lobby/ws?user=ann`, gets a [`Welcome`], and sends
+//! [`ClientMessage`]s. `docs/objects/chat-room.md` says what the room promises and costs.
+
+pub mod core;
+mod identity;
+mod log;
+mod protocol;
+mod room;
+mod standing;
+
+use std::collections::HashMap;
+
+use anchorhold::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use self::core::{Allowances, Roster, Sign, watch};
+use self::room::{
+    Direct, checked_reason, deliver, open_sockets, refuse, standing, standings, tag_of,
+};
+
+pub use self::core::Settings;
+pub use self::identity::identified;
+pub use self::log::{Appended, CREATE_MESSAGES, Draft, MessageLog, Missed};
+pub use self::protocol::{
+    ClientMessage, Event, History, Message, Restriction, Role, Standing, Welcome,
+};
+
+/// The close code of a socket whose user was kicked or banned; the reason is the administrator's.
+pub const KICKED: u16 = 4_003;
+/// The close code of a socket that had pinged and fell silent.
+pub const SILENT: u16 = 4_008;
+/// The close code of a socket whose peer reads too slowly: it would miss messages (RFC 6455's
+/// registry: try again later).
+pub const TOO_SLOW: u16 = 1_013;
+
+/// Messages of a welcome without `since`, and of a page without `limit`.
+const PAGE: u64 = 50;
+/// The longest page, and the most messages of a welcome with `since`.
+const MAX_PAGE: u64 = 1_000;
+
+/// What is kept with a socket.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Session {
+    user: String,
+    role: Role,
+    /// When it connected, or was heard later; up to a quarter of the allowed silence late.
+    heard: Timestamp,
+    /// The memory that accepted it; see [`Roster`].
+    memory: u64,
+    /// It has been counted out: closed by us, or its end was told.
+    gone: bool,
+}
+
+/// What a room knows only while it is in memory; all of it can be found again.
+#[derive(Default)]
+struct Live {
+    /// Tells this memory from every other.
+    memory: u64,
+    roster: Roster,
+    /// Read from the history when it is first asked.
+    allowances: Option<Allowances>,
+    typing: HashMap<String, Timestamp>,
+    sweep_is_pending: bool,
+    watch_is_pending: bool,
+}
+
+/// A chat room.
+#[durable_object(migrations = [log::CREATE_MESSAGES, standing::CREATE])]
+pub struct ChatRoom {
+    settings: Settings,
+    #[memory]
+    live: Live,
+}
+
+#[durable_object]
+impl ChatRoom {
+    #[init]
+    fn wake(&mut self, ctx: &Ctx) -> Result<(), StorageError> {
+        let users = open_sockets(ctx)
+            .into_iter()
+            .map(|(_, session)| session.user);
+        self.live = Live {
+            memory: ctx.random(),
+            roster: Roster::rebuilt(users),
+            sweep_is_pending: Self::schedules(ctx).next_sweep("")?.is_some(),
+            watch_is_pending: Self::schedules(ctx).next_look("")?.is_some(),
+            ..Live::default()
+        };
+        Ok(())
+    }
+
+    /// Opens a socket for `user`. `since` is the newest identifier that a client has which comes
+    /// back; `role=reader` gives up posting.
+    #[websocket("/ws")]
+    fn connect(
+        &mut self,
+        ctx: &Ctx,
+        user: String,
+        since: Option<u64>,
+        role: Option<Role>,
+    ) -> Result<Accept<Session>, Error> {
+        core::check_name("user", &user)?;
+        let restriction = standings(ctx).check_not_banned(&user)?;
+        self.check_room_for(ctx, &user)?;
+        let role = role.unwrap_or_default();
+        let missed = self.missed(ctx, since)?;
+        self.watch_later(ctx, self.silence())?;
+        ctx.sockets::<Session>()
+            .set_automatic_response(Some(("ping", "pong")))?;
+
+        // From here on nothing fails: what follows cannot be taken back.
+        if self.live.roster.arrive(&user) {
+            let joined = Event::Joined { user: user.clone() };
+            deliver(&ctx.sockets().all(), &joined)?;
+        }
+        let welcome = Event::Welcome(Welcome {
+            user: user.clone(),
+            // The session keeps the role that was asked for: a mute may end while the socket is open.
+            role: restriction.map_or(role, |_| Role::Reader),
+            members: self.live.roster.members(),
+            history: missed.history.messages,
+            more: missed.history.more,
+            gap: missed.gap,
+            newest: missed.newest,
+        });
+        let tag = tag_of(&user);
+        let session = Session {
+            user,
+            role,
+            heard: ctx.now(),
+            memory: self.live.memory,
+            gone: false,
+        };
+        Ok(Accept::new(session).tag(tag).greet(&welcome))
+    }
+
+    #[message(text)]
+    fn receive(&mut self, ctx: &Ctx, socket: &Socket<Session>, frame: String) -> Result<(), Error> {
+        let mut session = socket.session()?;
+        if session.gone {
+            return Ok(());
+        }
+        if ctx.now() - session.heard >= self.silence() / 4 {
+            session.heard = ctx.now();
+            socket.set_session(&session)?;
+        }
+        let (outcome, client_id) = match core::parse_frame(&frame) {
+            Err(error) => (Err(error), None),
+            Ok(ClientMessage::Typing {}) => (self.typing(ctx, socket, session), None),
+            Ok(ClientMessage::Post { text, client_id }) => {
+                let outcome = self.post_from(ctx, socket, &session, &text, client_id.as_deref());
+                (outcome, client_id)
+            }
+            Ok(ClientMessage::Direct {
+                to,
+                text,
+                client_id,
+            }) => {
+                let direct = Direct {
+                    user: session.user,
+                    to,
+                    text,
+                    client_id: client_id.clone(),
+                };
+                (self.direct(ctx, session.role, direct), client_id)
+            }
+        };
+        outcome.or_else(|error| refuse(socket, &error, client_id))
+    }
+
+    #[close]
+    fn closed(
+        &mut self,
+        ctx: &Ctx,
+        socket: &Socket<Session>,
+        event: CloseEvent,
+    ) -> Result<(), Error> {
+        // A Close is answered by us and nobody else (P60); some codes are never sent.
+        let _ = socket
+            .close(event.code, &event.reason)
+            .or_else(|_| socket.close(1_000, ""));
+        self.depart(ctx, socket)
+    }
+
+    #[error]
+    fn failed(&mut self, ctx: &Ctx, socket: &Socket<Session>) -> Result<(), Error> {
+        self.depart(ctx, socket)
+    }
+
+    /// Posts a message; it is in the history, and on its way to every socket, when this returns.
+    /// What `user` has posted before under the same `client_id` is answered again, and not stored again.
+    ///
+    /// # Errors
+    /// 400: a name, text or `client_id` out of range. 403: the user is banned or muted. 429, code
+    /// `rate_limited`, with the time to wait.
+    #[rpc]
+    #[post("/messages", status = 201)]
+    pub fn post(
+        &mut self,
+        ctx: &Ctx,
+        user: &str,
+        text: &str,
+        client_id: Option<String>,
+    ) -> Result<Message, Error> {
+        core::check_name("user", user)?;
+        self.append(ctx, user, text, client_id.as_deref())
+            .map(Appended::into_message)
+    }
+
+    /// The newest messages before one (or up to now), oldest first: `limit` of them, 1 to 1,000, 50
+    /// unless given, and at most 4 MiB of text.
+    ///
+    /// # Errors
+    /// 400: `limit` is out of range.
+    #[rpc]
+    #[get("/history")]
+    pub fn history(
+        &self,
+        ctx: &Ctx,
+        before: Option<u64>,
+        limit: Option<u64>,
+    ) -> Result<History, Error> {
+        let limit = limit.unwrap_or(PAGE);
+        if !(1..=MAX_PAGE).contains(&limit) {
+            return Err(Error::bad_request(
+                "bad_request",
+                format!("`limit` is {limit}, and not from 1 to {MAX_PAGE}"),
+            ));
+        }
+        Ok(self.log(ctx).before(before, limit)?)
+    }
+
+    /// The users with an open socket, in the order of their names.
+    #[rpc]
+    #[get("/members")]
+    pub fn members(&self) -> Vec<String> {
+        self.live.roster.members()
+    }
+
+    /// Closes the sockets of a user, with code [`KICKED`]; how many there were. The user may come back.
+    ///
+    /// # Errors
+    /// 400: the reason is over 123 bytes.
+    #[rpc]
+    pub fn kick(&mut self, ctx: &Ctx, user: &str, reason: Option<String>) -> Result<u64, Error> {
+        let reason = checked_reason(reason)?;
+        self.throw_out(ctx, user, &reason)
+    }
+
+    /// Keeps a user out, for `for_ms` milliseconds or until [`pardon`](ChatRoomStub::pardon), and
+    /// closes the sockets that the user has, with code [`KICKED`]; how many there were.
+    ///
+    /// # Errors
+    /// 400: no name, or a reason over 123 bytes. 409: 10,000 users are restricted already.
+    #[rpc]
+    pub fn ban(
+        &mut self,
+        ctx: &Ctx,
+        user: &str,
+        for_ms: Option<u64>,
+        reason: Option<String>,
+    ) -> Result<u64, Error> {
+        let standing = standing(ctx, user, Restriction::Banned, for_ms, reason)?;
+        standings(ctx).set(&standing)?;
+        self.throw_out(ctx, &standing.user, &standing.reason)
+    }
+
+    /// Lets a user only read, for `for_ms` milliseconds or until [`pardon`](ChatRoomStub::pardon).
+    ///
+    /// # Errors
+    /// As [`ban`](ChatRoomStub::ban).
+    #[rpc]
+    pub fn mute(
+        &mut self,
+        ctx: &Ctx,
+        user: &str,
+        for_ms: Option<u64>,
+        reason: Option<String>,
+    ) -> Result<(), Error> {
+        let standing = standing(ctx, user, Restriction::Muted, for_ms, reason)?;
+        standings(ctx).set(&standing)
+    }
+
+    /// Lifts a ban or a mute; whether there was one.
+    ///
+    /// # Errors
+    /// Storage failed.
+    #[rpc]
+    pub fn pardon(&mut self, ctx: &Ctx, user: &str) -> Result<bool, StorageError> {
+        standings(ctx).lift(user)
+    }
+
+    /// Who is banned or muted now.
+    ///
+    /// # Errors
+    /// Storage failed.
+    #[rpc]
+    pub fn standings(&self, ctx: &Ctx) -> Result<Vec<Standing>, StorageError> {
+        standings(ctx).all()
+    }
+
+    /// The settings.
+    #[rpc]
+    pub fn settings(&self) -> Settings {
+        self.settings.clone()
+    }
+
+    /// Sets all the settings; what is left out has its default again. They hold at once: what the
+    /// history keeps no more is removed before this returns, and what users have posted already counts
+    /// against the new rate limit.
+    ///
+    /// # Errors
+    /// 400: a value is out of range; nothing changes then.
+    #[rpc]
+    pub fn configure(&mut self, ctx: &Ctx, settings: Settings) -> Result<(), Error> {
+        settings.check()?;
+        self.settings = settings;
+        self.live.allowances = None;
+        let next = self.log(ctx).sweep()?;
+        self.sweep_at(ctx, next)?;
+        if self.live.watch_is_pending {
+            Self::schedules(ctx).look().after(self.silence())?;
+        }
+        Ok(())
+    }
+
+    #[alarm]
+    fn sweep(&mut self, ctx: &Ctx) -> Result<(), Error> {
+        let next = self.log(ctx).sweep()?;
+        self.sweep_at(ctx, next)
+    }
+
+    #[alarm]
+    fn look(&mut self, ctx: &Ctx) -> Result<(), Error> {
+        self.live.watch_is_pending = false;
+        let open = open_sockets(ctx);
+        let signs: Vec<Sign> = open
+            .iter()
+            .map(|(socket, session)| Sign {
+                pinged: socket.last_automatic_response(),
+                heard: session.heard,
+            })
+            .collect();
+        let verdict = watch(&signs, ctx.now(), self.silence());
+        if let Some(next) = verdict.next {
+            self.watch_later(ctx, next - ctx.now())?;
+        }
+        for position in verdict.dead {
+            let (socket, _) = &open[position];
+            let _ = socket.close(SILENT, "nothing was heard from you");
+            self.depart(ctx, socket)?;
+        }
+        Ok(())
+    }
+}

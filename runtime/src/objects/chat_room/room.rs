@@ -1,0 +1,377 @@
+//! What the room's handlers share.
+
+use std::time::Duration;
+
+use anchorhold::prelude::*;
+
+use super::core::{self, Allowances, Departure};
+use super::standing::{Standings, read_only};
+use super::{
+    Appended, ChatRoom, Draft, Event, KICKED, MAX_PAGE, MessageLog, Missed, PAGE, Restriction,
+    Role, Session, Standing, TOO_SLOW,
+};
+
+/// The reason of a close, in bytes (P61).
+const MAX_REASON: usize = 123;
+/// So many users' typing is remembered before those who have stopped are forgotten.
+const MANY_TYPING: usize = 1_024;
+
+/// A message to one user.
+pub(super) struct Direct {
+    pub(super) user: String,
+    pub(super) to: String,
+    pub(super) text: String,
+    pub(super) client_id: Option<String>,
+}
+
+impl ChatRoom {
+    pub(super) fn log(&self, ctx: &Ctx) -> MessageLog {
+        MessageLog::new(ctx.storage(), self.settings.retention(), ctx.now())
+    }
+
+    pub(super) fn silence(&self) -> Duration {
+        Duration::from_millis(self.settings.silence_ms)
+    }
+
+    /// Whether another socket of `user` is within the room's limits.
+    pub(super) fn check_room_for(&self, ctx: &Ctx, user: &str) -> Result<(), Error> {
+        let is_over = |count: usize, limit: u64| count as u64 >= limit;
+        let full = |what: &str, limit: u64| {
+            let message = format!("the room has {limit} {what}, which is its limit");
+            Err(Error::new(503, "room_full", message))
+        };
+        let settings = &self.settings;
+        let roster = &self.live.roster;
+        if !roster.contains(user) && is_over(roster.len(), settings.max_members) {
+            return full("members", settings.max_members);
+        }
+        if is_over(ctx.sockets::<Session>().len(), settings.max_sockets) {
+            return full("sockets", settings.max_sockets);
+        }
+        if is_over(sockets_of(ctx, user).len(), settings.max_sockets_per_user) {
+            return Err(Error::new(
+                429,
+                "too_many_sockets",
+                format!(
+                    "`user` has {} sockets in this room, which is the limit; close one",
+                    settings.max_sockets_per_user
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    /// The history for a welcome.
+    pub(super) fn missed(&self, ctx: &Ctx, since: Option<u64>) -> Result<Missed, StorageError> {
+        let log = self.log(ctx);
+        if let Some(since) = since {
+            return log.after(since, MAX_PAGE);
+        }
+        Ok(Missed {
+            history: log.before(None, PAGE)?,
+            gap: false,
+            newest: log.newest()?,
+        })
+    }
+
+    /// Looks after the sockets in a while, unless that is planned already.
+    pub(super) fn watch_later(&mut self, ctx: &Ctx, delay: Duration) -> Result<(), StorageError> {
+        if !self.live.watch_is_pending {
+            Self::schedules(ctx).look().after(delay)?;
+            self.live.watch_is_pending = true;
+        }
+        Ok(())
+    }
+
+    pub(super) fn sweep_at(&mut self, ctx: &Ctx, next: Option<Timestamp>) -> Result<(), Error> {
+        match next {
+            Some(next) => Self::schedules(ctx).sweep().at(next)?,
+            None => {
+                Self::schedules(ctx).cancel_sweep("")?;
+            }
+        }
+        self.live.sweep_is_pending = next.is_some();
+        Ok(())
+    }
+
+    pub(super) fn post_from(
+        &mut self,
+        ctx: &Ctx,
+        socket: &Socket<Session>,
+        session: &Session,
+        text: &str,
+        client_id: Option<&str>,
+    ) -> Result<(), Error> {
+        check_writes(session.role)?;
+        match self.append(ctx, &session.user, text, client_id)? {
+            // Everybody has it, the sender too.
+            Appended::New(_) => Ok(()),
+            Appended::Again(message) => Ok(socket.send(&Event::Message(message))?),
+        }
+    }
+
+    /// Stores a message and sends it to everybody, if it is new.
+    pub(super) fn append(
+        &mut self,
+        ctx: &Ctx,
+        user: &str,
+        text: &str,
+        client_id: Option<&str>,
+    ) -> Result<Appended, Error> {
+        core::check_text(text)?;
+        client_id.map_or(Ok(()), core::check_client_id)?;
+        standings(ctx).check_may_post(user)?;
+        let allowance_full_at = Some(self.allow(ctx, user)?);
+        if !self.live.sweep_is_pending {
+            // Before there is something to expire, so that nothing is ever stored without an end.
+            let next = self.settings.retention().next_sweep(ctx.now());
+            if next.is_some() {
+                self.sweep_at(ctx, next)?;
+            }
+        }
+        let appended = self.log(ctx).append(&Draft {
+            user,
+            text,
+            client_id,
+            allowance_full_at,
+        })?;
+        if let Appended::New(message) = &appended {
+            let event = Event::Message(message.clone());
+            deliver(&ctx.sockets().all(), &event)?;
+        }
+        Ok(appended)
+    }
+
+    /// Counts a message of `user` against the rate limit; when the user's allowance is whole again.
+    fn allow(&mut self, ctx: &Ctx, user: &str) -> Result<Timestamp, Error> {
+        let now = ctx.now();
+        let mut allowances = match self.live.allowances.take() {
+            Some(allowances) => allowances,
+            None => Allowances::restored(&self.settings, self.log(ctx).allowances()?),
+        };
+        let taken = allowances.take(user, now);
+        self.live.allowances = Some(allowances);
+        taken.map_err(|wait| {
+            let message = format!(
+                "you may post {} messages in {} ms; wait for {} ms",
+                self.settings.rate_limit,
+                self.settings.rate_window_ms,
+                wait.as_millis()
+            );
+            Error::new(429, "rate_limited", message).retry_after(wait)
+        })
+    }
+
+    /// Shows that a user is typing; what comes faster than the settings allow is dropped.
+    pub(super) fn typing(
+        &mut self,
+        ctx: &Ctx,
+        socket: &Socket<Session>,
+        session: Session,
+    ) -> Result<(), Error> {
+        check_writes(session.role)?;
+        let (now, typing) = (ctx.now(), &mut self.live.typing);
+        let interval = Duration::from_millis(self.settings.typing_interval_ms);
+        if let Some(last) = typing.get(&session.user)
+            && now - *last < interval
+        {
+            return Ok(());
+        }
+        if typing.len() >= MANY_TYPING {
+            typing.retain(|_, last| now - *last < interval);
+        }
+        typing.insert(session.user.clone(), now);
+        standings(ctx).check_may_post(&session.user)?;
+        let mut others = ctx.sockets().all();
+        others.retain(|other| other != socket);
+        deliver(&others, &Event::Typing { user: session.user })
+    }
+
+    pub(super) fn direct(&mut self, ctx: &Ctx, role: Role, direct: Direct) -> Result<(), Error> {
+        let Direct {
+            user,
+            to,
+            text,
+            client_id,
+        } = direct;
+        check_writes(role)?;
+        core::check_name("to", &to)?;
+        core::check_text(&text)?;
+        client_id.as_deref().map_or(Ok(()), core::check_client_id)?;
+        standings(ctx).check_may_post(&user)?;
+        self.allow(ctx, &user)?;
+        let mut sockets = sockets_of(ctx, &to);
+        if sockets.is_empty() {
+            return Err(Error::new(404, "not_here", "`to` is not here"));
+        }
+        if user != to {
+            sockets.append(&mut sockets_of(ctx, &user));
+        }
+        let event = Event::Direct {
+            user,
+            to,
+            text,
+            at: ctx.now(),
+            client_id,
+        };
+        deliver(sockets.iter().map(|(socket, _)| socket), &event)
+    }
+
+    /// Counts a socket out that was closed, once.
+    pub(super) fn depart(&mut self, ctx: &Ctx, socket: &Socket<Session>) -> Result<(), Error> {
+        let session = socket.session()?;
+        if session.gone {
+            return Ok(());
+        }
+        count_out(socket, &session);
+        let mut others = sockets_of(ctx, &session.user);
+        others.retain(|(other, _)| other != socket);
+        let departure = Departure {
+            still_connected: !others.is_empty(),
+            from_earlier_memory: session.memory != self.live.memory,
+        };
+        self.announce_departure(ctx, session.user, departure)
+    }
+
+    fn announce_departure(
+        &mut self,
+        ctx: &Ctx,
+        user: String,
+        departure: Departure,
+    ) -> Result<(), Error> {
+        if !self.live.roster.depart(&user, departure) {
+            return Ok(());
+        }
+        deliver(&ctx.sockets().all(), &Event::Left { user })
+    }
+
+    /// Closes the sockets of a user; how many there were.
+    pub(super) fn throw_out(&mut self, ctx: &Ctx, user: &str, reason: &str) -> Result<u64, Error> {
+        let sockets = sockets_of(ctx, user);
+        if sockets.is_empty() {
+            return Ok(0);
+        }
+        let departure = Departure {
+            still_connected: false,
+            from_earlier_memory: sockets
+                .iter()
+                .any(|(_, session)| session.memory != self.live.memory),
+        };
+        for (socket, session) in &sockets {
+            count_out(socket, session);
+            // One that is closing already needs no other end.
+            let _ = socket.close(KICKED, reason);
+        }
+        self.announce_departure(ctx, user.to_owned(), departure)?;
+        Ok(sockets.len() as u64)
+    }
+}
+
+/// The sockets that are not counted out, with their sessions.
+pub(super) fn open_sockets(ctx: &Ctx) -> Vec<(Socket<Session>, Session)> {
+    with_sessions(ctx.sockets().all())
+}
+
+fn sockets_of(ctx: &Ctx, user: &str) -> Vec<(Socket<Session>, Session)> {
+    with_sessions(ctx.sockets().tagged(&tag_of(user)))
+}
+
+fn with_sessions(sockets: Vec<Socket<Session>>) -> Vec<(Socket<Session>, Session)> {
+    sockets
+        .into_iter()
+        .filter_map(|socket| {
+            // A session that cannot be read is of a version that is gone, and so is its user.
+            let session = socket.session().ok()?;
+            (!session.gone).then_some((socket, session))
+        })
+        .collect()
+}
+
+/// Sockets are found by their users: a name is at most 128 bytes long, a tag 256 (P54).
+pub(super) fn tag_of(user: &str) -> String {
+    format!("user:{user}")
+}
+
+fn count_out(socket: &Socket<Session>, session: &Session) {
+    let gone = Session {
+        gone: true,
+        ..session.clone()
+    };
+    // It fails for a connection that has ended, which is counted out by not being listed.
+    let _ = socket.set_session(&gone);
+}
+
+/// Sends an event. A socket that cannot take it would go on with a hole in what it has seen; it is
+/// closed, so that its client comes back and asks for what it missed.
+pub(super) fn deliver<'a>(
+    sockets: impl IntoIterator<Item = &'a Socket<Session>>,
+    event: &Event,
+) -> Result<(), Error> {
+    let text = serde_json::to_string(event)
+        .map_err(|error| Error::internal(format!("an event cannot be written: {error}")))?;
+    for socket in sockets {
+        if socket.send_text(&text).is_err() {
+            // One that is closing already takes neither.
+            let _ = socket.close(TOO_SLOW, "you read too slowly; connect again");
+        }
+    }
+    Ok(())
+}
+
+/// Tells the sender of a frame why it was refused; the socket stays open.
+pub(super) fn refuse(
+    socket: &Socket<Session>,
+    error: &Error,
+    client_id: Option<String>,
+) -> Result<(), Error> {
+    let retry_after = ObjectError::retry_after(error);
+    let event = Event::Error {
+        code: error.code().to_owned(),
+        message: error.message().to_owned(),
+        retry_after_ms: retry_after.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
+        client_id,
+    };
+    Ok(socket.send(&event)?)
+}
+
+fn check_writes(role: Role) -> Result<(), Error> {
+    match role {
+        Role::Writer => Ok(()),
+        Role::Reader => Err(read_only()),
+    }
+}
+
+pub(super) fn standings(ctx: &Ctx) -> Standings {
+    Standings::new(ctx.storage().sql(), ctx.now())
+}
+
+/// An administrator's decision, if it is one.
+pub(super) fn standing(
+    ctx: &Ctx,
+    user: &str,
+    restriction: Restriction,
+    for_ms: Option<u64>,
+    reason: Option<String>,
+) -> Result<Standing, Error> {
+    core::check_name("user", user)?;
+    Ok(Standing {
+        user: user.to_owned(),
+        restriction,
+        until: for_ms.map(|millis| ctx.now() + Duration::from_millis(millis)),
+        reason: checked_reason(reason)?,
+    })
+}
+
+pub(super) fn checked_reason(reason: Option<String>) -> Result<String, Error> {
+    let reason = reason.unwrap_or_default();
+    if reason.len() > MAX_REASON {
+        return Err(Error::bad_request(
+            "bad_reason",
+            format!(
+                "`reason` has {} bytes, and a close takes {MAX_REASON}",
+                reason.len()
+            ),
+        ));
+    }
+    Ok(reason)
+}

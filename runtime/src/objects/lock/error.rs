@@ -1,0 +1,131 @@
+//! How a lock refuses.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use anchorhold::{Error, ObjectError, StorageError, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// Why a lock did not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[non_exhaustive]
+pub enum LockError {
+    /// Somebody else has the lock, and still had it when the waiting time was over. Code `held`.
+    #[error("{0}")]
+    Held(Obstacle),
+    /// The lease does not live: it expired, was released or broken, or never was. Stop using what
+    /// the lock protects. Code `lost`.
+    #[error(
+        "no living lease has this secret: it expired, was released or was broken; acquire the lock again"
+    )]
+    Lost,
+    /// The waiting request was taken back with `cancel`. Code `cancelled`.
+    #[error("the request was cancelled while it waited")]
+    Cancelled,
+    /// The same request was made again while this call waited; the newer call waits in its place.
+    /// Code `superseded`.
+    #[error("the same request id came again, and that call took this one's place in the queue")]
+    Superseded,
+    /// The request id is in use for another holder or mode. Code `request_conflict`.
+    #[error(
+        "`request_id` is in use by a request of another holder or mode; give each request its own"
+    )]
+    RequestConflict,
+    /// As many requests wait as the queue takes. Code `overloaded`.
+    #[error("{0} requests wait already, which is the limit; try again later")]
+    Overloaded(usize),
+    /// An input is out of its range; the text names the field. Code `bad_request`.
+    #[error("{0}")]
+    Invalid(String),
+    /// The lock's storage failed; nothing was changed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+impl ObjectError for LockError {
+    fn status(&self) -> u16 {
+        match self {
+            Self::Invalid(_) => 400,
+            Self::Overloaded(_) => 503,
+            Self::Storage(error) => error.status(),
+            Self::Held(_)
+            | Self::Lost
+            | Self::Cancelled
+            | Self::Superseded
+            | Self::RequestConflict => 409,
+        }
+    }
+
+    fn code(&self) -> Cow<'_, str> {
+        Cow::Borrowed(match self {
+            Self::Held(_) => "held",
+            Self::Lost => "lost",
+            Self::Cancelled => "cancelled",
+            Self::Superseded => "superseded",
+            Self::RequestConflict => "request_conflict",
+            Self::Overloaded(_) => "overloaded",
+            Self::Invalid(_) => "bad_request",
+            Self::Storage(error) => return error.code(),
+        })
+    }
+}
+
+/// What stands between a request and the lock.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Obstacle {
+    /// A lease lives.
+    Lease {
+        /// Its holder; the newest of several.
+        holder: String,
+        /// When the last of them ends unless renewed.
+        expires_at: Timestamp,
+        /// The request came from a holder of the same name.
+        own: bool,
+    },
+    /// A lease expired that asked for a lock-delay.
+    Delay {
+        /// When it ends.
+        until: Timestamp,
+    },
+    /// Others came before.
+    Queue {
+        /// How many.
+        waiting: usize,
+    },
+}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Lease {
+                holder,
+                expires_at,
+                own,
+            } => {
+                write!(
+                    formatter,
+                    "the lock is held by `{holder}` until {expires_at}"
+                )?;
+                if *own {
+                    formatter.write_str(
+                        " (the lock is not re-entrant: repeat a request with its `request_id`)",
+                    )?;
+                }
+                Ok(())
+            }
+            Self::Delay { until } => write!(
+                formatter,
+                "the last lease expired, and its lock-delay keeps the lock until {until}"
+            ),
+            Self::Queue { waiting } => {
+                write!(formatter, "{waiting} requests came before this one")
+            }
+        }
+    }
+}
+
+impl From<LockError> for Error {
+    fn from(error: LockError) -> Self {
+        Self::new(error.status(), error.code(), error.to_string())
+    }
+}

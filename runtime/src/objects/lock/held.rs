@@ -1,0 +1,218 @@
+//! The holder's side: a lease that is renewed while work is done under it.
+
+use std::borrow::Cow;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use anchorhold::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::{Acquire, Lease, Lock, LockError, Release, Renew};
+
+type LockStub = <Lock as DurableObject>::Stub;
+
+/// A lease held by another object, renewed while [`during`](Self::during) runs.
+///
+/// ```
+/// use anchorhold::objects::Lock;
+/// use anchorhold::objects::lock::{Acquire, Held};
+/// use anchorhold::prelude::*;
+/// use std::time::Duration;
+///
+/// # #[durable_object]
+/// # struct Billing {}
+/// # #[durable_object]
+/// # impl Billing {
+/// #[rpc]
+/// async fn bill(&self, ctx: &Ctx, account: String) -> Result<(), Error> {
+///     let lock = ctx.objects::<Lock>().named(&account);
+///     let request = Acquire::new("billing", Duration::from_secs(10)).wait(Duration::from_secs(60));
+///     let mut held = Held::acquire(ctx, lock, request).await?;
+///     let token = held.token();
+///     let sent = held.during(send_invoices(&account, token)).await;
+///     held.release().await?;
+///     sent?
+/// }
+/// # }
+/// # async fn send_invoices(_account: &str, _token: u64) -> Result<(), Error> { Ok(()) }
+/// # fn main() {}
+/// ```
+///
+/// # What it cannot do
+/// Rust drops without awaiting, so a `Held` that is dropped sends nothing: the lock stays taken
+/// until the lease expires. Call [`release`](Self::release). (An [`acquire`](Self::acquire) that is
+/// dropped while it waits keeps its place too, and may be handed a lease that nobody uses.) And work that is between two awaits
+/// cannot be stopped: only the [token](Self::token), checked by a [`Fence`](super::Fence), keeps
+/// a late write out.
+#[must_use = "the lock stays taken until `release` or the end of the lease"]
+pub struct Held<'a> {
+    ctx: &'a Ctx,
+    lock: LockStub,
+    lease: Lease,
+    ttl: Duration,
+    /// Up to here the lease lives for sure: its length, counted from before it was asked for.
+    safe_until: Timestamp,
+}
+
+/// The lease ended, or may have: it could not be renewed in time. Status 409, code `lost`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("the lease with token {token} was lost while work was done under it")]
+pub struct LeaseLost {
+    /// The token of the lease.
+    pub token: u64,
+}
+
+impl ObjectError for LeaseLost {
+    fn status(&self) -> u16 {
+        409
+    }
+
+    fn code(&self) -> Cow<'_, str> {
+        Cow::Borrowed("lost")
+    }
+}
+
+impl<'a> Held<'a> {
+    /// Acquires the lock. A request without an id gets a random one, and a call that breaks off is
+    /// made again for as long as the request would have waited, once at least.
+    ///
+    /// # Errors
+    /// As the lock's `acquire`.
+    pub async fn acquire(
+        ctx: &'a Ctx,
+        lock: LockStub,
+        mut request: Acquire,
+    ) -> Result<Self, CallError<LockError>> {
+        request
+            .request_id
+            .get_or_insert_with(|| format!("{:016x}{:016x}", ctx.random(), ctx.random()));
+        let ttl = Duration::from_millis(request.ttl_ms);
+        let give_up = ctx.now() + Duration::from_millis(request.wait_ms);
+        let mut tried = false;
+        loop {
+            let asked = ctx.now();
+            match lock.acquire(request.clone()).await {
+                Ok(lease) => {
+                    let mut held = Self {
+                        ctx,
+                        lock,
+                        lease,
+                        ttl,
+                        safe_until: asked + ttl,
+                    };
+                    // When in a long wait the lease began is not known on this side; when it is
+                    // renewed is.
+                    if held.ctx.now() >= held.renew_at() {
+                        held.renew().await?;
+                    }
+                    return Ok(held);
+                }
+                Err(error) if error.is_retryable() && (!tried || ctx.now() < give_up) => {
+                    tried = true;
+                    ctx.sleep(PAUSE).await;
+                    let left = give_up - ctx.now();
+                    request.wait_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// The fencing token: hand it to whatever the lock protects, with every request.
+    #[must_use]
+    pub fn token(&self) -> u64 {
+        self.lease.token
+    }
+
+    /// Whether the lease lives for sure, by this object's clock.
+    #[must_use]
+    pub fn is_safe(&self) -> bool {
+        self.ctx.now() < self.safe_until
+    }
+
+    /// Renews now. [`during`](Self::during) does it by itself.
+    ///
+    /// # Errors
+    /// As the lock's `renew`; [`LockError::Lost`] is final.
+    pub async fn renew(&mut self) -> Result<(), CallError<LockError>> {
+        let asked = self.ctx.now();
+        let renew = Renew::of(&self.lease.lease, self.ttl);
+        self.lease = self.lock.renew(renew).await?;
+        self.safe_until = asked + self.ttl;
+        Ok(())
+    }
+
+    /// Does `work` under the lease, which is renewed when a third of it is over, and more often if
+    /// that fails. When the lease is lost, `work` is dropped at its next await.
+    ///
+    /// # Errors
+    /// [`LeaseLost`].
+    pub async fn during<T>(&mut self, work: impl Future<Output = T>) -> Result<T, LeaseLost> {
+        let token = self.token();
+        let mut work = pin!(work);
+        let mut lost = pin!(self.keep());
+        poll_fn(|context| match lost.as_mut().poll(context) {
+            Poll::Ready(()) => Poll::Ready(Err(LeaseLost { token })),
+            Poll::Pending => work.as_mut().poll(context).map(Ok),
+        })
+        .await
+    }
+
+    /// Renews until the lease is lost.
+    async fn keep(&mut self) {
+        loop {
+            self.ctx.sleep(self.renew_at() - self.ctx.now()).await;
+            if !self.renew_in_time().await {
+                return;
+            }
+        }
+    }
+
+    async fn renew_in_time(&mut self) -> bool {
+        while self.is_safe() {
+            let left = self.safe_until - self.ctx.now();
+            let over = self.ctx.sleep(left);
+            match within(over, self.renew()).await {
+                Some(Ok(())) => return true,
+                None | Some(Err(CallError::Application(LockError::Lost))) => return false,
+                Some(Err(_)) => self.ctx.sleep(PAUSE.min(left)).await,
+            }
+        }
+        false
+    }
+
+    fn renew_at(&self) -> Timestamp {
+        self.safe_until - self.ttl * 2 / 3
+    }
+
+    /// Gives the lock back. A lease that is lost already is no error: the lock is somebody else's.
+    ///
+    /// # Errors
+    /// The lock could not be reached; the lease ends by itself then.
+    pub async fn release(self) -> Result<(), CallError<LockError>> {
+        match self.lock.release(Release::of(self.lease.lease)).await {
+            Err(CallError::Application(LockError::Lost)) => Ok(()),
+            result => result,
+        }
+    }
+}
+
+async fn within<T>(over: impl Future<Output = ()>, work: impl Future<Output = T>) -> Option<T> {
+    let (mut over, mut work) = (pin!(over), pin!(work));
+    poll_fn(|context| match work.as_mut().poll(context) {
+        Poll::Ready(result) => Poll::Ready(Some(result)),
+        Poll::Pending => over.as_mut().poll(context).map(|()| None),
+    })
+    .await
+}
+
+/// Before a call that broke off is made again.
+const PAUSE: Duration = Duration::from_millis(100);
+
+impl From<LeaseLost> for Error {
+    fn from(error: LeaseLost) -> Self {
+        Self::new(error.status(), error.code(), error.to_string())
+    }
+}

@@ -1,0 +1,382 @@
+//! A lock with leases, fencing tokens and a waiting queue.
+//!
+//! ```
+//! use anchorhold::objects::Lock;
+//! use anchorhold::objects::lock::{Acquire, LockError, Release};
+//! use anchorhold::prelude::*;
+//! use std::time::Duration;
+//!
+//! async fn work(env: &Env) -> Result<(), CallError<LockError>> {
+//!     let lock = env.objects::<Lock>().named("invoice-7");
+//!     let request = Acquire::new("worker-1", Duration::from_secs(30)).wait(Duration::from_secs(5));
+//!     let lease = lock.acquire(request).await?;
+//!     // … give `lease.token` to whatever the lock protects …
+//!     lock.release(Release::of(lease.lease)).await
+//! }
+//! ```
+//!
+//! From an object that holds the lock for longer than one lease, use [`Held`], which renews. What
+//! the lock protects keeps a [`Fence`].
+//!
+//! # What it promises
+//! - An exclusive lease lives alone; shared leases live beside each other. No two that exclude each
+//!   other overlap in the lock's own time, which never runs backwards.
+//! - Every lease has a larger token than all before it, for as long as the lock's name is used: across expiry,
+//!   release, eviction, crash and restart.
+//! - First come, first served, shared and exclusive in one queue, so neither starves the other. (A
+//!   crash or a reset forgets the queue; the callers that waited get an error that
+//!   [is retryable](anchorhold::CallError::is_retryable).)
+//! - A request with a `request_id` can be repeated: it gets the same lease for as long as that
+//!   lives, and keeps its place while it waits.
+//! - It is not re-entrant: a holder that asks again, without its request id, waits for itself like
+//!   everybody else. A lock that lets "the same" holder in twice has to believe a name.
+//!
+//! # How it works
+//! A caller that waits in an exclusive turn would keep out the release that it waits for. So
+//! every method is a shared turn. What must last (leases, the token, the lock-delay) is in one
+//! entry of storage, read and written without an await in between; who waits is in memory. The turn that
+//! frees the lock (a release, a cancellation, the alarm at an expiry) stores the next lease first
+//! and wakes its caller then. A waiting call that ends early leaves the queue as its future is
+//! dropped.
+
+pub mod core;
+mod error;
+mod fence;
+mod held;
+mod request;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::future::{Future, poll_fn};
+use std::ops::ControlFlow;
+use std::pin::pin;
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use anchorhold::prelude::*;
+use anchorhold::{List, Storage};
+
+use self::core::{Entered, Queue, State, Ticket};
+pub use self::error::{LockError, Obstacle};
+pub use self::fence::{Fence, StaleToken};
+pub use self::held::{Held, LeaseLost};
+pub use self::request::{
+    Acquire, Break, Broken, Cancelled, Holder, InQueue, Inspection, LOCK_DELAY_MILLIS, Lease, Mode,
+    NAME_BYTES, REASON_BYTES, Release, Renew, Status, TTL_MILLIS, WAIT_MILLIS,
+};
+
+/// Where the state is. The entry stays when the lock is free: it holds the token.
+const STATE: &str = "state";
+/// Where the record of broken leases is, one entry each.
+const BROKEN: &str = "broken/";
+/// How many times the lock was broken.
+const BROKEN_COUNT: &str = "broken";
+/// How many entries the record of broken leases keeps.
+pub const BROKEN_LIMIT: u64 = 100;
+
+/// A named lock; see the [module](self).
+#[durable_object]
+pub struct Lock {
+    #[memory]
+    queue: RefCell<Queue>,
+    #[memory]
+    calls: RefCell<BTreeMap<Ticket, WaitingCall>>,
+}
+
+/// A call of `acquire` that is not answered.
+#[derive(Default)]
+struct WaitingCall {
+    answer: Option<Result<Lease, LockError>>,
+    waker: Option<Waker>,
+}
+
+#[durable_object]
+impl Lock {
+    /// Gets a lease: at once, or when those who came before are done, within `wait_ms`.
+    ///
+    /// # Errors
+    /// [`LockError::Held`] when the waiting time is over, [`Invalid`](LockError::Invalid),
+    /// [`Overloaded`](LockError::Overloaded), [`RequestConflict`](LockError::RequestConflict);
+    /// while it waits [`Cancelled`](LockError::Cancelled) and
+    /// [`Superseded`](LockError::Superseded).
+    #[rpc]
+    #[post("/acquire")]
+    async fn acquire(&self, ctx: &Ctx, #[body] request: Acquire) -> Result<Lease, LockError> {
+        let wait = Duration::from_millis(request.wait_ms);
+        let holder = request.holder.clone();
+        let entered = self.change(ctx, |state, queue| {
+            Ok(match state.enter(queue, request)? {
+                Entered::Holds(lease) => ControlFlow::Break(lease),
+                Entered::Waits { ticket, replaced } => {
+                    if let Some(replaced) = replaced {
+                        self.answer(replaced, Err(LockError::Superseded));
+                    }
+                    ControlFlow::Continue(Place::take(self, ctx, ticket))
+                }
+            })
+        })?;
+        let place = match entered {
+            ControlFlow::Break(lease) => return Ok(lease),
+            ControlFlow::Continue(place) => place,
+        };
+        if let Some(answer) = place.answer_within(wait).await {
+            return answer;
+        }
+        let ahead = place.leave()?;
+        Err(LockError::Held(
+            Self::present(ctx)?.obstacle(ahead, &holder),
+        ))
+    }
+
+    /// Lets a lease live on, for `ttl_ms` from now; it keeps its token.
+    ///
+    /// # Errors
+    /// [`LockError::Lost`], [`Invalid`](LockError::Invalid).
+    #[rpc]
+    #[post("/renew")]
+    fn renew(&self, ctx: &Ctx, #[body] request: Renew) -> Result<Lease, LockError> {
+        self.change(ctx, |state, _| state.renew(&request))
+    }
+
+    /// Ends a lease. The lock goes to the next at once.
+    ///
+    /// # Errors
+    /// [`LockError::Lost`].
+    #[rpc]
+    #[post("/release")]
+    fn release(&self, ctx: &Ctx, #[body] request: Release) -> Result<(), LockError> {
+        self.change(ctx, |state, _| state.release(&request))
+    }
+
+    /// Takes a request back by its id: out of the queue or, if it got its lease meanwhile, by
+    /// releasing that. So a caller that gave up leaves nothing behind.
+    ///
+    /// # Errors
+    /// [`LockError::Invalid`].
+    #[rpc]
+    #[post("/cancel")]
+    fn cancel(&self, ctx: &Ctx, request_id: String) -> Result<Cancelled, LockError> {
+        request::check_request_id(&request_id)?;
+        let (cancelled, ticket) =
+            self.change(ctx, |state, queue| Ok(state.cancel(queue, &request_id)))?;
+        if let Some(ticket) = ticket {
+            self.answer(ticket, Err(LockError::Cancelled));
+        }
+        Ok(cancelled)
+    }
+
+    /// Who holds the lock, and how many wait; never a secret.
+    ///
+    /// # Errors
+    /// Storage failed.
+    #[rpc]
+    #[get("/")]
+    fn status(&self, ctx: &Ctx) -> Result<Status, LockError> {
+        Ok(Self::present(ctx)?.status(&self.queue.borrow()))
+    }
+
+    /// Every lease and everybody who waits; never a secret.
+    ///
+    /// # Errors
+    /// Storage failed.
+    #[rpc]
+    #[get("/inspect")]
+    fn inspect(&self, ctx: &Ctx) -> Result<Inspection, LockError> {
+        Ok(Self::present(ctx)?.inspect(&self.queue.borrow()))
+    }
+
+    /// Ends every lease by order of an administrator, and records the order. The lock-delays of
+    /// those leases begin, because their holders do not know yet.
+    ///
+    /// It has no route, so that no stranger reaches it: call it from an app or an object that has
+    /// checked who asks.
+    ///
+    /// # Errors
+    /// [`LockError::Invalid`].
+    #[rpc]
+    fn break_lock(&self, ctx: &Ctx, request: Break) -> Result<Broken, LockError> {
+        request.check()?;
+        self.change(ctx, |state, _| {
+            let broken = Broken {
+                at: ctx.now(),
+                by: request.by,
+                reason: request.reason,
+                leases: state.break_leases(),
+            };
+            record(&ctx.storage(), &broken)?;
+            Ok(broken)
+        })
+    }
+
+    /// The newest 100 orders to break the lock, oldest first.
+    ///
+    /// # Errors
+    /// Storage failed.
+    #[rpc]
+    fn broken(&self, ctx: &Ctx) -> Result<Vec<Broken>, LockError> {
+        let entries = ctx.storage().list(&List::all().prefix(BROKEN))?;
+        Ok(entries.into_iter().map(|(_, broken)| broken).collect())
+    }
+
+    /// A lease or a lock-delay is over.
+    #[alarm]
+    fn expire(&self, ctx: &Ctx) -> Result<(), LockError> {
+        self.change(ctx, |_, _| Ok(()))?;
+        // The lease may have been renewed since this alarm was set.
+        Ok(Self::set_alarm(ctx, &Self::present(ctx)?)?)
+    }
+
+    /// The state as of now, for reading.
+    fn present(ctx: &Ctx) -> Result<State, StorageError> {
+        let mut state: State = ctx.storage().get(STATE)?.unwrap_or_default();
+        state.advance(ctx.now());
+        Ok(state)
+    }
+
+    /// One decision, and what follows from it: whoever is next gets the lock.
+    ///
+    /// There is no await in here, so what is written becomes durable together (P12), and before
+    /// any answer leaves (P6).
+    fn change<T>(
+        &self,
+        ctx: &Ctx,
+        decide: impl FnOnce(&mut State, &mut Queue) -> Result<T, LockError>,
+    ) -> Result<T, LockError> {
+        let stored: State = ctx.storage().get(STATE)?.unwrap_or_default();
+        let mut state = stored.clone();
+        state.advance(ctx.now());
+        let mut queue = self.queue.borrow_mut();
+        let result = decide(&mut state, &mut queue);
+        let granted = state.hand_over(&mut queue, || secret(ctx));
+        drop(queue);
+        let saved = if state.differs_from(&stored) {
+            // An alarm without a state does no harm, a state without an alarm would.
+            Self::set_alarm(ctx, &state).and_then(|()| ctx.storage().put(STATE, &state))
+        } else {
+            Ok(())
+        };
+        for (ticket, lease) in granted {
+            self.answer(ticket, saved.clone().map(|()| lease).map_err(Into::into));
+        }
+        saved?;
+        result
+    }
+
+    /// An alarm that comes too early does no harm: it looks, and is set again. So a renewal leaves
+    /// it alone, which saves a write each time.
+    fn set_alarm(ctx: &Ctx, state: &State) -> Result<(), StorageError> {
+        let schedules = Self::schedules(ctx);
+        match (state.next_change(), schedules.next_expire("")?) {
+            (None, None) => Ok(()),
+            (None, Some(_)) => schedules.cancel_expire("").map(|_| ()),
+            (Some(change), Some(alarm)) if alarm <= change => Ok(()),
+            (Some(change), _) => schedules.expire().at(change),
+        }
+    }
+
+    fn answer(&self, ticket: Ticket, answer: Result<Lease, LockError>) {
+        let waker = self.calls.borrow_mut().get_mut(&ticket).and_then(|call| {
+            call.answer = Some(answer);
+            call.waker.take()
+        });
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+/// A call's place in the queue. However the call ends, its place ends with it.
+struct Place<'a> {
+    lock: &'a Lock,
+    ctx: &'a Ctx,
+    ticket: Ticket,
+}
+
+impl<'a> Place<'a> {
+    fn take(lock: &'a Lock, ctx: &'a Ctx, ticket: Ticket) -> Self {
+        lock.calls
+            .borrow_mut()
+            .insert(ticket, WaitingCall::default());
+        Self { lock, ctx, ticket }
+    }
+
+    /// The answer, if it comes in time.
+    async fn answer_within(&self, wait: Duration) -> Option<Result<Lease, LockError>> {
+        if let Poll::Ready(answer) = self.poll(Waker::noop()) {
+            return Some(answer);
+        }
+        if wait.is_zero() {
+            return None;
+        }
+        let mut over = pin!(self.ctx.sleep(wait));
+        let answer = poll_fn(|context| match self.poll(context.waker()) {
+            Poll::Ready(answer) => Poll::Ready(Some(answer)),
+            Poll::Pending => over.as_mut().poll(context).map(|()| None),
+        })
+        .await;
+        if answer.is_some() {
+            return answer;
+        }
+        // A lease may have expired at this very moment, and its alarm be on its way.
+        match self.lock.change(self.ctx, |_, _| Ok(())) {
+            Err(error) => Some(Err(error)),
+            Ok(()) => match self.poll(Waker::noop()) {
+                Poll::Ready(answer) => Some(answer),
+                Poll::Pending => None,
+            },
+        }
+    }
+
+    fn poll(&self, waker: &Waker) -> Poll<Result<Lease, LockError>> {
+        let mut calls = self.lock.calls.borrow_mut();
+        let Some(call) = calls.get_mut(&self.ticket) else {
+            return Poll::Pending;
+        };
+        if let Some(answer) = call.answer.take() {
+            calls.remove(&self.ticket);
+            return Poll::Ready(answer);
+        }
+        call.waker = Some(waker.clone());
+        Poll::Pending
+    }
+
+    /// Leaves the queue, if the call is not answered; how many were before it. Those behind it may
+    /// be next now.
+    fn leave(&self) -> Result<usize, LockError> {
+        let Some(call) = self.lock.calls.borrow_mut().remove(&self.ticket) else {
+            return Ok(0);
+        };
+        // Outside of the change, which may fail: a place without a call would be served for nobody.
+        let ahead = self.lock.queue.borrow_mut().leave(self.ticket);
+        self.lock.change(self.ctx, |state, _| match call.answer {
+            // Its future was dropped between the grant and its next poll.
+            Some(Ok(lease)) => state.release(&Release::of(lease.lease)),
+            _ => Ok(()),
+        })?;
+        Ok(ahead.unwrap_or(0))
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        // Storage fails here when the object's memory ends, and its queue with it.
+        let _ = self.leave();
+    }
+}
+
+/// 128 random bits.
+fn secret(ctx: &Ctx) -> String {
+    format!("{:016x}{:016x}", ctx.random(), ctx.random())
+}
+
+/// Appends to the record of broken leases, and drops what is beyond its bound.
+fn record(storage: &Storage, broken: &Broken) -> Result<(), StorageError> {
+    let key = |number: u64| format!("{BROKEN}{number:020}");
+    let number = storage.get::<u64>(BROKEN_COUNT)?.unwrap_or(0) + 1;
+    storage.put(&key(number), broken)?;
+    storage.put(BROKEN_COUNT, &number)?;
+    if let Some(oldest) = number.checked_sub(BROKEN_LIMIT) {
+        storage.delete(&key(oldest))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,146 @@
+//! From checks to decisions: the lists before the limit, shadow after it, several together.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use super::core::{Decision, Policy, Reason};
+use super::request::{Check, List, Listing};
+use super::store::Store;
+use super::usage::Usage;
+use crate::{Error, Timestamp};
+
+/// The limit that holds for one check.
+pub(super) struct Applied {
+    pub(super) policy: Policy,
+    /// Its name in header fields.
+    pub(super) name: String,
+    /// What the key's usage is stored under.
+    pub(super) counter: String,
+    pub(super) shadow: bool,
+}
+
+/// Checks with the limits that hold for them.
+pub(super) type Questions<'a> = [(&'a Check, &'a Applied)];
+
+/// What is to be stored after decisions.
+pub(super) struct Change<'a> {
+    pub(super) key: &'a str,
+    pub(super) counter: &'a str,
+    pub(super) usage: Usage,
+    pub(super) policy: Policy,
+}
+
+/// What a key has used under one counter, before and after the checks at hand.
+struct Account {
+    policy: Policy,
+    before: Usage,
+    after: Usage,
+    listing: Option<Listing>,
+}
+
+impl Applied {
+    /// The decision of the lists, or of the limit.
+    pub(super) fn decide(
+        &self,
+        listing: Option<&Listing>,
+        now: Timestamp,
+        limit: impl FnOnce(&Policy) -> Decision,
+    ) -> Decision {
+        if let Some(listing) = listing {
+            return self.listed(listing, now);
+        }
+        let decision = limit(&self.policy);
+        if decision.allowed || !self.shadow {
+            return decision;
+        }
+        Decision {
+            allowed: true,
+            retry_after_ms: 0,
+            reason: Reason::Shadow,
+            ..decision
+        }
+    }
+
+    fn listed(&self, listing: &Listing, now: Timestamp) -> Decision {
+        let limit = self.policy.limit;
+        match listing.list {
+            List::Allow => Decision {
+                allowed: true,
+                limit,
+                remaining: limit,
+                reset_ms: 0,
+                retry_after_ms: 0,
+                reason: Reason::AllowListed,
+            },
+            List::Deny => {
+                // Without an end there is no right time to come back; a window is not too often.
+                let wait = listing
+                    .until
+                    .map_or(self.policy.window(), |until| until - now);
+                let wait = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+                Decision {
+                    allowed: false,
+                    limit,
+                    remaining: 0,
+                    reset_ms: wait,
+                    retry_after_ms: wait,
+                    reason: Reason::DenyListed,
+                }
+            }
+        }
+    }
+}
+
+/// Decides all; what is to be stored is empty unless all are allowed.
+pub(super) fn together<'a>(
+    store: &Store,
+    questions: &Questions<'a>,
+    now: Timestamp,
+) -> Result<(Vec<Decision>, Vec<Change<'a>>), Error> {
+    let mut accounts: BTreeMap<(&str, &str), Account> = BTreeMap::new();
+    let mut decisions = Vec::with_capacity(questions.len());
+    for (check, applied) in questions {
+        let account = match accounts.entry((&check.key, &applied.counter)) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => {
+                let (before, listing) = store.read(&check.key, &applied.counter, now)?;
+                let (policy, after) = (applied.policy, before.clone());
+                unknown.insert(Account {
+                    policy,
+                    before,
+                    after,
+                    listing,
+                })
+            }
+        };
+        account.policy = applied.policy;
+        decisions.push(applied.decide(account.listing.as_ref(), now, |policy| {
+            policy.take(&mut account.after, check.cost, now)
+        }));
+    }
+    if decisions.iter().all(|decision| decision.allowed) {
+        let changed = accounts
+            .into_iter()
+            .filter(|(_, account)| account.before != account.after);
+        let changes = changed.map(|((key, counter), Account { policy, after, .. })| Change {
+            key,
+            counter,
+            usage: after,
+            policy,
+        });
+        return Ok((decisions, changes.collect()));
+    }
+    for ((check, applied), decision) in questions.iter().zip(&mut decisions) {
+        if decision.allowed
+            && let Some(account) = accounts.get(&(check.key.as_str(), applied.counter.as_str()))
+        {
+            *decision = Decision {
+                allowed: false,
+                retry_after_ms: 0,
+                reason: Reason::OtherRefused,
+                ..applied.policy.peek(&account.before, check.cost, now)
+            };
+        }
+    }
+    Ok((decisions, Vec::new()))
+}

@@ -1,0 +1,281 @@
+//! The caller's side: a limiter that may be slow or gone, and keys that are known to be blocked.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+use super::core::{Decision, Reason};
+use super::object::RateLimiter;
+use super::request::{Check, Rule};
+use crate::{CallError, Env, Error, Timestamp};
+
+/// Keys that are known to be blocked; of one guard.
+const MAX_BLOCKED: usize = 1_024;
+/// How long a key is taken to be blocked without asking, at most.
+const MAX_BLOCK: Duration = Duration::from_secs(10);
+/// How long the limiter may take, unless the guard says otherwise.
+const TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Asks the limiters of an app, and knows what to do when they do not answer.
+///
+/// It routes a key to its shard, waits only so long, then fails closed (refuses) or open (allows)
+/// as told, and remembers the keys that were refused with nothing left: those it refuses itself
+/// until more is available, for at most 10 s, so that a flood of one key does not reach the limiter.
+/// A reset or a raised limit is therefore seen after 10 s at the latest.
+///
+/// One guard serves an app's handlers (a clone shares what is remembered), or is a `#[memory]` field
+/// of an object:
+///
+/// ```
+/// use anchorhold::objects::rate_limiter::{Algorithm, Check, Guard, Policy};
+/// use anchorhold::prelude::*;
+/// use std::time::Duration;
+///
+/// fn app() -> App {
+///     let limiter = Guard::new(16).timeout(Duration::from_millis(200)).fail_open();
+///     App::new().get("/quote", move |_, env: Env| {
+///         let limiter = limiter.clone();
+///         async move {
+///             let limit = Policy::new(Algorithm::SlidingWindow, 100, 60_000);
+///             limiter.check(&env, Check::new("quotes", limit)).await?.granted()?;
+///             Ok(Response::text(200, "Festina lente."))
+///         }
+///     })
+/// }
+/// ```
+#[derive(Clone)]
+pub struct Guard {
+    shards: u32,
+    timeout: Duration,
+    open: bool,
+    blocked: Rc<RefCell<Blocked>>,
+}
+
+impl Guard {
+    /// A guard before so many shards of [`RateLimiter`], as the app mounts them; one second, then
+    /// closed.
+    #[must_use]
+    pub fn new(shards: u32) -> Self {
+        Self {
+            shards,
+            timeout: TIMEOUT,
+            open: false,
+            blocked: Rc::default(),
+        }
+    }
+
+    /// How long the limiter may take to answer.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// When the limiter does not answer: allow. For what must go on, and can bear a flood.
+    #[must_use]
+    pub fn fail_open(mut self) -> Self {
+        self.open = true;
+        self
+    }
+
+    /// When the limiter does not answer: refuse. For what must not be flooded, a login for one.
+    #[must_use]
+    pub fn fail_closed(mut self) -> Self {
+        self.open = false;
+        self
+    }
+
+    /// Decides. A limiter that is late, overloaded, reset or out of reach gives a decision with
+    /// [`Reason::Unavailable`]; one that was late may have used the cost all the same.
+    ///
+    /// # Errors
+    /// What asking again would not mend: the check is out of range, its policy is not set, the class
+    /// is not bound, or the call would wait for itself.
+    pub async fn check(&self, env: &Env, check: Check) -> Result<Decision, Error> {
+        let name = (check.key.clone(), counter(&check.rule));
+        if let Some(decision) = self.blocked.borrow().get(&name, env.now()) {
+            return Ok(decision);
+        }
+        let limiter = env
+            .objects::<RateLimiter>()
+            .sharded(&check.key, self.shards);
+        let decision = match within(env.sleep(self.timeout), limiter.check(check)).await {
+            Some(Ok(decision)) => decision,
+            Some(Err(CallError::Application(error))) if error.status() < 500 => return Err(error),
+            Some(Err(error @ (CallError::Configuration(_) | CallError::CallCycle(_)))) => {
+                return Err(error.into());
+            }
+            Some(Err(error)) => return Ok(self.unavailable(&error.to_string())),
+            None => return Ok(self.unavailable("no answer in time")),
+        };
+        if !decision.allowed && decision.remaining == 0 {
+            self.blocked.borrow_mut().put(name, decision, env.now());
+        }
+        Ok(decision)
+    }
+
+    fn unavailable(&self, why: &str) -> Decision {
+        tracing::warn!(why, open = self.open, "a rate limiter is unavailable");
+        let pause = u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX);
+        Decision {
+            allowed: self.open,
+            limit: 0,
+            remaining: 0,
+            reset_ms: if self.open { 0 } else { pause },
+            retry_after_ms: if self.open { 0 } else { pause },
+            reason: Reason::Unavailable,
+        }
+    }
+}
+
+impl Default for Guard {
+    /// Before 16 shards.
+    fn default() -> Self {
+        Self::new(16)
+    }
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Guard")
+            .field("shards", &self.shards)
+            .field("timeout", &self.timeout)
+            .field("open", &self.open)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the usage of a key is counted under; see [`Rule`].
+fn counter(rule: &Rule) -> String {
+    match rule {
+        Rule::Named(name) => name.clone(),
+        // Another limit over the same usage may not be exhausted.
+        Rule::Given(policy) => {
+            format!(
+                "{} {} {}",
+                policy.algorithm.name(),
+                policy.limit,
+                policy.window_ms
+            )
+        }
+    }
+}
+
+/// The result, unless the time is over first.
+async fn within<T>(time: impl Future<Output = ()>, work: impl Future<Output = T>) -> Option<T> {
+    let (mut time, mut work) = (pin!(time), pin!(work));
+    poll_fn(|context| {
+        if let Poll::Ready(result) = work.as_mut().poll(context) {
+            return Poll::Ready(Some(result));
+        }
+        time.as_mut().poll(context).map(|()| None)
+    })
+    .await
+}
+
+/// Refusals that hold until a time.
+#[derive(Default)]
+struct Blocked(HashMap<(String, String), Block>);
+
+struct Block {
+    limit: u64,
+    reason: Reason,
+    since: Timestamp,
+    until: Timestamp,
+    available: Timestamp,
+}
+
+impl Blocked {
+    fn get(&self, name: &(String, String), now: Timestamp) -> Option<Decision> {
+        // A clock that was put back makes nothing last longer.
+        let block = self
+            .0
+            .get(name)
+            .filter(|block| (block.since..block.until).contains(&now))?;
+        let wait = u64::try_from((block.available - now).as_millis()).unwrap_or(u64::MAX);
+        Some(Decision {
+            allowed: false,
+            limit: block.limit,
+            remaining: 0,
+            reset_ms: wait,
+            retry_after_ms: wait,
+            reason: block.reason,
+        })
+    }
+
+    fn put(&mut self, name: (String, String), decision: Decision, now: Timestamp) {
+        let available = now + Duration::from_millis(decision.reset_ms);
+        let until = available.min(now + MAX_BLOCK);
+        if self.0.len() >= MAX_BLOCKED {
+            self.0.retain(|_, block| now < block.until);
+        }
+        // With all of them blocked, one key more is asked for and not remembered.
+        if self.0.len() < MAX_BLOCKED {
+            let Decision { limit, reason, .. } = decision;
+            let block = Block {
+                limit,
+                reason,
+                since: now,
+                until,
+                available,
+            };
+            self.0.insert(name, block);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::objects::rate_limiter::{Algorithm, Policy, Usage};
+
+    fn refusal(now: Timestamp) -> Decision {
+        let policy = Policy::new(Algorithm::FixedWindow, 1, 5_000);
+        let mut usage = Usage::None;
+        policy.take(&mut usage, 1, now);
+        policy.take(&mut usage, 1, now)
+    }
+
+    #[test]
+    fn remembers_a_bounded_number_of_keys_until_their_time() {
+        let start = Timestamp::from_millis(1_000_000);
+        let later = |millis| start + Duration::from_millis(millis);
+        let name = |number: usize| (number.to_string(), String::new());
+        let mut blocked = Blocked::default();
+        for number in 0..MAX_BLOCKED + 10 {
+            blocked.put(name(number), refusal(start), start);
+        }
+        assert_eq!(blocked.0.len(), MAX_BLOCKED);
+        assert_eq!(blocked.get(&name(MAX_BLOCKED), start), None);
+        let remembered = blocked.get(&name(0), later(1_000));
+        assert_eq!(
+            remembered.map(|decision| decision.retry_after_ms),
+            Some(4_000)
+        );
+        assert_eq!(blocked.get(&name(0), later(5_000)), None);
+        blocked.put(name(MAX_BLOCKED), refusal(later(5_000)), later(5_000));
+        assert_eq!(blocked.0.len(), 1, "what is over makes room");
+    }
+
+    #[test]
+    fn a_long_block_is_asked_for_again() {
+        let start = Timestamp::from_millis(0);
+        let long = Decision {
+            reset_ms: 3_600_000,
+            ..refusal(start)
+        };
+        let mut blocked = Blocked::default();
+        blocked.put(Default::default(), long, start);
+        assert!(
+            blocked
+                .get(&Default::default(), start + MAX_BLOCK)
+                .is_none()
+        );
+    }
+}

@@ -1,0 +1,54 @@
+//! A rate limiter: one object that looks after the limits of many keys.
+//!
+//! # First use
+//!
+//! ```
+//! use anchorhold::objects::RateLimiter;
+//! use anchorhold::objects::rate_limiter::{Algorithm, Check, Guard, Policy};
+//! use anchorhold::prelude::*;
+//!
+//! #[anchorhold::app]
+//! fn app() -> App {
+//!     let limiter = Guard::new(16);
+//!     App::new()
+//!         // Asked by HTTP: POST /limits/ann/check
+//!         .mount_sharded::<RateLimiter>("/limits/{key}", 16)
+//!         // Asked by the app's own handler:
+//!         .post("/search", move |request: Request, env: Env| {
+//!             let limiter = limiter.clone();
+//!             async move {
+//!                 let caller = request.header("cf-connecting-ip").unwrap_or_default();
+//!                 let limit = Policy::new(Algorithm::TokenBucket, 20, 60_000);
+//!                 limiter.check(&env, Check::new(format!("search {caller}"), limit)).await?.granted()?;
+//!                 Ok(Response::text(200, "found"))
+//!             }
+//!         })
+//! }
+//! ```
+//!
+//! # Parts
+//!
+//! [`RateLimiter`] is the object. [`core`] decides, and knows neither clock nor storage: an object
+//! of your own keeps a [`Usage`] beside its other state and asks a [`Policy`]. [`Guard`] is the
+//! caller's side.
+
+pub mod core;
+mod decide;
+mod fields;
+mod guard;
+mod object;
+mod request;
+mod store;
+mod usage;
+
+pub use self::core::{
+    Algorithm, Decision, MAX_LIMIT, MAX_LOG_LIMIT, MAX_WINDOW_MS, Policy, Reason,
+};
+pub use self::fields::{limit_field, policy_field};
+pub use self::guard::Guard;
+pub use self::object::{RateLimiter, RateLimiterStub};
+pub use self::request::{
+    Check, Decisions, List, Listing, MAX_CHECKS, MAX_KEY, MAX_POLICY_NAME, NamedPolicy, Override,
+    Rule, Status,
+};
+pub use self::usage::Usage;

@@ -1,0 +1,221 @@
+//! A task that runs at an interval or by a cron expression.
+//!
+//! [`ScheduledTask`] counts its runs and records them. [`Task`] is its core, for an object of your
+//! own whose alarm does the work:
+//!
+//! ```
+//! use anchorhold::objects::scheduled_task::{Plan, Task};
+//! use anchorhold::prelude::*;
+//!
+//! #[durable_object]
+//! struct Digest {
+//!     task: Task,
+//! }
+//!
+//! #[durable_object]
+//! impl Digest {
+//!     #[init]
+//!     fn resume(&mut self, ctx: &Ctx) -> Result<(), Error> {
+//!         let alarm = Self::schedules(ctx).next_send("")?;
+//!         if let Some(at) = self.task.resume(alarm, ctx.now()) {
+//!             Self::schedules(ctx).send().at(at)?;
+//!         }
+//!         Ok(())
+//!     }
+//!
+//!     #[rpc]
+//!     #[post("/start")]
+//!     fn start(&mut self, ctx: &Ctx, #[body] plan: Plan) -> Result<(), Error> {
+//!         let at = self.task.start(plan, ctx.now())?;
+//!         Self::schedules(ctx).send().at(at)?;
+//!         Ok(())
+//!     }
+//!
+//!     #[rpc]
+//!     #[post("/stop")]
+//!     fn stop(&mut self, ctx: &Ctx) -> Result<(), Error> {
+//!         self.task.stop();
+//!         Self::schedules(ctx).cancel_send("")?;
+//!         Ok(())
+//!     }
+//!
+//!     #[alarm]
+//!     async fn send(&mut self, ctx: &Ctx, run: AlarmRun) -> Result<(), Error> {
+//!         let Some(attempt) = self.task.begin(&run, ctx.now()) else {
+//!             return Ok(());
+//!         };
+//!         let outcome = self.work(ctx).await.into();
+//!         if let Some(at) = self.task.finish(attempt, outcome, ctx.now()) {
+//!             Self::schedules(ctx).send().at(at)?;
+//!         }
+//!         Ok(())
+//!     }
+//!
+//!     async fn work(&mut self, ctx: &Ctx) -> Result<(), Error> {
+//!         // Whatever the task is for. An error is recorded, and the run is tried again.
+//! #       let _ = ctx;
+//!         Ok(())
+//!     }
+//! }
+//! ```
+
+mod core;
+mod plan;
+#[cfg(test)]
+mod tests;
+
+use std::future::Future;
+
+use anchorhold::prelude::*;
+
+pub use self::core::{
+    Attempt, HISTORY, MAX_CATCH_UP, MAX_MESSAGE, MAX_RETRIES, Outcome, Run, Status, Task,
+};
+use self::plan::Form;
+pub use self::plan::{LONGEST_INTERVAL, MAX_EXPRESSION, OnMissed, Plan, SHORTEST_INTERVAL};
+
+/// A scheduled task that counts its runs and records the last 32 of them.
+///
+/// | method | route | answer |
+/// | --- | --- | --- |
+/// | `start(every_ms, cron, on_missed)` | `POST /start` `{"every_ms": 60000}` | 204 |
+/// | `stop()` | `POST /stop` | 204 |
+/// | `run_now()` | `POST /run` | the [`Run`] |
+/// | `status()` | `GET /` | the [`Status`] |
+/// | `history(limit)` | `GET /runs?limit=10` | the last [`Run`]s, newest first |
+/// | `plan()` | `GET /plan` | the [`Plan`], or `null` |
+///
+/// At any time there is one pending run if the task is started, and none if it is not: starting
+/// again replaces it, a crash keeps it, a run ends before the next begins. Runs never start early.
+///
+/// ```
+/// use anchorhold::objects::ScheduledTask;
+/// use anchorhold::objects::scheduled_task::{OnMissed, Plan};
+/// use anchorhold::prelude::*;
+///
+/// #[anchorhold::app]
+/// fn app() -> App {
+///     App::new().mount::<ScheduledTask>("/tasks/{name}")
+/// }
+///
+/// async fn every_night(env: &Env) -> Result<(), Error> {
+///     let plan = Plan::cron("0 4 * * *")?.on_missed(OnMissed::CatchUp);
+///     env.objects::<ScheduledTask>().named("nightly").follow(plan).await?;
+///     Ok(())
+/// }
+/// ```
+#[durable_object]
+pub struct ScheduledTask {
+    task: Task,
+}
+
+#[durable_object]
+impl ScheduledTask {
+    #[init]
+    fn resume(&mut self, ctx: &Ctx) -> Result<(), StorageError> {
+        let alarm = Self::schedules(ctx).next_run("")?;
+        match self.task.resume(alarm, ctx.now()) {
+            Some(at) => Self::schedules(ctx).run().at(at),
+            None => Ok(()),
+        }
+    }
+
+    /// Starts the task, or replaces the plan of a running one: every so many milliseconds (10 to a
+    /// year), or by a cron expression of five fields in UTC. `on_missed` is [`OnMissed::Skip`]
+    /// unless it is given. From Rust, [`follow`](ScheduledTaskStub::follow) takes a [`Plan`].
+    ///
+    /// # Errors
+    /// 400 if both or neither are given, an interval is out of range, or an expression does not
+    /// parse or never comes true. The task goes on as it was.
+    #[rpc]
+    #[post("/start")]
+    fn start(
+        &mut self,
+        ctx: &Ctx,
+        every_ms: Option<u64>,
+        cron: Option<String>,
+        on_missed: Option<OnMissed>,
+    ) -> Result<(), Error> {
+        let plan = Plan::try_from(Form {
+            every_ms,
+            cron,
+            on_missed,
+        })?;
+        let at = self.task.start(plan, ctx.now())?;
+        Self::schedules(ctx).run().at(at)?;
+        Ok(())
+    }
+
+    /// Stops the task; what it counted and recorded stays.
+    ///
+    /// # Errors
+    /// Storage failed.
+    #[rpc]
+    #[post("/stop")]
+    fn stop(&mut self, ctx: &Ctx) -> Result<(), StorageError> {
+        self.task.stop();
+        Self::schedules(ctx).cancel_run("")?;
+        Ok(())
+    }
+
+    /// Runs once, at once, started or not. The plan does not notice.
+    #[rpc]
+    #[post("/run")]
+    fn run_now(&mut self, ctx: &Ctx) -> Run {
+        let now = ctx.now();
+        self.task.ran_by_hand(now, Outcome::Completed, now).clone()
+    }
+
+    /// The task in short.
+    ///
+    /// # Errors
+    /// Storage failed.
+    #[rpc]
+    #[get("/")]
+    fn status(&self, ctx: &Ctx) -> Result<Status, StorageError> {
+        Ok(Status {
+            // A run that died is tried again at a time that only the schedule knows.
+            next_run: Self::schedules(ctx).next_run("")?,
+            ..self.task.status()
+        })
+    }
+
+    /// The last runs, newest first: up to `limit`, up to 32.
+    #[rpc]
+    #[get("/runs")]
+    fn history(&self, limit: Option<usize>) -> Vec<Run> {
+        let limit = limit.unwrap_or(HISTORY);
+        self.task.history().take(limit).cloned().collect()
+    }
+
+    /// The plan, if the task is started.
+    #[rpc]
+    #[get("/plan")]
+    fn plan(&self) -> Option<Plan> {
+        self.task.plan().cloned()
+    }
+
+    #[alarm]
+    fn run(&mut self, ctx: &Ctx, run: AlarmRun) -> Result<(), StorageError> {
+        let now = ctx.now();
+        let Some(attempt) = self.task.begin(&run, now) else {
+            return Ok(());
+        };
+        match self.task.finish(attempt, Outcome::Completed, now) {
+            Some(at) => Self::schedules(ctx).run().at(at),
+            None => Ok(()),
+        }
+    }
+}
+
+impl ScheduledTaskStub {
+    /// Starts the task by a plan: [`start`](Self::start) for callers in Rust.
+    pub fn follow(&self, plan: Plan) -> impl Future<Output = Result<(), CallError<Error>>> + use<> {
+        let Form {
+            every_ms,
+            cron,
+            on_missed,
+        } = plan.into();
+        self.start(every_ms, cron, on_missed)
+    }
+}

@@ -1,0 +1,197 @@
+//! When a task runs, and what becomes of the times at which it could not.
+
+use std::fmt;
+use std::time::Duration;
+
+use anchorhold::CronSchedule;
+use anchorhold::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// The shortest interval. A shorter one would keep the object busy with waking up.
+pub const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
+/// The longest interval, a leap year.
+pub const LONGEST_INTERVAL: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+/// The longest cron expression, in bytes.
+pub const MAX_EXPRESSION: usize = 128;
+
+/// How far the clock may go back without cron times being run again. Debian's cron(8) draws the line
+/// at three hours too: less is the end of daylight saving or a small correction, more is a clock that
+/// was wrong, and the new time holds.
+const REPEATED: Duration = Duration::from_secs(3 * 60 * 60);
+
+/// When a task runs: at an interval, or by a cron expression.
+///
+/// In JSON `{"every_ms": 60000}` or `{"cron": "0 4 * * *"}`, both with an optional
+/// `"on_missed": "skip" | "catch_up"`. What does not make sense does not deserialise, so that a
+/// method may take a plan as its argument.
+///
+/// ```
+/// use anchorhold::objects::scheduled_task::{OnMissed, Plan};
+/// use std::time::Duration;
+///
+/// let beat = Plan::every(Duration::from_secs(60)).unwrap();
+/// let nightly = Plan::cron("0 4 * * *").unwrap().on_missed(OnMissed::CatchUp);
+/// assert!(Plan::cron("0 0 30 2 *").is_err(), "there is no 30th of February");
+/// # let _ = (beat, nightly);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Form", into = "Form")]
+pub struct Plan {
+    pub(super) recurrence: Recurrence,
+    pub(super) on_missed: OnMissed,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Recurrence {
+    Every(Duration),
+    Cron(String),
+}
+
+/// What becomes of the times at which the task could not run: nothing ran (a crash, an outage), or
+/// the run before took too long.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnMissed {
+    /// The run that was due is made up for once; the task goes on with the first time that is still
+    /// to come.
+    #[default]
+    Skip,
+    /// Each is made up for, the oldest first, one after another, up to 100 in a row.
+    CatchUp,
+}
+
+/// A plan as it is written.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Form {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) every_ms: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) cron: Option<String>,
+    #[serde(default)]
+    pub(super) on_missed: Option<OnMissed>,
+}
+
+impl TryFrom<Form> for Plan {
+    type Error = Error;
+
+    fn try_from(form: Form) -> Result<Self, Error> {
+        let plan = match (form.every_ms, form.cron) {
+            (Some(millis), None) => Self::every(Duration::from_millis(millis))?,
+            (None, Some(expression)) => Self::cron(&expression)?,
+            _ => return Err(refused("give either `every_ms` or `cron`".to_owned())),
+        };
+        Ok(plan.on_missed(form.on_missed.unwrap_or_default()))
+    }
+}
+
+impl From<Plan> for Form {
+    fn from(plan: Plan) -> Self {
+        let (every_ms, cron) = match plan.recurrence {
+            Recurrence::Every(interval) => (Some(whole_millis(interval)), None),
+            Recurrence::Cron(expression) => (None, Some(expression)),
+        };
+        Self {
+            every_ms,
+            cron,
+            on_missed: Some(plan.on_missed),
+        }
+    }
+}
+
+impl Plan {
+    /// At an interval from 10 ms to 366 days, in whole milliseconds.
+    ///
+    /// # Errors
+    /// The interval is shorter or longer.
+    pub fn every(interval: Duration) -> Result<Self, Error> {
+        if !(SHORTEST_INTERVAL..=LONGEST_INTERVAL).contains(&interval) {
+            return Err(refused(format!(
+                "`every_ms` is {}, and not from {} to {}",
+                interval.as_millis(),
+                SHORTEST_INTERVAL.as_millis(),
+                LONGEST_INTERVAL.as_millis()
+            )));
+        }
+        Ok(Self::new(Recurrence::Every(Duration::from_millis(
+            whole_millis(interval),
+        ))))
+    }
+
+    /// By a cron expression of five fields in UTC; see [`CronSchedule`].
+    ///
+    /// # Errors
+    /// It does not parse, never comes true, or has more than 128 bytes.
+    pub fn cron(expression: &str) -> Result<Self, Error> {
+        if expression.len() > MAX_EXPRESSION {
+            return Err(refused(format!(
+                "`cron`: an expression of {} bytes is over the limit of {MAX_EXPRESSION}",
+                expression.len()
+            )));
+        }
+        let schedule: CronSchedule = expression
+            .parse()
+            .map_err(|error: Error| refused(format!("`cron`: {}", error.message())))?;
+        if schedule.next_after(Timestamp::default()).is_none() {
+            return Err(refused(format!(
+                "`cron`: the expression `{expression}` never comes true"
+            )));
+        }
+        Ok(Self::new(Recurrence::Cron(expression.to_owned())))
+    }
+
+    fn new(recurrence: Recurrence) -> Self {
+        Self {
+            recurrence,
+            on_missed: OnMissed::default(),
+        }
+    }
+
+    /// The same plan with another policy for missed runs.
+    #[must_use]
+    pub fn on_missed(mut self, on_missed: OnMissed) -> Self {
+        self.on_missed = on_missed;
+        self
+    }
+
+    /// The first time of the plan that is later than `now`, if there is one, given the time that it
+    /// has come to (of its last run, or of its start).
+    ///
+    /// An interval keeps its beat: times are whole intervals after `reached`. Where the clock was set
+    /// back the two kinds differ. An interval counts time that passes, so the next time is one
+    /// interval away. Cron counts dates, so those that have been are not repeated, unless the clock
+    /// went back by more than three hours.
+    #[must_use]
+    pub fn next_after(&self, reached: Timestamp, now: Timestamp) -> Option<Timestamp> {
+        match &self.recurrence {
+            Recurrence::Every(interval) => {
+                let since = now - reached;
+                let into_the_interval = whole_millis(since) % whole_millis(*interval).max(1);
+                Some(now + (*interval - Duration::from_millis(into_the_interval)))
+            }
+            Recurrence::Cron(expression) => {
+                let repeated = reached > now && reached - now <= REPEATED;
+                let schedule: CronSchedule = expression.parse().ok()?;
+                schedule.next_after(if repeated { reached } else { now })
+            }
+        }
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.recurrence {
+            Recurrence::Every(interval) => write!(formatter, "every {} ms", interval.as_millis()),
+            Recurrence::Cron(expression) => write!(formatter, "`{expression}`"),
+        }
+    }
+}
+
+/// Intervals are bounded, and times that lie further apart than this cannot be told of.
+fn whole_millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn refused(message: String) -> Error {
+    Error::bad_request("bad_request", message)
+}

@@ -1,0 +1,537 @@
+//! The lock, as its callers meet it.
+
+use std::time::Duration;
+
+use anchorhold::objects::Lock;
+use anchorhold::objects::lock::{
+    Acquire, Break, Cancelled, Fence, Held, Lease, LeaseLost, LockError, Mode, Obstacle, Release,
+    Renew, StaleToken,
+};
+use anchorhold::prelude::*;
+
+mod history;
+
+type Refused<T> = Result<T, CallError<LockError>>;
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn request(holder: &str) -> Acquire {
+    Acquire::new(holder, seconds(30))
+}
+
+/// The code of an application error.
+#[track_caller]
+fn code<T: std::fmt::Debug>(result: Refused<T>) -> String {
+    match result {
+        Err(CallError::Application(error)) => error.code().into_owned(),
+        other => panic!("expected a refusal, got {other:?}"),
+    }
+}
+
+fn end(lease: &Lease) -> Release {
+    Release::of(&lease.lease)
+}
+
+#[anchorhold::test]
+async fn a_lease_is_renewed_and_released_by_its_secret(sim: Sim) {
+    let lock = sim.objects::<Lock>().named("a");
+    let lease = lock.acquire(request("ann")).await.unwrap();
+    assert_eq!(
+        (lease.token, lease.expires_at),
+        (1, sim.now() + seconds(30))
+    );
+    sim.advance(seconds(20)).await;
+    let renewed = lock
+        .renew(Renew::of(&lease.lease, seconds(30)))
+        .await
+        .unwrap();
+    assert_eq!(
+        (renewed.token, &renewed.lease, renewed.expires_at),
+        (1, &lease.lease, sim.now() + seconds(30))
+    );
+    let status = lock.status().await.unwrap();
+    assert_eq!(
+        (status.held, status.holder.as_deref(), status.token),
+        (true, Some("ann"), 1)
+    );
+    // A guess, the right secret for another holder, and for another token.
+    let mut wrong = [
+        end(&lease),
+        end(&lease),
+        Release::of("0".repeat(32)),
+        Release::of(""),
+    ];
+    wrong[0].holder = Some("bob".to_owned());
+    wrong[1].token = Some(2);
+    for wrong in wrong {
+        assert_eq!(code(lock.release(wrong.clone()).await), "lost", "{wrong:?}");
+    }
+    lock.release(end(&lease)).await.unwrap();
+    assert_eq!(code(lock.release(end(&lease)).await), "lost");
+    assert_eq!(
+        code(lock.renew(Renew::of(&lease.lease, seconds(1))).await),
+        "lost"
+    );
+    let status = lock.status().await.unwrap();
+    assert_eq!((status.held, status.holder, status.token), (false, None, 1));
+}
+
+#[anchorhold::test]
+async fn a_try_is_refused_at_once_and_told_by_whom(sim: Sim) {
+    let lock = sim.objects::<Lock>().named("a");
+    let lease = lock.acquire(request("ann")).await.unwrap();
+    let before = sim.now();
+    for (holder, own) in [("bob", false), ("ann", true)] {
+        let error = lock.acquire(request(holder)).await.unwrap_err();
+        assert_eq!(
+            error,
+            CallError::Application(LockError::Held(Obstacle::Lease {
+                holder: "ann".to_owned(),
+                expires_at: lease.expires_at,
+                own,
+            }))
+        );
+    }
+    assert_eq!(sim.now(), before);
+    assert_eq!(lock.status().await.unwrap().waiting, 0);
+}
+
+#[anchorhold::test]
+async fn those_who_wait_are_served_in_their_order(sim: Sim) {
+    let lock = sim.objects::<Lock>().named("a");
+    let mut lease = lock.acquire(request("first")).await.unwrap();
+    let waiting: Vec<_> = (0..20)
+        .map(|number| lock.acquire(request(&number.to_string()).wait(seconds(60))))
+        .collect();
+    let inspection = lock.inspect().await.unwrap();
+    let queue: Vec<_> = inspection
+        .queue
+        .iter()
+        .map(|waits| waits.holder.clone())
+        .collect();
+    assert_eq!(
+        queue,
+        (0..20).map(|number| number.to_string()).collect::<Vec<_>>()
+    );
+    for (number, next) in waiting.into_iter().enumerate() {
+        // A newcomer does not overtake, not even when the lock comes free.
+        assert_eq!(code(lock.acquire(request("newcomer")).await), "held");
+        lock.release(end(&lease)).await.unwrap();
+        lease = next.await.unwrap();
+        assert_eq!(lease.token, number as u64 + 2);
+        let holder = lock.status().await.unwrap().holder;
+        assert_eq!(holder, Some(number.to_string()));
+    }
+}
+
+#[anchorhold::test]
+async fn one_whose_time_is_over_is_skipped(sim: Sim) {
+    let lock = sim.objects::<Lock>().named("a");
+    let lease = lock.acquire(request("ann")).await.unwrap();
+    let start = sim.now();
+    let brief = lock.acquire(request("bob").wait(seconds(2)));
+    let patient = lock.acquire(request("cid").wait(seconds(20)));
+    assert_eq!(code(brief.await), "held");
+    assert_eq!(sim.now() - start, seconds(2));
+    assert_eq!(lock.status().await.unwrap().waiting, 1);
+    lock.release(end(&lease)).await.unwrap();
+    assert_eq!(patient.await.unwrap().token, 2);
+}
+
+/// The one that gave up was the only thing in the way of those behind it.
+#[anchorhold::test]
+async fn those_behind_one_that_gives_up_move_up(sim: Sim) {
+    let lock = sim.objects::<Lock>().named("a");
+    lock.acquire(request("reader").shared()).await.unwrap();
+    let writer = lock.acquire(request("writer").wait(seconds(2)));
+    let late_reader = lock.acquire(request("late").shared().wait(seconds(20)));
+    assert_eq!(code(lock.acquire(request("try").shared()).await), "held");
+    assert_eq!(code(writer.await), "held");
+    let start = sim.now();
+    assert_eq!(late_reader.await.unwrap().token, 2);
+    assert_eq!(sim.now(), start);
+}
+
+#[anchorhold::test]
+async fn a_request_is_cancelled_wherever_it_is(sim: Sim) {
+    let lock = sim.objects::<Lock>().named("a");
+    let first = lock.acquire(request("ann").request_id("1")).await.unwrap();
+    let second = lock.acquire(request("bob").request_id("2").wait(seconds(20)));
+    let third = lock.acquire(request("cid").request_id("3").wait(seconds(20)));
+    let cancel = async |id: &str| lock.cancel(id.to_owned()).await.unwrap();
+    assert_eq!(cancel("2").await, Cancelled::Waiting);
+    assert_eq!(code(second.await), "cancelled");
+    assert_eq!(cancel("2").await, Cancelled::Unknown);
+    assert_eq!(cancel("1").await, Cancelled::Granted);
+    assert_eq!(code(lock.release(end(&first)).await), "lost");
+    assert_eq!(third.await.unwrap().token, 2);
+}
+
+#[anchorhold::test]
+async fn an_expired_lease_goes_to_the_next_and_its_holder_is_refused(sim: Sim) {
+    let lock = sim.objects::<Lock>().named("a");
+    let expired = lock.acquire(request("ann")).await.unwrap();
+    let next = lock
+        .acquire(request("bob").wait(seconds(60)))
+        .await
+        .unwrap();
+    assert_eq!((sim.now(), next.token), (expired.expires_at, 2));
+    assert_eq!(
+        code(lock.renew(Renew::of(&expired.lease, seconds(9))).await),
+        "lost"
+    );
+    assert_eq!(code(lock.release(end(&expired)).await), "lost");
+    assert_eq!(lock.status().await.unwrap().holder.as_deref(), Some("bob"));
+    lock.release(end(&next)).await.unwrap();
+}
+
+#[anchorhold::test]
+async fn the_expiry_wakes_the_object_and_a_lock_at_rest_does_not(sim: Sim) {
+    let lock = sim.objects::<Lock>().named("a");
+    let alarms = || {
+        let trace = sim.trace();
+        let kinds = trace.iter().filter_map(|line| line.split(' ').nth(1));
+        kinds.filter(|kind| *kind == "alarm").count()
+    };
+    lock.acquire(request("ann")).await.unwrap();
+    sim.crash().await;
+    sim.advance(seconds(40)).await;
+    assert_eq!(alarms(), 1, "of the lease that expired");
+    let lease = lock.acquire(request("ann")).await.unwrap();
+    assert_eq!(lease.token, 2);
+    for _ in 0..10 {
+        sim.advance(seconds(20)).await;
+        lock.renew(Renew::of(&lease.lease, seconds(30)))
+            .await
+            .unwrap();
+    }
+    lock.release(end(&lease)).await.unwrap();
+    let after_release = alarms();
+    sim.advance(seconds(10_000)).await;
+    assert_eq!(alarms(), after_release, "a free lock has no alarm");
+}
+
+#[anchorhold::test]
+async fn a_renewed_lease_expires_at_its_new_end(sim: Sim) {
+    let lock = sim.objects::<Lock>().named("a");
+    let lease = lock.acquire(request("ann")).await.unwrap();
+    sim.advance(seconds(20)).await;
+    let renew = Renew::of(&lease.lease, seconds(30));
+    let renewed = lock.renew(renew).await.unwrap();
+    let next = lock.acquire(request("bob").wait(seconds(60))).await;
+    assert_eq!((next.unwrap().token, sim.now()), (2, renewed.expires_at));
+}
+
+#[anchorhold::test]
+async fn a_lock_delay_follows_an_expiry_and_no_release(sim: Sim) {
+    let lock = sim.objects::<Lock>().named("a");
+    let delayed = |holder| request(holder).lock_delay(seconds(10));
+    let lease = lock.acquire(delayed("ann")).await.unwrap();
+    lock.release(end(&lease)).await.unwrap();
+    let lease = lock.acquire(delayed("ann")).await.unwrap();
+    let next = lock.acquire(request("bob").wait(seconds(60)));
+    sim.advance(seconds(31)).await;
+    let until = lease.expires_at + seconds(10);
+    assert_eq!(lock.inspect().await.unwrap().delayed_until, Some(until));
+    let status = lock.status().await.unwrap();
+    assert_eq!((status.held, status.waiting), (false, 1));
+    next.await.unwrap();
+    assert_eq!(sim.now(), until);
+}
+
+#[anchorhold::test]
+async fn a_repeated_request_gets_its_lease_again_whatever_died_between(sim: Sim) {
+    let lock = sim.objects::<Lock>().named("a");
+    let mine = || request("ann").request_id("7f");
+    let lease = lock.acquire(mine()).await.unwrap();
+    assert_eq!(lock.acquire(mine()).await.unwrap(), lease);
+    sim.evict(&lock).await;
+    assert_eq!(lock.acquire(mine()).await.unwrap(), lease);
+    sim.crash().await;
+    assert_eq!(lock.acquire(mine()).await.unwrap(), lease);
+    for other in [request("eve").request_id("7f"), mine().shared()] {
+        assert_eq!(code(lock.acquire(other).await), "request_conflict");
+    }
+    lock.release(end(&lease)).await.unwrap();
+    let again = lock.acquire(mine()).await.unwrap();
+    assert_eq!(again.token, 2, "a lease that is over is over");
+}
+
+#[anchorhold::test]
+async fn a_repeated_request_keeps_its_place(sim: Sim) {
+    let lock = sim.objects::<Lock>().named("a");
+    let lease = lock.acquire(request("ann")).await.unwrap();
+    let mine = || request("bob").request_id("7f").wait(seconds(20));
+    let broken_off = lock.acquire(mine());
+    let behind = lock.acquire(request("cid").wait(seconds(20)));
+    let again = lock.acquire(mine());
+    assert_eq!(code(broken_off.await), "superseded");
+    assert_eq!(lock.status().await.unwrap().waiting, 2);
+    lock.release(end(&lease)).await.unwrap();
+    let lease = again.await.unwrap();
+    assert_eq!(lease.token, 2);
+    lock.release(end(&lease)).await.unwrap();
+    assert_eq!(behind.await.unwrap().token, 3);
+}
+
+#[anchorhold::test]
+async fn readers_share_and_a_writer_is_not_starved(sim: Sim) {
+    let lock = sim.objects::<Lock>().named("a");
+    let shared = |holder: &str| request(holder).shared().wait(seconds(20));
+    let one = lock.acquire(shared("one")).await.unwrap();
+    let two = lock.acquire(shared("two")).await.unwrap();
+    let writer = lock.acquire(request("writer").wait(seconds(20)));
+    let three = lock.acquire(shared("three"));
+    let four = lock.acquire(shared("four"));
+    let inspection = lock.inspect().await.unwrap();
+    assert!(
+        inspection
+            .leases
+            .iter()
+            .all(|lease| lease.mode == Mode::Shared)
+    );
+    assert_eq!((inspection.leases.len(), inspection.queue.len()), (2, 3));
+    lock.release(end(&one)).await.unwrap();
+    assert_eq!(lock.status().await.unwrap().waiting, 3);
+    lock.release(end(&two)).await.unwrap();
+    let writer = writer.await.unwrap();
+    assert_eq!(lock.status().await.unwrap().waiting, 2);
+    lock.release(end(&writer)).await.unwrap();
+    let tokens = [
+        writer.token,
+        three.await.unwrap().token,
+        four.await.unwrap().token,
+    ];
+    assert_eq!(tokens, [3, 4, 5]);
+}
+
+#[anchorhold::test]
+async fn an_administrator_breaks_it_on_the_record(sim: Sim) {
+    let lock = sim.objects::<Lock>().named("a");
+    let order = || Break {
+        by: "root".to_owned(),
+        reason: "ann's machine burnt down".to_owned(),
+    };
+    let lease = lock
+        .acquire(request("ann").lock_delay(seconds(5)))
+        .await
+        .unwrap();
+    let next = lock.acquire(request("bob").wait(seconds(60)));
+    sim.advance(seconds(1)).await;
+    let broken = lock.break_lock(order()).await.unwrap();
+    assert_eq!((broken.at, broken.by.as_str()), (sim.now(), "root"));
+    assert_eq!(
+        (broken.leases[0].holder.as_str(), broken.leases[0].token),
+        ("ann", 1)
+    );
+    assert_eq!(code(lock.release(end(&lease)).await), "lost");
+    let next = next.await.unwrap();
+    assert_eq!((next.token, sim.now() - broken.at), (2, seconds(5)));
+    sim.crash().await;
+    assert_eq!(lock.broken().await.unwrap(), [broken]);
+    for _ in 0..105 {
+        lock.break_lock(order()).await.unwrap();
+    }
+    let record = lock.broken().await.unwrap();
+    assert_eq!((record.len(), record[0].leases.len()), (100, 0));
+    assert_eq!(lock.acquire(request("ann")).await.unwrap().token, 3);
+}
+
+#[anchorhold::test]
+async fn a_crash_forgets_the_queue_and_nothing_else(sim: Sim) {
+    let lock = sim.objects::<Lock>().named("a");
+    let lease = lock.acquire(request("ann")).await.unwrap();
+    let mine = || request("bob").request_id("7f").wait(seconds(20));
+    let waiting = lock.acquire(mine());
+    assert_eq!(lock.status().await.unwrap().waiting, 1);
+    sim.crash().await;
+    assert!(waiting.await.unwrap_err().is_retryable());
+    let again = lock.acquire(mine());
+    let status = lock.status().await.unwrap();
+    assert_eq!((status.holder.as_deref(), status.waiting), (Some("ann"), 1));
+    lock.release(end(&lease)).await.unwrap();
+    assert_eq!(again.await.unwrap().token, 2);
+}
+
+#[anchorhold::test]
+async fn what_is_out_of_range_is_refused_by_name(sim: Sim) {
+    let lock = sim.objects::<Lock>().named("a");
+    let long = "x".repeat(129);
+    let wrong = [
+        ("holder", request("")),
+        ("holder", request(&long)),
+        ("ttl_ms", Acquire::new("a", Duration::ZERO)),
+        ("ttl_ms", Acquire::new("a", seconds(86_401))),
+        ("wait_ms", request("a").wait(seconds(301))),
+        ("request_id", request("a").request_id("")),
+        ("request_id", request("a").request_id(&long)),
+        ("lock_delay_ms", request("a").lock_delay(seconds(61))),
+    ];
+    for (field, request) in wrong {
+        let error = lock.acquire(request).await.unwrap_err();
+        let message = error.to_string();
+        assert!(message.contains(&format!("`{field}`")), "{message}");
+        assert_eq!(code::<()>(Err(error)), "bad_request");
+    }
+    assert_eq!(code(lock.cancel(String::new()).await), "bad_request");
+    assert_eq!(
+        code(lock.renew(Renew::of("x", Duration::ZERO)).await),
+        "bad_request"
+    );
+    assert_eq!(lock.acquire(request("a")).await.unwrap().token, 1);
+}
+
+#[anchorhold::test]
+async fn a_full_queue_refuses_the_next(sim: Sim) {
+    let lock = sim.objects::<Lock>().named("a");
+    lock.acquire(request("ann")).await.unwrap();
+    let waiting: Vec<_> = (0..1_000)
+        .map(|_| lock.acquire(request("bob").wait(seconds(20))))
+        .collect();
+    assert_eq!(lock.status().await.unwrap().waiting, waiting.len());
+    assert_eq!(
+        code(lock.acquire(request("cid").wait(seconds(20))).await),
+        "overloaded"
+    );
+    assert_eq!(code(lock.acquire(request("cid")).await), "held");
+}
+
+/// What the lock protects.
+#[durable_object]
+pub struct Ledger {
+    fence: Fence,
+    lines: Vec<String>,
+}
+
+#[durable_object]
+impl Ledger {
+    #[rpc]
+    fn write(&mut self, token: u64, line: String) -> Result<(), StaleToken> {
+        self.fence.admit(token)?;
+        self.lines.push(line);
+        Ok(())
+    }
+
+    #[rpc]
+    fn lines(&self) -> Vec<String> {
+        self.lines.clone()
+    }
+}
+
+#[anchorhold::test]
+async fn a_holder_that_slept_through_its_expiry_cannot_write(sim: Sim) {
+    let lock = sim.objects::<Lock>().named("a");
+    let ledger = sim.objects::<Ledger>().named("a");
+    let asleep = lock.acquire(request("ann")).await.unwrap();
+    ledger
+        .write(asleep.token, "ann's first".to_owned())
+        .await
+        .unwrap();
+    let next = lock
+        .acquire(request("bob").wait(seconds(60)))
+        .await
+        .unwrap();
+    ledger.write(next.token, "bob's".to_owned()).await.unwrap();
+    sim.evict(&ledger).await;
+    let late = ledger.write(asleep.token, "ann's second".to_owned()).await;
+    assert_eq!(
+        late.unwrap_err(),
+        CallError::Application(StaleToken {
+            token: 1,
+            newest: 2
+        })
+    );
+    assert_eq!(ledger.lines().await.unwrap(), ["ann's first", "bob's"]);
+}
+
+#[test]
+fn shared_holders_fence_off_older_writers_and_not_each_other() {
+    let mut fence = Fence::default();
+    fence.admit(1).unwrap();
+    fence.admit_shared(3).unwrap();
+    fence.admit_shared(2).unwrap();
+    assert_eq!(
+        fence.admit(1),
+        Err(StaleToken {
+            token: 1,
+            newest: 3
+        })
+    );
+    fence.admit(4).unwrap();
+    fence.admit(4).unwrap();
+    assert_eq!(
+        fence.admit_shared(3),
+        Err(StaleToken {
+            token: 3,
+            newest: 4
+        })
+    );
+}
+
+/// Works under the lock for a while.
+#[durable_object]
+struct Worker {
+    finished: Vec<u64>,
+}
+
+#[durable_object]
+impl Worker {
+    #[rpc]
+    async fn work(&mut self, ctx: &Ctx, wait: u64, work: u64) -> Result<u64, Error> {
+        let lock = ctx.objects::<Lock>().named("a");
+        let request = Acquire::new("worker", seconds(3)).wait(seconds(wait));
+        let mut held = Held::acquire(ctx, lock, request).await?;
+        let token = held.token();
+        let worked = held.during(ctx.sleep(seconds(work))).await;
+        held.release().await?;
+        worked?;
+        self.finished.push(token);
+        Ok(token)
+    }
+
+    #[rpc]
+    fn finished(&self) -> Vec<u64> {
+        self.finished.clone()
+    }
+}
+
+#[anchorhold::test]
+async fn held_renews_until_the_work_is_done_and_releases(sim: Sim) {
+    let lock = sim.objects::<Lock>().named("a");
+    let worker = sim.objects::<Worker>().named("a");
+    // It waits for longer than its lease is, and the clock of the lease begins after that.
+    let first = lock
+        .acquire(Acquire::new("ann", seconds(20)))
+        .await
+        .unwrap();
+    let working = worker.work(60, 100);
+    sim.advance(seconds(19)).await;
+    lock.release(end(&first)).await.unwrap();
+    let next = lock.acquire(request("bob").wait(seconds(200)));
+    assert_eq!(working.await.unwrap(), 2);
+    assert_eq!(next.await.unwrap().token, 3);
+    assert_eq!(sim.now() - first.expires_at + seconds(1), seconds(100));
+}
+
+#[anchorhold::test]
+async fn held_stops_the_work_when_the_lease_is_lost(sim: Sim) {
+    let lock = sim.objects::<Lock>().named("a");
+    let worker = sim.objects::<Worker>().named("a");
+    let working = worker.work(0, 100);
+    sim.advance(seconds(10)).await;
+    let order = Break {
+        by: "root".to_owned(),
+        reason: "it takes too long".to_owned(),
+    };
+    lock.break_lock(order).await.unwrap();
+    let start = sim.now();
+    let lost = Error::from(working.await.unwrap_err());
+    assert_eq!(
+        (lost.code(), lost.message()),
+        ("lost", &*LeaseLost { token: 1 }.to_string())
+    );
+    assert!(sim.now() - start <= seconds(1), "at the next renewal");
+    assert!(worker.finished().await.unwrap().is_empty());
+}
