@@ -8,7 +8,7 @@ const LEASE = 10_000;
 const WAIT = 30_000;
 /** How long a competing window keeps the lock: long enough to see, short enough to watch. */
 const KEEP = 1_800;
-const TENURES = 6;
+const TENURES = 8;
 /** So many of those who wait are shown by name. */
 const QUEUE = 4;
 
@@ -165,10 +165,10 @@ class LockPanel extends Panel {
     this.field("queue").replaceChildren(...(queue.length > 0 ? ["Next: ", ...names, ...more] : []));
   }
 
-  /** The latest holders, each under its token. */
+  /** The latest holders, each under its token; the newest first. */
   #remember({ token, holder }) {
-    if (this.#tenures.at(-1)?.token === token) return;
-    this.#tenures = [...this.#tenures, { token, holder }].slice(-TENURES);
+    if (this.#tenures[0]?.token === token) return;
+    this.#tenures = [{ token, holder }, ...this.#tenures].slice(0, TENURES);
     this.field("tenures").replaceChildren(
       ...this.#tenures.map((tenure) => {
         const item = person("li", tenure.holder);

@@ -69,13 +69,13 @@ export class Panel {
 
   /** `ask`, and the request and its answer are shown as they were. */
   async call(method, path, body) {
-    const request = `${method} ${decodeURI(path)} ${body === undefined ? "" : JSON.stringify(body)}`;
+    const request = `${method} ${decodeURI(path)} ${body === undefined ? "" : shown(body)}`;
     try {
       const answer = await ask(method, path, body);
-      this.#showWire(request, answer === null ? "done" : JSON.stringify(answer));
+      this.#showWire(request, answer === null ? "done" : shown(answer));
       return answer;
     } catch (error) {
-      if (error.status !== undefined) this.#showWire(request, `${error.status} ${JSON.stringify(error.body)}`);
+      if (error.status !== undefined) this.#showWire(request, `${error.status} ${shown(error.body)}`);
       throw error;
     }
   }
@@ -129,4 +129,9 @@ const announcements = document.getElementById("announcements");
 /** Has a screen reader say what a person has just brought about; states that change by themselves would be noise. */
 export function announce(text) {
   announcements.textContent = text;
+}
+
+/** JSON for people to read. Whoever reads a lease over somebody's shoulder could release their lock. */
+function shown(value) {
+  return JSON.stringify(value, (key, part) => (key === "lease" ? "…" : part));
 }
