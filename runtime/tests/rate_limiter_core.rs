@@ -198,7 +198,7 @@ proptest! {
         let mut now = START;
         for (pause, cost) in &steps {
             now += pause;
-            policy.take(&mut usage, *cost, at(now));
+            let _ = policy.take(&mut usage, *cost, at(now));
         }
         let Some(expires) = usage.expires(&policy) else {
             return Err(TestCaseError::reject("nothing was let through"));
@@ -256,7 +256,7 @@ proptest! {
         let mut now = START;
         for (pause, cost) in &steps {
             now += pause;
-            policy.take(&mut usage, *cost, at(now));
+            let _ = policy.take(&mut usage, *cost, at(now));
             let text = serde_json::to_string(&usage).unwrap();
             prop_assert_eq!(&serde_json::from_str::<Usage>(&text).unwrap(), &usage);
             if let Usage::Log(entries) = &usage {
@@ -277,9 +277,9 @@ proptest! {
         let policy = Policy::new(algorithm, limit, window_ms);
         let mut usage = Usage::default();
         for (cost, time) in costs.into_iter().zip(times) {
-            policy.take(&mut usage, cost, at(time));
-            policy.peek(&usage, cost, at(0));
-            usage.expires(&policy);
+            let _ = policy.take(&mut usage, cost, at(time));
+            let _ = policy.peek(&usage, cost, at(0));
+            let _ = usage.expires(&policy);
         }
     }
 }

@@ -98,6 +98,7 @@ pub struct Policy {
 }
 
 /// What was decided.
+#[must_use = "a limit that nobody looks at limits nothing"]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
     /// Whether the caller may go on.
@@ -191,7 +192,6 @@ impl Policy {
     }
 
     /// What [`take`](Self::take) would decide, with what is left now.
-    #[must_use]
     pub fn peek(&self, usage: &Usage, cost: u64, now: Timestamp) -> Decision {
         let remaining = usage.remaining(self, now);
         let allowed = cost <= remaining;
