@@ -369,7 +369,7 @@ async fn keys_that_are_used_once_leave_nothing_behind(sim: Sim) {
     assert_eq!(limiter.status().await.unwrap().usages, count as u64);
     // Somebody stays.
     let stays = policy(Algorithm::SlidingLog, 5, 600_000);
-    limiter.check(Check::new("stays", stays)).await.unwrap();
+    let _ = limiter.check(Check::new("stays", stays)).await.unwrap();
 
     sim.advance(Duration::from_secs(80)).await;
     sim.crash().await;
@@ -399,9 +399,9 @@ async fn sweeps_are_rare_and_not_late(sim: Sim) {
     let limiter = limiter(&sim);
     let short = policy(Algorithm::FixedWindow, 5, 100);
     let long = policy(Algorithm::FixedWindow, 5, 86_400_000);
-    limiter.check(Check::new("long", long)).await.unwrap();
+    let _ = limiter.check(Check::new("long", long)).await.unwrap();
     for _ in 0..600 {
-        limiter.check(Check::new("busy", short)).await.unwrap();
+        let _ = limiter.check(Check::new("busy", short)).await.unwrap();
         milliseconds(&sim, 100).await;
     }
     let alarms = sim
