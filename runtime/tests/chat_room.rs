@@ -552,6 +552,24 @@ async fn an_administrator_kicks_bans_mutes_and_pardons(sim: Sim) {
 }
 
 #[anchorhold::test]
+async fn a_restriction_has_an_end_that_can_be_told(sim: Sim) {
+    let room = room(&sim);
+    for for_ms in [0, u64::MAX] {
+        for refused in [
+            room.ban("eve", Some(for_ms), None).await.unwrap_err(),
+            room.mute("eve", Some(for_ms), None).await.unwrap_err(),
+        ] {
+            let CallError::Application(error) = refused else {
+                panic!("{refused}");
+            };
+            assert_eq!(error.status(), 400);
+            assert!(error.message().contains("`for_ms`"), "{error}");
+        }
+    }
+    assert_eq!(room.standings().await.unwrap(), []);
+}
+
+#[anchorhold::test]
 async fn rooms_members_and_sockets_are_bounded(sim: Sim) {
     let settings = Settings {
         max_members: 2,

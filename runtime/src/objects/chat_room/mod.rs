@@ -268,11 +268,12 @@ impl ChatRoom {
         self.throw_out(ctx, user, &reason)
     }
 
-    /// Keeps a user out, for `for_ms` milliseconds or until [`pardon`](ChatRoomStub::pardon), and
-    /// closes the sockets that the user has, with code [`KICKED`]; how many there were.
+    /// Keeps a user out, for `for_ms` milliseconds (up to those of 100 years) or until
+    /// [`pardon`](ChatRoomStub::pardon), and closes the sockets that the user has, with code
+    /// [`KICKED`]; how many there were.
     ///
     /// # Errors
-    /// 400: no name, or a reason over 123 bytes. 409: 10,000 users are restricted already.
+    /// 400: no name, a time out of range, or a reason over 123 bytes. 409: 10,000 users are restricted already.
     #[rpc]
     fn ban(
         &mut self,

@@ -13,6 +13,8 @@ use super::{
 
 /// The reason of a close, in bytes (P61).
 const MAX_REASON: usize = 123;
+/// The longest restriction that has an end; SQL could not hold every later one (P49).
+const MAX_RESTRICTION_MS: u64 = 36_525 * 24 * 60 * 60 * 1_000;
 /// So many users' typing is remembered before those who have stopped are forgotten.
 const MANY_TYPING: usize = 1_024;
 
@@ -354,6 +356,12 @@ pub(super) fn standing(
     reason: Option<String>,
 ) -> Result<Standing, Error> {
     core::check_name("user", user)?;
+    if let Some(millis) = for_ms.filter(|millis| !(1..=MAX_RESTRICTION_MS).contains(millis)) {
+        return Err(Error::bad_request(
+            "bad_request",
+            format!("`for_ms` is {millis}, and not from 1 to {MAX_RESTRICTION_MS} (100 years)"),
+        ));
+    }
     Ok(Standing {
         user: user.to_owned(),
         restriction,
