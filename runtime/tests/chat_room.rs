@@ -281,6 +281,14 @@ async fn the_history_is_paged_and_bounded_by_count(sim: Sim) {
         [248, 249, 250]
     );
     assert_eq!(post(&sim, "ann", "next", None).await.id, 251);
+    // More are kept again, and what is gone stays gone.
+    configure(&sim, Settings::default()).await;
+    let page = history(&sim, None, None).await;
+    assert_eq!(ids(&page.messages), [248, 249, 250, 251]);
+    assert!(!page.more);
+    let (_socket, welcome) = open(&sim, "user=ann&since=200").await;
+    assert_eq!(ids(&welcome.history), [248, 249, 250, 251]);
+    assert!(welcome.gap && !welcome.more);
 }
 
 #[anchorhold::test]

@@ -232,7 +232,7 @@ impl MessageLog {
         }
         let history = self.page(newest, since, MAX_INTEGER, limit)?;
         let oldest: Option<Option<u64>> = self.sql().query_first(
-            "SELECT MIN(id) FROM message WHERE id >= ? AND at > ?",
+            "SELECT MIN(id) FROM message WHERE id >= ? AND at > ? AND text <> ''",
             (integer(self.retention.first_kept(newest)), self.living()),
         )?;
         let gap = oldest.flatten().is_none_or(|oldest| oldest > since + 1);
@@ -251,10 +251,11 @@ impl MessageLog {
         limit: u64,
     ) -> Result<History, StorageError> {
         let first = self.retention.first_kept(newest).max(after + 1);
+        // What lost its text under a smaller retention does not come back under a larger one.
         // One more than asked for, to know whether there is more.
         let mut messages: Vec<Message> = self.sql().query(
             "SELECT id, user, text, at, client_id FROM message
-                WHERE id >= ? AND id < ? AND at > ? ORDER BY id DESC LIMIT ?",
+                WHERE id >= ? AND id < ? AND at > ? AND text <> '' ORDER BY id DESC LIMIT ?",
             (
                 integer(first),
                 integer(before),
