@@ -10,7 +10,8 @@ pub mod chat_room;
 pub mod counter;
 #[cfg(feature = "lock")]
 pub mod lock;
-#[cfg(feature = "rate-limiter")]
+// The chat room counts its users' messages by the limiter's core.
+#[cfg(any(feature = "rate-limiter", feature = "chat-room"))]
 pub mod rate_limiter;
 #[cfg(feature = "scheduled-task")]
 pub mod scheduled_task;

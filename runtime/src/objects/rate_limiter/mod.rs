@@ -31,13 +31,21 @@
 //! [`RateLimiter`] is the object. [`core`] decides, and knows neither clock nor storage: an object
 //! of your own keeps a [`Usage`] beside its other state and asks a [`Policy`]. [`Guard`] is the
 //! caller's side.
+//!
+//! An app with the feature `chat-room` and without `rate-limiter` has the core only, and its bundle
+//! exports no `RateLimiter`.
 
 pub mod core;
+#[cfg(feature = "rate-limiter")]
 mod decide;
 mod fields;
+#[cfg(feature = "rate-limiter")]
 mod guard;
+#[cfg(feature = "rate-limiter")]
 mod object;
+#[cfg(feature = "rate-limiter")]
 mod request;
+#[cfg(feature = "rate-limiter")]
 mod store;
 mod usage;
 
@@ -45,8 +53,11 @@ pub use self::core::{
     Algorithm, Decision, MAX_LIMIT, MAX_LOG_LIMIT, MAX_WINDOW_MS, Policy, Reason,
 };
 pub use self::fields::{limit_field, policy_field};
+#[cfg(feature = "rate-limiter")]
 pub use self::guard::Guard;
+#[cfg(feature = "rate-limiter")]
 pub use self::object::{RateLimiter, RateLimiterStub};
+#[cfg(feature = "rate-limiter")]
 pub use self::request::{
     Check, Decisions, List, Listing, MAX_CHECKS, MAX_KEY, MAX_POLICY_NAME, NamedPolicy, Override,
     Rule, Status,
