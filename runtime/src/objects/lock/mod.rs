@@ -197,13 +197,16 @@ impl Lock {
     fn break_lock(&self, ctx: &Ctx, request: Break) -> Result<Broken, LockError> {
         request.check()?;
         self.change(ctx, |state, _| {
+            let mut without = state.clone();
             let broken = Broken {
                 at: ctx.now(),
                 by: request.by,
                 reason: request.reason,
-                leases: state.break_leases(),
+                leases: without.break_leases(),
             };
+            // No lease is broken off the record.
             record(&ctx.storage(), &broken)?;
+            *state = without;
             Ok(broken)
         })
     }
