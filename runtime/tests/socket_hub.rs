@@ -18,7 +18,7 @@ fn numbered(topic: &str, data: &Value, seq: u64) -> Value {
 }
 
 async fn publish(hub: &SocketHubStub, topic: &str, data: Value) -> usize {
-    let published = hub.publish(topic.to_owned(), data).await.unwrap();
+    let published = hub.publish(topic, data).await.unwrap();
     published.delivered
 }
 
@@ -178,11 +178,11 @@ async fn what_does_not_fit_is_answered_and_the_socket_stays_open(sim: Sim) {
         assert_eq!(sim.connect(&hub, path).await.err().unwrap().status(), 400);
     }
     for topic in ["", long.as_str()] {
-        let error = hub.publish(topic.to_owned(), json!(1)).await.unwrap_err();
+        let error = hub.publish(topic, json!(1)).await.unwrap_err();
         assert!(error.to_string().contains("`topic`"), "{error}");
     }
     let error = hub
-        .publish("x".to_owned(), json!("d".repeat(65_536)))
+        .publish("x", json!("d".repeat(65_536)))
         .await
         .unwrap_err();
     assert!(error.to_string().contains("the limit is 65536"), "{error}");

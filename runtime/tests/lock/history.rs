@@ -72,7 +72,7 @@ impl Client {
         if self.below(8) == 0 {
             self.pause(100).await;
             // Whatever it was answered, it has no lease now; after a crash perhaps one that expires.
-            let _ = self.lock.cancel(id.to_owned()).await;
+            let _ = self.lock.cancel(id).await;
             return;
         }
         let Some(lease) = self.insist(&request, answer.await).await else {

@@ -160,7 +160,7 @@ async fn a_request_is_cancelled_wherever_it_is(sim: Sim) {
     let first = lock.acquire(request("ann").request_id("1")).await.unwrap();
     let second = lock.acquire(request("bob").request_id("2").wait(seconds(20)));
     let third = lock.acquire(request("cid").request_id("3").wait(seconds(20)));
-    let cancel = async |id: &str| lock.cancel(id.to_owned()).await.unwrap();
+    let cancel = async |id: &str| lock.cancel(id).await.unwrap();
     assert_eq!(cancel("2").await, Cancelled::Waiting);
     assert_eq!(code(second.await), "cancelled");
     assert_eq!(cancel("2").await, Cancelled::Unknown);
@@ -375,7 +375,7 @@ async fn what_is_out_of_range_is_refused_by_name(sim: Sim) {
         assert!(message.contains(&format!("`{field}`")), "{message}");
         assert_eq!(code::<()>(Err(error)), "bad_request");
     }
-    assert_eq!(code(lock.cancel(String::new()).await), "bad_request");
+    assert_eq!(code(lock.cancel("").await), "bad_request");
     assert_eq!(
         code(lock.renew(Renew::of("x", Duration::ZERO)).await),
         "bad_request"

@@ -155,10 +155,10 @@ impl Lock {
     /// [`LockError::Invalid`].
     #[rpc]
     #[post("/cancel")]
-    fn cancel(&self, ctx: &Ctx, request_id: String) -> Result<Cancelled, LockError> {
-        request::check_request_id(&request_id)?;
+    fn cancel(&self, ctx: &Ctx, request_id: &str) -> Result<Cancelled, LockError> {
+        request::check_request_id(request_id)?;
         let (cancelled, ticket) =
-            self.change(ctx, |state, queue| Ok(state.cancel(queue, &request_id)))?;
+            self.change(ctx, |state, queue| Ok(state.cancel(queue, request_id)))?;
         if let Some(ticket) = ticket {
             self.answer(ticket, Err(LockError::Cancelled));
         }

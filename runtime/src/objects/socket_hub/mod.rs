@@ -14,7 +14,7 @@
 //! async fn subscribers_get_what_is_published(sim: Sim) {
 //!     let hub = sim.objects::<SocketHub>().named("news");
 //!     let mut reader = sim.connect(&hub, "/ws?topics=weather").await.unwrap();
-//!     let published = hub.publish("weather".to_owned(), json!({ "rain": true })).await.unwrap();
+//!     let published = hub.publish("weather", json!({ "rain": true })).await.unwrap();
 //!     assert_eq!(published.delivered, 1);
 //!     let event: serde_json::Value = reader.receive_json().await;
 //!     assert_eq!(event, json!({ "type": "event", "topic": "weather", "data": { "rain": true } }));
@@ -111,8 +111,8 @@ impl SocketHub {
     /// over 64 KiB as JSON.
     #[rpc]
     #[post("/publish")]
-    fn publish(&mut self, ctx: &Ctx, topic: String, data: Value) -> Result<Published, Error> {
-        self.hub.publish(ctx, &topic, &data)
+    fn publish(&mut self, ctx: &Ctx, topic: &str, data: Value) -> Result<Published, Error> {
+        self.hub.publish(ctx, topic, &data)
     }
 
     /// How many sockets and topics there are, and how many slow consumers were dropped.
