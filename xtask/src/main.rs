@@ -5,6 +5,7 @@ mod browser;
 mod bundle;
 mod capnp;
 mod command;
+mod features;
 mod run_folder;
 mod steps;
 mod suite;
@@ -75,6 +76,8 @@ enum Task {
     /// Takes the pictures of the demo's page that the README shows: `docs/demo.png`, by day, and
     /// `docs/demo-dark.png`
     Screenshots,
+    /// Lints the runtime crate with each of its cargo features alone, and with none
+    Features,
     /// Runs every check and test; see `xtask/src/steps.rs` for the list
     Test,
     /// Measures anchorhold beside workers-rs and TypeScript, and prints the ratios
@@ -122,6 +125,7 @@ fn run(task: Task) -> Result<ExitCode> {
             browser::test(&workspace, &address).map(|()| ExitCode::SUCCESS)
         }
         Task::Screenshots => browser::screenshots(&workspace).map(|()| ExitCode::SUCCESS),
+        Task::Features => features::lint(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Test => suite::run(&workspace),
         Task::Bench(options) => bench::run(&workspace, &options).map(|()| ExitCode::SUCCESS),
     }

@@ -26,6 +26,10 @@ pub const STEPS: &[Step] = &[
         command: "cargo clippy --target wasm32-unknown-unknown --examples -p examples -- -D warnings",
     },
     Step {
+        name: "lints of each feature alone",
+        command: "cargo xtask features",
+    },
+    Step {
         name: "bundle",
         command: "cargo xtask build",
     },

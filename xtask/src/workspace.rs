@@ -1,5 +1,6 @@
 //! Where things are.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -16,6 +17,14 @@ pub struct Workspace {
     /// Follows `CARGO_TARGET_DIR`.
     #[serde(rename = "target_directory")]
     pub target: PathBuf,
+    packages: Vec<Package>,
+}
+
+/// A crate of the repository.
+#[derive(Deserialize)]
+pub struct Package {
+    name: String,
+    pub features: BTreeMap<String, Vec<String>>,
 }
 
 impl Workspace {
@@ -43,6 +52,13 @@ impl Workspace {
                 path.display()
             ),
         }
+    }
+
+    pub fn package(&self, name: &str) -> Result<&Package> {
+        let mut packages = self.packages.iter();
+        packages
+            .find(|package| package.name == name)
+            .with_context(|| format!("the repository has no crate `{name}`"))
     }
 
     /// The version of a package that the lock file chose.
