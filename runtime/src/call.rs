@@ -105,11 +105,7 @@ impl Call {
                 ..
             }) => {
                 let json: &[u8] = if json.is_empty() { b"null" } else { json };
-                wire::from_json(json)
-                    .and_then(|bytes| wire::decode(&bytes))
-                    .map_err(|message| {
-                        Fault::BadRequest(format!("the body does not fit: {message}"))
-                    })
+                wire::decode_json(json, "the body").map_err(Fault::BadRequest)
             }
             _ => Err(misplaced("body")),
         }
@@ -144,9 +140,7 @@ impl Call {
             } => bytes,
             _ => return Err(misplaced("message")),
         };
-        wire::from_json(json)
-            .and_then(|bytes| wire::decode(&bytes))
-            .map_err(|message| Fault::BadRequest(format!("the message does not fit: {message}")))
+        wire::decode_json(json, "the message").map_err(Fault::BadRequest)
     }
 
     /// The text of the message.

@@ -49,8 +49,23 @@ pub(crate) fn decode_next<T: DeserializeOwned>(bytes: &mut &[u8]) -> Result<T, S
     T::deserialize(&mut deserializer).map_err(|error| readable(&error))
 }
 
+/// Reads `what` came as JSON text; if it does not fit, the message names the part that does not.
+pub(crate) fn decode_json<T: DeserializeOwned>(json: &[u8], what: &str) -> Result<T, String> {
+    let bytes = from_json(json).map_err(|message| format!("{what} does not fit: {message}"))?;
+    let mut deserializer = rmp_serde::Deserializer::new(&bytes[..]).with_human_readable();
+    deserializer.set_max_depth(MAX_DEPTH);
+    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let message = readable(error.inner());
+        if error.path().iter().next().is_none() {
+            format!("{what} does not fit: {message}")
+        } else {
+            format!("`{}` does not fit: {message}", error.path())
+        }
+    })
+}
+
 /// Converts JSON text to the encoding.
-pub(crate) fn from_json(json: &[u8]) -> Result<Vec<u8>, String> {
+fn from_json(json: &[u8]) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::with_capacity(json.len());
     let mut deserializer = serde_json::Deserializer::from_slice(json);
     let mut serializer = rmp_serde::Serializer::new(&mut bytes)
@@ -135,6 +150,52 @@ mod tests {
             decode::<Vec<Shape>>(&encode(&shapes).unwrap()).unwrap(),
             shapes
         );
+    }
+
+    #[test]
+    fn json_that_does_not_fit_is_named() {
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        #[allow(dead_code, reason = "what is read is not looked at")]
+        struct Order {
+            name: String,
+            items: Vec<Item>,
+        }
+        #[derive(Debug, Deserialize)]
+        #[allow(dead_code, reason = "what is read is not looked at")]
+        struct Item {
+            count: u8,
+        }
+        for (json, message) in [
+            (r#"{"name": "a", "items": []}"#, None),
+            (
+                r#"{"name": 5, "items": []}"#,
+                Some("`name` does not fit: invalid type: integer `5`, expected a string"),
+            ),
+            (
+                r#"{"name": "a", "items": [{"count": 1}, {"count": "x"}]}"#,
+                Some("`items[1].count` does not fit: the value is text"),
+            ),
+            (
+                r#"{"name": "a"}"#,
+                Some("the body does not fit: missing field `items`"),
+            ),
+            (
+                r#"{"name": "a", "extra": 1}"#,
+                Some("`extra` does not fit: unknown field `extra`, expected `name` or `items`"),
+            ),
+            (
+                "null",
+                Some("the body does not fit: invalid type: unit value, expected struct Order"),
+            ),
+            (
+                "{",
+                Some("the body does not fit: EOF while parsing an object at line 1 column 1"),
+            ),
+        ] {
+            let read = decode_json::<Order>(json.as_bytes(), "the body");
+            assert_eq!(read.err().as_deref(), message, "{json}");
+        }
     }
 
     #[test]

@@ -107,15 +107,23 @@ fn bodies_that_do_not_fit_are_400() {
 #[test]
 fn messages_name_the_field() {
     on_both(|client| {
-        for (body, named) in [
-            (r#"{"by": "5"}"#, "`by`"),
-            ("{}", "`by` is missing"),
-            (r#"{"by": 1, "extra": 2}"#, "unknown field `extra`"),
+        const ACQUIRE: &str = "/locks/witness/acquire";
+        for (path, body, named) in [
+            (INCREMENT, r#"{"by": "5"}"#, "`by`"),
+            (INCREMENT, "{}", "`by` is missing"),
+            (
+                INCREMENT,
+                r#"{"by": 1, "extra": 2}"#,
+                "unknown field `extra`",
+            ),
+            (ACQUIRE, r#"{"holder": "a", "ttl_ms": "5"}"#, "`ttl_ms`"),
+            (ACQUIRE, r#"{"holder": 5, "ttl_ms": 5}"#, "`holder`"),
+            (ACQUIRE, r#"{"holder": "a"}"#, "missing field `ttl_ms`"),
         ] {
-            let message = send(client, ("POST", INCREMENT, body.as_bytes()))
+            let message = send(client, ("POST", path, body.as_bytes()))
                 .error_message()
                 .unwrap_or_default();
-            assert!(message.contains(named), "{body}: {message}");
+            assert!(message.contains(named), "{path} {body}: {message}");
         }
     });
 }
