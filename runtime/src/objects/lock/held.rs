@@ -10,6 +10,7 @@ use anchorhold::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{Acquire, Lease, Lock, LockError, Release, Renew};
+use crate::objects::within::within;
 
 type LockStub = <Lock as DurableObject>::Stub;
 
@@ -197,15 +198,6 @@ impl<'a> Held<'a> {
             result => result,
         }
     }
-}
-
-async fn within<T>(over: impl Future<Output = ()>, work: impl Future<Output = T>) -> Option<T> {
-    let (mut over, mut work) = (pin!(over), pin!(work));
-    poll_fn(|context| match work.as_mut().poll(context) {
-        Poll::Ready(result) => Poll::Ready(Some(result)),
-        Poll::Pending => over.as_mut().poll(context).map(|()| None),
-    })
-    .await
 }
 
 /// Before a call that broke off is made again.

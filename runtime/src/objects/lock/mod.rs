@@ -47,9 +47,8 @@ mod request;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::ops::ControlFlow;
-use std::pin::pin;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
@@ -57,6 +56,8 @@ use anchorhold::prelude::*;
 use anchorhold::{List, Storage};
 
 use self::core::{Entered, Queue, State, Ticket};
+use super::within::within;
+
 pub use self::error::{LockError, Obstacle};
 pub use self::fence::{Fence, StaleToken};
 pub use self::held::{Held, LeaseLost};
@@ -311,12 +312,8 @@ impl<'a> Place<'a> {
         if wait.is_zero() {
             return None;
         }
-        let mut over = pin!(self.ctx.sleep(wait));
-        let answer = poll_fn(|context| match self.poll(context.waker()) {
-            Poll::Ready(answer) => Poll::Ready(Some(answer)),
-            Poll::Pending => over.as_mut().poll(context).map(|()| None),
-        })
-        .await;
+        let answer = poll_fn(|context| self.poll(context.waker()));
+        let answer = within(self.ctx.sleep(wait), answer).await;
         if answer.is_some() {
             return answer;
         }

@@ -3,15 +3,13 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
-use std::future::{Future, poll_fn};
-use std::pin::pin;
 use std::rc::Rc;
-use std::task::Poll;
 use std::time::Duration;
 
 use super::core::{Decision, Reason};
 use super::object::RateLimiter;
 use super::request::{Check, Rule};
+use crate::objects::within::within;
 use crate::{CallError, Env, Error, Timestamp};
 
 /// Keys that are known to be blocked; of one guard.
@@ -165,18 +163,6 @@ fn counter(rule: &Rule) -> String {
             )
         }
     }
-}
-
-/// The result, unless the time is over first.
-async fn within<T>(time: impl Future<Output = ()>, work: impl Future<Output = T>) -> Option<T> {
-    let (mut time, mut work) = (pin!(time), pin!(work));
-    poll_fn(|context| {
-        if let Poll::Ready(result) = work.as_mut().poll(context) {
-            return Poll::Ready(Some(result));
-        }
-        time.as_mut().poll(context).map(|()| None)
-    })
-    .await
 }
 
 /// Refusals that hold until a time.
