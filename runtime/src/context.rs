@@ -141,8 +141,8 @@ impl Ctx {
     }
 
     /// Sends a request to the outside world; its address is a whole one, such as
-    /// `https://example.com/hook`. It leaves when the writes so far are durable (P6), and shared
-    /// turns may run while it is under way (P4). Redirects are followed.
+    /// `https://example.com/hook`. It leaves when the writes so far are durable, and shared
+    /// turns may run while it is under way. Redirects are followed.
     ///
     /// A run of an alarm may happen twice, and so may what it sends: give it an idempotency key.
     ///
@@ -172,7 +172,7 @@ impl Ctx {
     }
 
     /// Resets the object at once: uncommitted writes are dropped, memory is forgotten, callers get
-    /// [`CallError::Reset`](crate::CallError::Reset) (P18). The next event finds a fresh object.
+    /// [`CallError::Reset`](crate::CallError::Reset). The next event finds a fresh object.
     pub fn abort(&self, reason: &str) -> ! {
         self.inner.state.abort(reason)
     }

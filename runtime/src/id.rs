@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The 32 bytes of an identifier (P70).
+/// The 32 bytes of an identifier.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct RawId(pub(crate) [u8; 32]);
 
@@ -122,7 +122,7 @@ impl<'de, T> Deserialize<'de> for ObjectId<T> {
     }
 }
 
-/// Why a text is not the identifier of an object of this class (P70).
+/// Why a text is not the identifier of an object of this class.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidId {
     /// Not 64 hexadecimal digits.

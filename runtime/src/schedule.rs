@@ -3,7 +3,7 @@
 //! Each pending run is a row; the platform's alarm stands at the earliest. A row is marked as
 //! running and given its retry time *before* the handler starts, so that a run that dies with the
 //! process, or with the wasm instance, comes back; and the platform's own count of retries, after
-//! which it would drop the one alarm for all schedules (P29), is never used up by one of them.
+//! which it would drop the one alarm for all schedules, is never used up by one of them.
 
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
@@ -18,9 +18,9 @@ use crate::sql::{SqlRows, SqlValue};
 use crate::time::Timestamp;
 use crate::wire;
 
-/// The first pause before a failed run is tried again; it doubles with each further try (P29).
+/// The first pause before a failed run is tried again; it doubles with each further try.
 const FIRST_RETRY_MILLIS: u64 = 2_000;
-/// How often a failed run is tried again before its schedule is dropped (P29).
+/// How often a failed run is tried again before its schedule is dropped.
 const MAX_RETRIES: u32 = 6;
 
 /// The latest time that a JavaScript date, and so the platform's alarm, can hold.
@@ -29,9 +29,9 @@ const LATEST_MILLIS: i64 = 8_640_000_000_000_000;
 /// What an alarm handler may know of its run; take it as an argument `run: AlarmRun`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AlarmRun {
-    /// When the run was due. It never starts earlier (P26).
+    /// When the run was due. It never starts earlier.
     pub scheduled: Timestamp,
-    /// How many tries failed before this one, 0 to 6 (P31).
+    /// How many tries failed before this one, 0 to 6.
     pub retry_count: u32,
     /// The key it was scheduled under; empty unless one was given.
     pub key: String,
@@ -66,10 +66,10 @@ impl Scheduling<'_> {
         self
     }
 
-    /// Runs at a point in time; one in the past runs at once (P24).
+    /// Runs at a point in time; one in the past runs at once.
     ///
     /// # Errors
-    /// A time of zero or less (P24) or beyond the year 275,760, or storage failed.
+    /// A time of zero or less or beyond the year 275,760, or storage failed.
     pub fn at(self, time: Timestamp) -> Result<(), StorageError> {
         if !(1..=LATEST_MILLIS).contains(&time.as_millis()) {
             return Err(StorageError::Usage(format!(
@@ -117,7 +117,7 @@ pub fn cancel(ctx: &Ctx, alarm: &'static str, key: &str) -> Result<bool, Storage
 }
 
 /// When the pending run is due. Inside the handler of that very run it is `None` until the run is
-/// scheduled again (P27).
+/// scheduled again.
 pub fn next_run(
     ctx: &Ctx,
     alarm: &'static str,
@@ -366,7 +366,7 @@ impl Timetable {
     }
 
     /// Settles a run. A row that the handler scheduled anew is no longer marked, and stays as it
-    /// is: it supersedes both the end and the retry of this run (P28, P33).
+    /// is: it supersedes both the end and the retry of this run.
     pub(crate) fn finished(
         &self,
         state: &ObjectState,

@@ -27,7 +27,7 @@ pub enum Message {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CloseEvent {
     /// The code of RFC 6455, section 7.4; 1005 if the peer sent none, 1006 if the connection broke
-    /// (P58).
+    ///.
     pub code: u16,
     /// The peer's reason, up to 123 bytes.
     pub reason: String,
@@ -98,7 +98,7 @@ impl<S> Accept<S> {
         }
     }
 
-    /// Adds a tag to find the socket by: up to 10, of up to 256 bytes each (P54).
+    /// Adds a tag to find the socket by: up to 10, of up to 256 bytes each.
     #[must_use]
     pub fn tag(mut self, tag: impl Into<String>) -> Self {
         self.tags.push(tag.into());
@@ -174,7 +174,7 @@ impl<S> Socket<S> {
         }
     }
 
-    /// Sends a value as JSON. It leaves when the writes before it are durable (P6).
+    /// Sends a value as JSON. It leaves when the writes before it are durable.
     ///
     /// # Errors
     /// The socket is closed, or the value cannot be written as JSON.
@@ -201,7 +201,7 @@ impl<S> Socket<S> {
     /// Closes the socket; messages sent before still arrive.
     ///
     /// # Errors
-    /// A code outside 1000, 1001, 1003, 1007 to 1014 and 3000 to 4999, or a reason over 123 bytes (P61).
+    /// A code outside 1000, 1001, 1003, 1007 to 1014 and 3000 to 4999, or a reason over 123 bytes.
     pub fn close(&self, code: u16, reason: &str) -> Result<(), SocketError> {
         if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
             return Err(SocketError::new(format!(
@@ -263,7 +263,7 @@ impl<S: Serialize> Socket<S> {
     /// Replaces the session.
     ///
     /// # Errors
-    /// It is over 16,320 bytes (P55).
+    /// It is over 16,320 bytes.
     pub fn set_session(&self, session: &S) -> Result<(), SocketError> {
         self.inner.set_attachment(&encode_session(session)?)
     }
@@ -294,7 +294,7 @@ fn to_json<M: Serialize + ?Sized>(message: &M) -> Result<String, SocketError> {
     })
 }
 
-/// The sockets of one object, up to 32,768 (P54). They survive the object's eviction.
+/// The sockets of one object, up to 32,768. They survive the object's eviction.
 pub struct Sockets<S> {
     state: ObjectState,
     session: PhantomData<fn() -> S>,
@@ -384,7 +384,7 @@ impl<S> Sockets<S> {
             .count())
     }
 
-    /// Lets the platform answer one exact text with another without waking the object (P55).
+    /// Lets the platform answer one exact text with another without waking the object.
     /// `None` ends it.
     ///
     /// # Errors

@@ -15,11 +15,11 @@ const MAX_EXACT: i64 = 1 << 53;
 
 /// The object's SQLite database.
 ///
-/// Values come in as bound parameters, never as text in the statement. Limits, on every host (P50):
+/// Values come in as bound parameters, never as text in the statement. Limits, on every host:
 /// statements up to 100 kB, 100 parameters, 100 columns. `BEGIN`, `SAVEPOINT`, `ATTACH`, temporary
-/// tables and names that begin `_cf_` are refused (P48): use
+/// tables and names that begin `_cf_` are refused: use
 /// [`Storage::transaction`](crate::Storage::transaction). Names that begin `_anchorhold_` are the
-/// runtime's own. Integers are exact up to 2^53 (P49).
+/// runtime's own. Integers are exact up to 2^53.
 ///
 /// ```
 /// # use anchorhold::prelude::*;

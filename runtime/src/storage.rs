@@ -87,7 +87,7 @@ impl Storage {
         }
     }
 
-    /// The values under up to 128 keys, sorted by key; missing ones are left out (P40, P41).
+    /// The values under up to 128 keys, sorted by key; missing ones are left out.
     ///
     /// # Errors
     /// As [`get`](Self::get), or more than 128 keys.
@@ -160,7 +160,7 @@ impl Storage {
         Ok(deleted)
     }
 
-    /// The entries of a range, ordered by the bytes of their keys (P43).
+    /// The entries of a range, ordered by the bytes of their keys.
     ///
     /// # Errors
     /// Contradictory options, or a value that does not fit `T`.
@@ -184,7 +184,7 @@ impl Storage {
             .collect()
     }
 
-    /// Removes everything the object has stored: keys, stored fields, SQL tables, schedules (P44).
+    /// Removes everything the object has stored: keys, stored fields, SQL tables, schedules.
     /// The fields hold their defaults from the next turn on, whatever this turn leaves in them.
     ///
     /// # Errors
@@ -201,7 +201,7 @@ impl Storage {
     }
 
     /// Runs `body` so that its writes, SQL included, stay together: all if it returns `Ok`, none if
-    /// it returns `Err` or panics (P45, P47). Transactions nest. Stored fields take no part.
+    /// it returns `Err` or panics. Transactions nest. Stored fields take no part.
     ///
     /// # Errors
     /// The error of `body`, or of storage itself.
@@ -232,7 +232,7 @@ impl Storage {
         Sql::new(self.state.clone())
     }
 
-    /// Waits until the writes made so far are durable (P11). Answers wait by themselves; this is
+    /// Waits until the writes made so far are durable. Answers wait by themselves; this is
     /// for effects that the platform does not hold back.
     ///
     /// # Errors

@@ -200,7 +200,7 @@ impl<T: DurableObject> Objects<T> {
     /// Reads an identifier that was printed before.
     ///
     /// # Errors
-    /// Not 64 hexadecimal digits, or not made for this class (P70).
+    /// Not 64 hexadecimal digits, or not made for this class.
     pub fn parse_id(&self, hex: &str) -> Result<ObjectId<T>, InvalidId> {
         match &self.namespace {
             Ok(namespace) => namespace.parse_id(hex).map(ObjectId::new),
@@ -217,7 +217,7 @@ impl<T: DurableObject> Objects<T> {
     }
 
     /// Keeps new objects inside a jurisdiction, such as `"eu"`. Local hosts have none: calls fail
-    /// with [`CallError::Configuration`] there (P72).
+    /// with [`CallError::Configuration`] there.
     #[must_use]
     pub fn jurisdiction(mut self, jurisdiction: impl Into<String>) -> Self {
         self.placement.jurisdiction = Some(jurisdiction.into());

@@ -18,7 +18,7 @@ pub const CREATE_MESSAGES: &str = "
     CREATE UNIQUE INDEX message_by_client_id ON message (user, client_id)
         WHERE client_id IS NOT NULL";
 
-/// The largest number that SQL holds exactly here (P49).
+/// The largest number that SQL holds exactly here.
 const MAX_INTEGER: u64 = 1 << 53;
 /// Messages beyond the retention's count are swept when so many have come together. Readers do not
 /// see them meanwhile.

@@ -196,7 +196,7 @@ impl ChatRoom {
         socket: &Socket<Session>,
         event: CloseEvent,
     ) -> Result<(), Error> {
-        // A Close is answered by us and nobody else (P60); some codes are never sent.
+        // A Close is answered by us and nobody else; some codes are never sent.
         let _ = socket
             .close(event.code, &event.reason)
             .or_else(|_| socket.close(1_000, ""));

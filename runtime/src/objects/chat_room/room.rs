@@ -11,9 +11,9 @@ use super::{
     Role, Session, Standing, TOO_SLOW,
 };
 
-/// The reason of a close, in bytes (P61).
+/// The reason of a close, in bytes.
 const MAX_REASON: usize = 123;
-/// The longest restriction that has an end; SQL could not hold every later one (P49).
+/// The longest restriction that has an end; SQL could not hold every later one.
 const MAX_RESTRICTION_MS: u64 = 36_525 * 24 * 60 * 60 * 1_000;
 /// So many users' typing is remembered before those who have stopped are forgotten.
 const MANY_TYPING: usize = 1_024;
@@ -289,7 +289,7 @@ fn with_sessions(sockets: Vec<Socket<Session>>) -> Vec<(Socket<Session>, Session
         .collect()
 }
 
-/// Sockets are found by their users: a name is at most 128 bytes long, a tag 256 (P54).
+/// Sockets are found by their users: a name is at most 128 bytes long, a tag 256.
 pub(super) fn tag_of(user: &str) -> String {
     format!("user:{user}")
 }

@@ -239,8 +239,8 @@ impl Lock {
 
     /// One decision, and what follows from it: whoever is next gets the lock.
     ///
-    /// There is no await in here, so what is written becomes durable together (P12), and before
-    /// any answer leaves (P6).
+    /// There is no await in here, so what is written becomes durable together, and before
+    /// any answer leaves.
     fn change<T>(
         &self,
         ctx: &Ctx,

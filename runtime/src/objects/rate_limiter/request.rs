@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::core::{Algorithm, Decision, Policy};
 use crate::{Error, Timestamp};
 
-/// The longest key, in bytes: a stranger may choose it, and it is stored (S5).
+/// The longest key, in bytes: a stranger may choose it, and it is stored.
 pub const MAX_KEY: usize = 256;
 /// The longest name of a policy, in bytes.
 pub const MAX_POLICY_NAME: usize = 64;

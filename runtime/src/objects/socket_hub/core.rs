@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize, Serializer};
 /// How much a hub takes. Every list and queue of the hub has its bound here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Sockets of one hub. The platform's own limit is 32,768 (P54).
+    /// Sockets of one hub. The platform's own limit is 32,768.
     pub sockets: usize,
-    /// Topics of one socket. They are kept with the socket, in 16,320 bytes (P55): 64 topics of 128
+    /// Topics of one socket. They are kept with the socket, in 16,320 bytes: 64 topics of 128
     /// bytes leave half of that.
     pub topics: usize,
     /// Bytes of a topic's name.
@@ -79,7 +79,7 @@ pub enum Refusal {
 }
 
 /// Which bound a slow consumer went over. Its text is the reason of the close, at most 123 bytes
-/// long (P61).
+/// long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SlowConsumer {
     /// Another event would be one more than may be unacknowledged.

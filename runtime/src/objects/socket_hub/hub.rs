@@ -22,7 +22,7 @@ const NO_CODE: u16 = 1005;
 /// What a hub keeps with each socket: its subscriber, and what an object of your own adds.
 ///
 /// It is all that survives an eviction, and so the truth about the socket's topics. Up to 16,320
-/// bytes (P55), of which the subscriber takes at most about 8,600 under the default
+/// bytes, of which the subscriber takes at most about 8,600 under the default
 /// [`Limits`].
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Session<T = ()> {
