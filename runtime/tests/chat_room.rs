@@ -199,7 +199,7 @@ async fn a_resend_is_stored_once_and_answered_again(sim: Sim) {
     assert_eq!(message(&mut other).await, first);
     sim.crash().await;
     let (mut ann, welcome) = open(&sim, "user=ann&since=0").await;
-    assert_eq!(welcome.history, [first.clone()]);
+    assert_eq!(welcome.history, std::slice::from_ref(&first));
     say(&ann, "hi", Some("x"));
     assert_eq!(message(&mut ann).await, first);
     assert_eq!(post(&sim, "ann", "hi", Some("x")).await, first);

@@ -194,7 +194,7 @@ async fn policies_change_at_run_time(sim: Sim) {
     assert!(unknown.to_string().contains("no policy `api`"), "{unknown}");
 
     limiter
-        .set_policy("api".into(), policy(Algorithm::SlidingLog, 2, 60_000), None)
+        .set_policy("api", policy(Algorithm::SlidingLog, 2, 60_000), None)
         .await
         .unwrap();
     assert_eq!(ask("ann").await.unwrap().remaining, 1);
@@ -202,25 +202,21 @@ async fn policies_change_at_run_time(sim: Sim) {
     assert!(!ask("ann").await.unwrap().allowed);
     // What was used counts under the new limit, after an eviction too.
     limiter
-        .set_policy("api".into(), policy(Algorithm::SlidingLog, 4, 60_000), None)
+        .set_policy("api", policy(Algorithm::SlidingLog, 4, 60_000), None)
         .await
         .unwrap();
     sim.evict(&limiter).await;
     assert_eq!(ask("ann").await.unwrap().remaining, 1);
 
     limiter
-        .set_override(
-            "api".into(),
-            "ann".into(),
-            policy(Algorithm::SlidingLog, 10, 60_000),
-        )
+        .set_override("api", "ann", policy(Algorithm::SlidingLog, 10, 60_000))
         .await
         .unwrap();
     sim.crash().await;
     let decision = ask("ann").await.unwrap();
     assert_eq!((decision.limit, decision.remaining), (10, 6));
     assert_eq!(ask("bob").await.unwrap().limit, 4);
-    let overrides = limiter.overrides("api".into(), None).await.unwrap();
+    let overrides = limiter.overrides("api", None).await.unwrap();
     assert_eq!(
         overrides
             .iter()
@@ -230,23 +226,13 @@ async fn policies_change_at_run_time(sim: Sim) {
     );
     assert_eq!(
         limiter
-            .overrides("api".into(), Some("ann".into()))
+            .overrides("api", Some("ann".to_owned()))
             .await
             .unwrap(),
         []
     );
-    assert!(
-        limiter
-            .remove_override("api".into(), "ann".into())
-            .await
-            .unwrap()
-    );
-    assert!(
-        !limiter
-            .remove_override("api".into(), "ann".into())
-            .await
-            .unwrap()
-    );
+    assert!(limiter.remove_override("api", "ann").await.unwrap());
+    assert!(!limiter.remove_override("api", "ann").await.unwrap());
     assert!(!ask("ann").await.unwrap().allowed);
 
     // A limit under another name, and one that comes with the question, count apart.
@@ -260,14 +246,11 @@ async fn policies_change_at_run_time(sim: Sim) {
         3
     );
 
-    assert!(limiter.remove_policy("api".into()).await.unwrap());
-    assert!(!limiter.remove_policy("api".into()).await.unwrap());
+    assert!(limiter.remove_policy("api").await.unwrap());
+    assert!(!limiter.remove_policy("api").await.unwrap());
     ask("ann").await.unwrap_err();
     for name in ["", "a b", "a/b", "é", &"x".repeat(65)] {
-        limiter
-            .set_policy(name.into(), given, None)
-            .await
-            .unwrap_err();
+        limiter.set_policy(name, given, None).await.unwrap_err();
     }
 }
 
@@ -277,11 +260,11 @@ async fn lists_hold_under_every_limit(sim: Sim) {
     let limit = policy(Algorithm::FixedWindow, 1, 1_000);
     let ask = async |key: &str| limiter.check(Check::new(key, limit)).await.unwrap();
     limiter
-        .put_on_list("friend".into(), List::Allow, None)
+        .put_on_list("friend", List::Allow, None)
         .await
         .unwrap();
     limiter
-        .put_on_list("foe".into(), List::Deny, Some(5_000))
+        .put_on_list("foe", List::Deny, Some(5_000))
         .await
         .unwrap();
     for _ in 0..3 {
@@ -313,17 +296,17 @@ async fn lists_hold_under_every_limit(sim: Sim) {
     );
     milliseconds(&sim, 5_000).await;
     assert!(ask("foe").await.allowed, "its time is over");
-    assert!(!limiter.take_off_list("foe".into()).await.unwrap());
+    assert!(!limiter.take_off_list("foe").await.unwrap());
     milliseconds(&sim, 60_000).await;
     assert_eq!(
         limiter.status().await.unwrap().next_sweep,
         None,
         "and the entry is gone"
     );
-    assert!(limiter.take_off_list("friend".into()).await.unwrap());
+    assert!(limiter.take_off_list("friend").await.unwrap());
     assert_eq!(ask("friend").await.reason, Reason::WithinLimit);
     limiter
-        .put_on_list("k".into(), List::Deny, Some(0))
+        .put_on_list("k", List::Deny, Some(0))
         .await
         .unwrap_err();
 }
@@ -332,10 +315,7 @@ async fn lists_hold_under_every_limit(sim: Sim) {
 async fn a_policy_in_shadow_lets_through_and_counts(sim: Sim) {
     let limiter = limiter(&sim);
     let limit = policy(Algorithm::SlidingLog, 1, 1_000);
-    limiter
-        .set_policy("new".into(), limit, Some(true))
-        .await
-        .unwrap();
+    limiter.set_policy("new", limit, Some(true)).await.unwrap();
     let reasons: [Reason; 3] = [
         limiter.check(Check::new("k", "new")).await.unwrap().reason,
         limiter.check(Check::new("k", "new")).await.unwrap().reason,
@@ -348,10 +328,7 @@ async fn a_policy_in_shadow_lets_through_and_counts(sim: Sim) {
     sim.crash().await;
     let policies = limiter.policies().await.unwrap();
     assert_eq!((policies[0].shadow, policies[0].shadow_refusals), (true, 1));
-    limiter
-        .set_policy("new".into(), limit, Some(false))
-        .await
-        .unwrap();
+    limiter.set_policy("new", limit, Some(false)).await.unwrap();
     assert!(!limiter.check(Check::new("k", "new")).await.unwrap().allowed);
 }
 
@@ -364,7 +341,7 @@ async fn a_reset_forgets_a_key_and_no_other(sim: Sim) {
             assert!(limiter.check(Check::new(key, limit)).await.unwrap().allowed);
         }
     }
-    limiter.reset("a".into()).await.unwrap();
+    limiter.reset("a").await.unwrap();
     for limit in limits {
         assert!(limiter.check(Check::new("a", limit)).await.unwrap().allowed);
         assert!(!limiter.check(Check::new("b", limit)).await.unwrap().allowed);
@@ -392,7 +369,7 @@ async fn keys_that_are_used_once_leave_nothing_behind(sim: Sim) {
     assert_eq!(limiter.status().await.unwrap().usages, count as u64);
     // Somebody stays.
     let stays = policy(Algorithm::SlidingLog, 5, 600_000);
-    limiter.check(Check::new("stays", stays)).await.unwrap();
+    let _ = limiter.check(Check::new("stays", stays)).await.unwrap();
 
     sim.advance(Duration::from_secs(80)).await;
     sim.crash().await;
@@ -422,9 +399,9 @@ async fn sweeps_are_rare_and_not_late(sim: Sim) {
     let limiter = limiter(&sim);
     let short = policy(Algorithm::FixedWindow, 5, 100);
     let long = policy(Algorithm::FixedWindow, 5, 86_400_000);
-    limiter.check(Check::new("long", long)).await.unwrap();
+    let _ = limiter.check(Check::new("long", long)).await.unwrap();
     for _ in 0..600 {
-        limiter.check(Check::new("busy", short)).await.unwrap();
+        let _ = limiter.check(Check::new("busy", short)).await.unwrap();
         milliseconds(&sim, 100).await;
     }
     let alarms = sim
@@ -514,7 +491,7 @@ async fn over_http(sim: Sim) {
     );
     assert_eq!(check(&sim, "/limits/a%2Fb/check", body).await.status(), 200);
 
-    stub.set_policy("api".into(), limit, None).await.unwrap();
+    stub.set_policy("api", limit, None).await.unwrap();
     let named = check(
         &sim,
         "/limits/a%2Fb/check",
@@ -613,7 +590,7 @@ struct Shop {
 #[durable_object]
 impl Shop {
     #[rpc]
-    async fn buy(&mut self, ctx: &Ctx, who: String) -> Result<u64, Error> {
+    async fn buy(&mut self, ctx: &Ctx, who: &str) -> Result<u64, Error> {
         let limit = policy(Algorithm::FixedWindow, 2, 60_000);
         self.limiter
             .check(&ctx.env(), Check::new(who, limit))
@@ -627,9 +604,9 @@ impl Shop {
 #[anchorhold::test]
 async fn a_guard_works_from_another_object(sim: Sim) {
     let shop = sim.objects::<Shop>().named("s");
-    assert_eq!(shop.buy("ann".into()).await.unwrap(), 1);
-    assert_eq!(shop.buy("ann".into()).await.unwrap(), 2);
-    let CallError::Application(error) = shop.buy("ann".into()).await.unwrap_err() else {
+    assert_eq!(shop.buy("ann").await.unwrap(), 1);
+    assert_eq!(shop.buy("ann").await.unwrap(), 2);
+    let CallError::Application(error) = shop.buy("ann").await.unwrap_err() else {
         panic!("the shop itself refuses");
     };
     assert_eq!((error.status(), error.code()), (429, "limited"));
@@ -637,7 +614,7 @@ async fn a_guard_works_from_another_object(sim: Sim) {
         ObjectError::retry_after(&error),
         Some(Duration::from_secs(60))
     );
-    assert_eq!(shop.buy("bob".into()).await.unwrap(), 3);
+    assert_eq!(shop.buy("bob").await.unwrap(), 3);
 }
 
 #[anchorhold::test]
@@ -662,7 +639,7 @@ async fn a_guard_remembers_who_is_blocked(sim: Sim) {
     // A reset is seen when what is remembered is 10 s old.
     sim.objects::<RateLimiter>()
         .sharded("k", 4)
-        .reset("k".into())
+        .reset("k")
         .await
         .unwrap();
     assert!(!ask().await.allowed);

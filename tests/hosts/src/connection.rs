@@ -64,6 +64,9 @@ impl Client {
     ///
     /// # Errors
     /// The app could not be reached, or went away during the handshake.
+    ///
+    /// # Panics
+    /// The path or a header is not well-formed.
     pub fn try_open(
         &self,
         path: &str,

@@ -216,7 +216,7 @@ impl ChatRoom {
     /// `rate_limited`, with the time to wait.
     #[rpc]
     #[post("/messages", status = 201)]
-    pub fn post(
+    fn post(
         &mut self,
         ctx: &Ctx,
         user: &str,
@@ -235,7 +235,7 @@ impl ChatRoom {
     /// 400: `limit` is out of range.
     #[rpc]
     #[get("/history")]
-    pub fn history(
+    fn history(
         &self,
         ctx: &Ctx,
         before: Option<u64>,
@@ -254,7 +254,7 @@ impl ChatRoom {
     /// The users with an open socket, in the order of their names.
     #[rpc]
     #[get("/members")]
-    pub fn members(&self) -> Vec<String> {
+    fn members(&self) -> Vec<String> {
         self.live.roster.members()
     }
 
@@ -263,7 +263,7 @@ impl ChatRoom {
     /// # Errors
     /// 400: the reason is over 123 bytes.
     #[rpc]
-    pub fn kick(&mut self, ctx: &Ctx, user: &str, reason: Option<String>) -> Result<u64, Error> {
+    fn kick(&mut self, ctx: &Ctx, user: &str, reason: Option<String>) -> Result<u64, Error> {
         let reason = checked_reason(reason)?;
         self.throw_out(ctx, user, &reason)
     }
@@ -274,7 +274,7 @@ impl ChatRoom {
     /// # Errors
     /// 400: no name, or a reason over 123 bytes. 409: 10,000 users are restricted already.
     #[rpc]
-    pub fn ban(
+    fn ban(
         &mut self,
         ctx: &Ctx,
         user: &str,
@@ -291,7 +291,7 @@ impl ChatRoom {
     /// # Errors
     /// As [`ban`](ChatRoomStub::ban).
     #[rpc]
-    pub fn mute(
+    fn mute(
         &mut self,
         ctx: &Ctx,
         user: &str,
@@ -307,7 +307,7 @@ impl ChatRoom {
     /// # Errors
     /// Storage failed.
     #[rpc]
-    pub fn pardon(&mut self, ctx: &Ctx, user: &str) -> Result<bool, StorageError> {
+    fn pardon(&mut self, ctx: &Ctx, user: &str) -> Result<bool, StorageError> {
         standings(ctx).lift(user)
     }
 
@@ -316,13 +316,13 @@ impl ChatRoom {
     /// # Errors
     /// Storage failed.
     #[rpc]
-    pub fn standings(&self, ctx: &Ctx) -> Result<Vec<Standing>, StorageError> {
+    fn standings(&self, ctx: &Ctx) -> Result<Vec<Standing>, StorageError> {
         standings(ctx).all()
     }
 
     /// The settings.
     #[rpc]
-    pub fn settings(&self) -> Settings {
+    fn settings(&self) -> Settings {
         self.settings.clone()
     }
 
@@ -333,7 +333,7 @@ impl ChatRoom {
     /// # Errors
     /// 400: a value is out of range; nothing changes then.
     #[rpc]
-    pub fn configure(&mut self, ctx: &Ctx, settings: Settings) -> Result<(), Error> {
+    fn configure(&mut self, ctx: &Ctx, settings: Settings) -> Result<(), Error> {
         settings.check()?;
         self.settings = settings;
         self.live.allowances = None;

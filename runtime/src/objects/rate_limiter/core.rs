@@ -51,10 +51,10 @@ pub enum Algorithm {
     /// A window begins with the first request and ends a window later; then the next request
     /// begins another. The cheapest; two bursts may meet where one window ends and the next begins.
     FixedWindow,
-    /// A window that moves with time, counted in sixteenths. A sixteenth is counted for as long as
-    /// any moment of it lies in the window, so the approximation errs to the side of refusing: what
-    /// was used is given back up to a sixteenth of a window late, and never early. (The common
-    /// approximation by two weighted counters may let nearly twice the limit through in one window.)
+    /// A window that moves with time, counted in sixteenths. All that was used in a sixteenth counts
+    /// as used with the last of it, so the approximation errs to the side of refusing: what was used
+    /// is given back up to a sixteenth of a window late, and never early. (The common approximation
+    /// by two weighted counters may let nearly twice the limit through in one window.)
     SlidingWindow,
     /// A window that moves with time, exact to the millisecond. Its `limit` is at most 1,000.
     SlidingLog,
@@ -98,6 +98,7 @@ pub struct Policy {
 }
 
 /// What was decided.
+#[must_use = "a limit that nobody looks at limits nothing"]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
     /// Whether the caller may go on.
@@ -191,7 +192,6 @@ impl Policy {
     }
 
     /// What [`take`](Self::take) would decide, with what is left now.
-    #[must_use]
     pub fn peek(&self, usage: &Usage, cost: u64, now: Timestamp) -> Decision {
         let remaining = usage.remaining(self, now);
         let allowed = cost <= remaining;

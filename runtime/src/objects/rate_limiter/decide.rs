@@ -119,10 +119,10 @@ pub(super) fn together<'a>(
         }));
     }
     if decisions.iter().all(|decision| decision.allowed) {
-        let changed = accounts
+        let used = accounts
             .into_iter()
             .filter(|(_, account)| account.before != account.after);
-        let changes = changed.map(|((key, counter), Account { policy, after, .. })| Change {
+        let changes = used.map(|((key, counter), Account { policy, after, .. })| Change {
             key,
             counter,
             usage: after,

@@ -66,14 +66,13 @@ impl Decision {
         response.with_header("retry-after", &seconds.to_string())
     }
 
-    /// The decision if it is to allow.
+    /// Whether to go on, for `decision.granted()?` in a handler or a guard.
     ///
     /// # Errors
-    /// 429 `limited`, with `Retry-After`, if it is not: for `decision.granted()?` in a handler or
-    /// a guard.
-    pub fn granted(self) -> Result<Self, Error> {
+    /// 429 `limited`, with `Retry-After`, if it was refused.
+    pub fn granted(&self) -> Result<(), Error> {
         if self.allowed {
-            return Ok(self);
+            return Ok(());
         }
         let message = format!(
             "over the limit of {}; try again in {} ms",

@@ -238,7 +238,7 @@ mod tests {
     fn refusal(now: Timestamp) -> Decision {
         let policy = Policy::new(Algorithm::FixedWindow, 1, 5_000);
         let mut usage = Usage::None;
-        policy.take(&mut usage, 1, now);
+        let _ = policy.take(&mut usage, 1, now);
         policy.take(&mut usage, 1, now)
     }
 

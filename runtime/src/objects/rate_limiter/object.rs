@@ -113,9 +113,9 @@ impl RateLimiter {
     /// 400 if the key is too long.
     #[rpc]
     #[delete("/{key}")]
-    fn reset(&mut self, ctx: &Ctx, key: String) -> Result<(), Error> {
-        check_key(&key)?;
-        Ok(store(ctx).forget(&key)?)
+    fn reset(&mut self, ctx: &Ctx, key: &str) -> Result<(), Error> {
+        check_key(key)?;
+        Ok(store(ctx).forget(key)?)
     }
 
     #[post("/{key}/check")]
@@ -192,20 +192,21 @@ impl RateLimiter {
     #[rpc]
     fn set_policy(
         &mut self,
-        name: String,
+        name: &str,
         policy: Policy,
         shadow: Option<bool>,
     ) -> Result<(), Error> {
-        check_policy_name(&name)?;
+        check_policy_name(name)?;
         policy.validate()?;
-        if self.policies.len() >= MAX_POLICIES && !self.policies.contains_key(&name) {
+        if self.policies.len() >= MAX_POLICIES && !self.policies.contains_key(name) {
             return Err(Error::conflict(
                 "too_many",
                 format!("there are {MAX_POLICIES} policies already"),
             ));
         }
         let shadow = shadow.unwrap_or(false);
-        self.policies.insert(name, StoredPolicy { policy, shadow });
+        self.policies
+            .insert(name.to_owned(), StoredPolicy { policy, shadow });
         Ok(())
     }
 
@@ -214,9 +215,9 @@ impl RateLimiter {
     /// # Errors
     /// Storage failed.
     #[rpc]
-    fn remove_policy(&mut self, name: String) -> Result<bool, Error> {
-        self.shadow_refusals.remove(&name)?;
-        Ok(self.policies.remove(&name).is_some())
+    fn remove_policy(&mut self, name: &str) -> Result<bool, Error> {
+        self.shadow_refusals.remove(&name.to_owned())?;
+        Ok(self.policies.remove(name).is_some())
     }
 
     /// The stored policies, by name.
@@ -243,11 +244,11 @@ impl RateLimiter {
     /// # Errors
     /// 400 if the key, the name or the policy is out of range.
     #[rpc]
-    fn set_override(&mut self, name: String, key: String, policy: Policy) -> Result<(), Error> {
-        check_policy_name(&name)?;
-        check_key(&key)?;
+    fn set_override(&mut self, name: &str, key: &str, policy: Policy) -> Result<(), Error> {
+        check_policy_name(name)?;
+        check_key(key)?;
         policy.validate()?;
-        self.overrides.insert(&override_key(&name, &key), &policy)?;
+        self.overrides.insert(&override_key(name, key), &policy)?;
         Ok(())
     }
 
@@ -256,10 +257,10 @@ impl RateLimiter {
     /// # Errors
     /// Storage failed.
     #[rpc]
-    fn remove_override(&mut self, name: String, key: String) -> Result<bool, Error> {
-        check_policy_name(&name)?;
-        check_key(&key)?;
-        Ok(self.overrides.remove(&override_key(&name, &key))?.is_some())
+    fn remove_override(&mut self, name: &str, key: &str) -> Result<bool, Error> {
+        check_policy_name(name)?;
+        check_key(key)?;
+        Ok(self.overrides.remove(&override_key(name, key))?.is_some())
     }
 
     /// Up to 100 overrides of a policy, in the order of their keys; the next ones `after` the last.
@@ -267,10 +268,10 @@ impl RateLimiter {
     /// # Errors
     /// Storage failed.
     #[rpc]
-    fn overrides(&self, name: String, after: Option<String>) -> Result<Vec<Override>, Error> {
-        check_policy_name(&name)?;
-        let start = override_key(&name, &after.unwrap_or_default());
-        let prefix = override_key(&name, "");
+    fn overrides(&self, name: &str, after: Option<String>) -> Result<Vec<Override>, Error> {
+        check_policy_name(name)?;
+        let start = override_key(name, &after.unwrap_or_default());
+        let prefix = override_key(name, "");
         let entries = self.overrides.entries(Some(&start), PAGE as usize + 1)?;
         Ok(entries
             .into_iter()
@@ -278,7 +279,7 @@ impl RateLimiter {
             .map_while(|(entry, policy)| {
                 let key = entry.strip_prefix(&prefix)?.to_owned();
                 Some(Override {
-                    name: name.clone(),
+                    name: name.to_owned(),
                     key,
                     policy,
                 })
@@ -296,18 +297,22 @@ impl RateLimiter {
     fn put_on_list(
         &mut self,
         ctx: &Ctx,
-        key: String,
+        key: &str,
         list: List,
         for_ms: Option<u64>,
     ) -> Result<(), Error> {
-        check_key(&key)?;
+        check_key(key)?;
         if let Some(millis) = for_ms.filter(|millis| !(1..=MAX_WINDOW_MS).contains(millis)) {
             return Err(bad_request(format!(
                 "`for_ms` is {millis}, and not from 1 to {MAX_WINDOW_MS} (366 days)"
             )));
         }
         let until = for_ms.map(|millis| ctx.now() + Duration::from_millis(millis));
-        store(ctx).put_listing(&Listing { key, list, until })?;
+        store(ctx).put_listing(&Listing {
+            key: key.to_owned(),
+            list,
+            until,
+        })?;
         match until {
             Some(until) => self.sweep_after(ctx, until),
             None => Ok(()),
@@ -319,9 +324,9 @@ impl RateLimiter {
     /// # Errors
     /// Storage failed.
     #[rpc]
-    fn take_off_list(&mut self, ctx: &Ctx, key: String) -> Result<bool, Error> {
-        check_key(&key)?;
-        Ok(store(ctx).remove_listing(&key, ctx.now())?)
+    fn take_off_list(&mut self, ctx: &Ctx, key: &str) -> Result<bool, Error> {
+        check_key(key)?;
+        Ok(store(ctx).remove_listing(key, ctx.now())?)
     }
 
     /// Up to 100 keys on lists, in their order; the next ones `after` the last.

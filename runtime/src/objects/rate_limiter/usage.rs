@@ -114,9 +114,9 @@ impl Usage {
                 }
             }
             Algorithm::SlidingWindow => {
-                self.logged(policy, end_of_slice(now, policy.window_ms), cost, now)
+                self.logged(policy, policy.window_ms.div_ceil(SLICES), cost, now)
             }
-            Algorithm::SlidingLog => self.logged(policy, now, cost, now),
+            Algorithm::SlidingLog => self.logged(policy, 1, cost, now),
             Algorithm::TokenBucket => Bucket::of(policy).emptied(self, cost, now),
         }
     }
@@ -135,12 +135,18 @@ impl Usage {
         &entries[first..]
     }
 
-    fn logged(&self, policy: &Policy, time: Timestamp, cost: u64, now: Timestamp) -> Self {
+    /// What falls into one slice of time counts as of the last of it: never too short.
+    fn logged(&self, policy: &Policy, slice_ms: u64, cost: u64, now: Timestamp) -> Self {
         let mut entries = self.counted(policy, now).to_vec();
+        let slice_ms = i64::try_from(slice_ms).unwrap_or(i64::MAX).max(1);
+        let slice = |time: Timestamp| time.as_millis().div_euclid(slice_ms);
         match entries.last_mut() {
-            // A clock that went back counts on from where it was.
-            Some((last, used)) if *last >= time => *used = used.saturating_add(cost),
-            _ => entries.push((time, cost)),
+            // Or later: a clock that went back counts on from where it was.
+            Some((last, used)) if slice(*last) >= slice(now) => {
+                *last = now.max(*last);
+                *used = used.saturating_add(cost);
+            }
+            _ => entries.push((now, cost)),
         }
         Self::Log(entries)
     }
@@ -150,15 +156,6 @@ fn sum(entries: &[(Timestamp, u64)]) -> u64 {
     entries
         .iter()
         .fold(0, |sum, (_, used)| sum.saturating_add(*used))
-}
-
-/// A sliding window counts what was used in a slice as used at its last moment.
-fn end_of_slice(now: Timestamp, window_ms: u64) -> Timestamp {
-    let width = i64::try_from(window_ms.div_ceil(SLICES))
-        .unwrap_or(i64::MAX)
-        .max(1);
-    let start = now.as_millis().div_euclid(width).saturating_mul(width);
-    Timestamp::from_millis(start.saturating_add(width - 1))
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -62,9 +62,9 @@ pub use self::protocol::Command;
 /// that [accepts](Hub::accept) with acknowledgements only, if strangers connect.
 ///
 /// # Delivery
-/// At most once, in the order of publication for each topic and socket. Nothing is stored: who is not
-/// connected misses it. The numbers show a gap to the client that reconnects only in so far as they
-/// begin at 1 again; history is a chat room's.
+/// At most once, in the order of publication. Nothing is stored: who is not connected misses it, and
+/// the numbers of a new connection begin at 1 again. A client that must not miss anything wants a
+/// history, as a chat room has it.
 #[durable_object]
 pub struct SocketHub {
     #[memory]

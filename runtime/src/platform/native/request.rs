@@ -85,6 +85,8 @@ impl Request {
     }
 
     pub(crate) fn set_body(&mut self, body: Vec<u8>) {
+        // What was stated of the body that came is not true of this one.
+        self.headers.remove(hyper::header::CONTENT_LENGTH);
         self.body = Bytes::from(body);
     }
 

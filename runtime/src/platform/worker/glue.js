@@ -103,10 +103,20 @@ export async function readBody(request, limit) {
 }
 
 export function request(base, method, url, headers, body) {
-  let made = base ? new Request(url, base) : new Request(url, { method });
-  if (body !== undefined) made = new Request(made, { body: body.slice() });
+  const made = body === undefined ? moved(base, method, url) : withBody(base, method, url, body);
   appendAll(made.headers, headers, "set");
   return made;
+}
+
+function moved(base, method, url) {
+  return base ? new Request(url, base) : new Request(url, { method });
+}
+
+// The base's own body may have been read to make the new one, and such a base cannot be copied.
+function withBody(base, method, url, body) {
+  const headers = new Headers(base?.headers);
+  headers.delete("content-length");
+  return new Request(url, { method, headers, body: body.slice(), cf: base?.cf });
 }
 
 const JSON_RESPONSES = new Map();

@@ -9,7 +9,7 @@ use anchorhold::Timestamp;
 /// have moved on by more than its history.
 const MIN_REMEMBERED: u64 = 10_000;
 /// Sweeps are at least a tenth of the age, and at most this, apart.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 /// How much of the history is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

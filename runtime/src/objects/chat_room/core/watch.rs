@@ -54,7 +54,7 @@ mod tests {
 
     use super::*;
 
-    const SILENCE: Duration = Duration::from_secs(120);
+    const SILENCE: Duration = Duration::from_mins(2);
 
     fn sign() -> impl Strategy<Value = Sign> {
         let time = || (0_i64..1_000_000).prop_map(Timestamp::from_millis);

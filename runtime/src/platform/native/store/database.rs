@@ -16,6 +16,8 @@ use crate::error::StorageError;
 /// The platform's 10 GB (P39), in pages of 4 KiB.
 const MAX_PAGES: u32 = 2_621_440;
 const STATEMENT_CACHE: usize = 64;
+/// A file gives empty pages back when they are one in so many.
+const EMPTY_PART: i64 = 4;
 const SCHEMA_VERSION: i64 = 1;
 const SCHEMA: &str = "
     BEGIN;
@@ -117,9 +119,11 @@ impl Database {
         // The data folder is locked, so nobody is worth waiting for.
         connection.busy_timeout(Duration::ZERO)?;
         // Exclusive before the log is first used: no shared memory, no lock calls per transaction.
+        // How pages are given back is settled before the first table, or never.
         // NORMAL: SQLite syncs around checkpoints only; commits are synced by the host, together.
         connection.execute_batch(&format!(
             "PRAGMA locking_mode = EXCLUSIVE;
+             PRAGMA auto_vacuum = INCREMENTAL;
              PRAGMA journal_mode = WAL;
              PRAGMA synchronous = NORMAL;
              PRAGMA temp_store = MEMORY;
@@ -211,9 +215,34 @@ impl Database {
     /// Moves the log into the database and closes it.
     pub(crate) fn close(self) -> Result<(), StorageError> {
         self.roll_back();
+        if let Err(error) = self.give_back_pages() {
+            // They will be given back at another close, or used again.
+            tracing::warn!(
+                error = storage_error(&error).to_string(),
+                "giving pages back"
+            );
+        }
         self.connection
             .close()
             .map_err(|(_, error)| storage_error(&error))
+    }
+}
+
+impl Database {
+    /// Makes the file smaller if deleted rows have left much of it empty. At the end only: an
+    /// object that deletes mostly writes again.
+    fn give_back_pages(&self) -> rusqlite::Result<()> {
+        let count = |pragma: &str| {
+            self.connection
+                .query_row(pragma, [], |row| row.get::<_, i64>(0))
+        };
+        if count("PRAGMA freelist_count")? * EMPTY_PART < count("PRAGMA page_count")? {
+            return Ok(());
+        }
+        let mut vacuum = self.connection.prepare("PRAGMA incremental_vacuum")?;
+        let mut pages = vacuum.query([])?;
+        while pages.next()?.is_some() {}
+        Ok(())
     }
 }
 

@@ -261,6 +261,35 @@ fn what_the_platform_allows_works() {
 }
 
 #[test]
+fn a_file_shrinks_when_what_it_held_is_deleted() {
+    let (folder, path) = folder();
+    let size = || std::fs::metadata(&path).unwrap().len();
+    let open = || Database::open(folder.path(), &path).unwrap();
+    let close = |database: Database| {
+        database.commit().unwrap().expect("a file").sync().unwrap();
+        database.close().unwrap();
+    };
+    let database = open();
+    database.put("stays", b"1").unwrap();
+    close(database);
+    let before = size();
+    let database = open();
+    for key in 0..1_000 {
+        database.put(&format!("goes {key}"), &[1; 2_000]).unwrap();
+    }
+    close(database);
+    let full = size();
+    assert!(full > before + 2_000_000, "{before} to {full} bytes");
+    let database = open();
+    for key in 0..1_000 {
+        assert!(database.delete(&format!("goes {key}")).unwrap());
+    }
+    close(database);
+    assert!(size() <= before + 8_192, "{before} to {} bytes", size());
+    assert_eq!(open().get("stays").unwrap().as_deref(), Some(&b"1"[..]));
+}
+
+#[test]
 fn a_deferred_violation_fails_the_commit_and_rolls_back() {
     let database = memory();
     database.sql("CREATE TABLE p (id INTEGER PRIMARY KEY); CREATE TABLE c (p REFERENCES p DEFERRABLE INITIALLY DEFERRED)", &[]).unwrap();
