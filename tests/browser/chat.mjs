@@ -12,6 +12,7 @@ export const tests = [
   gapIsFilled,
   killedHostLosesNothing,
   whoLeavesHasSaidIt,
+  refusalsAreTold,
   namesCanBeChanged,
 ];
 
@@ -180,6 +181,48 @@ async function whoLeavesHasSaidIt({ windows, host }) {
   await eventually("it is stored", async () => (await host.history("left")).length, (count) => count === 1);
   await eventually("Ann is in one room", () => host.get("/rooms/left/members"), (members) => members.length === 0);
   await bothRead([ann], []);
+}
+
+/**
+ * What the demo's rooms do to nobody, a stricter room does: asking to slow down, refusing, sending out. Here
+ * somebody between the window and the host does.
+ */
+async function refusalsAreTold({ windows }) {
+  const answers = [
+    { type: "error", code: "rate_limited", message: "Slower, please.", retry_after_ms: 300 },
+    { type: "error", code: "read_only", message: "You may only read." },
+  ];
+  let connections = 0;
+  let between;
+  const ann = await windows.open({
+    room: "strict",
+    user: "Ann",
+    before: (page) =>
+      page.routeWebSocket(/\/rooms\//, (socket) => {
+        connections += 1;
+        between = socket;
+        const server = socket.connectToServer();
+        socket.onMessage((text) => {
+          const isPost = text.startsWith('{"type":"post"');
+          if (!isPost || answers.length === 0) return server.send(text);
+          socket.send(JSON.stringify({ ...answers.shift(), client_id: JSON.parse(text).client_id }));
+        });
+      }),
+  });
+  await isConnected(ann);
+  const refused = answers.pop();
+  await say(ann, "too fast");
+  await shows(ann, "#chat-status", /Slower, please/);
+  await eventually("it is sent again, and stored", () => ann.locator("#messages .message").count(), (count) => count === 1);
+  answers.push(refused);
+  await say(ann, "too bold");
+  await shows(ann, "#chat-status", /You may only read/);
+  await eventually("it is back in the box", () => ann.locator("#message").inputValue(), (text) => text === "too bold");
+  await bothRead([ann], ["too fast"]);
+  await between.close({ code: 4_003, reason: "be kind" });
+  await shows(ann, "#chat-status", /sent out of this room: be kind/);
+  await ann.waitForTimeout(1_500);
+  assert.equal(connections, 1, "whoever is sent out stays out");
 }
 
 /** Another name is another person in the room; another room is another conversation. */

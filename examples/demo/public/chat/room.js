@@ -10,11 +10,8 @@ const TYPING_EVERY = 2_000;
 /** The close code of whoever is sent out of the room; coming back is not ours to decide then. */
 const SENT_OUT = 4_003;
 
-const UNHEARD = Object.fromEntries(
-  ["messages", "stored", "members", "joined", "left", "typing", "refused", "sentOut", "forgotten", "state"].map(
-    (event) => [event, () => {}],
-  ),
-);
+/** The listener of a room that was left. */
+const NOBODY = new Proxy({}, { get: () => () => {} });
 
 export class Room {
   #name;
@@ -41,22 +38,19 @@ export class Room {
     this.#name = name;
     this.#user = user;
     this.#listener = listener;
-    this.#socket = new LastingSocket(
-      () => this.#address(),
-      {
-        text: (text) => this.#take(text),
-        closed: (code, reason) => {
-          if (code !== SENT_OUT) return;
-          this.#close();
-          this.#listener.sentOut(reason);
-        },
-        state: (state) => {
-          this.#welcomed = false;
-          if (state === "open") this.#connection += 1;
-          else this.#listener.state(state);
-        },
+    this.#socket = new LastingSocket(() => this.#address(), {
+      text: (text) => this.#take(text),
+      closed: (code, reason) => {
+        if (code !== SENT_OUT) return;
+        this.#close();
+        this.#listener.sentOut(reason);
       },
-    );
+      state: (state) => {
+        this.#welcomed = false;
+        if (state === "open") this.#connection += 1;
+        else this.#listener.state(state);
+      },
+    });
   }
 
   /** Posts a text, now or when the room can be reached again, and returns the id it goes under. */
@@ -84,7 +78,7 @@ export class Room {
   /** Goes out, unheard from now on, as soon as all that was posted is stored. */
   leave() {
     this.#isLeaving = true;
-    this.#listener = UNHEARD;
+    this.#listener = NOBODY;
     this.#closeIfDone();
   }
 
@@ -147,11 +141,12 @@ export class Room {
 
   async #deliver(messages) {
     let newer = messages.filter((message) => message.id > this.#newest);
-    // Known already, but perhaps not that it is stored.
-    for (const message of messages) this.#settle(message);
+    if (this.#newest > 0 && newer[0]?.id > this.#newest + 1) {
+      newer = [...(await this.#missing(newer[0].id)), ...newer];
+    }
+    // What was seen before counts, too: it may be the answer to a resend.
+    for (const message of [...messages, ...newer]) this.#settle(message);
     if (newer.length === 0) return;
-    const first = newer[0].id;
-    if (this.#newest > 0 && first > this.#newest + 1) newer = [...(await this.#missing(first)), ...newer];
     this.#oldest = Math.min(this.#oldest, newer[0].id);
     this.#newest = newer.at(-1).id;
     this.#listener.messages(newer);
@@ -166,7 +161,6 @@ export class Room {
       more = page.more && page.messages.length > 0;
       before = page.messages[0]?.id;
     }
-    for (const message of pages.flat()) this.#settle(message);
     return pages.flat();
   }
 
@@ -184,11 +178,13 @@ export class Room {
   }
 
   #refused({ message, client_id: clientId, retry_after_ms: wait }) {
-    // Too fast, not wrong: it is sent again, on this connection or the next.
-    if (wait !== undefined && wait !== null && this.#pending.has(clientId)) {
+    if (typeof wait === "number" && this.#pending.has(clientId)) {
+      // Too fast, not wrong: it is sent again, on this connection or, after the welcome, on the next.
       const connection = this.#connection;
-      const again = () => connection === this.#connection && this.#send(clientId, this.#pending.get(clientId));
-      setTimeout(again, wait);
+      setTimeout(() => {
+        const text = this.#pending.get(clientId);
+        if (connection === this.#connection && text !== undefined) this.#send(clientId, text);
+      }, wait);
       return this.#listener.refused(message);
     }
     this.#pending.delete(clientId);
