@@ -745,6 +745,14 @@ async fn the_guard_says_who_somebody_is(sim: Sim) {
     assert_eq!(response.status(), 201);
     assert_eq!(response.read_json::<Message>().unwrap().user, "eve");
     assert_eq!(sim.fetch(claim(Some("carl"))).await.status(), 403);
+    // A post is one, whatever it says of an upgrade.
+    for upgrade in ["websocket", "h2c"] {
+        let posing = |token| claim(Some(token)).with_header("upgrade", upgrade);
+        let response = sim.fetch(posing("eve")).await;
+        assert_eq!(response.status(), 201);
+        assert_eq!(response.read_json::<Message>().unwrap().user, "eve");
+        assert_eq!(sim.fetch(posing("carl")).await.status(), 403);
+    }
     let members = Request::new("GET", "/rooms/lobby/members").with_header("authorization", "carl");
     assert_eq!(sim.fetch(members).await.status(), 200);
 }

@@ -38,8 +38,12 @@ use super::standing::read_only;
 /// # Errors
 /// 403, code `read_only`: a reader posts. 413: the body is over 64 KiB. 400: it is no JSON object.
 pub async fn identified(request: Request, user: &str, role: Role) -> Result<Request, Error> {
-    // By what the request is, not by its path, which may be written in more ways than one.
-    if request.header("upgrade").is_some() {
+    // By what the request is, not by its path, which may be written in more ways than one. The method
+    // comes first: what is no GET is bound to its body, whatever it says of an upgrade.
+    if matches!(&*request.method(), "GET" | "HEAD") {
+        if request.header("upgrade").is_none() {
+            return Ok(request);
+        }
         let role = match role {
             Role::Writer => "writer",
             Role::Reader => "reader",
@@ -47,9 +51,6 @@ pub async fn identified(request: Request, user: &str, role: Role) -> Result<Requ
         return Ok(request
             .with_query_value("user", user)
             .with_query_value("role", role));
-    }
-    if matches!(&*request.method(), "GET" | "HEAD") {
-        return Ok(request);
     }
     if role == Role::Reader {
         return Err(read_only());
