@@ -560,6 +560,39 @@ async fn an_administrator_kicks_bans_mutes_and_pardons(sim: Sim) {
 }
 
 #[anchorhold::test]
+async fn the_rate_limit_outlives_the_messages(sim: Sim) {
+    let settings = Settings {
+        history_messages: 1,
+        history_age_ms: Some(1_000),
+        rate_limit: 2,
+        rate_window_ms: 60_000,
+        ..Settings::default()
+    };
+    configure(&sim, settings).await;
+    post(&sim, "ann", "1", None).await;
+    post(&sim, "ann", "2", None).await;
+    sim.advance(Duration::from_secs(20)).await;
+    assert_eq!(history(&sim, None, None).await.messages, []);
+    sim.evict(&room(&sim)).await;
+    let refused = room(&sim).post("ann", "3", None).await.unwrap_err();
+    assert!(
+        matches!(&refused, CallError::Application(error) if error.status() == 429),
+        "{refused}"
+    );
+    sim.advance(Duration::from_secs(10)).await;
+    post(&sim, "ann", "3", None).await;
+    // With the last allowance whole again nothing is left, and nothing wakes the room.
+    let alarms = |sim: &Sim| {
+        let trace = sim.trace();
+        trace.iter().filter(|line| line.contains("alarm")).count()
+    };
+    sim.advance(Duration::from_secs(120)).await;
+    let last = alarms(&sim);
+    sim.advance(Duration::from_secs(3_600)).await;
+    assert_eq!(alarms(&sim), last);
+}
+
+#[anchorhold::test]
 async fn a_restriction_has_an_end_that_can_be_told(sim: Sim) {
     let room = room(&sim);
     for for_ms in [0, u64::MAX] {

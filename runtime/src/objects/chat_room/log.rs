@@ -31,7 +31,8 @@ const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
 ///
 /// A message that is kept no more loses its text at once, or within 64 further messages; the row
 /// stays for a while to recognise a resend: for 10,000 messages, or for as long as the retention's age
-/// allows, whichever is shorter.
+/// allows, whichever is shorter. Where it says that its user's allowance is not whole yet, it stays
+/// until it is.
 pub struct MessageLog {
     storage: Storage,
     retention: Retention,
@@ -159,8 +160,8 @@ impl MessageLog {
             (integer(from), integer(self.retention.first_kept(newest))),
         )?;
         self.sql().execute(
-            "DELETE FROM message WHERE id < ?",
-            (integer(self.retention.first_remembered(newest)),),
+            "DELETE FROM message WHERE id < ? AND ifnull(allowance_full_at, 0) <= ?",
+            (integer(self.retention.first_remembered(newest)), self.now),
         )?;
         Ok(())
     }
@@ -173,15 +174,27 @@ impl MessageLog {
     pub fn sweep(&self) -> Result<Option<Timestamp>, StorageError> {
         self.storage.transaction(|_| {
             self.sweep_by_count(self.newest()?, 0)?;
-            if let Some(expired) = self.retention.expired_at(self.now) {
-                self.sql()
-                    .execute("DELETE FROM message WHERE at <= ?", (expired,))?;
-            }
-            let oldest: Option<Option<Timestamp>> =
-                self.sql().query_first("SELECT MIN(at) FROM message", ())?;
-            Ok(oldest
-                .flatten()
-                .and_then(|oldest| self.retention.next_sweep(oldest)))
+            let Some(expired) = self.retention.expired_at(self.now) else {
+                return Ok(None);
+            };
+            self.sql().execute(
+                "DELETE FROM message WHERE at <= ? AND ifnull(allowance_full_at, 0) <= ?",
+                (expired, self.now),
+            )?;
+            self.sql().execute(
+                "UPDATE message SET text = '' WHERE at <= ? AND text <> ''",
+                (expired,),
+            )?;
+            let oldest: Option<Option<Timestamp>> = self
+                .sql()
+                .query_first("SELECT MIN(at) FROM message WHERE at > ?", (expired,))?;
+            let whole: Option<Option<Timestamp>> = self.sql().query_first(
+                "SELECT MAX(allowance_full_at) FROM message WHERE at <= ?",
+                (expired,),
+            )?;
+            let oldest = oldest.flatten();
+            let next = oldest.and_then(|oldest| self.retention.next_sweep(oldest));
+            Ok([next, whole.flatten()].into_iter().flatten().min())
         })
     }
 
