@@ -455,6 +455,11 @@ async fn typing_is_shown_at_most_once_in_an_interval(sim: Sim) {
         );
     }
     assert_eq!(message(&mut ann).await.text, "done");
+    // A clock that was set back silences nobody.
+    sim.set_clock(sim.now() - Duration::from_secs(3_600)).await;
+    bob.send_json(&json!({ "type": "typing" }));
+    say(&bob, "again", None);
+    assert!(matches!(ann.receive_json().await, Event::Typing { .. }));
 }
 
 #[anchorhold::test]

@@ -175,7 +175,7 @@ impl ChatRoom {
         let (now, typing) = (ctx.now(), &mut self.live.typing);
         let interval = Duration::from_millis(self.settings.typing_interval_ms);
         if let Some(last) = typing.get(&session.user)
-            && now - *last < interval
+            && (*last..*last + interval).contains(&now)
         {
             return Ok(());
         }
