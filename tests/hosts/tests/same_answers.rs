@@ -156,6 +156,8 @@ fn task() {
     let both = Both::start();
     let idle = json!({ "running": false, "runs": 0, "last_run": null, "next_run": null });
     assert_eq!(both.get("/tasks/t"), idle);
+    // More than a platform of 32 bits counts to.
+    assert_eq!(both.get("/tasks/t/runs?limit=5000000000"), json!([]));
     assert_eq!(
         both.post("/tasks/t/stop", json!({})).status,
         204,

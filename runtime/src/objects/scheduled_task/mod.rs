@@ -59,7 +59,7 @@
 //! }
 //! ```
 
-mod core;
+pub mod core;
 mod plan;
 #[cfg(test)]
 mod tests;
@@ -183,9 +183,10 @@ impl ScheduledTask {
     /// The last runs, newest first: up to `limit`, up to 32.
     #[rpc]
     #[get("/runs")]
-    fn history(&self, limit: Option<usize>) -> Vec<Run> {
-        let limit = limit.unwrap_or(HISTORY);
-        self.task.history().take(limit).cloned().collect()
+    fn history(&self, limit: Option<u64>) -> Vec<Run> {
+        let limit = limit.and_then(|limit| usize::try_from(limit).ok());
+        let runs = self.task.history();
+        runs.take(limit.unwrap_or(HISTORY)).cloned().collect()
     }
 
     /// The plan, if the task is started.
