@@ -235,3 +235,9 @@ impl ObjectError for CounterError {
         })
     }
 }
+
+impl From<CounterError> for Error {
+    fn from(error: CounterError) -> Self {
+        Self::new(error.status(), error.code(), error.to_string())
+    }
+}

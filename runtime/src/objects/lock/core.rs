@@ -33,9 +33,9 @@ use super::request::{
 use super::{LockError, Obstacle};
 
 /// How many requests wait at most; the next one is refused as overloaded.
-pub const QUEUE_LIMIT: usize = 1_000;
+pub const MAX_WAITING: usize = 1_000;
 /// How many shared leases live at most; the next one waits.
-pub const SHARED_LIMIT: usize = 128;
+pub const MAX_SHARED: usize = 128;
 
 /// The durable half of a lock. The default is a lock that nobody has ever held.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -147,8 +147,8 @@ impl State {
             let obstacle = self.obstacle(queue.len(), &request.holder);
             return Err(LockError::Held(obstacle));
         }
-        if queue.len() >= QUEUE_LIMIT {
-            return Err(LockError::Overloaded(QUEUE_LIMIT));
+        if queue.len() >= MAX_WAITING {
+            return Err(LockError::Overloaded(MAX_WAITING));
         }
         let ticket = queue.next_ticket();
         queue.waiting.push_back(Waiting {
@@ -210,7 +210,7 @@ impl State {
         let beside_others = match mode {
             Mode::Exclusive => self.leases.is_empty(),
             Mode::Shared => {
-                self.leases.len() < SHARED_LIMIT
+                self.leases.len() < MAX_SHARED
                     && self.leases.iter().all(|lease| lease.mode == Mode::Shared)
             }
         };

@@ -73,7 +73,7 @@ const BROKEN: &str = "broken/";
 /// How many times the lock was broken.
 const BROKEN_COUNT: &str = "broken";
 /// How many entries the record of broken leases keeps.
-pub const BROKEN_LIMIT: u64 = 100;
+pub const MAX_BROKEN: u64 = 100;
 
 /// A named lock; see the [module](self).
 #[durable_object]
@@ -375,7 +375,7 @@ fn record(storage: &Storage, broken: &Broken) -> Result<(), StorageError> {
     let number = storage.get::<u64>(BROKEN_COUNT)?.unwrap_or(0) + 1;
     storage.put(&key(number), broken)?;
     storage.put(BROKEN_COUNT, &number)?;
-    if let Some(oldest) = number.checked_sub(BROKEN_LIMIT) {
+    if let Some(oldest) = number.checked_sub(MAX_BROKEN) {
         storage.delete(&key(oldest))?;
     }
     Ok(())

@@ -59,7 +59,7 @@ pub use self::guard::Guard;
 pub use self::object::{RateLimiter, RateLimiterStub};
 #[cfg(feature = "rate-limiter")]
 pub use self::request::{
-    Check, Decisions, List, Listing, MAX_CHECKS, MAX_KEY, MAX_POLICY_NAME, NamedPolicy, Override,
-    Rule, Status,
+    Check, Decisions, List, Listing, MAX_CHECKS, MAX_KEY, MAX_POLICIES, MAX_POLICY_NAME,
+    NamedPolicy, Override, Rule, Status,
 };
 pub use self::usage::Usage;

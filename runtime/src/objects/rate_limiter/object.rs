@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::core::{Algorithm, Decision, MAX_WINDOW_MS, Policy, Reason};
 use super::decide::{self, Applied, Change};
 use super::request::{
-    Check, Decisions, Form, List, Listing, MAX_CHECKS, NamedPolicy, Override, Rule, Status,
-    bad_request, check_key, check_policy_name,
+    Check, Decisions, Form, List, Listing, MAX_CHECKS, MAX_POLICIES, NamedPolicy, Override, Rule,
+    Status, bad_request, check_key, check_policy_name,
 };
 use super::store::{Store, TABLES};
 
@@ -20,8 +20,6 @@ use super::store::{Store, TABLES};
 const SWEEP_GRID_MS: i64 = 10_000;
 /// Between two parts of a sweep that takes several: time for those who wait.
 const SWEEP_PAUSE: Duration = Duration::from_millis(1);
-/// The policies of one object; they are one stored value.
-const MAX_POLICIES: usize = 256;
 /// The overrides or listings that one call returns.
 const PAGE: u32 = 100;
 

@@ -9,6 +9,8 @@ use crate::{Error, Timestamp};
 pub const MAX_KEY: usize = 256;
 /// The longest name of a policy, in bytes.
 pub const MAX_POLICY_NAME: usize = 64;
+/// How many policies one object has at most; they are one stored value.
+pub const MAX_POLICIES: usize = 256;
 /// How many checks are decided together at most.
 pub const MAX_CHECKS: usize = 1_000;
 
