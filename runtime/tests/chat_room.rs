@@ -629,6 +629,9 @@ async fn rooms_members_and_sockets_are_bounded(sim: Sim) {
     assert_eq!(refused(&sim, "user=carl").await, 503);
     let _second = open(&sim, "user=bob").await;
     assert_eq!(refused(&sim, "user=bob").await, 429);
+    let third = Request::new("GET", "/ws?user=bob").with_header("upgrade", "websocket");
+    let response = room(&sim).fetch(third).await.unwrap();
+    assert_eq!(response.header("retry-after"), Some("120"));
     let _third = open(&sim, "user=ann").await;
     configure(
         &sim,

@@ -58,7 +58,9 @@ impl ChatRoom {
                     "`user` has {} sockets in this room, which is the limit; close one",
                     settings.max_sockets_per_user
                 ),
-            ));
+            )
+            // About then one that is dead has been closed.
+            .retry_after(self.silence()));
         }
         Ok(())
     }
