@@ -29,7 +29,7 @@ mod protocol;
 mod room;
 mod standing;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use anchorhold::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -80,7 +80,7 @@ struct Live {
     roster: Roster,
     /// Read from the history when it is first asked.
     allowances: Option<Allowances>,
-    typing: HashMap<String, Timestamp>,
+    typing: BTreeMap<String, Timestamp>,
     sweep_is_pending: bool,
     watch_is_pending: bool,
 }

@@ -1,7 +1,7 @@
 //! The caller's side: a limiter that may be slow or gone, and keys that are known to be blocked.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
@@ -165,9 +165,10 @@ fn counter(rule: &Rule) -> String {
     }
 }
 
-/// Refusals that hold until a time.
+/// Refusals that hold until a time. Strangers choose the keys, and on wasm the standard hash has no
+/// random key.
 #[derive(Default)]
-struct Blocked(HashMap<(String, String), Block>);
+struct Blocked(BTreeMap<(String, String), Block>);
 
 struct Block {
     limit: u64,

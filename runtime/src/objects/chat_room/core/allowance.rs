@@ -1,6 +1,6 @@
 //! How much each user may still post.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anchorhold::Timestamp;
@@ -18,7 +18,8 @@ const MANY_USERS: usize = 1_024;
 #[derive(Clone, Debug)]
 pub struct Allowances {
     policy: Policy,
-    users: HashMap<String, Usage>,
+    /// Strangers choose the names, and on wasm the standard hash has no random key.
+    users: BTreeMap<String, Usage>,
     /// At so many, those with nothing to remember are looked for again.
     many: usize,
 }
@@ -90,8 +91,6 @@ impl Allowances {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use proptest::prelude::*;
 
     use super::*;
