@@ -34,7 +34,9 @@ impl Logins {
     fn failed(&mut self, ctx: &Ctx, user: String) -> Result<u32, Error> {
         let failures = self.failures.get(&user)?.unwrap_or(0) + 1;
         self.failures.insert(&user, &failures)?;
-        if failures == ALLOWED {
+        // Every count ends some time, so that nothing is kept of a user for ever. A guess while locked out
+        // does not make it longer.
+        if failures <= ALLOWED {
             Self::schedules(ctx)
                 .forgive()
                 .key(user)
