@@ -1,12 +1,14 @@
 //! An app on a host, as a test sees it: a process to start, kill and stop, requests and sockets.
 
 mod application;
+mod caller;
 mod client;
 mod connection;
 mod host;
 mod patience;
 
 pub use application::Application;
+pub use caller::Caller;
 pub use client::{Answer, Client};
 pub use connection::{Connection, Received, Refused};
 pub use host::{Host, Kind, Stopped};

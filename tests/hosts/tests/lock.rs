@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anchorhold::objects::lock::{Fence, Lease, Mode, Status};
-use host_tests::{Answer, Client, Host, Kind, demo, eventually};
+use host_tests::{Answer, Caller, Client, Host, Kind, demo, eventually};
 use serde_json::{Value, json};
 
 fn start(kind: Kind) -> Host {
@@ -395,14 +395,8 @@ fn no_history_breaks_the_exclusion_on_workerd() {
 
 #[test]
 fn a_worker_in_javascript_takes_and_returns_it() {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/caller.js");
-    let demo = demo(env!("CARGO_BIN_EXE_embedded-demo"));
-    let host = Host::start(Kind::Workerd, &demo.called_by(script));
-    let client = host.client();
-    let call = |method: &str, values: Value| -> Value {
-        let body = json!({ "binding": "LOCK", "name": "x", "method": method, "values": values });
-        client.post("/", body).json()
-    };
+    let caller = Caller::start(&demo(env!("CARGO_BIN_EXE_embedded-demo")), "LOCK", "x");
+    let call = |method: &str, values: Value| caller.call(method, values);
     let request = |holder: &str| json!([{ "holder": holder, "ttl_ms": 60_000 }]);
     let lease = call("acquire", request("ann"))["value"].take();
     assert_eq!(lease["token"], 1, "{lease}");

@@ -4,7 +4,7 @@
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use host_tests::{Answer, Client, Host, Kind, demo, eventually};
+use host_tests::{Answer, Caller, Client, Host, Kind, demo, eventually};
 use serde_json::{Value, json};
 
 const CALLERS: usize = 64;
@@ -314,26 +314,17 @@ fn raw(client: &Client, request: &str) -> String {
     answer
 }
 
-/// Workerd with a Worker in JavaScript before it, which calls the first shard.
-fn start_with_caller() -> (Host, impl Fn(&str, Value) -> Value) {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/caller.js");
-    let host = Host::start(
-        Kind::Workerd,
-        &demo(env!("CARGO_BIN_EXE_embedded-demo")).called_by(script),
-    );
-    let client = host.client();
-    let call = move |method: &str, values: Value| {
-        let call =
-            json!({ "binding": "RATE_LIMITER", "name": "0", "method": method, "values": values });
-        client.post("/", call).json()
-    };
-    (host, call)
+/// Calls the first shard as a Worker in JavaScript does.
+fn caller() -> impl Fn(&str, Value) -> Value {
+    let demo = demo(env!("CARGO_BIN_EXE_embedded-demo"));
+    let caller = Caller::start(&demo, "RATE_LIMITER", "0");
+    move |method, values| caller.call(method, values)
 }
 
 /// Workerd's own alarm sweeps, and is gone when there is nothing left.
 #[test]
 fn keys_that_are_used_once_are_swept() {
-    let (_host, call) = start_with_caller();
+    let call = caller();
     for batch in 0..5 {
         let checks: Vec<Value> = (0..500)
             .map(|number| json!({ "key": format!("{batch}-{number}"), "algorithm": "token_bucket", "limit": 5, "window_ms": 1_000 }))
@@ -351,7 +342,7 @@ fn keys_that_are_used_once_are_swept() {
 /// A Worker in TypeScript calls in its own manner.
 #[test]
 fn native_rpc() {
-    let (_host, call) = start_with_caller();
+    let call = caller();
     let value = |answer: Value| -> Value {
         assert!(answer.get("error").is_none(), "{answer}");
         answer["value"].clone()
@@ -405,7 +396,7 @@ fn native_rpc() {
 /// Arguments of every length around 256 bytes, so that the encoder's buffer grows at each of its steps.
 #[test]
 fn arguments_of_every_length_arrive_whole() {
-    let (_host, call) = start_with_caller();
+    let call = caller();
     let keys: Vec<String> = (220..=256)
         .map(|length| format!("{length:x<length$}"))
         .collect();

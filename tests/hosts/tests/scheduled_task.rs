@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use host_tests::{Client, Host, Kind, demo, eventually};
+use host_tests::{Caller, Client, Host, Kind, demo, eventually};
 use serde_json::{Value, json};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -204,15 +204,9 @@ fn a_run_by_hand_is_answered_and_the_plan_can_be_read() {
 
 #[test]
 fn javascript_starts_runs_and_reads_a_task_by_native_rpc() {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/caller.js");
-    let demo = demo(env!("CARGO_BIN_EXE_embedded-demo")).called_by(script);
-    let host = Host::start(Kind::Workerd, &demo);
-    let client = host.client();
-    let call = |method: &str, values: Value| -> Value {
-        let call =
-            json!({ "binding": "SCHEDULED_TASK", "name": "a", "method": method, "values": values });
-        client.post("/", call).json()
-    };
+    let demo = demo(env!("CARGO_BIN_EXE_embedded-demo"));
+    let caller = Caller::start(&demo, "SCHEDULED_TASK", "a");
+    let call = |method: &str, values: Value| caller.call(method, values);
     let started = call("start", json!([null, "0 4 * * *", "catch_up"]));
     assert_eq!(started["value"], Value::Null, "{started}");
     assert_eq!(

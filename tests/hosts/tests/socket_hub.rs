@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use host_tests::{Answer, Client, Connection, Host, Kind, Received, demo, eventually};
+use host_tests::{Answer, Caller, Client, Connection, Host, Kind, Received, demo, eventually};
 use serde_json::{Value, json};
 
 /// How long it takes to say that nothing comes.
@@ -385,16 +385,10 @@ fn who_does_not_read_is_dropped_on_the_embedded_host() {
 
 #[test]
 fn a_worker_in_javascript_publishes_by_native_rpc() {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/caller.js");
-    let application = demo(env!("CARGO_BIN_EXE_embedded-demo")).called_by(script);
-    let host = Host::start(Kind::Workerd, &application);
-    let client = host.client();
-    let call = |method: &str, values: Value| -> Value {
-        let call =
-            json!({ "binding": "SOCKET_HUB", "name": "h", "method": method, "values": values });
-        client.post("/", call).json()
-    };
-    let mut socket = client.connect("/SOCKET_HUB/h/ws?topics=a");
+    let demo = demo(env!("CARGO_BIN_EXE_embedded-demo"));
+    let caller = Caller::start(&demo, "SOCKET_HUB", "h");
+    let call = |method: &str, values: Value| caller.call(method, values);
+    let mut socket = caller.client().connect("/SOCKET_HUB/h/ws?topics=a");
     let data = json!({ "list": [1, -2.5, "ü", true, null] });
     let published = call("publish", json!(["a", data]));
     assert_eq!(published["value"], json!({ "delivered": 1 }), "{published}");
