@@ -107,14 +107,13 @@ impl Occupant {
 
     fn initialise(self: &Rc<Self>, handler: Handler) {
         let this = self.clone();
-        let mut start: LocalFuture<'static, bool> = Box::pin(async move {
+        let mut start: LocalFuture<'static, Result<(), Fault>> = Box::pin(async move {
             let outcome = this
                 .run(handler, Call::new(Source::Nothing), &Rc::default(), "init")
                 .await;
             let result = outcome.map(|_| ());
-            let ready = result.is_ok();
-            this.settle(result);
-            ready
+            this.settle(result.clone());
+            result
         });
         // An initialisation that cannot wait is done before the platform hears of it: its gate
         // costs a promise and two turns of the event loop. One that can wait begins inside the

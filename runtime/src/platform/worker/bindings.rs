@@ -222,6 +222,9 @@ extern "C" {
         reverse: bool,
         limit: Option<u32>,
     ) -> Result<Array, JsValue>;
+    /// Resets the object with this error, which every event on its way to it gets.
+    #[wasm_bindgen(catch, js_name = failStart)]
+    pub(super) fn fail_start(state: &State, error: &JsValue) -> Result<(), JsValue>;
     #[wasm_bindgen(catch)]
     pub(super) fn transaction(
         storage: &Storage,

@@ -199,6 +199,10 @@ export function list(kv, start, end, prefix, reverse, limit) {
   return [...kv.list({ start, end, prefix, reverse, limit })].flat();
 }
 
+export function failStart(state, error) {
+  state.blockConcurrencyWhile(() => Promise.reject(error)).catch(() => {});
+}
+
 const ROLL_BACK = new Error("rolled back");
 
 export function transaction(storage, body) {

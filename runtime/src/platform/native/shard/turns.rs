@@ -1,6 +1,5 @@
 //! Running what objects do: polled once on the spot, driven on as a task if that was not enough.
 
-use std::cell::Cell;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
@@ -255,36 +254,24 @@ impl Shard {
     pub(in super::super) fn block_while(
         self: &Rc<Self>,
         life: &Rc<Life>,
-        gate: LocalFuture<'static, bool>,
+        gate: LocalFuture<'static, Result<(), Fault>>,
     ) {
         let object = life.slot.index;
         life.slot.handle(Event::Blocked { object });
         let (shard, life) = (Rc::clone(self), Rc::clone(life));
         tokio::task::spawn_local(async move {
-            let timed_out = Rc::new(Cell::new(false));
-            let noted = Rc::clone(&timed_out);
-            let gate: LocalFuture<'static, bool> = Box::pin(async move {
+            let gate: LocalFuture<'static, Result<(), Fault>> = Box::pin(async move {
                 let through = tokio::time::timeout(BLOCK_TIMEOUT, gate).await;
-                noted.set(through.is_err());
-                through.unwrap_or(false)
+                through.unwrap_or_else(|_| {
+                    let seconds = BLOCK_TIMEOUT.as_secs();
+                    Err(Fault::Reset(format!(
+                        "the initialisation took more than {seconds} s"
+                    )))
+                })
             });
             let through = shard.poll_to_end(&life, gate).await;
             shard.inside(|| {
-                if matches!(through, Ok(false)) {
-                    let seconds = BLOCK_TIMEOUT.as_secs();
-                    let failure = life
-                        .slot
-                        .resident
-                        .borrow()
-                        .as_ref()
-                        .and_then(|resident| resident.occupant.failure());
-                    let fault = match failure {
-                        Some(fault) => fault,
-                        None if timed_out.get() => {
-                            Fault::Reset(format!("the initialisation took more than {seconds} s"))
-                        }
-                        None => Fault::Reset("the initialisation failed".to_owned()),
-                    };
+                if let Ok(Err(fault)) = through {
                     // Its own words are better than those of the reset that came with it.
                     drop(life.take_ending());
                     life.end(fault, false);
