@@ -15,6 +15,7 @@ use super::request::Request;
 use super::response;
 use super::socket::Socket;
 use super::state::ObjectState;
+use crate::caller::{Caller, Origin};
 use crate::chain::CallChain;
 use crate::description::Description;
 use crate::fault::Fault;
@@ -84,7 +85,7 @@ impl ObjectClass {
                 entry::strip_mount(occupant.description(), &mut request);
                 CallChain::default()
             });
-            let answer = occupant.fetch(crate::http::Request { inner: request }, chain);
+            let answer = occupant.fetch(crate::http::Request { inner: request }, origin(chain));
             async move { response::to_js(&answer.await) }
         })
     }
@@ -107,7 +108,7 @@ impl ObjectClass {
                 .map_err(|message| {
                     Fault::Undecodable(format!("the call is of another version: {message}"))
                 })
-                .map(|chain| occupant.call(&method, arguments, chain));
+                .map(|chain| occupant.call(&method, arguments, origin(chain)));
             async move {
                 let result = match result {
                     Ok(call) => call.await,
@@ -121,7 +122,7 @@ impl ObjectClass {
     fn request(&self, line: &str, body: Vec<u8>) -> Answer {
         self.on_event(|occupant| {
             let answer = Request::from_line(line, body)
-                .map(|inner| occupant.fetch(crate::http::Request { inner }, CallChain::default()));
+                .map(|inner| occupant.fetch(crate::http::Request { inner }, Origin::default()));
             async move {
                 match answer {
                     Some(answer) => response::to_answer(&answer.await),
@@ -150,7 +151,7 @@ impl ObjectClass {
                 .methods
                 .get(index)
                 .map_or("", |method| method.name);
-            let call = occupant.call(name, arguments, CallChain::default());
+            let call = occupant.call(name, arguments, Origin::default());
             async move {
                 match call.await {
                     Ok(value) => bindings::decode(&value),
@@ -231,6 +232,14 @@ impl ObjectClass {
                 Ok(JsValue::UNDEFINED)
             }
         })
+    }
+}
+
+/// The platform does not tell an object that its caller hung up.
+fn origin(chain: CallChain) -> Origin {
+    Origin {
+        chain: Rc::new(chain),
+        caller: Caller::default(),
     }
 }
 
