@@ -19,16 +19,31 @@ pub(crate) struct Origin {
 #[derive(Clone, Default)]
 pub(crate) struct Caller(Option<Rc<Presence>>);
 
+type Ask = Box<dyn FnOnce(Caller)>;
+
 #[derive(Default)]
 struct Presence {
+    /// What has to be done before it is told.
+    ask: Cell<Option<Ask>>,
     gone: Cell<bool>,
     waiting: RefCell<Vec<Waker>>,
 }
 
 impl Caller {
     /// A caller that the platform watches; it tells with [`leave`](Self::leave).
+    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn watched() -> Self {
         Self(Some(Rc::default()))
+    }
+
+    /// A caller that the platform watches from the moment a turn wants to know.
+    #[cfg(target_arch = "wasm32")]
+    pub(crate) fn asked(ask: impl FnOnce(Self) + 'static) -> Self {
+        let ask = Cell::new(Some(Box::new(ask) as Ask));
+        Self(Some(Rc::new(Presence {
+            ask,
+            ..Presence::default()
+        })))
     }
 
     /// The caller hung up.
@@ -44,17 +59,22 @@ impl Caller {
 
     /// Resolves when the caller hung up; never if nobody would notice.
     pub(crate) fn gone(&self) -> impl Future<Output = ()> + '_ {
-        poll_fn(|context| match &self.0 {
-            Some(presence) if presence.gone.get() => Poll::Ready(()),
-            Some(presence) => {
-                let mut waiting = presence.waiting.borrow_mut();
-                let waker = context.waker();
-                if !waiting.iter().any(|known| known.will_wake(waker)) {
-                    waiting.push(waker.clone());
-                }
-                Poll::Pending
+        poll_fn(|context| {
+            let Some(presence) = &self.0 else {
+                return Poll::Pending;
+            };
+            if let Some(ask) = presence.ask.take() {
+                ask(self.clone());
             }
-            None => Poll::Pending,
+            if presence.gone.get() {
+                return Poll::Ready(());
+            }
+            let mut waiting = presence.waiting.borrow_mut();
+            let waker = context.waker();
+            if !waiting.iter().any(|known| known.will_wake(waker)) {
+                waiting.push(waker.clone());
+            }
+            Poll::Pending
         })
     }
 }

@@ -170,7 +170,12 @@ impl Ctx {
     ///   stub's future or is reset. A chain of calls is told link by link: while an object waits
     ///   for this one, this one's caller is there, whoever has left that object.
     /// - In the simulator, a test hangs up when it drops the stub's future.
-    /// - On Cloudflare it never resolves.
+    /// - On Cloudflare it resolves for HTTP requests, when the platform notices that the client is
+    ///   gone, and only with `"compatibility_flags": ["enable_request_signal"]` in the Wrangler
+    ///   configuration. (workerd on its own notices a connection that was reset, but not one that was
+    ///   closed in order.) With the flag, requests to `async` methods take the platform's slower way,
+    ///   the only one that tells. Calls by other objects, by app handlers and by JavaScript never
+    ///   resolve it.
     /// - In an alarm, in a socket's event and in `#[init]` it never resolves: they have no caller.
     pub fn caller_gone(&self) -> impl Future<Output = ()> + '_ {
         self.turn.origin.caller.gone()

@@ -124,8 +124,7 @@ impl Occupant {
         // An initialisation that cannot wait is done before the platform hears of it: its gate
         // costs a promise and two turns of the event loop. One that can wait begins inside the
         // gate: the reply to a call made outside would wait for the gate to open (P1).
-        let synchronous = matches!(handler, Handler::Read(_) | Handler::Write(_));
-        if !synchronous || crate::turn::poll_once(&mut start).is_none() {
+        if handler.may_wait() || crate::turn::poll_once(&mut start).is_none() {
             self.inner.state.block_concurrency_while(start);
         }
     }

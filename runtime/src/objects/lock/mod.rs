@@ -28,7 +28,7 @@
 //!   [is retryable](anchorhold::CallError::is_retryable).)
 //! - A request with a `request_id` can be repeated: it gets the same lease for as long as that
 //!   lives, and keeps its place while it waits.
-//! - A waiting caller that hangs up leaves the queue, where the host
+//! - A waiting caller that hangs up leaves the queue, with its place, where the host
 //!   [tells](anchorhold::Ctx::caller_gone).
 //! - It is not re-entrant: a holder that asks again, without its request id, waits for itself like
 //!   everybody else. A lock that lets "the same" holder in twice has to believe a name.

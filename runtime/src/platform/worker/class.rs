@@ -80,12 +80,18 @@ impl ObjectClass {
     /// An HTTP request.
     pub fn fetch(&self, request: JsValue) -> Answer {
         self.on_event(|occupant| {
-            let mut request = Request::received(request.unchecked_into());
+            let request: bindings::Request = request.unchecked_into();
+            let caller = caller_of(request.clone());
+            let mut request = Request::received(request);
             let chain = request.chain().unwrap_or_else(|| {
                 entry::strip_mount(occupant.description(), &mut request);
                 CallChain::default()
             });
-            let answer = occupant.fetch(crate::http::Request { inner: request }, origin(chain));
+            let origin = Origin {
+                chain: Rc::new(chain),
+                caller,
+            };
+            let answer = occupant.fetch(crate::http::Request { inner: request }, origin);
             async move { response::to_js(&answer.await) }
         })
     }
@@ -108,7 +114,13 @@ impl ObjectClass {
                 .map_err(|message| {
                     Fault::Undecodable(format!("the call is of another version: {message}"))
                 })
-                .map(|chain| occupant.call(&method, arguments, origin(chain)));
+                .map(|chain| {
+                    let origin = Origin {
+                        chain: Rc::new(chain),
+                        ..Origin::default()
+                    };
+                    occupant.call(&method, arguments, origin)
+                });
             async move {
                 let result = match result {
                     Ok(call) => call.await,
@@ -235,12 +247,13 @@ impl ObjectClass {
     }
 }
 
-/// The platform does not tell an object that its caller hung up.
-fn origin(chain: CallChain) -> Origin {
-    Origin {
-        chain: Rc::new(chain),
-        caller: Caller::default(),
-    }
+/// The one who made a request: its signal tells, with the flag `enable_request_signal`.
+fn caller_of(request: bindings::Request) -> Caller {
+    Caller::asked(move |caller| {
+        let gone = Closure::once_into_js(move || caller.leave());
+        // A caller that cannot be asked is one that nobody notices leaving.
+        let _ = bindings::when_aborted(&request, &gone);
+    })
 }
 
 fn bytes(value: &JsValue) -> Option<Vec<u8>> {
