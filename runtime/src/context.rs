@@ -5,6 +5,7 @@ use std::future::Future;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::caller::Origin;
 use crate::chain::{CallChain, Link};
 use crate::description::Description;
 use crate::error::CallError;
@@ -30,7 +31,7 @@ pub struct Ctx {
 pub(crate) struct Turn {
     pub(crate) number: u64,
     pub(crate) name: &'static str,
-    pub(crate) causes: Rc<CallChain>,
+    pub(crate) origin: Origin,
 }
 
 pub(crate) struct Inner {
@@ -95,7 +96,7 @@ impl Ctx {
         let Turn {
             number,
             name,
-            causes,
+            origin,
         } = &self.turn;
         let link = Link {
             id: self.inner.state.id(),
@@ -104,7 +105,7 @@ impl Ctx {
         };
         Env {
             inner: self.inner.state.env(),
-            chain: causes.followed_by(link),
+            chain: origin.chain.followed_by(link),
         }
     }
 
@@ -138,6 +139,46 @@ impl Ctx {
     /// because an object that waits cannot leave memory.
     pub fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + use<> {
         self.inner.state.sleep(duration)
+    }
+
+    /// Resolves when nobody waits for this turn's answer any more: whoever called hung up. The turn
+    /// itself goes on, so that it is never cut in the middle; a turn that only waits on behalf of
+    /// its caller ends itself then.
+    ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// use std::future::{Future, poll_fn};
+    /// use std::pin::pin;
+    /// use std::task::Poll;
+    ///
+    /// /// What `work` yields, or nothing if nobody waits for it.
+    /// async fn while_wanted<T>(ctx: &Ctx, work: impl Future<Output = T>) -> Option<T> {
+    ///     let (mut gone, mut work) = (pin!(ctx.caller_gone()), pin!(work));
+    ///     poll_fn(|context| match gone.as_mut().poll(context) {
+    ///         Poll::Ready(()) => Poll::Ready(None),
+    ///         Poll::Pending => work.as_mut().poll(context).map(Some),
+    ///     })
+    ///     .await
+    /// }
+    /// ```
+    ///
+    /// Take it as a hint, because it may come late or never:
+    ///
+    /// - On the embedded host, a caller over HTTP hangs up by closing its connection, or its
+    ///   sending half of it (unless it has sent more than the request by then); a network that
+    ///   breaks in silence is not noticed. An object or an app's handler hangs up when it drops the
+    ///   stub's future or is reset. A chain of calls is told link by link: while an object waits
+    ///   for this one, this one's caller is there, whoever has left that object.
+    /// - In the simulator, a test hangs up when it drops the stub's future.
+    /// - On Cloudflare it resolves for HTTP requests, when the platform notices that the client is
+    ///   gone, and only with `"compatibility_flags": ["enable_request_signal"]` in the Wrangler
+    ///   configuration. (workerd on its own notices a connection that was reset, but not one that was
+    ///   closed in order.) With the flag, requests to `async` methods take the platform's slower way,
+    ///   the only one that tells. Calls by other objects, by app handlers and by JavaScript never
+    ///   resolve it.
+    /// - In an alarm, in a socket's event and in `#[init]` it never resolves: they have no caller.
+    pub fn caller_gone(&self) -> impl Future<Output = ()> + '_ {
+        self.turn.origin.caller.gone()
     }
 
     /// Sends a request to the outside world; its address is a whole one, such as

@@ -64,6 +64,11 @@ impl Handler {
         }
     }
 
+    /// Whether the turn can be at an await.
+    pub(crate) fn may_wait(self) -> bool {
+        matches!(self, Self::Shared(_) | Self::Exclusive(_))
+    }
+
     /// Whether the turn can change stored fields.
     pub(crate) fn writes(self) -> bool {
         self.mode() == Mode::Exclusive

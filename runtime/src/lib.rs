@@ -5,6 +5,7 @@
 
 mod app;
 mod call;
+mod caller;
 mod chain;
 mod collections;
 mod context;

@@ -11,7 +11,7 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use crate::call::{Call, Outcome, Reply, Source};
-use crate::chain::CallChain;
+use crate::caller::Origin;
 use crate::context::{Ctx, Inner, Turn};
 use crate::description::{Description, Handler};
 use crate::error::StorageError;
@@ -107,20 +107,23 @@ impl Occupant {
 
     fn initialise(self: &Rc<Self>, handler: Handler) {
         let this = self.clone();
-        let mut start: LocalFuture<'static, bool> = Box::pin(async move {
+        let mut start: LocalFuture<'static, Result<(), Fault>> = Box::pin(async move {
             let outcome = this
-                .run(handler, Call::new(Source::Nothing), &Rc::default(), "init")
+                .run(
+                    handler,
+                    Call::new(Source::Nothing),
+                    &Origin::default(),
+                    "init",
+                )
                 .await;
             let result = outcome.map(|_| ());
-            let ready = result.is_ok();
-            this.settle(result);
-            ready
+            this.settle(result.clone());
+            result
         });
         // An initialisation that cannot wait is done before the platform hears of it: its gate
         // costs a promise and two turns of the event loop. One that can wait begins inside the
         // gate: the reply to a call made outside would wait for the gate to open (P1).
-        let synchronous = matches!(handler, Handler::Read(_) | Handler::Write(_));
-        if !synchronous || crate::turn::poll_once(&mut start).is_none() {
+        if handler.may_wait() || crate::turn::poll_once(&mut start).is_none() {
             self.inner.state.block_concurrency_while(start);
         }
     }
@@ -161,25 +164,25 @@ impl Occupant {
         &self,
         handler: Handler,
         call: Call,
-        chain: &Rc<CallChain>,
+        origin: &Origin,
         name: &'static str,
     ) -> Outcome {
         self.ready().await?;
-        self.run(handler, call, chain, name).await
+        self.run(handler, call, origin, name).await
     }
 
     async fn run(
         &self,
         handler: Handler,
         call: Call,
-        chain: &Rc<CallChain>,
+        origin: &Origin,
         name: &'static str,
     ) -> Outcome {
-        let permit = self.enter(handler, chain, name).await?;
+        let permit = self.enter(handler, origin, name).await?;
         let turn = Turn {
             number: permit.turn(),
             name,
-            causes: chain.clone(),
+            origin: origin.clone(),
         };
         let ctx = Ctx::new(self.inner.clone(), turn);
         let outcome = self.invoke(handler, &ctx, call).await;
@@ -191,10 +194,11 @@ impl Occupant {
     async fn enter(
         &self,
         handler: Handler,
-        chain: &Rc<CallChain>,
+        origin: &Origin,
         name: &'static str,
     ) -> Result<Permit, Fault> {
         let id = self.inner.state.id();
+        let chain = &origin.chain;
         if chain.is_too_deep() {
             return Err(Fault::CallCycle(format!("calls nest too deep: {chain}")));
         }
@@ -314,7 +318,7 @@ impl Occupant {
         self: &Rc<Self>,
         method: &str,
         arguments: Vec<u8>,
-        chain: CallChain,
+        origin: Origin,
     ) -> LocalFuture<'static, Result<Vec<u8>, Fault>> {
         let this = self.clone();
         let Some(method) = self.inner.description.method(method) else {
@@ -322,12 +326,14 @@ impl Occupant {
             return Box::pin(std::future::ready(Err(fault)));
         };
         Box::pin(async move {
-            let chain = Rc::new(chain);
             let call = Call::new(Source::Encoded {
                 bytes: arguments,
                 rest: 0,
             });
-            match this.turn(method.handler, call, &chain, method.name).await? {
+            match this
+                .turn(method.handler, call, &origin, method.name)
+                .await?
+            {
                 Reply::Value(bytes) => limits::check_call(&bytes).map(|()| bytes),
                 Reply::Response(_) | Reply::Accept(_) => Err(Fault::Undecodable(
                     "a response cannot be the result of a call".to_owned(),
@@ -358,7 +364,7 @@ impl Occupant {
                     .turn(
                         method.handler,
                         Call::new(source),
-                        &Rc::default(),
+                        &Origin::default(),
                         method.name,
                     )
                     .await;

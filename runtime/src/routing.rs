@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use crate::call::{Accepted, Call, HttpArguments, HttpBody, Reply, SocketEvent, Source};
-use crate::chain::CallChain;
+use crate::caller::Origin;
 use crate::description::{BodyUse, Description, Handler, Route, RouteKind};
 use crate::fault::Fault;
 use crate::http::{Body, Request, Response};
@@ -20,18 +20,18 @@ impl Occupant {
     pub(crate) fn fetch(
         self: &Rc<Self>,
         request: Request,
-        chain: CallChain,
+        origin: Origin,
     ) -> LocalFuture<'static, Response> {
         let this = self.clone();
         Box::pin(async move {
-            match this.answer(request, &Rc::new(chain)).await {
+            match this.answer(request, &origin).await {
                 Ok(response) => response,
                 Err(fault) => fault.into_response(),
             }
         })
     }
 
-    async fn answer(&self, mut request: Request, chain: &Rc<CallChain>) -> Result<Response, Fault> {
+    async fn answer(&self, mut request: Request, origin: &Origin) -> Result<Response, Fault> {
         let (route, path_parameters) =
             find(self.description(), &request.method(), &request.path())?;
         if route.kind == RouteKind::Socket && !is_upgrade(&request) {
@@ -46,7 +46,7 @@ impl Occupant {
             .turn(
                 route.handler,
                 Call::new(Source::Http(http)),
-                chain,
+                origin,
                 route.name,
             )
             .await?
@@ -145,7 +145,7 @@ impl Occupant {
                 socket: socket.clone(),
                 event,
             });
-            match this.turn(handler, call, &Rc::default(), name).await {
+            match this.turn(handler, call, &Origin::default(), name).await {
                 Ok(_) => {}
                 Err(fault) if is_message => tell(&socket, &fault),
                 Err(fault) => {

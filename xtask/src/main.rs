@@ -66,6 +66,9 @@ enum Task {
         /// A Worker in JavaScript to stand in front of the app, bound to the app's objects
         #[arg(long, value_name = "FILE")]
         caller: Option<PathBuf>,
+        /// A compatibility flag beside those of the Wrangler configuration
+        #[arg(long, value_name = "FLAG")]
+        flag: Vec<String>,
     },
     /// Tries the demo's page in a real browser, at the address of a host that runs. The test
     /// `browser` of `tests/hosts` does, on both hosts
@@ -108,6 +111,7 @@ fn run(task: Task) -> Result<ExitCode> {
             dev,
             prebuilt,
             caller,
+            flag,
         } => {
             let app = workspace.app(&app)?;
             if !prebuilt {
@@ -116,6 +120,7 @@ fn run(task: Task) -> Result<ExitCode> {
             let options = Options {
                 app: &app,
                 caller: caller.as_deref(),
+                flags: &flag,
                 port,
                 data: &data,
             };

@@ -17,7 +17,10 @@ pub struct RunFolder(PathBuf);
 impl RunFolder {
     /// `data` is the folder of the databases, which exists.
     pub fn create(target: &Path, options: &Options<'_>, data: &Path) -> Result<Self> {
-        let configuration = Configuration::read(options.app)?;
+        let mut configuration = Configuration::read(options.app)?;
+        configuration
+            .compatibility_flags
+            .extend_from_slice(options.flags);
         let name = format!("{}-{}", configuration.name, std::process::id());
         let folder = Self(target.join("workerd").join(name));
         fs::create_dir_all(&folder.0)

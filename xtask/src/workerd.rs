@@ -27,6 +27,8 @@ pub struct Options<'a> {
     pub app: &'a Path,
     /// A Worker in JavaScript that stands in front of the app, bound to its objects.
     pub caller: Option<&'a Path>,
+    /// Beside those of the Wrangler configuration.
+    pub flags: &'a [String],
     pub port: u16,
     pub data: &'a Path,
 }

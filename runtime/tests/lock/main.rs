@@ -277,6 +277,58 @@ async fn a_repeated_request_keeps_its_place(sim: Sim) {
 }
 
 #[anchorhold::test]
+async fn a_caller_that_hangs_up_is_skipped(sim: Sim) {
+    let lock = sim.objects::<Lock>().named("a");
+    let lease = lock.acquire(request("ann")).await.unwrap();
+    let hangs_up = lock.acquire(request("bob").wait(seconds(20)));
+    let next = lock.acquire(request("cid").wait(seconds(20)));
+    assert_eq!(lock.status().await.unwrap().waiting, 2);
+    drop(hangs_up);
+    sim.advance(Duration::ZERO).await;
+    assert_eq!(lock.status().await.unwrap().waiting, 1);
+    let released_at = sim.now();
+    lock.release(end(&lease)).await.unwrap();
+    assert_eq!((next.await.unwrap().token, sim.now()), (2, released_at));
+}
+
+#[anchorhold::test]
+async fn a_lease_for_a_caller_that_has_just_hung_up_goes_to_the_next(sim: Sim) {
+    let lock = sim.objects::<Lock>().named("a");
+    let lease = lock.acquire(request("ann")).await.unwrap();
+    let hangs_up = lock.acquire(request("bob").wait(seconds(20)));
+    let next = lock.acquire(request("cid").wait(seconds(20)));
+    assert_eq!(lock.status().await.unwrap().waiting, 2);
+    let released_at = sim.now();
+    // The release is on its way first, and hands the lock to a caller that is gone.
+    let release = lock.release(end(&lease));
+    drop(hangs_up);
+    release.await.unwrap();
+    next.await.unwrap();
+    assert_eq!(sim.now(), released_at);
+}
+
+#[anchorhold::test]
+async fn a_repeated_request_keeps_the_lease_that_its_first_caller_left(sim: Sim) {
+    let lock = sim.objects::<Lock>().named("a");
+    let lease = lock.acquire(request("ann")).await.unwrap();
+    let mine = || request("bob").request_id("7f").wait(seconds(20));
+    let hangs_up = lock.acquire(mine());
+    assert_eq!(lock.status().await.unwrap().waiting, 1);
+    let release = lock.release(end(&lease));
+    let again = lock.acquire(mine());
+    drop(hangs_up);
+    release.await.unwrap();
+    let lease = again.await.unwrap();
+    sim.advance(Duration::ZERO).await;
+    let status = lock.status().await.unwrap();
+    assert_eq!(
+        (status.holder.as_deref(), status.token),
+        (Some("bob"), lease.token)
+    );
+    lock.release(end(&lease)).await.unwrap();
+}
+
+#[anchorhold::test]
 async fn readers_share_and_a_writer_is_not_starved(sim: Sim) {
     let lock = sim.objects::<Lock>().named("a");
     let shared = |holder: &str| request(holder).shared().wait(seconds(20));

@@ -12,6 +12,7 @@ pub struct Application {
     embedded: PathBuf,
     folder: PathBuf,
     caller: Option<PathBuf>,
+    flag: Option<String>,
 }
 
 impl Application {
@@ -28,6 +29,7 @@ impl Application {
             embedded: embedded.into(),
             folder,
             caller: None,
+            flag: None,
         }
     }
 
@@ -35,6 +37,13 @@ impl Application {
     #[must_use]
     pub fn called_by(mut self, script: &str) -> Self {
         self.caller = Some(script.into());
+        self
+    }
+
+    /// Adds a compatibility flag to those of the Wrangler configuration (workerd only).
+    #[must_use]
+    pub fn with_flag(mut self, flag: &str) -> Self {
+        self.flag = Some(flag.to_owned());
         self
     }
 
@@ -56,6 +65,9 @@ impl Application {
             .arg(&self.folder);
         if let Some(caller) = &self.caller {
             command.arg("--caller").arg(caller);
+        }
+        if let Some(flag) = &self.flag {
+            command.arg("--flag").arg(flag);
         }
         command
     }

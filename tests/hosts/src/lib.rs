@@ -6,6 +6,7 @@ mod client;
 mod connection;
 mod host;
 mod patience;
+mod unanswered;
 
 pub use application::Application;
 pub use caller::Caller;
@@ -14,6 +15,7 @@ pub use connection::{Connection, Received, Refused};
 pub use host::{Host, Kind, Stopped};
 pub use patience::eventually;
 pub use rustix::process::Signal;
+pub use unanswered::Unanswered;
 
 /// The demo; `embedded` is the path of this package's `embedded-demo` binary, which only its own
 /// tests know.

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anchorhold::objects::lock::{Fence, Lease, Mode, Status};
-use host_tests::{Answer, Caller, Client, Host, Kind, demo, eventually};
+use host_tests::{Answer, Caller, Client, Host, Kind, Unanswered, demo, eventually};
 use serde_json::{Value, json};
 
 fn start(kind: Kind) -> Host {
@@ -202,6 +202,43 @@ fn waiters_are_served_in_their_order_and_the_others_are_skipped() {
         let expected: Vec<_> = (2..).zip([0, 1, 2, 4, 6, 7, 8, 9]).collect();
         assert_eq!(*order, expected, "{kind}");
     }
+}
+
+fn a_waiter_is_skipped(kind: Kind, hang_up: fn(Unanswered)) {
+    let demo = demo(env!("CARGO_BIN_EXE_embedded-demo"));
+    let host = Host::start(kind, &demo.with_flag("enable_request_signal"));
+    // On the embedded host some of them live on another thread than the connection.
+    for name in ["a", "b", "c", "d"] {
+        let lock = &host.client().at(&format!("/locks/{name}"));
+        let held: Lease = lock
+            .post("/acquire", json!({ "holder": "ann", "ttl_ms": 60_000 }))
+            .json();
+        let request =
+            |holder: &str| json!({ "holder": holder, "ttl_ms": 60_000, "wait_ms": 60_000 });
+        let hangs_up = lock.post_unanswered("/acquire", request("bob"));
+        until_waiting(lock, 1);
+        thread::scope(|scope| {
+            let next = scope.spawn(|| lock.post("/acquire", request("cid")).json::<Lease>());
+            until_waiting(lock, 2);
+            hang_up(hangs_up);
+            until_waiting(lock, 1);
+            lock.post("/release", json!({ "lease": held.lease })).done();
+            let next = next.join().expect("it is served");
+            assert_eq!(next.token, held.token + 1, "{kind}: nobody was in between");
+        });
+    }
+}
+
+#[test]
+fn a_waiter_that_closed_its_connection_is_skipped_on_the_embedded_host() {
+    a_waiter_is_skipped(Kind::Embedded, Unanswered::close);
+    a_waiter_is_skipped(Kind::Embedded, Unanswered::reset);
+}
+
+/// workerd does not see that a connection was closed in order while it owes the answer.
+#[test]
+fn a_waiter_whose_connection_was_reset_is_skipped_on_workerd() {
+    a_waiter_is_skipped(Kind::Workerd, Unanswered::reset);
 }
 
 /// When a client knew itself to hold a lease.

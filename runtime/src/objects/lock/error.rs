@@ -19,7 +19,8 @@ pub enum LockError {
         "no living lease has this secret: it expired, was released or was broken; acquire the lock again"
     )]
     Lost,
-    /// The waiting request was taken back with `cancel`. Code `cancelled`.
+    /// The waiting request was taken back, with `cancel` or because its caller hung up. Code
+    /// `cancelled`.
     #[error("the request was cancelled while it waited")]
     Cancelled,
     /// The same request was made again while this call waited; the newer call waits in its place.

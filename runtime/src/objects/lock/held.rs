@@ -44,9 +44,9 @@ type LockStub = <Lock as DurableObject>::Stub;
 /// # What it cannot do
 /// Rust drops without awaiting, so a `Held` that is dropped sends nothing: the lock stays taken
 /// until the lease expires. Call [`release`](Self::release). (An [`acquire`](Self::acquire) that is
-/// dropped while it waits keeps its place too, and may be handed a lease that nobody uses.) And work that is between two awaits
-/// cannot be stopped: only the [token](Self::token), checked by a [`Fence`](super::Fence), keeps
-/// a late write out.
+/// dropped while it waits leaves the queue where the host [tells](Ctx::caller_gone); on Cloudflare
+/// it may be handed a lease that nobody uses.) And work that is between two awaits cannot be stopped:
+/// only the [token](Self::token), checked by a [`Fence`](super::Fence), keeps a late write out.
 #[must_use = "the lock stays taken until `release` or the end of the lease"]
 pub struct Held<'a> {
     ctx: &'a Ctx,

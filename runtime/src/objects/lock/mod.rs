@@ -28,6 +28,8 @@
 //!   [is retryable](anchorhold::CallError::is_retryable).)
 //! - A request with a `request_id` can be repeated: it gets the same lease for as long as that
 //!   lives, and keeps its place while it waits.
+//! - A waiting caller that hangs up leaves the queue, with its place, where the host
+//!   [tells](anchorhold::Ctx::caller_gone).
 //! - It is not re-entrant: a holder that asks again, without its request id, waits for itself like
 //!   everybody else. A lock that lets "the same" holder in twice has to believe a name.
 //!
@@ -36,8 +38,8 @@
 //! every method is a shared turn. What must last (leases, the token, the lock-delay) is in one
 //! entry of storage, read and written without an await in between; who waits is in memory. The turn that
 //! frees the lock (a release, a cancellation, the alarm at an expiry) stores the next lease first
-//! and wakes its caller then. A waiting call that ends early leaves the queue as its future is
-//! dropped.
+//! and wakes its caller then. A waiting call that ends early (its caller hung up, its memory was
+//! reset) leaves the queue; a lease that it was just given is released.
 
 pub mod core;
 mod error;
@@ -47,8 +49,9 @@ mod request;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::ops::ControlFlow;
+use std::pin::pin;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
@@ -56,7 +59,6 @@ use anchorhold::prelude::*;
 use anchorhold::{List, Storage};
 
 use self::core::{Entered, Queue, State, Ticket};
-use super::within::within;
 
 pub use self::error::{LockError, Obstacle};
 pub use self::fence::{Fence, StaleToken};
@@ -117,16 +119,25 @@ impl Lock {
             })
         })?;
         let place = match entered {
-            ControlFlow::Break(lease) => return Ok(lease),
+            ControlFlow::Break(lease) => {
+                self.answer_instead(&lease);
+                return Ok(lease);
+            }
             ControlFlow::Continue(place) => place,
         };
-        if let Some(answer) = place.answer_within(wait).await {
-            return answer;
+        match place.wait(wait).await {
+            Waited::Answered(answer) => answer,
+            Waited::Over => {
+                let ahead = place.leave()?;
+                Err(LockError::Held(
+                    Self::present(ctx)?.obstacle(ahead, &holder),
+                ))
+            }
+            Waited::CallerGone => {
+                place.leave()?;
+                Err(LockError::Cancelled)
+            }
         }
-        let ahead = place.leave()?;
-        Err(LockError::Held(
-            Self::present(ctx)?.obstacle(ahead, &holder),
-        ))
     }
 
     /// Lets a lease live on, for `ttl_ms` from now; it keeps its token.
@@ -278,6 +289,16 @@ impl Lock {
         }
     }
 
+    /// A repeated request got the lease. The call before it was granted the same one but has not
+    /// noticed yet: it may not take the lease back because its own caller is gone.
+    fn answer_instead(&self, lease: &Lease) {
+        for call in self.calls.borrow_mut().values_mut() {
+            if matches!(&call.answer, Some(Ok(granted)) if granted.token == lease.token) {
+                call.answer = Some(Err(LockError::Superseded));
+            }
+        }
+    }
+
     fn answer(&self, ticket: Ticket, answer: Result<Lease, LockError>) {
         let waker = self.calls.borrow_mut().get_mut(&ticket).and_then(|call| {
             call.answer = Some(answer);
@@ -287,6 +308,13 @@ impl Lock {
             waker.wake();
         }
     }
+}
+
+/// How a wait in the queue ended.
+enum Waited {
+    Answered(Result<Lease, LockError>),
+    Over,
+    CallerGone,
 }
 
 /// A call's place in the queue. However the call ends, its place ends with it.
@@ -304,25 +332,35 @@ impl<'a> Place<'a> {
         Self { lock, ctx, ticket }
     }
 
-    /// The answer, if it comes in time.
-    async fn answer_within(&self, wait: Duration) -> Option<Result<Lease, LockError>> {
+    async fn wait(&self, limit: Duration) -> Waited {
         if let Poll::Ready(answer) = self.poll(Waker::noop()) {
-            return Some(answer);
+            return Waited::Answered(answer);
         }
-        if wait.is_zero() {
-            return None;
+        if limit.is_zero() {
+            return Waited::Over;
         }
-        let answer = poll_fn(|context| self.poll(context.waker()));
-        let answer = within(self.ctx.sleep(wait), answer).await;
-        if answer.is_some() {
-            return answer;
+        let mut gone = pin!(self.ctx.caller_gone());
+        let mut over = pin!(self.ctx.sleep(limit));
+        let waited = poll_fn(|context| {
+            // First of all: a lease that nobody would hear of goes to the next.
+            if gone.as_mut().poll(context).is_ready() {
+                return Poll::Ready(Waited::CallerGone);
+            }
+            match self.poll(context.waker()) {
+                Poll::Ready(answer) => Poll::Ready(Waited::Answered(answer)),
+                Poll::Pending => over.as_mut().poll(context).map(|()| Waited::Over),
+            }
+        })
+        .await;
+        if !matches!(waited, Waited::Over) {
+            return waited;
         }
         // A lease may have expired at this very moment, and its alarm be on its way.
         match self.lock.change(self.ctx, |_, _| Ok(())) {
-            Err(error) => Some(Err(error)),
+            Err(error) => Waited::Answered(Err(error)),
             Ok(()) => match self.poll(Waker::noop()) {
-                Poll::Ready(answer) => Some(answer),
-                Poll::Pending => None,
+                Poll::Ready(answer) => Waited::Answered(answer),
+                Poll::Pending => Waited::Over,
             },
         }
     }
@@ -349,7 +387,7 @@ impl<'a> Place<'a> {
         // Outside of the change, which may fail: a place without a call would be served for nobody.
         let ahead = self.lock.queue.borrow_mut().leave(self.ticket);
         self.lock.change(self.ctx, |state, _| match call.answer {
-            // Its future was dropped between the grant and its next poll.
+            // It was given the lease, and ended before it could say so.
             Some(Ok(lease)) => state.release(&Release::of(lease.lease)),
             _ => Ok(()),
         })?;

@@ -177,7 +177,7 @@ impl ObjectState {
         self.slot().shard.continue_in_background(&self.life, future);
     }
 
-    pub(crate) fn block_concurrency_while(&self, future: LocalFuture<'static, bool>) {
+    pub(crate) fn block_concurrency_while(&self, future: LocalFuture<'static, Result<(), Fault>>) {
         self.slot().shard.block_while(&self.life, future);
     }
 

@@ -201,6 +201,11 @@ extern "C" {
         largest_body: Option<u32>,
         on_failure: &JsValue,
     ) -> Result<JsValue, JsValue>;
+    /// Whether the Wrangler configuration asks for it: the flag `enable_request_signal`.
+    #[wasm_bindgen(catch, js_name = requestsTell)]
+    pub(super) fn requests_tell() -> Result<bool, JsValue>;
+    #[wasm_bindgen(catch, js_name = whenAborted)]
+    pub(super) fn when_aborted(request: &Request, gone: &JsValue) -> Result<(), JsValue>;
     #[wasm_bindgen(js_name = asAnswer)]
     pub(super) fn as_answer(status: u16, body: &[u8]) -> JsValue;
     #[wasm_bindgen(catch)]
@@ -222,6 +227,9 @@ extern "C" {
         reverse: bool,
         limit: Option<u32>,
     ) -> Result<Array, JsValue>;
+    /// Resets the object with this error, which every event on its way to it gets.
+    #[wasm_bindgen(catch, js_name = failStart)]
+    pub(super) fn fail_start(state: &State, error: &JsValue) -> Result<(), JsValue>;
     #[wasm_bindgen(catch)]
     pub(super) fn transaction(
         storage: &Storage,

@@ -15,6 +15,7 @@ use super::request::Request;
 use super::response;
 use super::socket::Socket;
 use super::state::ObjectState;
+use crate::caller::{Caller, Origin};
 use crate::chain::CallChain;
 use crate::description::Description;
 use crate::fault::Fault;
@@ -79,12 +80,18 @@ impl ObjectClass {
     /// An HTTP request.
     pub fn fetch(&self, request: JsValue) -> Answer {
         self.on_event(|occupant| {
-            let mut request = Request::received(request.unchecked_into());
+            let request: bindings::Request = request.unchecked_into();
+            let caller = caller_of(request.clone());
+            let mut request = Request::received(request);
             let chain = request.chain().unwrap_or_else(|| {
                 entry::strip_mount(occupant.description(), &mut request);
                 CallChain::default()
             });
-            let answer = occupant.fetch(crate::http::Request { inner: request }, chain);
+            let origin = Origin {
+                chain: Rc::new(chain),
+                caller,
+            };
+            let answer = occupant.fetch(crate::http::Request { inner: request }, origin);
             async move { response::to_js(&answer.await) }
         })
     }
@@ -107,7 +114,13 @@ impl ObjectClass {
                 .map_err(|message| {
                     Fault::Undecodable(format!("the call is of another version: {message}"))
                 })
-                .map(|chain| occupant.call(&method, arguments, chain));
+                .map(|chain| {
+                    let origin = Origin {
+                        chain: Rc::new(chain),
+                        ..Origin::default()
+                    };
+                    occupant.call(&method, arguments, origin)
+                });
             async move {
                 let result = match result {
                     Ok(call) => call.await,
@@ -121,7 +134,7 @@ impl ObjectClass {
     fn request(&self, line: &str, body: Vec<u8>) -> Answer {
         self.on_event(|occupant| {
             let answer = Request::from_line(line, body)
-                .map(|inner| occupant.fetch(crate::http::Request { inner }, CallChain::default()));
+                .map(|inner| occupant.fetch(crate::http::Request { inner }, Origin::default()));
             async move {
                 match answer {
                     Some(answer) => response::to_answer(&answer.await),
@@ -150,7 +163,7 @@ impl ObjectClass {
                 .methods
                 .get(index)
                 .map_or("", |method| method.name);
-            let call = occupant.call(name, arguments, CallChain::default());
+            let call = occupant.call(name, arguments, Origin::default());
             async move {
                 match call.await {
                     Ok(value) => bindings::decode(&value),
@@ -232,6 +245,15 @@ impl ObjectClass {
             }
         })
     }
+}
+
+/// The one who made a request: its signal tells, with the flag `enable_request_signal`.
+fn caller_of(request: bindings::Request) -> Caller {
+    Caller::asked(move |caller| {
+        let gone = Closure::once_into_js(move || caller.leave());
+        // A caller that cannot be asked is one that nobody notices leaving.
+        let _ = bindings::when_aborted(&request, &gone);
+    })
 }
 
 fn bytes(value: &JsValue) -> Option<Vec<u8>> {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use wasm_bindgen::prelude::*;
 
-use super::bindings::Fetcher;
+use super::bindings::{self, Fetcher};
 use super::env::Env;
 use super::failure::fault_of;
 use super::promise::{self, Answer, answer_unowned};
@@ -24,6 +24,7 @@ const ASSETS: &str = "ASSETS";
 thread_local! {
     static REGISTERED: Cell<Option<fn() -> App>> = const { Cell::new(None) };
     static APP: OnceCell<Rc<App>> = const { OnceCell::new() };
+    static REQUESTS_TELL: bool = bindings::requests_tell().unwrap_or(false);
 }
 
 /// Notes the app at the start of the module, for objects that are reached before its entry is.
@@ -123,12 +124,17 @@ impl CalledWith {
     }
 }
 
-/// Whether a request's route binds only what a call carries; all that binds headers does not.
+/// Whether a request's route binds only what a call carries; all that binds headers does not. Where
+/// the platform tells that a client is gone it tells with the request, so that goes along to a
+/// method that may wait.
 fn as_a_call(target: &Target<'_>, method: &str) -> Option<CalledWith> {
     if method == "HEAD" {
         return None;
     }
     let (route, _) = routing::find(target.description, method, target.path).ok()?;
+    if route.handler.may_wait() && REQUESTS_TELL.with(|tell| *tell) {
+        return None;
+    }
     match (route.kind, route.body) {
         (RouteKind::Socket, _) | (_, BodyUse::Raw) => None,
         (RouteKind::Call, _) if matches!(method, "GET" | "DELETE") => Some(CalledWith::NoBody),

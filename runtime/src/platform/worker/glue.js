@@ -186,6 +186,18 @@ export function requestAsCall(stub, line, request, largestBody, onFailure) {
     .then(fromAnswer, onFailure);
 }
 
+// The platform tells a request's receiver that the client is gone, and does not tell a call's.
+export function requestsTell() {
+  return globalThis.Cloudflare?.compatibilityFlags?.enable_request_signal === true;
+}
+
+export function whenAborted(request, gone) {
+  const its = instance;
+  const tell = () => its === instance && gone();
+  if (request.signal.aborted) tell();
+  else request.signal.addEventListener("abort", tell);
+}
+
 export function asAnswer(status, body) {
   return [status, body.slice()];
 }
@@ -197,6 +209,10 @@ function fromAnswer(answer) {
 // A live iterator forbids a second one.
 export function list(kv, start, end, prefix, reverse, limit) {
   return [...kv.list({ start, end, prefix, reverse, limit })].flat();
+}
+
+export function failStart(state, error) {
+  state.blockConcurrencyWhile(() => Promise.reject(error)).catch(() => {});
 }
 
 const ROLL_BACK = new Error("rolled back");

@@ -13,11 +13,12 @@ use wasm_bindgen_futures::JsFuture;
 
 use super::bindings::{self, Kv, Sql, State, Storage, WebSocket};
 use super::env::{Env, raw_id};
-use super::failure::{message_of, storage_error};
+use super::failure::{message_of, storage_error, thrown};
 use super::promise;
 use super::socket::{Socket, Upgrade};
 use super::timer::Sleep;
 use crate::error::StorageError;
+use crate::fault::Fault;
 use crate::id::RawId;
 use crate::socket::SocketError;
 use crate::sql::{SqlRows, SqlValue};
@@ -223,13 +224,11 @@ impl ObjectState {
         self.0.state.wait_until(&done);
     }
 
-    /// Drives an initialisation; `false`, or more than 30 s, resets the object (P14).
+    /// Drives an initialisation; a failure, or more than 30 s, resets the object (P14).
     ///
-    /// Events wait for the object's own readiness, in their order, and not for the platform's gate:
-    /// the replies to calls made behind `blockConcurrencyWhile` did not come through once Rust's
-    /// queue of tasks had polled them, and the isolate hung. After a panic the gate is of no use
-    /// anyway, because the event that rebuilds the object is inside already.
-    pub(crate) fn block_concurrency_while(&self, future: LocalFuture<'static, bool>) {
+    /// Events wait for the object's own readiness, in their order, and not for the platform's gate,
+    /// which is of no use after a panic: the event that rebuilds the object is inside already.
+    pub(crate) fn block_concurrency_while(&self, future: LocalFuture<'static, Result<(), Fault>>) {
         let state = self.clone();
         promise::drive(
             self,
@@ -242,12 +241,12 @@ impl ObjectState {
                 })
                 .await;
                 match ready {
-                    Some(true) => {}
-                    Some(false) => {
-                        // Those who wait get the initialisation's own error before the reset's.
-                        let reason = state.take_doom().unwrap_or_default();
-                        Sleep::new(Duration::from_millis(1)).await;
-                        state.reset(&reason);
+                    Some(Ok(())) => {}
+                    Some(Err(fault)) => {
+                        // Not a reset by its own words: events on their way learn why, as those do
+                        // that wait here.
+                        state.take_doom();
+                        bindings::fail_start(&state.0.state, &thrown(&fault))?;
                     }
                     None => state.reset("the initialisation took more than 30 s"),
                 }

@@ -1,16 +1,17 @@
 //! Running what objects do: polled once on the spot, driven on as a task if that was not enough.
 
-use std::cell::Cell;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use super::super::kernel::{AlarmOutcome, ObjectIndex};
 use super::super::slot::{Life, Resident};
-use super::super::work::{Output, Task, Work};
+use super::super::work::{Output, ReplyTo, Task, Work};
 use super::{Event, Shard};
+use crate::caller::{Caller, Origin};
+use crate::chain::CallChain;
 use crate::fault::Fault;
 use crate::id::RawId;
 use crate::turn::{LocalFuture, poll_once};
@@ -19,6 +20,47 @@ use crate::turn::{LocalFuture, poll_once};
 const ALARM_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 /// An initialisation behind its gate (P14).
 const BLOCK_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Whoever waits for what a turn yields.
+trait Audience {
+    /// Notes it if it has left, and has the task woken when it does.
+    fn look(&mut self, context: &mut Context<'_>);
+}
+
+/// Alarms, the events of sockets, and work in the background are awaited by nobody.
+struct Nobody;
+
+impl Audience for Nobody {
+    fn look(&mut self, _: &mut Context<'_>) {}
+}
+
+/// A caller, on this thread or another, who leaves by dropping the other end.
+struct Awaiting<T> {
+    reply: ReplyTo<T>,
+    caller: Caller,
+}
+
+impl<T> Awaiting<T> {
+    fn new(reply: ReplyTo<T>) -> Self {
+        let caller = Caller::watched();
+        Self { reply, caller }
+    }
+
+    fn origin(&self, chain: CallChain) -> Origin {
+        Origin {
+            chain: Rc::new(chain),
+            caller: self.caller.clone(),
+        }
+    }
+}
+
+impl<T> Audience for Awaiting<T> {
+    fn look(&mut self, context: &mut Context<'_>) {
+        if self.reply.poll_closed(context).is_ready() {
+            self.caller.leave();
+        }
+    }
+}
 
 impl Shard {
     pub(in super::super) fn start(self: &Rc<Self>, object: ObjectIndex, work: Work, bytes: usize) {
@@ -41,10 +83,11 @@ impl Shard {
                 chain,
                 reply,
             }) => {
-                let turn = occupant.call(method, arguments, chain);
-                self.drive(&life, bytes, turn, |life, result| {
+                let caller = Awaiting::new(reply);
+                let turn = occupant.call(method, arguments, caller.origin(chain));
+                self.drive(&life, bytes, turn, caller, |life, caller, result| {
                     life.emit(Output::Called {
-                        reply,
+                        reply: caller.reply,
                         result: result.and_then(|result| result),
                     });
                 });
@@ -54,9 +97,11 @@ impl Shard {
                 chain,
                 reply,
             }) => {
-                let turn = occupant.fetch(request, chain);
-                self.drive(&life, bytes, turn, |life, result| {
+                let caller = Awaiting::new(reply);
+                let turn = occupant.fetch(request, caller.origin(chain));
+                self.drive(&life, bytes, turn, caller, |life, caller, result| {
                     let response = result.unwrap_or_else(Fault::into_response);
+                    let reply = caller.reply;
                     life.emit(Output::Fetched { reply, response });
                 });
             }
@@ -66,7 +111,7 @@ impl Shard {
                 flight,
             } => {
                 let turn = occupant.socket_message(socket, message);
-                self.drive(&life, bytes, turn, |_, _| drop(flight));
+                self.drive(&life, bytes, turn, Nobody, |_, _, _| drop(flight));
             }
             Work::Close {
                 socket,
@@ -78,7 +123,8 @@ impl Shard {
                     &life,
                     bytes,
                     occupant.socket_close(socket, code, reason, clean),
-                    |_, _| {},
+                    Nobody,
+                    |_, _, _| {},
                 );
             }
             Work::Error { socket, message } => {
@@ -86,7 +132,8 @@ impl Shard {
                     &life,
                     bytes,
                     occupant.socket_error(socket, message),
-                    |_, _| {},
+                    Nobody,
+                    |_, _, _| {},
                 );
             }
             Work::Alarm { id } => self.start_alarm(&Resident { life, occupant }, id),
@@ -124,7 +171,7 @@ impl Shard {
             }
         });
         let shard = Rc::clone(self);
-        self.drive(life, 0, run, move |life, result| {
+        self.drive(life, 0, run, Nobody, move |life, _, result| {
             let result = result.and_then(|result| result);
             shard.alarm_ended(life, id, result);
         });
@@ -152,17 +199,20 @@ impl Shard {
     }
 
     /// Runs `turn` to its end, or to the end of the object's life; then `conclude`.
-    fn drive<T: 'static>(
+    fn drive<T: 'static, A: Audience + 'static>(
         self: &Rc<Self>,
         life: &Rc<Life>,
         bytes: usize,
         mut turn: LocalFuture<'static, T>,
-        conclude: impl FnOnce(&Rc<Life>, Result<T, Fault>) + 'static,
+        mut audience: A,
+        conclude: impl FnOnce(&Rc<Life>, A, Result<T, Fault>) + 'static,
     ) {
+        // It may have left while the turn waited for its start.
+        audience.look(&mut Context::from_waker(Waker::noop()));
         let done = self.inside(|| poll_once(&mut turn));
         match done {
             Some(result) => {
-                conclude(life, Ok(result));
+                conclude(life, audience, Ok(result));
                 self.end_if_asked(life);
                 life.slot.handle(Event::Finished {
                     object: life.slot.index,
@@ -173,9 +223,9 @@ impl Shard {
                 self.end_if_asked(life);
                 let (shard, life) = (Rc::clone(self), Rc::clone(life));
                 tokio::task::spawn_local(async move {
-                    let result = shard.poll_to_end(&life, turn).await;
+                    let result = shard.poll_to_end(&life, turn, &mut audience).await;
                     shard.inside(|| {
-                        conclude(&life, result);
+                        conclude(&life, audience, result);
                         shard.end_if_asked(&life);
                         life.slot.handle(Event::Finished {
                             object: life.slot.index,
@@ -191,12 +241,14 @@ impl Shard {
         self: &Rc<Self>,
         life: &Rc<Life>,
         mut turn: LocalFuture<'static, T>,
+        audience: &mut impl Audience,
     ) -> Result<T, Fault> {
         let mut over = pin!(life.over());
         let result = poll_fn(|context| {
             if let Poll::Ready(fault) = over.as_mut().poll(context) {
                 return Poll::Ready(Err(fault));
             }
+            audience.look(context);
             let polled = self.inside(|| {
                 let polled = turn.as_mut().poll(context);
                 if polled.is_pending() {
@@ -243,7 +295,7 @@ impl Shard {
         let (shard, life) = (Rc::clone(self), Rc::clone(life));
         tokio::task::spawn_local(async move {
             // Cut off or at its end: nobody waits for it.
-            let _ = shard.poll_to_end(&life, work).await;
+            let _ = shard.poll_to_end(&life, work, &mut Nobody).await;
             shard.inside(|| {
                 shard.end_if_asked(&life);
                 life.slot.handle(Event::Finished { object, bytes: 0 });
@@ -255,36 +307,24 @@ impl Shard {
     pub(in super::super) fn block_while(
         self: &Rc<Self>,
         life: &Rc<Life>,
-        gate: LocalFuture<'static, bool>,
+        gate: LocalFuture<'static, Result<(), Fault>>,
     ) {
         let object = life.slot.index;
         life.slot.handle(Event::Blocked { object });
         let (shard, life) = (Rc::clone(self), Rc::clone(life));
         tokio::task::spawn_local(async move {
-            let timed_out = Rc::new(Cell::new(false));
-            let noted = Rc::clone(&timed_out);
-            let gate: LocalFuture<'static, bool> = Box::pin(async move {
+            let gate: LocalFuture<'static, Result<(), Fault>> = Box::pin(async move {
                 let through = tokio::time::timeout(BLOCK_TIMEOUT, gate).await;
-                noted.set(through.is_err());
-                through.unwrap_or(false)
-            });
-            let through = shard.poll_to_end(&life, gate).await;
-            shard.inside(|| {
-                if matches!(through, Ok(false)) {
+                through.unwrap_or_else(|_| {
                     let seconds = BLOCK_TIMEOUT.as_secs();
-                    let failure = life
-                        .slot
-                        .resident
-                        .borrow()
-                        .as_ref()
-                        .and_then(|resident| resident.occupant.failure());
-                    let fault = match failure {
-                        Some(fault) => fault,
-                        None if timed_out.get() => {
-                            Fault::Reset(format!("the initialisation took more than {seconds} s"))
-                        }
-                        None => Fault::Reset("the initialisation failed".to_owned()),
-                    };
+                    Err(Fault::Reset(format!(
+                        "the initialisation took more than {seconds} s"
+                    )))
+                })
+            });
+            let through = shard.poll_to_end(&life, gate, &mut Nobody).await;
+            shard.inside(|| {
+                if let Ok(Err(fault)) = through {
                     // Its own words are better than those of the reset that came with it.
                     drop(life.take_ending());
                     life.end(fault, false);
