@@ -488,7 +488,7 @@ async fn who_posts_too_fast_is_told_to_wait_and_stays_connected(sim: Sim) {
     };
     assert_eq!(
         (code.as_str(), retry_after_ms, client_id.as_deref()),
-        ("rate_limited", Some(10_000), Some("3"))
+        ("limited", Some(10_000), Some("3"))
     );
     // The limit is as persistent as the messages.
     sim.crash().await;

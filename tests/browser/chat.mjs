@@ -189,7 +189,7 @@ async function whoLeavesHasSaidIt({ windows, host }) {
  */
 async function refusalsAreTold({ windows }) {
   const answers = [
-    { type: "error", code: "rate_limited", message: "Slower, please.", retry_after_ms: 300 },
+    { type: "error", code: "limited", message: "Slower, please.", retry_after_ms: 300 },
     { type: "error", code: "read_only", message: "You may only read." },
   ];
   let connections = 0;

@@ -630,7 +630,7 @@ fn an_administrators_worker_configures_kicks_and_bans() {
     for _ in 0..2 {
         assert!(matches!(ann.receive_json(), Event::Message(_)));
     }
-    assert!(matches!(ann.receive_json(), Event::Error { code, .. } if code == "rate_limited"));
+    assert!(matches!(ann.receive_json(), Event::Error { code, .. } if code == "limited"));
 
     // Ann has pinged, and is silent from now on.
     let reason = "nothing was heard from you".to_owned();

@@ -213,7 +213,7 @@ impl ChatRoom {
     ///
     /// # Errors
     /// 400: a name, text or `client_id` out of range. 403: the user is banned or muted. 429, code
-    /// `rate_limited`, with the time to wait.
+    /// `limited`, with the time to wait.
     #[rpc]
     #[post("/messages", status = 201)]
     fn post(

@@ -95,11 +95,11 @@ pub enum Event {
     },
     /// What this socket sent was refused; the socket stays open.
     Error {
-        /// For programs: `bad_message`, `bad_text`, `rate_limited`, `read_only`, ….
+        /// For programs: `bad_message`, `bad_text`, `limited`, `read_only`, ….
         code: String,
         /// For people.
         message: String,
-        /// When it is worth trying again, with code `rate_limited`.
+        /// When it is worth trying again, with code `limited`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         retry_after_ms: Option<u64>,
         /// Of the message that was refused, if it had one.

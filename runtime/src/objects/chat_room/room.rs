@@ -40,7 +40,7 @@ impl ChatRoom {
         let is_over = |count: usize, limit: u64| count as u64 >= limit;
         let full = |what: &str, limit: u64| {
             let message = format!("the room has {limit} {what}, which is its limit");
-            Err(Error::new(503, "room_full", message))
+            Err(Error::new(503, "overloaded", message))
         };
         let settings = &self.settings;
         let roster = &self.live.roster;
@@ -162,7 +162,7 @@ impl ChatRoom {
                 self.settings.rate_window_ms,
                 wait.as_millis()
             );
-            Error::new(429, "rate_limited", message).retry_after(wait)
+            Error::new(429, "limited", message).retry_after(wait)
         })
     }
 
