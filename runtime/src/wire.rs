@@ -41,6 +41,29 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     }
 }
 
+/// Why what somebody sent does not fit: the field, as in `author.name`, unless it is the whole, and
+/// what is wrong with it.
+pub(crate) struct Misfit {
+    pub(crate) field: Option<String>,
+    pub(crate) message: String,
+}
+
+/// Reads one value that a stranger wrote: an error names the field.
+pub(crate) fn decode_foreign<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Misfit> {
+    let mut deserializer = rmp_serde::Deserializer::new(bytes).with_human_readable();
+    deserializer.set_max_depth(MAX_DEPTH);
+    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let message = readable(error.inner());
+        let depth = error.path().iter().len();
+        // The message itself names a field that is unknown.
+        let whole = depth == 0 || depth == 1 && message.starts_with("unknown field");
+        Misfit {
+            field: (!whole).then(|| error.path().to_string()),
+            message,
+        }
+    })
+}
+
 /// Reads the value at the front of `bytes` and moves on behind it: the arguments of a call are
 /// values written one after another.
 pub(crate) fn decode_next<T: DeserializeOwned>(bytes: &mut &[u8]) -> Result<T, String> {
@@ -86,7 +109,10 @@ fn readable(error: &rmp_serde::decode::Error) -> String {
             "the value is cut short".to_owned()
         }
         Error::DepthLimitExceeded => format!("the value nests deeper than {MAX_DEPTH} levels"),
-        Error::Syntax(message) | Error::Uncategorized(message) => message.clone(),
+        // serde's word for it is for readers of Rust.
+        Error::Syntax(message) | Error::Uncategorized(message) => {
+            message.replace("invalid type: unit value", "invalid type: null")
+        }
         other => other.to_string(),
     }
 }
@@ -176,6 +202,63 @@ mod tests {
         )
         .unwrap();
         assert_eq!((new.kept, new.added), (1, 0));
+    }
+
+    #[test]
+    fn a_misfit_names_the_field() {
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        #[expect(dead_code, reason = "only read")]
+        struct Inner {
+            count: u64,
+        }
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        #[expect(dead_code, reason = "only read")]
+        struct Outer {
+            name: String,
+            inner: Vec<Inner>,
+        }
+        for (json, field, message) in [
+            (r#"{"inner": []}"#, None, "missing field `name`"),
+            (
+                r#"{"name": 5, "inner": []}"#,
+                Some("name"),
+                "invalid type: integer `5`, expected a string",
+            ),
+            (
+                r#"{"name": null, "inner": []}"#,
+                Some("name"),
+                "invalid type: null, expected a string",
+            ),
+            (
+                r#"{"name": "", "inner": [{"count": 1}, {"count": "x"}]}"#,
+                Some("inner[1].count"),
+                "the value is text",
+            ),
+            (
+                r#"{"name": "", "inner": [{}]}"#,
+                Some("inner[0]"),
+                "missing field `count`",
+            ),
+            (
+                r#"{"name": "", "outer": 1}"#,
+                None,
+                "unknown field `outer`, expected `name` or `inner`",
+            ),
+            (
+                "[1]",
+                Some("[0]"),
+                "invalid type: integer `1`, expected a string",
+            ),
+        ] {
+            let misfit = decode_foreign::<Outer>(&from_json(json.as_bytes()).unwrap()).unwrap_err();
+            assert_eq!(
+                (misfit.field.as_deref(), misfit.message.as_str()),
+                (field, message),
+                "{json}"
+            );
+        }
     }
 
     #[test]

@@ -109,12 +109,32 @@ fn messages_name_the_field() {
     on_both(|client| {
         for (body, named) in [
             (r#"{"by": "5"}"#, "`by`"),
-            ("{}", "`by` is missing"),
+            ("{}", "`by` is missing in the JSON body"),
+            ("", "`by` is missing in the JSON body"),
             (r#"{"by": 1, "extra": 2}"#, "unknown field `extra`"),
         ] {
             let message = send(client, ("POST", INCREMENT, body.as_bytes()))
                 .error_message()
                 .unwrap_or_default();
+            assert!(message.contains(named), "{body}: {message}");
+        }
+    });
+}
+
+#[test]
+fn a_body_that_is_one_value_names_the_field_too() {
+    on_both(|client| {
+        for (body, named) in [
+            (r#"{"holder": "a", "ttl_ms": "x"}"#, "`ttl_ms`"),
+            (r#"{"holder": 5, "ttl_ms": 1000}"#, "`holder`"),
+            (r#"{"ttl_ms": 1000}"#, "missing field `holder`"),
+        ] {
+            let message = send(
+                client,
+                ("POST", "/locks/bad-input/acquire", body.as_bytes()),
+            )
+            .error_message()
+            .unwrap_or_default();
             assert!(message.contains(named), "{body}: {message}");
         }
     });
