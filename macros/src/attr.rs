@@ -93,7 +93,14 @@ impl Arguments {
     /// Reports what nobody took: unknown options and repeated ones.
     pub fn finish(self, diagnostics: &Diagnostics, attribute: &str, accepted: &[&str]) {
         if let Some(literal) = &self.leading {
-            diagnostics.error(literal, format!("`#[{attribute}]` takes no text here"));
+            let hint = match accepted {
+                [] => String::new(),
+                accepted => format!("; it accepts {}", listed(accepted)),
+            };
+            diagnostics.error(
+                literal,
+                format!("`#[{attribute}]` takes no text here{hint}"),
+            );
         }
         for option in &self.options {
             let key = option.key.to_string();

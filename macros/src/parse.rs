@@ -274,6 +274,8 @@ pub fn pattern_name(pattern: &Pat) -> Option<&Ident> {
 pub struct RawField {
     pub memory: Option<Attribute>,
     pub stored: Option<Attribute>,
+    /// One that no derive on the struct can own.
+    pub serde: Option<Attribute>,
     pub field: Field,
 }
 
@@ -285,12 +287,21 @@ pub struct RawStruct {
 
 impl From<ItemStruct> for RawStruct {
     fn from(mut item: ItemStruct) -> Self {
+        let derives = item
+            .attrs
+            .iter()
+            .any(|attribute| attribute.path().is_ident("derive"));
         let fields = item
             .fields
             .iter_mut()
             .map(|field| RawField {
                 memory: take(&mut field.attrs, "memory"),
                 stored: take(&mut field.attrs, "stored"),
+                serde: if derives {
+                    None
+                } else {
+                    take(&mut field.attrs, "serde")
+                },
                 field: field.clone(),
             })
             .collect();

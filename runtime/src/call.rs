@@ -105,7 +105,7 @@ impl Call {
                 ..
             }) => {
                 let json: &[u8] = if json.is_empty() { b"null" } else { json };
-                wire::decode_json(json, "the body").map_err(Fault::BadRequest)
+                from_json(json, "the body")
             }
             _ => Err(misplaced("body")),
         }
@@ -140,7 +140,7 @@ impl Call {
             } => bytes,
             _ => return Err(misplaced("message")),
         };
-        wire::decode_json(json, "the message").map_err(Fault::BadRequest)
+        from_json(json, "the message")
     }
 
     /// The text of the message.
@@ -206,6 +206,26 @@ impl Call {
     }
 }
 
+fn from_json<T: DeserializeOwned>(json: &[u8], whole: &str) -> Result<T, Fault> {
+    let misfit = match wire::from_json(json) {
+        Ok(bytes) => match wire::decode_foreign(&bytes) {
+            Ok(value) => return Ok(value),
+            Err(misfit) => misfit,
+        },
+        Err(message) => wire::Misfit {
+            field: None,
+            message,
+        },
+    };
+    let what = misfit
+        .field
+        .map_or_else(|| whole.to_owned(), |field| format!("`{field}`"));
+    Err(Fault::BadRequest(format!(
+        "{what} does not fit: {}",
+        misfit.message
+    )))
+}
+
 fn next_encoded<T: DeserializeOwned>(
     bytes: &[u8],
     rest: &mut usize,
@@ -244,7 +264,15 @@ impl HttpArguments {
                 .and_then(|bytes| wire::decode(&bytes))
                 .map_err(|message| Fault::BadRequest(format!("`{name}` does not fit: {message}"))),
             None => wire::decode(wire::NIL)
-                .map_err(|_| Fault::BadRequest(format!("`{name}` is missing"))),
+                .map_err(|_| Fault::BadRequest(format!("`{name}` is missing{}", self.place()))),
+        }
+    }
+
+    /// Where an argument should have been: a value in the query string of a POST is looked for in vain.
+    fn place(&self) -> &'static str {
+        match self.body {
+            HttpBody::Fields(_) => " in the JSON body",
+            _ => " in the query string",
         }
     }
 }

@@ -16,18 +16,36 @@ use crate::platform::ObjectState;
 use crate::storage::ListRange;
 use crate::wire;
 
-/// What may be the key of a [`StoredMap`]: text, or integers (which sort by value).
-pub trait MapKey: Sized {
+/// What a [`StoredMap`] with keys of type `K` can be asked by: the key, or `&str` where it is a `String`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no key of a `StoredMap<{K}, …>`",
+    label = "not a key",
+    note = "keys are `String`, asked by `&str` or `&String`, or `u8` to `u64` and `i8` to `i64`: write others as text, such as `id.to_string()`"
+)]
+pub trait AsKeyOf<K> {
     #[doc(hidden)]
     fn to_key(&self) -> String;
+}
+
+/// What may be the key of a [`StoredMap`]: text, or integers (which sort by value).
+pub trait MapKey: AsKeyOf<Self> + Sized {
     #[doc(hidden)]
     fn from_key(text: &str) -> Option<Self>;
 }
 
-impl MapKey for String {
+impl AsKeyOf<String> for str {
+    fn to_key(&self) -> String {
+        self.to_owned()
+    }
+}
+
+impl AsKeyOf<String> for String {
     fn to_key(&self) -> String {
         self.clone()
     }
+}
+
+impl MapKey for String {
     fn from_key(text: &str) -> Option<Self> {
         Some(text.to_owned())
     }
@@ -35,10 +53,12 @@ impl MapKey for String {
 
 macro_rules! unsigned_keys {
     ($($type:ty),*) => { $(
-        impl MapKey for $type {
+        impl AsKeyOf<$type> for $type {
             fn to_key(&self) -> String {
                 format!("{:016x}", u64::from(*self))
             }
+        }
+        impl MapKey for $type {
             fn from_key(text: &str) -> Option<Self> {
                 u64::from_str_radix(text, 16).ok()?.try_into().ok()
             }
@@ -49,11 +69,13 @@ unsigned_keys!(u8, u16, u32, u64);
 
 macro_rules! signed_keys {
     ($($type:ty),*) => { $(
-        impl MapKey for $type {
+        impl AsKeyOf<$type> for $type {
             fn to_key(&self) -> String {
                 // Shifted by half the range, so that negative keys sort before positive ones.
                 format!("{:016x}", i64::from(*self).cast_unsigned() ^ (1 << 63))
             }
+        }
+        impl MapKey for $type {
             fn from_key(text: &str) -> Option<Self> {
                 let shifted = u64::from_str_radix(text, 16).ok()? ^ (1 << 63);
                 shifted.cast_signed().try_into().ok()
@@ -190,8 +212,8 @@ impl Entries {
 /// # #[durable_object]
 /// # impl Votes {
 /// #[rpc]
-/// fn vote(&mut self, user: String, points: i32) -> Result<Option<i32>, StorageError> {
-///     self.by_user.insert(&user, &points)
+/// fn vote(&mut self, user: &str, points: i32) -> Result<Option<i32>, StorageError> {
+///     self.by_user.insert(user, &points)
 /// }
 /// # }
 /// # fn main() {}
@@ -201,12 +223,16 @@ pub struct StoredMap<K, V> {
     types: PhantomData<fn() -> (K, V)>,
 }
 
-impl<K: MapKey, V: Serialize + DeserializeOwned> StoredMap<K, V> {
+// Bounds stand at the methods: a key of another type is then told what a key may be, and not that there is no such method.
+impl<K, V: Serialize + DeserializeOwned> StoredMap<K, V> {
     /// The value under `key`.
     ///
     /// # Errors
     /// The stored value does not fit `V`.
-    pub fn get(&self, key: &K) -> Result<Option<V>, StorageError> {
+    pub fn get<Q>(&self, key: &Q) -> Result<Option<V>, StorageError>
+    where
+        Q: AsKeyOf<K> + ?Sized,
+    {
         let key = key.to_key();
         match self.entries.get(&key)? {
             Some(bytes) => self.decode(&key, &bytes).map(Some),
@@ -218,7 +244,10 @@ impl<K: MapKey, V: Serialize + DeserializeOwned> StoredMap<K, V> {
     ///
     /// # Errors
     /// Storage failed.
-    pub fn contains_key(&self, key: &K) -> Result<bool, StorageError> {
+    pub fn contains_key<Q>(&self, key: &Q) -> Result<bool, StorageError>
+    where
+        Q: AsKeyOf<K> + ?Sized,
+    {
         Ok(self.entries.get(&key.to_key())?.is_some())
     }
 
@@ -226,7 +255,10 @@ impl<K: MapKey, V: Serialize + DeserializeOwned> StoredMap<K, V> {
     ///
     /// # Errors
     /// A limit, or a value that refuses to be serialised.
-    pub fn insert(&mut self, key: &K, value: &V) -> Result<Option<V>, StorageError> {
+    pub fn insert<Q>(&mut self, key: &Q, value: &V) -> Result<Option<V>, StorageError>
+    where
+        Q: AsKeyOf<K> + ?Sized,
+    {
         let before = self.get(key)?;
         let key = key.to_key();
         let bytes = wire::encode(value).map_err(|message| StorageError::Unencodable {
@@ -241,7 +273,10 @@ impl<K: MapKey, V: Serialize + DeserializeOwned> StoredMap<K, V> {
     ///
     /// # Errors
     /// The stored value does not fit `V`.
-    pub fn remove(&mut self, key: &K) -> Result<Option<V>, StorageError> {
+    pub fn remove<Q>(&mut self, key: &Q) -> Result<Option<V>, StorageError>
+    where
+        Q: AsKeyOf<K> + ?Sized,
+    {
         let before = self.get(key)?;
         self.entries.remove(&key.to_key())?;
         Ok(before)
@@ -251,8 +286,11 @@ impl<K: MapKey, V: Serialize + DeserializeOwned> StoredMap<K, V> {
     ///
     /// # Errors
     /// A stored key or value does not fit.
-    pub fn entries(&self, start: Option<&K>, limit: usize) -> Result<Vec<(K, V)>, StorageError> {
-        let start = start.map(MapKey::to_key);
+    pub fn entries(&self, start: Option<&K>, limit: usize) -> Result<Vec<(K, V)>, StorageError>
+    where
+        K: MapKey,
+    {
+        let start = start.map(AsKeyOf::to_key);
         self.entries
             .list(start.as_deref(), None, false, Some(limit))?
             .into_iter()

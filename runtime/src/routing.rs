@@ -245,7 +245,7 @@ async fn bind(
 
 fn fields(route: &'static Route, json: &[u8]) -> Result<HttpBody, Fault> {
     if json.is_empty() {
-        return Ok(HttpBody::None);
+        return Ok(HttpBody::Fields(serde_json::Map::new()));
     }
     let fields: serde_json::Map<String, serde_json::Value> =
         serde_json::from_slice(json).map_err(|error| {

@@ -41,6 +41,29 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     }
 }
 
+/// Why what somebody sent does not fit: the field, as in `author.name`, unless it is the whole, and
+/// what is wrong with it.
+pub(crate) struct Misfit {
+    pub(crate) field: Option<String>,
+    pub(crate) message: String,
+}
+
+/// Reads one value that a stranger wrote: an error names the field.
+pub(crate) fn decode_foreign<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Misfit> {
+    let mut deserializer = rmp_serde::Deserializer::new(bytes).with_human_readable();
+    deserializer.set_max_depth(MAX_DEPTH);
+    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let message = readable(error.inner());
+        let depth = error.path().iter().len();
+        // The message itself names a field that is unknown.
+        let whole = depth == 0 || depth == 1 && message.starts_with("unknown field");
+        Misfit {
+            field: (!whole).then(|| error.path().to_string()),
+            message,
+        }
+    })
+}
+
 /// Reads the value at the front of `bytes` and moves on behind it: the arguments of a call are
 /// values written one after another.
 pub(crate) fn decode_next<T: DeserializeOwned>(bytes: &mut &[u8]) -> Result<T, String> {
@@ -49,23 +72,8 @@ pub(crate) fn decode_next<T: DeserializeOwned>(bytes: &mut &[u8]) -> Result<T, S
     T::deserialize(&mut deserializer).map_err(|error| readable(&error))
 }
 
-/// Reads `what` came as JSON text; if it does not fit, the message names the part that does not.
-pub(crate) fn decode_json<T: DeserializeOwned>(json: &[u8], what: &str) -> Result<T, String> {
-    let bytes = from_json(json).map_err(|message| format!("{what} does not fit: {message}"))?;
-    let mut deserializer = rmp_serde::Deserializer::new(&bytes[..]).with_human_readable();
-    deserializer.set_max_depth(MAX_DEPTH);
-    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let message = readable(error.inner());
-        if error.path().iter().next().is_none() {
-            format!("{what} does not fit: {message}")
-        } else {
-            format!("`{}` does not fit: {message}", error.path())
-        }
-    })
-}
-
 /// Converts JSON text to the encoding.
-fn from_json(json: &[u8]) -> Result<Vec<u8>, String> {
+pub(crate) fn from_json(json: &[u8]) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::with_capacity(json.len());
     let mut deserializer = serde_json::Deserializer::from_slice(json);
     let mut serializer = rmp_serde::Serializer::new(&mut bytes)
@@ -101,7 +109,10 @@ fn readable(error: &rmp_serde::decode::Error) -> String {
             "the value is cut short".to_owned()
         }
         Error::DepthLimitExceeded => format!("the value nests deeper than {MAX_DEPTH} levels"),
-        Error::Syntax(message) | Error::Uncategorized(message) => message.clone(),
+        // serde's word for it is for readers of Rust.
+        Error::Syntax(message) | Error::Uncategorized(message) => {
+            message.replace("invalid type: unit value", "invalid type: null")
+        }
         other => other.to_string(),
     }
 }
@@ -153,52 +164,6 @@ mod tests {
     }
 
     #[test]
-    fn json_that_does_not_fit_is_named() {
-        #[derive(Debug, Deserialize)]
-        #[serde(deny_unknown_fields)]
-        #[allow(dead_code, reason = "what is read is not looked at")]
-        struct Order {
-            name: String,
-            items: Vec<Item>,
-        }
-        #[derive(Debug, Deserialize)]
-        #[allow(dead_code, reason = "what is read is not looked at")]
-        struct Item {
-            count: u8,
-        }
-        for (json, message) in [
-            (r#"{"name": "a", "items": []}"#, None),
-            (
-                r#"{"name": 5, "items": []}"#,
-                Some("`name` does not fit: invalid type: integer `5`, expected a string"),
-            ),
-            (
-                r#"{"name": "a", "items": [{"count": 1}, {"count": "x"}]}"#,
-                Some("`items[1].count` does not fit: the value is text"),
-            ),
-            (
-                r#"{"name": "a"}"#,
-                Some("the body does not fit: missing field `items`"),
-            ),
-            (
-                r#"{"name": "a", "extra": 1}"#,
-                Some("`extra` does not fit: unknown field `extra`, expected `name` or `items`"),
-            ),
-            (
-                "null",
-                Some("the body does not fit: invalid type: unit value, expected struct Order"),
-            ),
-            (
-                "{",
-                Some("the body does not fit: EOF while parsing an object at line 1 column 1"),
-            ),
-        ] {
-            let read = decode_json::<Order>(json.as_bytes(), "the body");
-            assert_eq!(read.err().as_deref(), message, "{json}");
-        }
-    }
-
-    #[test]
     fn json_is_what_serde_json_would_have_written() {
         let value = (
             Shape::Named {
@@ -237,6 +202,63 @@ mod tests {
         )
         .unwrap();
         assert_eq!((new.kept, new.added), (1, 0));
+    }
+
+    #[test]
+    fn a_misfit_names_the_field() {
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        #[expect(dead_code, reason = "only read")]
+        struct Inner {
+            count: u64,
+        }
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        #[expect(dead_code, reason = "only read")]
+        struct Outer {
+            name: String,
+            inner: Vec<Inner>,
+        }
+        for (json, field, message) in [
+            (r#"{"inner": []}"#, None, "missing field `name`"),
+            (
+                r#"{"name": 5, "inner": []}"#,
+                Some("name"),
+                "invalid type: integer `5`, expected a string",
+            ),
+            (
+                r#"{"name": null, "inner": []}"#,
+                Some("name"),
+                "invalid type: null, expected a string",
+            ),
+            (
+                r#"{"name": "", "inner": [{"count": 1}, {"count": "x"}]}"#,
+                Some("inner[1].count"),
+                "the value is text",
+            ),
+            (
+                r#"{"name": "", "inner": [{}]}"#,
+                Some("inner[0]"),
+                "missing field `count`",
+            ),
+            (
+                r#"{"name": "", "outer": 1}"#,
+                None,
+                "unknown field `outer`, expected `name` or `inner`",
+            ),
+            (
+                "[1]",
+                Some("[0]"),
+                "invalid type: integer `1`, expected a string",
+            ),
+        ] {
+            let misfit = decode_foreign::<Outer>(&from_json(json.as_bytes()).unwrap()).unwrap_err();
+            assert_eq!(
+                (misfit.field.as_deref(), misfit.message.as_str()),
+                (field, message),
+                "{json}"
+            );
+        }
     }
 
     #[test]

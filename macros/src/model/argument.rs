@@ -128,6 +128,10 @@ fn classify<'a>(
         _ if roles.close.is_some() && is_named(ty, "CloseEvent") => Ok(ArgumentKind::CloseEvent),
         _ if roles.error.is_some() && is_named(ty, "SocketError") => Ok(ArgumentKind::SocketError),
         _ if roles.alarm.is_some() && is_named(ty, "AlarmRun") => Ok(ArgumentKind::AlarmRun),
+        // Without its lifetime the borrow does not show, and the compiler would point elsewhere.
+        _ if is_named(ty, "Cow") && !holds_lifetime(ty) => wrong(
+            "an argument comes from elsewhere and is owned: write `String` or `&str` for `Cow<str>`",
+        ),
         _ => match first_borrow(ty) {
             Some(borrow) => Err(syn::Error::new_spanned(
                 borrow,
@@ -136,6 +140,16 @@ fn classify<'a>(
             None => Ok(ArgumentKind::Value(Passing::Owned(ty))),
         },
     }
+}
+
+fn holds_lifetime(ty: &Type) -> bool {
+    last_segment(ty).is_some_and(|segment| match &segment.arguments {
+        PathArguments::AngleBracketed(arguments) => arguments
+            .args
+            .iter()
+            .any(|argument| matches!(argument, GenericArgument::Lifetime(_))),
+        _ => false,
+    })
 }
 
 /// `S` of `Socket<S>`.

@@ -1,13 +1,16 @@
 //! Handlers: methods that the outside world reaches.
 
 use quote::ToTokens;
-use syn::{Attribute, FnArg, Ident, Path, ReceiverKind, Safety, Type};
+use syn::{
+    Attribute, FnArg, GenericArgument, Ident, Path, PathArguments, ReceiverKind, ReturnType,
+    Safety, Type,
+};
 
 use crate::attr::Arguments;
 use crate::diag::Diagnostics;
 use crate::parse::{RawImpl, RawMethod, RawRole, RoleName};
 
-use super::{Alarm, Argument, Output, Route};
+use super::{Alarm, Argument, Output, Route, is_named, last_segment};
 
 /// One `#[durable_object] impl` block.
 pub struct Behaviour<'a> {
@@ -227,10 +230,12 @@ fn check_modifiers(diagnostics: &Diagnostics, raw: &RawMethod) -> Option<()> {
 
 fn receiver_is_exclusive(diagnostics: &Diagnostics, raw: &RawMethod) -> Option<bool> {
     let Some(receiver) = raw.signature.receiver() else {
-        diagnostics.error(
-            &raw.signature.ident,
-            "a handler runs on the object: it begins with `&self` or `&mut self`",
-        );
+        let message = if makes_the_object(&raw.signature.output) {
+            "nobody makes an object: its fields are loaded, or begin as `#[stored(default = …)]` or `Default`; what needs more is `#[init] fn prepare(&mut self, ctx: &Ctx)`"
+        } else {
+            "a handler runs on the object: it begins with `&self` or `&mut self`"
+        };
+        diagnostics.error(&raw.signature.ident, message);
         return None;
     };
     match &receiver.kind {
@@ -247,6 +252,21 @@ fn receiver_is_exclusive(diagnostics: &Diagnostics, raw: &RawMethod) -> Option<b
             None
         }
     }
+}
+
+/// `-> Self` or `-> Result<Self, E>`, as a constructor has it.
+fn makes_the_object(output: &ReturnType) -> bool {
+    let ReturnType::Type(_, ty) = output else {
+        return false;
+    };
+    is_named(ty, "Self")
+        || last_segment(ty).is_some_and(|segment| match &segment.arguments {
+            PathArguments::AngleBracketed(arguments) => matches!(
+                arguments.args.first(),
+                Some(GenericArgument::Type(first)) if is_named(first, "Self")
+            ),
+            _ => false,
+        })
 }
 
 fn read_roles<'a>(diagnostics: &Diagnostics, raw: &'a RawMethod) -> Option<Roles<'a>> {

@@ -1,5 +1,6 @@
 //! The struct: which fields are durable, under which keys, with which defaults.
 
+use syn::visit::Visit;
 use syn::{Attribute, Expr, Fields, Ident, ItemStruct, Type, Visibility};
 
 use crate::attr::Arguments;
@@ -119,6 +120,7 @@ impl<'a> StoredField<'a> {
         let RawField {
             memory,
             stored,
+            serde,
             field,
         } = raw;
         let name = field.ident.as_ref()?;
@@ -130,6 +132,13 @@ impl<'a> StoredField<'a> {
             diagnostics.error(
                 attribute,
                 "a field is always there: an object must load wherever it was stored",
+            );
+            return None;
+        }
+        if let Some(attribute) = serde {
+            diagnostics.error(
+                attribute,
+                "each field is stored by itself: `#[stored(key = \"…\")]` renames it, `#[stored(default = …)]` is its default, `#[memory]` leaves it out",
             );
             return None;
         }
@@ -148,6 +157,7 @@ impl<'a> StoredField<'a> {
             }
             (None, stored) => stored_kind(diagnostics, name, stored.as_ref())?,
         };
+        check_collection(diagnostics, &field.ty, memory.as_ref())?;
         if let FieldKind::Stored { .. } = kind {
             check_storable(diagnostics, &field.ty)?;
         } else if let Type::Reference(reference) = &field.ty {
@@ -217,6 +227,49 @@ fn check_storable(diagnostics: &Diagnostics, ty: &Type) -> Option<()> {
             None
         }
         None => Some(()),
+    }
+}
+
+/// A stored collection reads and writes below its field's key: it has entries only as a durable field of its own.
+fn check_collection(
+    diagnostics: &Diagnostics,
+    ty: &Type,
+    memory: Option<&Attribute>,
+) -> Option<()> {
+    let outermost = last_segment(ty).is_some_and(|segment| is_collection(&segment.ident));
+    if outermost && let Some(memory) = memory {
+        diagnostics.error(
+            memory,
+            "a stored collection keeps its entries in storage: drop `#[memory]`, or write `HashMap` or `Vec`",
+        );
+        return None;
+    }
+    let mut search = CollectionSearch(None);
+    search.visit_type(ty);
+    match search.0 {
+        Some(inner) if !outermost => {
+            diagnostics.error(
+                inner,
+                format!("a `{inner}` is a field of its own: write `name: {inner}<…>`; for several in one, put what tells them apart into the key"),
+            );
+            None
+        }
+        _ => Some(()),
+    }
+}
+
+fn is_collection(name: &Ident) -> bool {
+    name == "StoredMap" || name == "StoredLog"
+}
+
+struct CollectionSearch<'a>(Option<&'a Ident>);
+
+impl<'a> Visit<'a> for CollectionSearch<'a> {
+    fn visit_path_segment(&mut self, segment: &'a syn::PathSegment) {
+        if is_collection(&segment.ident) {
+            self.0.get_or_insert(&segment.ident);
+        }
+        syn::visit::visit_path_segment(self, segment);
     }
 }
 

@@ -129,6 +129,25 @@ fn messages_name_the_field() {
 }
 
 #[test]
+fn a_body_that_is_one_value_names_the_field_too() {
+    on_both(|client| {
+        for (body, named) in [
+            (r#"{"holder": "a", "ttl_ms": "x"}"#, "`ttl_ms`"),
+            (r#"{"holder": 5, "ttl_ms": 1000}"#, "`holder`"),
+            (r#"{"ttl_ms": 1000}"#, "missing field `holder`"),
+        ] {
+            let message = send(
+                client,
+                ("POST", "/locks/bad-input/acquire", body.as_bytes()),
+            )
+            .error_message()
+            .unwrap_or_default();
+            assert!(message.contains(named), "{body}: {message}");
+        }
+    });
+}
+
+#[test]
 fn tasks_that_cannot_be_are_400() {
     let bodies: &[&[u8]] = &[
         b"{}",

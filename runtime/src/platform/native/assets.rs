@@ -20,6 +20,18 @@ pub(super) async fn answer(folder: &str, path: &str) -> Response {
     }
 }
 
+/// Said once, when the host starts: a request for an asset would otherwise find out.
+pub(super) fn warn_if_missing(folder: &str) {
+    let located = locate(folder);
+    if !located.is_dir() {
+        let located = std::path::absolute(&located).unwrap_or(located);
+        tracing::warn!(
+            "no assets: there is no folder {}; start the program in the folder that holds `{folder}`",
+            located.display()
+        );
+    }
+}
+
 /// The folder in the working directory; for a program that `cargo run` started, also the one in its
 /// package, because the working directory is then wherever the developer stands.
 fn locate(folder: &str) -> PathBuf {
@@ -36,10 +48,7 @@ fn locate(folder: &str) -> PathBuf {
 fn read(folder: &Path, path: &str) -> Result<(&'static str, Vec<u8>), Fault> {
     let not_found = || Fault::NotFound(format!("nothing at {path}"));
     let relative = relative(path).ok_or_else(not_found)?;
-    let root = folder.canonicalize().map_err(|error| {
-        tracing::error!(folder = %folder.display(), %error, "the assets folder cannot be read");
-        not_found()
-    })?;
+    let root = folder.canonicalize().map_err(|_| not_found())?;
     let mut file = root.join(relative);
     if file.is_dir() {
         file.push("index.html");

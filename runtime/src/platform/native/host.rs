@@ -1,7 +1,7 @@
 //! The embedded host: from the command line to a clean stop.
 
 use std::fs::{File, TryLockError};
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,6 +14,7 @@ use clap::Parser;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use super::assets;
 use super::clock::Clock;
 use super::disk::{self, Disk, Folder};
 use super::outgoing::Outgoing;
@@ -51,6 +52,9 @@ struct Arguments {
 /// output once connections are accepted. Ends on SIGINT and SIGTERM: running turns finish, for at
 /// most 10 seconds, and sockets are closed with 1001.
 ///
+/// Warnings and errors are written to standard error. A program that wants more of them, or has
+/// another place for them, sets a `tracing` subscriber of its own before it calls this.
+///
 /// ```no_run
 /// # use anchorhold::App;
 /// fn main() -> std::process::ExitCode {
@@ -59,11 +63,7 @@ struct Arguments {
 /// ```
 pub fn serve(app: fn() -> App) -> ExitCode {
     let arguments = Arguments::parse();
-    // An application may have a subscriber of its own.
-    let _ = tracing_subscriber::fmt()
-        .with_writer(io::stderr)
-        .with_max_level(tracing::Level::WARN)
-        .try_init();
+    log_to_standard_error();
     match run(app, &arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure(message)) => {
@@ -71,6 +71,20 @@ pub fn serve(app: fn() -> App) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn log_to_standard_error() {
+    let log = tracing_subscriber::fmt()
+        .with_writer(io::stderr)
+        .with_max_level(tracing::Level::WARN);
+    let log = if io::stderr().is_terminal() {
+        log
+    } else {
+        // A file or a collector of logs would keep the escapes.
+        log.with_ansi(false)
+    };
+    // An application may have a subscriber of its own.
+    let _ = log.try_init();
 }
 
 /// Why the host did not start, for the person who started it.
@@ -83,8 +97,12 @@ impl Failure {
 }
 
 fn run(app: fn() -> App, arguments: &Arguments) -> Result<(), Failure> {
-    if let [first, ..] = app().mistakes() {
+    let put_together = app();
+    if let [first, ..] = put_together.mistakes() {
         return Err(Failure(format!("the app is put together wrongly: {first}")));
+    }
+    if let Some(folder) = put_together.asset_folder() {
+        assets::warn_if_missing(folder);
     }
     let root = &arguments.data;
     std::fs::create_dir_all(root).map_err(Failure::io("making the data folder", root))?;
