@@ -168,6 +168,7 @@ impl Occupant {
         name: &'static str,
     ) -> Outcome {
         self.ready().await?;
+        self.inner.state.gather().await;
         self.run(handler, call, origin, name).await
     }
 
@@ -360,8 +361,9 @@ impl Occupant {
                     run: due.run.clone(),
                 };
                 let method = due.method;
+                // At once, and not gathered: the row's mark and the handler's writes commit together.
                 let outcome = this
-                    .turn(
+                    .run(
                         method.handler,
                         Call::new(source),
                         &Origin::default(),

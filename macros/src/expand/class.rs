@@ -55,8 +55,14 @@ pub fn class(behaviour: &Behaviour<'_>) -> TokenStream {
                 }
 
                 #[wasm_bindgen(js_name = fetch)]
-                pub fn fetch(&self, request: JsValue) -> ::core::result::Result<JsValue, JsValue> {
-                    self.0.fetch(request)
+                pub fn fetch(
+                    &self,
+                    request: JsValue,
+                    line: &str,
+                    chain: ::core::option::Option<::std::string::String>,
+                    body: ::core::option::Option<::std::vec::Vec<u8>>,
+                ) -> ::core::result::Result<JsValue, JsValue> {
+                    self.0.fetch(request, line, chain, body)
                 }
 
                 #[wasm_bindgen(js_name = alarm)]
@@ -111,9 +117,12 @@ pub fn class(behaviour: &Behaviour<'_>) -> TokenStream {
                 wasm_bindgen = ::anchorhold::__private::wasm_bindgen
             )]
             pub fn #start() -> ::core::result::Result<(), JsValue> {
-                ::anchorhold::__private::extend_durable_object(::core::convert::Into::into(
-                    #exported(::anchorhold::__private::ObjectClass::empty()),
-                ))
+                ::anchorhold::__private::extend_durable_object(
+                    ::core::convert::Into::into(
+                        #exported(::anchorhold::__private::ObjectClass::empty()),
+                    ),
+                    <#path as ::anchorhold::DurableObject>::__description(),
+                )
             }
         };
     }

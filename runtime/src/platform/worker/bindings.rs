@@ -114,8 +114,15 @@ extern "C" {
 // once more for each such function, and bundlers report the repetition to the user.
 #[wasm_bindgen(module = "/src/platform/worker/glue.js")]
 extern "C" {
+    /// Makes the platform's class the parent. From then on the exported `fetch` is called with the
+    /// request, its method and address, its chain, and its body if that is small enough and
+    /// nobody wants the request raw.
     #[wasm_bindgen(catch)]
-    pub(super) fn extend(instance: &JsValue) -> Result<(), JsValue>;
+    pub(super) fn extend(
+        instance: &JsValue,
+        takes_raw_requests: bool,
+        largest_body: u32,
+    ) -> Result<(), JsValue>;
 
     /// A promise that only Rust settles, and the panic hook if Rust no longer can.
     pub(super) type Deferred;
@@ -192,22 +199,8 @@ extern "C" {
         hint: Option<&str>,
         jurisdiction: Option<&str>,
     ) -> Result<Fetcher, JsValue>;
-    /// Nothing if the request has to be passed on as it is.
-    #[wasm_bindgen(catch, js_name = requestAsCall)]
-    pub(super) fn request_as_call(
-        stub: &Fetcher,
-        line: &str,
-        request: &JsValue,
-        largest_body: Option<u32>,
-        on_failure: &JsValue,
-    ) -> Result<JsValue, JsValue>;
-    /// Whether the Wrangler configuration asks for it: the flag `enable_request_signal`.
-    #[wasm_bindgen(catch, js_name = requestsTell)]
-    pub(super) fn requests_tell() -> Result<bool, JsValue>;
     #[wasm_bindgen(catch, js_name = whenAborted)]
     pub(super) fn when_aborted(request: &Request, gone: &JsValue) -> Result<(), JsValue>;
-    #[wasm_bindgen(js_name = asAnswer)]
-    pub(super) fn as_answer(status: u16, body: &[u8]) -> JsValue;
     #[wasm_bindgen(catch)]
     pub(super) fn call(
         stub: &Fetcher,

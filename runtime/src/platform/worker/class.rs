@@ -17,8 +17,9 @@ use super::socket::Socket;
 use super::state::ObjectState;
 use crate::caller::{Caller, Origin};
 use crate::chain::CallChain;
-use crate::description::Description;
+use crate::description::{BodyUse, Description, Route};
 use crate::fault::Fault;
+use crate::limits::MAX_JSON_BODY;
 use crate::occupant::Occupant;
 use crate::socket::Message;
 use crate::wire;
@@ -77,12 +78,21 @@ impl ObjectClass {
         answer(state, Box::pin(future))
     }
 
-    /// An HTTP request.
-    pub fn fetch(&self, request: JsValue) -> Answer {
+    /// An HTTP request; what comes beside it was read in JavaScript, see `extend` in `glue.js`.
+    pub fn fetch(
+        &self,
+        request: JsValue,
+        line: &str,
+        chain: Option<String>,
+        body: Option<Vec<u8>>,
+    ) -> Answer {
         self.on_event(|occupant| {
             let request: bindings::Request = request.unchecked_into();
             let caller = caller_of(request.clone());
-            let mut request = Request::received(request);
+            let mut request = Request::received(request, line, chain);
+            if let Some(body) = body {
+                request.set_body(body);
+            }
             let chain = request.chain().unwrap_or_else(|| {
                 entry::strip_mount(occupant.description(), &mut request);
                 CallChain::default()
@@ -96,14 +106,11 @@ impl ObjectClass {
         })
     }
 
-    /// A call from another object or an app written with this crate, or a request in that form.
+    /// A call from another object or an app written with this crate.
     pub fn call(&self, method: JsValue, arguments: JsValue, chain: JsValue) -> Answer {
         let method = method.as_string().unwrap_or_default();
         let arguments = bytes(&arguments).unwrap_or_default();
         let chain = bytes(&chain).unwrap_or_default();
-        if method.contains(' ') {
-            return self.request(&method, arguments);
-        }
         self.on_event(|occupant| {
             let chain = if chain.is_empty() {
                 Ok(CallChain::default())
@@ -127,21 +134,6 @@ impl ObjectClass {
                     Err(fault) => Err(fault),
                 };
                 Ok(Uint8Array::from(envelope(result).as_slice()).into())
-            }
-        })
-    }
-
-    fn request(&self, line: &str, body: Vec<u8>) -> Answer {
-        self.on_event(|occupant| {
-            let answer = Request::from_line(line, body)
-                .map(|inner| occupant.fetch(crate::http::Request { inner }, Origin::default()));
-            async move {
-                match answer {
-                    Some(answer) => response::to_answer(&answer.await),
-                    None => Err(error_of(&Fault::BadRequest(
-                        "a request has a path".to_owned(),
-                    ))),
-                }
             }
         })
     }
@@ -265,6 +257,12 @@ fn bytes(value: &JsValue) -> Option<Vec<u8>> {
 ///
 /// # Errors
 /// The platform's class is not there.
-pub fn extend_durable_object(instance: JsValue) -> Result<(), JsValue> {
-    bindings::extend(&instance)
+pub fn extend_durable_object(
+    instance: JsValue,
+    description: &'static Description,
+) -> Result<(), JsValue> {
+    let is_raw = |route: &Route| route.body == BodyUse::Raw;
+    let takes_raw_requests = description.routes.iter().any(is_raw);
+    let largest_body = u32::try_from(MAX_JSON_BODY).unwrap_or(u32::MAX);
+    bindings::extend(&instance, takes_raw_requests, largest_body)
 }

@@ -9,14 +9,12 @@ use super::bindings::{self, Fetcher};
 use super::env::Env;
 use super::failure::fault_of;
 use super::promise::{self, Answer, answer_unowned};
-use super::request::{Request, request_line};
+use super::request::Request;
 use super::response;
-use crate::app::{self, App, Destination, Target};
+use crate::app::{self, App, Destination};
 use crate::context;
-use crate::description::{BodyUse, Description, RouteKind};
+use crate::description::Description;
 use crate::fault::Fault;
-use crate::limits::MAX_JSON_BODY;
-use crate::routing;
 
 /// The binding of the static files, in the Wrangler configuration's `assets`.
 const ASSETS: &str = "ASSETS";
@@ -24,7 +22,6 @@ const ASSETS: &str = "ASSETS";
 thread_local! {
     static REGISTERED: Cell<Option<fn() -> App>> = const { Cell::new(None) };
     static APP: OnceCell<Rc<App>> = const { OnceCell::new() };
-    static REQUESTS_TELL: bool = bindings::requests_tell().unwrap_or(false);
 }
 
 /// Notes the app at the start of the module, for objects that are reached before its entry is.
@@ -66,8 +63,10 @@ pub fn worker_fetch(make: fn() -> App, request: JsValue, env: JsValue, _ctx: JsV
         return answer_fault(Fault::Configuration(mistake.clone()));
     }
     let env = Env::new(env);
+    let raw: bindings::Request = request.clone().unchecked_into();
+    let line = bindings::describe(&raw);
     let received = crate::http::Request {
-        inner: Request::received(request.clone().unchecked_into()),
+        inner: Request::received(raw, &line, None),
     };
     match pass_on(&app, &env, &received, &request) {
         Ok(Some(answer)) => return Ok(answer),
@@ -97,48 +96,9 @@ fn pass_on(
             app.check_origin(target.description, received)?;
             let env = context::Env::new(env.clone());
             let remote = app::remote(&env, target.description, target.by, &target.name)?;
-            if let Some(with) = as_a_call(&target, &received.method()) {
-                let line = request_line(&received.method(), target.path, &received.query());
-                if let Some(answer) = remote.forward_as_call(&line, request, with.largest_body())? {
-                    return Ok(Some(answer));
-                }
-            }
             remote.forward(request).map(Some)
         }
         _ => Ok(None),
-    }
-}
-
-/// What a request takes along as a call.
-enum CalledWith {
-    NoBody,
-    Body,
-}
-
-impl CalledWith {
-    fn largest_body(&self) -> Option<u32> {
-        match self {
-            Self::NoBody => None,
-            Self::Body => u32::try_from(MAX_JSON_BODY).ok(),
-        }
-    }
-}
-
-/// Whether a request's route binds only what a call carries; all that binds headers does not. Where
-/// the platform tells that a client is gone it tells with the request, so that goes along to a
-/// method that may wait.
-fn as_a_call(target: &Target<'_>, method: &str) -> Option<CalledWith> {
-    if method == "HEAD" {
-        return None;
-    }
-    let (route, _) = routing::find(target.description, method, target.path).ok()?;
-    if route.handler.may_wait() && REQUESTS_TELL.with(|tell| *tell) {
-        return None;
-    }
-    match (route.kind, route.body) {
-        (RouteKind::Socket, _) | (_, BodyUse::Raw) => None,
-        (RouteKind::Call, _) if matches!(method, "GET" | "DELETE") => Some(CalledWith::NoBody),
-        (RouteKind::Call, _) => Some(CalledWith::Body),
     }
 }
 

@@ -7,15 +7,45 @@ import { DurableObject } from "cloudflare:workers";
 
 // The platform answers RPC only for classes that extend its own, and an exported Rust struct
 // extends nothing.
-export function extend(instance) {
-  const constructor = Object.getPrototypeOf(instance).constructor;
+export function extend(instance, takesRawRequests, largestBody) {
+  const prototype = Object.getPrototypeOf(instance);
+  const constructor = prototype.constructor;
   Object.setPrototypeOf(constructor, DurableObject);
-  Object.setPrototypeOf(constructor.prototype, DurableObject.prototype);
+  Object.setPrototypeOf(prototype, DurableObject.prototype);
   // Whatever a prototype has is open to RPC (P65): nobody may free the object from afar. Memory
   // that the engine gives up is freed without them.
   for (const name of ["free", "__destroy_into_raw", Symbol.dispose]) {
-    delete constructor.prototype[name];
+    delete prototype[name];
   }
+  // Done before if a panic has rebuilt the WebAssembly instance: the class stays.
+  if (ANSWER in prototype) return;
+  prototype[ANSWER] = prototype.fetch;
+  prototype.fetch = takesRawRequests ? answer : answerWithBody(largestBody);
+}
+
+// What Rust exports as `fetch`. It is called as a property, never by itself: the entry's proxies
+// watch for calls into an instance that a panic has ended.
+const ANSWER = Symbol("answer");
+
+function answer(request) {
+  return this[ANSWER](request, describe(request), chainOf(request));
+}
+
+// With the body at hand Rust answers without a promise of its own. A body of unknown size it reads
+// itself, as much of it as it wants; so it does with a body that cannot be read, and says so.
+function answerWithBody(largest) {
+  return function (request) {
+    const length = request.method === "GET" ? null : request.headers.get("content-length");
+    if (length === null || !(length <= largest)) return answer.call(this, request);
+    return request.arrayBuffer().then(
+      (body) => this[ANSWER](request, describe(request), chainOf(request), new Uint8Array(body)),
+      () => answer.call(this, request),
+    );
+  };
+}
+
+function chainOf(request) {
+  return request.headers.get("anchorhold-chain") ?? undefined;
 }
 
 // Promises that only Rust settles. The list outlives the WebAssembly instance, which is how a
@@ -76,12 +106,9 @@ export function failure(code, message, status, flag, fault) {
   return error;
 }
 
-// Method, address and call chain of a request in one string; neither of the first two holds the
-// separators.
+// Method and address of a request in one string; neither holds the separator.
 export function describe(request) {
-  const chain = request.headers.get("anchorhold-chain");
-  const line = `${request.method} ${request.url}`;
-  return chain === null ? line : `${line}\n${chain}`;
+  return `${request.method} ${request.url}`;
 }
 
 const MOST_DISCARDED = 32 * 1024 * 1024;
@@ -172,38 +199,11 @@ export function put(kv, key, value) {
   kv.put(key, value.slice());
 }
 
-// A request as a call: what its route binds is in the line and the body, so the rest of it stays
-// here. The platform takes less time over a call than over a request, and the object, which has
-// the body at hand, answers without a promise.
-export function requestAsCall(stub, line, request, largestBody, onFailure) {
-  if (largestBody === undefined) return stub.anchorholdCall(line).then(fromAnswer, onFailure);
-  const length = request.headers.get("content-length");
-  // Too large or of unknown size: the object reads as much as it wants.
-  if (length === null || length > largestBody) return undefined;
-  return request
-    .arrayBuffer()
-    .then((body) => stub.anchorholdCall(line, new Uint8Array(body)))
-    .then(fromAnswer, onFailure);
-}
-
-// The platform tells a request's receiver that the client is gone, and does not tell a call's.
-export function requestsTell() {
-  return globalThis.Cloudflare?.compatibilityFlags?.enable_request_signal === true;
-}
-
 export function whenAborted(request, gone) {
   const its = instance;
   const tell = () => its === instance && gone();
   if (request.signal.aborted) tell();
   else request.signal.addEventListener("abort", tell);
-}
-
-export function asAnswer(status, body) {
-  return [status, body.slice()];
-}
-
-function fromAnswer(answer) {
-  return Array.isArray(answer) ? jsonResponse(answer[0], answer[1]) : answer;
 }
 
 // A live iterator forbids a second one.

@@ -4,6 +4,7 @@
 //!   the Worker's `fetch`.
 //! - [`state`], [`socket`], [`env`], [`remote`], [`request`], [`response`] are the seam's types.
 //! - [`promise`] and [`tasks`] drive on what is not ready at once, and hold the answer to a panic.
+//! - [`gathering`] lets events that arrive together share a commit.
 //! - [`bindings`] declares the JavaScript side. A crossing between JavaScript and WebAssembly costs
 //!   about as much as encoding a small value, so the ways of every request are laid with few of
 //!   them.
@@ -13,6 +14,7 @@ mod class;
 mod entry;
 mod env;
 mod failure;
+mod gathering;
 mod log;
 mod promise;
 mod raw;

@@ -109,21 +109,6 @@ impl Remote {
         response::with_failures_answered(&answer)
     }
 
-    /// Hands a request on as a call, if it has no body or one that is known to be small enough.
-    pub(super) fn forward_as_call(
-        &self,
-        line: &str,
-        request: &JsValue,
-        largest_body: Option<u32>,
-    ) -> Result<Option<JsValue>, Fault> {
-        let stub = self.stub()?;
-        let answer = response::with_on_failure(|on_failure| {
-            bindings::request_as_call(&stub, line, request, largest_body, on_failure)
-        })
-        .map_err(|error| self.failed(&error))?;
-        Ok(Some(answer).filter(|answer| !answer.is_undefined()))
-    }
-
     fn stub(&self) -> Result<Fetcher, Fault> {
         let Inner {
             namespace,

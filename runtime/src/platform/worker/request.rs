@@ -46,22 +46,10 @@ impl Request {
         Self::from_parts(None, method.to_ascii_uppercase(), url, None)
     }
 
-    pub(super) fn received(base: bindings::Request) -> Self {
-        let line = bindings::describe(&base);
-        let (line, chain) = match line.split_once('\n') {
-            Some((line, chain)) => (line, Some(chain.to_owned())),
-            None => (line.as_str(), None),
-        };
+    /// The platform's own, with its method and address in one `line`, and what a stub sent along.
+    pub(super) fn received(base: bindings::Request, line: &str, chain: Option<String>) -> Self {
         let (method, url) = line.split_once(' ').unwrap_or((line, "/"));
         Self::from_parts(Some(base), method.to_owned(), url.to_owned(), chain)
-    }
-
-    /// A request that came as a call; see [`request_line`].
-    pub(super) fn from_line(line: &str, body: Vec<u8>) -> Option<Self> {
-        let (method, path_and_query) = line.split_once(' ')?;
-        let mut request = Self::new(method, path_and_query);
-        request.set_body(body);
-        Some(request)
     }
 
     fn from_parts(
@@ -217,16 +205,6 @@ impl Request {
             .await
             .map_err(failed)?;
         Ok((!read.is_undefined()).then(|| Uint8Array::new(&read).to_vec()))
-    }
-}
-
-/// A request's method and address in one string, where a call has its method's name: no method of
-/// Rust has a space in it.
-pub(super) fn request_line(method: &str, path: &str, query: &str) -> String {
-    if query.is_empty() {
-        format!("{method} {path}")
-    } else {
-        format!("{method} {path}?{query}")
     }
 }
 

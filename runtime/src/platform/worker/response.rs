@@ -86,16 +86,6 @@ pub(super) fn to_js(response: &Response) -> Answer {
     }
 }
 
-/// The answer to a request that came as a call; see `requestAsCall` in `glue.js`.
-pub(super) fn to_answer(response: &Response) -> Answer {
-    match (&response.body, response.headers.as_slice()) {
-        (Body::Bytes(bytes), headers) if is_plain_json(headers) => {
-            Ok(bindings::as_answer(response.status, bytes))
-        }
-        _ => to_js(response),
-    }
-}
-
 fn is_plain_json(headers: &Headers) -> bool {
     matches!(headers, [(name, value)] if name == "content-type" && value == "application/json")
 }
@@ -114,11 +104,7 @@ thread_local! {
 
 /// The platform's own promise of a response, whose rejection becomes an answer like any other fault.
 pub(super) fn with_failures_answered(answer: &Promise) -> Result<JsValue, Fault> {
-    with_on_failure(|on_failure| bindings::catch_with(answer, on_failure))
+    ON_FAILURE
+        .with(|on_failure| bindings::catch_with(answer, on_failure.as_ref()))
         .map_err(|error| fault_of(&error))
-}
-
-/// The function that makes a response of a rejection.
-pub(super) fn with_on_failure<T>(run: impl FnOnce(&JsValue) -> T) -> T {
-    ON_FAILURE.with(|on_failure| run(on_failure.as_ref()))
 }

@@ -14,6 +14,7 @@ use wasm_bindgen_futures::JsFuture;
 use super::bindings::{self, Kv, Sql, State, Storage, WebSocket};
 use super::env::{Env, raw_id};
 use super::failure::{message_of, storage_error, thrown};
+use super::gathering::Gathering;
 use super::promise;
 use super::socket::{Socket, Upgrade};
 use super::timer::Sleep;
@@ -41,6 +42,7 @@ struct Inner {
     id: OnceCell<RawId>,
     name: OnceCell<Option<String>>,
     doom: Cell<Option<String>>,
+    gathering: Gathering,
 }
 
 impl PartialEq for ObjectState {
@@ -61,8 +63,13 @@ impl ObjectState {
             id: OnceCell::new(),
             name: OnceCell::new(),
             doom: Cell::new(None),
+            gathering: Gathering::default(),
             state,
         }))
+    }
+
+    pub(super) fn gathering(&self) -> &Gathering {
+        &self.0.gathering
     }
 
     pub(super) fn raw(&self) -> &State {
@@ -87,10 +94,12 @@ impl ObjectState {
     }
 
     pub(crate) fn put(&self, key: &str, value: &[u8]) -> Result<(), StorageError> {
+        self.0.gathering.note_write();
         bindings::put(&self.0.kv, key, value).map_err(|error| storage_error(&error))
     }
 
     pub(crate) fn delete(&self, key: &str) -> Result<bool, StorageError> {
+        self.0.gathering.note_write();
         self.0.kv.delete(key).map_err(|error| storage_error(&error))
     }
 
@@ -136,6 +145,10 @@ impl ObjectState {
         let parameters: Array = parameters.iter().map(sql_to_js).collect();
         let answer = bindings::query(sql, statement, parameters)
             .map_err(|error| StorageError::Sql(message_of(&error)))?;
+        let rows_written = count_from_js(&answer.get(2));
+        if rows_written > 0 {
+            self.0.gathering.note_write();
+        }
         let columns: Vec<String> = Array::from(&answer.get(0))
             .iter()
             .map(|column| column.as_string().unwrap_or_default())
@@ -153,7 +166,7 @@ impl ObjectState {
         Ok(SqlRows {
             columns,
             rows,
-            rows_written: count_from_js(&answer.get(2)),
+            rows_written,
         })
     }
 
@@ -172,6 +185,7 @@ impl ObjectState {
         reason = "milliseconds stay below 2^53 for 285,000 years"
     )]
     pub(crate) fn set_alarm(&self, at_ms: Option<i64>) -> Result<(), StorageError> {
+        self.0.gathering.note_write();
         bindings::set_alarm(&self.0.storage, at_ms.map(|at| at as f64))
             .map_err(|error| storage_error(&error))
     }

@@ -1,5 +1,6 @@
 //! Waking, failing, panicking, aborting.
 
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use conformance::{Life, Start, SwitchState};
@@ -40,6 +41,11 @@ pub const CASES: &[Case] = &[
         "an abort drops uncommitted writes and forgets memory",
         "P18",
         abort,
+    ),
+    Case::together(
+        "turns that share a commit fail one by one, and an abort loses nothing acknowledged",
+        "P12 P18",
+        busy,
     ),
     Case::alone(
         "a panic is an error for its caller, its turn is rolled back, the next call works",
@@ -186,6 +192,42 @@ fn abort(client: &Client) {
             seen: 1,
             stored: None
         }
+    );
+}
+
+fn busy(client: &Client) {
+    const CALLERS: i64 = 16;
+    const ROUNDS: i64 = 25;
+    let object = client.at("/lives/busy");
+    let (added, unknown) = (AtomicI64::new(0), AtomicI64::new(0));
+    std::thread::scope(|scope| {
+        for caller in 0..CALLERS {
+            let (object, added, unknown) = (&object, &added, &unknown);
+            scope.spawn(move || {
+                for round in 0..ROUNDS {
+                    let by = json!({ "by": 1 });
+                    let path = match (caller, round % 5) {
+                        (0..4, _) => "/add-and-fail",
+                        (4, 4) => "/add-and-abort",
+                        _ => "/add",
+                    };
+                    let answer = object.post(path, by);
+                    match answer.status {
+                        200 => added.fetch_add(1, Relaxed),
+                        409 => 0,
+                        // An abort, or beside one.
+                        503 => unknown.fetch_add(1, Relaxed),
+                        status => panic!("{path}: {status} {}", answer.text()),
+                    };
+                }
+            });
+        }
+    });
+    let value = life(client, "busy").value;
+    let (added, unknown) = (added.into_inner(), unknown.into_inner());
+    assert!(
+        (added..=added + unknown).contains(&value),
+        "{added} were acknowledged, of {unknown} nobody knows, and the value is {value}"
     );
 }
 

@@ -1,0 +1,101 @@
+//! Events that share a commit.
+//!
+//! workerd commits after every event that wrote, and waits for the disk meanwhile: half of the time
+//! of a request that changes a counter. Writes without an await between them commit together (P12),
+//! so events that arrive at about the same time are held until the last of them is there, and their
+//! turns run in one go. The hold ends when the platform has nothing else to do.
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::mem;
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use super::state::ObjectState;
+use super::tasks;
+use super::timer::Sleep;
+
+/// An object that wrote so many milliseconds ago is about to write again. One that only reads has
+/// no commits to share, and one that is asked rarely has nobody to share them with.
+const BUSY_MS: i64 = 10;
+
+/// A round that only one event joined was in vain, as all are if a single caller waits for every
+/// answer. Then one event goes without a round, after the next such round twice as many, up to
+/// this many.
+const MOST_WITHOUT: u32 = 16;
+
+/// What one object knows of the events that wait for each other.
+#[derive(Default)]
+pub(super) struct Gathering {
+    last_write: Cell<i64>,
+    /// Counts the rounds that ended.
+    round: Cell<u32>,
+    /// A round is open, and whatever arrives joins it, so that nobody overtakes.
+    is_open: Cell<bool>,
+    /// Who has joined the round that is open.
+    members: Cell<u32>,
+    /// Events still to go without a round, and how many they were at first.
+    without: Cell<u32>,
+    without_at_first: Cell<u32>,
+    waiting: RefCell<Vec<Waker>>,
+}
+
+impl Gathering {
+    pub(super) fn note_write(&self) {
+        self.last_write.set(super::now());
+    }
+
+    /// Whether the next event is to open a round.
+    fn is_worth_it(&self) -> bool {
+        if super::now() - self.last_write.get() > BUSY_MS {
+            return false;
+        }
+        let without = self.without.get();
+        self.without.set(without.saturating_sub(1));
+        without == 0
+    }
+
+    fn end_round(&self) {
+        self.is_open.set(false);
+        let without = match self.members.replace(0) {
+            1 => (self.without_at_first.get() * 2).clamp(1, MOST_WITHOUT),
+            _ => 0,
+        };
+        self.without.set(without);
+        self.without_at_first.set(without);
+        self.round.set(self.round.get().wrapping_add(1));
+        for waker in mem::take(&mut *self.waiting.borrow_mut()) {
+            waker.wake();
+        }
+    }
+}
+
+impl ObjectState {
+    /// Waits for the events that arrive together with this one, if the object is busy writing.
+    pub(crate) async fn gather(&self) {
+        let gathering = self.gathering();
+        if !gathering.is_open.get() {
+            if !gathering.is_worth_it() {
+                return;
+            }
+            gathering.is_open.set(true);
+            let state = self.clone();
+            let end = async move {
+                // A timer of no time fires when everything that has arrived was handed out.
+                Sleep::new(Duration::ZERO).await;
+                state.gathering().end_round();
+            };
+            tasks::spawn(Some(self.clone()), Box::pin(end));
+        }
+        gathering.members.set(gathering.members.get() + 1);
+        let round = gathering.round.get();
+        poll_fn(|context| {
+            if gathering.round.get() != round {
+                return Poll::Ready(());
+            }
+            gathering.waiting.borrow_mut().push(context.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+}
