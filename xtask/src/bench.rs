@@ -1,6 +1,5 @@
 //! anchorhold beside hand-written workers-rs and TypeScript, measured in turn within one run.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -23,6 +22,9 @@ pub struct Options {
     /// Seconds of one measurement
     #[arg(long, default_value_t = 3)]
     seconds: u32,
+    /// Measure what the Worker backend chose between instead, in plain JavaScript
+    #[arg(long)]
+    choices: bool,
 }
 
 /// One program at one address, under one load.
@@ -60,6 +62,31 @@ const EMBEDDED: &str = "anchorhold, embedded host";
 const HAND_WRITTEN: &str = "workers-rs by hand";
 const TYPESCRIPT: &str = "TypeScript";
 
+/// Each way to do a thing, and how it is asked for.
+static WAYS: [(&str, Load); 7] = [
+    (
+        "request handed on",
+        way("to the object and back", "/hand-on"),
+    ),
+    (
+        "body read, then a call",
+        way("to the object and back", "/call"),
+    ),
+    ("bytes", way("arguments and result of a call", "/bytes")),
+    ("text", way("arguments and result of a call", "/text")),
+    ("a number", way("arguments and result of a call", "/number")),
+    ("shared", way("commits", "/shared-commit")),
+    ("each event's own", way("commits", "/own-commit")),
+];
+
+const fn way(name: &'static str, path: &'static str) -> Load {
+    Load {
+        name,
+        path,
+        connections: 16,
+    }
+}
+
 #[derive(Serialize)]
 struct Row {
     load: &'static str,
@@ -96,32 +123,36 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
             .with_context(|| format!("cannot empty {}", folder.display()))?;
     }
     fs::create_dir_all(&folder)?;
-    let servers = start_all(workspace, &folder)?;
-    let ports: BTreeMap<_, _> = servers
-        .iter()
-        .map(|server| (server.program, server.port))
-        .collect();
+    let (servers, compared) = if options.choices {
+        let server = start_script(workspace, &folder, CHOICES, CHOICES)?;
+        (vec![server], choices())
+    } else {
+        (start_all(workspace, &folder)?, programs())
+    };
+    let port = |program| {
+        let server = servers.iter().find(|server| server.program == program);
+        server.map(|server| server.port)
+    };
+    let subjects: Vec<Subject> = compared
+        .subjects
+        .into_iter()
+        .map(|(program, load)| {
+            Ok(Subject {
+                program,
+                load,
+                // All ways are served by one program.
+                port: port(program)
+                    .or(port(CHOICES))
+                    .with_context(|| format!("{program} does not run"))?,
+            })
+        })
+        .collect::<Result<_>>()?;
 
     let script = folder.join("post.lua");
     fs::write(
         &script,
         "wrk.method = \"POST\"\nwrk.body = '{\"by\":1}'\nwrk.headers[\"content-type\"] = \"application/json\"\n",
     )?;
-    let subject = |program, load| Subject {
-        program,
-        load,
-        port: ports[program],
-    };
-    let subjects = [
-        subject(ANCHORHOLD, &MEMORY),
-        subject(HAND_WRITTEN, &MEMORY),
-        subject(TYPESCRIPT, &MEMORY),
-        subject(ANCHORHOLD, &DURABLE),
-        subject(HAND_WRITTEN, &DURABLE),
-        subject(TYPESCRIPT, &DURABLE),
-        subject(EMBEDDED, &DURABLE_64),
-        subject(TYPESCRIPT, &DURABLE_64),
-    ];
     let mut figures: Vec<Vec<f64>> = vec![Vec::new(); subjects.len()];
     // One short round first, unmeasured: compilers warm up, objects wake, files grow.
     for round in 0..=options.rounds {
@@ -148,16 +179,11 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
             requests_per_second: figures,
         })
         .collect();
-    let ratios = [
-        (&MEMORY, ANCHORHOLD, HAND_WRITTEN),
-        (&MEMORY, ANCHORHOLD, TYPESCRIPT),
-        (&DURABLE, ANCHORHOLD, HAND_WRITTEN),
-        (&DURABLE, ANCHORHOLD, TYPESCRIPT),
-        (&DURABLE_64, EMBEDDED, TYPESCRIPT),
-    ]
-    .map(|(load, of, to)| ratio(&rows, load.name, of, to))
-    .into_iter()
-    .collect();
+    let ratios = compared
+        .ratios
+        .into_iter()
+        .map(|(load, of, to)| ratio(&rows, load, of, to))
+        .collect();
     let report = Report {
         rounds: options.rounds,
         seconds: options.seconds,
@@ -169,6 +195,69 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     fs::write(&path, serde_json::to_string_pretty(&report)?)?;
     println!("\nwritten to {}", path.display());
     Ok(())
+}
+
+/// What is measured, and which of it is set beside which.
+struct Compared {
+    subjects: Vec<(&'static str, &'static Load)>,
+    ratios: Vec<(&'static str, &'static str, &'static str)>,
+}
+
+fn programs() -> Compared {
+    let subjects = [
+        (ANCHORHOLD, &MEMORY),
+        (HAND_WRITTEN, &MEMORY),
+        (TYPESCRIPT, &MEMORY),
+        (ANCHORHOLD, &DURABLE),
+        (HAND_WRITTEN, &DURABLE),
+        (TYPESCRIPT, &DURABLE),
+        (EMBEDDED, &DURABLE_64),
+        (TYPESCRIPT, &DURABLE_64),
+    ];
+    let ratios = [
+        (MEMORY.name, ANCHORHOLD, HAND_WRITTEN),
+        (MEMORY.name, ANCHORHOLD, TYPESCRIPT),
+        (DURABLE.name, ANCHORHOLD, HAND_WRITTEN),
+        (DURABLE.name, ANCHORHOLD, TYPESCRIPT),
+        (DURABLE_64.name, EMBEDDED, TYPESCRIPT),
+    ];
+    Compared {
+        subjects: subjects.into(),
+        ratios: ratios.into(),
+    }
+}
+
+/// Every way beside the last one to do the same thing.
+fn choices() -> Compared {
+    let ratios = WAYS.iter().filter_map(|(way, load)| {
+        let (last, _) = WAYS.iter().rfind(|(_, other)| other.name == load.name)?;
+        (way != last).then_some((load.name, *way, *last))
+    });
+    Compared {
+        subjects: WAYS.iter().map(|(way, load)| (*way, load)).collect(),
+        ratios: ratios.collect(),
+    }
+}
+
+/// The program behind all the ways.
+const CHOICES: &str = "choices";
+
+/// A program in JavaScript, which needs nothing built.
+fn start_script(
+    workspace: &Workspace,
+    folder: &Path,
+    program: &'static str,
+    name: &str,
+) -> Result<Server> {
+    let data = folder.join(name);
+    fs::create_dir_all(&data)?;
+    let configuration = format!("xtask/bench/{name}/config.capnp");
+    let mut command = Command::new(tools::workerd(workspace)?);
+    command
+        .args(["serve", "--control-fd=1", "--directory-path"])
+        .arg(format!("data={}", data.display()))
+        .arg(workspace.root.join(configuration));
+    Server::start(program, &mut command)
 }
 
 fn start_all(workspace: &Workspace, folder: &Path) -> Result<Vec<Server>> {
@@ -186,14 +275,7 @@ fn start_all(workspace: &Workspace, folder: &Path) -> Result<Vec<Server>> {
         )?);
     }
 
-    let data = folder.join("typescript");
-    fs::create_dir_all(&data)?;
-    let mut command = Command::new(tools::workerd(workspace)?);
-    command
-        .args(["serve", "--control-fd=1", "--directory-path"])
-        .arg(format!("data={}", data.display()))
-        .arg(workspace.root.join("xtask/bench/typescript/config.capnp"));
-    servers.push(Server::start(TYPESCRIPT, &mut command)?);
+    servers.push(start_script(workspace, folder, TYPESCRIPT, "typescript")?);
 
     command::run(
         Command::new("cargo")

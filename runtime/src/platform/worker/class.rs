@@ -10,7 +10,7 @@ use super::bindings::{self, State};
 use super::entry;
 use super::failure::{error_of, message_of, thrown};
 use super::promise::{self, Answer, answer, running};
-use super::remote::envelope;
+use super::remote::{envelope, open_parcel};
 use super::request::Request;
 use super::response;
 use super::socket::Socket;
@@ -109,8 +109,8 @@ impl ObjectClass {
     /// A call from another object or an app written with this crate.
     pub fn call(&self, method: JsValue, arguments: JsValue, chain: JsValue) -> Answer {
         let method = method.as_string().unwrap_or_default();
-        let arguments = bytes(&arguments).unwrap_or_default();
-        let chain = bytes(&chain).unwrap_or_default();
+        let arguments = open_parcel(&arguments);
+        let chain = open_parcel(&chain);
         self.on_event(|occupant| {
             let chain = if chain.is_empty() {
                 Ok(CallChain::default())
@@ -133,7 +133,7 @@ impl ObjectClass {
                     Ok(call) => call.await,
                     Err(fault) => Err(fault),
                 };
-                Ok(Uint8Array::from(envelope(result).as_slice()).into())
+                bindings::parcel(&envelope(result))
             }
         })
     }
@@ -246,10 +246,6 @@ fn caller_of(request: bindings::Request) -> Caller {
         // A caller that cannot be asked is one that nobody notices leaving.
         let _ = bindings::when_aborted(&request, &gone);
     })
-}
-
-fn bytes(value: &JsValue) -> Option<Vec<u8>> {
-    value.dyn_ref::<Uint8Array>().map(Uint8Array::to_vec)
 }
 
 /// Makes an exported class one that extends the platform's `DurableObject`, which is what answers

@@ -62,7 +62,7 @@ impl Remote {
         let this = self.clone();
         Box::pin(async move {
             let envelope = this.received(JsFuture::from(sent?).await)?;
-            open_envelope(Uint8Array::new(&envelope).to_vec())
+            open_envelope(open_parcel(&envelope))
         })
     }
 
@@ -147,6 +147,18 @@ impl Remote {
 
 fn encode<T: serde::Serialize>(value: &T) -> Result<Vec<u8>, Fault> {
     wire::encode(value).map_err(Fault::Undecodable)
+}
+
+/// What `parcel` in `glue.js` made; nothing if it is something else.
+pub(super) fn open_parcel(parcel: &JsValue) -> Vec<u8> {
+    if let Some(text) = parcel.as_string() {
+        let bytes = text.chars().map(u8::try_from);
+        return bytes.collect::<Result<_, _>>().unwrap_or_default();
+    }
+    parcel
+        .dyn_ref::<Uint8Array>()
+        .map(Uint8Array::to_vec)
+        .unwrap_or_default()
 }
 
 /// A result travels between two Rust objects as bytes behind one that tells it from a fault: an
