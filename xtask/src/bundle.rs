@@ -1,9 +1,11 @@
 //! From a crate to what Cloudflare Workers run: `build/index.js` and `build/index_bg.wasm`.
 
-use std::path::Path;
-use std::process::Command;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
 
 use crate::command;
 use crate::tools;
@@ -13,14 +15,74 @@ use crate::workspace::Workspace;
 pub const SCRIPT: &str = "index.js";
 pub const WASM: &str = "index_bg.wasm";
 
+/// Beside them: from what they were made.
+const MADE_FROM: &str = ".made-from";
+
+/// Makes the bundle, unless the one that is there was made from the same: the size optimiser takes
+/// half a minute even if nothing changed.
 pub fn build(workspace: &Workspace, app: &Path, dev: bool) -> Result<()> {
     tools::add_wasm_target()?;
+    let [worker_build, wasm_bindgen, wasm_opt, esbuild] = [
+        tools::worker_build(workspace)?,
+        tools::wasm_bindgen(workspace)?,
+        tools::wasm_opt(workspace)?,
+        tools::esbuild(workspace)?,
+    ];
+    let wasm = compile(app, dev)?;
+    let changed = fs::metadata(&wasm)
+        .and_then(|metadata| metadata.modified())
+        .with_context(|| format!("cannot read {}", wasm.display()))?;
+    let made_from =
+        format!("{wasm:?} {changed:?} {worker_build:?} {wasm_bindgen:?} {wasm_opt:?} {esbuild:?}");
+    let build = app.join("build");
+    let is_there = [SCRIPT, WASM].iter().all(|file| build.join(file).is_file());
+    if is_there && fs::read_to_string(build.join(MADE_FROM)).is_ok_and(|known| known == made_from) {
+        return Ok(());
+    }
     command::run(
-        Command::new(tools::worker_build(workspace)?)
+        Command::new(worker_build)
             .arg(if dev { "--dev" } else { "--release" })
-            .env("WASM_BINDGEN_BIN", tools::wasm_bindgen(workspace)?)
-            .env("WASM_OPT_BIN", tools::wasm_opt(workspace)?)
-            .env("ESBUILD_BIN", tools::esbuild(workspace)?)
+            .env("WASM_BINDGEN_BIN", wasm_bindgen)
+            .env("WASM_OPT_BIN", wasm_opt)
+            .env("ESBUILD_BIN", esbuild)
             .current_dir(app),
-    )
+    )?;
+    fs::write(build.join(MADE_FROM), made_from)
+        .with_context(|| format!("cannot write to {}", build.display()))
+}
+
+/// What cargo says of a crate that it compiled, as far as it matters here.
+#[derive(Deserialize)]
+struct Artifact {
+    reason: String,
+    #[serde(default)]
+    filenames: Vec<PathBuf>,
+}
+
+/// Compiles as `worker-build` is about to, and finds the WebAssembly module: the app's own comes last.
+fn compile(app: &Path, dev: bool) -> Result<PathBuf> {
+    let output = Command::new("cargo")
+        .args(["build", "--lib", "--target=wasm32-unknown-unknown"])
+        .arg("--message-format=json-render-diagnostics")
+        .args((!dev).then_some("--release"))
+        .current_dir(app)
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cannot run cargo")?;
+    if !output.status.success() {
+        bail!("{} does not compile for workerd", app.display());
+    }
+    String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Artifact>(line).ok())
+        .filter(|artifact| artifact.reason == "compiler-artifact")
+        .flat_map(|artifact| artifact.filenames)
+        .rfind(|file| file.extension().is_some_and(|extension| extension == "wasm"))
+        .with_context(|| {
+            format!(
+                "{} makes no WebAssembly module: its Cargo.toml needs\n\n[lib]\ncrate-type = [\"cdylib\", \"rlib\"]",
+                app.display()
+            )
+        })
 }
