@@ -156,6 +156,18 @@ impl App {
             .count();
         if last_parameter(pattern).is_some() && parameters == 1 && pattern.starts_with('/') {
             self = self.object::<T>();
+            if let Some(first) = self
+                .mounts
+                .iter()
+                .find(|mount| route::have_one_shape(mount.pattern, pattern))
+            {
+                self.mistakes.push(format!(
+                    "{method}::<{}>({pattern:?}): every path of it leads to {} already, by {:?}",
+                    T::CLASS,
+                    first.description.class,
+                    first.pattern
+                ));
+            }
             self.mounts.push(Mount {
                 pattern,
                 description: T::__description(),
@@ -217,6 +229,15 @@ impl App {
         F: Fn(Request, Env) -> R + 'static,
         R: Future<Output = Result<Response, Error>> + 'static,
     {
+        if self
+            .routes
+            .iter()
+            .any(|route| route.method == method && route::have_one_shape(route.pattern, pattern))
+        {
+            self.mistakes.push(format!(
+                "two handlers answer {method} {pattern:?}: the second is never reached"
+            ));
+        }
         let handler = Rc::new(move |request, env| -> LocalFuture<'static, _> {
             Box::pin(handler(request, env))
         });

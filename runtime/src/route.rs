@@ -72,6 +72,15 @@ pub(crate) fn parameter(segment: &str) -> Option<&str> {
     segment.strip_prefix('{')?.strip_suffix('}')
 }
 
+/// Whether two patterns match the same paths: they differ in their parameters' names at most.
+pub(crate) fn have_one_shape(first: &str, second: &str) -> bool {
+    fn shape(pattern: &str) -> impl Iterator<Item = Option<&str>> {
+        let segments = pattern.trim_start_matches('/').split('/');
+        segments.map(|segment| parameter(segment).is_none().then_some(segment))
+    }
+    shape(first).eq(shape(second))
+}
+
 /// Which of two matching patterns is the closer one: literals before parameters, from the left.
 pub(crate) fn specificity(pattern: &str) -> Vec<bool> {
     pattern
@@ -155,6 +164,14 @@ mod tests {
         assert_eq!(matches_prefix("/c/{name}", "/c/x").unwrap().1, "/");
         assert_eq!(matches_prefix("/c/{name}", "/c"), None);
         assert_eq!(matches_prefix("/c/{name}", "/c/"), None);
+    }
+
+    #[test]
+    fn the_shape_of_a_pattern_is_all_but_its_parameters_names() {
+        assert!(have_one_shape("/a/{name}", "/a/{id}"));
+        assert!(!have_one_shape("/a/{name}", "/b/{name}"));
+        assert!(!have_one_shape("/a/{name}", "/a/name"));
+        assert!(!have_one_shape("/a/{name}", "/a/{name}/b"));
     }
 
     #[test]

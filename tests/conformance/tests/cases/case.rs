@@ -5,7 +5,7 @@ use host_tests::{Client, Host, Kind};
 /// One behaviour that both hosts must show.
 pub struct Case {
     pub name: &'static str,
-    /// The numbers in `platform.md`, as `"P26 P31"`; empty for what anchorhold itself promises.
+    /// The numbers in `docs/platform.md`, as `"P26 P31"`; empty for what anchorhold itself promises.
     pub points: &'static str,
     pub test: Test,
     /// What the reader of the report should know.

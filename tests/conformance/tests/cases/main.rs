@@ -23,7 +23,7 @@ use std::ops::RangeInclusive;
 use case::Case;
 use host_tests::{Application, Kind};
 
-/// The points that the cases must cover, by the numbers of `platform.md`.
+/// The points that the cases must cover, by the numbers of `docs/platform.md`.
 const POINTS: &[RangeInclusive<u8>] = &[
     6..=6,
     12..=12,
