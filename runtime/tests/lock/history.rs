@@ -8,7 +8,7 @@ use anchorhold::objects::Lock;
 use anchorhold::objects::lock::{Acquire, Lease, LockError, Mode, Release, Renew};
 use anchorhold::prelude::*;
 
-use super::{Ledger, LedgerStub};
+use crate::fencing::{Ledger, LedgerStub};
 
 type LockStub = <Lock as DurableObject>::Stub;
 
