@@ -151,14 +151,14 @@ fn schedules(client: &Client) {
         .iter()
         .map(|ring| (ring.key.as_str(), Some(ring.scheduled)))
         .collect();
-    assert_eq!(
-        seen,
-        [
-            ("soon", soon.next),
-            ("replaced", replaced.next),
-            ("late", late.next)
-        ]
-    );
+    // On a busy machine the plan that was made last may be due later than the one before it.
+    let mut planned = [
+        ("soon", soon.next),
+        ("replaced", replaced.next),
+        ("late", late.next),
+    ];
+    planned.sort_by_key(|(_, due)| *due);
+    assert_eq!(seen, planned);
     assert_eq!(next(&object, "replaced"), None);
 }
 
