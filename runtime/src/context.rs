@@ -214,6 +214,9 @@ impl Ctx {
 
     /// Resets the object at once: uncommitted writes are dropped, memory is forgotten, callers get
     /// [`CallError::Reset`](crate::CallError::Reset). The next event finds a fresh object.
+    ///
+    /// On a busy object turns share a commit. Those that ended just before and wait for the same
+    /// one are dropped too: their callers, who had no answer yet, get the reset as well.
     pub fn abort(&self, reason: &str) -> ! {
         self.inner.state.abort(reason)
     }
