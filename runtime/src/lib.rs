@@ -33,6 +33,7 @@ mod stub;
 mod text;
 mod time;
 mod turn;
+mod user_code;
 mod wire;
 
 #[doc(hidden)]
