@@ -345,7 +345,7 @@ impl Seat {
             number,
             inboxes,
             disk,
-            clock: Clock::System,
+            clock: Clock::system(),
             random: Random::System,
             outgoing: Outgoing::network(),
             simulation: None,

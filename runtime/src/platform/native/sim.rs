@@ -73,8 +73,8 @@ impl Sim {
     fn new(seed: u64) -> Result<Self, StorageError> {
         let generator = SplitMix::new(seed);
         let random = Random::Seeded(SplitMix::new(generator.next()));
-        let simulation = Simulation::new(generator.next());
         let (sender, inbox) = unbounded_channel();
+        let simulation = Simulation::new(generator.next(), inbox);
         let disk = Disk::Memory(MemoryDisk::new(random.bytes(), sender.clone())?);
         let start = Instant::now();
         let parts = Parts {
@@ -90,7 +90,7 @@ impl Sim {
             simulation: Some(simulation),
         };
         let shard = Shard::new(parts, &[]);
-        shard.start_simulated_tasks(inbox);
+        shard.start_simulated_tasks();
         Ok(Self(Rc::new(Inner {
             seed,
             shard,

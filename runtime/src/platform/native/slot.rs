@@ -10,7 +10,7 @@ use tokio::sync::{Notify, oneshot};
 use super::kernel::{Event, ObjectIndex};
 use super::shard::Shard;
 use super::socket::Socket;
-use super::store::Database;
+use super::store::{Database, Entry};
 use super::work::{Output, Work};
 use crate::description::Description;
 use crate::error::StorageError;
@@ -29,7 +29,8 @@ pub(super) struct Slot {
     pub(super) sockets: RefCell<Vec<Socket>>,
     pub(super) automatic_response: RefCell<Option<(String, String)>>,
     pub(super) resident: RefCell<Option<Resident>>,
-    /// The simulated machine that this object was on has crashed.
+    /// The kernel has forgotten this object, or the simulated machine that it was on has crashed:
+    /// whatever is still told of it is told to nobody.
     pub(super) gone: Cell<bool>,
 }
 
@@ -60,6 +61,16 @@ impl Slot {
         }
     }
 
+    /// What the index of alarms keeps of this object.
+    pub(super) fn index_entry(&self, at: i64) -> Entry {
+        Entry {
+            id: self.id,
+            class: self.description.class.to_owned(),
+            name: self.name.borrow().as_deref().map(str::to_owned),
+            at,
+        }
+    }
+
     pub(super) fn handle(&self, event: Event<Work, Output>) {
         if !self.gone.get() {
             self.shard.handle(event);
@@ -76,11 +87,6 @@ pub(super) struct Life {
     ending: RefCell<Option<Ending>>,
     over: RefCell<Option<Fault>>,
     ended: Notify,
-    /// What the database held when this life began. Waking may move an overdue alarm a little;
-    /// its run is due all the same.
-    pub(super) alarm_at_wake: Cell<Option<i64>>,
-    /// The handler of the running alarm set another.
-    pub(super) alarm_was_set: Cell<bool>,
 }
 
 pub(super) struct Ending {
@@ -90,15 +96,13 @@ pub(super) struct Ending {
 }
 
 impl Life {
-    pub(super) fn new(slot: Rc<Slot>, database: Option<Database>, alarm: Option<i64>) -> Self {
+    pub(super) fn new(slot: Rc<Slot>, database: Option<Database>) -> Self {
         Self {
             slot,
             database: RefCell::new(database),
             ending: RefCell::new(None),
             over: RefCell::new(None),
             ended: Notify::new(),
-            alarm_at_wake: Cell::new(alarm),
-            alarm_was_set: Cell::new(false),
         }
     }
 
@@ -130,12 +134,9 @@ impl Life {
         Ref::filter_map(self.database.borrow(), Option::as_ref).ok()
     }
 
-    /// The alarm to run or to wait for.
+    /// The alarm as the database has it now, what no commit has closed included.
     pub(super) fn alarm(&self) -> Result<Option<i64>, StorageError> {
-        match self.alarm_at_wake.take() {
-            Some(at) => Ok(Some(at)),
-            None => self.stored()?.map_or(Ok(None), |database| database.alarm()),
-        }
+        self.stored()?.map_or(Ok(None), |database| database.alarm())
     }
 
     /// A write of the host's own: the alarm ran.
@@ -145,7 +146,6 @@ impl Life {
         };
         database.set_alarm(None)?;
         let object = self.slot.index;
-        self.slot.handle(Event::AlarmChanged { object, at: None });
         self.slot.handle(Event::Wrote { object });
         Ok(())
     }

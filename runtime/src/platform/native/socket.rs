@@ -37,7 +37,7 @@ pub(super) enum Frame {
 }
 
 impl Frame {
-    fn size(&self) -> usize {
+    pub(super) fn size(&self) -> usize {
         match self {
             Self::Message(Message::Text(text)) => text.len(),
             Self::Message(Message::Binary(bytes)) => bytes.len(),

@@ -98,9 +98,7 @@ impl ObjectState {
     }
 
     pub(crate) fn delete_all(&self) -> Result<(), StorageError> {
-        self.write(Database::delete_all)?;
-        self.alarm_changed(None);
-        Ok(())
+        self.write(Database::delete_all)
     }
 
     pub(crate) fn transaction(&self, body: &mut dyn FnMut() -> bool) -> Result<(), StorageError> {
@@ -122,18 +120,7 @@ impl ObjectState {
     /// Absolute, in milliseconds since 1970; the past counts as now (P24).
     pub(crate) fn set_alarm(&self, at_ms: Option<i64>) -> Result<(), StorageError> {
         let at = at_ms.map(|at| at.max(self.now()));
-        self.write(|database| database.set_alarm(at))?;
-        self.alarm_changed(at);
-        Ok(())
-    }
-
-    fn alarm_changed(&self, at: Option<i64>) {
-        self.life.alarm_was_set.set(true);
-        let slot = self.slot();
-        slot.handle(Event::AlarmChanged {
-            object: slot.index,
-            at,
-        });
+        self.write(|database| database.set_alarm(at))
     }
 
     pub(crate) fn accept_socket(

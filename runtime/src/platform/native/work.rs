@@ -11,7 +11,7 @@ use crate::chain::CallChain;
 use crate::description::Description;
 use crate::error::StorageError;
 use crate::fault::Fault;
-use crate::http::{Request, Response};
+use crate::http::{Body, Request, Response};
 use crate::id::RawId;
 use crate::socket::Message;
 
@@ -128,6 +128,20 @@ impl Output {
             Self::Delivery(_) => "call",
             Self::Frame { .. } => "frame",
             Self::Barrier(_) => "sync",
+        }
+    }
+
+    /// Bytes that it holds in memory.
+    pub(super) fn size(&self) -> usize {
+        match self {
+            Self::Called { result, .. } => result.as_ref().map_or(0, Vec::len),
+            Self::Fetched { response, .. } => match &response.body {
+                Body::Bytes(bytes) => bytes.len(),
+                Body::Empty | Body::Upgrade(_) => 0,
+            },
+            Self::Delivery(delivery) => delivery.task.size(),
+            Self::Frame { frame, .. } => frame.size(),
+            Self::Barrier(_) => 0,
         }
     }
 

@@ -3,6 +3,8 @@
 //! Everything an object does runs inside [`Shard::inside`]: what the kernel decides meanwhile is
 //! queued and carried out when the poll is over, so no object is entered while another runs.
 
+mod alarms;
+mod commit;
 mod effects;
 mod simulated;
 mod tasks;
@@ -21,7 +23,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::clock::Clock;
 use super::disk::Disk;
 use super::ids::IdKey;
-use super::kernel::{self, Kernel, Limits, ObjectIndex};
+use super::kernel::{self, Kernel, Limits, Now, ObjectIndex};
 use super::outgoing::Outgoing;
 use super::random::Random;
 use super::simulation::Simulation;
@@ -55,6 +57,20 @@ pub(super) struct Shard {
     /// When the timer is set to, and that it has to be set anew.
     timer_at: Cell<Option<i64>>,
     timer_changed: Notify,
+    /// The index may hold alarms that belong in memory.
+    loading_wanted: Notify,
+    told_of: RefCell<ToldOf>,
+}
+
+/// What was logged once and is not logged each time.
+#[derive(Default)]
+struct ToldOf {
+    missing_classes: Vec<String>,
+    unreadable_index: bool,
+}
+
+fn new_kernel() -> Kernel<Work, Output> {
+    Kernel::new(Limits::default(), Output::size)
 }
 
 struct Class {
@@ -93,7 +109,7 @@ impl Shard {
             outgoing,
             classes: RefCell::default(),
             simulation,
-            kernel: RefCell::new(Kernel::new(Limits::default())),
+            kernel: RefCell::new(new_kernel()),
             slots: RefCell::default(),
             decided: RefCell::default(),
             queue: RefCell::default(),
@@ -101,6 +117,8 @@ impl Shard {
             commit_wanted: Notify::new(),
             timer_at: Cell::new(None),
             timer_changed: Notify::new(),
+            loading_wanted: Notify::new(),
+            told_of: RefCell::default(),
         });
         for description in classes {
             shard.add_class(description);
@@ -192,7 +210,7 @@ impl Shard {
         if let Some(slot) = known {
             return slot;
         }
-        let index = self.kernel.borrow_mut().add(id, self.clock.now());
+        let index = self.kernel.borrow_mut().add(id, self.now());
         let slot = Rc::new(Slot::new(Rc::clone(self), index, id, description));
         let mut slots = self.slots.borrow_mut();
         if slots.len() <= index.0 {
@@ -212,7 +230,7 @@ impl Shard {
             let mut decided = self.decided.borrow_mut();
             self.kernel
                 .borrow_mut()
-                .handle(event, self.clock.now(), &mut decided);
+                .handle(event, self.now(), &mut decided);
             self.queue.borrow_mut().extend(decided.drain(..));
         }
         if !self.busy.get() {
@@ -230,7 +248,7 @@ impl Shard {
         loop {
             let next = self.queue.borrow_mut().pop_front();
             let Some(effect) = next else { break };
-            self.carry_out(effect);
+            self.carry_out_whole(effect);
         }
         self.set_timer();
         result
@@ -248,7 +266,11 @@ impl Shard {
 
     /// Whether no object has anything to do or to send.
     pub(super) fn is_quiet(&self) -> bool {
-        self.kernel.borrow().is_quiet()
+        self.kernel.borrow().is_quiet(self.now())
+    }
+
+    fn now(&self) -> Now {
+        self.clock.both()
     }
 }
 

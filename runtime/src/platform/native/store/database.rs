@@ -32,6 +32,9 @@ pub(crate) struct Database {
     pub(super) guard: Arc<Guard>,
     savepoints: Cell<u32>,
     files: Option<Files>,
+    /// The alarm may have changed since the last commit. A rollback leaves it as it is: to read the
+    /// alarm once too often does no harm.
+    pub(super) alarm_touched: Cell<bool>,
 }
 
 /// What has to reach the disk; none for a database in memory.
@@ -140,6 +143,7 @@ impl Database {
             guard,
             savepoints: Cell::new(0),
             files,
+            alarm_touched: Cell::new(false),
         })
     }
 
@@ -160,6 +164,15 @@ impl Database {
         run().map(drop).map_err(|error| storage_error(&error))
     }
 
+    /// The alarm as the next commit will leave it, if it may have changed since the last one.
+    pub(crate) fn touched_alarm(&self) -> Result<Option<Option<i64>>, StorageError> {
+        if self.alarm_touched.get() {
+            self.alarm().map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+
     /// Hands the open transaction to the operating system. What is returned makes it durable.
     ///
     /// # Errors
@@ -172,6 +185,7 @@ impl Database {
         };
         committed
             .and_then(|()| self.unsynced())
+            .inspect(|_| self.alarm_touched.set(false))
             .inspect_err(|_| self.roll_back())
     }
 

@@ -19,6 +19,14 @@ pub(crate) struct Entry {
     pub(crate) at: i64,
 }
 
+/// An alarm that is due.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Due {
+    pub(crate) id: RawId,
+    pub(crate) class: String,
+    pub(crate) at: i64,
+}
+
 /// Shared by the shards: its transactions are few and short.
 pub(crate) struct Index(Mutex<Connection>);
 
@@ -59,8 +67,11 @@ impl Index {
         let mut run = || {
             let transaction = connection.transaction()?;
             {
+                // Reached by its identifier an object has no name here, but it keeps the one it had.
                 let mut insert = transaction.prepare_cached(
-                    "INSERT OR REPLACE INTO alarm (id, class, name, at) VALUES (?1, ?2, ?3, ?4)",
+                    "INSERT INTO alarm (id, class, name, at) VALUES (?1, ?2, ?3, ?4)
+                     ON CONFLICT (id) DO UPDATE SET class = excluded.class, at = excluded.at,
+                         name = COALESCE(excluded.name, name)",
                 )?;
                 for entry in entries {
                     insert.execute(params![entry.id.0, entry.class, entry.name, entry.at])?;
@@ -96,13 +107,29 @@ impl Index {
             .map_err(|error| storage_error(&error))
     }
 
-    /// The alarms up to a time, earliest first.
-    pub(crate) fn due_until(&self, until: i64) -> Result<Vec<(RawId, i64)>, StorageError> {
+    /// The alarms up to a time, earliest first: one page, which begins behind `after`.
+    pub(crate) fn due(
+        &self,
+        until: i64,
+        after: Option<(i64, RawId)>,
+        limit: usize,
+    ) -> Result<Vec<Due>, StorageError> {
+        let (after_at, after_id) = after.map_or((i64::MIN, [0; 32]), |(at, id)| (at, id.0));
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let connection = self.connection();
         let run = || {
             connection
-                .prepare_cached("SELECT id, at FROM alarm WHERE at <= ?1 ORDER BY at, id")?
-                .query_map([until], |row| Ok((RawId(row.get(0)?), row.get(1)?)))?
+                .prepare_cached(
+                    "SELECT id, class, at FROM alarm
+                     WHERE at <= ?1 AND (at, id) > (?2, ?3) ORDER BY at, id LIMIT ?4",
+                )?
+                .query_map(params![until, after_at, after_id, limit], |row| {
+                    Ok(Due {
+                        id: RawId(row.get(0)?),
+                        class: row.get(1)?,
+                        at: row.get(2)?,
+                    })
+                })?
                 .collect::<rusqlite::Result<_>>()
         };
         run().map_err(|error| storage_error(&error))
@@ -124,5 +151,68 @@ impl Index {
                 .optional()
         };
         run().map_err(|error| storage_error(&error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(number: u8) -> RawId {
+        RawId([number; 32])
+    }
+
+    fn entry(number: u8, at: i64) -> Entry {
+        Entry {
+            id: id(number),
+            class: "Counter".to_owned(),
+            name: (number == 1).then(|| "a".to_owned()),
+            at,
+        }
+    }
+
+    fn due(number: u8, at: i64) -> Due {
+        Due {
+            id: id(number),
+            class: "Counter".to_owned(),
+            at,
+        }
+    }
+
+    #[test]
+    fn index_remembers_names_and_follows() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("index.sqlite");
+        let index = Index::open(&path).unwrap();
+        index.record(&[entry(1, 10), entry(2, 20)]).unwrap();
+        index
+            .record(&[Entry {
+                name: None,
+                ..entry(1, 5)
+            }])
+            .unwrap();
+        index
+            .follow(&[(id(1), Some(30)), (id(2), None), (id(3), Some(1))])
+            .unwrap();
+        drop(index);
+        let index = Index::open(&path).unwrap();
+        assert_eq!(index.due(29, None, 9).unwrap(), []);
+        assert_eq!(index.due(30, None, 9).unwrap(), [due(1, 30)]);
+        assert_eq!(index.find(id(1)).unwrap(), Some(entry(1, 30)));
+        assert_eq!(index.find(id(2)).unwrap(), None);
+    }
+
+    #[test]
+    fn due_alarms_are_read_in_pages() {
+        let index = Index::in_memory().unwrap();
+        let entries: Vec<Entry> = (1..=5)
+            .map(|number| entry(number, i64::from(number / 2)))
+            .collect();
+        index.record(&entries).unwrap();
+        let first = index.due(2, None, 2).unwrap();
+        assert_eq!(first, [due(1, 0), due(2, 1)]);
+        let second = index.due(2, Some((1, id(2))), 2).unwrap();
+        assert_eq!(second, [due(3, 1), due(4, 2)]);
+        assert_eq!(index.due(2, Some((2, id(4))), 2).unwrap(), [due(5, 2)]);
     }
 }

@@ -84,6 +84,7 @@ impl Database {
     }
 
     pub(crate) fn set_alarm(&self, at: Option<i64>) -> Result<(), StorageError> {
+        self.alarm_touched.set(true);
         self.begin()?;
         let run = || match at {
             Some(at) => self
@@ -100,6 +101,7 @@ impl Database {
 
     /// Removes all keys, all tables, views and triggers of the object, and its alarm (P44).
     pub(crate) fn delete_all(&self) -> Result<(), StorageError> {
+        self.alarm_touched.set(true);
         self.begin()?;
         let run = || {
             self.connection.execute_batch(

@@ -10,7 +10,7 @@ mod statement;
 mod tests;
 
 pub(crate) use database::{Database, Unsynced};
-pub(crate) use index::{Entry, Index};
+pub(crate) use index::{Due, Entry, Index};
 
 use rusqlite::ErrorCode;
 

@@ -2,9 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::{Database, Entry, Index};
+use super::Database;
 use crate::error::StorageError;
-use crate::id::RawId;
 use crate::sql::SqlValue;
 use crate::storage::ListRange;
 
@@ -315,32 +314,4 @@ fn values_over_two_mebibytes_are_a_limit_error() {
         "{error:?}"
     );
     database.put("k", &vec![0; 2 * 1024 * 1024 - 1]).unwrap();
-}
-
-#[test]
-fn the_index_remembers_names_and_follows() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("index.sqlite");
-    let entry = |number: u8, at| Entry {
-        id: RawId([number; 32]),
-        class: "Counter".to_owned(),
-        name: (number == 1).then(|| "a".to_owned()),
-        at,
-    };
-    let index = Index::open(&path).unwrap();
-    index.record(&[entry(1, 10), entry(2, 20)]).unwrap();
-    index.record(&[entry(1, 5)]).unwrap();
-    index
-        .follow(&[
-            (RawId([1; 32]), Some(30)),
-            (RawId([2; 32]), None),
-            (RawId([3; 32]), Some(1)),
-        ])
-        .unwrap();
-    drop(index);
-    let index = Index::open(&path).unwrap();
-    assert_eq!(index.due_until(29).unwrap(), []);
-    assert_eq!(index.due_until(30).unwrap(), [(RawId([1; 32]), 30)]);
-    assert_eq!(index.find(RawId([1; 32])).unwrap(), Some(entry(1, 30)));
-    assert_eq!(index.find(RawId([2; 32])).unwrap(), None);
 }
