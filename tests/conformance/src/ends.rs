@@ -112,6 +112,20 @@ impl<'de> Deserialize<'de> for Grenade {
     }
 }
 
+/// A text that does not load where it says so.
+#[derive(Default, Serialize)]
+struct Relic(String);
+
+impl<'de> Deserialize<'de> for Relic {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text == "spoiled" {
+            return Err(serde::de::Error::custom("it does not load as told"));
+        }
+        Ok(Self(text))
+    }
+}
+
 /// Panics when it is dropped while armed.
 #[derive(Default)]
 struct Bomb {
@@ -129,6 +143,7 @@ impl Drop for Bomb {
 pub struct Doomed {
     number: i64,
     rings: u64,
+    relic: Relic,
     #[memory]
     bomb: Bomb,
 }
@@ -189,12 +204,10 @@ impl Doomed {
         ctx.abort("as told")
     }
 
-    /// Stores text where a number was, so that the next life cannot load it.
+    /// Stores a field that the next life cannot load, as a deployment with another type would.
     #[post("/spoil")]
-    async fn spoil(&self, ctx: &Ctx) -> Result<(), Error> {
-        ctx.storage().put("number", "no number")?;
-        ctx.storage().sync().await?;
-        ctx.abort("as told")
+    fn spoil(&mut self) {
+        self.relic = Relic("spoiled".to_owned());
     }
 
     /// A trap that is no panic: the stack is exhausted. On the embedded host that ends the process,

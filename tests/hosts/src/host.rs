@@ -17,6 +17,8 @@ use crate::{Application, Client, eventually};
 
 /// How long a host may take to start; generous, because other tests run beside it.
 const START: Duration = Duration::from_secs(60);
+/// How many lines of its log a failed test shows.
+const LOG_LINES: usize = 200;
 /// How long a host may take to stop.
 const STOP: Duration = Duration::from_secs(20);
 
@@ -302,7 +304,10 @@ impl Drop for Host {
             process.kill();
         }
         if std::thread::panicking() {
-            eprintln!("--- log of {}:\n{}", self.kind, self.log());
+            let log = self.log();
+            let lines: Vec<_> = log.lines().collect();
+            let last = &lines[lines.len().saturating_sub(LOG_LINES)..];
+            eprintln!("--- end of the log of {}:\n{}", self.kind, last.join("\n"));
         }
     }
 }
@@ -315,6 +320,8 @@ impl Process {
             .open(log)
             .map_err(|error| error.to_string())?;
         let mut child = command
+            // A panic on purpose is a line of the log, and no page of it.
+            .env("RUST_BACKTRACE", "0")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log)
