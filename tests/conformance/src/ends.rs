@@ -16,6 +16,7 @@ pub struct Bystander {
 
 #[durable_object]
 impl Bystander {
+    #[rpc]
     #[get("/")]
     fn value(&self) -> u64 {
         self.value
@@ -45,10 +46,13 @@ impl Bystander {
             .is_some())
     }
 
-    /// Keeps every other turn out for so long.
+    /// Keeps every other turn out until another bystander, the gate, was incremented.
     #[post("/hold")]
-    async fn hold(&mut self, ctx: &Ctx, ms: u64) {
-        ctx.sleep(Duration::from_millis(ms)).await;
+    async fn hold(&mut self, ctx: &Ctx, gate: String) -> Result<(), Error> {
+        while ctx.objects::<Bystander>().named(&gate).value().await? == 0 {
+            ctx.sleep(Duration::from_millis(50)).await;
+        }
+        Ok(())
     }
 
     /// So many bytes of text.

@@ -12,7 +12,7 @@ const OBJECTS: usize = 20;
 const SOCKETS: usize = 3;
 const HANDLERS: usize = 2;
 /// How long they wait on purpose.
-const WAIT_MS: u64 = 2_000;
+const WAIT_MS: u64 = 1_500;
 
 /// Objects that others wait in; each holds one acknowledged write.
 pub struct Waiters {
@@ -98,6 +98,13 @@ impl Waiters {
             let path = format!("{name}/begun?ticket={ticket}");
             eventually(BOUND, || client.get(&path).json::<bool>().then_some(()))
                 .unwrap_or_else(|| panic!("{name}: the waiter does not begin"));
+        }
+        let ended = calls.iter().filter(|call| call.is_finished()).count();
+        if ended > 0 {
+            println!(
+                "{ended} of {} waiters are done before the end comes",
+                calls.len()
+            );
         }
         Waiting { calls }
     }
