@@ -92,9 +92,8 @@ impl Raw {
                 self.received.drain(..length);
                 return Ok(answer);
             }
-            match self.read_until(deadline)? {
-                0 => return Err("the connection ended before the answer".to_owned()),
-                _ => {}
+            if self.read_until(deadline)? == 0 {
+                return Err("the connection ended before the answer".to_owned());
             }
         }
     }

@@ -157,7 +157,11 @@ impl Outcome {
                 Err(format!("{what} got {} {:?}", answer.status, answer.text()))
             }
             Ended::OnSocket(received, value) => match received {
-                Some(Received::Text(text)) if text == value.to_string() => Ok(()),
+                Some(Received::Text(text))
+                    if serde_json::from_str(&text).is_ok_and(|found: Value| found == value) =>
+                {
+                    Ok(())
+                }
                 Some(_) if kind == Kind::Workerd => Ok(()),
                 other => Err(format!("{what} got {other:?}")),
             },
