@@ -14,10 +14,13 @@ mod sockets;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use host_tests::{Client, Host, Kind, megabytes, trouble};
+use host_tests::{Client, Host, Kind, load, megabytes, trouble};
 
 /// `/healthz` is promised within a second; the suite has other tests beside it on the same cores.
-const HEALTHY: Duration = Duration::from_secs(5);
+fn healthy() -> Duration {
+    Duration::from_secs(load(5, 2) as u64)
+}
+
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn start(kind: Kind) -> Host {
@@ -48,7 +51,7 @@ impl Watched {
         );
         assert!(self.failures.is_empty(), "{what}: {:?}", self.failures);
         assert!(
-            self.slowest < HEALTHY,
+            self.slowest < healthy(),
             "{what}: /healthz took {:?}",
             self.slowest
         );
@@ -56,7 +59,7 @@ impl Watched {
 }
 
 /// Asks for `/healthz` again and again, and looks at the memory, until the load is over.
-fn watch<T>(host: &Host, load: impl FnOnce() -> T) -> (T, Watched) {
+fn watch<T>(host: &Host, act: impl FnOnce() -> T) -> (T, Watched) {
     let client = host.client().within(PATIENCE);
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -69,7 +72,7 @@ fn watch<T>(host: &Host, load: impl FnOnce() -> T) -> (T, Watched) {
             watched
         });
         let ended = EndOfLoad(&over);
-        let result = load();
+        let result = act();
         drop(ended);
         (result, watching.join().expect("the watch goes on"))
     })
