@@ -8,17 +8,20 @@ use std::time::Duration;
 use crate::caller::Origin;
 use crate::chain::{CallChain, Link};
 use crate::description::Description;
+use crate::effects;
 use crate::error::CallError;
 use crate::fault::Fault;
 use crate::http::{Request, Response};
 use crate::id::ObjectId;
 use crate::object::DurableObject;
+use crate::occupant::Aborted;
 use crate::platform::{self, ObjectState};
 use crate::schedule::Timetable;
 use crate::socket::Sockets;
 use crate::storage::{Shared, Storage};
 use crate::stub::Objects;
 use crate::time::Timestamp;
+use crate::user_code::Guarded;
 
 /// The platform, as one turn of one object sees it. A handler that wants it takes `ctx: &Ctx`.
 pub struct Ctx {
@@ -37,7 +40,7 @@ pub(crate) struct Turn {
 pub(crate) struct Inner {
     pub(crate) description: &'static Description,
     pub(crate) state: ObjectState,
-    pub(crate) storage: Rc<Shared>,
+    pub(crate) storage: Shared,
     pub(crate) timetable: Timetable,
 }
 
@@ -77,11 +80,7 @@ impl Ctx {
     /// The object's storage.
     #[must_use]
     pub fn storage(&self) -> Storage {
-        Storage::new(
-            self.inner.state.clone(),
-            self.inner.description.keys,
-            self.inner.storage.clone(),
-        )
+        Storage::new(self.inner.clone())
     }
 
     /// The object's sockets; `S` is the session type that the `#[websocket]` route accepts with.
@@ -207,9 +206,25 @@ impl Ctx {
     }
 
     /// Goes on with `work` after the answer is sent. It runs outside of the turn: what it changes,
-    /// it changes through calls and storage.
+    /// it changes through calls and storage. Each stretch between its awaits commits by itself.
+    ///
+    /// In an atomic turn (`fn`) the work begins when the turn has succeeded; a turn that fails drops
+    /// it. A panic in it resets the object.
     pub fn wait_until(&self, work: impl Future<Output = ()> + 'static) {
-        self.inner.state.wait_until(Box::pin(work));
+        let work = Guarded::new(Box::pin(work));
+        let inner = Rc::clone(&self.inner);
+        let begin = move || {
+            let state = inner.state.clone();
+            let guarded = async move {
+                if let Err(panic) = work.await
+                    && !panic.is::<Aborted>()
+                {
+                    inner.state.reset("work in the background panicked");
+                }
+            };
+            state.wait_until(Box::pin(guarded));
+        };
+        effects::when_kept(begin, || {});
     }
 
     /// Resets the object at once: uncommitted writes are dropped, memory is forgotten, callers get
@@ -275,7 +290,8 @@ impl Env {
         &self,
         request: Request,
     ) -> impl Future<Output = Result<Response, CallError>> + use<> {
-        let answer = self.inner.fetch(request);
+        let inner = self.inner.clone();
+        let answer = effects::begin(move || inner.fetch(request));
         async move {
             let response = answer.await;
             #[cfg(target_arch = "wasm32")]

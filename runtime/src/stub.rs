@@ -9,6 +9,7 @@ use crate::call::Arguments;
 use crate::chain::CallChain;
 use crate::context::Env;
 use crate::descriptor::{Failed, Returned, decoded};
+use crate::effects;
 use crate::error::CallError;
 use crate::fault::{Fault, expects_none};
 use crate::http::{Request, Response};
@@ -69,13 +70,15 @@ impl StubCore {
         method: &'static str,
         arguments: Arguments,
     ) -> impl Future<Output = Result<Vec<u8>, Fault>> + use<> {
-        // The call is on its way before the future is first polled, as with a JavaScript stub.
+        // The call is on its way before the future is first polled, as with a JavaScript stub; in an
+        // atomic turn, when the turn has succeeded.
         let answer = match (&self.remote, arguments.bytes) {
             (Err(fault), _) => Err(fault.clone()),
             (_, Err(message)) => Err(Fault::BadRequest(message)),
-            (Ok(remote), Ok(bytes)) => {
-                limits::check_call(&bytes).map(|()| remote.call(method, bytes, &self.chain))
-            }
+            (Ok(remote), Ok(bytes)) => limits::check_call(&bytes).map(|()| {
+                let (remote, chain) = (remote.clone(), Rc::clone(&self.chain));
+                effects::begin(move || remote.call(method, bytes, &chain))
+            }),
         };
         async move { answer?.await }
     }
@@ -114,7 +117,10 @@ impl StubCore {
         request: Request,
     ) -> impl Future<Output = Result<Response, Fault>> + use<> {
         let answer = match &self.remote {
-            Ok(remote) => Ok(remote.fetch(request, &self.chain)),
+            Ok(remote) => {
+                let (remote, chain) = (remote.clone(), Rc::clone(&self.chain));
+                Ok(effects::begin(move || remote.fetch(request, &chain)))
+            }
             Err(fault) => Err(fault.clone()),
         };
         async move {
