@@ -266,6 +266,7 @@ async fn many_due_alarms_at_a_start_leave_room_for_requests(sim: Sim) {
     let answered = trace.iter().skip(before).position(|line| line.contains("start loops"));
     assert!(answered.is_some());
     sim.advance(Duration::from_secs(5)).await;
+    let trace = sim.trace();
     for bell in &bells {
         assert_eq!(bell.rung().await.unwrap().len(), 1);
     }

@@ -255,6 +255,11 @@ impl Sim {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn shard(&self) -> &Rc<Shard> {
+        &self.0.shard
+    }
+
     /// What happened so far, one line an event, each with its virtual time.
     #[must_use]
     pub fn trace(&self) -> Vec<String> {

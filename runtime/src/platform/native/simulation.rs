@@ -21,6 +21,9 @@ pub(super) struct Simulation {
     inbox: RefCell<UnboundedReceiver<Inbound>>,
     /// Counts the crashes.
     machine: Cell<Machine>,
+    /// Tests of the host have a disk that does not answer for a while.
+    #[cfg(test)]
+    hang: (Cell<bool>, Notify),
     pub(super) some_ready: Notify,
     pub(super) trace: RefCell<Vec<String>>,
 }
@@ -39,6 +42,8 @@ impl Simulation {
             ready: RefCell::default(),
             inbox: RefCell::new(inbox),
             machine: Cell::new(Machine(0)),
+            #[cfg(test)]
+            hang: (Cell::new(false), Notify::new()),
             some_ready: Notify::new(),
             trace: RefCell::default(),
         }
@@ -76,6 +81,19 @@ impl Simulation {
     pub(super) async fn receive(&self) -> Option<(Inbound, Machine)> {
         let inbound = poll_fn(|context| self.inbox.borrow_mut().poll_recv(context)).await?;
         Some((inbound, self.machine.get()))
+    }
+
+    #[cfg(test)]
+    pub(super) fn let_the_disk_hang(&self, hangs: bool) {
+        self.hang.0.set(hangs);
+        self.hang.1.notify_waiters();
+    }
+
+    #[cfg(test)]
+    pub(super) async fn while_the_disk_hangs(&self) {
+        while self.hang.0.get() {
+            self.hang.1.notified().await;
+        }
     }
 
     pub(super) fn is_running(&self, machine: Machine) -> bool {

@@ -35,7 +35,12 @@ impl Shard {
                 self.reset(object, fault);
                 self.handle(Event::Finished { object, bytes });
             }
-            Concern::Closing(object) => self.handle(Event::Closed { object }),
+            Concern::Closing(object) => {
+                let again = || self.with(object, |slot| self.close(&slot));
+                if user_code::call(again).is_err() {
+                    self.handle(Event::Closed { object });
+                }
+            }
             Concern::Alarm(id) => self.alarm_failed(id),
             Concern::Commit(objects) => {
                 for object in objects {
@@ -51,9 +56,11 @@ impl Shard {
     fn reset(self: &Rc<Self>, object: ObjectIndex, fault: Fault) {
         if let Some(slot) = self.slot_at(object)
             && let Some(resident) = slot.resident.borrow().as_ref()
-            && let Some(database) = resident.life.committable()
         {
-            database.roll_back();
+            if let Some(database) = resident.life.committable() {
+                database.roll_back();
+            }
+            resident.life.cut_off(fault.clone());
         }
         let discard = true;
         self.handle(Event::Reset {
@@ -65,6 +72,11 @@ impl Shard {
 
     fn carry_out(self: &Rc<Self>, effect: Effect) {
         self.trace(&effect);
+        #[cfg(test)]
+        if let Some(over) = self.panic_over.take() {
+            assert!(!over(&effect), "on purpose");
+            self.panic_over.set(Some(over));
+        }
         match effect {
             Effect::Wake { object } => self.with(object, |slot| self.wake(&slot)),
             Effect::Start {

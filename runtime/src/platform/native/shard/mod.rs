@@ -8,6 +8,8 @@ mod commit;
 mod effects;
 mod simulated;
 mod tasks;
+#[cfg(test)]
+mod tests;
 mod turns;
 
 pub(super) use tasks::Command;
@@ -60,6 +62,9 @@ pub(super) struct Shard {
     /// The index may hold alarms that belong in memory.
     loading_wanted: Notify,
     told_of: RefCell<ToldOf>,
+    /// Tests have the host itself panic over an effect.
+    #[cfg(test)]
+    panic_over: Cell<Option<fn(&Effect) -> bool>>,
 }
 
 /// What was logged once and is not logged each time.
@@ -119,6 +124,8 @@ impl Shard {
             timer_changed: Notify::new(),
             loading_wanted: Notify::new(),
             told_of: RefCell::default(),
+            #[cfg(test)]
+            panic_over: Cell::new(None),
         });
         for description in classes {
             shard.add_class(description);

@@ -42,6 +42,8 @@ impl Shard {
         };
         while let Some((inbound, machine)) = simulation.receive().await {
             simulation.delay().await;
+            #[cfg(test)]
+            simulation.while_the_disk_hangs().await;
             if simulation.is_running(machine) {
                 self.receive_one(inbound);
             }

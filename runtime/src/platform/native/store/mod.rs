@@ -5,6 +5,7 @@ mod database;
 mod index;
 mod key_value;
 mod math;
+mod rebuild;
 mod statement;
 #[cfg(test)]
 mod tests;
