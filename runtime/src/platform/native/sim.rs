@@ -356,6 +356,22 @@ impl SimSocket {
 
     /// Closes from the client's side.
     pub fn close(self, code: u16, reason: &str) {
+        self.send_close(code, reason);
+    }
+
+    /// Closes from the client's side and waits for the answer. Messages that arrive before it are
+    /// dropped. The code is 1006 if the connection ended without an answer.
+    pub async fn close_and_wait(mut self, code: u16, reason: &str) -> CloseEvent {
+        self.send_close(code, reason);
+        loop {
+            if let Some(event) = self.closed.take() {
+                return event;
+            }
+            self.receive().await;
+        }
+    }
+
+    fn send_close(&self, code: u16, reason: &str) {
         let _ = self.pipe.outgoing.send(Frame::Close {
             code,
             reason: reason.to_owned(),

@@ -19,6 +19,8 @@ const MAX_PENDING: usize = 16 * 1024 * 1024;
 /// Messages of one socket that wait or run; the next is read from the network when one is done.
 const MAX_FLIGHTS: usize = 64;
 
+/// RFC 6455: stands for a Close that brings no code; never sent.
+pub(super) const NO_CODE: u16 = 1005;
 /// RFC 6455's registry: the server is overloaded.
 const TRY_AGAIN_LATER: u16 = 1013;
 
@@ -131,6 +133,17 @@ impl Socket {
             code,
             reason: reason.to_owned(),
         })
+    }
+
+    /// Answers the peer's Close, unless the object has; without a code it is a Close without one.
+    pub(crate) fn answer_close(&self, code: Option<u16>, reason: &str) {
+        if self.0.owes_close.take() {
+            // Without its object's slot the connection is gone too.
+            let _ = self.emit(Frame::Close {
+                code: code.unwrap_or(NO_CODE),
+                reason: reason.to_owned(),
+            });
+        }
     }
 
     /// What waits for the output gate counts too: it is kept in memory like the rest.
@@ -286,10 +299,9 @@ impl Socket {
             socket: self.clone(),
             message,
         };
-        slot.handle(Event::Arrived {
+        slot.handle(Event::SocketEnded {
             object: slot.index,
             work,
-            bytes: 0,
         });
     }
 
@@ -297,10 +309,9 @@ impl Socket {
         self.0.closing.set(true);
         if let Some(slot) = self.remove() {
             let work = work(self.clone());
-            slot.handle(Event::Arrived {
+            slot.handle(Event::SocketEnded {
                 object: slot.index,
                 work,
-                bytes: 0,
             });
             slot.handle(Event::SocketClosed { object: slot.index });
         }

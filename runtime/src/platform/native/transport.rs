@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message as WireMessage};
 
-use super::socket::{Frame, Outgoing, Socket};
+use super::socket::{Frame, NO_CODE, Outgoing, Socket};
 use crate::socket::Message;
 
 /// An incoming message (P56).
@@ -26,8 +26,7 @@ const SILENCE: Duration = Duration::from_secs(60);
 const SEND_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a peer may take to answer a Close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-/// The codes of RFC 6455 that are never sent.
-const NO_CODE: u16 = 1005;
+/// RFC 6455: stands for a connection that ended without a Close; never sent.
 const BROKEN: u16 = 1006;
 const GOING_AWAY: u16 = 1001;
 const TOO_BIG: u16 = 1009;
@@ -241,8 +240,8 @@ async fn receive(
     Received::GoOn
 }
 
-/// After the peer's Close: only the object answers it (P60). The library would by itself, so it is
-/// taken off the connection.
+/// After the peer's Close: the object answers it, or the runtime after the object's handler. The
+/// library would at once, so it is taken off the connection.
 async fn answer_close(stream: Stream, mut outgoing: Outgoing) {
     let (mut reading, mut writing) = stream.into_inner().into_split();
     let answer = async {
