@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::future::Future;
 use std::rc::Rc;
 
+use crate::chain::CallChain;
 use crate::context::Env;
 use crate::description::Description;
 use crate::error::Error;
@@ -398,7 +399,7 @@ impl App {
         }
         let remote = remote(&env, description, by, &name)?;
         request.inner.set_path(&rest);
-        remote.fetch(request, &env.chain).await.map(Some)
+        remote.fetch(request, &CallChain::default()).await.map(Some)
     }
 
     /// S1. A request that asks for no upgrade passes.
