@@ -174,7 +174,7 @@ impl Ctx {
     /// ```
     ///
     /// # Errors
-    /// `Configuration` for an address that is none, `Disconnected` if nobody answered. The embedded
+    /// `Configuration` for an address that is none or a header that cannot be sent, `Disconnected` if nobody answered. The embedded
     /// host waits up to 60 s (`TimedOut`), takes answers of up to 32 MiB, and has 64 requests of a
     /// thread under way at a time; the rest wait. A status of 400 or more is not an error here.
     pub fn fetch(
@@ -253,9 +253,15 @@ impl Env {
         &self,
         request: Request,
     ) -> impl Future<Output = Result<Response, CallError>> + use<> {
-        let answer = self.inner.fetch(request);
+        let answer = match request.inner.refused() {
+            None => Ok(self.inner.fetch(request)),
+            Some(message) => Err(Fault::Configuration(message.to_owned())),
+        };
         async move {
-            let response = answer.await;
+            let response = match answer {
+                Ok(answer) => answer.await,
+                Err(fault) => Err(fault),
+            };
             #[cfg(target_arch = "wasm32")]
             let response = match response {
                 Ok(response) => response.gathered().await,

@@ -25,13 +25,14 @@ impl Occupant {
         let this = self.clone();
         Box::pin(async move {
             match this.answer(request, &origin).await {
-                Ok(response) => response,
-                Err(fault) => fault.into_response(),
+                Ok(response) => response.checked(),
+                Err(fault) => fault.into_response().checked(),
             }
         })
     }
 
     async fn answer(&self, mut request: Request, origin: &Origin) -> Result<Response, Fault> {
+        request.check()?;
         let (route, path_parameters) =
             find(self.description(), &request.method(), &request.path())?;
         if route.kind == RouteKind::Socket && !is_upgrade(&request) {

@@ -110,11 +110,12 @@ impl StubCore {
 
     pub(crate) fn fetch(
         &self,
-        request: Request,
+        mut request: Request,
     ) -> impl Future<Output = Result<Response, Fault>> + use<> {
-        let answer = match &self.remote {
-            Ok(remote) => Ok(remote.fetch(request, &waiting_turns())),
-            Err(fault) => Err(fault.clone()),
+        let answer = match (&self.remote, request.check()) {
+            (Err(fault), _) => Err(fault.clone()),
+            (_, Err(fault)) => Err(fault),
+            (Ok(remote), Ok(())) => Ok(remote.fetch(request, &waiting_turns())),
         };
         async move {
             let response = answer?.await?;

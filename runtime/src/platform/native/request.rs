@@ -17,19 +17,29 @@ pub(crate) struct Request {
     origin: usize,
     query: String,
     headers: HeaderMap,
+    /// A header was set that cannot be sent.
+    refused: Option<String>,
     body: Bytes,
 }
 
 impl Request {
     pub(crate) fn new(method: &str, address: &str) -> Self {
+        // A fragment is for the client that has it, and is not sent.
+        let address = address.split('#').next().unwrap_or_default();
         let (path, query) = address.split_once('?').unwrap_or((address, ""));
         let origin = length_of_origin(path);
+        let path = if origin == 0 && !path.starts_with('/') {
+            format!("/{path}")
+        } else {
+            path.to_owned()
+        };
         Self {
             method: Cow::Owned(method.to_ascii_uppercase()),
-            path: path.to_owned(),
+            path,
             origin,
             query: query.to_owned(),
             headers: HeaderMap::new(),
+            refused: None,
             body: Bytes::new(),
         }
     }
@@ -41,6 +51,7 @@ impl Request {
             origin: 0,
             query: parts.uri.query().unwrap_or_default().to_owned(),
             headers: std::mem::take(&mut parts.headers),
+            refused: None,
             body,
         }
     }
@@ -77,11 +88,23 @@ impl Request {
         Ok(request)
     }
 
-    /// A name or value that HTTP does not allow is left out, as in a response.
+    /// Sets a header that was found valid.
     pub(crate) fn set_header(&mut self, name: &str, value: &str) {
-        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(value)) {
-            self.headers.insert(name, value);
+        match (HeaderName::try_from(name), HeaderValue::from_str(value)) {
+            (Ok(name), Ok(value)) => drop(self.headers.insert(name, value)),
+            _ => self.refuse_header(name, format!("the header `{name}` cannot be sent")),
         }
+    }
+
+    /// Takes a header off, and notes why the request cannot be sent.
+    pub(crate) fn refuse_header(&mut self, name: &str, message: String) {
+        self.headers.remove(name);
+        self.refused.get_or_insert(message);
+    }
+
+    /// Why the request cannot be sent, if so.
+    pub(crate) fn refused(&self) -> Option<&str> {
+        self.refused.as_deref()
     }
 
     pub(crate) fn set_body(&mut self, body: Vec<u8>) {
