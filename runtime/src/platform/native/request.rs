@@ -44,7 +44,7 @@ impl Request {
         }
     }
 
-    pub(super) fn received(parts: &mut Parts, body: Bytes) -> Self {
+    pub(super) fn received(parts: &mut Parts) -> Self {
         Self {
             method: method_name(&parts.method),
             path: parts.uri.path().to_owned(),
@@ -52,8 +52,16 @@ impl Request {
             query: parts.uri.query().unwrap_or_default().to_owned(),
             headers: std::mem::take(&mut parts.headers),
             refused: None,
-            body,
+            body: Bytes::new(),
         }
+    }
+
+    pub(super) fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    pub(super) fn receive_body(&mut self, body: Bytes) {
+        self.body = body;
     }
 
     /// What the request weighs in a mailbox.

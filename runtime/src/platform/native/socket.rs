@@ -5,6 +5,7 @@ use std::rc::{Rc, Weak};
 
 use tokio::sync::{Notify, mpsc, oneshot};
 
+use super::budget::Budget;
 use super::kernel::Event;
 use super::slot::Slot;
 use super::transport::{self, Transport};
@@ -235,6 +236,11 @@ impl Socket {
                 reason: code.to_owned(),
             });
         }
+    }
+
+    /// What counts the unfinished messages of the shard's sockets.
+    pub(super) fn unfinished(&self) -> Option<Budget> {
+        Some(self.0.slot.upgrade()?.shard.unfinished.clone())
     }
 
     /// Waits until the object has room for another message of this socket.
