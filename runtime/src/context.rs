@@ -161,7 +161,8 @@ impl Ctx {
 
     /// Sends a request to the outside world; its address is a whole one, such as
     /// `https://example.com/hook`. It leaves when the writes so far are durable, and shared
-    /// turns may run while it is under way. Redirects are followed.
+    /// turns may run while it is under way. Redirects are followed. Dropping the future
+    /// ends the request.
     ///
     /// A run of an alarm may happen twice, and so may what it sends: give it an idempotency key.
     ///
@@ -176,7 +177,8 @@ impl Ctx {
     /// # Errors
     /// `Configuration` for an address that is none or a header that cannot be sent, `Disconnected` if nobody answered. The embedded
     /// host waits up to 60 s (`TimedOut`), takes answers of up to 32 MiB, and has 64 requests of a
-    /// thread under way at a time; the rest wait. A status of 400 or more is not an error here.
+    /// thread under way at a time; the rest wait, for up to 60 s (`Overloaded`). A status of 400 or
+    /// more is not an error here.
     pub fn fetch(
         &self,
         request: Request,

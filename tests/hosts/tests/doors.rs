@@ -2,7 +2,8 @@
 //! nobody else notices.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc;
 use std::time::Duration;
 
 use host_tests::{Application, Client, Host, Kind, Received, eventually};
@@ -281,4 +282,53 @@ fn request_targets_that_are_no_paths_are_refused() {
         );
     }
     assert_serves(&host.client());
+}
+
+/// A server that takes every connection and answers none; each connection that its client ends is
+/// told.
+fn mute_server() -> (String, mpsc::Receiver<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = format!(
+        "http://{}/",
+        listener.local_addr().expect("a bound listener")
+    );
+    let (ended, ends) = mpsc::channel();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let ended = ended.clone();
+            std::thread::spawn(move || {
+                let mut sink = Vec::new();
+                let _ = stream.read_to_end(&mut sink);
+                let _ = ended.send(());
+            });
+        }
+    });
+    (address, ends)
+}
+
+#[test]
+fn outgoing_requests_that_are_given_up_end_at_once() {
+    const TIMES: u32 = 600;
+    let host = start();
+    let client = host.client();
+    let (address, ends) = mute_server();
+    let given_up: u32 = client
+        .post(
+            "/scales/a/give-up",
+            serde_json::json!({ "address": address, "times": TIMES }),
+        )
+        .json();
+    assert_eq!(given_up, TIMES);
+    // Whatever they occupy would be in the way of assets, and of requests that are answered.
+    client.get("/index.html").expect_status(200);
+    let answer: String = client
+        .get(&format!("/scales/b/ask?address={}/healthz", host.address()))
+        .json();
+    assert_eq!(answer, "200 ok");
+    for number in 0..TIMES / 2 {
+        assert!(
+            ends.recv_timeout(PATIENCE).is_ok(),
+            "{number} connections were ended"
+        );
+    }
 }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use hyper::body::Bytes;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
+use url::Url;
 
 use crate::error::Error;
 use crate::fault::Fault;
@@ -87,9 +88,12 @@ impl Request {
         } else {
             format!("{}?{}", self.path, self.query)
         };
+        // As a browser writes it: encoded where it has to be.
+        let address = Url::parse(&address)
+            .map_err(|error| Fault::Configuration(format!("`{address}`: {error}")))?;
         let mut request = hyper::Request::builder()
             .method(&*self.method)
-            .uri(&address)
+            .uri(address.as_str())
             .body(self.body)
             .map_err(|error| Fault::Configuration(format!("`{address}`: {error}")))?;
         *request.headers_mut() = self.headers;
