@@ -332,3 +332,35 @@ fn outgoing_requests_that_are_given_up_end_at_once() {
         );
     }
 }
+
+#[test]
+fn socket_messages_that_nobody_reads_are_bounded() {
+    let host = start();
+    let fill = [&[0x81, 0x80 | 7, 0, 0, 0, 0][..], b"fill 15"].concat();
+    let unread: Vec<TcpStream> = (0..80)
+        .map(|_| {
+            let mut stream = upgrade(&host);
+            stream.write_all(&fill).expect("the host reads");
+            stream
+        })
+        .collect();
+    for _ in 0..10 {
+        let mut socket = host.client().connect("/scales/a/ws");
+        socket.send_text("small");
+        assert_eq!(
+            socket.receive(),
+            Received::Text("5".to_owned()),
+            "small messages still pass"
+        );
+    }
+    assert_memory_below(&host, 500);
+    drop(unread);
+    eventually(PATIENCE, || {
+        let mut socket = host.client().connect("/scales/a/ws");
+        socket.send_text("fill 15");
+        (0..15)
+            .all(|_| matches!(socket.receive_within(PATIENCE), Some(Received::Binary(_))))
+            .then_some(())
+    })
+    .expect("there is room again");
+}

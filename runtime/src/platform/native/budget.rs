@@ -23,12 +23,23 @@ impl Budget {
         }))
     }
 
-    /// Takes a share of so many bytes; none if the budget has no room for it.
-    pub(super) fn take(&self, bytes: usize) -> Option<Share> {
-        let mut share = Share {
+    /// Whether so many bytes could be held now.
+    pub(super) fn has_room(&self, bytes: usize) -> bool {
+        let Account { limit, held } = &*self.0;
+        held.load(Ordering::Relaxed).saturating_add(bytes) <= *limit
+    }
+
+    /// Takes a share of nothing, which grows.
+    pub(super) fn open(&self) -> Share {
+        Share {
             budget: self.clone(),
             bytes: 0,
-        };
+        }
+    }
+
+    /// Takes a share of so many bytes; none if the budget has no room for it.
+    pub(super) fn take(&self, bytes: usize) -> Option<Share> {
+        let mut share = self.open();
         share.grow(bytes).then_some(share)
     }
 }
@@ -55,6 +66,12 @@ impl Share {
             self.bytes += by;
         }
         grown.is_ok()
+    }
+
+    /// Holds more, whether the budget has room for it or not.
+    pub(super) fn exceed(&mut self, by: usize) {
+        self.bytes += by;
+        self.budget.0.held.fetch_add(by, Ordering::Relaxed);
     }
 
     /// Holds less.

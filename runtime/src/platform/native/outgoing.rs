@@ -165,7 +165,7 @@ impl Network {
     async fn receive(&self, response: hyper::Response<Incoming>) -> Result<Response, Fault> {
         let (parts, mut body) = response.into_parts();
         let mut bytes = Vec::new();
-        let mut share = self.responses.take(0);
+        let mut share = self.responses.open();
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|error| {
                 Fault::Disconnected(format!("the answer broke off: {}", reason_of(&error)))
@@ -178,7 +178,7 @@ impl Network {
                     "the answer's body is over the limit of {MAX_RESPONSE} bytes"
                 )));
             }
-            if !share.as_mut().is_some_and(|share| share.grow(data.len())) {
+            if !share.grow(data.len()) {
                 return Err(Fault::Overloaded(format!(
                     "answers that arrive hold {MAX_RESPONSES} bytes together; ask again later"
                 )));

@@ -47,8 +47,8 @@ impl<S> Peer<S> {
 
     /// Counts what is read from now on; a read that finds no room in the budget fails.
     pub(super) fn count_unfinished(&mut self, budget: &Budget) {
-        self.unfinished = budget.take(0).map(|share| Unfinished {
-            share,
+        self.unfinished = Some(Unfinished {
+            share: budget.open(),
             since: None,
             is_refused: false,
         });

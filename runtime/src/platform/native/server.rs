@@ -287,7 +287,7 @@ async fn collect(body: &mut Incoming, budget: &Budget) -> Result<Bytes, Uncollec
         if size > SMALL {
             let share = match &mut share {
                 Some(share) => share,
-                none => none.insert(budget.take(0).ok_or(Uncollected::NoRoom)?),
+                none => none.insert(budget.open()),
             };
             if !share.grow(size - share.bytes()) {
                 return Err(Uncollected::NoRoom);

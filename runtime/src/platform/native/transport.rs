@@ -196,6 +196,7 @@ async fn send(socket: &Socket, stream: &mut Stream, first: Frame, outgoing: &mut
     let mut frame = Some(first);
     let mut next = Next::GoOn;
     while let Some(current) = frame {
+        let size = current.size();
         let message = match current {
             Frame::Message(Message::Text(text)) => WireMessage::Text(text.into()),
             Frame::Message(Message::Binary(bytes)) => WireMessage::Binary(bytes.into()),
@@ -217,6 +218,8 @@ async fn send(socket: &Socket, stream: &mut Stream, first: Frame, outgoing: &mut
             socket.closed(BROKEN, String::new(), false);
             return Next::End;
         }
+        // It is taken when those before it are with the system.
+        outgoing.sent_all_but(size);
         frame = if matches!(next, Next::GoOn) {
             outgoing.try_next()
         } else {
@@ -224,6 +227,7 @@ async fn send(socket: &Socket, stream: &mut Stream, first: Frame, outgoing: &mut
         };
     }
     if stream.flush().await.is_ok() {
+        outgoing.sent_all_but(0);
         return next;
     }
     socket.closed(BROKEN, String::new(), false);
@@ -382,7 +386,10 @@ async fn pump_pipe(socket: &Socket, mut pipe: Pipe, mut outgoing: Outgoing) {
                     let _ = pipe.outgoing.send(Frame::Close { code, reason: reason.clone() });
                     return socket.closed(code, reason, true);
                 }
-                frame => drop(pipe.outgoing.send(frame)),
+                frame => {
+                outgoing.sent_all_but(0);
+                drop(pipe.outgoing.send(frame));
+            }
             },
             frame = incoming => match frame {
                 Some(Frame::Message(message)) => socket.received(message),

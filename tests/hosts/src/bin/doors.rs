@@ -15,8 +15,15 @@ impl Scale {
         Accept::new(())
     }
 
+    /// `fill 15` sends as many MiB, as far as they are taken.
     #[message(text)]
     fn text(&self, socket: &Socket<()>, text: String) -> Result<(), Error> {
+        if let Some(mib) = text.strip_prefix("fill ") {
+            let mib: usize = mib.parse().unwrap_or(0);
+            let filled = (0..mib).take_while(|_| socket.send_bytes(&vec![0; 1 << 20]).is_ok());
+            let _ = filled.count();
+            return Ok(());
+        }
         Ok(socket.send_text(&text.len().to_string())?)
     }
 

@@ -27,6 +27,7 @@ use super::outgoing::Outgoing;
 use super::random::Random;
 use super::simulation::Simulation;
 use super::slot::Slot;
+use super::socket::MAX_ALL_PENDING;
 use super::transport::MAX_UNFINISHED;
 use super::work::{Delivery, Inbound, Output, Work};
 use crate::description::Description;
@@ -44,8 +45,9 @@ pub(super) struct Shard {
     pub(super) clock: Clock,
     pub(super) random: Random,
     pub(super) outgoing: Outgoing,
-    /// The messages of sockets that are on their way.
+    /// The messages of sockets that are on their way here, and those that wait for their peers.
     pub(super) unfinished: Budget,
+    pub(super) pending: Budget,
     classes: RefCell<Vec<Class>>,
     /// In the simulator: what makes the order of events a matter of the seed.
     simulation: Option<Simulation>,
@@ -96,6 +98,7 @@ impl Shard {
             random,
             outgoing,
             unfinished: Budget::new(MAX_UNFINISHED),
+            pending: Budget::new(MAX_ALL_PENDING),
             classes: RefCell::default(),
             simulation,
             kernel: RefCell::new(Kernel::new(Limits::default())),
