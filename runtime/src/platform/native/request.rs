@@ -16,11 +16,15 @@ pub(crate) struct Request {
     path: String,
     /// How much of `path` is scheme and authority; zero in a request to an object.
     origin: usize,
-    query: String,
+    query: Box<str>,
     headers: HeaderMap,
-    /// A header was set that cannot be sent.
-    refused: Option<String>,
+    refused: Option<Box<Refused>>,
     body: Bytes,
+}
+
+/// A header was set that cannot be sent.
+struct Refused {
+    message: String,
 }
 
 impl Request {
@@ -38,7 +42,7 @@ impl Request {
             method: Cow::Owned(method.to_ascii_uppercase()),
             path,
             origin,
-            query: query.to_owned(),
+            query: query.into(),
             headers: HeaderMap::new(),
             refused: None,
             body: Bytes::new(),
@@ -50,7 +54,7 @@ impl Request {
             method: method_name(&parts.method),
             path: parts.uri.path().to_owned(),
             origin: 0,
-            query: parts.uri.query().unwrap_or_default().to_owned(),
+            query: parts.uri.query().unwrap_or_default().into(),
             headers: std::mem::take(&mut parts.headers),
             refused: None,
             body: Bytes::new(),
@@ -111,12 +115,15 @@ impl Request {
     /// Takes a header off, and notes why the request cannot be sent.
     pub(crate) fn refuse_header(&mut self, name: &str, message: String) {
         self.headers.remove(name);
-        self.refused.get_or_insert(message);
+        self.refused
+            .get_or_insert_with(|| Box::new(Refused { message }));
     }
 
     /// Why the request cannot be sent, if so.
     pub(crate) fn refused(&self) -> Option<&str> {
-        self.refused.as_deref()
+        self.refused
+            .as_ref()
+            .map(|refused| refused.message.as_str())
     }
 
     pub(crate) fn set_body(&mut self, body: Vec<u8>) {
@@ -130,7 +137,7 @@ impl Request {
     }
 
     pub(crate) fn set_query(&mut self, query: &str) {
-        query.clone_into(&mut self.query);
+        self.query = query.into();
     }
 
     pub(crate) fn method(&self) -> Cow<'_, str> {

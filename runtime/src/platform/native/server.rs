@@ -163,7 +163,7 @@ impl Server {
             tracing::error!("answering a request panicked");
             Err(Fault::Panicked)
         });
-        Ok(answer.unwrap_or_else(|fault| self.into_http(fault.into_response())))
+        Ok(answer.unwrap_or_else(|fault| self.to_http(fault.into_response())))
     }
 
     async fn try_answer(&self, request: hyper::Request<Incoming>) -> Result<HttpResponse, Fault> {
@@ -194,14 +194,14 @@ impl Server {
             },
             body => {
                 response.body = body;
-                Ok(self.into_http(response))
+                Ok(self.to_http(response))
             }
         }
     }
 
     /// The answer as it goes out; one that finds no room among those that wait for their readers
     /// becomes a 503.
-    fn into_http(&self, mut response: Response) -> HttpResponse {
+    fn to_http(&self, mut response: Response) -> HttpResponse {
         let bytes = match std::mem::replace(&mut response.body, Body::Empty) {
             Body::Bytes(bytes) => bytes,
             Body::Empty | Body::Upgrade(_) => Vec::new(),
@@ -213,7 +213,7 @@ impl Server {
             Some(share) => with_body(response, share.holding(bytes)),
             None => {
                 drop(bytes);
-                self.into_http(answers_are_full().into_response())
+                self.to_http(answers_are_full().into_response())
             }
         }
     }
