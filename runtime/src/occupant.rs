@@ -21,6 +21,7 @@ use crate::limits::{self, INTERNAL_PREFIX};
 use crate::object::Object;
 use crate::platform::ObjectState;
 use crate::schedule::Timetable;
+use crate::sql_text;
 use crate::storage::Shared;
 use crate::turn::{LocalFuture, Permit, Turns};
 use crate::wire;
@@ -431,10 +432,12 @@ fn migrate(state: &ObjectState, description: &Description) -> Result<(), Storage
     for (index, migration) in description.migrations.iter().enumerate().skip(done) {
         let mut result = Ok(());
         state.transaction(&mut || {
-            result = state.sql(migration, &[]).map(|_| ()).and_then(|()| {
-                let count = wire::encode(&(index + 1)).map_err(undecodable)?;
-                state.put(&key, &count)
-            });
+            result = sql_text::check(migration)
+                .and_then(|()| state.sql(migration, &[]))
+                .and_then(|_| {
+                    let count = wire::encode(&(index + 1)).map_err(undecodable)?;
+                    state.put(&key, &count)
+                });
             result.is_ok()
         })?;
         result.map_err(|error| {

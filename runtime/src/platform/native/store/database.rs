@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, TransactionState};
 
-use super::authorizer::Guard;
+use super::authorizer::{Guard, STATEMENT_LIMIT};
 use super::{io_error, math, storage_error};
 use crate::error::StorageError;
 
@@ -31,6 +31,9 @@ pub(crate) struct Database {
     pub(super) connection: Connection,
     pub(super) guard: Arc<Guard>,
     savepoints: Cell<u32>,
+    /// A transaction was begun, and neither committed nor rolled back by us.
+    open: Cell<bool>,
+    pub(super) statement_limit: Duration,
     files: Option<Files>,
 }
 
@@ -139,20 +142,29 @@ impl Database {
             connection,
             guard,
             savepoints: Cell::new(0),
+            open: Cell::new(false),
+            statement_limit: STATEMENT_LIMIT,
             files,
         })
     }
 
+    #[cfg(test)]
+    pub(super) fn set_statement_limit(&mut self, limit: Duration) {
+        self.statement_limit = limit;
+    }
+
     /// Whether there are writes that no commit has closed.
     pub(crate) fn is_in_transaction(&self) -> bool {
-        !self.connection.is_autocommit()
+        self.open.get()
     }
 
     pub(super) fn begin(&self) -> Result<(), StorageError> {
-        if self.is_in_transaction() {
-            return Ok(());
+        self.check_transaction()?;
+        if !self.open.get() {
+            self.execute("BEGIN")?;
+            self.open.set(true);
         }
-        self.execute("BEGIN")
+        Ok(())
     }
 
     pub(super) fn execute(&self, statement: &str) -> Result<(), StorageError> {
@@ -160,16 +172,59 @@ impl Database {
         run().map(drop).map_err(|error| storage_error(&error))
     }
 
+    /// SQLite ends a transaction by itself when the disk is full or fails, when memory is short,
+    /// when a statement that writes is interrupted, and where the schema says `ROLLBACK`.
+    fn is_lost(&self) -> bool {
+        self.open.get() && self.connection.is_autocommit()
+    }
+
+    /// An error if SQLite took the open transaction back. All that turns wrote since the last
+    /// commit went with it, so nothing may go on as if it were there: that is so until
+    /// [`roll_back`](Self::roll_back), which the end of the object's life brings.
+    pub(super) fn check_transaction(&self) -> Result<(), StorageError> {
+        if self.is_lost() {
+            return Err(lost("an earlier statement failed"));
+        }
+        Ok(())
+    }
+
+    /// What came of an operation, unless it cost the transaction.
+    pub(super) fn settled<T>(&self, result: Result<T, StorageError>) -> Result<T, StorageError> {
+        if !self.is_lost() {
+            return result;
+        }
+        Err(match result {
+            Ok(_) => lost("a statement ended it"),
+            Err(StorageError::Io(message)) => StorageError::Io(message),
+            Err(error) => lost(&error.to_string()),
+        })
+    }
+
+    /// Ends a transaction that was opened for a statement that then wrote nothing.
+    pub(super) fn end_empty_transaction(&self) {
+        if self.open.get()
+            && !self.is_lost()
+            && matches!(
+                self.connection.transaction_state(None::<&str>),
+                Ok(TransactionState::None | TransactionState::Read)
+            )
+        {
+            self.roll_back();
+        }
+    }
+
     /// Hands the open transaction to the operating system. What is returned makes it durable.
     ///
     /// # Errors
     /// Nothing was committed, and the transaction is rolled back.
     pub(crate) fn commit(&self) -> Result<Option<Unsynced>, StorageError> {
-        let committed = if self.is_in_transaction() {
-            self.execute("COMMIT")
-        } else {
+        let committed = self.check_transaction().and_then(|()| {
+            if self.open.get() {
+                self.execute("COMMIT")?;
+                self.open.set(false);
+            }
             Ok(())
-        };
+        });
         committed
             .and_then(|()| self.unsynced())
             .inspect_err(|_| self.roll_back())
@@ -196,12 +251,13 @@ impl Database {
 
     /// Drops the open transaction, if there is one.
     pub(crate) fn roll_back(&self) {
-        if self.is_in_transaction()
+        if !self.connection.is_autocommit()
             && let Err(error) = self.execute("ROLLBACK")
         {
             // SQLite has ended the transaction by itself, or will when the database is closed.
             tracing::warn!(%error, "rolling back");
         }
+        self.open.set(!self.connection.is_autocommit());
     }
 
     /// Runs `body`; its writes stay if it returns true, else none does, nor after a panic.
@@ -209,7 +265,8 @@ impl Database {
         self.begin()?;
         let savepoint = Savepoint::open(self)?;
         let keep = body();
-        savepoint.close(keep)
+        let closed = savepoint.close(keep);
+        self.settled(closed)
     }
 
     /// Moves the log into the database and closes it.
@@ -244,6 +301,12 @@ impl Database {
         while pages.next()?.is_some() {}
         Ok(())
     }
+}
+
+fn lost(why: &str) -> StorageError {
+    StorageError::Io(format!(
+        "SQLite took back the transaction, and with it what other turns wrote since the last commit: {why}"
+    ))
 }
 
 fn explain(error: StorageError, path: &Path) -> StorageError {

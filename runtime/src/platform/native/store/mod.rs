@@ -1,10 +1,15 @@
 //! Storage of the embedded host: one SQLite database per object, one index of alarms per folder.
 
+mod allowed;
 mod authorizer;
 mod database;
 mod index;
 mod key_value;
 mod math;
+#[cfg(test)]
+mod sql_lists;
+#[cfg(test)]
+mod sql_tests;
 mod statement;
 #[cfg(test)]
 mod tests;
