@@ -71,7 +71,8 @@ impl Occupant {
             resident: RefCell::new(None),
             readiness: RefCell::new(Readiness::Starting(Vec::new())),
         });
-        match occupant.load() {
+        let loaded = occupant.load().and_then(|()| occupant.inner.state.loaded());
+        match loaded {
             Err(error) => occupant.settle(Err(Fault::Storage(error))),
             Ok(()) => match description.init {
                 None => occupant.settle(Ok(())),

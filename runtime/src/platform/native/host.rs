@@ -21,7 +21,7 @@ use super::outgoing::Outgoing;
 use super::random::Random;
 use super::server::Server;
 use super::shard::{Command, Parts, Shard};
-use super::store::Index;
+use super::store::{Files, Index};
 use super::work::Inbound;
 use crate::app::App;
 
@@ -114,6 +114,7 @@ fn run(app: fn() -> App, arguments: &Arguments) -> Result<(), Failure> {
     let index = Index::open(&index).map_err(|error| Failure(error.to_string()))?;
     let folder = Arc::new(Folder {
         key: folder_key(&root)?,
+        files: Arc::new(Files::new(&root).map_err(|error| Failure(error.to_string()))?),
         root: root.clone(),
         index,
     });

@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 use super::kernel::ObjectIndex;
 use super::request::Request as PlatformRequest;
 use super::socket::{Flight, Frame, Socket};
+use super::store::Database;
 use crate::chain::CallChain;
 use crate::description::Description;
 use crate::error::StorageError;
@@ -155,6 +156,10 @@ pub(super) enum Inbound {
     /// The batch on its way is on disk, except for these objects.
     Synced {
         failed: Vec<(ObjectIndex, Fault)>,
+    },
+    Opened {
+        object: ObjectIndex,
+        opened: Result<Box<Database>, StorageError>,
     },
     Closed {
         object: ObjectIndex,

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::super::disk::Found;
 use super::super::kernel::{AlarmOutcome, ObjectIndex};
 use super::super::slot::{Life, Resident, Slot};
 use super::super::state::ObjectState;
@@ -59,8 +60,35 @@ impl Shard {
     }
 
     fn wake(self: &Rc<Self>, slot: &Rc<Slot>) {
+        let found = self.disk.find(slot.index, slot.description.class, slot.id);
+        match found {
+            Ok(Found::Nothing) => self.wake_with(slot, Ok(None)),
+            Ok(Found::Here(database)) => self.wake_with(slot, Ok(Some(*database))),
+            Ok(Found::Later) => {}
+            Err(error) => self.wake_with(slot, Err(error)),
+        }
+    }
+
+    /// The database of an object that wakes was opened, or could not be.
+    pub(super) fn opened(
+        self: &Rc<Self>,
+        object: ObjectIndex,
+        opened: Result<Box<Database>, StorageError>,
+    ) {
+        self.inside(|| {
+            self.with(object, |slot| {
+                self.wake_with(&slot, opened.map(|database| Some(*database)));
+            });
+        });
+    }
+
+    fn wake_with(self: &Rc<Self>, slot: &Rc<Slot>, opened: Result<Option<Database>, StorageError>) {
         let object = slot.index;
-        let (database, alarm) = match self.open(slot) {
+        let opened = opened.and_then(|database| {
+            let alarm = database.as_ref().map_or(Ok(None), Database::alarm)?;
+            Ok((database, alarm))
+        });
+        let (database, alarm) = match opened {
             Ok(opened) => opened,
             Err(error) => {
                 self.handle(Event::WakeFailed {
@@ -84,15 +112,6 @@ impl Shard {
         };
         life.cut_off(fault.clone());
         self.handle(Event::WakeFailed { object, fault });
-    }
-
-    fn open(&self, slot: &Slot) -> Result<(Option<Database>, Option<i64>), StorageError> {
-        if !self.disk.has(slot.description.class, slot.id) {
-            return Ok((None, None));
-        }
-        let database = self.disk.open(slot.description.class, slot.id)?;
-        let alarm = database.alarm()?;
-        Ok((Some(database), alarm))
     }
 
     pub(super) fn refuse(self: &Rc<Self>, work: Work, fault: Fault) {
@@ -139,7 +158,7 @@ impl Shard {
                     database.roll_back();
                     Err(error.clone())
                 }
-                (Some(database), _) => database.commit(),
+                (Some(mut database), _) => database.commit(),
                 (None, _) => Ok(None),
             };
             match committed {

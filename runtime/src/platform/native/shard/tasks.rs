@@ -96,6 +96,7 @@ impl Shard {
             match inbound {
                 Inbound::Delivery(delivery) => self.accept(*delivery),
                 Inbound::Synced { failed } => self.handle(Event::Synced { failed }),
+                Inbound::Opened { object, opened } => self.opened(object, opened),
                 Inbound::Closed { object } => self.handle(Event::Closed { object }),
                 Inbound::Drain => return Command::Drain,
                 Inbound::Stop => return Command::Stop,

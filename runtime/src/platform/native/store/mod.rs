@@ -3,9 +3,15 @@
 mod allowed;
 mod authorizer;
 mod database;
+#[cfg(test)]
+mod durability_tests;
+mod files;
 mod index;
 mod key_value;
 mod math;
+mod place;
+#[cfg(test)]
+mod power;
 #[cfg(test)]
 mod sql_lists;
 #[cfg(test)]
@@ -14,7 +20,8 @@ mod statement;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use database::{Database, Unsynced};
+pub(crate) use database::Database;
+pub(crate) use files::{Files, Unsynced};
 pub(crate) use index::{Entry, Index};
 
 use rusqlite::ErrorCode;

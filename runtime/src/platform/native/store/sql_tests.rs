@@ -20,7 +20,7 @@ fn value(database: &Database, statement: &str) -> SqlValue {
 
 #[test]
 fn statement_of_the_runtime_is_refused_when_a_user_writes_the_same_text() {
-    let database = memory();
+    let mut database = memory();
     database.put("a", b"1").unwrap();
     database.delete("b").unwrap();
     database.set_alarm(Some(5)).unwrap();
@@ -62,7 +62,7 @@ fn statement_of_the_runtime_is_refused_when_a_user_writes_the_same_text() {
 
 #[test]
 fn statement_of_a_user_stays_refused_when_the_schema_changes_under_it() {
-    let database = memory();
+    let mut database = memory();
     // Prepared by SQLite again, inside of the step, after each change of the schema.
     database.sql("CREATE TABLE t (x)", &[]).unwrap();
     database
@@ -243,7 +243,7 @@ fn schema_and_shadow_tables_cannot_be_written() {
 #[test]
 fn transaction_ended_by_a_statement_is_lost_loudly() {
     // The words above the seam keep such triggers out; a database of an earlier version may have one.
-    let database = memory();
+    let mut database = memory();
     database
         .sql(
             "CREATE TABLE t (x UNIQUE ON CONFLICT ROLLBACK); INSERT INTO t VALUES (1)",
@@ -270,7 +270,7 @@ fn transaction_ended_by_a_statement_is_lost_loudly() {
 
 #[test]
 fn write_that_a_prepared_statement_does_not_announce_is_in_the_transaction() {
-    let database = memory();
+    let mut database = memory();
     database
         .sql(
             "CREATE TABLE t (x); CREATE INDEX by_x ON t (x); INSERT INTO t VALUES (1)",

@@ -1,0 +1,373 @@
+//! Where a database is: in memory as long as nobody wrote to the object, then in a file.
+
+use std::cell::Cell;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, MAIN_DB, OpenFlags};
+
+use super::authorizer::{Guard, STATEMENT_LIMIT};
+use super::files::{Files, Unsynced, What};
+use super::{Database, io_error, math, storage_error};
+use crate::error::StorageError;
+
+/// The platform's 10 GB (P39), in pages of 4 KiB.
+const MAX_PAGES: u32 = 2_621_440;
+const STATEMENT_CACHE: usize = 64;
+/// A file gives empty pages back when they are one in so many.
+const EMPTY_PART: i64 = 4;
+/// A log beyond this is moved into its database.
+const LONG_LOG: u64 = 4 * 1024 * 1024;
+const SCHEMA_VERSION: i64 = 1;
+const SCHEMA: &str = "
+    BEGIN;
+    CREATE TABLE _cf_KV (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+    CREATE TABLE _cf_ALARM (only INTEGER PRIMARY KEY CHECK (only = 1), at INTEGER NOT NULL);
+    PRAGMA user_version = 1;
+    COMMIT;";
+/// What an object's SQL may have set of its connection, to be taken along to another.
+const SETTINGS: &[&str] = &[
+    "foreign_keys",
+    "ignore_check_constraints",
+    "legacy_alter_table",
+    "recursive_triggers",
+    "reverse_unordered_selects",
+];
+/// Where a file of SQLite says that it has a write-ahead log, for readers and for writers.
+const JOURNAL_VERSIONS: std::ops::RangeInclusive<usize> = 18..=19;
+const HAS_A_LOG: u8 = 2;
+
+/// Where the contents are, and what has to reach the disk.
+pub(super) enum Place {
+    /// In memory for good: the simulator's.
+    Memory { written: bool },
+    /// In memory until there is a file: an object that nobody wrote to leaves nothing behind.
+    Image {
+        files: Arc<Files>,
+        path: PathBuf,
+        /// The last commit is on disk, in the file.
+        exists: Arc<AtomicBool>,
+        is_broken: Arc<AtomicBool>,
+    },
+    File {
+        files: Arc<Files>,
+        /// Of the write-ahead log.
+        path: PathBuf,
+        /// Our own handle on it, to sync it from another thread.
+        log: Arc<File>,
+        /// The log has no durable entry in its folder yet.
+        is_new: Cell<bool>,
+        is_broken: Arc<AtomicBool>,
+    },
+}
+
+impl Database {
+    /// A database that lives as long as this value.
+    pub(crate) fn in_memory() -> Result<Self, StorageError> {
+        Self::without_file(Place::Memory { written: false })
+    }
+
+    /// The database of an object that has none yet: its first commit makes the file at `path`.
+    pub(crate) fn new(files: &Arc<Files>, path: &Path) -> Result<Self, StorageError> {
+        Self::without_file(Place::Image {
+            files: Arc::clone(files),
+            path: path.to_owned(),
+            exists: Arc::default(),
+            is_broken: Arc::default(),
+        })
+    }
+
+    fn without_file(place: Place) -> Result<Self, StorageError> {
+        Connection::open_in_memory()
+            .and_then(|connection| {
+                // How pages are given back is settled before the first table, or never.
+                connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL")?;
+                connection.execute_batch(SCHEMA)?;
+                Self::set_up(connection, place)
+            })
+            .map_err(|error| storage_error(&error))
+    }
+
+    /// Opens the database at `path`, which is there. Syncs what an earlier process or a failed
+    /// commit left, so it belongs on a thread that may wait for the disk.
+    pub(crate) fn open(files: &Arc<Files>, path: &Path) -> Result<Self, StorageError> {
+        let folder = path.parent().unwrap_or(path);
+        files.settle(folder)?;
+        let mut log_path = path.as_os_str().to_owned();
+        log_path.push("-wal");
+        let log_path = PathBuf::from(log_path);
+        files.restore_log(&log_path)?;
+        let opening = |error: rusqlite::Error| explain(storage_error(&error), path);
+        let connection = Connection::open_with_flags(
+            path,
+            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+        )
+        .map_err(opening)?;
+        prepare_file(&connection).map_err(opening)?;
+        // All that may fail is done before a commit: its outcome would not be known.
+        let log = File::open(&log_path).map_err(|error| io_error("opening", &log_path, &error))?;
+        let place = Place::File {
+            files: Arc::clone(files),
+            path: log_path,
+            log: Arc::new(log),
+            is_new: Cell::new(true),
+            is_broken: Arc::default(),
+        };
+        Self::set_up(connection, place).map_err(opening)
+    }
+
+    fn set_up(mut connection: Connection, place: Place) -> rusqlite::Result<Self> {
+        connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
+        connection.execute_batch(&format!(
+            "PRAGMA temp_store = MEMORY; PRAGMA max_page_count = {MAX_PAGES};"
+        ))?;
+        math::register(&connection)?;
+        let guard = Guard::install(&mut connection)?;
+        Ok(Self {
+            connection,
+            guard,
+            savepoints: Cell::new(0),
+            open: Cell::new(false),
+            statement_limit: STATEMENT_LIMIT,
+            place,
+        })
+    }
+
+    /// Whether a commit has ever closed a write: if not, there is nothing to be kept.
+    pub(crate) fn is_unwritten(&self) -> bool {
+        match &self.place {
+            Place::Memory { written } => !written,
+            Place::Image { exists, .. } => !exists.load(Ordering::Acquire),
+            Place::File { .. } => false,
+        }
+    }
+
+    /// After the wake of an object that nobody wrote to: what the wake itself wrote, the tables of
+    /// migrations for one, is as good as never written. It comes along with the first commit.
+    pub(crate) fn settle_wake(&self) -> Result<(), StorageError> {
+        if self.is_unwritten() && self.is_in_transaction() {
+            self.check_transaction()?;
+            self.execute("COMMIT")?;
+            self.open.set(false);
+        }
+        Ok(())
+    }
+
+    /// What makes the commit durable that was just made.
+    pub(super) fn hand_over(&mut self) -> Result<Option<Unsynced>, StorageError> {
+        if let Place::Image { exists, .. } = &self.place
+            && exists.load(Ordering::Acquire)
+            && let Err(error) = self.move_into_file()
+        {
+            // It goes on as an image; no descriptors are left, for one.
+            tracing::warn!(%error, "an object's database stays in memory");
+        }
+        match &mut self.place {
+            Place::Memory { written } => {
+                *written = true;
+                Ok(None)
+            }
+            Place::Image {
+                files,
+                path,
+                exists,
+                is_broken,
+            } => {
+                let image = self.connection.serialize(MAIN_DB);
+                let mut image = image.map_err(|error| storage_error(&error))?.to_vec();
+                if let Some(versions) = image.get_mut(JOURNAL_VERSIONS) {
+                    versions.fill(HAS_A_LOG);
+                }
+                Ok(Some(Unsynced {
+                    files: Arc::clone(files),
+                    path: path.clone(),
+                    is_broken: Arc::clone(is_broken),
+                    what: What::Image {
+                        image,
+                        exists: Arc::clone(exists),
+                    },
+                }))
+            }
+            Place::File {
+                files,
+                path,
+                log,
+                is_new,
+                is_broken,
+            } => Ok(Some(Unsynced {
+                files: Arc::clone(files),
+                path: path.clone(),
+                is_broken: Arc::clone(is_broken),
+                what: What::Log {
+                    log: Arc::clone(log),
+                    is_new: is_new.take(),
+                },
+            })),
+        }
+    }
+
+    /// Goes on in the file that holds an earlier commit; the contents become a commit of its log.
+    fn move_into_file(&mut self) -> Result<(), StorageError> {
+        let Place::Image { files, path, .. } = &self.place else {
+            return Ok(());
+        };
+        let mut moved = Self::open(files, path)?;
+        copy(&self.connection, &mut moved.connection).map_err(|error| storage_error(&error))?;
+        moved.statement_limit = self.statement_limit;
+        *self = moved;
+        Ok(())
+    }
+
+    /// Whether the log is so long that it should be moved into the database.
+    pub(crate) fn has_long_log(&self) -> bool {
+        match &self.place {
+            Place::File { log, .. } => log
+                .metadata()
+                .is_ok_and(|metadata| metadata.len() > LONG_LOG),
+            Place::Memory { .. } | Place::Image { .. } => false,
+        }
+    }
+
+    /// Moves the log into the database, which syncs both. The log is durable before this.
+    pub(crate) fn shorten_log(&self) -> Result<(), StorageError> {
+        let moved = self.with_syncs(|connection| {
+            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
+                row.get::<_, i64>(0)
+            })
+        });
+        #[cfg(test)]
+        self.place.note_moved_log();
+        match moved {
+            Ok(0) => Ok(()),
+            Ok(_) => Err(StorageError::Io(
+                "the log of a database could not be moved into it".to_owned(),
+            )),
+            Err(error) => {
+                self.note_broken();
+                Err(storage_error(&error))
+            }
+        }
+    }
+
+    /// Lets SQLite sync by itself meanwhile, which it does around the moving of a log only.
+    fn with_syncs<T>(
+        &self,
+        run: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        self.connection
+            .execute_batch("PRAGMA synchronous = NORMAL")?;
+        let result = run(&self.connection);
+        self.connection.execute_batch("PRAGMA synchronous = OFF")?;
+        result
+    }
+
+    fn note_broken(&self) {
+        if let Place::File { is_broken, .. } | Place::Image { is_broken, .. } = &self.place {
+            is_broken.store(true, Ordering::Release);
+        }
+    }
+
+    /// Moves the log into the database and closes it. After a sync that failed the log stays as it
+    /// is: nothing of it may reach the database before it was made durable anew.
+    pub(crate) fn close(self) -> Result<(), StorageError> {
+        self.roll_back();
+        let Place::File { is_broken, .. } = &self.place else {
+            return Ok(());
+        };
+        if !is_broken.load(Ordering::Acquire) {
+            if let Err(error) = give_back_pages(&self.connection) {
+                // They will be given back at another close, or used again.
+                tracing::warn!(
+                    error = storage_error(&error).to_string(),
+                    "giving pages back"
+                );
+            }
+            self.connection
+                .execute_batch("PRAGMA synchronous = NORMAL")
+                .and_then(|()| {
+                    let stays = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+                    self.connection.set_db_config(stays, false)
+                })
+                .map_err(|error| storage_error(&error))?;
+        }
+        let Self {
+            connection, place, ..
+        } = self;
+        connection
+            .close()
+            .map_err(|(_, error)| storage_error(&error))?;
+        #[cfg(test)]
+        place.note_moved_log();
+        drop(place);
+        Ok(())
+    }
+}
+
+/// Makes one database as another, with what its connection was told.
+fn copy(from: &Connection, to: &mut Connection) -> rusqlite::Result<()> {
+    for setting in SETTINGS {
+        let value: i64 = from.query_row(&format!("PRAGMA {setting}"), [], |row| row.get(0))?;
+        to.execute_batch(&format!("PRAGMA {setting} = {value}"))?;
+    }
+    let backup = Backup::new(from, to)?;
+    while backup.step(-1)? != StepResult::Done {}
+    Ok(())
+}
+
+/// Settles how SQLite treats the file.
+fn prepare_file(connection: &Connection) -> rusqlite::Result<()> {
+    // The data folder is locked, so nobody is worth waiting for.
+    connection.busy_timeout(Duration::ZERO)?;
+    // Exclusive before the log is first used: no shared memory, no lock calls per transaction.
+    connection.execute_batch("PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = NORMAL;")?;
+    let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if version < SCHEMA_VERSION {
+        // A process of an earlier version ended while it made the file. Not for each opening: to
+        // set how pages are given back is a write.
+        connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL;")?;
+        connection.execute_batch(SCHEMA)?;
+    }
+    // From here on the host syncs, on another thread and for many databases together. SQLite moves
+    // no log by itself: it would sync on the thread that all objects of a shard share. Nor does it
+    // when a database is dropped and not closed.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    connection.execute_batch("PRAGMA synchronous = OFF; PRAGMA wal_autocheckpoint = 0;")
+}
+
+/// Makes the file smaller if deleted rows have left much of it empty. At the end only: an object
+/// that deletes mostly writes again.
+fn give_back_pages(connection: &Connection) -> rusqlite::Result<()> {
+    let count = |pragma: &str| connection.query_row(pragma, [], |row| row.get::<_, i64>(0));
+    if count("PRAGMA freelist_count")? * EMPTY_PART < count("PRAGMA page_count")? {
+        return Ok(());
+    }
+    let mut vacuum = connection.prepare("PRAGMA incremental_vacuum")?;
+    let mut pages = vacuum.query([])?;
+    while pages.next()?.is_some() {}
+    Ok(())
+}
+
+fn explain(error: StorageError, path: &Path) -> StorageError {
+    match error {
+        StorageError::Io(message) | StorageError::Sql(message) => {
+            StorageError::Io(format!("opening {}: {message}", path.display()))
+        }
+        other => other,
+    }
+}
+
+#[cfg(test)]
+impl Place {
+    /// SQLite has synced the database.
+    fn note_moved_log(&self) {
+        if let Self::File { files, path, .. } = self {
+            let database = path.to_string_lossy().trim_end_matches("-wal").to_owned();
+            files.power.file_synced(Path::new(&database));
+        }
+    }
+}
