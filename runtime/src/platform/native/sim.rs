@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::assets;
 use super::clock::Clock;
 use super::disk::{Disk, MemoryDisk};
+use super::kernel::Limits;
 use super::outgoing::Outgoing;
 use super::random::{Random, SplitMix};
 use super::remote::{Env as PlatformEnv, Remote};
@@ -88,6 +89,7 @@ impl Sim {
             random,
             outgoing: Outgoing::simulated(),
             simulation: Some(simulation),
+            limits: Limits::default(),
         };
         let shard = Shard::new(parts, &[]);
         shard.start_simulated_tasks(inbox);

@@ -228,6 +228,7 @@ impl<Work, Output> Kernel<Work, Output> {
         object.bytes -= bytes;
         object.last_active = now;
         self.forget_if_unused(index, effects);
+        self.leave_room(effects);
     }
 
     fn woken(
@@ -248,6 +249,11 @@ impl<Work, Output> Kernel<Work, Output> {
         self.timetable.confirm(id, alarm);
         self.idle_checks.push(Reverse((idle_at, index)));
         self.start_waiting(index, effects);
+        self.leave_room(effects);
+    }
+
+    /// One object leaves if there are too many: also when those that were too many have become idle.
+    fn leave_room(&mut self, effects: &mut Effects<Work, Output>) {
         if self.resident > self.limits.resident_objects {
             self.evict_least_recently_used(effects);
         }
@@ -352,6 +358,7 @@ impl<Work, Output> Kernel<Work, Output> {
             }
             self.close_if_quiet(index, effects);
         }
+        self.leave_room(effects);
         if !updates.is_empty() {
             effects.push(Effect::UpdateIndex { alarms: updates });
         }

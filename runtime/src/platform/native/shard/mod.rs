@@ -71,6 +71,7 @@ pub(super) struct Parts {
     pub(super) random: Random,
     pub(super) outgoing: Outgoing,
     pub(super) simulation: Option<Simulation>,
+    pub(super) limits: Limits,
 }
 
 impl Shard {
@@ -83,6 +84,7 @@ impl Shard {
             random,
             outgoing,
             simulation,
+            limits,
         } = parts;
         let shard = Rc::new(Self {
             number,
@@ -93,7 +95,7 @@ impl Shard {
             outgoing,
             classes: RefCell::default(),
             simulation,
-            kernel: RefCell::new(Kernel::new(Limits::default())),
+            kernel: RefCell::new(Kernel::new(limits)),
             slots: RefCell::default(),
             decided: RefCell::default(),
             queue: RefCell::default(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
-use super::{Database, Files};
+use super::{Database, Descriptors, Files};
 use crate::error::StorageError;
 
 struct Folder {
@@ -16,7 +16,7 @@ struct Folder {
 impl Folder {
     fn new() -> Self {
         let root = tempfile::tempdir().expect("a folder");
-        let files = Arc::new(Files::new(root.path()).expect("the files"));
+        let files = Arc::new(Files::new(root.path(), Descriptors::of(10_000)).expect("the files"));
         Self { root, files }
     }
 
@@ -48,7 +48,8 @@ impl Folder {
     fn kill(self, database: Database) -> Self {
         // Its descriptors close, and SQLite does nothing more.
         drop(database);
-        let files = Arc::new(Files::new(self.root.path()).expect("the files"));
+        let files =
+            Arc::new(Files::new(self.root.path(), Descriptors::of(10_000)).expect("the files"));
         // The new process knows nothing; the disk is the same.
         files.power.take_over(&self.files.power);
         Self { files, ..self }
@@ -300,6 +301,30 @@ fn database_without_a_descriptor_for_its_file_goes_on_and_loses_nothing() {
     put(&mut database, "a", 3);
     database.close().unwrap();
     assert_eq!(folder.without_power().entry("a"), Some(3));
+}
+
+#[test]
+fn database_stays_in_memory_while_no_descriptors_are_left() {
+    let root = tempfile::tempdir().unwrap();
+    let descriptors = Descriptors::of(0);
+    let files = Arc::new(Files::new(root.path(), Arc::clone(&descriptors)).unwrap());
+    let folder = Folder { root, files };
+    let mut taken = Vec::new();
+    while let Some(share) = descriptors.try_take() {
+        taken.push(share);
+    }
+    let mut database = folder.make();
+    for value in 1..=3 {
+        put(&mut database, "a", value);
+        assert!(!folder.log().exists());
+    }
+    taken.pop();
+    put(&mut database, "a", 4);
+    assert!(folder.log().exists(), "it moved when it could");
+    assert!(descriptors.try_take().is_none());
+    database.close().unwrap();
+    assert!(descriptors.try_take().is_some(), "given back");
+    assert_eq!(folder.without_power().entry("a"), Some(4));
 }
 
 #[test]

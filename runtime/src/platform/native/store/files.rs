@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::descriptors::Descriptors;
 use super::io_error;
 #[cfg(test)]
 use super::power::Power;
@@ -26,6 +27,7 @@ pub(crate) struct Files {
     root: PathBuf,
     /// Folders whose entries are on disk.
     settled: Mutex<HashSet<PathBuf>>,
+    pub(super) descriptors: Arc<Descriptors>,
     #[cfg(test)]
     pub(super) power: Power,
 }
@@ -35,10 +37,11 @@ impl Files {
     ///
     /// # Errors
     /// What an earlier process left half made cannot be removed.
-    pub(crate) fn new(root: &Path) -> Result<Self, StorageError> {
+    pub(crate) fn new(root: &Path, descriptors: Arc<Descriptors>) -> Result<Self, StorageError> {
         let files = Self {
             root: root.to_owned(),
             settled: Mutex::default(),
+            descriptors,
             #[cfg(test)]
             power: Power::default(),
         };
@@ -51,6 +54,10 @@ impl Files {
         }
         fs::create_dir(&drafts).map_err(|error| io_error("making", &drafts, &error))?;
         Ok(files)
+    }
+
+    pub(crate) fn descriptors(&self) -> &Descriptors {
+        &self.descriptors
     }
 
     fn drafts(&self) -> PathBuf {

@@ -3,6 +3,7 @@
 mod allowed;
 mod authorizer;
 mod database;
+mod descriptors;
 #[cfg(test)]
 mod durability_tests;
 mod files;
@@ -21,6 +22,7 @@ mod statement;
 mod tests;
 
 pub(crate) use database::Database;
+pub(crate) use descriptors::Descriptors;
 pub(crate) use files::{Files, Unsynced};
 pub(crate) use index::{Entry, Index};
 

@@ -12,6 +12,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, MAIN_DB, OpenFlags};
 
 use super::authorizer::{Guard, STATEMENT_LIMIT};
+use super::descriptors::Share;
 use super::files::{Files, Unsynced, What};
 use super::{Database, io_error, math, storage_error};
 use crate::error::StorageError;
@@ -63,6 +64,7 @@ pub(super) enum Place {
         /// The log has no durable entry in its folder yet.
         is_new: Cell<bool>,
         is_broken: Arc<AtomicBool>,
+        _share: Share,
     },
 }
 
@@ -96,6 +98,11 @@ impl Database {
     /// Opens the database at `path`, which is there. Syncs what an earlier process or a failed
     /// commit left, so it belongs on a thread that may wait for the disk.
     pub(crate) fn open(files: &Arc<Files>, path: &Path) -> Result<Self, StorageError> {
+        let share = files.descriptors.take()?;
+        Self::open_with(share, files, path)
+    }
+
+    fn open_with(share: Share, files: &Arc<Files>, path: &Path) -> Result<Self, StorageError> {
         let folder = path.parent().unwrap_or(path);
         files.settle(folder)?;
         let mut log_path = path.as_os_str().to_owned();
@@ -117,6 +124,7 @@ impl Database {
             log: Arc::new(log),
             is_new: Cell::new(true),
             is_broken: Arc::default(),
+            _share: share,
         };
         Self::set_up(connection, place).map_err(opening)
     }
@@ -164,7 +172,7 @@ impl Database {
             && exists.load(Ordering::Acquire)
             && let Err(error) = self.move_into_file()
         {
-            // It goes on as an image; no descriptors are left, for one.
+            // It goes on as an image.
             tracing::warn!(%error, "an object's database stays in memory");
         }
         match &mut self.place {
@@ -199,6 +207,7 @@ impl Database {
                 log,
                 is_new,
                 is_broken,
+                _share: _,
             } => Ok(Some(Unsynced {
                 files: Arc::clone(files),
                 path: path.clone(),
@@ -216,7 +225,11 @@ impl Database {
         let Place::Image { files, path, .. } = &self.place else {
             return Ok(());
         };
-        let mut moved = Self::open(files, path)?;
+        // Not on this thread would it wait.
+        let Some(share) = files.descriptors.try_take() else {
+            return Ok(());
+        };
+        let mut moved = Self::open_with(share, files, path)?;
         copy(&self.connection, &mut moved.connection).map_err(|error| storage_error(&error))?;
         moved.statement_limit = self.statement_limit;
         *self = moved;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Database, Entry, Files, Index};
+use super::{Database, Descriptors, Entry, Files, Index};
 use crate::error::StorageError;
 use crate::id::RawId;
 use crate::sql::SqlValue;
@@ -15,7 +15,7 @@ fn memory() -> Database {
 
 fn folder() -> (tempfile::TempDir, Arc<Files>, PathBuf) {
     let folder = tempfile::tempdir().expect("a folder");
-    let files = Arc::new(Files::new(folder.path()).expect("the files"));
+    let files = Arc::new(Files::new(folder.path(), Descriptors::of(10_000)).expect("the files"));
     let path = folder.path().join("Counter/ab/object.sqlite");
     (folder, files, path)
 }
