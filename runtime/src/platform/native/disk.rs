@@ -57,7 +57,11 @@ pub(super) enum Found {
 
 type OpenJob = (ObjectIndex, PathBuf);
 type SyncJob = Vec<(ObjectIndex, Unsynced)>;
-type CloseJob = (ObjectIndex, Database);
+
+enum CloseJob {
+    Close(ObjectIndex, Database),
+    ShortenLog(ObjectIndex, Box<Database>),
+}
 
 impl Disk {
     /// Starts the shard's disk threads; they end when the disk is dropped.
@@ -158,11 +162,25 @@ impl Disk {
     /// Closes a database, off the shard's thread: its log moves into it, which takes syncs.
     pub(super) fn close(&self, object: ObjectIndex, id: RawId, database: Database) {
         match self {
-            Self::Folder { closing, .. } => drop(closing.send((object, database))),
+            Self::Folder { closing, .. } => {
+                drop(closing.send(CloseJob::Close(object, database)));
+            }
             Self::Memory(memory) => {
                 memory.keep(id, database);
                 drop(memory.inbox.send(Inbound::Closed { object }));
             }
+        }
+    }
+
+    /// Moves a database's log into it, off the shard's thread. `Inbound::LogShortened` brings the
+    /// database back.
+    pub(super) fn shorten_log(&self, object: ObjectIndex, database: Database) {
+        match self {
+            Self::Folder { closing, .. } => {
+                drop(closing.send(CloseJob::ShortenLog(object, Box::new(database))));
+            }
+            // It has no log.
+            Self::Memory(_) => {}
         }
     }
 }
@@ -203,12 +221,22 @@ fn sync_all(jobs: &mpsc::Receiver<SyncJob>, answers: &UnboundedSender<Inbound>) 
 }
 
 fn close_all(jobs: &mpsc::Receiver<CloseJob>, answers: &UnboundedSender<Inbound>) {
-    while let Ok((object, database)) = jobs.recv() {
-        if let Err(error) = database.close() {
-            // The log stays beside the database; the next opening takes it up.
-            tracing::warn!(%error, "closing an object's database");
-        }
-        if answers.send(Inbound::Closed { object }).is_err() {
+    while let Ok(job) = jobs.recv() {
+        let answer = match job {
+            CloseJob::Close(object, database) => {
+                if let Err(error) = database.close() {
+                    // The log stays beside the database; the next opening takes it up.
+                    tracing::warn!(%error, "closing an object's database");
+                }
+                Inbound::Closed { object }
+            }
+            CloseJob::ShortenLog(object, database) => Inbound::LogShortened {
+                object,
+                result: database.shorten_log(),
+                database,
+            },
+        };
+        if answers.send(answer).is_err() {
             return;
         }
     }

@@ -72,6 +72,8 @@ pub(super) struct Life {
     pub(super) slot: Rc<Slot>,
     /// Opened by the first write: to ask an object that has nothing leaves no file behind.
     database: RefCell<Option<Database>>,
+    /// Another thread has the database, while nothing of the object runs.
+    pub(super) is_lent: Cell<bool>,
     /// Migrations run and fields are loaded: nothing of the object's own code has run.
     is_waking: Cell<bool>,
     /// The wake set an alarm that is to be told of when the object is first written to.
@@ -98,6 +100,7 @@ impl Life {
         Self {
             slot,
             database: RefCell::new(database),
+            is_lent: Cell::new(false),
             is_waking: Cell::new(true),
             has_untold_alarm: Cell::new(false),
             ending: RefCell::new(None),
@@ -178,7 +181,13 @@ impl Life {
         Ok(())
     }
 
-    /// For closing.
+    /// After it was lent.
+    pub(super) fn put_database(&self, database: Database) {
+        *self.database.borrow_mut() = Some(database);
+        self.is_lent.set(false);
+    }
+
+    /// For closing, or for lending.
     pub(super) fn take_database(&self) -> Option<Database> {
         self.database.borrow_mut().take()
     }

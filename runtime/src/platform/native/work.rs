@@ -164,6 +164,11 @@ pub(super) enum Inbound {
     Closed {
         object: ObjectIndex,
     },
+    LogShortened {
+        object: ObjectIndex,
+        database: Box<Database>,
+        result: Result<(), StorageError>,
+    },
     /// Stop taking connections, finish what runs, close the sockets.
     Drain,
     /// End, whatever still runs.

@@ -86,6 +86,13 @@ impl<Work, Output> Kernel<Work, Output> {
         [alarm, idle, commit].into_iter().flatten().min()
     }
 
+    /// Whether nothing of the object runs or waits to be run.
+    pub(crate) fn is_at_rest(&self, index: ObjectIndex) -> bool {
+        self.objects.get(index.0).is_some_and(|object| {
+            object.presence == Presence::Resident && object.events == 0 && object.blocked == 0
+        })
+    }
+
     /// Whether no object has anything to do or to send.
     pub(crate) fn is_quiet(&self) -> bool {
         self.objects

@@ -6,7 +6,7 @@ use super::super::disk::Found;
 use super::super::kernel::{AlarmOutcome, ObjectIndex};
 use super::super::slot::{Life, Resident, Slot};
 use super::super::state::ObjectState;
-use super::super::store::{Database, Entry};
+use super::super::store::{Database, Entry, LogLength};
 use super::super::work::{Output, Work, answer};
 use super::{Effect, Event, Shard};
 use crate::error::StorageError;
@@ -162,7 +162,10 @@ impl Shard {
                 (None, _) => Ok(None),
             };
             match committed {
-                Ok(Some(unsynced)) => batch.push((object, unsynced)),
+                Ok(Some(unsynced)) => {
+                    batch.push((object, unsynced));
+                    self.shorten_log(object, &life);
+                }
                 Ok(None) => {}
                 Err(error) => {
                     tracing::error!(%error, class = slot.description.class, id = %slot.id, "a commit failed");
@@ -174,6 +177,63 @@ impl Shard {
             }
         }
         self.disk.sync(batch);
+    }
+
+    /// Has a long log moved into its database. That takes syncs, so another thread does it, and what
+    /// arrives for the object meanwhile waits.
+    fn shorten_log(self: &Rc<Self>, object: ObjectIndex, life: &Rc<Life>) {
+        let length = life
+            .committable()
+            .map_or(LogLength::Short, |database| database.log_length());
+        if length == LogLength::Short {
+            return;
+        }
+        let is_at_rest = self.kernel.borrow().is_at_rest(object);
+        if is_at_rest && let Some(database) = life.take_database() {
+            life.is_lent.set(true);
+            self.handle(Event::Blocked { object });
+            self.disk.shorten_log(object, database);
+        } else if length == LogLength::TooLong {
+            let shortened = life
+                .committable()
+                .map_or(Ok(()), |database| database.shorten_log());
+            if let Err(error) = shortened {
+                self.lose(object, error);
+            }
+        }
+    }
+
+    fn lose(self: &Rc<Self>, object: ObjectIndex, error: StorageError) {
+        tracing::error!(%error, "the log of a database could not be moved into it");
+        let fault = Fault::Storage(error);
+        self.handle(Event::CommitFailed { object, fault });
+    }
+
+    /// A database that was lent comes back.
+    pub(super) fn take_back(
+        self: &Rc<Self>,
+        object: ObjectIndex,
+        database: Database,
+        shortened: Result<(), StorageError>,
+    ) {
+        let Some(slot) = self.slot_at(object) else {
+            return;
+        };
+        let resident = slot.resident.borrow().clone();
+        self.inside(|| match resident {
+            Some(resident) => {
+                resident.life.put_database(database);
+                if let Err(error) = shortened {
+                    self.lose(object, error);
+                }
+                self.handle(Event::Unblocked { object });
+            }
+            // It was to be closed meanwhile.
+            None => {
+                self.handle(Event::Unblocked { object });
+                self.disk.close(object, slot.id, database);
+            }
+        });
     }
 
     /// Before the commits, so that no crash leaves an alarm that nobody knows of.
@@ -247,6 +307,11 @@ impl Shard {
 
     fn close(self: &Rc<Self>, slot: &Slot) {
         let resident = slot.resident.borrow_mut().take();
+        let is_lent = |resident: &Resident| resident.life.is_lent.get();
+        if resident.as_ref().is_some_and(is_lent) {
+            // Closed when it is back.
+            return;
+        }
         match resident.and_then(|resident| resident.life.take_database()) {
             Some(database) => self.disk.close(slot.index, slot.id, database),
             None => self.handle(Event::Closed { object: slot.index }),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
-use super::{Database, Descriptors, Files};
+use super::{Database, Descriptors, Files, LogLength};
 use crate::error::StorageError;
 
 struct Folder {
@@ -336,13 +336,9 @@ fn long_log_is_moved_into_the_database_only_when_asked() {
         database.put(&key.to_string(), &[1; 2_000]).unwrap();
     }
     put(&mut database, "a", 1);
-    assert!(
-        database.has_long_log(),
-        "SQLite has not shortened it: {}",
-        log()
-    );
+    assert_eq!(database.log_length(), LogLength::Long, "{} bytes", log());
     database.shorten_log().unwrap();
-    assert!(!database.has_long_log());
+    assert_eq!(database.log_length(), LogLength::Short);
     put(&mut database, "a", 2);
     assert_eq!(entry(&database, "2999"), Some(1));
     assert_eq!(folder.without_power().entry("a"), Some(2));

@@ -22,8 +22,10 @@ const MAX_PAGES: u32 = 2_621_440;
 const STATEMENT_CACHE: usize = 64;
 /// A file gives empty pages back when they are one in so many.
 const EMPTY_PART: i64 = 4;
-/// A log beyond this is moved into its database.
+/// A log beyond this is moved into its database when the object rests.
 const LONG_LOG: u64 = 4 * 1024 * 1024;
+/// A log beyond this is moved at once, on the thread of the object.
+const LONGEST_LOG: u64 = 64 * 1024 * 1024;
 const SCHEMA_VERSION: i64 = 1;
 const SCHEMA: &str = "
     BEGIN;
@@ -66,6 +68,16 @@ pub(super) enum Place {
         is_broken: Arc<AtomicBool>,
         _share: Share,
     },
+}
+
+/// How much of a database is in its log still.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LogLength {
+    Short,
+    /// Moved on another thread, when nothing of the object runs.
+    Long,
+    /// An object that never rests waits for the disk.
+    TooLong,
 }
 
 impl Database {
@@ -236,17 +248,19 @@ impl Database {
         Ok(())
     }
 
-    /// Whether the log is so long that it should be moved into the database.
-    pub(crate) fn has_long_log(&self) -> bool {
-        match &self.place {
-            Place::File { log, .. } => log
-                .metadata()
-                .is_ok_and(|metadata| metadata.len() > LONG_LOG),
-            Place::Memory { .. } | Place::Image { .. } => false,
+    /// Whether the log is to be moved into the database. To be asked after a commit.
+    pub(crate) fn log_length(&self) -> LogLength {
+        let Place::File { log, .. } = &self.place else {
+            return LogLength::Short;
+        };
+        match log.metadata().map_or(0, |metadata| metadata.len()) {
+            LONGEST_LOG.. => LogLength::TooLong,
+            LONG_LOG.. => LogLength::Long,
+            _ => LogLength::Short,
         }
     }
 
-    /// Moves the log into the database, which syncs both. The log is durable before this.
+    /// Moves the log into the database; syncs the one before, the other after.
     pub(crate) fn shorten_log(&self) -> Result<(), StorageError> {
         let moved = self.with_syncs(|connection| {
             connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
