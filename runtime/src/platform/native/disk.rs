@@ -58,7 +58,7 @@ pub(super) enum Found {
 type OpenJob = (ObjectIndex, PathBuf);
 type SyncJob = Vec<(ObjectIndex, Unsynced)>;
 
-enum CloseJob {
+pub(super) enum CloseJob {
     Close(ObjectIndex, Database),
     ShortenLog(ObjectIndex, Box<Database>),
 }

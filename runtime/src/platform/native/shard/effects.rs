@@ -6,7 +6,7 @@ use super::super::disk::Found;
 use super::super::kernel::{AlarmOutcome, ObjectIndex};
 use super::super::slot::{Life, Resident, Slot};
 use super::super::state::ObjectState;
-use super::super::store::{Database, Entry, LogLength};
+use super::super::store::{Database, Entry};
 use super::super::work::{Output, Work, answer};
 use super::{Effect, Event, Shard};
 use crate::error::StorageError;
@@ -164,7 +164,12 @@ impl Shard {
             match committed {
                 Ok(Some(unsynced)) => {
                     batch.push((object, unsynced));
-                    self.shorten_log(object, &life);
+                    if life
+                        .committable()
+                        .is_some_and(|database| database.has_long_log())
+                    {
+                        self.long_logs.borrow_mut().push(object);
+                    }
                 }
                 Ok(None) => {}
                 Err(error) => {
@@ -179,26 +184,25 @@ impl Shard {
         self.disk.sync(batch);
     }
 
-    /// Has a long log moved into its database. That takes syncs, so another thread does it, and what
-    /// arrives for the object meanwhile waits.
-    fn shorten_log(self: &Rc<Self>, object: ObjectIndex, life: &Rc<Life>) {
-        let length = life
-            .committable()
-            .map_or(LogLength::Short, |database| database.log_length());
-        if length == LogLength::Short {
-            return;
-        }
-        let is_at_rest = self.kernel.borrow().is_at_rest(object);
-        if is_at_rest && let Some(database) = life.take_database() {
-            life.is_lent.set(true);
-            self.handle(Event::Blocked { object });
-            self.disk.shorten_log(object, database);
-        } else if length == LogLength::TooLong {
-            let shortened = life
+    /// Has the long logs among the databases of a durable batch moved into them. That takes syncs, so
+    /// another thread does it, and what arrives for such an object meanwhile waits.
+    pub(super) fn shorten_logs(self: &Rc<Self>) {
+        for object in self.long_logs.take() {
+            let life = self.slot_at(object).and_then(|slot| {
+                let resident = slot.resident.borrow();
+                resident.as_ref().map(|resident| Rc::clone(&resident.life))
+            });
+            let Some(life) = life.filter(|_| self.kernel.borrow().is_at_rest(object)) else {
+                // After another commit.
+                continue;
+            };
+            let is_long = life
                 .committable()
-                .map_or(Ok(()), |database| database.shorten_log());
-            if let Err(error) = shortened {
-                self.lose(object, error);
+                .is_some_and(|database| database.has_long_log());
+            if is_long && let Some(database) = life.take_database() {
+                life.is_lent.set(true);
+                self.handle(Event::Blocked { object });
+                self.disk.shorten_log(object, database);
             }
         }
     }

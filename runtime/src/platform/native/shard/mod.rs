@@ -47,6 +47,8 @@ pub(super) struct Shard {
     simulation: Option<Simulation>,
     kernel: RefCell<Kernel<Work, Output>>,
     slots: RefCell<Vec<Option<Rc<Slot>>>>,
+    /// Of the batch on its way to the disk: objects whose logs have grown long.
+    long_logs: RefCell<Vec<ObjectIndex>>,
     decided: RefCell<Vec<Effect>>,
     queue: RefCell<VecDeque<Effect>>,
     /// Effects are being carried out, or an object runs.
@@ -97,6 +99,7 @@ impl Shard {
             simulation,
             kernel: RefCell::new(Kernel::new(limits)),
             slots: RefCell::default(),
+            long_logs: RefCell::default(),
             decided: RefCell::default(),
             queue: RefCell::default(),
             busy: Cell::new(false),

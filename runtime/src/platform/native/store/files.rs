@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::descriptors::Descriptors;
@@ -118,8 +118,9 @@ impl Files {
     /// Makes the database at `path` with these contents, or replaces it; on disk when this returns.
     ///
     /// # Errors
-    /// The disk failed. What was there before is there still, unless only the last sync failed.
-    fn write_image(&self, path: &Path, image: &[u8]) -> Result<(), StorageError> {
+    /// The disk failed. What was there before is there still; if a database was replaced and only
+    /// the last sync failed, either may be there.
+    fn write_image(&self, path: &Path, image: &[u8], is_first: bool) -> Result<(), StorageError> {
         let folder = path.parent().unwrap_or(&self.root);
         self.settle(folder)?;
         // Before the name changes: what fails until then has no effect.
@@ -134,6 +135,10 @@ impl Files {
         fs::rename(&draft, path).map_err(|error| io_error("making", path, &error))?;
         self.sync_folder(&handle, folder).inspect_err(|_| {
             self.settled().remove(folder);
+            if is_first {
+                // It is reported as not made. If this fails too, the disk is at its end.
+                let _ = fs::remove_file(path);
+            }
         })
     }
 
@@ -186,6 +191,10 @@ pub(super) enum What {
         log: Arc<File>,
         /// The log is new in its folder.
         is_new: bool,
+        /// Of the log with these frames.
+        length: u64,
+        /// How much of the log is on disk.
+        durable: Arc<AtomicU64>,
     },
     /// A whole database, small as it is new.
     Image {
@@ -202,13 +211,22 @@ impl Unsynced {
     /// The disk failed: the commit, and what was committed to this database after it, may be lost.
     pub(crate) fn sync(&self) -> Result<(), StorageError> {
         let synced = match &self.what {
-            What::Log { log, is_new } => self.files.sync_file(log, &self.path).and_then(|()| {
-                let folder = self.path.parent().filter(|_| *is_new);
-                folder.map_or(Ok(()), |folder| self.files.sync_entries(folder))
-            }),
+            What::Log {
+                log,
+                is_new,
+                length,
+                durable,
+            } => self
+                .files
+                .sync_file(log, &self.path)
+                .and_then(|()| {
+                    let folder = self.path.parent().filter(|_| *is_new);
+                    folder.map_or(Ok(()), |folder| self.files.sync_entries(folder))
+                })
+                .inspect(|()| durable.store(*length, Ordering::Release)),
             What::Image { image, exists } => self
                 .files
-                .write_image(&self.path, image)
+                .write_image(&self.path, image, !exists.load(Ordering::Acquire))
                 .inspect(|()| exists.store(true, Ordering::Release)),
         };
         synced.inspect_err(|_| self.is_broken.store(true, Ordering::Release))

@@ -25,7 +25,6 @@ pub(crate) use database::Database;
 pub(crate) use descriptors::Descriptors;
 pub(crate) use files::{Files, Unsynced};
 pub(crate) use index::{Entry, Index};
-pub(crate) use place::LogLength;
 
 use rusqlite::ErrorCode;
 

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use rusqlite::backup::{Backup, StepResult};
@@ -65,19 +65,13 @@ pub(super) enum Place {
         log: Arc<File>,
         /// The log has no durable entry in its folder yet.
         is_new: Cell<bool>,
+        /// How much of the log is on disk.
+        durable: Arc<AtomicU64>,
+        /// A part of the log may be in the database.
+        is_half_moved: Cell<bool>,
         is_broken: Arc<AtomicBool>,
         _share: Share,
     },
-}
-
-/// How much of a database is in its log still.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum LogLength {
-    Short,
-    /// Moved on another thread, when nothing of the object runs.
-    Long,
-    /// An object that never rests waits for the disk.
-    TooLong,
 }
 
 impl Database {
@@ -129,12 +123,15 @@ impl Database {
         .map_err(opening)?;
         prepare_file(&connection).map_err(opening)?;
         // All that may fail is done before a commit: its outcome would not be known.
-        let log = File::open(&log_path).map_err(|error| io_error("opening", &log_path, &error))?;
+        let (log, length) =
+            open_log(&log_path).map_err(|error| io_error("opening", &log_path, &error))?;
         let place = Place::File {
             files: Arc::clone(files),
             path: log_path,
             log: Arc::new(log),
             is_new: Cell::new(true),
+            durable: Arc::new(length.into()),
+            is_half_moved: Cell::default(),
             is_broken: Arc::default(),
             _share: share,
         };
@@ -187,6 +184,9 @@ impl Database {
             // It goes on as an image.
             tracing::warn!(%error, "an object's database stays in memory");
         }
+        if self.log_length() > LONGEST_LOG {
+            self.shorten_log()?;
+        }
         match &mut self.place {
             Place::Memory { written } => {
                 *written = true;
@@ -218,8 +218,9 @@ impl Database {
                 path,
                 log,
                 is_new,
+                durable,
                 is_broken,
-                _share: _,
+                ..
             } => Ok(Some(Unsynced {
                 files: Arc::clone(files),
                 path: path.clone(),
@@ -227,6 +228,8 @@ impl Database {
                 what: What::Log {
                     log: Arc::clone(log),
                     is_new: is_new.take(),
+                    length: length_of(log),
+                    durable: Arc::clone(durable),
                 },
             })),
         }
@@ -248,20 +251,30 @@ impl Database {
         Ok(())
     }
 
-    /// Whether the log is to be moved into the database. To be asked after a commit.
-    pub(crate) fn log_length(&self) -> LogLength {
-        let Place::File { log, .. } = &self.place else {
-            return LogLength::Short;
-        };
-        match log.metadata().map_or(0, |metadata| metadata.len()) {
-            LONGEST_LOG.. => LogLength::TooLong,
-            LONG_LOG.. => LogLength::Long,
-            _ => LogLength::Short,
+    fn log_length(&self) -> u64 {
+        match &self.place {
+            Place::File { log, .. } => length_of(log),
+            Place::Memory { .. } | Place::Image { .. } => 0,
         }
+    }
+
+    /// Whether the log should be moved into the database when the object rests.
+    pub(crate) fn has_long_log(&self) -> bool {
+        !self.is_in_transaction() && self.log_length() > LONG_LOG
     }
 
     /// Moves the log into the database; syncs the one before, the other after.
     pub(crate) fn shorten_log(&self) -> Result<(), StorageError> {
+        let Place::File {
+            durable,
+            is_half_moved,
+            is_broken,
+            ..
+        } = &self.place
+        else {
+            return Ok(());
+        };
+        is_half_moved.set(true);
         let moved = self.with_syncs(|connection| {
             connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
                 row.get::<_, i64>(0)
@@ -269,16 +282,17 @@ impl Database {
         });
         #[cfg(test)]
         self.place.note_moved_log();
-        match moved {
-            Ok(0) => Ok(()),
-            Ok(_) => Err(StorageError::Io(
-                "the log of a database could not be moved into it".to_owned(),
-            )),
-            Err(error) => {
-                self.note_broken();
-                Err(storage_error(&error))
+        let failed = match moved {
+            Ok(0) => {
+                is_half_moved.set(false);
+                durable.store(0, Ordering::Release);
+                return Ok(());
             }
-        }
+            Ok(_) => StorageError::Io("a log could not be moved into its database".to_owned()),
+            Err(error) => storage_error(&error),
+        };
+        is_broken.store(true, Ordering::Release);
+        Err(failed)
     }
 
     /// Lets SQLite sync by itself meanwhile, which it does around the moving of a log only.
@@ -293,20 +307,16 @@ impl Database {
         result
     }
 
-    fn note_broken(&self) {
-        if let Place::File { is_broken, .. } | Place::Image { is_broken, .. } = &self.place {
-            is_broken.store(true, Ordering::Release);
-        }
-    }
-
-    /// Moves the log into the database and closes it. After a sync that failed the log stays as it
-    /// is: nothing of it may reach the database before it was made durable anew.
+    /// Moves the log into the database and closes it. After a sync that failed the log stays where
+    /// it is: nothing of it may reach the database before it was made durable anew. What was
+    /// reported as lost is cut off.
     pub(crate) fn close(self) -> Result<(), StorageError> {
         self.roll_back();
         let Place::File { is_broken, .. } = &self.place else {
             return Ok(());
         };
-        if !is_broken.load(Ordering::Acquire) {
+        let is_broken = is_broken.load(Ordering::Acquire);
+        if !is_broken {
             if let Err(error) = give_back_pages(&self.connection) {
                 // They will be given back at another close, or used again.
                 tracing::warn!(
@@ -328,11 +338,48 @@ impl Database {
         connection
             .close()
             .map_err(|(_, error)| storage_error(&error))?;
+        if is_broken {
+            return place.cut_log();
+        }
         #[cfg(test)]
         place.note_moved_log();
-        drop(place);
         Ok(())
     }
+}
+
+impl Place {
+    /// Takes from the log what a failed sync may have left out of it: its callers were told that it
+    /// is lost.
+    fn cut_log(&self) -> Result<(), StorageError> {
+        let Self::File {
+            path,
+            durable,
+            is_half_moved,
+            ..
+        } = self
+        else {
+            return Ok(());
+        };
+        if is_half_moved.get() {
+            // The database may have a part of it, and needs the rest.
+            return Ok(());
+        }
+        File::options()
+            .write(true)
+            .open(path)
+            .and_then(|log| log.set_len(durable.load(Ordering::Acquire)))
+            .map_err(|error| io_error("cutting", path, &error))
+    }
+}
+
+fn open_log(path: &Path) -> std::io::Result<(File, u64)> {
+    let log = File::open(path)?;
+    let length = log.metadata()?.len();
+    Ok((log, length))
+}
+
+fn length_of(log: &File) -> u64 {
+    log.metadata().map_or(0, |metadata| metadata.len())
 }
 
 /// Makes one database as another, with what its connection was told.
