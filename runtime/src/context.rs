@@ -5,8 +5,7 @@ use std::future::Future;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::caller::Origin;
-use crate::chain::{CallChain, Link};
+use crate::caller::Caller;
 use crate::description::Description;
 use crate::effects;
 use crate::error::CallError;
@@ -26,15 +25,7 @@ use crate::user_code::Guarded;
 /// The platform, as one turn of one object sees it. A handler that wants it takes `ctx: &Ctx`.
 pub struct Ctx {
     pub(crate) inner: Rc<Inner>,
-    turn: Turn,
-}
-
-/// The turn a context belongs to. Its link in the chain of callers is made when it calls out: most
-/// turns never do.
-pub(crate) struct Turn {
-    pub(crate) number: u64,
-    pub(crate) name: &'static str,
-    pub(crate) origin: Origin,
+    caller: Caller,
 }
 
 pub(crate) struct Inner {
@@ -56,8 +47,8 @@ impl Inner {
 }
 
 impl Ctx {
-    pub(crate) fn new(inner: Rc<Inner>, turn: Turn) -> Self {
-        Self { inner, turn }
+    pub(crate) fn new(inner: Rc<Inner>, caller: Caller) -> Self {
+        Self { inner, caller }
     }
 
     pub(crate) fn state(&self) -> &ObjectState {
@@ -92,20 +83,7 @@ impl Ctx {
     /// The bindings and variables of the deployment.
     #[must_use]
     pub fn env(&self) -> Env {
-        let Turn {
-            number,
-            name,
-            origin,
-        } = &self.turn;
-        let link = Link {
-            id: self.inner.state.id(),
-            turn: *number,
-            label: self.inner.label(name),
-        };
-        Env {
-            inner: self.inner.state.env(),
-            chain: origin.chain.followed_by(link),
-        }
+        Env::new(self.inner.state.env())
     }
 
     /// The objects of another class (or of this one): short for `ctx.env().objects()`.
@@ -177,12 +155,13 @@ impl Ctx {
     ///   resolve it.
     /// - In an alarm, in a socket's event and in `#[init]` it never resolves: they have no caller.
     pub fn caller_gone(&self) -> impl Future<Output = ()> + '_ {
-        self.turn.origin.caller.gone()
+        self.caller.gone()
     }
 
     /// Sends a request to the outside world; its address is a whole one, such as
     /// `https://example.com/hook`. It leaves when the writes so far are durable, and shared
-    /// turns may run while it is under way. Redirects are followed.
+    /// turns may run while it is under way. Redirects are followed. Dropping the future
+    /// ends the request.
     ///
     /// A run of an alarm may happen twice, and so may what it sends: give it an idempotency key.
     ///
@@ -195,9 +174,10 @@ impl Ctx {
     /// ```
     ///
     /// # Errors
-    /// `Configuration` for an address that is none, `Disconnected` if nobody answered. The embedded
+    /// `Configuration` for an address that is none or a header that cannot be sent, `Disconnected` if nobody answered. The embedded
     /// host waits up to 60 s (`TimedOut`), takes answers of up to 32 MiB, and has 64 requests of a
-    /// thread under way at a time; the rest wait. A status of 400 or more is not an error here.
+    /// thread under way at a time; the rest wait, for up to 60 s (`Overloaded`). A status of 400 or
+    /// more is not an error here.
     pub fn fetch(
         &self,
         request: Request,
@@ -210,6 +190,10 @@ impl Ctx {
     ///
     /// In an atomic turn (`fn`) the work begins when the turn has succeeded; a turn that fails drops
     /// it. A panic in it resets the object.
+    ///
+    /// The turn does not wait for the calls that `work` begins, so they may lead back to this object;
+    /// they start when the turn is over. A call that an `async` turn itself has begun counts as awaited
+    /// by it, also when its future is handed to `work`: begin such a call inside of `work`.
     pub fn wait_until(&self, work: impl Future<Output = ()> + 'static) {
         let work = Guarded::new(Box::pin(work));
         let inner = Rc::clone(&self.inner);
@@ -252,15 +236,11 @@ impl fmt::Debug for Ctx {
 #[derive(Clone)]
 pub struct Env {
     pub(crate) inner: platform::Env,
-    pub(crate) chain: Rc<CallChain>,
 }
 
 impl Env {
     pub(crate) fn new(inner: platform::Env) -> Self {
-        Self {
-            inner,
-            chain: Rc::default(),
-        }
+        Self { inner }
     }
 
     /// The objects of one class.
@@ -290,10 +270,18 @@ impl Env {
         &self,
         request: Request,
     ) -> impl Future<Output = Result<Response, CallError>> + use<> {
-        let inner = self.inner.clone();
-        let answer = effects::begin(move || inner.fetch(request));
+        let answer = match request.inner.refused() {
+            None => {
+                let inner = self.inner.clone();
+                Ok(effects::begin(move || inner.fetch(request)))
+            }
+            Some(message) => Err(Fault::Configuration(message.to_owned())),
+        };
         async move {
-            let response = answer.await;
+            let response = match answer {
+                Ok(answer) => answer.await,
+                Err(fault) => Err(fault),
+            };
             #[cfg(target_arch = "wasm32")]
             let response = match response {
                 Ok(response) => response.gathered().await,

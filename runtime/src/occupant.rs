@@ -10,8 +10,8 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use crate::call::{Call, Outcome, Reply, Source};
-use crate::caller::Origin;
-use crate::context::{Ctx, Inner, Turn};
+use crate::caller::{Origin, RunningTurn, as_turn};
+use crate::context::{Ctx, Inner};
 use crate::description::{Description, Handler};
 use crate::error::StorageError;
 use crate::fault::Fault;
@@ -79,7 +79,10 @@ impl Occupant {
             readiness: RefCell::new(Readiness::Starting(Vec::new())),
             alarm_checked: Cell::new(false),
         });
-        match occupant.load() {
+        let loaded = occupant
+            .load()
+            .and_then(|()| Ok(occupant.inner.state.loaded()?));
+        match loaded {
             Err(fault) => occupant.settle(Err(fault)),
             Ok(()) => match description.init {
                 None => occupant.settle(Ok(())),
@@ -224,13 +227,14 @@ impl Occupant {
         origin: &Origin,
         name: &'static str,
     ) -> Outcome {
-        let turn = Turn {
+        let turn = RunningTurn {
+            object: Rc::downgrade(&self.inner),
             number: permit.turn(),
             name,
-            origin: origin.clone(),
+            chain: Rc::clone(&origin.chain),
         };
-        let ctx = Ctx::new(self.inner.clone(), turn);
-        let outcome = self.invoke(handler, &ctx, call).await;
+        let ctx = Ctx::new(self.inner.clone(), origin.caller.clone());
+        let outcome = as_turn(turn, self.invoke(handler, &ctx, call)).await;
         self.reload_if_wiped();
         drop(permit);
         outcome

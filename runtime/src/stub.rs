@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 
 use crate::call::Arguments;
-use crate::chain::CallChain;
+use crate::caller::waiting_turns;
 use crate::context::Env;
 use crate::descriptor::{Failed, Returned, decoded};
 use crate::effects;
@@ -57,7 +57,6 @@ pub trait Stub: Clone + 'static {
 #[derive(Clone)]
 pub struct StubCore {
     remote: Result<Remote, Fault>,
-    chain: Rc<CallChain>,
 }
 
 impl StubCore {
@@ -76,7 +75,7 @@ impl StubCore {
             (Err(fault), _) => Err(fault.clone()),
             (_, Err(message)) => Err(Fault::BadRequest(message)),
             (Ok(remote), Ok(bytes)) => limits::check_call(&bytes).map(|()| {
-                let (remote, chain) = (remote.clone(), Rc::clone(&self.chain));
+                let (remote, chain) = (remote.clone(), waiting_turns());
                 effects::begin(move || remote.call(method, bytes, &chain))
             }),
         };
@@ -114,14 +113,15 @@ impl StubCore {
 
     pub(crate) fn fetch(
         &self,
-        request: Request,
+        mut request: Request,
     ) -> impl Future<Output = Result<Response, Fault>> + use<> {
-        let answer = match &self.remote {
-            Ok(remote) => {
-                let (remote, chain) = (remote.clone(), Rc::clone(&self.chain));
+        let answer = match (&self.remote, request.check()) {
+            (Err(fault), _) => Err(fault.clone()),
+            (_, Err(fault)) => Err(fault),
+            (Ok(remote), Ok(())) => {
+                let (remote, chain) = (remote.clone(), waiting_turns());
                 Ok(effects::begin(move || remote.fetch(request, &chain)))
             }
-            Err(fault) => Err(fault.clone()),
         };
         async move {
             let response = answer?.await?;
@@ -162,7 +162,6 @@ impl fmt::Debug for StubCore {
 pub struct Objects<T> {
     namespace: Result<Rc<Namespace>, Fault>,
     placement: Placement,
-    chain: Rc<CallChain>,
     class: PhantomData<fn() -> T>,
 }
 
@@ -171,7 +170,6 @@ impl<T: DurableObject> Objects<T> {
         Self {
             namespace: env.inner.namespace(T::__description()).map(Rc::new),
             placement: Placement::default(),
-            chain: env.chain.clone(),
             class: PhantomData,
         }
     }
@@ -235,10 +233,7 @@ impl<T: DurableObject> Objects<T> {
             Ok(namespace) => Ok(remote(namespace)),
             Err(fault) => Err(fault.clone()),
         };
-        T::Stub::from_core(StubCore {
-            remote,
-            chain: self.chain.clone(),
-        })
+        T::Stub::from_core(StubCore { remote })
     }
 }
 
@@ -247,7 +242,6 @@ impl<T> Clone for Objects<T> {
         Self {
             namespace: self.namespace.clone(),
             placement: self.placement.clone(),
-            chain: self.chain.clone(),
             class: PhantomData,
         }
     }

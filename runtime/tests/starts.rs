@@ -130,6 +130,7 @@ async fn panic_in_background_work_resets_the_object_and_leaves_it_idle(sim: Sim)
     starts("well");
     for wait in [false, true] {
         let subject = sim.objects::<AtOnce>().named(if wait { "a" } else { "b" });
+        assert_eq!(subject.times().await.unwrap().0, 1);
         drop(subject.panic_in_background(wait).await);
         sim.advance(Duration::from_secs(1)).await;
         let reset = |line: &String| line.contains("reset AtOnce");

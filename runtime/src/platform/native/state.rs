@@ -80,6 +80,9 @@ impl ObjectState {
     }
 
     fn wrote(&self) {
+        if self.life.is_provisional() {
+            return;
+        }
         let slot = self.slot();
         slot.handle(Event::Wrote { object: slot.index });
     }
@@ -130,6 +133,11 @@ impl ObjectState {
         parameters: &[SqlValue],
     ) -> Result<SqlRows, StorageError> {
         self.write(|database| database.sql(statement, parameters))
+    }
+
+    /// The object is in memory as storage holds it; its own code has not run yet.
+    pub(crate) fn loaded(&self) -> Result<(), StorageError> {
+        self.life.loaded()
     }
 
     pub(crate) fn sync(&self) -> LocalFuture<'static, Result<(), StorageError>> {

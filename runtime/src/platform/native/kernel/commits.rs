@@ -93,6 +93,7 @@ impl<Work, Output> Kernel<Work, Output> {
             }
             self.close_if_quiet(index, now.steady, effects);
         }
+        self.leave_room(now.steady, effects);
         if !updates.is_empty() {
             effects.push(Effect::UpdateIndex { alarms: updates });
         }
@@ -187,14 +188,21 @@ impl<Work, Output> Kernel<Work, Output> {
                 .waits_for_disk_since()
                 .is_some_and(|since| since + limit <= now.steady);
             if overdue {
-                let fault = Fault::Storage(StorageError::Io(format!(
-                    "the disk did not confirm a write within {} s; the object was reset",
-                    limit / 1_000
-                )));
-                if object.presence == Presence::Closing {
-                    object.closing_since = now.steady;
+                let fault = |what: &str| {
+                    Fault::Storage(StorageError::Io(format!(
+                        "the disk did not {what} within {} s",
+                        limit / 1_000
+                    )))
+                };
+                let is_moving = matches!(object.presence, Presence::Waking | Presence::Closing);
+                if is_moving || object.lent_since.is_some() {
+                    // There is nothing to lose but the time of those who wait.
+                    object.moves_since = now.steady;
+                    object.lent_since = object.lent_since.map(|_| now.steady);
+                    let fault = fault("open or close the object's database");
                     self.refuse_waiting(index, &fault, effects);
                 } else {
+                    let fault = fault("confirm a write of the object, which was reset,");
                     self.lose(index, &fault, now, effects);
                 }
             }

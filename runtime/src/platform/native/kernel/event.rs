@@ -30,6 +30,12 @@ pub(crate) enum Event<Work, Output> {
         work: Work,
         bytes: usize,
     },
+    /// The end of one of the object's sockets, or its error. Taken also by a full mailbox: there are
+    /// no more of these than the object has sockets, and nothing else would tell it.
+    SocketEnded {
+        object: ObjectIndex,
+        work: Work,
+    },
     /// The object goes on in the background with work that did not come from outside.
     Continued {
         object: ObjectIndex,
@@ -56,6 +62,13 @@ pub(crate) enum Event<Work, Output> {
         object: ObjectIndex,
     },
     Unblocked {
+        object: ObjectIndex,
+    },
+    /// Another thread has the object's database: new work is to wait until `TakenBack`.
+    Lent {
+        object: ObjectIndex,
+    },
+    TakenBack {
         object: ObjectIndex,
     },
     /// The object wrote to its storage.
@@ -128,6 +141,9 @@ impl<Work, Output> Event<Work, Output> {
             | Self::Woken { object, .. }
             | Self::WakeFailed { object, .. }
             | Self::Blocked { object }
+            | Self::Lent { object }
+            | Self::TakenBack { object }
+            | Self::SocketEnded { object, .. }
             | Self::Unblocked { object }
             | Self::Wrote { object }
             | Self::Emitted { object, .. }

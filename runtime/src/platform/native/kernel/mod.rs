@@ -90,6 +90,13 @@ impl<Work, Output> Kernel<Work, Output> {
         [alarm, idle, disk].into_iter().flatten().min()
     }
 
+    /// Whether nothing of the object runs or waits to be run.
+    pub(crate) fn is_at_rest(&self, index: ObjectIndex) -> bool {
+        self.objects.get(index.0).is_some_and(|object| {
+            object.presence == Presence::Resident && object.events == 0 && object.blocked == 0
+        })
+    }
+
     /// Whether no object has anything to do or to send, and no alarm is due.
     pub(crate) fn is_quiet(&self, now: Now) -> bool {
         (self.draining || !self.timetable.is_due(now))
@@ -128,6 +135,7 @@ impl<Work, Output> Kernel<Work, Output> {
                 work,
                 bytes,
             } => self.arrived(object, work, bytes, now.steady, effects),
+            Event::SocketEnded { object, work } => self.take(object, work, 0, now.steady, effects),
             Event::Continued { object } => self.object(object).events += 1,
             Event::Finished { object, bytes } => self.finished(object, bytes, now.steady, effects),
             Event::Woken {
@@ -137,10 +145,16 @@ impl<Work, Output> Kernel<Work, Output> {
             } => self.woken(object, alarm, indexed, now.steady, effects),
             Event::WakeFailed { object, fault } => self.wake_failed(object, &fault, now, effects),
             Event::Blocked { object } => self.object(object).blocked += 1,
-            Event::Unblocked { object } => {
-                self.object(object).blocked -= 1;
-                self.start_waiting(object, effects);
-                self.forget_if_unused(object, effects);
+            Event::Unblocked { object } => self.unblocked(object, effects),
+            Event::Lent { object } => {
+                let lent = self.object(object);
+                lent.blocked += 1;
+                lent.lent_since = Some(now.steady);
+                self.watch_disk(object);
+            }
+            Event::TakenBack { object } => {
+                self.object(object).lent_since = None;
+                self.unblocked(object, effects);
             }
             Event::Wrote { object } => self.wrote(object, now.steady, effects),
             Event::Emitted { object, output } => {
@@ -157,7 +171,7 @@ impl<Work, Output> Kernel<Work, Output> {
                 fault,
                 discard,
             } => self.reset(object, &fault, discard, now, effects),
-            Event::Closed { object } => self.closed(object, effects),
+            Event::Closed { object } => self.closed(object, now.steady, effects),
             Event::EvictionRequested { object } => {
                 self.evict_if_idle(object, now.steady, effects);
             }
@@ -206,6 +220,18 @@ impl<Work, Output> Kernel<Work, Output> {
             effects.push(Effect::Refuse { work, fault });
             return;
         }
+        self.take(index, work, bytes, now, effects);
+    }
+
+    fn take(
+        &mut self,
+        index: ObjectIndex,
+        work: Work,
+        bytes: usize,
+        now: i64,
+        effects: &mut Effects<Work, Output>,
+    ) {
+        let object = self.object(index);
         object.events += 1;
         object.bytes += bytes;
         object.last_active = now;
@@ -219,8 +245,7 @@ impl<Work, Output> Kernel<Work, Output> {
         }
         object.mailbox.push_back((work, bytes));
         if object.presence == Presence::Absent {
-            object.presence = Presence::Waking;
-            effects.push(Effect::Wake { object: index });
+            self.wake(index, now, effects);
         }
     }
 
@@ -236,5 +261,6 @@ impl<Work, Output> Kernel<Work, Output> {
         object.bytes -= bytes;
         object.last_active = now;
         self.forget_if_unused(index, effects);
+        self.leave_room(now, effects);
     }
 }

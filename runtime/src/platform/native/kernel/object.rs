@@ -32,8 +32,10 @@ pub(super) struct Object<Work, Output> {
     /// A run of its alarm is over whose writes are not durable.
     pub(super) alarm_settles: bool,
     pub(super) last_active: i64,
-    /// Since when its database is being closed.
-    pub(super) closing_since: i64,
+    /// Since when its database is being opened or closed.
+    pub(super) moves_since: i64,
+    /// Since when another thread has its database.
+    pub(super) lent_since: Option<i64>,
     /// The one entry in the kernel's idle checks that counts.
     pub(super) idle_check_at: Option<i64>,
     /// The one entry in the kernel's disk checks that counts.
@@ -54,7 +56,8 @@ impl<Work, Output> Object<Work, Output> {
             alarm: Indexed::default(),
             alarm_settles: false,
             last_active: now,
-            closing_since: now,
+            moves_since: now,
+            lent_since: None,
             idle_check_at: None,
             disk_check_at: None,
         }
@@ -82,8 +85,8 @@ impl<Work, Output> Object<Work, Output> {
     /// Since when the object waits for the disk.
     pub(super) fn waits_for_disk_since(&self) -> Option<i64> {
         match self.presence {
-            Presence::Closing => Some(self.closing_since),
-            _ => self.gate.unsynced_since(),
+            Presence::Waking | Presence::Closing => Some(self.moves_since),
+            _ => self.lent_since.or_else(|| self.gate.unsynced_since()),
         }
     }
 }

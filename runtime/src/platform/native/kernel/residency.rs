@@ -9,6 +9,25 @@ use super::{Effects, Kernel};
 use crate::fault::Fault;
 
 impl<Work, Output> Kernel<Work, Output> {
+    pub(super) fn wake(
+        &mut self,
+        index: ObjectIndex,
+        now: i64,
+        effects: &mut Effects<Work, Output>,
+    ) {
+        let object = self.object(index);
+        object.presence = Presence::Waking;
+        object.moves_since = now;
+        self.watch_disk(index);
+        effects.push(Effect::Wake { object: index });
+    }
+
+    pub(super) fn unblocked(&mut self, index: ObjectIndex, effects: &mut Effects<Work, Output>) {
+        self.object(index).blocked -= 1;
+        self.start_waiting(index, effects);
+        self.forget_if_unused(index, effects);
+    }
+
     pub(super) fn woken(
         &mut self,
         index: ObjectIndex,
@@ -28,6 +47,11 @@ impl<Work, Output> Kernel<Work, Output> {
         self.timetable.set(id, alarm);
         self.idle_checks.push(Reverse((idle_at, index)));
         self.start_waiting(index, effects);
+        self.leave_room(now, effects);
+    }
+
+    /// One object leaves if there are too many: also when those that were too many have become idle.
+    pub(super) fn leave_room(&mut self, now: i64, effects: &mut Effects<Work, Output>) {
         if self.resident > self.limits.resident_objects {
             self.evict_least_recently_used(now, effects);
         }
@@ -121,13 +145,18 @@ impl<Work, Output> Kernel<Work, Output> {
         let object = self.object(index);
         if object.presence == Presence::Leaving && object.gate.is_quiet() {
             object.presence = Presence::Closing;
-            object.closing_since = now;
+            object.moves_since = now;
             self.watch_disk(index);
             effects.push(Effect::Close { object: index });
         }
     }
 
-    pub(super) fn closed(&mut self, index: ObjectIndex, effects: &mut Effects<Work, Output>) {
+    pub(super) fn closed(
+        &mut self,
+        index: ObjectIndex,
+        now: i64,
+        effects: &mut Effects<Work, Output>,
+    ) {
         let object = self.object(index);
         if object.presence != Presence::Closing {
             return;
@@ -136,8 +165,7 @@ impl<Work, Output> Kernel<Work, Output> {
             object.presence = Presence::Absent;
             self.forget_if_unused(index, effects);
         } else {
-            object.presence = Presence::Waking;
-            effects.push(Effect::Wake { object: index });
+            self.wake(index, now, effects);
         }
     }
 

@@ -1,10 +1,11 @@
 //! Committing a batch: alarms into the index, transactions closed, then the disk.
 
+use std::cell::RefMut;
 use std::rc::Rc;
 
 use super::super::kernel::ObjectIndex;
 use super::super::slot::Life;
-use super::super::store::{Entry, Unsynced};
+use super::super::store::{Database, Entry, Unsynced};
 use super::{Event, Shard};
 use crate::error::StorageError;
 use crate::fault::Fault;
@@ -35,7 +36,13 @@ impl Shard {
         for (object, life) in lives {
             let failure = failed.iter().position(|(failed, _)| *failed == object);
             match self.commit_one(&life, failure.map(|position| failed.swap_remove(position).1)) {
-                Ok(Some(unsynced)) => batch.push((object, unsynced)),
+                Ok(Some(unsynced)) => {
+                    batch.push((object, unsynced));
+                    let has_long_log = |database: RefMut<'_, Database>| database.has_long_log();
+                    if life.committable().is_some_and(has_long_log) {
+                        self.long_logs.borrow_mut().push(object);
+                    }
+                }
                 Ok(None) => {}
                 Err(error) => {
                     let slot = &life.slot;
@@ -50,7 +57,7 @@ impl Shard {
         self.disk.sync(batch);
     }
 
-    fn life_at(&self, object: ObjectIndex) -> Option<Rc<Life>> {
+    pub(super) fn life_at(&self, object: ObjectIndex) -> Option<Rc<Life>> {
         let slot = self.slot_at(object)?;
         let resident = slot.resident.borrow();
         Some(Rc::clone(&resident.as_ref()?.life))
@@ -61,7 +68,7 @@ impl Shard {
         life: &Life,
         failure: Option<StorageError>,
     ) -> Result<Option<Unsynced>, StorageError> {
-        let Some(database) = life.committable() else {
+        let Some(mut database) = life.committable() else {
             return Ok(None);
         };
         match failure {

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::super::disk::Found;
 use super::super::kernel::ObjectIndex;
 use super::super::slot::{Life, Resident, Slot};
 use super::super::state::ObjectState;
@@ -122,8 +123,36 @@ impl Shard {
     }
 
     fn wake(self: &Rc<Self>, slot: &Rc<Slot>) {
+        let found = self.disk.find(slot.index, slot.description.class, slot.id);
+        match found {
+            Ok(Found::Nothing) => self.wake_with(slot, Ok(None)),
+            Ok(Found::Here(database)) => self.wake_with(slot, Ok(Some(*database))),
+            Ok(Found::Later) => {}
+            Err(error) => self.wake_with(slot, Err(error)),
+        }
+    }
+
+    /// The database of an object that wakes was opened, or could not be.
+    pub(super) fn opened(
+        self: &Rc<Self>,
+        object: ObjectIndex,
+        opened: Result<Box<Database>, StorageError>,
+    ) {
+        self.inside(|| {
+            let wake = || {
+                self.with(object, |slot| {
+                    self.wake_with(&slot, opened.map(|database| Some(*database)));
+                });
+            };
+            if user_code::call(wake).is_err() {
+                self.recover(Concern::Waking(object));
+            }
+        });
+    }
+
+    fn wake_with(self: &Rc<Self>, slot: &Rc<Slot>, opened: Result<Option<Database>, StorageError>) {
         let object = slot.index;
-        let opened = match self.open(slot) {
+        let opened = match opened.and_then(|database| self.look_at(slot, database)) {
             Ok(opened) => opened,
             Err(error) => {
                 let fault = Fault::Storage(error);
@@ -162,14 +191,10 @@ impl Shard {
         self.handle(Event::WakeFailed { object, fault });
     }
 
-    fn open(&self, slot: &Slot) -> Result<Opened, StorageError> {
-        if !self.disk.has(slot.description.class, slot.id) {
-            return Ok(Opened::default());
-        }
-        let database = self.disk.open(slot.description.class, slot.id)?;
-        let alarm = database.alarm()?;
+    fn look_at(&self, slot: &Slot, database: Option<Database>) -> Result<Opened, StorageError> {
+        let alarm = database.as_ref().map_or(Ok(None), Database::alarm)?;
         Ok(Opened {
-            database: Some(database),
+            database,
             alarm,
             indexed: alarm.and_then(|at| self.indexed(slot, at)),
         })
@@ -180,8 +205,9 @@ impl Shard {
             Work::Task(task) => task.refuse(fault),
             Work::Message { socket, .. } => socket.refuse(&fault),
             Work::Alarm { id } => self.alarm_failed(id),
-            // The connection is gone; the object finds its socket missing.
-            Work::Close { .. } | Work::Error { .. } => {}
+            // The object did not start, or was reset: it finds its socket missing.
+            Work::Close { socket, .. } => socket.cut_off(),
+            Work::Error { .. } => {}
         }
     }
 
@@ -200,6 +226,11 @@ impl Shard {
 
     fn close(self: &Rc<Self>, slot: &Slot) {
         let resident = slot.resident.borrow_mut().take();
+        let is_lent = |resident: &Resident| resident.life.is_lent.get();
+        if resident.as_ref().is_some_and(is_lent) {
+            // Closed when it is back.
+            return;
+        }
         match resident.and_then(|resident| resident.life.take_database()) {
             Some(database) => self.disk.close(slot.index, slot.id, database),
             None => self.handle(Event::Closed { object: slot.index }),

@@ -6,6 +6,7 @@
 mod alarms;
 mod commit;
 mod effects;
+mod logs;
 mod simulated;
 mod tasks;
 #[cfg(test)]
@@ -22,6 +23,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::budget::Budget;
 use super::clock::Clock;
 use super::disk::Disk;
 use super::ids::IdKey;
@@ -30,6 +32,8 @@ use super::outgoing::Outgoing;
 use super::random::Random;
 use super::simulation::Simulation;
 use super::slot::Slot;
+use super::socket::MAX_ALL_PENDING;
+use super::transport::MAX_UNFINISHED;
 use super::work::{Delivery, Inbound, Output, Work};
 use crate::description::Description;
 use crate::fault::Fault;
@@ -46,11 +50,16 @@ pub(super) struct Shard {
     pub(super) clock: Clock,
     pub(super) random: Random,
     pub(super) outgoing: Outgoing,
+    /// The messages of sockets that are on their way here, and those that wait for their peers.
+    pub(super) unfinished: Budget,
+    pub(super) pending: Budget,
     classes: RefCell<Vec<Class>>,
     /// In the simulator: what makes the order of events a matter of the seed.
     simulation: Option<Simulation>,
     kernel: RefCell<Kernel<Work, Output>>,
     slots: RefCell<Vec<Option<Rc<Slot>>>>,
+    /// Of the batch on its way to the disk: objects whose logs have grown long.
+    long_logs: RefCell<Vec<ObjectIndex>>,
     decided: RefCell<Vec<Effect>>,
     queue: RefCell<VecDeque<Effect>>,
     /// Effects are being carried out, or an object runs.
@@ -74,8 +83,8 @@ struct ToldOf {
     unreadable_index: bool,
 }
 
-fn new_kernel() -> Kernel<Work, Output> {
-    Kernel::new(Limits::default(), Output::size)
+fn new_kernel(limits: Limits) -> Kernel<Work, Output> {
+    Kernel::new(limits, Output::size)
 }
 
 struct Class {
@@ -92,6 +101,7 @@ pub(super) struct Parts {
     pub(super) random: Random,
     pub(super) outgoing: Outgoing,
     pub(super) simulation: Option<Simulation>,
+    pub(super) limits: Limits,
 }
 
 impl Shard {
@@ -104,6 +114,7 @@ impl Shard {
             random,
             outgoing,
             simulation,
+            limits,
         } = parts;
         let shard = Rc::new(Self {
             number,
@@ -112,10 +123,13 @@ impl Shard {
             clock,
             random,
             outgoing,
+            unfinished: Budget::new(MAX_UNFINISHED),
+            pending: Budget::new(MAX_ALL_PENDING),
             classes: RefCell::default(),
             simulation,
-            kernel: RefCell::new(new_kernel()),
+            kernel: RefCell::new(new_kernel(limits)),
             slots: RefCell::default(),
+            long_logs: RefCell::default(),
             decided: RefCell::default(),
             queue: RefCell::default(),
             busy: Cell::new(false),

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use tokio::task::yield_now;
 
 use super::super::disk::Disk;
+use super::super::kernel::Limits;
 use super::super::simulation::Simulation;
 use super::super::work::Work;
 use super::{Event, Shard, new_kernel};
@@ -100,7 +101,7 @@ impl Shard {
                 }
             }
         }
-        let lost = self.kernel.replace(new_kernel());
+        let lost = self.kernel.replace(new_kernel(Limits::default()));
         drop(lost);
         drop(std::mem::take(&mut *self.queue.borrow_mut()));
         for work in self.simulation.iter().flat_map(Simulation::crash) {

@@ -133,7 +133,16 @@ impl Shard {
     pub(super) fn receive_one(self: &Rc<Self>, inbound: Inbound) {
         match inbound {
             Inbound::Delivery(delivery) => self.accept(*delivery),
-            Inbound::Synced { failed } => self.handle(Event::Synced { failed }),
+            Inbound::Synced { failed } => {
+                self.handle(Event::Synced { failed });
+                self.shorten_logs();
+            }
+            Inbound::Opened { object, opened } => self.opened(object, opened),
+            Inbound::LogShortened {
+                object,
+                database,
+                result,
+            } => self.take_back(object, *database, result),
             Inbound::Closed { object } => self.handle(Event::Closed { object }),
             // Commands, for whoever runs the shard.
             Inbound::Drain | Inbound::Stop => {}

@@ -224,7 +224,9 @@ fn set_aside(path: &Path) -> Result<(), StorageError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Database;
+    use std::sync::Arc;
+
+    use super::super::{Database, Descriptors, Files};
     use super::*;
 
     fn id(number: u8) -> RawId {
@@ -288,13 +290,18 @@ mod tests {
     /// A data folder with objects, and whether they have an alarm.
     fn folder(alarms: &[(u8, Option<i64>)]) -> tempfile::TempDir {
         let root = tempfile::tempdir().unwrap();
+        let files = Arc::new(Files::new(root.path(), Descriptors::of(1_000)).unwrap());
         for (number, at) in alarms {
             let id = id(*number).to_string();
             let path = root.path().join(format!("objects/Counter/{}/{id}.sqlite", &id[..2]));
-            let database = Database::open(root.path(), &path).unwrap();
-            database.set_alarm(*at).unwrap();
-            database.put("k", b"v").unwrap();
-            database.commit().unwrap();
+            let mut database = Database::new(&files, &path).unwrap();
+            for value in [b"1", b"2"] {
+                database.set_alarm(*at).unwrap();
+                database.put("k", value).unwrap();
+                if let Some(unsynced) = database.commit().unwrap() {
+                    unsynced.sync().unwrap();
+                }
+            }
             // One is closed in order, one as by a kill.
             if number % 2 == 0 {
                 database.close().unwrap();
