@@ -171,6 +171,10 @@ impl Database {
             tracing::warn!(%error, "rolling back");
         }
         self.open.set(!self.connection.is_autocommit());
+        if self.segment.get() == Segment::Writing {
+            // Its savepoint went along; the next write opens another.
+            self.segment.set(Segment::Reading);
+        }
     }
 
     /// Runs `body`; its writes stay if it returns true, else none does, nor after a panic.
