@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use anchorhold::prelude::*;
-use anchorhold::Sim;
 use anchorhold::__private::run_test;
+use anchorhold::Sim;
+use anchorhold::prelude::*;
 
 /// Rings at times that callers choose.
 #[durable_object]
@@ -155,7 +155,11 @@ async fn run_over_fifteen_minutes_is_a_failed_try(sim: Sim) {
     assert_eq!(bell.tries().await.unwrap(), [0]);
     sim.advance(Duration::from_secs(2 * 60)).await;
     assert_eq!(bell.tries().await.unwrap(), [0, 1], "retried after a reset");
-    let resets = sim.trace().iter().filter(|line| line.contains("reset")).count();
+    let resets = sim
+        .trace()
+        .iter()
+        .filter(|line| line.contains("reset"))
+        .count();
     assert_eq!(resets, 1);
     sim.advance(Duration::from_secs(3 * 3_600)).await;
     assert_eq!(bell.tries().await.unwrap(), [0, 1, 2, 3, 4, 5, 6]);
@@ -167,9 +171,7 @@ async fn run_that_finds_its_object_busy_is_retried_uncounted(sim: Sim) {
     let bell = sim.objects::<Bell>().named("a");
     bell.start("slow".to_owned()).await.unwrap();
     let objects = sim.objects::<Bell>();
-    let occupied: Vec<_> = (0..12)
-        .map(|_| objects.named("a").occupy(31_000))
-        .collect();
+    let occupied: Vec<_> = (0..12).map(|_| objects.named("a").occupy(31_000)).collect();
     for occupied in occupied {
         // Those that wait too long are refused, which is not what this is about.
         drop(occupied.await);
@@ -228,7 +230,11 @@ async fn clock_set_while_a_commit_is_on_its_way_resets_nobody(sim: Sim) {
                 tokio::task::yield_now().await;
             }
             let hour = Duration::from_secs(3_600);
-            let now = if hours > 0 { sim.now() + hour } else { sim.now() - hour };
+            let now = if hours > 0 {
+                sim.now() + hour
+            } else {
+                sim.now() - hour
+            };
             sim.set_clock(now).await;
             set.await.unwrap();
         }
@@ -263,7 +269,10 @@ async fn many_due_alarms_at_a_start_leave_room_for_requests(sim: Sim) {
     let other = sim.objects::<Bell>().named("other");
     other.loops().await.unwrap();
     let trace = sim.trace();
-    let answered = trace.iter().skip(before).position(|line| line.contains("start loops"));
+    let answered = trace
+        .iter()
+        .skip(before)
+        .position(|line| line.contains("start loops"));
     assert!(answered.is_some());
     sim.advance(Duration::from_secs(5)).await;
     let trace = sim.trace();
@@ -349,7 +358,11 @@ async fn sweep(sim: Sim, seed: u64) {
             .map(|(_, at)| *at)
             .collect();
         let Some(due) = due else { continue };
-        assert_eq!(times.len(), 1, "seed {seed}: {key} ran at {times:?}, due at {due}");
+        assert_eq!(
+            times.len(),
+            1,
+            "seed {seed}: {key} ran at {times:?}, due at {due}"
+        );
         assert!(times[0] >= due, "seed {seed}: {key} ran early");
     }
 }

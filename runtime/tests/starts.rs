@@ -35,7 +35,6 @@ struct AtOnce {
     value: i64,
 }
 
-
 #[durable_object]
 impl AtOnce {
     #[init]

@@ -9,7 +9,9 @@ use super::kernel::Now;
 /// Where a shard reads the time.
 #[derive(Clone, Debug)]
 pub(super) enum Clock {
-    System { start: Instant },
+    System {
+        start: Instant,
+    },
     /// tokio's paused clock, counted from the start of the test. The date at which it starts moves
     /// when the test sets the clock.
     Virtual {

@@ -31,8 +31,7 @@ impl<Work, Output> Kernel<Work, Output> {
         effects: &mut Effects<Work, Output>,
     ) {
         let object = self.find(id);
-        let unsettled =
-            object.filter(|index| self.object(*index).gate.unsynced_since().is_some());
+        let unsettled = object.filter(|index| self.object(*index).gate.unsynced_since().is_some());
         match (outcome, unsettled) {
             // What is not durable may be lost yet: timetable and index follow commits only.
             (AlarmOutcome::Done | AlarmOutcome::Stale { .. }, Some(index)) => {

@@ -108,10 +108,7 @@ impl<Output> Gate<Output> {
             .count()
     }
 
-    fn take_out(
-        &mut self,
-        range: Range<usize>,
-    ) -> impl Iterator<Item = Output> + use<'_, Output> {
+    fn take_out(&mut self, range: Range<usize>) -> impl Iterator<Item = Output> + use<'_, Output> {
         let taken = self.held.range(range.clone());
         self.held_bytes -= taken.map(|held| held.bytes).sum::<usize>();
         self.held.drain(range).map(|held| held.output)

@@ -87,7 +87,11 @@ impl<Work, Output> Kernel<Work, Output> {
         }
     }
 
-    pub(super) fn start_waiting(&mut self, index: ObjectIndex, effects: &mut Effects<Work, Output>) {
+    pub(super) fn start_waiting(
+        &mut self,
+        index: ObjectIndex,
+        effects: &mut Effects<Work, Output>,
+    ) {
         let object = self.object(index);
         if object.takes_work() {
             let waiting = object.mailbox.drain(..);
@@ -169,7 +173,11 @@ impl<Work, Output> Kernel<Work, Output> {
         }
     }
 
-    pub(super) fn forget_if_unused(&mut self, index: ObjectIndex, effects: &mut Effects<Work, Output>) {
+    pub(super) fn forget_if_unused(
+        &mut self,
+        index: ObjectIndex,
+        effects: &mut Effects<Work, Output>,
+    ) {
         let object = self.object(index);
         if object.is_forgettable() {
             let id = object.id;
@@ -191,7 +199,11 @@ impl<Work, Output> Kernel<Work, Output> {
         }
     }
 
-    pub(super) fn evict_least_recently_used(&mut self, now: i64, effects: &mut Effects<Work, Output>) {
+    pub(super) fn evict_least_recently_used(
+        &mut self,
+        now: i64,
+        effects: &mut Effects<Work, Output>,
+    ) {
         let idle = self.objects.iter().filter(|(_, object)| object.is_idle());
         if let Some((index, _)) = idle.min_by_key(|(_, object)| object.last_active) {
             self.evict_if_idle(ObjectIndex(index), now, effects);

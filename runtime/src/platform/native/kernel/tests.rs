@@ -305,7 +305,10 @@ fn writes_behind_a_hung_commit_have_the_same_limit_from_their_own_time_on() {
     step(&mut kernel, Event::Synced { failed: Vec::new() }, 1_500);
     let again = woken(&mut kernel, 2, 1_600);
     let effects = step(&mut kernel, Event::Wrote { object: again }, 1_600);
-    assert!(matches!(effects[..], [Effect::RequestCommit]), "{effects:?}");
+    assert!(
+        matches!(effects[..], [Effect::RequestCommit]),
+        "{effects:?}"
+    );
 }
 
 #[test]
@@ -321,7 +324,13 @@ fn events_for_an_object_whose_database_does_not_close_are_refused_in_time() {
     assert!(step(&mut kernel, arrived, 500).is_empty());
     let effects = step(&mut kernel, Event::Tick, 1_010);
     assert!(
-        matches!(effects[..], [Effect::Refuse { work: 1, fault: Fault::Storage(_) }]),
+        matches!(
+            effects[..],
+            [Effect::Refuse {
+                work: 1,
+                fault: Fault::Storage(_)
+            }]
+        ),
         "{effects:?}"
     );
 }
@@ -340,7 +349,10 @@ fn outputs_that_wait_for_the_disk_count_as_waiting() {
         bytes: 0,
     };
     let effects = step(&mut kernel, arrived, 0);
-    assert!(matches!(effects[..], [Effect::Refuse { .. }]), "{effects:?}");
+    assert!(
+        matches!(effects[..], [Effect::Refuse { .. }]),
+        "{effects:?}"
+    );
 }
 
 #[test]
@@ -359,7 +371,10 @@ fn durations_do_not_change_when_the_date_is_set() {
         step(&mut kernel, Event::Synced { failed: Vec::new() }, 999);
         assert_eq!(kernel.next_due(Now { wall, steady: 999 }), Some(1_000));
         tick(&mut kernel, 1_010, &mut effects);
-        assert!(matches!(effects[..], [Effect::Leave { .. }, Effect::Close { .. }]));
+        assert!(matches!(
+            effects[..],
+            [Effect::Leave { .. }, Effect::Close { .. }]
+        ));
     }
 }
 

@@ -35,7 +35,10 @@ impl Shard {
         let mut batch = Vec::with_capacity(lives.len());
         for (object, life) in lives {
             let failure = failed.iter().position(|(failed, _)| *failed == object);
-            match self.commit_one(&life, failure.map(|position| failed.swap_remove(position).1)) {
+            match self.commit_one(
+                &life,
+                failure.map(|position| failed.swap_remove(position).1),
+            ) {
                 Ok(Some(unsynced)) => {
                     batch.push((object, unsynced));
                     let has_long_log = |database: RefMut<'_, Database>| database.has_long_log();

@@ -104,7 +104,11 @@ impl Shard {
             Effect::Leave { object, reset } => self.with(object, |slot| leave(&slot, reset)),
             Effect::Close { object } => self.with(object, |slot| self.close(&slot)),
             Effect::Forget { object } => {
-                let forgotten = self.slots.borrow_mut().get_mut(object.0).and_then(Option::take);
+                let forgotten = self
+                    .slots
+                    .borrow_mut()
+                    .get_mut(object.0)
+                    .and_then(Option::take);
                 if let Some(slot) = forgotten {
                     slot.gone.set(true);
                 }

@@ -73,8 +73,11 @@ pub(super) struct Shard {
     told_of: RefCell<ToldOf>,
     /// Tests have the host itself panic over an effect.
     #[cfg(test)]
-    panic_over: Cell<Option<fn(&Effect) -> bool>>,
+    panic_over: Cell<Option<PanicOver>>,
 }
+
+#[cfg(test)]
+type PanicOver = fn(&Effect) -> bool;
 
 /// What was logged once and is not logged each time.
 #[derive(Default)]

@@ -49,7 +49,10 @@ impl Shard {
                 .await
                 .is_err()
             {
-                tracing::error!(task = name, "a task of the host panicked; it is started anew");
+                tracing::error!(
+                    task = name,
+                    "a task of the host panicked; it is started anew"
+                );
                 tokio::time::sleep(AFTER_PANIC).await;
             }
         });

@@ -94,7 +94,13 @@ async fn alarm_that_the_index_lost_is_put_back_at_the_next_wake(sim: Sim) {
     sim.crash().await;
     // A wake for another reason.
     assert_eq!(subject.rung().await.unwrap(), 0);
-    let entry = sim.shard().disk.index().find(id).unwrap().expect("put back");
+    let entry = sim
+        .shard()
+        .disk
+        .index()
+        .find(id)
+        .unwrap()
+        .expect("put back");
     assert_eq!(entry.name.as_deref(), Some("a"));
     sim.crash().await;
     sim.advance(15 * MINUTE).await;
@@ -121,7 +127,9 @@ async fn alarms_beyond_the_horizon_stay_on_disk(sim: Sim) {
 #[anchorhold::test]
 async fn disk_that_hangs_fails_all_writes_in_time_and_recovers(sim: Sim) {
     let objects = sim.objects::<Subject>();
-    let subjects: Vec<_> = (0..10).map(|number| objects.named(&number.to_string())).collect();
+    let subjects: Vec<_> = (0..10)
+        .map(|number| objects.named(&number.to_string()))
+        .collect();
     for subject in &subjects {
         subject.add(1).await.unwrap();
     }
@@ -156,7 +164,7 @@ async fn panic_of_the_host_costs_one_object_a_reset(sim: Sim) {
     let (subject, other) = (objects.named("a"), objects.named("other"));
     subject.add(1).await.unwrap();
     subject.ring_after(60_000).await.unwrap();
-    let over: [fn(&Effect) -> bool; 6] = [
+    let over: [super::PanicOver; 6] = [
         |effect| matches!(effect, Effect::Commit { .. }),
         |effect| matches!(effect, Effect::Release { .. }),
         |effect| matches!(effect, Effect::Wake { .. }),
@@ -207,7 +215,12 @@ async fn late_answers_of_the_disk_do_not_reach_the_machine_after_a_crash(sim: Si
     sim.advance(Duration::from_secs(1)).await;
     let simulation = sim.shard().simulation().expect("simulated");
     let released = |line: &String| line.contains("release answer");
-    let before = simulation.trace.borrow().iter().filter(|line| released(line)).count();
+    let before = simulation
+        .trace
+        .borrow()
+        .iter()
+        .filter(|line| released(line))
+        .count();
     assert_eq!(before, 1);
     hang(&sim, false);
     assert_eq!(held.await.unwrap(), 111);

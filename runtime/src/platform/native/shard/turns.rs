@@ -192,14 +192,13 @@ impl Shard {
                 return Poll::Ready(Err(fault));
             }
             audience.look(context);
-            let polled = self.inside(|| {
+            self.inside(|| {
                 let polled = poll_whole(life, &mut turn, context);
                 if polled.is_pending() {
                     self.end_if_asked(life);
                 }
                 polled
-            });
-            polled
+            })
         })
         .await;
         // Dropping a turn that was cut off lets others proceed.

@@ -51,9 +51,9 @@ impl Index {
             opened => opened,
         };
         let index = index.map_err(|error| explain(&error))?;
-        let version = index.connection().query_row("PRAGMA user_version", [], |row| {
-            row.get::<_, i64>(0)
-        });
+        let version = index
+            .connection()
+            .query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0));
         if version.map_err(|error| explain(&error))? != VERSION {
             let root = path.parent().unwrap_or(path);
             rebuild(&index, &root.join("objects"))?;
@@ -293,7 +293,9 @@ mod tests {
         let files = Arc::new(Files::new(root.path(), Descriptors::of(1_000)).unwrap());
         for (number, at) in alarms {
             let id = id(*number).to_string();
-            let path = root.path().join(format!("objects/Counter/{}/{id}.sqlite", &id[..2]));
+            let path = root
+                .path()
+                .join(format!("objects/Counter/{}/{id}.sqlite", &id[..2]));
             let mut database = Database::new(&files, &path).unwrap();
             for value in [b"1", b"2"] {
                 database.set_alarm(*at).unwrap();

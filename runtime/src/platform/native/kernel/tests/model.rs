@@ -467,7 +467,11 @@ impl Model {
                 return;
             } else {
                 // Beyond the horizon.
-                assert!(step < 19_000, "alarms are left in the index: {:?}", self.index);
+                assert!(
+                    step < 19_000,
+                    "alarms are left in the index: {:?}",
+                    self.index
+                );
                 self.now.steady += 60;
                 self.now.wall += 60;
                 self.load_alarms();
