@@ -83,13 +83,13 @@ impl FieldStore {
             // receiver of the handler.
             self.pending.clear();
         }
-        for pending in self.pending.drain(..) {
+        for pending in &self.pending {
             match &pending.value {
                 Some(value) => self.state.put(&pending.key, value)?,
-                None => {
-                    self.state.delete(&pending.key)?;
-                }
+                None => drop(self.state.delete(&pending.key)?),
             }
+        }
+        for pending in self.pending.drain(..) {
             if let Some(index) = pending.field {
                 self.committed[index] = pending.value;
             }

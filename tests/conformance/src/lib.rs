@@ -6,6 +6,7 @@
 //! fields roll back.
 
 mod alarms;
+mod ends;
 mod gates;
 mod ids;
 mod lifecycle;
@@ -20,6 +21,7 @@ pub use anchorhold::objects::Lock;
 use anchorhold::prelude::*;
 
 pub use alarms::{AlarmProbe, Conduct, Planned, Ring};
+pub use ends::{Bell, Bystander, Doomed, Grenade, NoDefault, Tally, Unstartable, Wait};
 pub use gates::{GateProbe, Ledger, Witness};
 pub use ids::{IdProbe, Identity, ParsedId};
 pub use lifecycle::{Life, LifeProbe, Start, Starter, Switch, SwitchState};
@@ -50,6 +52,16 @@ pub fn app() -> App {
         .mount::<IdProbe>("/names/{name}")
         .mount::<IdProbe>("/ids/{id}")
         .mount_sharded::<ShardProbe>("/shards/{key}", SHARDS)
+        .mount::<Bystander>("/bystanders/{name}")
+        .mount::<Doomed>("/doomed/{name}")
+        .mount::<Unstartable>("/unstartable/{name}")
+        .mount::<NoDefault>("/no-default/{name}")
+        .mount::<Bell>("/bells/{name}")
+        .mount::<Tally>("/tallies/{name}")
+        .get("/healthz", async |_, _| Ok(Response::text(200, "ok")))
+        .get("/sleep", ends::sleep)
+        .get("/panic", ends::panic)
+        .get("/call-doomed", ends::call_doomed)
         .get("/race", shards::race)
         .post("/new-id", async |_, env| {
             let id = env.objects::<IdProbe>().unique().id()?;

@@ -25,6 +25,7 @@ use super::shard::{Command, Parts, Shard};
 use super::store::{Descriptors, Files, Index};
 use super::work::Inbound;
 use crate::app::App;
+use crate::user_code;
 
 /// How long running turns may take to finish after a signal.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -436,7 +437,8 @@ impl Seat {
             report,
             limits,
         } = self;
-        let app = app();
+        let app = user_code::call(app)
+            .map_err(|_| io::Error::other("the function that makes the app panicked"))?;
         let disk = Disk::folder(folder, number, &inboxes[number])?;
         let parts = Parts {
             number,
@@ -444,7 +446,7 @@ impl Seat {
             disk,
             clock: Clock::System,
             random: Random::System,
-            outgoing: Outgoing::network(),
+            outgoing: Outgoing::network()?,
             simulation: None,
             limits,
         };

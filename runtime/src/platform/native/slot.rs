@@ -78,6 +78,8 @@ pub(super) struct Life {
     is_waking: Cell<bool>,
     /// The wake set an alarm that is to be told of when the object is first written to.
     pub(super) has_untold_alarm: Cell<bool>,
+    /// A turn runs, and storage may have to be taken back to where it began.
+    pub(super) in_segment: Cell<bool>,
     /// Decided during a turn, carried out when it pauses or ends.
     ending: RefCell<Option<Ending>>,
     over: RefCell<Option<Fault>>,
@@ -103,6 +105,7 @@ impl Life {
             is_lent: Cell::new(false),
             is_waking: Cell::new(true),
             has_untold_alarm: Cell::new(false),
+            in_segment: Cell::new(false),
             ending: RefCell::new(None),
             over: RefCell::new(None),
             ended: Notify::new(),

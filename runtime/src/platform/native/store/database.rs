@@ -17,10 +17,22 @@ pub(crate) struct Database {
     pub(super) connection: Connection,
     pub(super) guard: Arc<Guard>,
     pub(super) savepoints: Cell<u32>,
+    pub(super) segment: Cell<Segment>,
+    /// The open transaction holds what the present segment wrote, and nothing else.
+    pub(super) began_in_segment: Cell<bool>,
     /// A transaction was begun, and neither committed nor rolled back by us.
     pub(super) open: Cell<bool>,
     pub(super) statement_limit: Duration,
     pub(super) place: Place,
+}
+
+/// A stretch of a turn that may be taken back: its savepoint is opened by its first write, so that a
+/// turn which only reads pays nothing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Segment {
+    Outside,
+    Reading,
+    Writing,
 }
 
 impl Database {
@@ -34,13 +46,46 @@ impl Database {
         self.open.get()
     }
 
+    /// Called before every write.
     pub(super) fn begin(&self) -> Result<(), StorageError> {
         self.check_transaction()?;
         if !self.open.get() {
             self.execute("BEGIN")?;
             self.open.set(true);
+            self.began_in_segment
+                .set(self.segment.get() != Segment::Outside);
+        }
+        if self.segment.get() == Segment::Reading {
+            self.execute("SAVEPOINT segment")?;
+            self.segment.set(Segment::Writing);
         }
         Ok(())
+    }
+
+    /// From now on writes can be taken back to here. Does nothing inside of a segment.
+    pub(crate) fn enter_segment(&self) {
+        if self.segment.get() == Segment::Outside {
+            self.segment.set(Segment::Reading);
+            self.began_in_segment.set(false);
+        }
+    }
+
+    /// Keeps what the segment wrote, or takes it back.
+    pub(crate) fn leave_segment(&self, keep: bool) -> Result<(), StorageError> {
+        if self.segment.replace(Segment::Outside) != Segment::Writing {
+            return Ok(());
+        }
+        self.check_transaction()?;
+        if keep {
+            return self.execute("RELEASE segment");
+        }
+        if self.began_in_segment.get() {
+            // There is nothing else to commit.
+            self.roll_back();
+            return Ok(());
+        }
+        self.execute("ROLLBACK TO segment")?;
+        self.execute("RELEASE segment")
     }
 
     pub(super) fn execute(&self, statement: &str) -> Result<(), StorageError> {
@@ -118,6 +163,10 @@ impl Database {
             tracing::warn!(%error, "rolling back");
         }
         self.open.set(!self.connection.is_autocommit());
+        if self.segment.get() == Segment::Writing {
+            // Its savepoint went along; another write opens another.
+            self.segment.set(Segment::Reading);
+        }
     }
 
     /// Runs `body`; its writes stay if it returns true, else none does, nor after a panic.

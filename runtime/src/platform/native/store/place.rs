@@ -12,6 +12,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, MAIN_DB, OpenFlags};
 
 use super::authorizer::{Guard, STATEMENT_LIMIT};
+use super::database::Segment;
 use super::descriptors::Share;
 use super::files::{Files, Unsynced, What};
 use super::{Database, io_error, math, storage_error};
@@ -149,6 +150,8 @@ impl Database {
             connection,
             guard,
             savepoints: Cell::new(0),
+            segment: Cell::new(Segment::Outside),
+            began_in_segment: Cell::new(false),
             open: Cell::new(false),
             statement_limit: STATEMENT_LIMIT,
             place,
