@@ -59,7 +59,7 @@ type OpenJob = (ObjectIndex, PathBuf);
 type SyncJob = Vec<(ObjectIndex, Unsynced)>;
 
 pub(super) enum CloseJob {
-    Close(ObjectIndex, Database),
+    Close(ObjectIndex, Box<Database>),
     ShortenLog(ObjectIndex, Box<Database>),
 }
 
@@ -163,7 +163,7 @@ impl Disk {
     pub(super) fn close(&self, object: ObjectIndex, id: RawId, database: Database) {
         match self {
             Self::Folder { closing, .. } => {
-                drop(closing.send(CloseJob::Close(object, database)));
+                drop(closing.send(CloseJob::Close(object, Box::new(database))));
             }
             Self::Memory(memory) => {
                 memory.keep(id, database);
