@@ -411,13 +411,10 @@ fn deferred_violations(client: &Client) {
             &[sql("SELECT count(*) FROM c"), Step::Get { key }],
         );
         assert_eq!(found[0], json!([[0]]));
-        let stored = found[1] == json!(round);
-        assert_eq!(
-            other.status == 200,
-            stored,
-            "{}: {}",
-            other.status,
-            other.text()
-        );
+        // An answer on its way beside a reset may end with its connection, so the other way round
+        // says nothing.
+        if other.status == 200 {
+            assert_eq!(found[1], json!(round), "an acknowledged write is lost");
+        }
     }
 }
