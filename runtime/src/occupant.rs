@@ -81,7 +81,7 @@ impl Occupant {
         });
         let loaded = occupant
             .load()
-            .and_then(|()| occupant.inner.state.loaded().map_err(Fault::Storage));
+            .and_then(|()| Ok(occupant.inner.state.loaded()?));
         match loaded {
             Err(fault) => occupant.settle(Err(fault)),
             Ok(()) => match description.init {

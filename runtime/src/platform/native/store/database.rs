@@ -71,6 +71,9 @@ impl Database {
     }
 
     /// Keeps what the segment wrote, or takes it back.
+    ///
+    /// # Errors
+    /// SQLite took the whole transaction back by itself.
     pub(crate) fn leave_segment(&self, keep: bool) -> Result<(), StorageError> {
         if self.segment.replace(Segment::Outside) != Segment::Writing {
             return Ok(());
