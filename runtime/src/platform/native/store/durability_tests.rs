@@ -271,6 +271,45 @@ fn object_that_only_its_wake_wrote_to_leaves_no_file() {
 }
 
 #[test]
+fn writes_that_change_nothing_leave_no_file() {
+    let folder = Folder::new();
+    let mut database = folder.make();
+    database
+        .sql(
+            "CREATE TABLE migrated (x); INSERT INTO migrated VALUES (7)",
+            &[],
+        )
+        .unwrap();
+    database.settle_wake().unwrap();
+    database.delete("not there").unwrap();
+    database
+        .sql("DELETE FROM migrated WHERE x = 8", &[])
+        .unwrap();
+    database
+        .sql("CREATE TABLE IF NOT EXISTS migrated (x)", &[])
+        .unwrap();
+    assert!(database.commit().unwrap().is_none());
+    database.delete_all().unwrap();
+    assert!(database.commit().unwrap().is_none());
+    assert_eq!(
+        database
+            .sql("SELECT x FROM migrated", &[])
+            .unwrap()
+            .rows
+            .len(),
+        1
+    );
+    database.sql("UPDATE migrated SET x = 8", &[]).unwrap();
+    assert!(database.commit().unwrap().is_some());
+
+    let mut database = folder.make();
+    database.delete("not there").unwrap();
+    assert!(database.commit().unwrap().is_none());
+    database.sql("CREATE TABLE made (x)", &[]).unwrap();
+    assert!(database.commit().unwrap().is_some(), "a table is a change");
+}
+
+#[test]
 fn database_goes_on_as_it_was_when_it_moves_into_its_file() {
     let folder = Folder::new();
     let mut database = folder.make();
