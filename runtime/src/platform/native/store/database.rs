@@ -184,7 +184,7 @@ impl Database {
 
 fn lost(why: &str) -> StorageError {
     StorageError::Io(format!(
-        "SQLite took back the transaction, and with it what other turns wrote since the last commit: {why}"
+        "SQLite rolled back the open transaction, with all writes of this object since the last commit: {why}"
     ))
 }
 
