@@ -6,6 +6,7 @@
 //! fields roll back.
 
 mod alarms;
+mod doors;
 mod gates;
 mod ids;
 mod lifecycle;
@@ -20,6 +21,7 @@ pub use anchorhold::objects::Lock;
 use anchorhold::prelude::*;
 
 pub use alarms::{AlarmProbe, Conduct, Planned, Ring};
+pub use doors::DoorProbe;
 pub use gates::{GateProbe, Ledger, Witness};
 pub use ids::{IdProbe, Identity, ParsedId};
 pub use lifecycle::{Life, LifeProbe, Start, Starter, Switch, SwitchState};
@@ -50,6 +52,9 @@ pub fn app() -> App {
         .mount::<IdProbe>("/names/{name}")
         .mount::<IdProbe>("/ids/{id}")
         .mount_sharded::<ShardProbe>("/shards/{key}", SHARDS)
+        .mount::<DoorProbe>("/doors/{name}")
+        .get("/door-header", doors::with_header)
+        .get("/door-path", doors::with_path)
         .get("/race", shards::race)
         .post("/new-id", async |_, env| {
             let id = env.objects::<IdProbe>().unique().id()?;
