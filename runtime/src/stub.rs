@@ -9,6 +9,7 @@ use crate::call::Arguments;
 use crate::caller::waiting_turns;
 use crate::context::Env;
 use crate::descriptor::{Failed, Returned, decoded};
+use crate::effects;
 use crate::error::CallError;
 use crate::fault::{Fault, expects_none};
 use crate::http::{Request, Response};
@@ -68,13 +69,15 @@ impl StubCore {
         method: &'static str,
         arguments: Arguments,
     ) -> impl Future<Output = Result<Vec<u8>, Fault>> + use<> {
-        // The call is on its way before the future is first polled, as with a JavaScript stub.
+        // The call is on its way before the future is first polled, as with a JavaScript stub; in an
+        // atomic turn, when the turn has succeeded.
         let answer = match (&self.remote, arguments.bytes) {
             (Err(fault), _) => Err(fault.clone()),
             (_, Err(message)) => Err(Fault::BadRequest(message)),
-            (Ok(remote), Ok(bytes)) => {
-                limits::check_call(&bytes).map(|()| remote.call(method, bytes, &waiting_turns()))
-            }
+            (Ok(remote), Ok(bytes)) => limits::check_call(&bytes).map(|()| {
+                let (remote, chain) = (remote.clone(), waiting_turns());
+                effects::begin(move || remote.call(method, bytes, &chain))
+            }),
         };
         async move { answer?.await }
     }
@@ -115,7 +118,10 @@ impl StubCore {
         let answer = match (&self.remote, request.check()) {
             (Err(fault), _) => Err(fault.clone()),
             (_, Err(fault)) => Err(fault),
-            (Ok(remote), Ok(())) => Ok(remote.fetch(request, &waiting_turns())),
+            (Ok(remote), Ok(())) => {
+                let (remote, chain) = (remote.clone(), waiting_turns());
+                Ok(effects::begin(move || remote.fetch(request, &chain)))
+            }
         };
         async move {
             let response = answer?.await?;
