@@ -12,6 +12,7 @@ use std::task::{Poll, Waker};
 
 use crate::chain::{CallChain, Link};
 use crate::context::Inner;
+use crate::effects;
 
 thread_local! {
     static RUNNING: RefCell<Option<RunningTurn>> = const { RefCell::new(None) };
@@ -57,8 +58,12 @@ impl Drop for Entered<'_> {
     }
 }
 
-/// The turns that wait for a call begun now: none outside of a turn, and none in background work.
+/// The turns that wait for a call begun now: none outside of a turn, none in background work, and
+/// none in an atomic turn, which has no await.
 pub(crate) fn waiting_turns() -> Rc<CallChain> {
+    if effects::are_held() {
+        return Rc::default();
+    }
     RUNNING.with_borrow(|running| {
         let Some((turn, object)) = running
             .as_ref()

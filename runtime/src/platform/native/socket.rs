@@ -195,6 +195,15 @@ impl Socket {
         Ok(())
     }
 
+    pub(crate) fn send_reserved(&self, message: Message) {
+        self.emit(Frame::Message(message));
+    }
+
+    pub(crate) fn cancel_reservation(&self, bytes: usize) {
+        let pending = &self.0.pending;
+        pending.set(pending.get().saturating_sub(bytes));
+    }
+
     fn check_room(&self, bytes: usize) -> Result<(), SocketError> {
         let pending = self.0.pending.get();
         if pending + bytes > MAX_PENDING {
@@ -209,15 +218,6 @@ impl Socket {
             )));
         }
         Ok(())
-    }
-
-    pub(crate) fn send_reserved(&self, message: Message) {
-        self.emit(Frame::Message(message));
-    }
-
-    pub(crate) fn cancel_reservation(&self, bytes: usize) {
-        let pending = &self.0.pending;
-        pending.set(pending.get().saturating_sub(bytes));
     }
 
     fn check_open(&self) -> Result<(), SocketError> {
