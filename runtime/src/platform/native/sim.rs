@@ -17,6 +17,7 @@ use super::assets;
 use super::budget::Budget;
 use super::clock::Clock;
 use super::disk::{Disk, MemoryDisk};
+use super::kernel::Limits;
 use super::outgoing::Outgoing;
 use super::random::{Random, SplitMix};
 use super::remote::{Env as PlatformEnv, Remote};
@@ -89,6 +90,7 @@ impl Sim {
             random,
             outgoing: Outgoing::simulated(),
             simulation: Some(simulation),
+            limits: Limits::default(),
         };
         let shard = Shard::new(parts, &[]);
         shard.start_simulated_tasks(inbox);

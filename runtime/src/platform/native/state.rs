@@ -80,8 +80,16 @@ impl ObjectState {
     }
 
     fn wrote(&self) {
+        if self.life.is_provisional() {
+            return;
+        }
         let slot = self.slot();
         slot.handle(Event::Wrote { object: slot.index });
+        if self.life.has_untold_alarm.take()
+            && let Ok(at) = self.read(Database::alarm)
+        {
+            self.alarm_changed(at);
+        }
     }
 
     pub(crate) fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StorageError> {
@@ -134,6 +142,11 @@ impl ObjectState {
         self.write(|database| database.sql(statement, parameters))
     }
 
+    /// The object is in memory as storage holds it; its own code has not run yet.
+    pub(crate) fn loaded(&self) -> Result<(), StorageError> {
+        self.life.loaded()
+    }
+
     pub(crate) fn sync(&self) -> LocalFuture<'static, Result<(), StorageError>> {
         self.life.sync()
     }
@@ -166,6 +179,9 @@ impl ObjectState {
     }
 
     fn alarm_changed(&self, at: Option<i64>) {
+        if self.life.is_provisional() {
+            return;
+        }
         self.life.alarm_was_set.set(true);
         let slot = self.slot();
         slot.handle(Event::AlarmChanged {

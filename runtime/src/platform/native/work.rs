@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 use super::kernel::ObjectIndex;
 use super::request::Request as PlatformRequest;
 use super::socket::{Flight, Frame, Socket};
+use super::store::Database;
 use crate::chain::CallChain;
 use crate::description::Description;
 use crate::error::StorageError;
@@ -157,8 +158,17 @@ pub(super) enum Inbound {
     Synced {
         failed: Vec<(ObjectIndex, Fault)>,
     },
+    Opened {
+        object: ObjectIndex,
+        opened: Result<Box<Database>, StorageError>,
+    },
     Closed {
         object: ObjectIndex,
+    },
+    LogShortened {
+        object: ObjectIndex,
+        database: Box<Database>,
+        result: Result<(), StorageError>,
     },
     /// Stop taking connections, finish what runs, close the sockets.
     Drain,

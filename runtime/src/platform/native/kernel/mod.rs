@@ -86,6 +86,13 @@ impl<Work, Output> Kernel<Work, Output> {
         [alarm, idle, commit].into_iter().flatten().min()
     }
 
+    /// Whether nothing of the object runs or waits to be run.
+    pub(crate) fn is_at_rest(&self, index: ObjectIndex) -> bool {
+        self.objects.get(index.0).is_some_and(|object| {
+            object.presence == Presence::Resident && object.events == 0 && object.blocked == 0
+        })
+    }
+
     /// Whether no object has anything to do or to send.
     pub(crate) fn is_quiet(&self) -> bool {
         self.objects
@@ -241,6 +248,7 @@ impl<Work, Output> Kernel<Work, Output> {
         object.bytes -= bytes;
         object.last_active = now;
         self.forget_if_unused(index, effects);
+        self.leave_room(effects);
     }
 
     fn woken(
@@ -261,6 +269,11 @@ impl<Work, Output> Kernel<Work, Output> {
         self.timetable.confirm(id, alarm);
         self.idle_checks.push(Reverse((idle_at, index)));
         self.start_waiting(index, effects);
+        self.leave_room(effects);
+    }
+
+    /// One object leaves if there are too many: also when those that were too many have become idle.
+    fn leave_room(&mut self, effects: &mut Effects<Work, Output>) {
         if self.resident > self.limits.resident_objects {
             self.evict_least_recently_used(effects);
         }
@@ -365,6 +378,7 @@ impl<Work, Output> Kernel<Work, Output> {
             }
             self.close_if_quiet(index, effects);
         }
+        self.leave_room(effects);
         if !updates.is_empty() {
             effects.push(Effect::UpdateIndex { alarms: updates });
         }

@@ -53,6 +53,8 @@ pub(super) struct Shard {
     simulation: Option<Simulation>,
     kernel: RefCell<Kernel<Work, Output>>,
     slots: RefCell<Vec<Option<Rc<Slot>>>>,
+    /// Of the batch on its way to the disk: objects whose logs have grown long.
+    long_logs: RefCell<Vec<ObjectIndex>>,
     decided: RefCell<Vec<Effect>>,
     queue: RefCell<VecDeque<Effect>>,
     /// Effects are being carried out, or an object runs.
@@ -77,6 +79,7 @@ pub(super) struct Parts {
     pub(super) random: Random,
     pub(super) outgoing: Outgoing,
     pub(super) simulation: Option<Simulation>,
+    pub(super) limits: Limits,
 }
 
 impl Shard {
@@ -89,6 +92,7 @@ impl Shard {
             random,
             outgoing,
             simulation,
+            limits,
         } = parts;
         let shard = Rc::new(Self {
             number,
@@ -101,8 +105,9 @@ impl Shard {
             pending: Budget::new(MAX_ALL_PENDING),
             classes: RefCell::default(),
             simulation,
-            kernel: RefCell::new(Kernel::new(Limits::default())),
+            kernel: RefCell::new(Kernel::new(limits)),
             slots: RefCell::default(),
+            long_logs: RefCell::default(),
             decided: RefCell::default(),
             queue: RefCell::default(),
             busy: Cell::new(false),
