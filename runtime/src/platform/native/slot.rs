@@ -1,6 +1,6 @@
 //! One object on its shard: what outlives its time in memory, and one such time.
 
-use std::cell::{Cell, Ref, RefCell};
+use std::cell::{Cell, Ref, RefCell, RefMut};
 use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -72,6 +72,14 @@ pub(super) struct Life {
     pub(super) slot: Rc<Slot>,
     /// Opened by the first write: to ask an object that has nothing leaves no file behind.
     database: RefCell<Option<Database>>,
+    /// A turn runs, and storage may have to be taken back to where it began.
+    pub(super) in_segment: Cell<bool>,
+    /// Another thread has the database, while nothing of the object runs.
+    pub(super) is_lent: Cell<bool>,
+    /// Migrations run and fields are loaded: nothing of the object's own code has run.
+    is_waking: Cell<bool>,
+    /// The wake set an alarm that is to be told of when the object is first written to.
+    pub(super) has_untold_alarm: Cell<bool>,
     /// Decided during a turn, carried out when it pauses or ends.
     ending: RefCell<Option<Ending>>,
     over: RefCell<Option<Fault>>,
@@ -94,6 +102,10 @@ impl Life {
         Self {
             slot,
             database: RefCell::new(database),
+            in_segment: Cell::new(false),
+            is_lent: Cell::new(false),
+            is_waking: Cell::new(true),
+            has_untold_alarm: Cell::new(false),
             ending: RefCell::new(None),
             over: RefCell::new(None),
             ended: Notify::new(),
@@ -119,15 +131,37 @@ impl Life {
             return Ok(database);
         }
         let slot = &self.slot;
-        let database = slot.shard.disk.open(slot.description.class, slot.id)?;
+        let database = slot.shard.disk.make(slot.description.class, slot.id)?;
         *self.database.borrow_mut() = Some(database);
         self.stored()?
             .ok_or_else(|| StorageError::Io("the database was closed".to_owned()))
     }
 
     /// For committing: also after this life is over.
-    pub(super) fn committable(&self) -> Option<Ref<'_, Database>> {
-        Ref::filter_map(self.database.borrow(), Option::as_ref).ok()
+    pub(super) fn committable(&self) -> Option<RefMut<'_, Database>> {
+        RefMut::filter_map(self.database.borrow_mut(), Option::as_mut).ok()
+    }
+
+    /// Whether a write is of the wake itself, to an object that nobody has written to. Such writes
+    /// are made anew at each wake and stay in memory: to ask an object leaves nothing behind.
+    pub(super) fn is_provisional(&self) -> bool {
+        self.is_waking.get()
+            && self
+                .database
+                .borrow()
+                .as_ref()
+                .is_none_or(Database::is_unwritten)
+    }
+
+    /// From now on the object's own code runs.
+    pub(super) fn loaded(&self) -> Result<(), StorageError> {
+        if let Some(database) = &*self.database.borrow() {
+            database.settle_wake()?;
+            self.has_untold_alarm
+                .set(database.is_unwritten() && database.alarm()?.is_some());
+        }
+        self.is_waking.set(false);
+        Ok(())
     }
 
     /// The alarm to run or to wait for.
@@ -150,7 +184,13 @@ impl Life {
         Ok(())
     }
 
-    /// For closing.
+    /// After it was lent.
+    pub(super) fn put_database(&self, database: Database) {
+        *self.database.borrow_mut() = Some(database);
+        self.is_lent.set(false);
+    }
+
+    /// For closing, or for lending.
     pub(super) fn take_database(&self) -> Option<Database> {
         self.database.borrow_mut().take()
     }

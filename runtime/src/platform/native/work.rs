@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 use super::kernel::ObjectIndex;
 use super::request::Request as PlatformRequest;
 use super::socket::{Flight, Frame, Socket};
+use super::store::Database;
 use crate::chain::CallChain;
 use crate::description::Description;
 use crate::error::StorageError;
@@ -136,8 +137,9 @@ impl Output {
             Self::Called { reply, .. } => answer(reply, Err(fault)),
             Self::Fetched { reply, .. } => answer(reply, Err(fault)),
             Self::Delivery(delivery) => delivery.task.refuse(fault),
-            // The reset that follows drops the socket.
-            Self::Frame { .. } => {}
+            // The reset that comes with it drops the open sockets; one that waits for the answer to
+            // its Close is not among them.
+            Self::Frame { socket, .. } => socket.cut_off(),
             Self::Barrier(waiting) => {
                 let error = match fault {
                     Fault::Storage(error) => error,
@@ -156,8 +158,17 @@ pub(super) enum Inbound {
     Synced {
         failed: Vec<(ObjectIndex, Fault)>,
     },
+    Opened {
+        object: ObjectIndex,
+        opened: Result<Box<Database>, StorageError>,
+    },
     Closed {
         object: ObjectIndex,
+    },
+    LogShortened {
+        object: ObjectIndex,
+        database: Box<Database>,
+        result: Result<(), StorageError>,
     },
     /// Stop taking connections, finish what runs, close the sockets.
     Drain,

@@ -86,6 +86,13 @@ impl<Work, Output> Kernel<Work, Output> {
         [alarm, idle, commit].into_iter().flatten().min()
     }
 
+    /// Whether nothing of the object runs or waits to be run.
+    pub(crate) fn is_at_rest(&self, index: ObjectIndex) -> bool {
+        self.objects.get(index.0).is_some_and(|object| {
+            object.presence == Presence::Resident && object.events == 0 && object.blocked == 0
+        })
+    }
+
     /// Whether no object has anything to do or to send.
     pub(crate) fn is_quiet(&self) -> bool {
         self.objects
@@ -116,6 +123,7 @@ impl<Work, Output> Kernel<Work, Output> {
                 work,
                 bytes,
             } => self.arrived(object, work, bytes, now, effects),
+            Event::SocketEnded { object, work } => self.take(object, work, 0, now, effects),
             Event::Continued { object } => self.object(object).events += 1,
             Event::Finished { object, bytes } => self.finished(object, bytes, now, effects),
             Event::Woken { object, alarm } => self.woken(object, alarm, now, effects),
@@ -198,6 +206,18 @@ impl<Work, Output> Kernel<Work, Output> {
             effects.push(Effect::Refuse { work, fault });
             return;
         }
+        self.take(index, work, bytes, now, effects);
+    }
+
+    fn take(
+        &mut self,
+        index: ObjectIndex,
+        work: Work,
+        bytes: usize,
+        now: i64,
+        effects: &mut Effects<Work, Output>,
+    ) {
+        let object = self.object(index);
         object.events += 1;
         object.bytes += bytes;
         object.last_active = now;
@@ -228,6 +248,7 @@ impl<Work, Output> Kernel<Work, Output> {
         object.bytes -= bytes;
         object.last_active = now;
         self.forget_if_unused(index, effects);
+        self.leave_room(effects);
     }
 
     fn woken(
@@ -248,6 +269,11 @@ impl<Work, Output> Kernel<Work, Output> {
         self.timetable.confirm(id, alarm);
         self.idle_checks.push(Reverse((idle_at, index)));
         self.start_waiting(index, effects);
+        self.leave_room(effects);
+    }
+
+    /// One object leaves if there are too many: also when those that were too many have become idle.
+    fn leave_room(&mut self, effects: &mut Effects<Work, Output>) {
         if self.resident > self.limits.resident_objects {
             self.evict_least_recently_used(effects);
         }
@@ -352,6 +378,7 @@ impl<Work, Output> Kernel<Work, Output> {
             }
             self.close_if_quiet(index, effects);
         }
+        self.leave_room(effects);
         if !updates.is_empty() {
             effects.push(Effect::UpdateIndex { alarms: updates });
         }

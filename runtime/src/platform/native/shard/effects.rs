@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::super::disk::Found;
 use super::super::kernel::{AlarmOutcome, ObjectIndex};
 use super::super::slot::{Life, Resident, Slot};
 use super::super::state::ObjectState;
@@ -59,8 +60,35 @@ impl Shard {
     }
 
     fn wake(self: &Rc<Self>, slot: &Rc<Slot>) {
+        let found = self.disk.find(slot.index, slot.description.class, slot.id);
+        match found {
+            Ok(Found::Nothing) => self.wake_with(slot, Ok(None)),
+            Ok(Found::Here(database)) => self.wake_with(slot, Ok(Some(*database))),
+            Ok(Found::Later) => {}
+            Err(error) => self.wake_with(slot, Err(error)),
+        }
+    }
+
+    /// The database of an object that wakes was opened, or could not be.
+    pub(super) fn opened(
+        self: &Rc<Self>,
+        object: ObjectIndex,
+        opened: Result<Box<Database>, StorageError>,
+    ) {
+        self.inside(|| {
+            self.with(object, |slot| {
+                self.wake_with(&slot, opened.map(|database| Some(*database)));
+            });
+        });
+    }
+
+    fn wake_with(self: &Rc<Self>, slot: &Rc<Slot>, opened: Result<Option<Database>, StorageError>) {
         let object = slot.index;
-        let (database, alarm) = match self.open(slot) {
+        let opened = opened.and_then(|database| {
+            let alarm = database.as_ref().map_or(Ok(None), Database::alarm)?;
+            Ok((database, alarm))
+        });
+        let (database, alarm) = match opened {
             Ok(opened) => opened,
             Err(error) => {
                 self.handle(Event::WakeFailed {
@@ -86,22 +114,14 @@ impl Shard {
         self.handle(Event::WakeFailed { object, fault });
     }
 
-    fn open(&self, slot: &Slot) -> Result<(Option<Database>, Option<i64>), StorageError> {
-        if !self.disk.has(slot.description.class, slot.id) {
-            return Ok((None, None));
-        }
-        let database = self.disk.open(slot.description.class, slot.id)?;
-        let alarm = database.alarm()?;
-        Ok((Some(database), alarm))
-    }
-
     pub(super) fn refuse(self: &Rc<Self>, work: Work, fault: Fault) {
         match work {
             Work::Task(task) => task.refuse(fault),
             Work::Message { socket, .. } => socket.refuse(&fault),
             Work::Alarm { id } => self.alarm_failed(id),
-            // The connection is gone; the object finds its socket missing.
-            Work::Close { .. } | Work::Error { .. } => {}
+            // The object did not start, or was reset: it finds its socket missing.
+            Work::Close { socket, .. } => socket.cut_off(),
+            Work::Error { .. } => {}
         }
     }
 
@@ -139,11 +159,19 @@ impl Shard {
                     database.roll_back();
                     Err(error.clone())
                 }
-                (Some(database), _) => database.commit(),
+                (Some(mut database), _) => database.commit(),
                 (None, _) => Ok(None),
             };
             match committed {
-                Ok(Some(unsynced)) => batch.push((object, unsynced)),
+                Ok(Some(unsynced)) => {
+                    batch.push((object, unsynced));
+                    if life
+                        .committable()
+                        .is_some_and(|database| database.has_long_log())
+                    {
+                        self.long_logs.borrow_mut().push(object);
+                    }
+                }
                 Ok(None) => {}
                 Err(error) => {
                     tracing::error!(%error, class = slot.description.class, id = %slot.id, "a commit failed");
@@ -155,6 +183,62 @@ impl Shard {
             }
         }
         self.disk.sync(batch);
+    }
+
+    /// Has the long logs among the databases of a durable batch moved into them. That takes syncs, so
+    /// another thread does it, and what arrives for such an object meanwhile waits.
+    pub(super) fn shorten_logs(self: &Rc<Self>) {
+        for object in self.long_logs.take() {
+            let life = self.slot_at(object).and_then(|slot| {
+                let resident = slot.resident.borrow();
+                resident.as_ref().map(|resident| Rc::clone(&resident.life))
+            });
+            let Some(life) = life.filter(|_| self.kernel.borrow().is_at_rest(object)) else {
+                // After another commit.
+                continue;
+            };
+            let is_long = life
+                .committable()
+                .is_some_and(|database| database.has_long_log());
+            if is_long && let Some(database) = life.take_database() {
+                life.is_lent.set(true);
+                self.handle(Event::Blocked { object });
+                self.disk.shorten_log(object, database);
+            }
+        }
+    }
+
+    fn lose(self: &Rc<Self>, object: ObjectIndex, error: StorageError) {
+        tracing::error!(%error, "the log of a database could not be moved into it");
+        let fault = Fault::Storage(error);
+        self.handle(Event::CommitFailed { object, fault });
+    }
+
+    /// A database that was lent comes back.
+    pub(super) fn take_back(
+        self: &Rc<Self>,
+        object: ObjectIndex,
+        database: Database,
+        shortened: Result<(), StorageError>,
+    ) {
+        let Some(slot) = self.slot_at(object) else {
+            return;
+        };
+        let resident = slot.resident.borrow().clone();
+        self.inside(|| match resident {
+            Some(resident) => {
+                resident.life.put_database(database);
+                if let Err(error) = shortened {
+                    self.lose(object, error);
+                }
+                self.handle(Event::Unblocked { object });
+            }
+            // It was to be closed meanwhile.
+            None => {
+                self.handle(Event::Unblocked { object });
+                self.disk.close(object, slot.id, database);
+            }
+        });
     }
 
     /// Before the commits, so that no crash leaves an alarm that nobody knows of.
@@ -228,6 +312,11 @@ impl Shard {
 
     fn close(self: &Rc<Self>, slot: &Slot) {
         let resident = slot.resident.borrow_mut().take();
+        let is_lent = |resident: &Resident| resident.life.is_lent.get();
+        if resident.as_ref().is_some_and(is_lent) {
+            // Closed when it is back.
+            return;
+        }
         match resident.and_then(|resident| resident.life.take_database()) {
             Some(database) => self.disk.close(slot.index, slot.id, database),
             None => self.handle(Event::Closed { object: slot.index }),

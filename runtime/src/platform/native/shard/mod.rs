@@ -18,6 +18,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::budget::Budget;
 use super::clock::Clock;
 use super::disk::Disk;
 use super::ids::IdKey;
@@ -26,6 +27,8 @@ use super::outgoing::Outgoing;
 use super::random::Random;
 use super::simulation::Simulation;
 use super::slot::Slot;
+use super::socket::MAX_ALL_PENDING;
+use super::transport::MAX_UNFINISHED;
 use super::work::{Delivery, Inbound, Output, Work};
 use crate::description::Description;
 use crate::fault::Fault;
@@ -42,11 +45,16 @@ pub(super) struct Shard {
     pub(super) clock: Clock,
     pub(super) random: Random,
     pub(super) outgoing: Outgoing,
+    /// The messages of sockets that are on their way here, and those that wait for their peers.
+    pub(super) unfinished: Budget,
+    pub(super) pending: Budget,
     classes: RefCell<Vec<Class>>,
     /// In the simulator: what makes the order of events a matter of the seed.
     simulation: Option<Simulation>,
     kernel: RefCell<Kernel<Work, Output>>,
     slots: RefCell<Vec<Option<Rc<Slot>>>>,
+    /// Of the batch on its way to the disk: objects whose logs have grown long.
+    long_logs: RefCell<Vec<ObjectIndex>>,
     decided: RefCell<Vec<Effect>>,
     queue: RefCell<VecDeque<Effect>>,
     /// Effects are being carried out, or an object runs.
@@ -71,6 +79,7 @@ pub(super) struct Parts {
     pub(super) random: Random,
     pub(super) outgoing: Outgoing,
     pub(super) simulation: Option<Simulation>,
+    pub(super) limits: Limits,
 }
 
 impl Shard {
@@ -83,6 +92,7 @@ impl Shard {
             random,
             outgoing,
             simulation,
+            limits,
         } = parts;
         let shard = Rc::new(Self {
             number,
@@ -91,10 +101,13 @@ impl Shard {
             clock,
             random,
             outgoing,
+            unfinished: Budget::new(MAX_UNFINISHED),
+            pending: Budget::new(MAX_ALL_PENDING),
             classes: RefCell::default(),
             simulation,
-            kernel: RefCell::new(Kernel::new(Limits::default())),
+            kernel: RefCell::new(Kernel::new(limits)),
             slots: RefCell::default(),
+            long_logs: RefCell::default(),
             decided: RefCell::default(),
             queue: RefCell::default(),
             busy: Cell::new(false),

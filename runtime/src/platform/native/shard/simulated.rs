@@ -50,8 +50,13 @@ impl Shard {
             match inbound {
                 Inbound::Synced { failed } => self.handle(Event::Synced { failed }),
                 Inbound::Closed { object } => self.handle(Event::Closed { object }),
-                // There is one shard, and nobody gives it commands.
-                Inbound::Delivery(_) | Inbound::Drain | Inbound::Stop => {}
+                // There is one shard, whose databases are at hand and have no logs, and nobody gives
+                // it commands.
+                Inbound::Opened { .. }
+                | Inbound::LogShortened { .. }
+                | Inbound::Delivery(_)
+                | Inbound::Drain
+                | Inbound::Stop => {}
             }
         }
     }

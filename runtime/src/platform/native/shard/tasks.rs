@@ -95,7 +95,16 @@ impl Shard {
         while let Some(inbound) = inbox.recv().await {
             match inbound {
                 Inbound::Delivery(delivery) => self.accept(*delivery),
-                Inbound::Synced { failed } => self.handle(Event::Synced { failed }),
+                Inbound::Synced { failed } => {
+                    self.handle(Event::Synced { failed });
+                    self.shorten_logs();
+                }
+                Inbound::Opened { object, opened } => self.opened(object, opened),
+                Inbound::LogShortened {
+                    object,
+                    database,
+                    result,
+                } => self.take_back(object, *database, result),
                 Inbound::Closed { object } => self.handle(Event::Closed { object }),
                 Inbound::Drain => return Command::Drain,
                 Inbound::Stop => return Command::Stop,
