@@ -6,6 +6,7 @@
 //! fields roll back.
 
 mod alarms;
+mod ends;
 mod gates;
 mod ids;
 mod lifecycle;
@@ -14,13 +15,13 @@ mod rpc;
 mod shards;
 mod sockets;
 mod storage;
-mod trouble;
 mod turns;
 
 pub use anchorhold::objects::Lock;
 use anchorhold::prelude::*;
 
 pub use alarms::{AlarmProbe, Conduct, Planned, Ring};
+pub use ends::{Bell, Bystander, Doomed, Grenade, NoDefault, Tally, Unstartable, Wait};
 pub use gates::{GateProbe, Ledger, Witness};
 pub use ids::{IdProbe, Identity, ParsedId};
 pub use lifecycle::{Life, LifeProbe, Start, Starter, Switch, SwitchState};
@@ -29,7 +30,6 @@ pub use rpc::{Failure, Hop, Outcome, Peer};
 pub use shards::{Race, Reached, SHARDS, ShardProbe};
 pub use sockets::{Closed, Command, Said, Session, SocketProbe, Told};
 pub use storage::{Listing, Step, StepResult, StorageProbe};
-pub use trouble::{Bell, Bystander, Doomed, Grenade, NoDefault, Tally, Unstartable, Wait};
 pub use turns::{Span, TurnProbe};
 
 /// The probes and the paths that lead to them.
@@ -59,9 +59,9 @@ pub fn app() -> App {
         .mount::<Bell>("/bells/{name}")
         .mount::<Tally>("/tallies/{name}")
         .get("/healthz", async |_, _| Ok(Response::text(200, "ok")))
-        .get("/sleep", trouble::sleep)
-        .get("/panic", trouble::panic)
-        .get("/call-doomed", trouble::call_doomed)
+        .get("/sleep", ends::sleep)
+        .get("/panic", ends::panic)
+        .get("/call-doomed", ends::call_doomed)
         .get("/race", shards::race)
         .post("/new-id", async |_, env| {
             let id = env.objects::<IdProbe>().unique().id()?;
