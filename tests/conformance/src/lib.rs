@@ -6,6 +6,7 @@
 //! fields roll back.
 
 mod alarms;
+mod deaths;
 mod gates;
 mod ids;
 mod lifecycle;
@@ -20,6 +21,7 @@ pub use anchorhold::objects::Lock;
 use anchorhold::prelude::*;
 
 pub use alarms::{AlarmProbe, Conduct, Planned, Ring};
+pub use deaths::{Death, Holding, Mortal};
 pub use gates::{GateProbe, Ledger, Witness};
 pub use ids::{IdProbe, Identity, ParsedId};
 pub use lifecycle::{Life, LifeProbe, Start, Starter, Switch, SwitchState};
@@ -33,7 +35,8 @@ pub use turns::{Span, TurnProbe};
 /// The probes and the paths that lead to them.
 #[anchorhold::app]
 pub fn app() -> App {
-    App::new()
+    deaths::add_handlers(App::new())
+        .mount::<Mortal>("/mortals/{name}")
         .mount::<StorageProbe>("/storage/{name}")
         .mount::<AlarmProbe>("/alarms/{name}")
         .mount::<SocketProbe>("/sockets/{name}")
