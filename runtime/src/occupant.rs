@@ -92,7 +92,11 @@ impl Occupant {
     /// borrow the value, and it stays.
     #[cfg(target_arch = "wasm32")]
     pub(crate) fn leave(&self) {
-        let resident = self.resident.try_borrow_mut().ok().and_then(|mut it| it.take());
+        let resident = self
+            .resident
+            .try_borrow_mut()
+            .ok()
+            .and_then(|mut it| it.take());
         crate::user_code::dispose(resident);
     }
 

@@ -1,7 +1,7 @@
 //! Deaths: every way in which an object's code can end its memory, or that of everything beside it.
 
-use std::cell::Cell;
 use std::hint::black_box;
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::Duration;
 
 use anchorhold::prelude::*;
@@ -82,34 +82,32 @@ impl Drop for PanicsWhenDropped {
     }
 }
 
-thread_local! {
-    /// Requests to the app whose handlers have not ended.
-    static HELD: Cell<i64> = const { Cell::new(0) };
-}
+/// Handlers that wait, in objects and in the app.
+static WAITING: AtomicI64 = AtomicI64::new(0);
 
-/// Counts a handler of the app, until its destructors run.
-struct Held(#[expect(dead_code, reason = "it is to take room")] Vec<u8>);
+/// Counts a handler, until its destructors run.
+struct Waiting(#[expect(dead_code, reason = "it is to take room")] Vec<u8>);
 
-impl Held {
-    fn new(bytes: usize) -> Self {
-        HELD.set(HELD.get() + 1);
-        Self(vec![1; bytes])
+impl Waiting {
+    fn with(ballast: usize) -> Self {
+        WAITING.fetch_add(1, Relaxed);
+        Self(vec![1; ballast])
     }
 }
 
-impl Drop for Held {
+impl Drop for Waiting {
     fn drop(&mut self) {
-        HELD.set(HELD.get() - 1);
+        WAITING.fetch_sub(1, Relaxed);
     }
 }
 
-/// What an instance holds.
+/// What is in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holding {
     /// The pages of WebAssembly's memory, of 64 KiB each; nothing on the embedded host.
     pub pages: usize,
-    /// Handlers of the app that have not ended.
-    pub held: i64,
+    /// Handlers that wait, in objects and in the app.
+    pub waiting: i64,
 }
 
 impl Holding {
@@ -120,7 +118,7 @@ impl Holding {
         let pages = 0;
         Self {
             pages,
-            held: HELD.get(),
+            waiting: WAITING.load(Relaxed),
         }
     }
 }
@@ -206,6 +204,7 @@ impl Mortal {
 
     #[post("/wait")]
     async fn wait(&self, ctx: &Ctx, ms: u64) -> i64 {
+        let _waiting = Waiting::with(0);
         ctx.sleep(Duration::from_millis(ms)).await;
         self.value
     }
@@ -218,17 +217,15 @@ impl Mortal {
     /// Says what it is told, or waits or dies first.
     #[message]
     async fn told(&self, ctx: &Ctx, socket: &Socket<()>, told: Told) -> Result<(), Error> {
-        ctx.sleep(Duration::from_millis(told.ms)).await;
+        if told.ms > 0 {
+            let _waiting = Waiting::with(0);
+            ctx.sleep(Duration::from_millis(told.ms)).await;
+        }
         if let Some(death) = told.death {
             death.come(ctx);
         }
         socket.send(&told)?;
         Ok(())
-    }
-
-    #[get("/holding")]
-    fn holding(&self) -> Holding {
-        Holding::now()
     }
 }
 
@@ -246,14 +243,14 @@ struct Stay {
 pub fn add_handlers(app: App) -> App {
     app.post("/app/stay", async |mut request: Request, env| {
         let stay: Stay = request.json().await?;
-        let held = Held::new(stay.ballast.len());
+        let waiting = Waiting::with(stay.ballast.len());
         if stay.ms > 0 {
             env.sleep(Duration::from_millis(stay.ms)).await;
         }
         if let Some(death) = stay.death {
             death.come_without_object();
         }
-        drop(held);
+        drop(waiting);
         Response::json(200, &true)
     })
     .get("/app/holding", async |_, _| {

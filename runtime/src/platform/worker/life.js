@@ -271,8 +271,9 @@ export class Deferred {
     this.reject(error);
   }
 
+  // Nobody will settle it. Its caller has hung up, or the platform answers for a reset object.
   abandon() {
-    unsettled.delete(this);
+    if (unsettled.delete(this) && !this.owner) this.reject(offered.lost);
   }
 }
 
@@ -292,32 +293,50 @@ function queue(run, task) {
 }
 
 // Tasks of requests to the app. When a client hangs up, the platform drops the request's context
-// without a word, and what waits in it never runs again. The signal of the request tells if the
-// flag `enable_request_signal` is set; else the context's own timer stops, which is noticed here.
+// without a word, and what waits in it never runs again. The request's signal tells if the flag
+// `enable_request_signal` is set. Else the context's own timer stops, which the next request sees.
 const watched = new Map();
 
-const BEAT = 5_000;
-const MISSED = 3 * BEAT;
+const FIRST_BEAT = 1_000;
+const LONGEST_BEAT = 16_000;
+const GRACE = 1_000;
+
+class Watch {
+  constructor() {
+    this.isSuspect = false;
+    this.beat(FIRST_BEAT);
+  }
+
+  beat(delay) {
+    this.isSuspect = false;
+    this.due = performance.now() + delay;
+    this.timer = setTimeout(() => this.beat(Math.min(2 * delay, LONGEST_BEAT)), delay);
+  }
+
+  // Something may have kept the isolate busy, so that every timer is late: they get time to
+  // catch up.
+  hasStopped(now) {
+    if (now < this.due + GRACE) return false;
+    if (this.isSuspect) return true;
+    this.isSuspect = true;
+    this.due = now;
+    return false;
+  }
+}
 
 export function watch(request, task) {
   dropAbandoned();
-  const its = instance;
-  const entry = { seen: performance.now(), isSuspect: false };
-  entry.timer = setInterval(() => {
-    entry.seen = performance.now();
-    entry.isSuspect = false;
-  }, BEAT);
-  watched.set(task, entry);
-  request.signal.addEventListener("abort", () => {
-    if (its === instance && watched.get(task) === entry) drop(task);
-  });
+  const its = new Watch();
+  watched.set(task, its);
+  const dropIt = whileItLives(() => watched.get(task) === its && drop(task));
+  request.signal.addEventListener("abort", dropIt);
 }
 
 export function unwatch(task) {
-  const entry = watched.get(task);
-  if (!entry) return;
+  const its = watched.get(task);
+  if (!its) return;
   watched.delete(task);
-  clearInterval(entry.timer);
+  clearTimeout(its.timer);
 }
 
 function drop(task) {
@@ -325,23 +344,16 @@ function drop(task) {
   callIn(offered.drop, task);
 }
 
-let lastLook = 0;
+let nextLook = 0;
 
 function dropAbandoned() {
   const now = performance.now();
-  if (now - lastLook < BEAT) return;
-  lastLook = now;
-  const its = instance;
-  for (const [task, entry] of watched) {
-    if (now - entry.seen < MISSED) continue;
-    // All timers may be late, because something kept the isolate busy: they get time to catch up.
-    if (!entry.isSuspect) {
-      entry.isSuspect = true;
-      entry.seen = now - BEAT;
-    } else {
-      // Not from within the entry that is on its way.
-      Promise.resolve().then(() => its === instance && watched.get(task) === entry && drop(task));
-    }
+  if (now < nextLook) return;
+  nextLook = now + GRACE / 2;
+  for (const [task, its] of watched) {
+    if (!its.hasStopped(now)) continue;
+    // Not from within the entry that is on its way.
+    Promise.resolve().then(whileItLives(() => watched.get(task) === its && drop(task)));
   }
 }
 

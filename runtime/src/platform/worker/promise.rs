@@ -129,7 +129,8 @@ pub(super) fn prepare() {
     if PREPARED.replace(true) {
         return;
     }
-    let lost = Fault::Reset("a panic or trap ended the memory of every object beside it".to_owned());
+    let lost =
+        Fault::Reset("a panic or trap ended the memory of every object beside it".to_owned());
     let forget = Closure::<dyn Fn()>::new(tasks::forget_ended).into_js_value();
     let drop = Closure::<dyn Fn(u32)>::new(tasks::drop_task).into_js_value();
     // Without it an instance ends in silence; nothing else depends on it.
