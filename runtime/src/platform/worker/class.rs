@@ -16,6 +16,7 @@ use super::request::Request;
 use super::response;
 use super::socket::Socket;
 use super::state::ObjectState;
+use super::tasks;
 use crate::caller::{Caller, Origin};
 use crate::chain::CallChain;
 use crate::description::{BodyUse, Description, Route};
@@ -87,7 +88,7 @@ impl ObjectClass {
         let state = start.state.clone().unchecked_into::<State>();
         bindings::runs(&state)?;
         let occupant = start.wake().map_err(|fault| {
-            let error = thrown(&fault);
+            let error = thrown(&explained(fault, start.description));
             // The event has the error too; this one tells the events behind it.
             let _ = bindings::fail_start(&state, &error);
             error
@@ -264,6 +265,22 @@ impl ObjectClass {
     }
 }
 
+/// Says what to do about a class whose objects are not backed by SQLite: the platform's own words
+/// come with the first use of storage.
+fn explained(fault: Fault, description: &Description) -> Fault {
+    match fault {
+        Fault::Storage(error) if error.to_string().contains("SQLite-backed") => {
+            Fault::Configuration(format!(
+                "`{0}` is not backed by SQLite: list \"{0}\" in `new_sqlite_classes`, not in \
+                 `new_classes`, of the Wrangler configuration's migrations; a class that is \
+                 deployed already needs a new name",
+                description.class
+            ))
+        }
+        other => other,
+    }
+}
+
 impl Start {
     fn wake(&self) -> Result<Rc<Occupant>, Fault> {
         let Self {
@@ -271,11 +288,8 @@ impl Start {
             state,
             env,
         } = self;
-        let state = ObjectState::new(
-            description.class,
-            state.clone().unchecked_into(),
-            env.clone(),
-        )?;
+        let state = ObjectState::new(state.clone().unchecked_into(), env.clone())?;
+        tasks::forget_former(&state);
         let occupant = Occupant::wake(description, state.clone());
         if let Some(fault) = occupant.failure() {
             // Not a reset by its own words: the callers learn why.

@@ -23,7 +23,7 @@ let inside = false;
 let running;
 // Reset as soon as WebAssembly has returned: `{ state, reason }`.
 let doomed;
-// An abort has ended execution since the last entry.
+// An object has ended since the last entry, which may have been cut off.
 let wasCut = false;
 // The instance should be replaced when nothing waits for it.
 let isTired = false;
@@ -390,6 +390,8 @@ function lostResponse({ status, code, message, durableObjectReset }) {
 }
 
 export function failStart(state, error) {
+  // What Rust keeps of the object is dropped at the next entry: waiters are still to be told.
+  wasCut = true;
   state.blockConcurrencyWhile(() => Promise.reject(error)).catch(() => {});
 }
 

@@ -57,15 +57,11 @@ impl PartialEq for ObjectState {
 
 impl ObjectState {
     /// Fails for an object that is not backed by SQLite.
-    pub(super) fn new(class: &str, state: State, env: JsValue) -> Result<Self, Fault> {
+    pub(super) fn new(state: State, env: JsValue) -> Result<Self, Fault> {
         let storage = state.storage();
-        let kv = storage.kv().map_err(|error| {
-            Fault::Configuration(format!(
-                "`{class}` is not backed by SQLite: list it in `new_sqlite_classes`, and not in \
-                 `new_classes`, of the Wrangler configuration's migrations ({})",
-                message_of(&error)
-            ))
-        })?;
+        let kv = storage
+            .kv()
+            .map_err(|error| Fault::Storage(storage_error(&error)))?;
         Ok(Self(Rc::new(Inner {
             kv,
             storage,
@@ -284,6 +280,7 @@ impl ObjectState {
                         // Not a reset by its own words: events on their way learn why, as those do
                         // that wait here.
                         state.take_doom();
+                        tasks::end(&state);
                         bindings::fail_start(&state.0.state, &thrown(&fault))?;
                     }
                     None => state.reset("the initialisation took more than 30 s"),

@@ -262,7 +262,7 @@ fn aborts(host: &mut Host) {
         .post("/grow", json!({ "bytes": 1_000_000 }))
         .expect_status(204);
     let abort = json!({ "death": Death::Abort });
-    for round in 0..repetitions(600) {
+    for round in 0..repetitions(240) {
         let answer = match round % 4 {
             0 => client.post("/mortals/small/die", &abort),
             1 => client.post("/mortals/small/die-later", &abort),
