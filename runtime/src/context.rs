@@ -216,6 +216,10 @@ impl Ctx {
     ///
     /// On a busy object turns share a commit. Those that ended just before and wait for the same
     /// one are dropped too: their callers, who had no answer yet, get the reset as well.
+    ///
+    /// On Cloudflare no destructor runs, and what the running turn holds stays in memory. The
+    /// runtime replaces the WebAssembly instance after hundreds of aborts, or when they have
+    /// cost it 8 MiB, which other objects see as an eviction.
     pub fn abort(&self, reason: &str) -> ! {
         self.inner.state.abort(reason)
     }

@@ -6,6 +6,7 @@
 //! fields roll back.
 
 mod alarms;
+mod deaths;
 mod doors;
 mod ends;
 mod gates;
@@ -22,6 +23,7 @@ pub use anchorhold::objects::Lock;
 use anchorhold::prelude::*;
 
 pub use alarms::{AlarmProbe, Conduct, Planned, Ring};
+pub use deaths::{Death, Holding, Mortal};
 pub use doors::DoorProbe;
 pub use ends::{Bell, Bystander, Doomed, Grenade, NoDefault, Tally, Unstartable, Wait};
 pub use gates::{GateProbe, Ledger, Witness};
@@ -37,7 +39,8 @@ pub use turns::{Span, TurnProbe};
 /// The probes and the paths that lead to them.
 #[anchorhold::app]
 pub fn app() -> App {
-    App::new()
+    deaths::add_handlers(App::new())
+        .mount::<Mortal>("/mortals/{name}")
         .mount::<StorageProbe>("/storage/{name}")
         .mount::<AlarmProbe>("/alarms/{name}")
         .mount::<SocketProbe>("/sockets/{name}")

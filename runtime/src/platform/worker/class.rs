@@ -1,6 +1,8 @@
 //! What every exported JavaScript class does with the events that the platform sends it.
 
+use std::cell::OnceCell;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe};
 use std::rc::Rc;
 
 use js_sys::Uint8Array;
@@ -9,12 +11,13 @@ use wasm_bindgen::prelude::*;
 use super::bindings::{self, State};
 use super::entry;
 use super::failure::{error_of, message_of, thrown};
-use super::promise::{self, Answer, answer, running};
+use super::promise::{self, Answer, answer};
 use super::remote::{envelope, open_parcel};
 use super::request::Request;
 use super::response;
 use super::socket::Socket;
 use super::state::ObjectState;
+use super::tasks;
 use crate::caller::{Caller, Origin};
 use crate::chain::CallChain;
 use crate::description::{BodyUse, Description, Route};
@@ -25,9 +28,24 @@ use crate::socket::Message;
 use crate::wire;
 
 /// One instance of an exported class.
+///
+/// Its constructor runs no code of the object and never fails: `worker-build`'s entry takes any
+/// exception of a constructor for the end of the whole WebAssembly instance. The object starts
+/// with its first event.
 pub struct ObjectClass {
-    /// Empty in the throw-away instance that only shows its prototype.
-    occupant: Option<Rc<Occupant>>,
+    /// Nothing in the throw-away instance that only shows its prototype.
+    start: Option<Start>,
+    occupant: OnceCell<Rc<Occupant>>,
+}
+
+/// Where panics unwind, the engine catches those of user code and resets the object.
+impl UnwindSafe for ObjectClass {}
+impl RefUnwindSafe for ObjectClass {}
+
+struct Start {
+    description: &'static Description,
+    state: JsValue,
+    env: JsValue,
 }
 
 #[expect(
@@ -35,37 +53,52 @@ pub struct ObjectClass {
     reason = "what a method throws is the event's own failure"
 )]
 impl ObjectClass {
-    /// Brings an object into memory.
-    ///
-    /// # Errors
-    /// The object did not start; the platform makes a new one for the next event (P16).
+    /// Takes what the platform's constructor is called with.
     pub fn new(
         description: &'static Description,
         state: JsValue,
         env: JsValue,
     ) -> Result<Self, JsValue> {
-        promise::prepare_for_panics();
+        promise::prepare();
         super::log::start();
-        let state = ObjectState::new(state.unchecked_into::<State>(), env);
-        let occupant = running(&state, || Occupant::wake(description, state.clone()));
-        match occupant.failure() {
-            Some(fault) => Err(thrown(&fault)),
-            None => Ok(Self {
-                occupant: Some(occupant),
+        Ok(Self {
+            start: Some(Start {
+                description,
+                state,
+                env,
             }),
-        }
+            occupant: OnceCell::new(),
+        })
     }
 
     /// The throw-away instance that [`extend_durable_object`] takes.
     #[must_use]
     pub fn empty() -> Self {
-        Self { occupant: None }
+        Self {
+            start: None,
+            occupant: OnceCell::new(),
+        }
     }
 
+    /// The object, started if this is its first event. If it does not start, the platform makes a new
+    /// instance for the next event (P16).
     fn occupant(&self) -> Result<&Rc<Occupant>, JsValue> {
-        self.occupant
+        if let Some(occupant) = self.occupant.get() {
+            return Ok(occupant);
+        }
+        let start = self
+            .start
             .as_ref()
-            .ok_or_else(|| JsError::new("this instance is only a prototype").into())
+            .ok_or_else(|| JsError::new("this instance is only a prototype"))?;
+        let state = start.state.clone().unchecked_into::<State>();
+        bindings::runs(&state)?;
+        let occupant = start.wake().map_err(|fault| {
+            let error = thrown(&explained(fault, start.description));
+            // The event has the error too; this one tells the events behind it.
+            let _ = bindings::fail_start(&state, &error);
+            error
+        })?;
+        Ok(self.occupant.get_or_init(|| occupant))
     }
 
     fn on_event<F>(&self, event: impl FnOnce(&Rc<Occupant>) -> F) -> Answer
@@ -73,9 +106,7 @@ impl ObjectClass {
         F: Future<Output = Answer> + 'static,
     {
         let occupant = self.occupant()?;
-        let state = occupant.state();
-        let future = running(state, || event(occupant));
-        answer(state, Box::pin(future))
+        answer(occupant.state(), || Box::pin(event(occupant)))
     }
 
     /// An HTTP request; what comes beside it was read in JavaScript, see `extend` in `glue.js`.
@@ -239,9 +270,51 @@ impl ObjectClass {
     }
 }
 
+/// Says what to do about a class whose objects are not backed by SQLite: the platform's own words
+/// come with the first use of storage.
+fn explained(fault: Fault, description: &Description) -> Fault {
+    match fault {
+        Fault::Storage(error) if error.to_string().contains("SQLite-backed") => {
+            Fault::Configuration(format!(
+                "`{0}` is not backed by SQLite: list \"{0}\" in `new_sqlite_classes`, not in \
+                 `new_classes`, of the Wrangler configuration's migrations; a class that is \
+                 deployed already needs a new name",
+                description.class
+            ))
+        }
+        other => other,
+    }
+}
+
+impl Start {
+    fn wake(&self) -> Result<Rc<Occupant>, Fault> {
+        let Self {
+            description,
+            state,
+            env,
+        } = self;
+        let state = ObjectState::new(state.clone().unchecked_into(), env.clone())?;
+        tasks::forget_former(&state);
+        let occupant = Occupant::wake(description, state.clone());
+        if let Some(fault) = occupant.failure() {
+            // Not a reset by its own words: the callers learn why.
+            state.take_doom();
+            return Err(fault);
+        }
+        let weak = Rc::downgrade(&occupant);
+        state.set_at_the_end(move || {
+            if let Some(occupant) = weak.upgrade() {
+                occupant.leave();
+            }
+        });
+        Ok(occupant)
+    }
+}
+
 /// The one who made a request: its signal tells, with the flag `enable_request_signal`.
 fn caller_of(request: bindings::Request) -> Caller {
     Caller::asked(move |caller| {
+        let caller = AssertUnwindSafe(caller);
         let gone = Closure::once_into_js(move || caller.leave());
         // A caller that cannot be asked is one that nobody notices leaving.
         let _ = bindings::when_aborted(&request, &gone);

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, OnceCell};
 use std::future::{Future, poll_fn};
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
@@ -18,6 +19,7 @@ use super::gathering::Gathering;
 use super::promise;
 use super::socket::{Socket, Upgrade};
 use super::timer::Sleep;
+use super::{tasks, wear};
 use crate::error::StorageError;
 use crate::fault::Fault;
 use crate::id::RawId;
@@ -42,6 +44,8 @@ struct Inner {
     id: OnceCell<RawId>,
     name: OnceCell<Option<String>>,
     doom: Cell<Option<String>>,
+    /// Frees the object's value when this memory has ended.
+    at_the_end: Cell<Option<Box<dyn FnOnce()>>>,
     gathering: Gathering,
 }
 
@@ -53,19 +57,36 @@ impl PartialEq for ObjectState {
 }
 
 impl ObjectState {
-    pub(super) fn new(state: State, env: JsValue) -> Self {
+    /// Fails for an object that is not backed by SQLite.
+    pub(super) fn new(state: State, env: JsValue) -> Result<Self, Fault> {
         let storage = state.storage();
-        Self(Rc::new(Inner {
-            kv: storage.kv(),
+        let kv = storage
+            .kv()
+            .map_err(|error| Fault::Storage(storage_error(&error)))?;
+        Ok(Self(Rc::new(Inner {
+            kv,
             storage,
             sql: OnceCell::new(),
             env: Env::new(env),
             id: OnceCell::new(),
             name: OnceCell::new(),
             doom: Cell::new(None),
+            at_the_end: Cell::new(None),
             gathering: Gathering::default(),
             state,
-        }))
+        })))
+    }
+
+    /// What frees the object's value when this memory has ended.
+    pub(super) fn set_at_the_end(&self, free: impl FnOnce() + 'static) {
+        self.0.at_the_end.set(Some(Box::new(free)));
+    }
+
+    /// Frees what is left of the object: it was reset.
+    pub(super) fn leave(&self) {
+        if let Some(free) = self.0.at_the_end.take() {
+            free();
+        }
     }
 
     pub(super) fn gathering(&self) -> &Gathering {
@@ -132,8 +153,13 @@ impl ObjectState {
     }
 
     pub(crate) fn transaction(&self, body: &mut dyn FnMut() -> bool) -> Result<(), StorageError> {
-        bindings::transaction(&self.0.storage, &mut || body())
-            .map_err(|error| storage_error(&error))
+        // The engine catches what unwinds in it, where panics do.
+        let mut body = AssertUnwindSafe(body);
+        let mut run = move || {
+            let body = &mut body;
+            (**body)()
+        };
+        bindings::transaction(&self.0.storage, &mut run).map_err(|error| storage_error(&error))
     }
 
     pub(crate) fn sql(
@@ -268,6 +294,7 @@ impl ObjectState {
                         // Not a reset by its own words: events on their way learn why, as those do
                         // that wait here.
                         state.take_doom();
+                        tasks::end(&state);
                         bindings::fail_start(&state.0.state, &thrown(&fault))?;
                     }
                     None => state.reset("the initialisation took more than 30 s"),
@@ -278,9 +305,9 @@ impl ObjectState {
     }
 
     pub(crate) fn abort(&self, reason: &str) -> ! {
-        promise::stop_running();
-        self.0.state.abort(reason);
-        // The platform ends the event inside of the call above.
+        tasks::end(self);
+        // The platform ends execution inside of the call, and no frame of Rust returns.
+        let _ = bindings::abort(&self.0.state, reason, wear::of_an_abort());
         wasm_bindgen::throw_str(reason)
     }
 

@@ -5,6 +5,7 @@
 
 mod alarms;
 mod case;
+mod deaths;
 mod doors;
 mod gates;
 mod ids;
@@ -57,6 +58,7 @@ fn cases() -> Vec<&'static Case> {
     let themes = [
         gates::CASES,
         lifecycle::CASES,
+        deaths::CASES,
         turns::CASES,
         locks::CASES,
         alarms::CASES,
