@@ -263,11 +263,17 @@ extern "C" {
         reverse: bool,
         limit: Option<u32>,
     ) -> Result<Array, JsValue>;
-    #[wasm_bindgen(catch)]
-    pub(super) fn transaction(
-        storage: &Storage,
-        body: &mut dyn FnMut() -> bool,
-    ) -> Result<(), JsValue>;
+    /// Not marked `catch`: a trap in `body` passes through here, and must not come back as an error.
+    pub(super) fn transaction(storage: &Storage, body: &mut dyn FnMut() -> bool) -> JsValue;
+    #[wasm_bindgen(catch, js_name = releaseIfEmpty)]
+    pub(super) fn release_if_empty(storage: &Storage) -> Result<(), JsValue>;
+    #[wasm_bindgen(catch, js_name = ensureAlarm)]
+    pub(super) fn ensure_alarm(storage: &Storage, at: f64) -> Result<(), JsValue>;
+    /// The pair, or nothing.
+    #[wasm_bindgen(js_name = automaticResponse)]
+    pub(super) fn automatic_response(state: &State) -> Vec<String>;
+    #[wasm_bindgen(catch, js_name = isOpen)]
+    pub(super) fn is_open(socket: &WebSocket) -> Result<bool, JsValue>;
     #[wasm_bindgen(catch, js_name = deleteAll)]
     pub(super) fn delete_all(storage: &Storage) -> Result<(), JsValue>;
     #[wasm_bindgen(catch, js_name = setAlarm)]

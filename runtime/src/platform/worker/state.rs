@@ -145,11 +145,33 @@ impl ObjectState {
             .collect())
     }
 
+    /// The alarm goes too, as from compatibility date 2026-02-24 on (P44).
     pub(crate) fn delete_all(&self) -> Result<(), StorageError> {
-        // The alarm goes too from compatibility date 2026-02-24 on (P44), and on every host here.
-        bindings::set_alarm(&self.0.storage, None)
-            .and_then(|()| bindings::delete_all(&self.0.storage))
-            .map_err(|error| storage_error(&error))
+        self.0.gathering.note_write();
+        bindings::delete_all(&self.0.storage).map_err(|error| storage_error(&error))
+    }
+
+    pub(crate) fn release_storage_if_empty(&self) {
+        if let Err(error) = bindings::release_if_empty(&self.0.storage) {
+            tracing::warn!(error = message_of(&error), "giving up empty storage");
+        }
+    }
+
+    /// Runs one stretch of a turn without an await. Unless `body` says true, what it wrote is as it
+    /// was before.
+    ///
+    /// A savepoint cannot be opened in the middle of a stretch here, by its first write: it is one
+    /// call of the platform's. So every stretch that may write gets one, and none that cannot.
+    pub(crate) fn segment(
+        &self,
+        may_write: bool,
+        body: &mut dyn FnMut() -> bool,
+    ) -> Result<(), StorageError> {
+        if may_write {
+            return self.transaction(body);
+        }
+        body();
+        Ok(())
     }
 
     pub(crate) fn transaction(&self, body: &mut dyn FnMut() -> bool) -> Result<(), StorageError> {
@@ -159,7 +181,11 @@ impl ObjectState {
             let body = &mut body;
             (**body)()
         };
-        bindings::transaction(&self.0.storage, &mut run).map_err(|error| storage_error(&error))
+        let refused = bindings::transaction(&self.0.storage, &mut run);
+        if refused.is_undefined() {
+            return Ok(());
+        }
+        Err(storage_error(&refused))
     }
 
     pub(crate) fn sql(
@@ -224,6 +250,15 @@ impl ObjectState {
             .map_err(|error| storage_error(&error))
     }
 
+    /// Makes sure that the alarm stands at this time or earlier.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "milliseconds stay below 2^53 for 285,000 years"
+    )]
+    pub(crate) fn ensure_alarm(&self, at_ms: i64) -> Result<(), StorageError> {
+        bindings::ensure_alarm(&self.0.storage, at_ms as f64).map_err(|error| storage_error(&error))
+    }
+
     pub(crate) fn accept_socket(
         &self,
         tags: &[String],
@@ -247,6 +282,11 @@ impl ObjectState {
     pub(crate) fn set_automatic_response(&self, pair: Option<(&str, &str)>) {
         let (request, response) = pair.unzip();
         bindings::set_automatic_response(&self.0.state, request, response);
+    }
+
+    pub(crate) fn automatic_response(&self) -> Option<(String, String)> {
+        let mut pair = bindings::automatic_response(&self.0.state).into_iter();
+        pair.next().zip(pair.next())
     }
 
     pub(crate) fn now(&self) -> i64 {
