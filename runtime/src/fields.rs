@@ -75,13 +75,13 @@ impl FieldStore {
     /// Writes what [`store`](Self::store) noted. All limits were checked by then, so that a turn
     /// with one field too large writes none of the others.
     pub(crate) fn commit(&mut self) -> Result<(), StorageError> {
-        for pending in self.pending.drain(..) {
+        for pending in &self.pending {
             match &pending.value {
                 Some(value) => self.state.put(&pending.key, value)?,
-                None => {
-                    self.state.delete(&pending.key)?;
-                }
+                None => drop(self.state.delete(&pending.key)?),
             }
+        }
+        for pending in self.pending.drain(..) {
             if let Some(index) = pending.field {
                 self.committed[index] = pending.value;
             }

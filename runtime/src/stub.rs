@@ -6,9 +6,10 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 
 use crate::call::Arguments;
-use crate::chain::CallChain;
+use crate::caller::waiting_turns;
 use crate::context::Env;
 use crate::descriptor::{Failed, Returned, decoded};
+use crate::effects;
 use crate::error::CallError;
 use crate::fault::{Fault, expects_none};
 use crate::http::{Request, Response};
@@ -56,7 +57,6 @@ pub trait Stub: Clone + 'static {
 #[derive(Clone)]
 pub struct StubCore {
     remote: Result<Remote, Fault>,
-    chain: Rc<CallChain>,
 }
 
 impl StubCore {
@@ -69,13 +69,15 @@ impl StubCore {
         method: &'static str,
         arguments: Arguments,
     ) -> impl Future<Output = Result<Vec<u8>, Fault>> + use<> {
-        // The call is on its way before the future is first polled, as with a JavaScript stub.
+        // The call is on its way before the future is first polled, as with a JavaScript stub; in an
+        // atomic turn, when the turn has succeeded.
         let answer = match (&self.remote, arguments.bytes) {
             (Err(fault), _) => Err(fault.clone()),
             (_, Err(message)) => Err(Fault::BadRequest(message)),
-            (Ok(remote), Ok(bytes)) => {
-                limits::check_call(&bytes).map(|()| remote.call(method, bytes, &self.chain))
-            }
+            (Ok(remote), Ok(bytes)) => limits::check_call(&bytes).map(|()| {
+                let (remote, chain) = (remote.clone(), waiting_turns());
+                effects::begin(move || remote.call(method, bytes, &chain))
+            }),
         };
         async move { answer?.await }
     }
@@ -111,11 +113,15 @@ impl StubCore {
 
     pub(crate) fn fetch(
         &self,
-        request: Request,
+        mut request: Request,
     ) -> impl Future<Output = Result<Response, Fault>> + use<> {
-        let answer = match &self.remote {
-            Ok(remote) => Ok(remote.fetch(request, &self.chain)),
-            Err(fault) => Err(fault.clone()),
+        let answer = match (&self.remote, request.check()) {
+            (Err(fault), _) => Err(fault.clone()),
+            (_, Err(fault)) => Err(fault),
+            (Ok(remote), Ok(())) => {
+                let (remote, chain) = (remote.clone(), waiting_turns());
+                Ok(effects::begin(move || remote.fetch(request, &chain)))
+            }
         };
         async move {
             let response = answer?.await?;
@@ -156,7 +162,6 @@ impl fmt::Debug for StubCore {
 pub struct Objects<T> {
     namespace: Result<Rc<Namespace>, Fault>,
     placement: Placement,
-    chain: Rc<CallChain>,
     class: PhantomData<fn() -> T>,
 }
 
@@ -165,7 +170,6 @@ impl<T: DurableObject> Objects<T> {
         Self {
             namespace: env.inner.namespace(T::__description()).map(Rc::new),
             placement: Placement::default(),
-            chain: env.chain.clone(),
             class: PhantomData,
         }
     }
@@ -229,10 +233,7 @@ impl<T: DurableObject> Objects<T> {
             Ok(namespace) => Ok(remote(namespace)),
             Err(fault) => Err(fault.clone()),
         };
-        T::Stub::from_core(StubCore {
-            remote,
-            chain: self.chain.clone(),
-        })
+        T::Stub::from_core(StubCore { remote })
     }
 }
 
@@ -241,7 +242,6 @@ impl<T> Clone for Objects<T> {
         Self {
             namespace: self.namespace.clone(),
             placement: self.placement.clone(),
-            chain: self.chain.clone(),
             class: PhantomData,
         }
     }

@@ -7,6 +7,7 @@
 
 mod alarms;
 mod deaths;
+mod ends;
 mod gates;
 mod ids;
 mod lifecycle;
@@ -22,6 +23,7 @@ use anchorhold::prelude::*;
 
 pub use alarms::{AlarmProbe, Conduct, Planned, Ring};
 pub use deaths::{Death, Holding, Mortal};
+pub use ends::{Bell, Bystander, Doomed, Grenade, NoDefault, Tally, Unstartable, Wait};
 pub use gates::{GateProbe, Ledger, Witness};
 pub use ids::{IdProbe, Identity, ParsedId};
 pub use lifecycle::{Life, LifeProbe, Start, Starter, Switch, SwitchState};
@@ -53,6 +55,16 @@ pub fn app() -> App {
         .mount::<IdProbe>("/names/{name}")
         .mount::<IdProbe>("/ids/{id}")
         .mount_sharded::<ShardProbe>("/shards/{key}", SHARDS)
+        .mount::<Bystander>("/bystanders/{name}")
+        .mount::<Doomed>("/doomed/{name}")
+        .mount::<Unstartable>("/unstartable/{name}")
+        .mount::<NoDefault>("/no-default/{name}")
+        .mount::<Bell>("/bells/{name}")
+        .mount::<Tally>("/tallies/{name}")
+        .get("/healthz", async |_, _| Ok(Response::text(200, "ok")))
+        .get("/sleep", ends::sleep)
+        .get("/panic", ends::panic)
+        .get("/call-doomed", ends::call_doomed)
         .get("/race", shards::race)
         .post("/new-id", async |_, env| {
             let id = env.objects::<IdProbe>().unique().id()?;

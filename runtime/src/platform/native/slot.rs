@@ -72,6 +72,8 @@ pub(super) struct Life {
     pub(super) slot: Rc<Slot>,
     /// Opened by the first write: to ask an object that has nothing leaves no file behind.
     database: RefCell<Option<Database>>,
+    /// A turn runs, and storage may have to be taken back to where it began.
+    pub(super) in_segment: Cell<bool>,
     /// Decided during a turn, carried out when it pauses or ends.
     ending: RefCell<Option<Ending>>,
     over: RefCell<Option<Fault>>,
@@ -94,6 +96,7 @@ impl Life {
         Self {
             slot,
             database: RefCell::new(database),
+            in_segment: Cell::new(false),
             ending: RefCell::new(None),
             over: RefCell::new(None),
             ended: Notify::new(),

@@ -63,6 +63,9 @@ impl ObjectState {
             .life
             .database()
             .and_then(|database: Ref<'_, Database>| {
+                if self.life.in_segment.get() {
+                    database.enter_segment();
+                }
                 let result = write(&database);
                 if database.is_in_transaction() {
                     self.wrote();
@@ -103,6 +106,22 @@ impl ObjectState {
         Ok(())
     }
 
+    /// Runs one stretch of a turn without an await. Unless `body` says true, what it wrote is as it
+    /// was before. Nothing is paid by a stretch that does not write.
+    pub(crate) fn segment(
+        &self,
+        _may_write: bool,
+        body: &mut dyn FnMut() -> bool,
+    ) -> Result<(), StorageError> {
+        self.life.in_segment.set(true);
+        let keep = body();
+        self.life.in_segment.set(false);
+        match self.life.committable() {
+            Some(database) => database.leave_segment(keep),
+            None => Ok(()),
+        }
+    }
+
     pub(crate) fn transaction(&self, body: &mut dyn FnMut() -> bool) -> Result<(), StorageError> {
         self.write(|database| database.transaction(body))
     }
@@ -117,6 +136,25 @@ impl ObjectState {
 
     pub(crate) fn sync(&self) -> LocalFuture<'static, Result<(), StorageError>> {
         self.life.sync()
+    }
+
+    /// An object without contents keeps its file.
+    #[expect(
+        clippy::unused_self,
+        reason = "the other host's storage is billed while there is any"
+    )]
+    pub(crate) fn release_storage_if_empty(&self) {}
+
+    /// Makes sure that the alarm stands at this time or earlier.
+    pub(crate) fn ensure_alarm(&self, at_ms: i64) -> Result<(), StorageError> {
+        let alarm = self
+            .life
+            .stored()?
+            .map_or(Ok(None), |database| database.alarm())?;
+        match alarm {
+            Some(at) if at <= at_ms => Ok(()),
+            _ => self.set_alarm(Some(at_ms)),
+        }
     }
 
     /// Absolute, in milliseconds since 1970; the past counts as now (P24).
@@ -160,6 +198,10 @@ impl ObjectState {
     pub(crate) fn set_automatic_response(&self, pair: Option<(&str, &str)>) {
         let pair = pair.map(|(request, response)| (request.to_owned(), response.to_owned()));
         *self.slot().automatic_response.borrow_mut() = pair;
+    }
+
+    pub(crate) fn automatic_response(&self) -> Option<(String, String)> {
+        self.slot().automatic_response.borrow().clone()
     }
 
     pub(crate) fn now(&self) -> i64 {

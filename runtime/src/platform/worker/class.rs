@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 use std::future::Future;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::rc::Rc;
 
 use js_sys::Uint8Array;
@@ -36,6 +37,10 @@ pub struct ObjectClass {
     start: Option<Start>,
     occupant: OnceCell<Rc<Occupant>>,
 }
+
+/// Where panics unwind, the engine catches those of user code and resets the object.
+impl UnwindSafe for ObjectClass {}
+impl RefUnwindSafe for ObjectClass {}
 
 struct Start {
     description: &'static Description,

@@ -31,7 +31,17 @@ pub(crate) struct Database {
     pub(super) connection: Connection,
     pub(super) guard: Arc<Guard>,
     savepoints: Cell<u32>,
+    segment: Cell<Segment>,
     files: Option<Files>,
+}
+
+/// A stretch of a turn that may be taken back: its savepoint is opened by its first write, so that a
+/// turn which only reads pays nothing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Segment {
+    Outside,
+    Reading,
+    Writing,
 }
 
 /// What has to reach the disk; none for a database in memory.
@@ -139,6 +149,7 @@ impl Database {
             connection,
             guard,
             savepoints: Cell::new(0),
+            segment: Cell::new(Segment::Outside),
             files,
         })
     }
@@ -148,11 +159,36 @@ impl Database {
         !self.connection.is_autocommit()
     }
 
+    /// Called before every write.
     pub(super) fn begin(&self) -> Result<(), StorageError> {
-        if self.is_in_transaction() {
+        if !self.is_in_transaction() {
+            self.execute("BEGIN")?;
+        }
+        if self.segment.get() == Segment::Reading {
+            self.execute("SAVEPOINT segment")?;
+            self.segment.set(Segment::Writing);
+        }
+        Ok(())
+    }
+
+    /// From now on writes can be taken back to here. Does nothing inside of a segment.
+    pub(crate) fn enter_segment(&self) {
+        if self.segment.get() == Segment::Outside {
+            self.segment.set(Segment::Reading);
+        }
+    }
+
+    /// Keeps what the segment wrote, or takes it back.
+    pub(crate) fn leave_segment(&self, keep: bool) -> Result<(), StorageError> {
+        let segment = self.segment.replace(Segment::Outside);
+        // SQLite may have ended the transaction by itself, and all its savepoints with it.
+        if segment != Segment::Writing || !self.is_in_transaction() {
             return Ok(());
         }
-        self.execute("BEGIN")
+        if !keep {
+            self.execute("ROLLBACK TO segment")?;
+        }
+        self.execute("RELEASE segment")
     }
 
     pub(super) fn execute(&self, statement: &str) -> Result<(), StorageError> {
