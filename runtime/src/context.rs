@@ -218,8 +218,8 @@ impl Ctx {
     /// one are dropped too: their callers, who had no answer yet, get the reset as well.
     ///
     /// On Cloudflare no destructor runs, and what the running turn holds stays in memory. The
-    /// runtime replaces the WebAssembly instance after some dozens of aborts, which other
-    /// objects see as an eviction: abort to recover, not in ordinary work.
+    /// runtime replaces the WebAssembly instance after hundreds of aborts, or when they have
+    /// cost it 8 MiB, which other objects see as an eviction.
     pub fn abort(&self, reason: &str) -> ! {
         self.inner.state.abort(reason)
     }

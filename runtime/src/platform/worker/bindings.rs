@@ -115,13 +115,16 @@ extern "C" {
 extern "C" {
     /// What JavaScript needs of this instance: the error of whatever it owes when it ends;
     /// a function that drops what is kept of objects that have ended; one that drops a task; one that
-    /// does nothing, by which an instance that unwinds is replaced.
+    /// does nothing, by which an instance that unwinds is replaced; those that read and set the stack
+    /// pointer.
     #[wasm_bindgen(catch)]
     pub(super) fn prepare(
         lost: &JsValue,
         forget: &JsValue,
         drop: &JsValue,
         nudge: &JsValue,
+        stack: &JsValue,
+        set_stack: &JsValue,
     ) -> Result<(), JsValue>;
     /// Notes the object whose code runs until this entry returns: the one that a trap resets.
     #[wasm_bindgen(catch, js_name = run)]

@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 use std::future::Future;
-use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe};
 use std::rc::Rc;
 
 use js_sys::Uint8Array;
@@ -314,6 +314,7 @@ impl Start {
 /// The one who made a request: its signal tells, with the flag `enable_request_signal`.
 fn caller_of(request: bindings::Request) -> Caller {
     Caller::asked(move |caller| {
+        let caller = AssertUnwindSafe(caller);
         let gone = Closure::once_into_js(move || caller.leave());
         // A caller that cannot be asked is one that nobody notices leaving.
         let _ = bindings::when_aborted(&request, &gone);

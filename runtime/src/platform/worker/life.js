@@ -29,14 +29,17 @@ let wasCut = false;
 let isTired = false;
 // What the present instance offers: see `prepare` in `bindings.rs`.
 let offered;
+// The stack pointer when nothing runs.
+let top;
 
 // What the entry that `worker-build` makes looks at before each event.
 function entry() {
   return globalThis.__worker_init_state ?? {};
 }
 
-export function prepare(lost, forget, drop, nudge) {
-  offered = { lost, forget, drop, nudge };
+export function prepare(lost, forget, drop, nudge, stack, setStack) {
+  offered = { lost, forget, drop, nudge, stack, setStack };
+  top = undefined;
   dead = false;
 }
 
@@ -94,6 +97,7 @@ function enter() {
     throw offered.lost;
   }
   if (wasCut) tidyUp();
+  top ??= offered?.stack?.();
   inside = true;
 }
 
@@ -117,6 +121,8 @@ function failed(error) {
 
 function tidyUp() {
   wasCut = false;
+  // No frame is left of those that an abort has cut off.
+  if (top) offered.setStack(top);
   // The abort emptied the queue of microtasks; what it lost of others is queued again.
   for (const [task, run] of due) queue(run, task);
   forgetEnded();

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, OnceCell};
 use std::future::{Future, poll_fn};
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
@@ -152,8 +153,13 @@ impl ObjectState {
     }
 
     pub(crate) fn transaction(&self, body: &mut dyn FnMut() -> bool) -> Result<(), StorageError> {
-        bindings::transaction(&self.0.storage, &mut || body())
-            .map_err(|error| storage_error(&error))
+        // The engine catches what unwinds in it, where panics do.
+        let mut body = AssertUnwindSafe(body);
+        let mut run = move || {
+            let body = &mut body;
+            (**body)()
+        };
+        bindings::transaction(&self.0.storage, &mut run).map_err(|error| storage_error(&error))
     }
 
     pub(crate) fn sql(
