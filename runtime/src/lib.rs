@@ -31,6 +31,7 @@ mod schedule;
 mod shard;
 mod socket;
 mod sql;
+mod sql_text;
 mod storage;
 mod stub;
 mod text;

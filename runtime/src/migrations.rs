@@ -4,6 +4,7 @@ use crate::description::Description;
 use crate::error::StorageError;
 use crate::limits::INTERNAL_PREFIX;
 use crate::platform::ObjectState;
+use crate::sql_text;
 use crate::wire;
 
 /// Runs the migrations that this object has not had, each in a transaction with the note that it
@@ -24,10 +25,12 @@ pub(crate) fn migrate(state: &ObjectState, description: &Description) -> Result<
     for (index, migration) in description.migrations.iter().enumerate().skip(done) {
         let mut result = Ok(());
         state.transaction(&mut || {
-            result = state.sql(migration, &[]).map(|_| ()).and_then(|()| {
-                let count = wire::encode(&(index + 1)).map_err(undecodable)?;
-                state.put(&key, &count)
-            });
+            result = sql_text::check(migration)
+                .and_then(|()| state.sql(migration, &[]))
+                .and_then(|_| {
+                    let count = wire::encode(&(index + 1)).map_err(undecodable)?;
+                    state.put(&key, &count)
+                });
             result.is_ok()
         })?;
         result.map_err(|error| {

@@ -79,7 +79,10 @@ impl Occupant {
             readiness: RefCell::new(Readiness::Starting(Vec::new())),
             alarm_checked: Cell::new(false),
         });
-        match occupant.load() {
+        let loaded = occupant
+            .load()
+            .and_then(|()| Ok(occupant.inner.state.loaded()?));
+        match loaded {
             Err(fault) => occupant.settle(Err(fault)),
             Ok(()) => match description.init {
                 None => occupant.settle(Ok(())),

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::context::Inner;
 use crate::error::StorageError;
-use crate::limits::{self, INTERNAL_PREFIX, MAX_KEYS};
+use crate::limits::{self, INTERNAL_END, INTERNAL_PREFIX, MAX_KEYS};
 use crate::migrations::migrate;
 use crate::platform::ObjectState;
 use crate::sql::Sql;
@@ -163,23 +163,23 @@ impl Storage {
     /// # Errors
     /// Contradictory options, or a value that does not fit `T`.
     pub fn list<T: DeserializeOwned>(&self, list: &List) -> Result<Vec<(String, T)>, StorageError> {
-        let mut range = list.range()?;
-        let limit = range.limit;
-        // The runtime's own entries lie in one stretch of the key space; they are rare, so they are
-        // dropped after reading, and the limit is applied after that.
-        let touches_internal = range.prefix.as_deref().is_none_or(|prefix| {
-            prefix.starts_with(INTERNAL_PREFIX) || INTERNAL_PREFIX.starts_with(prefix)
-        });
-        if touches_internal {
-            range.limit = None;
+        let range = list.range()?;
+        let limit = range.limit.unwrap_or(usize::MAX);
+        let mut found = Vec::new();
+        for part in around_internal(range) {
+            // Never more than what is asked for: the values of a range may be large.
+            let part = ListRange {
+                limit: part.limit.map(|_| limit - found.len()),
+                ..part
+            };
+            for (key, bytes) in self.state().list(&part)? {
+                found.push(decode(&key, &bytes).map(|value| (key, value))?);
+            }
+            if found.len() >= limit {
+                break;
+            }
         }
-        self.state()
-            .list(&range)?
-            .into_iter()
-            .filter(|(key, _)| !key.starts_with(INTERNAL_PREFIX))
-            .take(limit.unwrap_or(usize::MAX))
-            .map(|(key, bytes)| decode(&key, &bytes).map(|value| (key, value)))
-            .collect()
+        Ok(found)
     }
 
     /// Removes everything the object has stored: keys, stored fields, SQL tables, schedules. Then
@@ -270,6 +270,45 @@ impl Drop for OpenTransaction<'_> {
     fn drop(&mut self) {
         self.0.set(self.0.get() - 1);
     }
+}
+
+/// The parts of a range before and after the runtime's own entries, which lie in one stretch of
+/// the key space; in the order in which they are read.
+fn around_internal(range: ListRange) -> Vec<ListRange> {
+    let prefix = range.prefix.as_deref().unwrap_or_default();
+    if prefix.starts_with(INTERNAL_PREFIX) {
+        return Vec::new();
+    }
+    if !INTERNAL_PREFIX.starts_with(prefix) {
+        return vec![range];
+    }
+    let earlier = |end: &String| end.as_str() < INTERNAL_PREFIX;
+    let later = |start: &String| start.as_str() > INTERNAL_END;
+    let before = ListRange {
+        end: range
+            .end
+            .clone()
+            .filter(earlier)
+            .or_else(|| Some(INTERNAL_PREFIX.to_owned())),
+        ..range.clone()
+    };
+    let after = ListRange {
+        start: range
+            .start
+            .clone()
+            .filter(later)
+            .or_else(|| Some(INTERNAL_END.to_owned())),
+        ..range
+    };
+    let mut parts = vec![before, after];
+    if parts[0].reverse {
+        parts.reverse();
+    }
+    parts.retain(|part| match (&part.start, &part.end) {
+        (Some(start), Some(end)) => start < end,
+        _ => true,
+    });
+    parts
 }
 
 fn check_count(count: usize) -> Result<(), StorageError> {
@@ -388,4 +427,50 @@ pub(crate) struct ListRange {
     pub(crate) prefix: Option<String>,
     pub(crate) reverse: bool,
     pub(crate) limit: Option<usize>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{List, around_internal};
+
+    /// The bounds of what is read, as `start..end`.
+    fn read(list: &List) -> Vec<String> {
+        around_internal(list.range().expect("a range"))
+            .iter()
+            .map(|part| {
+                assert_eq!(part.limit, list.limit, "no part is read without the limit");
+                let bound = |key: &Option<String>| key.clone().unwrap_or_default();
+                format!("{}..{}", bound(&part.start), bound(&part.end))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn list_reads_around_the_runtimes_own_entries_and_never_without_its_limit() {
+        let all = List::all().limit(1);
+        assert_eq!(read(&all), ["..__anchorhold/", "__anchorhold0.."]);
+        assert_eq!(
+            read(&all.clone().reverse()),
+            ["__anchorhold0..", "..__anchorhold/"]
+        );
+        assert_eq!(read(&all.clone().start("a")), ["a.."]);
+        assert_eq!(read(&all.clone().end("A")), ["..A"]);
+        assert_eq!(
+            read(&all.clone().start("A").end("b")),
+            ["A..__anchorhold/", "__anchorhold0..b"]
+        );
+        assert_eq!(
+            read(&all.clone().start("__anchorhold/x").end("__anchorhold/y")),
+            Vec::<String>::new()
+        );
+        assert_eq!(read(&all.clone().prefix("message/")), [".."]);
+        assert_eq!(
+            read(&all.clone().prefix("__")),
+            ["..__anchorhold/", "__anchorhold0.."]
+        );
+        assert_eq!(
+            read(&all.prefix("__anchorhold/migrations")),
+            Vec::<String>::new()
+        );
+    }
 }

@@ -181,8 +181,11 @@ async fn a_failing_run_is_tried_seven_times_and_holds_nobody_else_up(sim: Sim) {
 #[anchorhold::test]
 async fn an_interval_keeps_its_beat_across_crashes_and_skips_what_it_missed(sim: Sim) {
     let clock = sim.objects::<Clock>().named("a");
-    assert_eq!(clock.ticks().await.unwrap(), []);
     let start = sim.now();
+    clock
+        .set("k".to_owned(), "written".to_owned(), 1_000)
+        .await
+        .unwrap();
     sim.advance(Duration::from_secs(25 * 60)).await;
     sim.crash().await;
     sim.advance(Duration::from_secs(10 * 60)).await;
@@ -192,6 +195,19 @@ async fn an_interval_keeps_its_beat_across_crashes_and_skips_what_it_missed(sim:
         .map(|tick| (*tick - start).as_secs() / 60)
         .collect();
     assert_eq!(minutes, [10, 20, 30]);
+}
+
+#[anchorhold::test]
+async fn object_that_is_only_asked_has_no_recurring_alarm(sim: Sim) {
+    let clock = sim.objects::<Clock>().named("thought of by a stranger");
+    assert_eq!(clock.ticks().await.unwrap(), []);
+    sim.advance(Duration::from_secs(60 * 60)).await;
+    assert_eq!(clock.ticks().await.unwrap(), []);
+    assert!(
+        !sim.trace().iter().any(|line| line.contains(" commit ")),
+        "nothing was stored: {:?}",
+        sim.trace()
+    );
 }
 
 #[anchorhold::test]

@@ -106,11 +106,23 @@ impl Host {
     /// # Panics
     /// As [`restart`](Self::restart).
     pub fn restart_on_a_full_disk(&mut self, largest_file_kib: u32) {
+        // The signal would end the process; ignored, it leaves the error.
+        self.restart_limited(&format!("trap '' XFSZ; ulimit -f {largest_file_kib}"));
+    }
+
+    /// Starts the app again where it may have so many file descriptors and no more.
+    ///
+    /// # Panics
+    /// As [`restart`](Self::restart).
+    pub fn restart_with_descriptors(&mut self, most: u32) {
+        self.restart_limited(&format!("ulimit -n {most}"));
+    }
+
+    fn restart_limited(&mut self, limit: &str) {
         assert!(self.process.is_none(), "the app runs already");
         let command = self.command();
         let mut limited = Command::new("bash");
-        // The signal would end the process; ignored, it leaves the error.
-        let script = format!("trap '' XFSZ; ulimit -f {largest_file_kib} && exec \"$0\" \"$@\"");
+        let script = format!("{limit} && exec \"$0\" \"$@\"");
         limited.arg("-c").arg(script);
         limited.arg(command.get_program()).args(command.get_args());
         if let Some(folder) = command.get_current_dir() {

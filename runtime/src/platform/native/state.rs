@@ -80,6 +80,9 @@ impl ObjectState {
     }
 
     fn wrote(&self) {
+        if self.life.is_provisional() {
+            return;
+        }
         let slot = self.slot();
         slot.handle(Event::Wrote { object: slot.index });
     }
@@ -101,9 +104,7 @@ impl ObjectState {
     }
 
     pub(crate) fn delete_all(&self) -> Result<(), StorageError> {
-        self.write(Database::delete_all)?;
-        self.alarm_changed(None);
-        Ok(())
+        self.write(Database::delete_all)
     }
 
     /// Runs one stretch of a turn without an await. Unless `body` says true, what it wrote is as it
@@ -134,6 +135,11 @@ impl ObjectState {
         self.write(|database| database.sql(statement, parameters))
     }
 
+    /// The object is in memory as storage holds it; its own code has not run yet.
+    pub(crate) fn loaded(&self) -> Result<(), StorageError> {
+        self.life.loaded()
+    }
+
     pub(crate) fn sync(&self) -> LocalFuture<'static, Result<(), StorageError>> {
         self.life.sync()
     }
@@ -160,18 +166,7 @@ impl ObjectState {
     /// Absolute, in milliseconds since 1970; the past counts as now (P24).
     pub(crate) fn set_alarm(&self, at_ms: Option<i64>) -> Result<(), StorageError> {
         let at = at_ms.map(|at| at.max(self.now()));
-        self.write(|database| database.set_alarm(at))?;
-        self.alarm_changed(at);
-        Ok(())
-    }
-
-    fn alarm_changed(&self, at: Option<i64>) {
-        self.life.alarm_was_set.set(true);
-        let slot = self.slot();
-        slot.handle(Event::AlarmChanged {
-            object: slot.index,
-            at,
-        });
+        self.write(|database| database.set_alarm(at))
     }
 
     pub(crate) fn accept_socket(
