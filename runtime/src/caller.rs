@@ -2,9 +2,10 @@
 //!
 //! A turn waits for the calls that its own polls begin. Which turn that is is known by thread and
 //! not by the stub: a stub may be kept in memory between turns, or go into background work, which
-//! no turn waits for.
+//! no turn waits for. It waits no longer when the call's future is dropped, or polled by other code.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::rc::{Rc, Weak};
@@ -16,6 +17,9 @@ use crate::effects;
 
 thread_local! {
     static RUNNING: RefCell<Option<RunningTurn>> = const { RefCell::new(None) };
+    /// The numbers of the calls that turns of this thread's objects wait for.
+    static AWAITED: RefCell<BTreeSet<u64>> = const { RefCell::new(BTreeSet::new()) };
+    static NEXT_CALL: Cell<u64> = const { Cell::new(0) };
 }
 
 /// The turn whose code runs. Its link in the chain is made when it calls out: most turns never do.
@@ -59,24 +63,82 @@ impl Drop for Entered<'_> {
 }
 
 /// The turns that wait for a call begun now: none outside of a turn, none in background work, and
-/// none in an atomic turn, which has no await.
-pub(crate) fn waiting_turns() -> Rc<CallChain> {
+/// none in an atomic turn, which has no await. The second is for [`awaited`].
+pub(crate) fn waiting_turns() -> (Rc<CallChain>, Option<AwaitedCall>) {
     if effects::are_held() {
-        return Rc::default();
+        return Default::default();
     }
     RUNNING.with_borrow(|running| {
         let Some((turn, object)) = running
             .as_ref()
             .and_then(|turn| Some((turn, turn.object.upgrade()?)))
         else {
-            return Rc::default();
+            return Default::default();
         };
-        turn.chain.followed_by(Link {
+        let call = AwaitedCall::begin(turn);
+        let chain = turn.chain.followed_by(Link {
             id: object.state.id(),
             turn: turn.number,
+            call: call.number,
             label: object.label(turn.name),
-        })
+        });
+        (chain, Some(call))
     })
+}
+
+/// Whether the turn that began a call still waits for it.
+pub(crate) fn is_awaited(call: u64) -> bool {
+    AWAITED.with_borrow(|awaited| awaited.contains(&call))
+}
+
+/// A call that a turn waits for, until this is dropped.
+pub(crate) struct AwaitedCall {
+    number: u64,
+    object: Weak<Inner>,
+    turn: u64,
+}
+
+impl AwaitedCall {
+    fn begin(turn: &RunningTurn) -> Self {
+        let number = NEXT_CALL.get();
+        NEXT_CALL.set(number.wrapping_add(1));
+        AWAITED.with_borrow_mut(|awaited| awaited.insert(number));
+        Self {
+            number,
+            object: turn.object.clone(),
+            turn: turn.number,
+        }
+    }
+
+    fn is_polled_by_its_turn(&self) -> bool {
+        RUNNING.with_borrow(|running| {
+            running
+                .as_ref()
+                .is_some_and(|turn| turn.number == self.turn && turn.object.ptr_eq(&self.object))
+        })
+    }
+}
+
+impl Drop for AwaitedCall {
+    fn drop(&mut self) {
+        // Out of reach only while the thread ends.
+        let _ = AWAITED.try_with(|awaited| awaited.borrow_mut().remove(&self.number));
+    }
+}
+
+/// Waits for the answer of a call. The turn that began the call waits for it as long as it polls
+/// this, or will.
+pub(crate) async fn awaited<T>(
+    mut call: Option<AwaitedCall>,
+    answer: impl Future<Output = T>,
+) -> T {
+    let mut answer = pin!(answer);
+    poll_fn(move |context| {
+        // In background work, for one.
+        drop(call.take_if(|call| !call.is_polled_by_its_turn()));
+        answer.as_mut().poll(context)
+    })
+    .await
 }
 
 /// What caused a turn. The default is that of events without a caller: alarms, sockets,

@@ -193,7 +193,7 @@ impl Ctx {
     ///
     /// The turn does not wait for the calls that `work` begins, so they may lead back to this object;
     /// they start when the turn is over. A call that an `async` turn itself has begun counts as awaited
-    /// by it, also when its future is handed to `work`: begin such a call inside of `work`.
+    /// by it until `work` first polls the call's future: begin such a call inside of `work`.
     pub fn wait_until(&self, work: impl Future<Output = ()> + 'static) {
         let work = Guarded::new(Box::pin(work));
         let inner = Rc::clone(&self.inner);

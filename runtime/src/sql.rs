@@ -88,7 +88,7 @@ impl Sql {
             .collect()
     }
 
-    /// Runs a query for its first row, if there is one.
+    /// Runs a query for its first row, if there is one. All rows are read: write `LIMIT 1`.
     ///
     /// # Errors
     /// As [`query`](Self::query).

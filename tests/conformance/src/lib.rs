@@ -6,6 +6,7 @@
 //! fields roll back.
 
 mod alarms;
+mod doors;
 mod ends;
 mod gates;
 mod ids;
@@ -21,6 +22,7 @@ pub use anchorhold::objects::Lock;
 use anchorhold::prelude::*;
 
 pub use alarms::{AlarmProbe, Conduct, Planned, Ring};
+pub use doors::DoorProbe;
 pub use ends::{Bell, Bystander, Doomed, Grenade, NoDefault, Tally, Unstartable, Wait};
 pub use gates::{GateProbe, Ledger, Witness};
 pub use ids::{IdProbe, Identity, ParsedId};
@@ -52,6 +54,9 @@ pub fn app() -> App {
         .mount::<IdProbe>("/names/{name}")
         .mount::<IdProbe>("/ids/{id}")
         .mount_sharded::<ShardProbe>("/shards/{key}", SHARDS)
+        .mount::<DoorProbe>("/doors/{name}")
+        .get("/door-header", doors::with_header)
+        .get("/door-path", doors::with_path)
         .mount::<Bystander>("/bystanders/{name}")
         .mount::<Doomed>("/doomed/{name}")
         .mount::<Unstartable>("/unstartable/{name}")

@@ -31,6 +31,9 @@ use crate::user_code;
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long databases may take to close after that.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Connections that wait to be accepted; the system may allow fewer. The standard library asks for
+/// 128: more at once, and the next ones are delayed by a second, until their systems ask again.
+const BACKLOG: i32 = 4_096;
 const POLL: Duration = Duration::from_millis(10);
 
 /// Serves an app of Durable Objects.
@@ -137,6 +140,9 @@ fn run(app: fn() -> App, arguments: &Arguments) -> Result<(), Failure> {
             "listening on {address}: {error}; choose another --port, or 0 for a free one"
         ))
     })?;
+    socket2::SockRef::from(&listener)
+        .listen(BACKLOG)
+        .map_err(Failure::io("listening in", &root))?;
     let bound = listener
         .local_addr()
         .map_err(Failure::io("listening in", &root))?;

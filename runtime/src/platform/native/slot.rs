@@ -83,12 +83,12 @@ pub(super) struct Life {
     pub(super) slot: Rc<Slot>,
     /// Opened by the first write: to ask an object that has nothing leaves no file behind.
     database: RefCell<Option<Database>>,
-    /// A turn runs, and storage may have to be taken back to where it began.
-    pub(super) in_segment: Cell<bool>,
     /// Another thread has the database, while nothing of the object runs.
     pub(super) is_lent: Cell<bool>,
     /// Migrations run and fields are loaded: nothing of the object's own code has run.
     is_waking: Cell<bool>,
+    /// A turn runs, and storage may have to be taken back to where it began.
+    pub(super) in_segment: Cell<bool>,
     /// Decided during a turn, carried out when it pauses or ends.
     ending: RefCell<Option<Ending>>,
     over: RefCell<Option<Fault>>,
@@ -106,9 +106,9 @@ impl Life {
         Self {
             slot,
             database: RefCell::new(database),
-            in_segment: Cell::new(false),
             is_lent: Cell::new(false),
             is_waking: Cell::new(true),
+            in_segment: Cell::new(false),
             ending: RefCell::new(None),
             over: RefCell::new(None),
             ended: Notify::new(),

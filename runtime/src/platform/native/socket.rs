@@ -21,6 +21,9 @@ const MAX_PENDING: usize = 16 * 1024 * 1024;
 pub(super) const MAX_ALL_PENDING: usize = 128 * 1024 * 1024;
 /// What may wait for any peer, whatever waits for others.
 const ALWAYS_PENDING: usize = 16 * 1024;
+/// The message that a peer which has read everything can have, whatever waits for others: who reads
+/// is not refused because others do not.
+const ALWAYS_IN_FULL: usize = 80 * 1024;
 /// Messages of one socket that wait or run; the next is read from the network when one is done.
 const MAX_FLIGHTS: usize = 64;
 
@@ -210,6 +213,9 @@ impl Socket {
             return Err(SocketError::new(format!(
                 "the peer reads too slowly: {pending} bytes wait for it, the limit is {MAX_PENDING}; close the socket or send less"
             )));
+        }
+        if pending == 0 && bytes <= ALWAYS_IN_FULL {
+            return Ok(());
         }
         let has_room = |slot: Rc<Slot>| slot.shard.pending.has_room(bytes);
         if pending + bytes > ALWAYS_PENDING && !self.0.slot.upgrade().is_none_or(has_room) {

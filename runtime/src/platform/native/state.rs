@@ -104,6 +104,9 @@ impl ObjectState {
     }
 
     pub(crate) fn delete_all(&self) -> Result<(), StorageError> {
+        if self.life.stored()?.is_none() {
+            return Ok(());
+        }
         self.write(Database::delete_all)
     }
 

@@ -5,6 +5,7 @@
 
 mod alarms;
 mod case;
+mod doors;
 mod gates;
 mod ids;
 mod lifecycle;
@@ -63,6 +64,7 @@ fn cases() -> Vec<&'static Case> {
         sql::CASES,
         shards::CASES,
         sockets::CASES,
+        doors::CASES,
         rpc::CASES,
         ids::CASES,
     ];

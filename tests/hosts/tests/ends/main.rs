@@ -43,7 +43,7 @@ fn try_out(host: &mut Host, cause: &Cause) -> Vec<String> {
         let waiting = waiters.start(scope, &client);
         let caused = Instant::now();
         for answer in cause.bring_about(&client) {
-            complaints.check(cause.judge_answer(answer));
+            complaints.check(cause.judge_answer(kind, answer));
         }
         let took = caused.elapsed();
         if took >= BOUND {

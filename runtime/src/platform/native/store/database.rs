@@ -18,6 +18,8 @@ pub(crate) struct Database {
     pub(super) guard: Arc<Guard>,
     pub(super) savepoints: Cell<u32>,
     pub(super) segment: Cell<Segment>,
+    /// The open transaction holds what the present segment wrote, and nothing else.
+    pub(super) began_in_segment: Cell<bool>,
     /// A transaction was begun, and neither committed nor rolled back by us.
     pub(super) open: Cell<bool>,
     pub(super) statement_limit: Duration,
@@ -53,6 +55,8 @@ impl Database {
         if !self.open.get() {
             self.execute("BEGIN")?;
             self.open.set(true);
+            self.began_in_segment
+                .set(self.segment.get() != Segment::Outside);
         }
         if self.segment.get() == Segment::Reading {
             self.execute("SAVEPOINT segment")?;
@@ -65,6 +69,7 @@ impl Database {
     pub(crate) fn enter_segment(&self) {
         if self.segment.get() == Segment::Outside {
             self.segment.set(Segment::Reading);
+            self.began_in_segment.set(false);
         }
     }
 
@@ -73,14 +78,19 @@ impl Database {
     /// # Errors
     /// SQLite took the whole transaction back by itself.
     pub(crate) fn leave_segment(&self, keep: bool) -> Result<(), StorageError> {
-        let segment = self.segment.replace(Segment::Outside);
-        if segment != Segment::Writing {
+        if self.segment.replace(Segment::Outside) != Segment::Writing {
             return Ok(());
         }
         self.check_transaction()?;
-        if !keep {
-            self.execute("ROLLBACK TO segment")?;
+        if keep {
+            return self.execute("RELEASE segment");
         }
+        if self.began_in_segment.get() {
+            // There is nothing else to commit.
+            self.roll_back();
+            return Ok(());
+        }
+        self.execute("ROLLBACK TO segment")?;
         self.execute("RELEASE segment")
     }
 
@@ -189,7 +199,7 @@ impl Database {
 
 fn lost(why: &str) -> StorageError {
     StorageError::Io(format!(
-        "SQLite took back the transaction, and with it what other turns wrote since the last commit: {why}"
+        "SQLite rolled back the open transaction, with all writes of this object since the last commit: {why}"
     ))
 }
 

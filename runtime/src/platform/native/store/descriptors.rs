@@ -11,7 +11,7 @@ const EACH: u64 = 3;
 const RESERVED: u64 = 128;
 /// Where the system sets no limit, or a very high one.
 const MOST: u64 = 1_000_000;
-/// With very few descriptors something has to work even so.
+/// The minimum, whatever the limit.
 const FEWEST: u64 = 8;
 /// How long the opening of a database waits for others to close.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -68,7 +68,7 @@ impl Descriptors {
                 Ok(Share(Arc::clone(self)))
             }
             None => Err(StorageError::Io(format!(
-                "{} databases are open and in use, which is all that the limit of file descriptors allows: raise it (`ulimit -n`), or use fewer objects at a time",
+                "all {} databases that the file descriptor limit allows are open and in use: raise it with `ulimit -n`, or use fewer objects at a time",
                 self.databases
             ))),
         }

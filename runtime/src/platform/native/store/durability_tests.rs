@@ -271,6 +271,45 @@ fn object_that_only_its_wake_wrote_to_leaves_no_file() {
 }
 
 #[test]
+fn writes_that_change_nothing_leave_no_file() {
+    let folder = Folder::new();
+    let mut database = folder.make();
+    database
+        .sql(
+            "CREATE TABLE migrated (x); INSERT INTO migrated VALUES (7)",
+            &[],
+        )
+        .unwrap();
+    database.settle_wake().unwrap();
+    database.delete("not there").unwrap();
+    database
+        .sql("DELETE FROM migrated WHERE x = 8", &[])
+        .unwrap();
+    database
+        .sql("CREATE TABLE IF NOT EXISTS migrated (x)", &[])
+        .unwrap();
+    assert!(database.commit().unwrap().is_none());
+    database.delete_all().unwrap();
+    assert!(database.commit().unwrap().is_none());
+    assert_eq!(
+        database
+            .sql("SELECT x FROM migrated", &[])
+            .unwrap()
+            .rows
+            .len(),
+        1
+    );
+    database.sql("UPDATE migrated SET x = 8", &[]).unwrap();
+    assert!(database.commit().unwrap().is_some());
+
+    let mut database = folder.make();
+    database.delete("not there").unwrap();
+    assert!(database.commit().unwrap().is_none());
+    database.sql("CREATE TABLE made (x)", &[]).unwrap();
+    assert!(database.commit().unwrap().is_some(), "a table is a change");
+}
+
+#[test]
 fn database_goes_on_as_it_was_when_it_moves_into_its_file() {
     let folder = Folder::new();
     let mut database = folder.make();
@@ -382,4 +421,51 @@ fn half_made_file_of_an_earlier_version_is_taken_up() {
 
 fn path_text(path: &Path) -> &str {
     path.to_str().expect("a path of text")
+}
+
+#[test]
+fn segment_that_is_taken_back_leaves_no_transaction_of_its_own() {
+    let folder = Folder::new();
+    let mut database = folder.make();
+    database.enter_segment();
+    database.put("refused", &[1]).unwrap();
+    database.leave_segment(false).unwrap();
+    assert!(database.commit().unwrap().is_none(), "no file for it");
+
+    put(&mut database, "of another turn", 1);
+    database.put("of another turn", &[2]).unwrap();
+    database.enter_segment();
+    database.put("refused", &[1]).unwrap();
+    database
+        .sql("CREATE TABLE IF NOT EXISTS t (x)", &[])
+        .unwrap();
+    database.leave_segment(false).unwrap();
+    assert_eq!(entry(&database, "of another turn"), Some(2));
+    assert_eq!(entry(&database, "refused"), None);
+    // A statement that writes nothing ends its transaction; the next one has a savepoint again.
+    database.roll_back();
+    database.enter_segment();
+    database.sql("PRAGMA optimize", &[]).unwrap();
+    database.put("refused", &[1]).unwrap();
+    database.leave_segment(false).unwrap();
+    assert_eq!(entry(&database, "refused"), None);
+    assert_eq!(entry(&database, "of another turn"), Some(1));
+}
+
+#[test]
+fn segment_whose_transaction_sqlite_ended_cannot_be_kept() {
+    let folder = Folder::new();
+    let mut database = folder.made();
+    database
+        .sql(
+            "CREATE TABLE t (x UNIQUE ON CONFLICT ROLLBACK); INSERT INTO t VALUES (1)",
+            &[],
+        )
+        .unwrap();
+    put(&mut database, "a", 1);
+    database.put("of another turn", &[1]).unwrap();
+    database.enter_segment();
+    assert!(database.sql("INSERT INTO t VALUES (1)", &[]).is_err());
+    assert!(database.leave_segment(true).is_err());
+    assert!(database.commit().is_err());
 }

@@ -1,10 +1,10 @@
 //! How the files of objects reach the disk, and what of them may be read after a crash.
 //!
-//! What the operating system shows is not what the disk has: a process that was killed may have
-//! left writes that were never synced, and after a sync that failed the operating system forgets
-//! what it could not write while it goes on showing it. So nothing is read that was not made
-//! durable by this process: folders are synced before the first look into them, a log that is
-//! found is written anew and synced, and a new database appears under its name when it is on disk.
+//! The page cache and the disk differ after a crash. A killed process may leave unsynced writes.
+//! After a failed sync the kernel marks the pages as clean and goes on showing them. So this process
+//! makes everything durable before it reads it: a folder is synced before the first lookup in it, a
+//! log found at opening is rewritten and synced, and a new database is synced before it is renamed
+//! into place.
 
 use std::collections::HashSet;
 use std::fs::{self, File};

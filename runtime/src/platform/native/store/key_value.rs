@@ -111,6 +111,10 @@ impl Database {
 
     /// Removes all keys, all tables, views and triggers of the object, and its alarm (P44).
     pub(crate) fn delete_all(&self) -> Result<(), StorageError> {
+        if self.is_unwritten() && !self.is_in_transaction() {
+            // It is as a new object is.
+            return Ok(());
+        }
         self.alarm_touched.set(true);
         self.begin()?;
         let run = || {

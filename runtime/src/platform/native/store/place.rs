@@ -57,6 +57,8 @@ pub(super) enum Place {
         /// The last commit is on disk, in the file.
         exists: Arc<AtomicBool>,
         is_broken: Arc<AtomicBool>,
+        /// What there was when nothing but the wake had written.
+        at_wake: Cell<Option<Contents>>,
     },
     File {
         files: Arc<Files>,
@@ -75,6 +77,14 @@ pub(super) enum Place {
     },
 }
 
+/// Tells whether anything was written in between: the rows that were changed so far, and the version
+/// of the schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Contents {
+    changes: u64,
+    schema: i64,
+}
+
 impl Database {
     /// A database that lives as long as this value.
     pub(crate) fn in_memory() -> Result<Self, StorageError> {
@@ -83,12 +93,15 @@ impl Database {
 
     /// The database of an object that has none yet: its first commit makes the file at `path`.
     pub(crate) fn new(files: &Arc<Files>, path: &Path) -> Result<Self, StorageError> {
-        Self::without_file(Place::Image {
+        let database = Self::without_file(Place::Image {
             files: Arc::clone(files),
             path: path.to_owned(),
             exists: Arc::default(),
             is_broken: Arc::default(),
-        })
+            at_wake: Cell::default(),
+        })?;
+        database.settle_wake()?;
+        Ok(database)
     }
 
     fn without_file(place: Place) -> Result<Self, StorageError> {
@@ -151,6 +164,7 @@ impl Database {
             guard,
             savepoints: Cell::new(0),
             segment: Cell::new(Segment::Outside),
+            began_in_segment: Cell::new(false),
             open: Cell::new(false),
             statement_limit: STATEMENT_LIMIT,
             place,
@@ -170,16 +184,46 @@ impl Database {
     /// After the wake of an object that nobody wrote to: what the wake itself wrote, the tables of
     /// migrations for one, is as good as never written. It comes along with the first commit.
     pub(crate) fn settle_wake(&self) -> Result<(), StorageError> {
-        if self.is_unwritten() && self.is_in_transaction() {
+        if !self.is_unwritten() {
+            return Ok(());
+        }
+        if self.is_in_transaction() {
             self.check_transaction()?;
             self.execute("COMMIT")?;
             self.open.set(false);
         }
+        if let Place::Image { at_wake, .. } = &self.place {
+            at_wake.set(Some(self.contents()?));
+        }
         Ok(())
+    }
+
+    fn contents(&self) -> Result<Contents, StorageError> {
+        let schema = self
+            .connection
+            .query_row("PRAGMA schema_version", [], |row| row.get(0));
+        Ok(Contents {
+            changes: self.connection.total_changes(),
+            schema: schema.map_err(|error| storage_error(&error))?,
+        })
+    }
+
+    /// Whether the commit of an object that nobody wrote to changed nothing either: the deletion of
+    /// a key that is not there, for one.
+    fn is_as_at_wake(&self) -> Result<bool, StorageError> {
+        match &self.place {
+            Place::Image {
+                at_wake, exists, ..
+            } if !exists.load(Ordering::Acquire) => Ok(at_wake.get() == Some(self.contents()?)),
+            _ => Ok(false),
+        }
     }
 
     /// What makes the commit durable that was just made.
     pub(super) fn hand_over(&mut self) -> Result<Option<Unsynced>, StorageError> {
+        if self.is_as_at_wake()? {
+            return Ok(None);
+        }
         if let Place::Image { exists, .. } = &self.place
             && exists.load(Ordering::Acquire)
             && let Err(error) = self.move_into_file()
@@ -200,7 +244,10 @@ impl Database {
                 path,
                 exists,
                 is_broken,
+                at_wake,
             } => {
+                // From here on even what a later commit takes away was there.
+                at_wake.set(None);
                 let image = self.connection.serialize(MAIN_DB);
                 let mut image = image.map_err(|error| storage_error(&error))?.to_vec();
                 if let Some(versions) = image.get_mut(JOURNAL_VERSIONS) {
