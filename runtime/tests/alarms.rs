@@ -30,6 +30,11 @@ impl Bell {
     }
 
     #[rpc]
+    fn due(&self, ctx: &Ctx, key: String) -> Result<Option<Timestamp>, StorageError> {
+        Self::schedules(ctx).next_ring(&key)
+    }
+
+    #[rpc]
     fn rung(&self) -> Vec<(String, Timestamp)> {
         self.rung.clone()
     }
@@ -113,8 +118,13 @@ fn firings(sim: &Sim) -> usize {
 
 #[anchorhold::test]
 async fn nearer_run_fires_on_time_when_set_after_a_wake(sim: Sim) {
-    for crash in [false, true] {
-        let bell = sim.objects::<Bell>().named(if crash { "a" } else { "b" });
+    for (name, crash, evict) in [
+        ("evicted", false, false),
+        ("crashed", true, false),
+        ("evicted twice", false, true),
+        ("crashed, then evicted", true, true),
+    ] {
+        let bell = sim.objects::<Bell>().named(name);
         bell.set("hour".to_owned(), 3_600_000).await.unwrap();
         if crash {
             sim.crash().await;
@@ -123,12 +133,59 @@ async fn nearer_run_fires_on_time_when_set_after_a_wake(sim: Sim) {
         }
         let set_at = sim.now();
         bell.set("soon".to_owned(), 5_000).await.unwrap();
-        sim.evict(&bell).await;
+        if evict {
+            sim.evict(&bell).await;
+        }
         sim.advance(Duration::from_secs(6)).await;
         let due = set_at + Duration::from_secs(5);
-        assert_eq!(bell.rung().await.unwrap(), [("soon".to_owned(), due)]);
-        sim.advance(Duration::from_secs(3_600)).await;
-        assert_eq!(bell.rung().await.unwrap().len(), 2);
+        assert_eq!(
+            bell.rung().await.unwrap(),
+            [("soon".to_owned(), due)],
+            "{name}"
+        );
+    }
+    sim.advance(Duration::from_secs(3_600)).await;
+    let bell = sim.objects::<Bell>().named("evicted");
+    assert_eq!(bell.rung().await.unwrap().len(), 2);
+}
+
+/// The alarm comes due while a turn has taken it back, and the host dies before that is committed.
+#[test]
+fn run_that_is_cancelled_in_a_transaction_that_is_lost_still_comes() {
+    for seed in 0..400 {
+        run_test(Some(seed), "cancelled", move |sim: Sim| async move {
+            let bell = sim.objects::<Bell>().named("a");
+            let other = sim.objects::<Bell>().named("b");
+            bell.set("k".to_owned(), 1_000).await.unwrap();
+            let due = sim.now() + Duration::from_secs(1);
+            if seed % 2 == 0 {
+                sim.evict(&bell).await;
+            }
+            // A batch on its way keeps what follows uncommitted for a while.
+            let _busy = other.set("k".to_owned(), 3_600_000);
+            yields(seed / 2 % 7).await;
+            let cancelled = bell.unset("k".to_owned());
+            yields(seed / 14 % 7).await;
+            tokio::select! {
+                biased;
+                () = sim.set_clock(due) => {}
+                () = yields(seed / 98 + seed % 13) => {}
+            }
+            sim.crash().await;
+            let is_known = cancelled.await.is_ok();
+            sim.advance(Duration::from_secs(90)).await;
+            sim.crash().await;
+            let pending = bell.due("k".to_owned()).await.unwrap();
+            assert_eq!(pending, None, "seed {seed}: lost; cancelled: {is_known}");
+            let rung = bell.rung().await.unwrap().len();
+            assert!(rung <= usize::from(!is_known), "seed {seed}: {rung}");
+        });
+    }
+}
+
+async fn yields(times: u64) {
+    for _ in 0..times {
+        tokio::task::yield_now().await;
     }
 }
 
@@ -320,9 +377,7 @@ async fn sweep(sim: Sim, seed: u64) {
                 let due = sim.now() + Duration::from_millis(after);
                 let set = bell.set(key.clone(), after);
                 if below(3) == 0 {
-                    for _ in 0..below(30) {
-                        tokio::task::yield_now().await;
-                    }
+                    yields(below(30)).await;
                     sim.crash().await;
                 }
                 pending.insert(key, set.await.is_ok().then_some(due));
@@ -332,9 +387,7 @@ async fn sweep(sim: Sim, seed: u64) {
                 let key = pending.keys().nth(position).cloned().unwrap();
                 let unset = bell.unset(key.clone());
                 if below(3) == 0 {
-                    for _ in 0..below(30) {
-                        tokio::task::yield_now().await;
-                    }
+                    yields(below(30)).await;
                     sim.crash().await;
                 }
                 match unset.await {
