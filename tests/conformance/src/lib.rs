@@ -17,6 +17,7 @@ mod rpc;
 mod shards;
 mod sockets;
 mod storage;
+mod transactions;
 mod turns;
 
 pub use anchorhold::objects::Lock;
@@ -34,6 +35,7 @@ pub use rpc::{Failure, Hop, Outcome, Peer};
 pub use shards::{Race, Reached, SHARDS, ShardProbe};
 pub use sockets::{Closed, Command, Said, Session, SocketProbe, Told};
 pub use storage::{Listing, Step, StepResult, StorageProbe};
+pub use transactions::{Ending, Traces, TransactionProbe};
 pub use turns::{Span, TurnProbe};
 
 /// The probes and the paths that lead to them.
@@ -45,6 +47,7 @@ pub fn app() -> App {
         .mount::<AlarmProbe>("/alarms/{name}")
         .mount::<SocketProbe>("/sockets/{name}")
         .mount::<TurnProbe>("/turns/{name}")
+        .mount::<TransactionProbe>("/transactions/{name}")
         .mount::<LifeProbe>("/lives/{name}")
         .mount::<Starter>("/starters/{name}")
         .mount::<Switch>("/switches/{name}")
