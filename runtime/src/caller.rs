@@ -44,6 +44,13 @@ pub(crate) async fn as_turn<T>(turn: RunningTurn, code: impl Future<Output = T>)
     .await
 }
 
+/// Forgets the running turn. For an abort on Workers, which ends it without unwinding: what runs later
+/// would begin its calls in the turn's name.
+#[cfg(target_arch = "wasm32")]
+pub(crate) fn abandon() {
+    drop(RUNNING.take());
+}
+
 /// One poll of a turn. What ran before it runs again afterwards, also if the poll unwinds.
 struct Entered<'a> {
     turn: &'a mut Option<RunningTurn>,

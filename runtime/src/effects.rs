@@ -28,8 +28,8 @@ struct Effect {
 pub(crate) struct Held(());
 
 impl Held {
-    /// From now on effects are held. A turn that an abort cut off on Workers, where nothing unwinds,
-    /// has left its effects here: they go with its object.
+    /// From now on effects are held. A turn that was cut off on Workers, where nothing unwinds, may
+    /// have left its effects here: they go with its object.
     pub(crate) fn begin() -> Self {
         drop(TURN.replace(Some(Vec::new())));
         Self(())
@@ -52,6 +52,13 @@ impl Drop for Held {
             (effect.take_back)();
         }
     }
+}
+
+/// Takes back what the running atomic turn holds, as its end would. For an abort on Workers, which ends
+/// the turn without unwinding: what others send later would be held for it.
+#[cfg(any(target_arch = "wasm32", test))]
+pub(crate) fn abandon() {
+    drop(Held(()));
 }
 
 /// Holds something of the running atomic turn: `release` if it succeeds, else `take_back`.
@@ -175,6 +182,16 @@ mod tests {
         assert_eq!(*seen.borrow(), ["second back", "first back"]);
         when_kept(note(&seen, "after"), || {});
         assert_eq!(seen.borrow().last(), Some(&"after"));
+    }
+
+    #[test]
+    fn effects_happen_at_once_after_a_turn_that_was_abandoned() {
+        let seen = Rc::default();
+        std::mem::forget(Held::begin());
+        when_kept(note(&seen, "of the turn"), note(&seen, "taken back"));
+        abandon();
+        when_kept(note(&seen, "of another"), note(&seen, "not of another"));
+        assert_eq!(*seen.borrow(), ["taken back", "of another"]);
     }
 
     #[test]

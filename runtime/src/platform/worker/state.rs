@@ -20,6 +20,8 @@ use super::promise;
 use super::socket::{Socket, Upgrade};
 use super::timer::Sleep;
 use super::{tasks, wear};
+use crate::caller;
+use crate::effects;
 use crate::error::StorageError;
 use crate::fault::Fault;
 use crate::id::RawId;
@@ -345,6 +347,8 @@ impl ObjectState {
     }
 
     pub(crate) fn abort(&self, reason: &str) -> ! {
+        effects::abandon();
+        caller::abandon();
         tasks::end(self);
         // The platform ends execution inside of the call, and no frame of Rust returns.
         let _ = bindings::abort(&self.0.state, reason, wear::of_an_abort());
