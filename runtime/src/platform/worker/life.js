@@ -221,8 +221,37 @@ export function extend(example, takesRawRequests, largestBody) {
     const { value } = Object.getOwnPropertyDescriptor(prototype, name);
     if (name !== "constructor" && typeof value === "function") prototype[name] = entering(value);
   }
+  prototype.webSocketMessage = tellingOfLoss(prototype.webSocketMessage);
   prototype[ANSWER] = prototype.fetch;
   prototype.fetch = takesRawRequests ? answer : answerWithBody(largestBody);
+}
+
+// A message that was lost with the instance. Its socket lives on, and a client that waits for an
+// answer would wait for ever: it is told as of any message that fails.
+function tellingOfLoss(handle) {
+  return function (socket, message) {
+    let handled;
+    try {
+      handled = handle.call(this, socket, message);
+    } catch (error) {
+      tellOfLoss(socket, error);
+      throw error;
+    }
+    return handled?.catch?.((error) => {
+      tellOfLoss(socket, error);
+      throw error;
+    });
+  };
+}
+
+function tellOfLoss(socket, error) {
+  if (error?.code !== "reset") return;
+  const { code, message } = error;
+  try {
+    socket.send(JSON.stringify({ type: "error", code, message }));
+  } catch {
+    // The socket is closed, or its object was reset and drops it.
+  }
 }
 
 // What Rust exports as `fetch`. It is called as a property, never by itself: the entry's proxies
