@@ -18,9 +18,11 @@ impl RunFolder {
     /// `data` is the folder of the databases, which exists.
     pub fn create(target: &Path, options: &Options<'_>, data: &Path) -> Result<Self> {
         let mut configuration = Configuration::read(options.app)?;
-        configuration
-            .compatibility_flags
-            .extend_from_slice(options.flags);
+        let flags = &mut configuration.compatibility_flags;
+        // workerd refuses a flag that is given twice.
+        flags.extend(options.flags.iter().cloned());
+        flags.sort();
+        flags.dedup();
         let name = format!("{}-{}", configuration.name, std::process::id());
         let folder = Self(target.join("workerd").join(name));
         fs::create_dir_all(&folder.0)

@@ -9,6 +9,7 @@ mod adopted;
 mod alarms;
 mod answers;
 mod contexts;
+mod deaths;
 mod gates;
 mod ids;
 mod lifecycle;
@@ -27,6 +28,7 @@ pub use adopted::{Adopted, Contents, Profile};
 pub use alarms::{AlarmProbe, Conduct, Planned, Ring};
 pub use answers::{AnswerProbe, Deaf, Fetched, Odd};
 pub use contexts::Keeper;
+pub use deaths::{Death, Holding, Mortal};
 pub use gates::{GateProbe, Ledger, Witness};
 pub use ids::{IdProbe, Identity, ParsedId};
 pub use lifecycle::{Life, LifeProbe, Start, Starter, Switch, SwitchState};
@@ -41,7 +43,8 @@ pub use turns::{Span, TurnProbe};
 /// The probes and the paths that lead to them.
 #[anchorhold::app]
 pub fn app() -> App {
-    App::new()
+    deaths::add_handlers(App::new())
+        .mount::<Mortal>("/mortals/{name}")
         .mount::<StorageProbe>("/storage/{name}")
         .mount::<AlarmProbe>("/alarms/{name}")
         .mount::<SocketProbe>("/sockets/{name}")

@@ -18,9 +18,6 @@ extern "C" {
     pub(super) fn storage(this: &State) -> Storage;
     #[wasm_bindgen(method, js_name = waitUntil)]
     pub(super) fn wait_until(this: &State, promise: &JsValue);
-    /// Throws what no JavaScript can catch.
-    #[wasm_bindgen(method)]
-    pub(super) fn abort(this: &State, reason: &str);
     #[wasm_bindgen(method, js_name = getWebSockets)]
     pub(super) fn web_sockets(this: &State, tag: Option<&str>) -> Array;
     #[wasm_bindgen(method, catch, js_name = getTags)]
@@ -38,8 +35,9 @@ extern "C" {
     /// `DurableObjectStorage`
     #[derive(Clone)]
     pub(super) type Storage;
-    #[wasm_bindgen(method, getter)]
-    pub(super) fn kv(this: &Storage) -> Kv;
+    /// Fails for a class that is not backed by SQLite.
+    #[wasm_bindgen(method, getter, catch)]
+    pub(super) fn kv(this: &Storage) -> Result<Kv, JsValue>;
     #[wasm_bindgen(method, getter)]
     pub(super) fn sql(this: &Storage) -> Sql;
     #[wasm_bindgen(method)]
@@ -110,26 +108,50 @@ extern "C" {
     pub(super) fn log_error(line: &str);
 }
 
-// Everything that would pass for a direct import is marked `catch`: wasm-bindgen imports the module
-// once more for each such function, and bundlers report the repetition to the user.
-#[wasm_bindgen(module = "/src/platform/worker/glue.js")]
+// The life of the instance; `life.js` says how it goes.
+#[wasm_bindgen(module = "/src/platform/worker/life.js")]
 extern "C" {
-    /// Makes the platform's class the parent. From then on the exported `fetch` is called with the
-    /// request, its method and address, its chain, and its body if that is small enough and
-    /// nobody wants the request raw.
+    /// What JavaScript needs of this instance: the error of whatever it owes when it ends;
+    /// a function that drops what is kept of objects that have ended; one that drops a task; one that
+    /// does nothing, by which an instance that unwinds is replaced.
+    #[wasm_bindgen(catch)]
+    pub(super) fn prepare(
+        lost: &JsValue,
+        forget: &JsValue,
+        drop: &JsValue,
+        nudge: &JsValue,
+    ) -> Result<(), JsValue>;
+    /// Notes the object whose code runs until this entry returns: the one that a trap resets.
+    #[wasm_bindgen(catch, js_name = run)]
+    pub(super) fn runs(state: &State) -> Result<(), JsValue>;
+    /// This instance has ended. Does not return if an object's code ran.
+    #[wasm_bindgen(catch)]
+    pub(super) fn died() -> Result<(), JsValue>;
+    /// Resets the object when this entry returns.
+    #[wasm_bindgen(catch)]
+    pub(super) fn doom(state: &State, reason: &str) -> Result<(), JsValue>;
+    /// Resets the object, which ends execution inside of the call.
+    #[wasm_bindgen(catch)]
+    pub(super) fn abort(state: &State, reason: &str, wear: u32) -> Result<(), JsValue>;
+
+    /// Makes the platform's class the parent, and guards the methods. From then on the exported
+    /// `fetch` is called with the request, its method and address, its chain, and its body if that
+    /// is small enough and nobody wants the request raw.
     #[wasm_bindgen(catch)]
     pub(super) fn extend(
-        instance: &JsValue,
+        example: &JsValue,
         takes_raw_requests: bool,
         largest_body: u32,
     ) -> Result<(), JsValue>;
+    #[wasm_bindgen(catch)]
+    pub(super) fn describe(request: &Request) -> Result<String, JsValue>;
 
-    /// A promise that only Rust settles, and the panic hook if Rust no longer can.
+    /// A promise that only Rust settles, and JavaScript if Rust no longer can.
     pub(super) type Deferred;
     #[wasm_bindgen(constructor)]
-    pub(super) fn new() -> Deferred;
+    pub(super) fn new(owner: Option<&State>) -> Deferred;
     #[wasm_bindgen(method, getter)]
-    pub(super) fn promise(this: &Deferred) -> JsValue;
+    pub(super) fn promise(this: &Deferred) -> Promise;
     #[wasm_bindgen(method)]
     pub(super) fn settle(this: &Deferred, value: &JsValue);
     #[wasm_bindgen(method)]
@@ -137,13 +159,29 @@ extern "C" {
     /// Nobody will settle it. Does nothing if it is settled.
     #[wasm_bindgen(method)]
     pub(super) fn abandon(this: &Deferred);
-    #[wasm_bindgen(catch, js_name = failAll)]
-    pub(super) fn fail_all(error: &JsValue) -> Result<(), JsValue>;
 
     /// Calls `run` with the number of a task, in a microtask of its own.
     #[wasm_bindgen(catch, js_name = inAMicrotask)]
     pub(super) fn in_a_microtask(run: &JsValue, task: u32) -> Result<(), JsValue>;
+    /// Drops the task when the client that sent the request has hung up.
+    #[wasm_bindgen(catch)]
+    pub(super) fn watch(request: &Request, task: u32) -> Result<(), JsValue>;
+    #[wasm_bindgen(catch)]
+    pub(super) fn unwatch(task: u32) -> Result<(), JsValue>;
 
+    #[wasm_bindgen(catch)]
+    pub(super) fn answered(promise: &Promise) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(catch, js_name = catchWith)]
+    pub(super) fn catch_with(promise: &Promise, on_failure: &JsValue) -> Result<JsValue, JsValue>;
+    /// Resets the object with this error, which every event on its way to it gets.
+    #[wasm_bindgen(catch, js_name = failStart)]
+    pub(super) fn fail_start(state: &State, error: &JsValue) -> Result<(), JsValue>;
+}
+
+// Everything that would pass for a direct import is marked `catch`: wasm-bindgen imports the module
+// once more for each such function, and bundlers report the repetition to the user.
+#[wasm_bindgen(module = "/src/platform/worker/glue.js")]
+extern "C" {
     pub(super) type Timer;
     #[wasm_bindgen(constructor, js_class = "Timer")]
     pub(super) fn new(milliseconds: i32) -> Timer;
@@ -160,7 +198,6 @@ extern "C" {
         fault: Option<Uint8Array>,
     ) -> JsValue;
 
-    pub(super) fn describe(request: &Request) -> String;
     #[wasm_bindgen(catch, js_name = readBody)]
     pub(super) fn read_body(request: &Request, limit: Option<u32>) -> Result<Promise, JsValue>;
     #[wasm_bindgen(catch, js_name = request)]
@@ -189,8 +226,6 @@ extern "C" {
     #[wasm_bindgen(js_name = headersOf)]
     pub(super) fn headers_of(response: &Response) -> Vec<String>;
 
-    #[wasm_bindgen(catch, js_name = catchWith)]
-    pub(super) fn catch_with(promise: &Promise, on_failure: &JsValue) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(catch)]
     pub(super) fn open(
         namespace: &Namespace,
@@ -223,9 +258,6 @@ extern "C" {
         reverse: bool,
         limit: Option<u32>,
     ) -> Result<Array, JsValue>;
-    /// Resets the object with this error, which every event on its way to it gets.
-    #[wasm_bindgen(catch, js_name = failStart)]
-    pub(super) fn fail_start(state: &State, error: &JsValue) -> Result<(), JsValue>;
     #[wasm_bindgen(catch)]
     pub(super) fn transaction(
         storage: &Storage,

@@ -1,5 +1,6 @@
 //! What every exported JavaScript class does with the events that the platform sends it.
 
+use std::cell::OnceCell;
 use std::future::Future;
 use std::rc::Rc;
 
@@ -9,7 +10,7 @@ use wasm_bindgen::prelude::*;
 use super::bindings::{self, State};
 use super::entry;
 use super::failure::{error_of, message_of, thrown};
-use super::promise::{self, Answer, answer, running};
+use super::promise::{self, Answer, answer};
 use super::remote::{envelope, open_parcel};
 use super::request::Request;
 use super::response;
@@ -25,9 +26,20 @@ use crate::socket::Message;
 use crate::wire;
 
 /// One instance of an exported class.
+///
+/// Its constructor runs no code of the object and never fails: `worker-build`'s entry takes any
+/// exception of a constructor for the end of the whole WebAssembly instance. The object starts
+/// with its first event.
 pub struct ObjectClass {
-    /// Empty in the throw-away instance that only shows its prototype.
-    occupant: Option<Rc<Occupant>>,
+    /// Nothing in the throw-away instance that only shows its prototype.
+    start: Option<Start>,
+    occupant: OnceCell<Rc<Occupant>>,
+}
+
+struct Start {
+    description: &'static Description,
+    state: JsValue,
+    env: JsValue,
 }
 
 #[expect(
@@ -35,37 +47,52 @@ pub struct ObjectClass {
     reason = "what a method throws is the event's own failure"
 )]
 impl ObjectClass {
-    /// Brings an object into memory.
-    ///
-    /// # Errors
-    /// The object did not start; the platform makes a new one for the next event (P16).
+    /// Takes what the platform's constructor is called with.
     pub fn new(
         description: &'static Description,
         state: JsValue,
         env: JsValue,
     ) -> Result<Self, JsValue> {
-        promise::prepare_for_panics();
+        promise::prepare();
         super::log::start();
-        let state = ObjectState::new(state.unchecked_into::<State>(), env);
-        let occupant = running(&state, || Occupant::wake(description, state.clone()));
-        match occupant.failure() {
-            Some(fault) => Err(thrown(&fault)),
-            None => Ok(Self {
-                occupant: Some(occupant),
+        Ok(Self {
+            start: Some(Start {
+                description,
+                state,
+                env,
             }),
-        }
+            occupant: OnceCell::new(),
+        })
     }
 
     /// The throw-away instance that [`extend_durable_object`] takes.
     #[must_use]
     pub fn empty() -> Self {
-        Self { occupant: None }
+        Self {
+            start: None,
+            occupant: OnceCell::new(),
+        }
     }
 
+    /// The object, started if this is its first event. If it does not start, the platform makes a new
+    /// instance for the next event (P16).
     fn occupant(&self) -> Result<&Rc<Occupant>, JsValue> {
-        self.occupant
+        if let Some(occupant) = self.occupant.get() {
+            return Ok(occupant);
+        }
+        let start = self
+            .start
             .as_ref()
-            .ok_or_else(|| JsError::new("this instance is only a prototype").into())
+            .ok_or_else(|| JsError::new("this instance is only a prototype"))?;
+        let state = start.state.clone().unchecked_into::<State>();
+        bindings::runs(&state)?;
+        let occupant = start.wake().map_err(|fault| {
+            let error = thrown(&fault);
+            // The event has the error too; this one tells the events behind it.
+            let _ = bindings::fail_start(&state, &error);
+            error
+        })?;
+        Ok(self.occupant.get_or_init(|| occupant))
     }
 
     fn on_event<F>(&self, event: impl FnOnce(&Rc<Occupant>) -> F) -> Answer
@@ -73,9 +100,7 @@ impl ObjectClass {
         F: Future<Output = Answer> + 'static,
     {
         let occupant = self.occupant()?;
-        let state = occupant.state();
-        let future = running(state, || event(occupant));
-        answer(state, Box::pin(future))
+        answer(occupant.state(), || Box::pin(event(occupant)))
     }
 
     /// An HTTP request; what comes beside it was read in JavaScript, see `extend` in `glue.js`.
@@ -236,6 +261,34 @@ impl ObjectClass {
                 Ok(JsValue::UNDEFINED)
             }
         })
+    }
+}
+
+impl Start {
+    fn wake(&self) -> Result<Rc<Occupant>, Fault> {
+        let Self {
+            description,
+            state,
+            env,
+        } = self;
+        let state = ObjectState::new(
+            description.class,
+            state.clone().unchecked_into(),
+            env.clone(),
+        )?;
+        let occupant = Occupant::wake(description, state.clone());
+        if let Some(fault) = occupant.failure() {
+            // Not a reset by its own words: the callers learn why.
+            state.take_doom();
+            return Err(fault);
+        }
+        let weak = Rc::downgrade(&occupant);
+        state.set_at_the_end(move || {
+            if let Some(occupant) = weak.upgrade() {
+                occupant.leave();
+            }
+        });
+        Ok(occupant)
     }
 }
 

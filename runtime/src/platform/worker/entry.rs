@@ -3,7 +3,9 @@
 use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 
+use js_sys::Promise;
 use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
 
 use super::bindings::{self, Fetcher};
 use super::env::Env;
@@ -56,30 +58,53 @@ pub(super) fn strip_mount(description: &Description, request: &mut Request) {
 /// # Errors
 /// The platform refused to make the response.
 pub fn worker_fetch(make: fn() -> App, request: JsValue, env: JsValue, _ctx: JsValue) -> Answer {
-    promise::prepare_for_panics();
+    promise::prepare();
     super::log::start();
-    let app = the_app(make);
-    if let [mistake, ..] = app.mistakes() {
-        return answer_fault(Fault::Configuration(mistake.clone()));
-    }
     let env = Env::new(env);
     let raw: bindings::Request = request.clone().unchecked_into();
-    let line = bindings::describe(&raw);
+    let line = bindings::describe(&raw)?;
     let received = crate::http::Request {
-        inner: Request::received(raw, &line, None),
+        inner: Request::received(raw.clone(), &line, None),
     };
-    match pass_on(&app, &env, &received, &request) {
-        Ok(Some(answer)) => return Ok(answer),
-        Ok(None) => {}
-        Err(fault) => return answer_fault(fault),
-    }
-    let answer = app.answer(received, context::Env::new(env));
-    answer_unowned(Box::pin(async move {
-        match answer.await {
-            Some(answer) => response::to_js(&answer),
-            None => answer_fault(Fault::NotFound("no such file".to_owned())),
+    // Not before the app was put together, which is the user's code: see `answer_unowned`.
+    let known = known_app();
+    if let Some(app) = &known {
+        match pass_on(app, &env, &received, &request) {
+            Ok(Some(answer)) => return Ok(answer),
+            Ok(None) => {}
+            Err(fault) => return answer_fault(fault),
         }
-    }))
+    }
+    answer_unowned(
+        &raw,
+        Box::pin(async move {
+            let app = match known {
+                Some(app) => app,
+                None => {
+                    let app = the_app(make);
+                    if let [mistake, ..] = app.mistakes() {
+                        return answer_fault(Fault::Configuration(mistake.clone()));
+                    }
+                    match pass_on(&app, &env, &received, &request) {
+                        Ok(Some(answer)) => return JsFuture::from(Promise::from(answer)).await,
+                        Ok(None) => {}
+                        Err(fault) => return answer_fault(fault),
+                    }
+                    app
+                }
+            };
+            match app.answer(received, context::Env::new(env)).await {
+                Some(answer) => response::to_js(&answer),
+                None => answer_fault(Fault::NotFound("no such file".to_owned())),
+            }
+        }),
+    )
+}
+
+/// The app, if a request has put it together without a mistake.
+fn known_app() -> Option<Rc<App>> {
+    APP.with(|app| app.get().cloned())
+        .filter(|app| app.mistakes().is_empty())
 }
 
 /// The lean way: the app only decides where a request leads; request and response stay the

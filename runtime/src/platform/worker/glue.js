@@ -3,88 +3,7 @@
 // Bytes come in as views of WebAssembly's memory. They are copied before they go on: the platform
 // keeps bodies by reference, and a structured clone of a view takes its whole buffer along.
 
-import { DurableObject } from "cloudflare:workers";
-
-// The platform answers RPC only for classes that extend its own, and an exported Rust struct
-// extends nothing.
-export function extend(instance, takesRawRequests, largestBody) {
-  const prototype = Object.getPrototypeOf(instance);
-  const constructor = prototype.constructor;
-  Object.setPrototypeOf(constructor, DurableObject);
-  Object.setPrototypeOf(prototype, DurableObject.prototype);
-  // Whatever a prototype has is open to RPC (P65): nobody may free the object from afar. Memory
-  // that the engine gives up is freed without them.
-  for (const name of ["free", "__destroy_into_raw", Symbol.dispose]) {
-    delete prototype[name];
-  }
-  // Done before if a panic has rebuilt the WebAssembly instance: the class stays.
-  if (ANSWER in prototype) return;
-  prototype[ANSWER] = prototype.fetch;
-  prototype.fetch = takesRawRequests ? answer : answerWithBody(largestBody);
-}
-
-// What Rust exports as `fetch`. It is called as a property, never by itself: the entry's proxies
-// watch for calls into an instance that a panic has ended.
-const ANSWER = Symbol("answer");
-
-function answer(request) {
-  return this[ANSWER](request, describe(request), chainOf(request));
-}
-
-// With the body at hand Rust answers without a promise of its own. A body of unknown size it reads
-// itself, as much of it as it wants; so it does with a body that cannot be read, and says so.
-function answerWithBody(largest) {
-  return function (request) {
-    const length = request.method === "GET" ? null : request.headers.get("content-length");
-    if (length === null || !(length <= largest)) return answer.call(this, request);
-    return request.arrayBuffer().then(
-      (body) => this[ANSWER](request, describe(request), chainOf(request), new Uint8Array(body)),
-      () => answer.call(this, request),
-    );
-  };
-}
-
-function chainOf(request) {
-  return request.headers.get("anchorhold-chain") ?? undefined;
-}
-
-// Promises that only Rust settles. The list outlives the WebAssembly instance, which is how a
-// panic can settle what the lost memory never will.
-const unsettled = new Set();
-
-export class Deferred {
-  constructor() {
-    Object.assign(this, Promise.withResolvers());
-    unsettled.add(this);
-  }
-
-  settle(value) {
-    unsettled.delete(this);
-    this.resolve(value);
-  }
-
-  fail(error) {
-    unsettled.delete(this);
-    this.reject(error);
-  }
-
-  abandon() {
-    unsettled.delete(this);
-  }
-}
-
-// Counts the WebAssembly instances: a task of one that a panic has ended may not run in the next.
-let instance = 0;
-
-export function inAMicrotask(run, task) {
-  const its = instance;
-  Promise.resolve().then(() => its === instance && run(task));
-}
-
-export function failAll(error) {
-  instance += 1;
-  for (const deferred of [...unsettled]) deferred.fail(error);
-}
+import { whileItLives } from "./life.js";
 
 export class Timer {
   constructor(milliseconds) {
@@ -104,11 +23,6 @@ export function failure(code, message, status, flag, fault) {
   if (flag) error[flag] = true;
   if (fault) error.anchorholdFault = fault;
   return error;
-}
-
-// Method and address of a request in one string; neither holds the separator.
-export function describe(request) {
-  return `${request.method} ${request.url}`;
 }
 
 const MOST_DISCARDED = 32 * 1024 * 1024;
@@ -181,10 +95,6 @@ function appendAll(into, headers, method) {
   }
 }
 
-export function catchWith(promise, onFailure) {
-  return promise.catch(onFailure);
-}
-
 export function open(namespace, name, id, hint, jurisdiction) {
   const within = jurisdiction === undefined ? namespace : namespace.jurisdiction(jurisdiction);
   const options = hint === undefined ? undefined : { locationHint: hint };
@@ -208,8 +118,7 @@ export function put(kv, key, value) {
 }
 
 export function whenAborted(request, gone) {
-  const its = instance;
-  const tell = () => its === instance && gone();
+  const tell = whileItLives(gone);
   if (request.signal.aborted) tell();
   else request.signal.addEventListener("abort", tell);
 }
@@ -217,10 +126,6 @@ export function whenAborted(request, gone) {
 // A live iterator forbids a second one.
 export function list(kv, start, end, prefix, reverse, limit) {
   return [...kv.list({ start, end, prefix, reverse, limit })].flat();
-}
-
-export function failStart(state, error) {
-  state.blockConcurrencyWhile(() => Promise.reject(error)).catch(() => {});
 }
 
 const ROLL_BACK = new Error("rolled back");

@@ -3,7 +3,8 @@
 //! - [`class`] and [`entry`] are what the platform calls: the methods of the exported classes and
 //!   the Worker's `fetch`.
 //! - [`state`], [`socket`], [`env`], [`remote`], [`request`], [`response`] are the seam's types.
-//! - [`promise`] and [`tasks`] drive on what is not ready at once, and hold the answer to a panic.
+//! - [`promise`] and [`tasks`] drive on what is not ready at once. `life.js` is every way into
+//!   WebAssembly and answers panics and traps; [`wear`] says when aborts have worn an instance out.
 //! - [`gathering`] lets events that arrive together share a commit.
 //! - [`bindings`] declares the JavaScript side. A crossing between JavaScript and WebAssembly costs
 //!   about as much as encoding a small value, so the ways of every request are laid with few of
@@ -25,6 +26,7 @@ mod socket;
 mod state;
 mod tasks;
 mod timer;
+mod wear;
 
 pub use wasm_bindgen;
 

@@ -1,6 +1,6 @@
-//! Futures driven on as promises, and what a panic does to them.
+//! Futures driven on as promises, and what a panic or a trap does to them.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use wasm_bindgen::prelude::*;
 
 use super::bindings::{self, Deferred};
-use super::failure::error_of;
+use super::failure::thrown;
 use super::state::ObjectState;
 use super::tasks;
 use crate::fault::Fault;
@@ -17,15 +17,19 @@ use crate::turn::{LocalFuture, poll_once};
 pub(super) type Answer = Result<JsValue, JsValue>;
 
 thread_local! {
-    static HOOKED: Cell<bool> = const { Cell::new(false) };
-    /// The object whose code runs: the one that a panic resets.
-    static RUNNING: RefCell<Option<ObjectState>> = const { RefCell::new(None) };
+    static PREPARED: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Answers an event of an object: at once if the future is ready, which most are and which saves a
-/// promise and two turns of the event loop, otherwise with a promise.
-pub(super) fn answer(state: &ObjectState, mut future: LocalFuture<'static, Answer>) -> Answer {
-    match running(state, || poll_once(&mut future)) {
+/// promise and two turns of the event loop, otherwise with a promise. `event` runs code of the
+/// object.
+pub(super) fn answer(
+    state: &ObjectState,
+    event: impl FnOnce() -> LocalFuture<'static, Answer>,
+) -> Answer {
+    runs(state);
+    let mut future = event();
+    match poll_once(&mut future) {
         Some(answer) => {
             end_if_doomed(state);
             answer
@@ -40,19 +44,28 @@ pub(super) fn drive(state: &ObjectState, future: LocalFuture<'static, Answer>) -
         state: state.clone(),
         future,
     };
-    promise(Some(state.clone()), owned)
+    let (promised, driven) = promise(Some(state), owned);
+    tasks::spawn(Some(state.clone()), Box::pin(driven));
+    promised.into()
 }
 
-/// Answers a request to the app.
-pub(super) fn answer_unowned(mut future: LocalFuture<'static, Answer>) -> Answer {
-    match poll_once(&mut future) {
-        Some(answer) => answer,
-        None => Ok(promise(None, future)),
-    }
+/// Answers a request to the app: always with a promise, whose failure becomes a response. A panic
+/// in the first poll would else reach the platform from the entry, which has no answer for it.
+pub(super) fn answer_unowned(
+    request: &bindings::Request,
+    future: LocalFuture<'static, Answer>,
+) -> Answer {
+    let (promised, driven) = promise(None, future);
+    let task = tasks::spawn(None, Box::pin(driven));
+    bindings::watch(request, task)?;
+    bindings::answered(&promised)
 }
 
-fn promise(owner: Option<ObjectState>, future: impl Future<Output = Answer> + 'static) -> JsValue {
-    let promised = Promised(Deferred::new());
+fn promise(
+    owner: Option<&ObjectState>,
+    future: impl Future<Output = Answer> + 'static,
+) -> (js_sys::Promise, impl Future<Output = ()> + 'static) {
+    let promised = Promised(Deferred::new(owner.map(ObjectState::raw)));
     let promise = promised.0.promise();
     let driven = async move {
         match future.await {
@@ -60,8 +73,7 @@ fn promise(owner: Option<ObjectState>, future: impl Future<Output = Answer> + 's
             Err(error) => promised.0.fail(&error),
         }
     };
-    tasks::spawn(owner, Box::pin(driven));
-    promise
+    (promise, driven)
 }
 
 /// A promise that is off the list of unsettled ones when nobody is left to settle it.
@@ -82,54 +94,95 @@ impl Future for Owned {
     type Output = Answer;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Answer> {
-        let state = self.state.clone();
-        let polled = running(&state, || self.future.as_mut().poll(context));
-        end_if_doomed(&state);
+        runs(&self.state);
+        let polled = self.future.as_mut().poll(context);
+        if end_if_doomed(&self.state) {
+            // The platform answers for an object that is reset, and this task is dropped before.
+            return Poll::Pending;
+        }
         polled
     }
 }
 
-/// Runs code of an object.
-pub(super) fn running<T>(state: &ObjectState, run: impl FnOnce() -> T) -> T {
-    let outer = RUNNING.replace(Some(state.clone()));
-    let result = run();
-    RUNNING.set(outer);
-    result
+fn runs(state: &ObjectState) {
+    // It only sets a variable.
+    let _ = bindings::runs(state.raw());
 }
 
-/// For an end that unwinds through no Rust frame.
-pub(super) fn stop_running() {
-    RUNNING.set(None);
+/// Has the object reset when Rust's frames have returned, if that is due.
+fn end_if_doomed(state: &ObjectState) -> bool {
+    let Some(reason) = state.take_doom() else {
+        return false;
+    };
+    tasks::end(state);
+    // It only sets a variable.
+    let _ = bindings::doom(state.raw(), &reason);
+    true
 }
 
-fn end_if_doomed(state: &ObjectState) {
-    if let Some(reason) = state.take_doom() {
-        tasks::forget(state);
-        state.abort(&reason);
-    }
-}
-
-/// Prepares this WebAssembly instance for a panic. A trap ends it without unwinding: `worker`'s own
-/// hook marks it for rebuilding, and this one leaves the rest of the world as an eviction would:
+/// Prepares this WebAssembly instance for its end, at its first use; `life.js` says what happens
+/// then.
 ///
-/// - what only this memory could have answered fails now, instead of never;
-/// - the object that panicked is reset, which drops the writes of its turn (P18).
-///
-/// Called at the first use and not from a start function: those run in no stated order, and the
-/// mark has to be made before the reset ends everything.
-pub(super) fn prepare_for_panics() {
-    if HOOKED.replace(true) {
+/// Called at the first use and not from a start function: those run in no stated order, and the hooks
+/// of `worker` come first.
+pub(super) fn prepare() {
+    if PREPARED.replace(true) {
         return;
     }
-    let mark_for_rebuilding = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |info| {
-        mark_for_rebuilding(info);
-        let lost = Fault::Reset("a panic ended the memory of every object beside it".to_owned());
+    let lost =
+        Fault::Reset("a panic or trap ended the memory of every object beside it".to_owned());
+    let forget = Closure::<dyn Fn()>::new(tasks::forget_ended).into_js_value();
+    let drop = Closure::<dyn Fn(u32)>::new(tasks::drop_task).into_js_value();
+    // Without it an instance ends in silence; nothing else depends on it.
+    let _ = bindings::prepare(&thrown(&lost), &forget, &drop, &hooks::nudge());
+    hooks::set();
+}
+
+/// Where a panic is a trap, the entry replaces the instance once it is told to, at the next event.
+#[cfg(not(panic = "unwind"))]
+mod hooks {
+    use super::{JsValue, bindings};
+
+    pub(super) fn set() {
+        // Seen at the trap itself, whatever called into WebAssembly. The hook that `worker` sets
+        // would let the next call of any kind replace the instance, and then use the pointers of
+        // the old one in the new.
+        let _ = wasm_bindgen::handler::set_on_abort(died);
+        // Earlier still: a finalizer's call is not watched.
+        let mark_for_rebuilding = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            mark_for_rebuilding(info);
+            died();
+        }));
+    }
+
+    fn died() {
         // A panic can do no more about a failure than about itself.
-        let _ = bindings::fail_all(&error_of(&lost));
-        // Borrowed only for the length of a swap, which does not panic.
-        if let Ok(Some(state)) = RUNNING.try_with(RefCell::take) {
-            state.abort("the object's handler panicked; its turn was rolled back");
-        }
-    }));
+        let _ = bindings::died();
+    }
+
+    pub(super) fn nudge() -> JsValue {
+        JsValue::UNDEFINED
+    }
+}
+
+/// Where a panic unwinds (`worker-build --panic-unwind`), the engine catches it, and only a trap
+/// ends the instance. Nothing but a call replaces it then, so one is made that uses no pointer.
+#[cfg(panic = "unwind")]
+mod hooks {
+    use super::{Closure, JsValue, bindings};
+
+    pub(super) fn set() {
+        let _ = wasm_bindgen::handler::set_on_abort(died);
+    }
+
+    fn died() {
+        wasm_bindgen::handler::schedule_reinit();
+        // A trap can do no more about a failure than about itself.
+        let _ = bindings::died();
+    }
+
+    pub(super) fn nudge() -> JsValue {
+        Closure::<dyn Fn()>::new(|| {}).into_js_value()
+    }
 }

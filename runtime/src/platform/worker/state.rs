@@ -18,6 +18,7 @@ use super::gathering::Gathering;
 use super::promise;
 use super::socket::{Socket, Upgrade};
 use super::timer::Sleep;
+use super::{tasks, wear};
 use crate::error::StorageError;
 use crate::fault::Fault;
 use crate::id::RawId;
@@ -42,6 +43,8 @@ struct Inner {
     id: OnceCell<RawId>,
     name: OnceCell<Option<String>>,
     doom: Cell<Option<String>>,
+    /// Frees the object's value when this memory has ended.
+    at_the_end: Cell<Option<Box<dyn FnOnce()>>>,
     gathering: Gathering,
 }
 
@@ -53,19 +56,40 @@ impl PartialEq for ObjectState {
 }
 
 impl ObjectState {
-    pub(super) fn new(state: State, env: JsValue) -> Self {
+    /// Fails for an object that is not backed by SQLite.
+    pub(super) fn new(class: &str, state: State, env: JsValue) -> Result<Self, Fault> {
         let storage = state.storage();
-        Self(Rc::new(Inner {
-            kv: storage.kv(),
+        let kv = storage.kv().map_err(|error| {
+            Fault::Configuration(format!(
+                "`{class}` is not backed by SQLite: list it in `new_sqlite_classes`, and not in \
+                 `new_classes`, of the Wrangler configuration's migrations ({})",
+                message_of(&error)
+            ))
+        })?;
+        Ok(Self(Rc::new(Inner {
+            kv,
             storage,
             sql: OnceCell::new(),
             env: Env::new(env),
             id: OnceCell::new(),
             name: OnceCell::new(),
             doom: Cell::new(None),
+            at_the_end: Cell::new(None),
             gathering: Gathering::default(),
             state,
-        }))
+        })))
+    }
+
+    /// What frees the object's value when this memory has ended.
+    pub(super) fn set_at_the_end(&self, free: impl FnOnce() + 'static) {
+        self.0.at_the_end.set(Some(Box::new(free)));
+    }
+
+    /// Frees what is left of the object: it was reset.
+    pub(super) fn leave(&self) {
+        if let Some(free) = self.0.at_the_end.take() {
+            free();
+        }
     }
 
     pub(super) fn gathering(&self) -> &Gathering {
@@ -270,9 +294,9 @@ impl ObjectState {
     }
 
     pub(crate) fn abort(&self, reason: &str) -> ! {
-        promise::stop_running();
-        self.0.state.abort(reason);
-        // The platform ends the event inside of the call above.
+        tasks::end(self);
+        // The platform ends execution inside of the call, and no frame of Rust returns.
+        let _ = bindings::abort(&self.0.state, reason, wear::of_an_abort());
         wasm_bindgen::throw_str(reason)
     }
 

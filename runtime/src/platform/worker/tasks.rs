@@ -21,6 +21,8 @@ use crate::turn::LocalFuture;
 thread_local! {
     static TASKS: RefCell<Tasks> = RefCell::default();
     static RUN: Closure<dyn Fn(u32)> = Closure::new(run);
+    /// Objects that were reset, and whose memory is still to be freed.
+    static ENDED: RefCell<Vec<ObjectState>> = RefCell::default();
 }
 
 #[derive(Default)]
@@ -55,8 +57,8 @@ impl Wake for AlarmClock {
     }
 }
 
-/// Drives a future on, from the next microtask on.
-pub(super) fn spawn(owner: Option<ObjectState>, future: LocalFuture<'static, ()>) {
+/// Drives a future on, from the next microtask on. Returns the number of its task.
+pub(super) fn spawn(owner: Option<ObjectState>, future: LocalFuture<'static, ()>) -> u32 {
     let alarm_clock = TASKS.with_borrow_mut(|tasks| {
         while tasks.waiting.contains_key(&tasks.next) {
             tasks.next = tasks.next.wrapping_add(1);
@@ -75,7 +77,8 @@ pub(super) fn spawn(owner: Option<ObjectState>, future: LocalFuture<'static, ()>
         tasks.waiting.insert(task, entry);
         alarm_clock
     });
-    alarm_clock.wake();
+    alarm_clock.wake_by_ref();
+    alarm_clock.task
 }
 
 fn run(number: u32) {
@@ -86,6 +89,10 @@ fn run(number: u32) {
     task.alarm_clock.rings.store(false, Ordering::Relaxed);
     let waker = Waker::from(task.alarm_clock.clone());
     match task.future.as_mut().poll(&mut Context::from_waker(&waker)) {
+        Poll::Ready(()) if task.owner.is_none() => {
+            // It only changes a list.
+            let _ = bindings::unwatch(number);
+        }
         Poll::Ready(()) => {}
         Poll::Pending => {
             TASKS.with_borrow_mut(|tasks| tasks.waiting.insert(number, task));
@@ -93,8 +100,29 @@ fn run(number: u32) {
     }
 }
 
-/// Drops the futures of an object that is about to end: nobody would wake them again.
-pub(super) fn forget(owner: &ObjectState) {
+/// Drops the future of a task that nobody waits for any more.
+pub(super) fn drop_task(number: u32) {
+    let task = TASKS.with_borrow_mut(|tasks| tasks.waiting.remove(&number));
+    // Not under the borrow: what it drops may wake others.
+    drop(task);
+}
+
+/// Notes that an object is reset. Its futures and its value are dropped by [`forget_ended`], as soon
+/// as no frame uses them.
+pub(super) fn end(owner: &ObjectState) {
+    ENDED.with_borrow_mut(|ended| ended.push(owner.clone()));
+}
+
+/// Frees the memory of the objects that were reset. An abort ends execution inside of frames: what
+/// they borrowed stays, until `life.js` replaces the instance.
+pub(super) fn forget_ended() {
+    for owner in ENDED.take() {
+        forget(&owner);
+        owner.leave();
+    }
+}
+
+fn forget(owner: &ObjectState) {
     let forgotten: Vec<Task> = TASKS.with_borrow_mut(|tasks| {
         let is_owned = |task: &Task| task.owner.as_ref() == Some(owner);
         tasks

@@ -5,6 +5,7 @@
 
 mod alarms;
 mod case;
+mod deaths;
 mod gates;
 mod ids;
 mod lifecycle;
@@ -56,6 +57,7 @@ fn cases() -> Vec<&'static Case> {
     let themes = [
         gates::CASES,
         lifecycle::CASES,
+        deaths::CASES,
         turns::CASES,
         locks::CASES,
         alarms::CASES,
