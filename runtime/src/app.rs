@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::future::Future;
 use std::rc::Rc;
 
+use crate::chain::CallChain;
 use crate::context::Env;
 use crate::description::Description;
 use crate::error::Error;
@@ -17,6 +18,7 @@ use crate::route;
 use crate::routing::is_upgrade;
 use crate::shard::shard_name;
 use crate::turn::LocalFuture;
+use crate::user_code::{self, Guarded, Panic};
 
 /// The objects of a deployment and the paths that lead to them: the Worker's entry on Cloudflare,
 /// the server's on the embedded host.
@@ -348,19 +350,29 @@ impl App {
     ) -> LocalFuture<'static, Option<Response>> {
         let this = self.clone();
         Box::pin(async move {
-            match this.try_answer(request, env).await {
+            let answer = match this.try_answer(request, env).await {
                 Ok(response) => response,
                 Err(fault) => Some(fault.into_response()),
-            }
+            };
+            answer.map(Response::checked)
         })
     }
 
     async fn try_answer(&self, mut request: Request, env: Env) -> Result<Option<Response>, Fault> {
+        request.check()?;
         let path = request.path().into_owned();
         let target = match self.destination(&request.method(), &path) {
             Destination::Object(target) => target,
             Destination::Handler(index) => {
-                let answer = (self.routes[index].handler)(request, env).await;
+                let AppRoute {
+                    method,
+                    pattern,
+                    handler,
+                } = &self.routes[index];
+                let Ok(answer) = guarded(|| handler(request, env)).await else {
+                    tracing::error!(method, pattern, "a handler of the app panicked");
+                    return Ok(Some(panicked()));
+                };
                 return answer.map(Some).map_err(|error| Fault::application(&error));
             }
             Destination::Asset => return Ok(None),
@@ -384,21 +396,25 @@ impl App {
                 request,
                 env,
             };
+            let Ok(passed) = guarded(|| guard(visit)).await else {
+                tracing::error!(class = description.class, "a guard panicked");
+                return Ok(Some(panicked()));
+            };
             Visit {
                 name,
                 request,
                 env,
                 ..
-            } = guard(visit)
-                .await
-                .map_err(|error| Fault::application(&error))?;
+            } = passed.map_err(|error| Fault::application(&error))?;
             if key.is_some_and(|key| key != name) {
                 rest = Cow::Owned(route::with_first_segment(&rest, &name));
             }
         }
         let remote = remote(&env, description, by, &name)?;
         request.inner.set_path(&rest);
-        remote.fetch(request, &env.chain).await.map(Some)
+        // What the guard made of it.
+        request.check()?;
+        remote.fetch(request, &CallChain::default()).await.map(Some)
     }
 
     /// S1. A request that asks for no upgrade passes.
@@ -430,6 +446,16 @@ impl App {
             "pages of {origin} may not open sockets here"
         )))
     }
+}
+
+/// Runs a handler or a guard: the call that makes the future, its polls and its drop.
+async fn guarded<T>(begin: impl FnOnce() -> LocalFuture<'static, T>) -> Result<T, Panic> {
+    Guarded::new(user_code::call(begin)?).await
+}
+
+/// The log has the panic's message; the client has none of it.
+fn panicked() -> Response {
+    Response::error(500, "panicked", "the app's code panicked")
 }
 
 /// The object that a path leads to; checks the name's length and the identifier's making.

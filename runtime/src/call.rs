@@ -72,6 +72,7 @@ pub(crate) enum HttpBody {
     Whole(Vec<u8>),
 }
 
+#[derive(Clone)]
 pub(crate) enum SocketEvent {
     Message(Message),
     Close(CloseEvent),

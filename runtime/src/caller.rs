@@ -1,14 +1,81 @@
-//! Where a call comes from: which turns wait for it, and whether anybody still does.
+//! Call provenance: the chain of waiting turns, and whether the caller has disconnected.
+//!
+//! A turn waits for the calls that its own polls begin. Which turn that is is known by thread and
+//! not by the stub: a stub may be kept in memory between turns, or go into background work, which
+//! no turn waits for.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
-use std::rc::Rc;
+use std::pin::pin;
+use std::rc::{Rc, Weak};
 use std::task::{Poll, Waker};
 
-use crate::chain::CallChain;
+use crate::chain::{CallChain, Link};
+use crate::context::Inner;
 
-/// What a turn knows of whoever caused it. The default is that of events without a caller: alarms,
-/// sockets, initialisations.
+thread_local! {
+    static RUNNING: RefCell<Option<RunningTurn>> = const { RefCell::new(None) };
+}
+
+/// The turn whose code runs. Its link in the chain is made when it calls out: most turns never do.
+pub(crate) struct RunningTurn {
+    /// Weak: an abort on Workers leaves it here until the next turn runs.
+    pub(crate) object: Weak<Inner>,
+    pub(crate) number: u64,
+    pub(crate) name: &'static str,
+    pub(crate) chain: Rc<CallChain>,
+}
+
+/// Drives the code of a turn; the calls that it begins are awaited by that turn.
+pub(crate) async fn as_turn<T>(turn: RunningTurn, code: impl Future<Output = T>) -> T {
+    let mut code = pin!(code);
+    let mut turn = Some(turn);
+    poll_fn(|context| {
+        let entered = Entered::new(&mut turn);
+        let polled = code.as_mut().poll(context);
+        drop(entered);
+        polled
+    })
+    .await
+}
+
+/// One poll of a turn. What ran before it runs again afterwards, also if the poll unwinds.
+struct Entered<'a> {
+    turn: &'a mut Option<RunningTurn>,
+}
+
+impl<'a> Entered<'a> {
+    fn new(turn: &'a mut Option<RunningTurn>) -> Self {
+        RUNNING.with_borrow_mut(|running| std::mem::swap(running, turn));
+        Self { turn }
+    }
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        RUNNING.with_borrow_mut(|running| std::mem::swap(running, self.turn));
+    }
+}
+
+/// The turns that wait for a call begun now: none outside of a turn, and none in background work.
+pub(crate) fn waiting_turns() -> Rc<CallChain> {
+    RUNNING.with_borrow(|running| {
+        let Some((turn, object)) = running
+            .as_ref()
+            .and_then(|turn| Some((turn, turn.object.upgrade()?)))
+        else {
+            return Rc::default();
+        };
+        turn.chain.followed_by(Link {
+            id: object.state.id(),
+            turn: turn.number,
+            label: object.label(turn.name),
+        })
+    })
+}
+
+/// What caused a turn. The default is that of events without a caller: alarms, sockets,
+/// initialisations.
 #[derive(Clone, Default)]
 pub(crate) struct Origin {
     pub(crate) chain: Rc<CallChain>,

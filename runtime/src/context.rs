@@ -5,8 +5,7 @@ use std::future::Future;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::caller::Origin;
-use crate::chain::{CallChain, Link};
+use crate::caller::Caller;
 use crate::description::Description;
 use crate::error::CallError;
 use crate::fault::Fault;
@@ -23,15 +22,7 @@ use crate::time::Timestamp;
 /// The platform, as one turn of one object sees it. A handler that wants it takes `ctx: &Ctx`.
 pub struct Ctx {
     pub(crate) inner: Rc<Inner>,
-    turn: Turn,
-}
-
-/// The turn a context belongs to. Its link in the chain of callers is made when it calls out: most
-/// turns never do.
-pub(crate) struct Turn {
-    pub(crate) number: u64,
-    pub(crate) name: &'static str,
-    pub(crate) origin: Origin,
+    caller: Caller,
 }
 
 pub(crate) struct Inner {
@@ -53,8 +44,8 @@ impl Inner {
 }
 
 impl Ctx {
-    pub(crate) fn new(inner: Rc<Inner>, turn: Turn) -> Self {
-        Self { inner, turn }
+    pub(crate) fn new(inner: Rc<Inner>, caller: Caller) -> Self {
+        Self { inner, caller }
     }
 
     pub(crate) fn state(&self) -> &ObjectState {
@@ -93,20 +84,7 @@ impl Ctx {
     /// The bindings and variables of the deployment.
     #[must_use]
     pub fn env(&self) -> Env {
-        let Turn {
-            number,
-            name,
-            origin,
-        } = &self.turn;
-        let link = Link {
-            id: self.inner.state.id(),
-            turn: *number,
-            label: self.inner.label(name),
-        };
-        Env {
-            inner: self.inner.state.env(),
-            chain: origin.chain.followed_by(link),
-        }
+        Env::new(self.inner.state.env())
     }
 
     /// The objects of another class (or of this one): short for `ctx.env().objects()`.
@@ -178,12 +156,13 @@ impl Ctx {
     ///   resolve it.
     /// - In an alarm, in a socket's event and in `#[init]` it never resolves: they have no caller.
     pub fn caller_gone(&self) -> impl Future<Output = ()> + '_ {
-        self.turn.origin.caller.gone()
+        self.caller.gone()
     }
 
     /// Sends a request to the outside world; its address is a whole one, such as
     /// `https://example.com/hook`. It leaves when the writes so far are durable, and shared
-    /// turns may run while it is under way. Redirects are followed.
+    /// turns may run while it is under way. Redirects are followed. Dropping the future
+    /// ends the request.
     ///
     /// A run of an alarm may happen twice, and so may what it sends: give it an idempotency key.
     ///
@@ -196,9 +175,10 @@ impl Ctx {
     /// ```
     ///
     /// # Errors
-    /// `Configuration` for an address that is none, `Disconnected` if nobody answered. The embedded
+    /// `Configuration` for an address that is none or a header that cannot be sent, `Disconnected` if nobody answered. The embedded
     /// host waits up to 60 s (`TimedOut`), takes answers of up to 32 MiB, and has 64 requests of a
-    /// thread under way at a time; the rest wait. A status of 400 or more is not an error here.
+    /// thread under way at a time; the rest wait, for up to 60 s (`Overloaded`). A status of 400 or
+    /// more is not an error here.
     pub fn fetch(
         &self,
         request: Request,
@@ -208,6 +188,10 @@ impl Ctx {
 
     /// Goes on with `work` after the answer is sent. It runs outside of the turn: what it changes,
     /// it changes through calls and storage.
+    ///
+    /// The turn does not wait for the calls that `work` begins, so they may lead back to this object;
+    /// they start when the turn is over. A call that the turn itself has begun counts as awaited by it,
+    /// also when its future is handed to `work`: begin such a call inside of `work`.
     pub fn wait_until(&self, work: impl Future<Output = ()> + 'static) {
         self.inner.state.wait_until(Box::pin(work));
     }
@@ -237,15 +221,11 @@ impl fmt::Debug for Ctx {
 #[derive(Clone)]
 pub struct Env {
     pub(crate) inner: platform::Env,
-    pub(crate) chain: Rc<CallChain>,
 }
 
 impl Env {
     pub(crate) fn new(inner: platform::Env) -> Self {
-        Self {
-            inner,
-            chain: Rc::default(),
-        }
+        Self { inner }
     }
 
     /// The objects of one class.
@@ -275,9 +255,15 @@ impl Env {
         &self,
         request: Request,
     ) -> impl Future<Output = Result<Response, CallError>> + use<> {
-        let answer = self.inner.fetch(request);
+        let answer = match request.inner.refused() {
+            None => Ok(self.inner.fetch(request)),
+            Some(message) => Err(Fault::Configuration(message.to_owned())),
+        };
         async move {
-            let response = answer.await;
+            let response = match answer {
+                Ok(answer) => answer.await,
+                Err(fault) => Err(fault),
+            };
             #[cfg(target_arch = "wasm32")]
             let response = match response {
                 Ok(response) => response.gathered().await,

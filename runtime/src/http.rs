@@ -6,7 +6,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::Error;
+use crate::fault::Fault;
 use crate::platform;
+use crate::route;
 
 /// An HTTP request.
 pub struct Request {
@@ -24,11 +26,41 @@ impl Request {
         }
     }
 
-    /// Adds a header.
+    /// Sets a header, in place of all the values that it has.
+    ///
+    /// HTTP allows visible ASCII characters, spaces and tabs in a value. With any other value or
+    /// name the header is gone, and sending the request fails with
+    /// [`CallError::Configuration`](crate::CallError::Configuration); a request that a guard changed
+    /// so is answered with 500. Encode other text, for example with percent signs.
     #[must_use]
     pub fn with_header(mut self, name: &str, value: &str) -> Self {
-        self.inner.set_header(name, value);
+        match header_value(name, value) {
+            Ok(value) => self.inner.set_header(name, value),
+            Err(message) => self.inner.refuse_header(name, message),
+        }
         self
+    }
+
+    /// Brings the path into its normal form. Nothing looks at a request before.
+    ///
+    /// # Errors
+    /// The path has no normal form, or a header was set that cannot be sent.
+    pub(crate) fn check(&mut self) -> Result<(), Fault> {
+        if let Some(message) = self.inner.refused() {
+            tracing::error!(message, "a request cannot be sent");
+            return Err(Fault::Configuration(message.to_owned()));
+        }
+        let path = match route::normal_form(&self.inner.path()) {
+            Ok(Cow::Borrowed(path)) if !path.is_empty() => return Ok(()),
+            Ok(path) => path.into_owned(),
+            Err(reason) => {
+                return Err(Fault::BadRequest(format!(
+                    "{reason}; resolve and percent-encode it before it is sent"
+                )));
+            }
+        };
+        self.inner.set_path(&path);
+        Ok(())
     }
 
     /// Sets a query parameter, in place of all the values that it has: a guard puts the
@@ -87,7 +119,11 @@ impl Request {
         self.inner.method()
     }
 
-    /// The path, as sent (percent-encoded); in an object's handler, what follows the mount point.
+    /// The path, percent-encoded; in an object's handler, what follows the mount point.
+    ///
+    /// A received path is in normal form, which routes match too: characters that need no encoding
+    /// are decoded, and a path with a backslash, a control character or a segment `.` or `..` was
+    /// answered with 400. An empty segment is kept: `//a` is not `/a`.
     #[must_use]
     pub fn path(&self) -> Cow<'_, str> {
         self.inner.path()
@@ -182,11 +218,36 @@ impl Response {
     /// Bytes of a stated type.
     #[must_use]
     pub fn bytes(status: u16, content_type: &'static str, bytes: Vec<u8>) -> Self {
+        if let Err(message) = header_value("content-type", content_type) {
+            return Self::unsendable(&message);
+        }
         Self {
             status,
             headers: vec![(Cow::Borrowed("content-type"), Cow::Borrowed(content_type))],
             body: Body::Bytes(bytes),
         }
+    }
+
+    /// The answer in place of one that HTTP cannot carry.
+    fn unsendable(message: &str) -> Self {
+        tracing::error!(message, "a response cannot be sent");
+        Self::error(500, "configuration", message)
+    }
+
+    /// The response as both hosts send it: a status that no handler may answer with becomes a 500, and
+    /// statuses that have no body lose it.
+    pub(crate) fn checked(mut self) -> Self {
+        match (self.status, &self.body) {
+            (101, Body::Upgrade(_)) => {}
+            (204 | 205 | 304, Body::Bytes(_)) => self.body = Body::Empty,
+            (200..=599, _) => {}
+            (status, _) => {
+                return Self::unsendable(&format!(
+                    "a handler answered with the status {status}; it must be 200 to 599"
+                ));
+            }
+        }
+        self
     }
 
     /// A value as JSON.
@@ -202,7 +263,7 @@ impl Response {
 
     /// Brings a body here that the platform still holds, so that it reads like any other.
     #[cfg(target_arch = "wasm32")]
-    pub(crate) async fn gathered(mut self) -> Result<Self, crate::fault::Fault> {
+    pub(crate) async fn gathered(mut self) -> Result<Self, Fault> {
         // A socket's handshake has no body, and the platform's response carries its other end.
         if self.status != 101
             && let Body::Raw(raw) = &self.body
@@ -217,14 +278,22 @@ impl Response {
         Self::bytes(status, "application/json", body.to_string().into_bytes())
     }
 
-    /// Adds a header. A name or value that HTTP does not allow is left out when the response is sent.
+    /// Adds a header. The length and the framing of the body are stated by the host.
+    ///
+    /// HTTP allows visible ASCII characters, spaces and tabs in a value. With any other value or
+    /// name the whole response becomes a 500 that names the header.
     #[must_use]
     pub fn with_header(mut self, name: &str, value: &str) -> Self {
-        self.headers.push((
-            Cow::Owned(name.to_ascii_lowercase()),
-            Cow::Owned(value.to_owned()),
-        ));
-        self
+        match header_value(name, value) {
+            Ok(value) => {
+                self.headers.push((
+                    Cow::Owned(name.to_ascii_lowercase()),
+                    Cow::Owned(value.to_owned()),
+                ));
+                self
+            }
+            Err(message) => Self::unsendable(&message),
+        }
     }
 
     /// The status.
@@ -261,4 +330,23 @@ impl Response {
         serde_json::from_slice(bytes)
             .map_err(|error| Error::internal(format!("the response does not fit: {error}")))
     }
+}
+
+/// The value as it is sent. Non-ASCII characters are allowed by HTTP as bytes without a meaning, and
+/// the hosts would send different ones.
+fn header_value<'a>(name: &str, value: &'a str) -> Result<&'a str, String> {
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if name.is_empty() || !name.bytes().all(is_token) {
+        return Err(format!(
+            "`{}` is not the name of a header: use letters, digits and `-`",
+            name.escape_debug()
+        ));
+    }
+    let is_allowed = |byte: u8| matches!(byte, b' '..=b'~' | b'\t');
+    if !value.bytes().all(is_allowed) {
+        return Err(format!(
+            "the value of the header `{name}` has a character that HTTP does not allow: use visible ASCII characters, or percent-encode it"
+        ));
+    }
+    Ok(value.trim_matches([' ', '\t']))
 }

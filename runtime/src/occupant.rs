@@ -11,8 +11,8 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use crate::call::{Call, Outcome, Reply, Source};
-use crate::caller::Origin;
-use crate::context::{Ctx, Inner, Turn};
+use crate::caller::{Origin, RunningTurn, as_turn};
+use crate::context::{Ctx, Inner};
 use crate::description::{Description, Handler};
 use crate::error::StorageError;
 use crate::fault::Fault;
@@ -192,13 +192,14 @@ impl Occupant {
         name: &'static str,
     ) -> Outcome {
         let permit = self.enter(handler, origin, name).await?;
-        let turn = Turn {
+        let turn = RunningTurn {
+            object: Rc::downgrade(&self.inner),
             number: permit.turn(),
             name,
-            origin: origin.clone(),
+            chain: Rc::clone(&origin.chain),
         };
-        let ctx = Ctx::new(self.inner.clone(), turn);
-        let outcome = self.invoke(handler, &ctx, call).await;
+        let ctx = Ctx::new(self.inner.clone(), origin.caller.clone());
+        let outcome = as_turn(turn, self.invoke(handler, &ctx, call)).await;
         let outcome = self.conclude(handler, outcome);
         drop(permit);
         outcome

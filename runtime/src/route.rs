@@ -1,16 +1,92 @@
-//! Paths: patterns with parameters, percent-encoding, query strings.
+//! Paths: their normal form, patterns with parameters, percent-encoding, query strings.
 
 use std::borrow::Cow;
-use std::fmt::Display;
+use std::fmt::{Display, Write};
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
+
+/// What is encoded in a segment: all but the characters that RFC 3986 calls unreserved.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// The one form of a path that guards, mounts and routes see, on every host: characters that need no
+/// encoding are decoded, all others encoded in capitals. URL parsers leave it as it is.
+///
+/// # Errors
+/// Why the path has no such form: URL parsers read it in different ways.
+pub(crate) fn normal_form(path: &str) -> Result<Cow<'_, str>, &'static str> {
+    let normal = if path.is_empty() {
+        Cow::Borrowed("/")
+    } else if path.bytes().all(is_plain) {
+        Cow::Borrowed(path)
+    } else {
+        Cow::Owned(recode(path)?)
+    };
+    if !normal.starts_with('/') {
+        return Err("the path does not begin with `/`");
+    }
+    if normal
+        .split('/')
+        .any(|segment| matches!(segment, "." | ".."))
+    {
+        return Err("the path has a segment `.` or `..`");
+    }
+    Ok(normal)
+}
+
+/// Characters that stand for themselves in a path (RFC 3986, `pchar`), and the slash.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/".contains(&byte)
+}
+
+fn recode(path: &str) -> Result<String, &'static str> {
+    let mut normal = String::with_capacity(path.len() + 8);
+    let mut bytes = path.as_bytes().iter();
+    while let Some(&byte) = bytes.next() {
+        let (byte, was_encoded) = match byte {
+            b'\\' => return Err("the path has a backslash"),
+            0..=b' ' | 0x7f => return Err("the path has a space or a control character"),
+            b'%' => match encoded_byte(bytes.as_slice()) {
+                Some(byte) => {
+                    bytes.nth(1);
+                    (byte, true)
+                }
+                // A percent sign that encodes nothing stands for itself.
+                None => (b'%', true),
+            },
+            byte => (byte, false),
+        };
+        if is_plain(byte) && !(was_encoded && byte == b'/') {
+            normal.push(char::from(byte));
+        } else {
+            // Writing to a string does not fail.
+            let _ = write!(normal, "%{byte:02X}");
+        }
+    }
+    Ok(normal)
+}
+
+fn encoded_byte(digits: &[u8]) -> Option<u8> {
+    let digit = |at: usize| char::from(*digits.get(at)?).to_digit(16);
+    u8::try_from(digit(0)? * 16 + digit(1)?).ok()
+}
+
+/// The segments of a path or a pattern. An empty one is a segment too: `//a` is not `/a`.
+fn segments(path: &str) -> impl Iterator<Item = &str> {
+    path.strip_prefix('/').unwrap_or(path).split('/')
+}
 
 /// Matches `path` against a pattern such as `/messages/{id}`; the decoded parameters in order.
 /// `None` if it does not match; a segment that is not UTF-8 after decoding matches nothing.
 pub(crate) fn matches<'p>(pattern: &'p str, path: &str) -> Option<Vec<(&'p str, String)>> {
     let mut parameters = Vec::new();
-    let mut segments = path.trim_start_matches('/').split('/');
-    let mut expected = pattern.trim_start_matches('/').split('/');
+    let mut actual = segments(path);
+    let mut expected = segments(pattern);
     loop {
-        match (expected.next(), segments.next()) {
+        match (expected.next(), actual.next()) {
             (None, None) => return Some(parameters),
             (Some(expected), Some(segment)) => match parameter(expected) {
                 Some(name) => {
@@ -34,7 +110,7 @@ pub(crate) fn matches_prefix<'p, 'u>(
     pattern: &'p str,
     path: &'u str,
 ) -> Option<(Vec<(&'p str, String)>, &'u str)> {
-    let count = pattern.trim_start_matches('/').split('/').count();
+    let count = segments(pattern).count();
     let mut end = 0;
     let bytes = path.as_bytes();
     for _ in 0..count {
@@ -53,7 +129,7 @@ pub(crate) fn matches_prefix<'p, 'u>(
 
 /// What is left of a path that matched a pattern and more, from the segment of the pattern's end on.
 pub(crate) fn from_segment<'u>(path: &'u str, pattern: &str) -> Option<&'u str> {
-    let before = pattern.trim_start_matches('/').split('/').count() - 1;
+    let before = segments(pattern).count() - 1;
     let mut slashes = path.match_indices('/').skip(before);
     slashes.next().map(|(start, _)| &path[start..])
 }
@@ -62,8 +138,7 @@ pub(crate) fn from_segment<'u>(path: &'u str, pattern: &str) -> Option<&'u str> 
 pub(crate) fn with_first_segment(path: &str, segment: &str) -> String {
     let rest = path.strip_prefix('/').unwrap_or(path);
     let rest = rest.find('/').map_or("", |end| &rest[end..]);
-    let encoded =
-        percent_encoding::utf8_percent_encode(segment, percent_encoding::NON_ALPHANUMERIC);
+    let encoded = percent_encoding::utf8_percent_encode(segment, SEGMENT);
     format!("/{encoded}{rest}")
 }
 
@@ -75,17 +150,14 @@ pub(crate) fn parameter(segment: &str) -> Option<&str> {
 /// Whether two patterns match the same paths: they differ in their parameters' names at most.
 pub(crate) fn have_one_shape(first: &str, second: &str) -> bool {
     fn shape(pattern: &str) -> impl Iterator<Item = Option<&str>> {
-        let segments = pattern.trim_start_matches('/').split('/');
-        segments.map(|segment| parameter(segment).is_none().then_some(segment))
+        segments(pattern).map(|segment| parameter(segment).is_none().then_some(segment))
     }
     shape(first).eq(shape(second))
 }
 
 /// Which of two matching patterns is the closer one: literals before parameters, from the left.
 pub(crate) fn specificity(pattern: &str) -> Vec<bool> {
-    pattern
-        .trim_start_matches('/')
-        .split('/')
+    segments(pattern)
         .map(|segment| parameter(segment).is_some())
         .collect()
 }
@@ -122,7 +194,7 @@ pub(crate) fn query_without(query: &str, name: &str) -> String {
 }
 
 fn encode(text: &str) -> impl Display {
-    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC)
+    percent_encoding::utf8_percent_encode(text, NON_ALPHANUMERIC)
 }
 
 fn decode(text: &str, plus_is_space: bool) -> Option<Cow<'_, str>> {
@@ -155,6 +227,63 @@ mod tests {
         assert_eq!(matches("/m/{id}", "/m/"), None);
         assert_eq!(matches("/m/{id}", "/m/%ff"), None);
         assert_eq!(matches("/", "/"), Some(vec![]));
+    }
+
+    #[test]
+    fn path_and_pattern_differ_by_an_empty_segment() {
+        assert_eq!(matches("/a", "//a"), None);
+        assert_eq!(matches("/a", "/a/"), None);
+        assert_eq!(matches("/{x}/a", "//a"), None);
+        assert_eq!(matches_prefix("/c/{name}", "//c/x"), None);
+    }
+
+    #[test]
+    fn normal_form_decodes_what_needs_no_encoding_and_encodes_the_rest() {
+        for (path, normal) in [
+            ("", "/"),
+            ("/", "/"),
+            ("/a/b-c.d_e~f", "/a/b-c.d_e~f"),
+            ("//a//", "//a//"),
+            ("/%61%2D%2e%5F%7e%21%3B%3a%40", "/a-._~!;:@"),
+            ("/%2f%5c%00%0a%20%25%3f%23", "/%2F%5C%00%0A%20%25%3F%23"),
+            ("/%c3%bc/ü", "/%C3%BC/%C3%BC"),
+            ("/%ff%c0%ae", "/%FF%C0%AE"),
+            ("/100%/%4/%zz/%4g", "/100%25/%254/%25zz/%254g"),
+            ("/\"<>[]^`{|}", "/%22%3C%3E%5B%5D%5E%60%7B%7C%7D"),
+            ("/.../..a/a../.a", "/.../..a/a../.a"),
+            ("/%252e", "/%252e"),
+        ] {
+            assert_eq!(normal_form(path).as_deref(), Ok(normal), "{path}");
+            assert_eq!(normal_form(normal).as_deref(), Ok(normal), "{path}");
+        }
+    }
+
+    #[test]
+    fn path_without_a_normal_form_is_refused() {
+        for path in [
+            "*",
+            "a",
+            "?a",
+            "%2Fa",
+            "/.",
+            "/..",
+            "/./a",
+            "/a/../b",
+            "/a/%2e",
+            "/%2e%2E/a",
+            "/.%2e/",
+            "/%2e./a",
+            "/\\",
+            "/a\\b",
+            "\\a",
+            "/a b",
+            "/a\tb",
+            "/a\n",
+            "/\0",
+            "/\u{7f}",
+        ] {
+            assert!(normal_form(path).is_err(), "{path:?}");
+        }
     }
 
     #[test]

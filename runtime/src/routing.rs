@@ -11,7 +11,7 @@ use crate::limits::MAX_JSON_BODY;
 use crate::occupant::Occupant;
 use crate::platform;
 use crate::route;
-use crate::socket::{CloseEvent, Message, SocketError};
+use crate::socket::{CloseEvent, Message, SocketError, may_be_sent};
 use crate::turn::LocalFuture;
 use crate::wire;
 
@@ -25,13 +25,14 @@ impl Occupant {
         let this = self.clone();
         Box::pin(async move {
             match this.answer(request, &origin).await {
-                Ok(response) => response,
-                Err(fault) => fault.into_response(),
+                Ok(response) => response.checked(),
+                Err(fault) => fault.into_response().checked(),
             }
         })
     }
 
     async fn answer(&self, mut request: Request, origin: &Origin) -> Result<Response, Fault> {
+        request.check()?;
         let (route, path_parameters) =
             find(self.description(), &request.method(), &request.path())?;
         if route.kind == RouteKind::Socket && !is_upgrade(&request) {
@@ -96,7 +97,9 @@ impl Occupant {
         self.socket_event(socket, handler, "message", SocketEvent::Message(message))
     }
 
-    /// A socket closed.
+    /// A socket closed. The closing handshake that the peer began is completed when the handler is
+    /// done, whatever it returned; a handler that closes the socket itself comes first. The
+    /// platform does not answer by itself (P60).
     pub(crate) fn socket_close(
         self: &Rc<Self>,
         socket: platform::Socket,
@@ -106,10 +109,17 @@ impl Occupant {
     ) -> LocalFuture<'static, ()> {
         let event = SocketEvent::Close(CloseEvent {
             code,
-            reason,
+            reason: reason.clone(),
             clean,
         });
-        self.socket_event(socket, self.description().sockets.close, "close", event)
+        let handler = self.description().sockets.close;
+        let handled = self.socket_event(socket.clone(), handler, "close", event);
+        Box::pin(async move {
+            handled.await;
+            if clean {
+                answer_close(&socket, code, &reason);
+            }
+        })
     }
 
     /// A socket failed.
@@ -141,19 +151,41 @@ impl Occupant {
         };
         let this = self.clone();
         Box::pin(async move {
-            let call = Call::new(Source::Socket {
-                socket: socket.clone(),
-                event,
-            });
-            match this.turn(handler, call, &Origin::default(), name).await {
-                Ok(_) => {}
-                Err(fault) if is_message => tell(&socket, &fault),
-                Err(fault) => {
-                    let (_, _, message) = fault.summary();
-                    tracing::warn!(event = name, message, "a socket event's handler failed");
+            let mut kept = Some(event);
+            // A message may be large and is not repeated.
+            while let Some(event) = if is_message {
+                kept.take()
+            } else {
+                kept.clone()
+            } {
+                let call = Call::new(Source::Socket {
+                    socket: socket.clone(),
+                    event,
+                });
+                match this.turn(handler, call, &Origin::default(), name).await {
+                    Ok(_) => {}
+                    Err(fault) if is_message => tell(&socket, &fault),
+                    // It waited too long for its turn. Nobody repeats the end of a socket, so it
+                    // waits again; there are no more of these than the object took sockets.
+                    Err(Fault::Overloaded(_)) => continue,
+                    Err(fault) => {
+                        let (_, _, message) = fault.summary();
+                        tracing::warn!(event = name, message, "a socket event's handler failed");
+                    }
                 }
+                return;
             }
         })
+    }
+}
+
+fn answer_close(socket: &platform::Socket, code: u16, reason: &str) {
+    const NO_CODE: u16 = 1005;
+    const PROTOCOL_ERROR: u16 = 1002;
+    match code {
+        NO_CODE => socket.answer_close(None, ""),
+        code if may_be_sent(code) => socket.answer_close(Some(code), reason),
+        _ => socket.answer_close(Some(PROTOCOL_ERROR), ""),
     }
 }
 

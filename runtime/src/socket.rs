@@ -24,6 +24,9 @@ pub enum Message {
 }
 
 /// How a socket closed; take it in a `#[close]` handler.
+///
+/// The runtime answers the peer's Close with the same code and reason when the handler is done. A
+/// handler that wants another answer calls [`Socket::close`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CloseEvent {
     /// The code of RFC 6455, section 7.4; 1005 if the peer sent none, 1006 if the connection broke
@@ -48,6 +51,11 @@ impl SocketError {
             message: message.into(),
         }
     }
+}
+
+/// Whether an endpoint may send this code in a Close (P61).
+pub(crate) fn may_be_sent(code: u16) -> bool {
+    matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
 }
 
 impl ObjectError for SocketError {
@@ -203,7 +211,7 @@ impl<S> Socket<S> {
     /// # Errors
     /// A code outside 1000, 1001, 1003, 1007 to 1014 and 3000 to 4999, or a reason over 123 bytes.
     pub fn close(&self, code: u16, reason: &str) -> Result<(), SocketError> {
-        if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
+        if !may_be_sent(code) {
             return Err(SocketError::new(format!(
                 "{code} is not a code that an endpoint may send"
             )));

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 
 use crate::call::Arguments;
-use crate::chain::CallChain;
+use crate::caller::waiting_turns;
 use crate::context::Env;
 use crate::descriptor::{Failed, Returned, decoded};
 use crate::error::CallError;
@@ -56,7 +56,6 @@ pub trait Stub: Clone + 'static {
 #[derive(Clone)]
 pub struct StubCore {
     remote: Result<Remote, Fault>,
-    chain: Rc<CallChain>,
 }
 
 impl StubCore {
@@ -74,7 +73,7 @@ impl StubCore {
             (Err(fault), _) => Err(fault.clone()),
             (_, Err(message)) => Err(Fault::BadRequest(message)),
             (Ok(remote), Ok(bytes)) => {
-                limits::check_call(&bytes).map(|()| remote.call(method, bytes, &self.chain))
+                limits::check_call(&bytes).map(|()| remote.call(method, bytes, &waiting_turns()))
             }
         };
         async move { answer?.await }
@@ -111,11 +110,12 @@ impl StubCore {
 
     pub(crate) fn fetch(
         &self,
-        request: Request,
+        mut request: Request,
     ) -> impl Future<Output = Result<Response, Fault>> + use<> {
-        let answer = match &self.remote {
-            Ok(remote) => Ok(remote.fetch(request, &self.chain)),
-            Err(fault) => Err(fault.clone()),
+        let answer = match (&self.remote, request.check()) {
+            (Err(fault), _) => Err(fault.clone()),
+            (_, Err(fault)) => Err(fault),
+            (Ok(remote), Ok(())) => Ok(remote.fetch(request, &waiting_turns())),
         };
         async move {
             let response = answer?.await?;
@@ -156,7 +156,6 @@ impl fmt::Debug for StubCore {
 pub struct Objects<T> {
     namespace: Result<Rc<Namespace>, Fault>,
     placement: Placement,
-    chain: Rc<CallChain>,
     class: PhantomData<fn() -> T>,
 }
 
@@ -165,7 +164,6 @@ impl<T: DurableObject> Objects<T> {
         Self {
             namespace: env.inner.namespace(T::__description()).map(Rc::new),
             placement: Placement::default(),
-            chain: env.chain.clone(),
             class: PhantomData,
         }
     }
@@ -229,10 +227,7 @@ impl<T: DurableObject> Objects<T> {
             Ok(namespace) => Ok(remote(namespace)),
             Err(fault) => Err(fault.clone()),
         };
-        T::Stub::from_core(StubCore {
-            remote,
-            chain: self.chain.clone(),
-        })
+        T::Stub::from_core(StubCore { remote })
     }
 }
 
@@ -241,7 +236,6 @@ impl<T> Clone for Objects<T> {
         Self {
             namespace: self.namespace.clone(),
             placement: self.placement.clone(),
-            chain: self.chain.clone(),
             class: PhantomData,
         }
     }

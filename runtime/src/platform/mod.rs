@@ -11,7 +11,8 @@
 //!   are checked above the seam, with the same words on both hosts. Writes without an await
 //!   between them commit together; outputs wait for the writes before them (P6, P12).
 //! - [`Socket`]: one accepted socket; its attachment and tags outlive the object's memory. It tells
-//!   how much waits for its peer, if the platform does.
+//!   how much waits for its peer, if the platform does. A peer's Close waits for `close` or
+//!   `answer_close`, whichever comes first.
 //! - [`Env`], [`Namespace`], [`Remote`]: how one object or the app reaches another. Calls on one
 //!   `Remote` keep their order (P68), and it is usable again after a failed call.
 //! - [`Request`], [`Upgrade`]: what an HTTP request and the answer to a socket's handshake are here.

@@ -10,6 +10,7 @@ mod alarms;
 mod answers;
 mod contexts;
 mod deaths;
+mod doors;
 mod gates;
 mod ids;
 mod lifecycle;
@@ -29,6 +30,7 @@ pub use alarms::{AlarmProbe, Conduct, Planned, Ring};
 pub use answers::{AnswerProbe, Deaf, Fetched, Odd};
 pub use contexts::Keeper;
 pub use deaths::{Death, Holding, Mortal};
+pub use doors::DoorProbe;
 pub use gates::{GateProbe, Ledger, Witness};
 pub use ids::{IdProbe, Identity, ParsedId};
 pub use lifecycle::{Life, LifeProbe, Start, Starter, Switch, SwitchState};
@@ -78,6 +80,9 @@ pub fn app() -> App {
         .get("/app-response", answers::app_response)
         .post("/wait", answers::app_wait)
         .get("/variable", answers::app_variable)
+        .mount::<DoorProbe>("/doors/{name}")
+        .get("/door-header", doors::with_header)
+        .get("/door-path", doors::with_path)
         .get("/race", shards::race)
         .post("/new-id", async |_, env| {
             let id = env.objects::<IdProbe>().unique().id()?;

@@ -1,23 +1,34 @@
 //! The files of the app's assets folder.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use hyper::body::Bytes;
+
+use super::budget::Budget;
+use super::server::answers_are_full;
 use crate::fault::Fault;
 use crate::http::Response;
 
 /// One file, as on Cloudflare.
 const MAX_FILE: u64 = 25 * 1024 * 1024;
 
-/// Answers from the file that `path` (percent-encoded, as in the request) names in `folder`.
-pub(super) async fn answer(folder: &str, path: &str) -> Response {
-    let (folder, path) = (locate(folder), path.to_owned());
-    let read = tokio::task::spawn_blocking(move || read(&folder, &path));
-    match read.await {
-        Ok(Ok((content_type, bytes))) => Response::bytes(200, content_type, bytes)
-            .with_header("x-content-type-options", "nosniff"),
-        Ok(Err(fault)) => fault.into_response(),
-        Err(_) => Fault::Disconnected("the host is stopping".to_owned()).into_response(),
-    }
+/// Answers from the file that `path` (percent-encoded, in normal form) names in `folder`: a response
+/// and its body, which counts among the answers that wait for their readers.
+pub(super) async fn answer(
+    folder: &str,
+    path: &str,
+    answers: &Budget,
+) -> Result<(Response, Bytes), Fault> {
+    let (folder, path, answers) = (locate(folder), path.to_owned(), answers.clone());
+    let read = tokio::task::spawn_blocking(move || read(&folder, &path, &answers));
+    let (content_type, bytes) = read.await.map_err(|error| {
+        tracing::error!(%error, "reading an asset ended early");
+        Fault::Disconnected("the asset was not read".to_owned())
+    })??;
+    let response = Response::bytes(200, content_type, Vec::new())
+        .with_header("x-content-type-options", "nosniff");
+    Ok((response, bytes))
 }
 
 /// Said once, when the host starts: a request for an asset would otherwise find out.
@@ -45,7 +56,7 @@ fn locate(folder: &str) -> PathBuf {
     }
 }
 
-fn read(folder: &Path, path: &str) -> Result<(&'static str, Vec<u8>), Fault> {
+fn read(folder: &Path, path: &str, answers: &Budget) -> Result<(&'static str, Bytes), Fault> {
     let not_found = || Fault::NotFound(format!("nothing at {path}"));
     let relative = relative(path).ok_or_else(not_found)?;
     let root = folder.canonicalize().map_err(|_| not_found())?;
@@ -65,11 +76,19 @@ fn read(folder: &Path, path: &str) -> Result<(&'static str, Vec<u8>), Fault> {
             "{path} has {size} bytes, an asset may have {MAX_FILE}"
         )));
     }
-    let bytes = std::fs::read(&file).map_err(|error| {
-        tracing::error!(file = %file.display(), %error, "an asset cannot be read");
-        not_found()
-    })?;
-    Ok((content_type(&file), bytes))
+    // Before it is read, and as much as was promised: the file may grow meanwhile.
+    let share = usize::try_from(size)
+        .ok()
+        .and_then(|size| answers.take(size))
+        .ok_or_else(answers_are_full)?;
+    let mut bytes = Vec::with_capacity(share.bytes());
+    std::fs::File::open(&file)
+        .and_then(|file| file.take(size).read_to_end(&mut bytes))
+        .map_err(|error| {
+            tracing::error!(file = %file.display(), %error, "an asset cannot be read");
+            not_found()
+        })?;
+    Ok((content_type(&file), share.holding(bytes)))
 }
 
 /// The path below the folder; none for one that climbs out of it or hides what it means.
@@ -142,23 +161,28 @@ mod tests {
         std::fs::write(folder.path().join("index.html"), "<p>").unwrap();
         std::fs::create_dir(folder.path().join("sub")).unwrap();
         std::fs::write(folder.path().join("sub/a.js"), "1").unwrap();
+        let budget = Budget::new(100);
         assert_eq!(
-            read(folder.path(), "/").unwrap(),
-            ("text/html; charset=utf-8", b"<p>".to_vec())
+            read(folder.path(), "/", &budget).unwrap(),
+            ("text/html; charset=utf-8", Bytes::from_static(b"<p>"))
         );
         assert_eq!(
-            read(folder.path(), "/sub/a.js").unwrap().0,
+            read(folder.path(), "/sub/a.js", &budget).unwrap().0,
             "text/javascript; charset=utf-8"
         );
         assert!(matches!(
-            read(folder.path(), "/sub"),
+            read(folder.path(), "/", &Budget::new(2)),
+            Err(Fault::Overloaded(_))
+        ));
+        assert!(matches!(
+            read(folder.path(), "/sub", &budget),
             Err(Fault::NotFound(_))
         ));
         #[cfg(unix)]
         {
             std::os::unix::fs::symlink("/etc/hostname", folder.path().join("out")).unwrap();
             assert!(matches!(
-                read(folder.path(), "/out"),
+                read(folder.path(), "/out", &budget),
                 Err(Fault::NotFound(_))
             ));
         }

@@ -24,6 +24,7 @@ use super::shard::{Command, Parts, Shard};
 use super::store::Index;
 use super::work::Inbound;
 use crate::app::App;
+use crate::user_code;
 
 /// How long running turns may take to finish after a signal.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -339,7 +340,8 @@ impl Seat {
             mut inbox,
             report,
         } = self;
-        let app = app();
+        let app = user_code::call(app)
+            .map_err(|_| io::Error::other("the function that makes the app panicked"))?;
         let disk = Disk::folder(folder, number, &inboxes[number])?;
         let parts = Parts {
             number,
@@ -347,7 +349,7 @@ impl Seat {
             disk,
             clock: Clock::System,
             random: Random::System,
-            outgoing: Outgoing::network(),
+            outgoing: Outgoing::network()?,
             simulation: None,
         };
         let shard = Shard::new(parts, app.objects());

@@ -5,12 +5,14 @@
 //! in a process, `sim` one in a test.
 
 mod assets;
+mod budget;
 mod clock;
 mod disk;
 mod host;
 mod ids;
 mod kernel;
 mod outgoing;
+mod peer;
 mod random;
 mod remote;
 mod request;

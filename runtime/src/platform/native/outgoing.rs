@@ -1,24 +1,53 @@
 //! Requests to the world outside of the deployment.
+//!
+//! Everything of a request ends when its future is dropped, the connection included. Only a look-up of
+//! a name cannot be ended: the system's resolver blocks a thread, so there are few of them at a time.
 
 use std::cell::RefCell;
-use std::io::Read;
+use std::future::Future;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use hyper::body::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::{Method, StatusCode};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::dns::Name;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::sync::Semaphore;
-use ureq::Agent;
+use tokio::time::timeout;
+use tower_service::Service;
+use url::Url;
 
+use super::budget::Budget;
 use crate::fault::Fault;
 use crate::http::{Body, Request, Response};
 use crate::turn::LocalFuture;
 
 /// Requests of one shard that are under way; more wait for their turn.
 const MAX_FLIGHTS: usize = 64;
+/// Names of one shard that are looked up at a time.
+const MAX_LOOKUPS: usize = 8;
 /// A response's body, in bytes: it is held in memory whole.
-const MAX_RESPONSE: u64 = 32 * 1024 * 1024;
-/// How long a request may take, its answer's body included.
+const MAX_RESPONSE: usize = 32 * 1024 * 1024;
+/// What the responses of one shard hold together while they arrive.
+const MAX_RESPONSES: usize = 128 * 1024 * 1024;
+/// The head of a response.
+const MAX_HEAD: usize = 128 * 1024;
+/// How long a request may take, its redirects and its answer's body included.
 const TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a connection is kept for the next request.
+const IDLE: Duration = Duration::from_secs(15);
+const IDLE_CONNECTIONS: usize = 8;
+/// As the Fetch standard has it.
+const MAX_REDIRECTS: usize = 20;
 
 /// What answers in the simulator.
 pub(super) type Responder = Rc<dyn Fn(Request) -> LocalFuture<'static, Response>>;
@@ -26,24 +55,13 @@ pub(super) type Responder = Rc<dyn Fn(Request) -> LocalFuture<'static, Response>
 /// The way out.
 #[derive(Clone)]
 pub(super) enum Outgoing {
-    Network {
-        agent: Agent,
-        flights: Rc<Semaphore>,
-    },
+    Network(Rc<Network>),
     Simulated(Rc<RefCell<Option<Responder>>>),
 }
 
 impl Outgoing {
-    pub(super) fn network() -> Self {
-        let configuration = Agent::config_builder()
-            .http_status_as_error(false)
-            .allow_non_standard_methods(true)
-            .timeout_global(Some(TIMEOUT))
-            .build();
-        Self::Network {
-            agent: configuration.into(),
-            flights: Rc::new(Semaphore::new(MAX_FLIGHTS)),
-        }
+    pub(super) fn network() -> std::io::Result<Self> {
+        Ok(Self::Network(Rc::new(Network::new()?)))
     }
 
     pub(super) fn simulated() -> Self {
@@ -58,14 +76,7 @@ impl Outgoing {
 
     pub(super) async fn fetch(self, request: Request) -> Result<Response, Fault> {
         match self {
-            Self::Network { agent, flights } => {
-                let request = request.inner.into_outgoing()?;
-                // The semaphore is never closed.
-                let _flight = flights.acquire().await;
-                tokio::task::spawn_blocking(move || send(&agent, request))
-                    .await
-                    .unwrap_or_else(|error| Err(Fault::Disconnected(error.to_string())))
-            }
+            Self::Network(network) => network.fetch(request.inner.into_outgoing()?).await,
             Self::Simulated(answered_by) => {
                 request.inner.check_address()?;
                 let responder = answered_by.borrow().clone().ok_or_else(|| {
@@ -80,37 +91,363 @@ impl Outgoing {
     }
 }
 
-fn send(agent: &Agent, request: hyper::Request<Bytes>) -> Result<Response, Fault> {
-    let (parts, body) = request.into_parts();
-    let sent = if body.is_empty() {
-        agent.run(hyper::Request::from_parts(parts, ()))
-    } else {
-        agent.run(hyper::Request::from_parts(parts, &body[..]))
-    };
-    let response = sent.map_err(|error| match error {
-        ureq::Error::Timeout(_) => {
-            Fault::TimedOut(format!("no answer within {} s", TIMEOUT.as_secs()))
-        }
-        error => Fault::Disconnected(error.to_string()),
-    })?;
-    let (parts, body) = response.into_parts();
-    let mut bytes = Vec::new();
-    body.into_reader()
-        .take(MAX_RESPONSE + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| Fault::Disconnected(format!("the answer broke off: {error}")))?;
-    if bytes.len() as u64 > MAX_RESPONSE {
-        return Err(Fault::TooLarge(format!(
-            "the answer's body is over the limit of {MAX_RESPONSE} bytes"
-        )));
+/// The network of one shard.
+pub(super) struct Network {
+    client: legacy::Client<HttpsConnector<HttpConnector<Lookups>>, Full<Bytes>>,
+    flights: Semaphore,
+    responses: Budget,
+}
+
+impl Network {
+    fn new() -> std::io::Result<Self> {
+        let mut connector = HttpConnector::new_with_resolver(Lookups::new());
+        connector.enforce_http(false);
+        connector.set_nodelay(true);
+        let connector = HttpsConnectorBuilder::new()
+            .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())
+            .map_err(std::io::Error::other)?
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(connector);
+        let client = legacy::Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(IDLE_CONNECTIONS)
+            .http1_max_buf_size(MAX_HEAD)
+            .build(connector);
+        Ok(Self {
+            client,
+            flights: Semaphore::new(MAX_FLIGHTS),
+            responses: Budget::new(MAX_RESPONSES),
+        })
     }
-    let headers = parts.headers.iter().filter_map(|(name, value)| {
-        let value = value.to_str().ok()?;
-        Some((name.as_str().to_owned().into(), value.to_owned().into()))
-    });
-    Ok(Response {
-        status: parts.status.as_u16(),
-        headers: headers.collect(),
-        body: Body::Bytes(bytes),
-    })
+
+    async fn fetch(&self, request: hyper::Request<Bytes>) -> Result<Response, Fault> {
+        let flight = timeout(TIMEOUT, self.flights.acquire()).await;
+        // The semaphore is never closed.
+        let Ok(Ok(_flight)) = flight else {
+            return Err(Fault::Overloaded(format!(
+                "{MAX_FLIGHTS} other requests were under way for {} s",
+                TIMEOUT.as_secs()
+            )));
+        };
+        timeout(TIMEOUT, self.follow(request))
+            .await
+            .unwrap_or_else(|_| {
+                Err(Fault::TimedOut(format!(
+                    "no answer within {} s",
+                    TIMEOUT.as_secs()
+                )))
+            })
+    }
+
+    /// Sends a request, and again to wherever its answer redirects.
+    async fn follow(&self, request: hyper::Request<Bytes>) -> Result<Response, Fault> {
+        let (parts, body) = request.into_parts();
+        let mut hop = Hop {
+            address: address_of(&parts.uri.to_string())?,
+            method: parts.method,
+            headers: parts.headers,
+            body,
+        };
+        for _ in 0..=MAX_REDIRECTS {
+            let response = self.client.request(hop.request()?).await;
+            let response = response.map_err(|error| Fault::Disconnected(reason_of(&error)))?;
+            if !hop.redirect(response.status(), response.headers())? {
+                return self.receive(response).await;
+            }
+        }
+        Err(Fault::Disconnected(format!(
+            "the answer is redirected more than {MAX_REDIRECTS} times"
+        )))
+    }
+
+    async fn receive(&self, response: hyper::Response<Incoming>) -> Result<Response, Fault> {
+        let (parts, mut body) = response.into_parts();
+        let mut bytes = Vec::new();
+        let mut share = self.responses.open();
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| {
+                Fault::Disconnected(format!("the answer broke off: {}", reason_of(&error)))
+            })?;
+            let Ok(data) = frame.into_data() else {
+                continue;
+            };
+            if bytes.len() + data.len() > MAX_RESPONSE {
+                return Err(Fault::TooLarge(format!(
+                    "the answer's body is over the limit of {MAX_RESPONSE} bytes"
+                )));
+            }
+            if !share.grow(data.len()) {
+                return Err(Fault::Overloaded(format!(
+                    "answers that arrive hold {MAX_RESPONSES} bytes together; ask again later"
+                )));
+            }
+            bytes.extend_from_slice(&data);
+        }
+        let headers = parts.headers.iter().filter_map(|(name, value)| {
+            let value = value.to_str().ok()?;
+            Some((name.as_str().to_owned().into(), value.to_owned().into()))
+        });
+        Ok(Response {
+            status: parts.status.as_u16(),
+            headers: headers.collect(),
+            body: Body::Bytes(bytes),
+        })
+    }
+}
+
+/// One request on the way from redirect to redirect.
+struct Hop {
+    address: Url,
+    method: Method,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Hop {
+    fn request(&self) -> Result<hyper::Request<Full<Bytes>>, Fault> {
+        let address = self.address.as_str();
+        let mut request = hyper::Request::builder()
+            .method(self.method.clone())
+            .uri(address)
+            .body(Full::new(self.body.clone()))
+            .map_err(|error| Fault::Configuration(format!("`{address}`: {error}")))?;
+        let mut headers = self.headers.clone();
+        // The connection's own affair.
+        for name in [
+            header::CONTENT_LENGTH,
+            header::TRANSFER_ENCODING,
+            header::CONNECTION,
+            header::UPGRADE,
+            header::TE,
+            header::TRAILER,
+        ] {
+            headers.remove(name);
+        }
+        let agent = concat!("anchorhold/", env!("CARGO_PKG_VERSION"));
+        for (name, value) in [(header::USER_AGENT, agent), (header::ACCEPT, "*/*")] {
+            headers
+                .entry(name)
+                .or_insert_with(|| HeaderValue::from_static(value));
+        }
+        *request.headers_mut() = headers;
+        Ok(request)
+    }
+
+    /// Goes on to where the answer leads, as the Fetch standard says; false if it leads nowhere else.
+    fn redirect(&mut self, status: StatusCode, answer: &HeaderMap) -> Result<bool, Fault> {
+        if !matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
+            return Ok(false);
+        }
+        let Some(location) = answer.get(header::LOCATION) else {
+            return Ok(false);
+        };
+        let astray = || Fault::Disconnected("the answer is redirected to no address".to_owned());
+        let location = location.to_str().map_err(|_| astray())?;
+        let next = self.address.join(location).map_err(|_| astray())?;
+        let next = address_of(next.as_str()).map_err(|_| astray())?;
+        let becomes_get = match status.as_u16() {
+            303 => !matches!(self.method, Method::GET | Method::HEAD),
+            301 | 302 => self.method == Method::POST,
+            _ => false,
+        };
+        if becomes_get {
+            self.method = Method::GET;
+            self.body = Bytes::new();
+            for name in [
+                header::CONTENT_TYPE,
+                header::CONTENT_ENCODING,
+                header::CONTENT_LANGUAGE,
+                header::CONTENT_LOCATION,
+            ] {
+                self.headers.remove(name);
+            }
+        }
+        if next.origin() != self.address.origin() {
+            for name in SECRETS {
+                self.headers.remove(name);
+            }
+        }
+        self.address = next;
+        Ok(true)
+    }
+}
+
+/// What another origin must not learn, and `Host`, which names the origin.
+const SECRETS: [HeaderName; 4] = [
+    header::AUTHORIZATION,
+    header::COOKIE,
+    header::PROXY_AUTHORIZATION,
+    header::HOST,
+];
+
+fn address_of(text: &str) -> Result<Url, Fault> {
+    let refused = |why: &str| Fault::Configuration(format!("`{text}` is not an address: {why}"));
+    let address = Url::parse(text).map_err(|error| refused(&error.to_string()))?;
+    if !matches!(address.scheme(), "http" | "https") {
+        return Err(refused("use http or https"));
+    }
+    if !address.username().is_empty() || address.password().is_some() {
+        return Err(refused(
+            "put the credentials into the header `authorization`",
+        ));
+    }
+    Ok(address)
+}
+
+/// An error with what caused it: the outermost says little.
+fn reason_of(error: &dyn std::error::Error) -> String {
+    let mut reason = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        reason.push_str(": ");
+        reason.push_str(&error.to_string());
+        source = error.source();
+    }
+    reason
+}
+
+/// Looks names up, a few at a time. A look-up that nobody waits for any more keeps its place until the
+/// system's resolver returns.
+#[derive(Clone)]
+struct Lookups(Arc<Semaphore>);
+
+impl Lookups {
+    fn new() -> Self {
+        Self(Arc::new(Semaphore::new(MAX_LOOKUPS)))
+    }
+}
+
+type Addresses = std::vec::IntoIter<SocketAddr>;
+
+impl Service<Name> for Lookups {
+    type Response = Addresses;
+    type Error = std::io::Error;
+    type Future = Pin<Box<dyn Future<Output = std::io::Result<Addresses>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        let places = Arc::clone(&self.0);
+        Box::pin(async move {
+            let place = places
+                .acquire_owned()
+                .await
+                .map_err(std::io::Error::other)?;
+            let looked_up = tokio::task::spawn_blocking(move || {
+                let _place = place;
+                (name.as_str(), 0).to_socket_addrs()
+            });
+            looked_up.await.map_err(std::io::Error::other)?
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hop(method: Method, address: &str) -> Hop {
+        let mut headers = HeaderMap::new();
+        for name in ["authorization", "cookie", "content-type", "x-own"] {
+            headers.insert(name, HeaderValue::from_static("value"));
+        }
+        Hop {
+            address: Url::parse(address).unwrap(),
+            method,
+            headers,
+            body: Bytes::from_static(b"body"),
+        }
+    }
+
+    fn redirected(method: Method, status: u16, location: &str) -> Option<Hop> {
+        let mut hop = hop(method, "https://a.example/x/y?q=1");
+        let mut answer = HeaderMap::new();
+        answer.insert(header::LOCATION, HeaderValue::from_str(location).unwrap());
+        let status = StatusCode::from_u16(status).unwrap();
+        hop.redirect(status, &answer).unwrap().then_some(hop)
+    }
+
+    #[test]
+    fn redirect_keeps_or_changes_the_method_as_fetch_says() {
+        for (method, status, becomes) in [
+            (Method::POST, 301, Method::GET),
+            (Method::POST, 302, Method::GET),
+            (Method::POST, 303, Method::GET),
+            (Method::PUT, 303, Method::GET),
+            (Method::HEAD, 303, Method::HEAD),
+            (Method::PUT, 302, Method::PUT),
+            (Method::POST, 307, Method::POST),
+            (Method::POST, 308, Method::POST),
+            (Method::GET, 301, Method::GET),
+        ] {
+            let kept = method == becomes;
+            let hop = redirected(method.clone(), status, "/z").unwrap();
+            assert_eq!(hop.method, becomes, "{method} {status}");
+            assert_eq!(hop.body.is_empty(), !kept, "{method} {status}");
+            assert_eq!(hop.headers.contains_key("content-type"), kept);
+            assert!(
+                hop.headers.contains_key("authorization"),
+                "it is the same origin"
+            );
+        }
+        for status in [200, 300, 304, 305] {
+            assert!(redirected(Method::GET, status, "/z").is_none());
+        }
+    }
+
+    #[test]
+    fn redirect_is_relative_to_the_address_and_tells_no_secrets_to_another_origin() {
+        for (location, address, same_origin) in [
+            ("/z", "https://a.example/z", true),
+            ("z?w=2", "https://a.example/x/z?w=2", true),
+            ("../z", "https://a.example/z", true),
+            ("//b.example/z", "https://b.example/z", false),
+            ("http://a.example/z", "http://a.example/z", false),
+            ("https://a.example:444/z", "https://a.example:444/z", false),
+            ("https://a.example:443/z", "https://a.example/z", true),
+        ] {
+            let hop = redirected(Method::GET, 302, location).unwrap();
+            assert_eq!(hop.address.as_str(), address);
+            for secret in ["authorization", "cookie"] {
+                assert_eq!(hop.headers.contains_key(secret), same_origin, "{location}");
+            }
+            assert!(hop.headers.contains_key("x-own"));
+        }
+        let mut astray = hop(Method::GET, "https://a.example/");
+        for location in [
+            "file:///etc/passwd",
+            "https://",
+            "javascript:x",
+            "https://u:p@a.example/",
+        ] {
+            let mut answer = HeaderMap::new();
+            answer.insert(header::LOCATION, HeaderValue::from_str(location).unwrap());
+            assert!(
+                astray.redirect(StatusCode::FOUND, &answer).is_err(),
+                "{location}"
+            );
+        }
+    }
+
+    #[test]
+    fn request_states_its_own_framing() {
+        let mut hop = hop(Method::POST, "https://a.example/");
+        hop.headers
+            .insert(header::CONTENT_LENGTH, HeaderValue::from_static("999"));
+        hop.headers.insert(
+            header::TRANSFER_ENCODING,
+            HeaderValue::from_static("chunked"),
+        );
+        hop.headers
+            .insert(header::USER_AGENT, HeaderValue::from_static("mine"));
+        let request = hop.request().unwrap();
+        assert!(!request.headers().contains_key(header::CONTENT_LENGTH));
+        assert!(!request.headers().contains_key(header::TRANSFER_ENCODING));
+        assert_eq!(request.headers()[header::USER_AGENT], "mine");
+        assert_eq!(request.headers()[header::ACCEPT], "*/*");
+    }
 }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use hyper::body::Bytes;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
+use url::Url;
 
 use crate::error::Error;
 use crate::fault::Fault;
@@ -15,34 +16,57 @@ pub(crate) struct Request {
     path: String,
     /// How much of `path` is scheme and authority; zero in a request to an object.
     origin: usize,
-    query: String,
+    query: Box<str>,
     headers: HeaderMap,
+    refused: Option<Box<Refused>>,
     body: Bytes,
+}
+
+/// A header was set that cannot be sent.
+struct Refused {
+    message: String,
 }
 
 impl Request {
     pub(crate) fn new(method: &str, address: &str) -> Self {
+        // A fragment is for the client that has it, and is not sent.
+        let address = address.split('#').next().unwrap_or_default();
         let (path, query) = address.split_once('?').unwrap_or((address, ""));
         let origin = length_of_origin(path);
+        let path = if origin == 0 && !path.starts_with('/') {
+            format!("/{path}")
+        } else {
+            path.to_owned()
+        };
         Self {
             method: Cow::Owned(method.to_ascii_uppercase()),
-            path: path.to_owned(),
+            path,
             origin,
-            query: query.to_owned(),
+            query: query.into(),
             headers: HeaderMap::new(),
+            refused: None,
             body: Bytes::new(),
         }
     }
 
-    pub(super) fn received(parts: &mut Parts, body: Bytes) -> Self {
+    pub(super) fn received(parts: &mut Parts) -> Self {
         Self {
             method: method_name(&parts.method),
             path: parts.uri.path().to_owned(),
             origin: 0,
-            query: parts.uri.query().unwrap_or_default().to_owned(),
+            query: parts.uri.query().unwrap_or_default().into(),
             headers: std::mem::take(&mut parts.headers),
-            body,
+            refused: None,
+            body: Bytes::new(),
         }
+    }
+
+    pub(super) fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    pub(super) fn receive_body(&mut self, body: Bytes) {
+        self.body = body;
     }
 
     /// What the request weighs in a mailbox.
@@ -68,20 +92,38 @@ impl Request {
         } else {
             format!("{}?{}", self.path, self.query)
         };
+        // As a browser writes it: encoded where it has to be.
+        let address = Url::parse(&address)
+            .map_err(|error| Fault::Configuration(format!("`{address}`: {error}")))?;
         let mut request = hyper::Request::builder()
             .method(&*self.method)
-            .uri(&address)
+            .uri(address.as_str())
             .body(self.body)
             .map_err(|error| Fault::Configuration(format!("`{address}`: {error}")))?;
         *request.headers_mut() = self.headers;
         Ok(request)
     }
 
-    /// A name or value that HTTP does not allow is left out, as in a response.
+    /// Sets a header that was found valid.
     pub(crate) fn set_header(&mut self, name: &str, value: &str) {
-        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(value)) {
-            self.headers.insert(name, value);
+        match (HeaderName::try_from(name), HeaderValue::from_str(value)) {
+            (Ok(name), Ok(value)) => drop(self.headers.insert(name, value)),
+            _ => self.refuse_header(name, format!("the header `{name}` cannot be sent")),
         }
+    }
+
+    /// Takes a header off, and notes why the request cannot be sent.
+    pub(crate) fn refuse_header(&mut self, name: &str, message: String) {
+        self.headers.remove(name);
+        self.refused
+            .get_or_insert_with(|| Box::new(Refused { message }));
+    }
+
+    /// Why the request cannot be sent, if so.
+    pub(crate) fn refused(&self) -> Option<&str> {
+        self.refused
+            .as_ref()
+            .map(|refused| refused.message.as_str())
     }
 
     pub(crate) fn set_body(&mut self, body: Vec<u8>) {
@@ -95,7 +137,7 @@ impl Request {
     }
 
     pub(crate) fn set_query(&mut self, query: &str) {
-        query.clone_into(&mut self.query);
+        self.query = query.into();
     }
 
     pub(crate) fn method(&self) -> Cow<'_, str> {

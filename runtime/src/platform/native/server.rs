@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::rc::Rc;
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Full};
 use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
@@ -19,6 +19,8 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::assets;
+use super::budget::{Budget, Share};
+use super::peer::Peer;
 use super::remote::Env;
 use super::request::Request as PlatformRequest;
 use super::shard::Shard;
@@ -27,9 +29,18 @@ use super::transport::Transport;
 use crate::app::App;
 use crate::fault::Fault;
 use crate::http::{Body, Request, Response};
+use crate::user_code::Guarded;
 
 /// A body that is read before its object is reached.
 const MAX_BODY: usize = 1024 * 1024;
+/// What the bodies of one shard's requests hold together, from their first byte until the handler is
+/// done with them; a request beyond it is answered with 503.
+const MAX_BODIES: usize = 64 * 1024 * 1024;
+/// What the answers of one shard hold together until their readers have taken them; an answer beyond
+/// it becomes a 503.
+const MAX_ANSWERS: usize = 128 * 1024 * 1024;
+/// Bodies and answers up to this size are not counted: the number of connections bounds them.
+const SMALL: usize = 8 * 1024;
 /// The head of a request; hyper answers 431 above it.
 const MAX_HEAD: usize = 64 * 1024;
 const MAX_HEADERS: usize = 100;
@@ -38,6 +49,8 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 /// How much of a body that is refused for its size is read and dropped. Closing at once would reset
 /// the connection under a peer that is still sending, and the answer would be lost with it.
 const MAX_DISCARDED: usize = 32 * 1024 * 1024;
+/// How long the rest of a body that found no room is read and dropped, for the same reason.
+const NO_ROOM_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a request's body may take.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Connections of one shard that speak HTTP; more wait in the listener's queue.
@@ -51,8 +64,26 @@ type HttpResponse = hyper::Response<Full<Bytes>>;
 pub(super) struct Server {
     shard: Rc<Shard>,
     app: Rc<App>,
-    connections: Cell<usize>,
+    connections: Rc<Cell<usize>>,
+    bodies: Budget,
+    answers: Budget,
     draining: watch::Sender<bool>,
+}
+
+/// One connection; it counts until it is dropped.
+struct Counted(Rc<Cell<usize>>);
+
+impl Counted {
+    fn new(count: &Rc<Cell<usize>>) -> Self {
+        count.set(count.get() + 1);
+        Self(Rc::clone(count))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
 }
 
 impl Server {
@@ -60,7 +91,9 @@ impl Server {
         Rc::new(Self {
             shard,
             app: Rc::new(app),
-            connections: Cell::new(0),
+            connections: Rc::default(),
+            bodies: Budget::new(MAX_BODIES),
+            answers: Budget::new(MAX_ANSWERS),
             draining: watch::Sender::new(false),
         })
     }
@@ -77,8 +110,8 @@ impl Server {
             };
             match accepted {
                 Ok((stream, _)) => {
-                    self.connections.set(self.connections.get() + 1);
-                    tokio::task::spawn_local(Rc::clone(&self).converse(stream));
+                    let counted = Counted::new(&self.connections);
+                    tokio::task::spawn_local(Rc::clone(&self).converse(stream, counted));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a connection was not accepted");
@@ -97,9 +130,7 @@ impl Server {
         self.connections.get() == 0
     }
 
-    async fn converse(self: Rc<Self>, stream: TcpStream) {
-        // Answers are small and whole: waiting for more bytes only costs time.
-        let _ = stream.set_nodelay(true);
+    async fn converse(self: Rc<Self>, stream: TcpStream, _counted: Counted) {
         let mut draining = self.draining.subscribe();
         let this = Rc::clone(&self);
         let service = service_fn(move |request| Rc::clone(&this).answer(request));
@@ -108,7 +139,7 @@ impl Server {
             .header_read_timeout(HEAD_TIMEOUT)
             .max_buf_size(MAX_HEAD)
             .max_headers(MAX_HEADERS)
-            .serve_connection(TokioIo::new(stream), service)
+            .serve_connection(TokioIo::new(Peer::accepted(stream)), service)
             .with_upgrades();
         let mut connection = std::pin::pin!(connection);
         tokio::select! {
@@ -120,31 +151,41 @@ impl Server {
                 let _ = connection.await;
             }
         }
-        self.connections.set(self.connections.get() - 1);
     }
 
     async fn answer(
         self: Rc<Self>,
         request: hyper::Request<Incoming>,
     ) -> Result<HttpResponse, Infallible> {
-        Ok(self
-            .try_answer(request)
-            .await
-            .unwrap_or_else(|fault| into_http(fault.into_response())))
+        let this = Rc::clone(&self);
+        let answer = Guarded::new(Box::pin(async move { this.try_answer(request).await }));
+        let answer = answer.await.unwrap_or_else(|_| {
+            tracing::error!("answering a request panicked");
+            Err(Fault::Panicked)
+        });
+        Ok(answer.unwrap_or_else(|fault| self.to_http(fault.into_response())))
     }
 
     async fn try_answer(&self, request: hyper::Request<Incoming>) -> Result<HttpResponse, Fault> {
         let (mut parts, body) = request.into_parts();
         let handshake = Handshake::of(&mut parts)?;
-        let body = read_body(&parts.headers, body).await?;
-        let path = parts.uri.path().to_owned();
-        let request = Request {
-            inner: PlatformRequest::received(&mut parts, body),
+        let mut request = Request {
+            inner: PlatformRequest::received(&mut parts),
         };
+        request.check()?;
+        let path = request.path().into_owned();
+        let body = self.read_body(request.inner.headers(), body).await?;
+        request.inner.receive_body(body);
         let env = crate::context::Env::new(Env::ungated(Rc::clone(&self.shard)));
         let mut response = match self.app.answer(request, env).await {
             Some(response) => response,
-            None => assets::answer(self.app.asset_folder().unwrap_or_default(), &path).await,
+            None => {
+                let folder = self.app.asset_folder().unwrap_or_default();
+                return match assets::answer(folder, &path, &self.answers).await {
+                    Ok((response, body)) => Ok(with_body(response, body)),
+                    Err(fault) => Err(fault),
+                };
+            }
         };
         match std::mem::replace(&mut response.body, Body::Empty) {
             Body::Upgrade(upgrade) => match handshake {
@@ -153,39 +194,114 @@ impl Server {
             },
             body => {
                 response.body = body;
-                Ok(into_http(response))
+                Ok(self.to_http(response))
             }
+        }
+    }
+
+    /// The answer as it goes out; one that finds no room among those that wait for their readers
+    /// becomes a 503.
+    fn to_http(&self, mut response: Response) -> HttpResponse {
+        let bytes = match std::mem::replace(&mut response.body, Body::Empty) {
+            Body::Bytes(bytes) => bytes,
+            Body::Empty | Body::Upgrade(_) => Vec::new(),
+        };
+        if bytes.len() <= SMALL {
+            return with_body(response, Bytes::from(bytes));
+        }
+        match self.answers.take(bytes.len()) {
+            Some(share) => with_body(response, share.holding(bytes)),
+            None => {
+                drop(bytes);
+                self.to_http(answers_are_full().into_response())
+            }
+        }
+    }
+
+    async fn read_body(&self, headers: &HeaderMap, body: Incoming) -> Result<Bytes, Fault> {
+        if body.is_end_stream() {
+            return Ok(Bytes::new());
+        }
+        let stated = headers
+            .get(header::CONTENT_LENGTH)
+            .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+        if let Some(length) = stated.filter(|length| *length > MAX_BODY) {
+            // A peer that asks first has not begun to send.
+            if !headers.contains_key(header::EXPECT) && length <= MAX_DISCARDED {
+                discard(body).await;
+            }
+            return Err(too_large(&length.to_string()));
+        }
+        let mut body = body;
+        let collected = timeout(BODY_TIMEOUT, collect(&mut body, &self.bodies)).await;
+        match collected {
+            Ok(Ok(body)) => Ok(body),
+            Ok(Err(Uncollected::TooLarge)) => {
+                discard(body).await;
+                Err(too_large("more"))
+            }
+            Ok(Err(Uncollected::NoRoom)) => {
+                let _ = timeout(NO_ROOM_TIMEOUT, discard(body)).await;
+                Err(Fault::Overloaded(format!(
+                    "the bodies of requests hold {MAX_BODIES} bytes together; send this one again later"
+                )))
+            }
+            Ok(Err(Uncollected::Broken(error))) => {
+                Err(Fault::BadRequest(format!("the body broke off: {error}")))
+            }
+            Err(_) => Err(Fault::TimedOut(format!(
+                "the body did not arrive within {} s",
+                BODY_TIMEOUT.as_secs()
+            ))),
         }
     }
 }
 
-async fn read_body(headers: &HeaderMap, body: Incoming) -> Result<Bytes, Fault> {
-    if body.is_end_stream() {
-        return Ok(Bytes::new());
-    }
-    let stated = headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if let Some(length) = stated.filter(|length| *length > MAX_BODY) {
-        // A peer that asks first has not begun to send.
-        if !headers.contains_key(header::EXPECT) && length <= MAX_DISCARDED {
-            discard(body).await;
+/// Too much is held for readers who do not read.
+pub(super) fn answers_are_full() -> Fault {
+    Fault::Overloaded(format!(
+        "answers that their readers have not taken hold {MAX_ANSWERS} bytes together; ask again later"
+    ))
+}
+
+enum Uncollected {
+    TooLarge,
+    NoRoom,
+    Broken(hyper::Error),
+}
+
+/// The whole body, counted while it comes and while it is held.
+async fn collect(body: &mut Incoming, budget: &Budget) -> Result<Bytes, Uncollected> {
+    let mut share: Option<Share> = None;
+    let mut collected = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(Uncollected::Broken)?;
+        // Trailers are nobody's.
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        let size = collected.len() + data.len();
+        if size > MAX_BODY {
+            return Err(Uncollected::TooLarge);
         }
-        return Err(too_large(&length.to_string()));
-    }
-    let mut body = body;
-    match timeout(BODY_TIMEOUT, Limited::new(&mut body, MAX_BODY).collect()).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            discard(body).await;
-            Err(too_large("more"))
+        if size > SMALL {
+            let share = match &mut share {
+                Some(share) => share,
+                none => none.insert(budget.open()),
+            };
+            if !share.grow(size - share.bytes()) {
+                return Err(Uncollected::NoRoom);
+            }
         }
-        Ok(Err(error)) => Err(Fault::BadRequest(format!("the body broke off: {error}"))),
-        Err(_) => Err(Fault::TimedOut(format!(
-            "the body did not arrive within {} s",
-            BODY_TIMEOUT.as_secs()
-        ))),
+        if collected.is_empty() && body.is_end_stream() && share.is_none() {
+            return Ok(data);
+        }
+        collected.extend_from_slice(&data);
     }
+    Ok(match share {
+        Some(share) => share.holding(collected),
+        None => Bytes::from(collected),
+    })
 }
 
 fn too_large(size: &str) -> Fault {
@@ -208,16 +324,10 @@ async fn discard(mut body: Incoming) {
     let _ = timeout(BODY_TIMEOUT, drop_frames).await;
 }
 
-fn into_http(response: Response) -> HttpResponse {
+fn with_body(response: Response, body: Bytes) -> HttpResponse {
     let Response {
-        status,
-        headers,
-        body,
+        status, headers, ..
     } = response;
-    let body = match body {
-        Body::Bytes(bytes) => Bytes::from(bytes),
-        Body::Empty | Body::Upgrade(_) => Bytes::new(),
-    };
     let mut http = hyper::Response::new(Full::new(body));
     match hyper::StatusCode::from_u16(status) {
         Ok(status) => *http.status_mut() = status,
@@ -230,11 +340,16 @@ fn into_http(response: Response) -> HttpResponse {
         }
     }
     for (name, value) in headers {
+        // The host states them itself; others would break the connection's framing.
+        if matches!(&*name, "content-length" | "transfer-encoding") {
+            continue;
+        }
         match (
             HeaderName::try_from(name.as_ref()),
             HeaderValue::from_str(&value),
         ) {
             (Ok(name), Ok(value)) => drop(http.headers_mut().append(name, value)),
+            // Passed on from the outside world: what a handler sets was checked.
             _ => tracing::warn!(
                 name = name.as_ref(),
                 "a header that HTTP does not allow is left out"
@@ -300,8 +415,8 @@ impl Handshake {
 }
 
 fn hand_over(upgraded: hyper::upgrade::Upgraded, socket: Upgrade) {
-    match upgraded.downcast::<TokioIo<TcpStream>>() {
-        Ok(parts) => match parts.io.into_inner().into_std() {
+    match upgraded.downcast::<TokioIo<Peer<TcpStream>>>() {
+        Ok(parts) => match parts.io.into_inner().into_inner().into_std() {
             Ok(stream) => socket.complete(Transport::Tcp(stream, parts.read_buf)),
             Err(error) => tracing::warn!(%error, "a socket's connection cannot be handed over"),
         },

@@ -14,6 +14,7 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::assets;
+use super::budget::Budget;
 use super::clock::Clock;
 use super::disk::{Disk, MemoryDisk};
 use super::outgoing::Outgoing;
@@ -162,15 +163,25 @@ impl Sim {
     ///
     /// # Panics
     /// No app was set with [`app`](Self::app).
-    pub async fn fetch(&self, request: Request) -> Response {
+    pub async fn fetch(&self, mut request: Request) -> Response {
         let app = self.0.app.borrow().clone();
         let Some(app) = app else {
             panic!("call sim.app(…) before sim.fetch(…)")
         };
+        if let Err(fault) = request.check() {
+            return fault.into_response();
+        }
         let path = request.path().into_owned();
-        match app.answer(request, self.env()).await {
-            Some(response) => response,
-            None => assets::answer(app.asset_folder().unwrap_or_default(), &path).await,
+        if let Some(response) = app.answer(request, self.env()).await {
+            return response;
+        }
+        let folder = app.asset_folder().unwrap_or_default();
+        match assets::answer(folder, &path, &Budget::new(usize::MAX)).await {
+            Ok((mut response, body)) => {
+                response.body = Body::Bytes(body.to_vec());
+                response
+            }
+            Err(fault) => fault.into_response(),
         }
     }
 
@@ -356,6 +367,22 @@ impl SimSocket {
 
     /// Closes from the client's side.
     pub fn close(self, code: u16, reason: &str) {
+        self.send_close(code, reason);
+    }
+
+    /// Closes from the client's side and waits for the answer. Messages that arrive before it are
+    /// dropped. The code is 1006 if the connection ended without an answer.
+    pub async fn close_and_wait(mut self, code: u16, reason: &str) -> CloseEvent {
+        self.send_close(code, reason);
+        loop {
+            if let Some(event) = self.closed.take() {
+                return event;
+            }
+            self.receive().await;
+        }
+    }
+
+    fn send_close(&self, code: u16, reason: &str) {
         let _ = self.pipe.outgoing.send(Frame::Close {
             code,
             reason: reason.to_owned(),

@@ -5,6 +5,7 @@ use std::rc::{Rc, Weak};
 
 use tokio::sync::{Notify, mpsc, oneshot};
 
+use super::budget::{Budget, Share};
 use super::kernel::Event;
 use super::slot::Slot;
 use super::transport::{self, Transport};
@@ -16,9 +17,15 @@ use crate::socket::{Message, SocketError};
 const MAX_SOCKETS: usize = 32_768;
 /// Bytes that wait for a peer that reads too slowly.
 const MAX_PENDING: usize = 16 * 1024 * 1024;
+/// What waits for the peers of one shard's sockets together. Beyond it, only what is small is taken.
+pub(super) const MAX_ALL_PENDING: usize = 128 * 1024 * 1024;
+/// What may wait for any peer, whatever waits for others.
+const ALWAYS_PENDING: usize = 16 * 1024;
 /// Messages of one socket that wait or run; the next is read from the network when one is done.
 const MAX_FLIGHTS: usize = 64;
 
+/// RFC 6455: stands for a Close that brings no code; never sent.
+pub(super) const NO_CODE: u16 = 1005;
 /// RFC 6455's registry: the server is overloaded.
 const TRY_AGAIN_LATER: u16 = 1013;
 
@@ -37,7 +44,7 @@ pub(super) enum Frame {
 }
 
 impl Frame {
-    fn size(&self) -> usize {
+    pub(super) fn size(&self) -> usize {
         match self {
             Self::Message(Message::Text(text)) => text.len(),
             Self::Message(Message::Binary(bytes)) => bytes.len(),
@@ -55,7 +62,7 @@ struct Core {
     tags: Vec<String>,
     attachment: RefCell<Vec<u8>>,
     outgoing: mpsc::UnboundedSender<Frame>,
-    pending: Rc<Cell<usize>>,
+    pending: Rc<Pending>,
     closing: Cell<bool>,
     last_automatic_response: Cell<Option<i64>>,
     /// The peer has closed, and waits for the object to do so too (P60).
@@ -94,7 +101,7 @@ impl Socket {
         }
         let (outgoing, frames) = mpsc::unbounded_channel();
         let (upgrade, upgraded) = oneshot::channel();
-        let pending = Rc::new(Cell::new(0));
+        let pending = Rc::new(Pending(RefCell::new(slot.shard.pending.open())));
         let socket = Self(Rc::new(Core {
             slot: Rc::downgrade(slot),
             tags: tags.to_vec(),
@@ -109,7 +116,12 @@ impl Socket {
         }));
         slot.sockets.borrow_mut().push(socket.clone());
         slot.handle(Event::SocketOpened { object: slot.index });
-        let pump = transport::pump(socket.clone(), upgraded, Outgoing { frames, pending });
+        let outgoing = Outgoing {
+            frames,
+            pending,
+            taken: 0,
+        };
+        let pump = transport::pump(socket.clone(), upgraded, outgoing);
         tokio::task::spawn_local(pump);
         Ok((socket, Upgrade(upgrade)))
     }
@@ -133,6 +145,17 @@ impl Socket {
         })
     }
 
+    /// Answers the peer's Close, unless the object has; without a code it is a Close without one.
+    pub(crate) fn answer_close(&self, code: Option<u16>, reason: &str) {
+        if self.0.owes_close.take() {
+            // Without its object's slot the connection is gone too.
+            let _ = self.emit(Frame::Close {
+                code: code.unwrap_or(NO_CODE),
+                reason: reason.to_owned(),
+            });
+        }
+    }
+
     /// What waits for the output gate counts too: it is kept in memory like the rest.
     #[allow(
         clippy::unnecessary_wraps,
@@ -144,13 +167,24 @@ impl Socket {
 
     fn send(&self, frame: Frame) -> Result<(), SocketError> {
         self.check_open()?;
-        if self.0.pending.get() + frame.size() > MAX_PENDING {
+        self.check_room(frame.size())?;
+        self.emit(frame)
+    }
+
+    fn check_room(&self, bytes: usize) -> Result<(), SocketError> {
+        let pending = self.0.pending.get();
+        if pending + bytes > MAX_PENDING {
             return Err(SocketError::new(format!(
-                "the peer reads too slowly: {} bytes wait for it, the limit is {MAX_PENDING}; close the socket or send less",
-                self.0.pending.get()
+                "the peer reads too slowly: {pending} bytes wait for it, the limit is {MAX_PENDING}; close the socket or send less"
             )));
         }
-        self.emit(frame)
+        let has_room = |slot: Rc<Slot>| slot.shard.pending.has_room(bytes);
+        if pending + bytes > ALWAYS_PENDING && !self.0.slot.upgrade().is_none_or(has_room) {
+            return Err(SocketError::new(format!(
+                "peers read too slowly: {MAX_ALL_PENDING} bytes wait for those of this thread together; close the slowest sockets or send less"
+            )));
+        }
+        Ok(())
     }
 
     fn check_open(&self) -> Result<(), SocketError> {
@@ -224,6 +258,11 @@ impl Socket {
         }
     }
 
+    /// What counts the unfinished messages of the shard's sockets.
+    pub(super) fn unfinished(&self) -> Option<Budget> {
+        Some(self.0.slot.upgrade()?.shard.unfinished.clone())
+    }
+
     /// Waits until the object has room for another message of this socket.
     pub(super) async fn has_room(&self) {
         while self.0.flights.get() >= MAX_FLIGHTS {
@@ -286,10 +325,9 @@ impl Socket {
             socket: self.clone(),
             message,
         };
-        slot.handle(Event::Arrived {
+        slot.handle(Event::SocketEnded {
             object: slot.index,
             work,
-            bytes: 0,
         });
     }
 
@@ -297,10 +335,9 @@ impl Socket {
         self.0.closing.set(true);
         if let Some(slot) = self.remove() {
             let work = work(self.clone());
-            slot.handle(Event::Arrived {
+            slot.handle(Event::SocketEnded {
                 object: slot.index,
                 work,
-                bytes: 0,
             });
             slot.handle(Event::SocketClosed { object: slot.index });
         }
@@ -327,10 +364,28 @@ impl Socket {
     }
 }
 
-/// The receiving end of a socket's outgoing frames; what is taken no longer counts as pending.
+/// The bytes that wait for one peer: in the output gate, for their turn, and in the connection.
+struct Pending(RefCell<Share>);
+
+impl Pending {
+    fn get(&self) -> usize {
+        self.0.borrow().bytes()
+    }
+
+    fn set(&self, bytes: usize) {
+        let mut share = self.0.borrow_mut();
+        let before = share.bytes();
+        share.exceed(bytes.saturating_sub(before));
+        share.shrink(before.saturating_sub(bytes));
+    }
+}
+
+/// The receiving end of a socket's outgoing frames. What is taken counts as pending until it is
+/// [sent](Self::sent), or until this is dropped.
 pub(super) struct Outgoing {
     frames: mpsc::UnboundedReceiver<Frame>,
-    pending: Rc<Cell<usize>>,
+    pending: Rc<Pending>,
+    taken: usize,
 }
 
 impl Outgoing {
@@ -339,17 +394,30 @@ impl Outgoing {
         self.frames
             .recv()
             .await
-            .map_or(Frame::Drop, |frame| self.taken(frame))
+            .map_or(Frame::Drop, |frame| self.take(frame))
     }
 
     pub(super) fn try_next(&mut self) -> Option<Frame> {
-        self.frames.try_recv().ok().map(|frame| self.taken(frame))
+        self.frames.try_recv().ok().map(|frame| self.take(frame))
     }
 
-    fn taken(&self, frame: Frame) -> Frame {
-        self.pending
-            .set(self.pending.get().saturating_sub(frame.size()));
+    fn take(&mut self, frame: Frame) -> Frame {
+        self.taken += frame.size();
         frame
+    }
+
+    /// All but the last so many bytes of what was taken are out.
+    pub(super) fn sent_all_but(&mut self, bytes: usize) {
+        let sent = self.taken.saturating_sub(bytes);
+        self.taken -= sent;
+        self.pending.set(self.pending.get().saturating_sub(sent));
+    }
+}
+
+impl Drop for Outgoing {
+    fn drop(&mut self) {
+        // The connection is gone, and with it everything that waited.
+        self.pending.set(0);
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use hyper::body::Bytes;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, split};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
@@ -13,8 +13,11 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message as WireMessage};
 
-use super::socket::{Frame, Outgoing, Socket};
+use super::budget::Budget;
+use super::peer::Peer;
+use super::socket::{Frame, NO_CODE, Outgoing, Socket};
 use crate::socket::Message;
+use crate::user_code::Guarded;
 
 /// An incoming message (P56).
 const MAX_MESSAGE: usize = 32 * 1024 * 1024;
@@ -22,15 +25,22 @@ const MAX_MESSAGE: usize = 32 * 1024 * 1024;
 const BUFFER: usize = 4 * 1024;
 /// A peer that is silent this long is asked for a sign of life, and after as long again given up.
 const SILENCE: Duration = Duration::from_secs(60);
-/// How long a peer may take to accept bytes.
-const SEND_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a message may take from its first byte to its last.
+const MESSAGE_TIMEOUT: Duration = Duration::from_secs(120);
+/// The bytes of a control frame of a client beside its payload: two, and the mask.
+const CONTROL_HEAD: usize = 6;
 /// How long a peer may take to answer a Close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-/// The codes of RFC 6455 that are never sent.
-const NO_CODE: u16 = 1005;
+/// RFC 6455: stands for a connection that ended without a Close; never sent.
 const BROKEN: u16 = 1006;
 const GOING_AWAY: u16 = 1001;
+const POLICY: u16 = 1008;
 const TOO_BIG: u16 = 1009;
+const TRY_AGAIN_LATER: u16 = 1013;
+
+/// What the unfinished messages of one shard's sockets hold together. A socket whose message finds no
+/// room is closed with 1013.
+pub(super) const MAX_UNFINISHED: usize = 128 * 1024 * 1024;
 
 pub(super) enum Transport {
     /// Not bound to a thread: the connection moves to the object's shard, with the bytes read too far.
@@ -67,24 +77,39 @@ pub(super) async fn pump(
     upgraded: oneshot::Receiver<Transport>,
     outgoing: Outgoing,
 ) {
+    let pumped = Guarded::new(Box::pin(carry(&socket, upgraded, outgoing)));
+    if pumped.await.is_err() {
+        tracing::error!("a socket's traffic panicked");
+        socket.closed(BROKEN, String::new(), false);
+    }
+}
+
+async fn carry(socket: &Socket, upgraded: oneshot::Receiver<Transport>, outgoing: Outgoing) {
     match upgraded.await {
-        Ok(Transport::Tcp(stream, read)) => match open(stream, read).await {
-            Ok(stream) => pump_tcp(&socket, stream, outgoing).await,
+        Ok(Transport::Tcp(stream, read)) => match open(stream, read, socket.unfinished()).await {
+            Ok(stream) => pump_tcp(socket, stream, outgoing).await,
             Err(error) => {
                 tracing::warn!(%error, "taking over a socket's connection");
                 socket.closed(BROKEN, String::new(), false);
             }
         },
-        Ok(Transport::Memory(pipe)) => pump_pipe(&socket, pipe, outgoing).await,
+        Ok(Transport::Memory(pipe)) => pump_pipe(socket, pipe, outgoing).await,
         // The peer went away during the handshake, or the response was never sent.
         Err(_) => socket.closed(BROKEN, String::new(), false),
     }
 }
 
-type Stream = WebSocketStream<TcpStream>;
+type Stream = WebSocketStream<Peer<TcpStream>>;
 
-async fn open(stream: std::net::TcpStream, read: Bytes) -> std::io::Result<Stream> {
-    let stream = TcpStream::from_std(stream)?;
+async fn open(
+    stream: std::net::TcpStream,
+    read: Bytes,
+    unfinished: Option<Budget>,
+) -> std::io::Result<Stream> {
+    let mut stream = Peer::new(TcpStream::from_std(stream)?);
+    if let Some(budget) = unfinished {
+        stream.count_unfinished(&budget);
+    }
     let config = WebSocketConfig::default()
         .read_buffer_size(BUFFER)
         .write_buffer_size(BUFFER)
@@ -107,6 +132,11 @@ async fn pump_tcp(socket: &Socket, mut stream: Stream, mut outgoing: Outgoing) {
     let mut heard = Instant::now();
     let mut asked = false;
     loop {
+        let silent_at = heard + SILENCE;
+        let unfinished_at = stream
+            .get_ref()
+            .unfinished_since()
+            .map(|since| since + MESSAGE_TIMEOUT);
         let incoming = async {
             socket.has_room().await;
             stream.next().await
@@ -127,9 +157,16 @@ async fn pump_tcp(socket: &Socket, mut stream: Stream, mut outgoing: Outgoing) {
                     Received::End => return,
                 }
             }
-            () = tokio::time::sleep_until(heard + SILENCE) => {
+            () = tokio::time::sleep_until(unfinished_at.unwrap_or(silent_at).min(silent_at)) => {
+                if unfinished_at.is_some_and(|at| at <= Instant::now()) {
+                    let reason = format!("a message may take {} s", MESSAGE_TIMEOUT.as_secs());
+                    return give_up(socket, &mut stream, POLICY, reason).await;
+                }
+                if silent_at > Instant::now() {
+                    continue;
+                }
                 let ping = WireMessage::Ping(Bytes::new());
-                if asked || !sent(timeout(SEND_TIMEOUT, stream.send(ping)).await) {
+                if asked || stream.send(ping).await.is_err() {
                     return socket.closed(BROKEN, String::new(), false);
                 }
                 asked = true;
@@ -139,8 +176,19 @@ async fn pump_tcp(socket: &Socket, mut stream: Stream, mut outgoing: Outgoing) {
     }
 }
 
-fn sent(result: Result<Result<(), Error>, tokio::time::error::Elapsed>) -> bool {
-    matches!(result, Ok(Ok(())))
+/// Closes a socket whose messages cannot be taken; the peer hears why.
+async fn give_up(socket: &Socket, stream: &mut Stream, code: u16, reason: String) {
+    let _ = timeout(CLOSE_TIMEOUT, stream.send(close_frame(code, reason))).await;
+    socket.closed(code, String::new(), false);
+    let peer = stream.get_mut();
+    peer.stop_counting();
+    let _ = timeout(CLOSE_TIMEOUT, async {
+        // Ended with bytes unread, the connection would be reset, and the Close lost with it.
+        let _ = peer.shutdown().await;
+        let mut rest = [0; BUFFER];
+        while matches!(peer.read(&mut rest).await, Ok(1..)) {}
+    })
+    .await;
 }
 
 /// Sends a frame and those ready behind it, with one flush.
@@ -148,6 +196,7 @@ async fn send(socket: &Socket, stream: &mut Stream, first: Frame, outgoing: &mut
     let mut frame = Some(first);
     let mut next = Next::GoOn;
     while let Some(current) = frame {
+        let size = current.size();
         let message = match current {
             Frame::Message(Message::Text(text)) => WireMessage::Text(text.into()),
             Frame::Message(Message::Binary(bytes)) => WireMessage::Binary(bytes.into()),
@@ -164,17 +213,21 @@ async fn send(socket: &Socket, stream: &mut Stream, first: Frame, outgoing: &mut
                 return Next::End;
             }
         };
-        if !sent(timeout(SEND_TIMEOUT, stream.feed(message)).await) {
+        // The connection fails when the peer accepts no bytes for too long.
+        if stream.feed(message).await.is_err() {
             socket.closed(BROKEN, String::new(), false);
             return Next::End;
         }
+        // It is taken when those before it are with the system.
+        outgoing.sent_all_but(size);
         frame = if matches!(next, Next::GoOn) {
             outgoing.try_next()
         } else {
             None
         };
     }
-    if sent(timeout(SEND_TIMEOUT, stream.flush()).await) {
+    if stream.flush().await.is_ok() {
+        outgoing.sent_all_but(0);
         return next;
     }
     socket.closed(BROKEN, String::new(), false);
@@ -203,6 +256,19 @@ async fn receive(
     stream: &mut Stream,
     message: Option<Result<WireMessage, Error>>,
 ) -> Received {
+    let peer = stream.get_mut();
+    match &message {
+        Some(Ok(WireMessage::Ping(payload) | WireMessage::Pong(payload))) => {
+            peer.read_apart(CONTROL_HEAD + payload.len());
+        }
+        Some(Ok(_)) => peer.message_done(),
+        Some(Err(_)) if peer.was_refused() => {
+            let reason = "too many unfinished messages; send this one again later".to_owned();
+            give_up(socket, stream, TRY_AGAIN_LATER, reason).await;
+            return Received::End;
+        }
+        _ => {}
+    }
     match message {
         Some(Ok(WireMessage::Text(text))) => {
             socket.received(Message::Text(text.as_str().to_owned()))
@@ -218,9 +284,8 @@ async fn receive(
         }
         Some(Err(Error::Capacity(error))) => {
             let reason = format!("a message may have {MAX_MESSAGE} bytes");
-            let _ = timeout(CLOSE_TIMEOUT, stream.send(close_frame(TOO_BIG, reason))).await;
             socket.failed(error.to_string());
-            socket.closed(TOO_BIG, String::new(), false);
+            give_up(socket, stream, TOO_BIG, reason).await;
             return Received::End;
         }
         Some(Err(error)) => {
@@ -241,10 +306,10 @@ async fn receive(
     Received::GoOn
 }
 
-/// After the peer's Close: only the object answers it (P60). The library would by itself, so it is
-/// taken off the connection.
+/// After the peer's Close: the object answers it, or the runtime after the object's handler. The
+/// library would at once, so it is taken off the connection.
 async fn answer_close(stream: Stream, mut outgoing: Outgoing) {
-    let (mut reading, mut writing) = stream.into_inner().into_split();
+    let (mut reading, mut writing) = split(stream.into_inner());
     let answer = async {
         loop {
             match outgoing.next().await {
@@ -321,7 +386,10 @@ async fn pump_pipe(socket: &Socket, mut pipe: Pipe, mut outgoing: Outgoing) {
                     let _ = pipe.outgoing.send(Frame::Close { code, reason: reason.clone() });
                     return socket.closed(code, reason, true);
                 }
-                frame => drop(pipe.outgoing.send(frame)),
+                frame => {
+                outgoing.sent_all_but(0);
+                drop(pipe.outgoing.send(frame));
+            }
             },
             frame = incoming => match frame {
                 Some(Frame::Message(message)) => socket.received(message),

@@ -136,8 +136,9 @@ impl Output {
             Self::Called { reply, .. } => answer(reply, Err(fault)),
             Self::Fetched { reply, .. } => answer(reply, Err(fault)),
             Self::Delivery(delivery) => delivery.task.refuse(fault),
-            // The reset that follows drops the socket.
-            Self::Frame { .. } => {}
+            // The reset that comes with it drops the open sockets; one that waits for the answer to
+            // its Close is not among them.
+            Self::Frame { socket, .. } => socket.cut_off(),
             Self::Barrier(waiting) => {
                 let error = match fault {
                     Fault::Storage(error) => error,

@@ -61,6 +61,8 @@ extern "C" {
     pub(super) fn send_text(this: &WebSocket, text: &str) -> Result<(), JsValue>;
     #[wasm_bindgen(method, catch)]
     pub(super) fn close(this: &WebSocket, code: u16, reason: &str) -> Result<(), JsValue>;
+    #[wasm_bindgen(method, catch, js_name = close)]
+    pub(super) fn close_without_code(this: &WebSocket) -> Result<(), JsValue>;
     #[wasm_bindgen(method, catch, js_name = deserializeAttachment)]
     pub(super) fn attachment(this: &WebSocket) -> Result<Option<Vec<u8>>, JsValue>;
 

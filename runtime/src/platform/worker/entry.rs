@@ -1,5 +1,6 @@
 //! The Worker's entry: the app, answering raw requests.
 
+use std::borrow::Cow;
 use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 
@@ -17,6 +18,7 @@ use crate::app::{self, App, Destination};
 use crate::context;
 use crate::description::Description;
 use crate::fault::Fault;
+use crate::route;
 
 /// The binding of the static files, in the Wrangler configuration's `assets`.
 const ASSETS: &str = "ASSETS";
@@ -47,7 +49,10 @@ fn the_app(make: fn() -> App) -> Rc<App> {
 /// Takes the mount's part off the path of a request that the entry handed on untouched.
 pub(super) fn strip_mount(description: &Description, request: &mut Request) {
     let Some(make) = REGISTERED.get() else { return };
-    let path = request.path().into_owned();
+    // One without a normal form is refused when the object answers.
+    let Ok(path) = route::normal_form(&request.path()).map(Cow::into_owned) else {
+        return;
+    };
     if let Some(below) = the_app(make).path_below_mount(description.class, &path) {
         request.set_path(below);
     }
@@ -63,9 +68,12 @@ pub fn worker_fetch(make: fn() -> App, request: JsValue, env: JsValue, _ctx: JsV
     let env = Env::new(env);
     let raw: bindings::Request = request.clone().unchecked_into();
     let line = bindings::describe(&raw)?;
-    let received = crate::http::Request {
+    let mut received = crate::http::Request {
         inner: Request::received(raw.clone(), &line, None),
     };
+    if let Err(fault) = received.check() {
+        return answer_fault(fault);
+    }
     // Not before the app was put together, which is the user's code: see `answer_unowned`.
     let known = known_app();
     if let Some(app) = &known {

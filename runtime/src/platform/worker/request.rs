@@ -31,6 +31,8 @@ pub(crate) struct Request {
     path: Range<usize>,
     chain: Option<String>,
     headers: Vec<(String, String)>,
+    /// The name of a header that was set and cannot be sent, and why.
+    refused: Option<(String, String)>,
     body: Option<Vec<u8>>,
 }
 
@@ -66,6 +68,7 @@ impl Request {
             path,
             chain,
             headers: Vec::new(),
+            refused: None,
             body: None,
         }
     }
@@ -138,6 +141,18 @@ impl Request {
         self.headers.push((name.to_owned(), value.to_owned()));
     }
 
+    /// Takes a header off, and notes why the request cannot be sent.
+    pub(crate) fn refuse_header(&mut self, name: &str, message: String) {
+        self.headers
+            .retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+        self.refused.get_or_insert((name.to_owned(), message));
+    }
+
+    /// Why the request cannot be sent, if so.
+    pub(crate) fn refused(&self) -> Option<&str> {
+        self.refused.as_ref().map(|(_, message)| message.as_str())
+    }
+
     pub(crate) fn set_body(&mut self, body: Vec<u8>) {
         self.body = Some(body);
     }
@@ -177,6 +192,11 @@ impl Request {
             .find(|(known, _)| known.eq_ignore_ascii_case(name))
         {
             return Some(value.clone());
+        }
+        if let Some((refused, _)) = &self.refused
+            && refused.eq_ignore_ascii_case(name)
+        {
+            return None;
         }
         self.base.as_ref()?.headers().get(name).ok().flatten()
     }

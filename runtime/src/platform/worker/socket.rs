@@ -36,6 +36,15 @@ impl Socket {
             .map_err(|error| SocketError::new(message_of(&error)))
     }
 
+    /// Answers the peer's Close. A socket that the object has closed already stays as it is.
+    pub(crate) fn answer_close(&self, code: Option<u16>, reason: &str) {
+        // A peer that is gone misses nothing.
+        let _ = match code {
+            Some(code) => self.socket.close(code, reason),
+            None => self.socket.close_without_code(),
+        };
+    }
+
     #[expect(
         clippy::unused_self,
         reason = "the seam's: workerd has no `bufferedAmount`"

@@ -6,6 +6,7 @@
 mod alarms;
 mod case;
 mod deaths;
+mod doors;
 mod gates;
 mod ids;
 mod lifecycle;
@@ -65,6 +66,7 @@ fn cases() -> Vec<&'static Case> {
         sql::CASES,
         shards::CASES,
         sockets::CASES,
+        doors::CASES,
         rpc::CASES,
         ids::CASES,
     ];

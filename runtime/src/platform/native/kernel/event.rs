@@ -28,6 +28,12 @@ pub(crate) enum Event<Work, Output> {
         work: Work,
         bytes: usize,
     },
+    /// The end of one of the object's sockets, or its error. Taken also by a full mailbox: there are
+    /// no more of these than the object has sockets, and nothing else would tell it.
+    SocketEnded {
+        object: ObjectIndex,
+        work: Work,
+    },
     /// The object goes on in the background with work that did not come from outside.
     Continued {
         object: ObjectIndex,

@@ -116,6 +116,7 @@ impl<Work, Output> Kernel<Work, Output> {
                 work,
                 bytes,
             } => self.arrived(object, work, bytes, now, effects),
+            Event::SocketEnded { object, work } => self.take(object, work, 0, now, effects),
             Event::Continued { object } => self.object(object).events += 1,
             Event::Finished { object, bytes } => self.finished(object, bytes, now, effects),
             Event::Woken { object, alarm } => self.woken(object, alarm, now, effects),
@@ -198,6 +199,18 @@ impl<Work, Output> Kernel<Work, Output> {
             effects.push(Effect::Refuse { work, fault });
             return;
         }
+        self.take(index, work, bytes, now, effects);
+    }
+
+    fn take(
+        &mut self,
+        index: ObjectIndex,
+        work: Work,
+        bytes: usize,
+        now: i64,
+        effects: &mut Effects<Work, Output>,
+    ) {
+        let object = self.object(index);
         object.events += 1;
         object.bytes += bytes;
         object.last_active = now;

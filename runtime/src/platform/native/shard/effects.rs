@@ -100,8 +100,9 @@ impl Shard {
             Work::Task(task) => task.refuse(fault),
             Work::Message { socket, .. } => socket.refuse(&fault),
             Work::Alarm { id } => self.alarm_failed(id),
-            // The connection is gone; the object finds its socket missing.
-            Work::Close { .. } | Work::Error { .. } => {}
+            // The object did not start, or was reset: it finds its socket missing.
+            Work::Close { socket, .. } => socket.cut_off(),
+            Work::Error { .. } => {}
         }
     }
 

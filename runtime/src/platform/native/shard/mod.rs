@@ -18,6 +18,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::budget::Budget;
 use super::clock::Clock;
 use super::disk::Disk;
 use super::ids::IdKey;
@@ -26,6 +27,8 @@ use super::outgoing::Outgoing;
 use super::random::Random;
 use super::simulation::Simulation;
 use super::slot::Slot;
+use super::socket::MAX_ALL_PENDING;
+use super::transport::MAX_UNFINISHED;
 use super::work::{Delivery, Inbound, Output, Work};
 use crate::description::Description;
 use crate::fault::Fault;
@@ -42,6 +45,9 @@ pub(super) struct Shard {
     pub(super) clock: Clock,
     pub(super) random: Random,
     pub(super) outgoing: Outgoing,
+    /// The messages of sockets that are on their way here, and those that wait for their peers.
+    pub(super) unfinished: Budget,
+    pub(super) pending: Budget,
     classes: RefCell<Vec<Class>>,
     /// In the simulator: what makes the order of events a matter of the seed.
     simulation: Option<Simulation>,
@@ -91,6 +97,8 @@ impl Shard {
             clock,
             random,
             outgoing,
+            unfinished: Budget::new(MAX_UNFINISHED),
+            pending: Budget::new(MAX_ALL_PENDING),
             classes: RefCell::default(),
             simulation,
             kernel: RefCell::new(Kernel::new(Limits::default())),

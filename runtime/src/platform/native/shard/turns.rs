@@ -119,13 +119,13 @@ impl Shard {
                 reason,
                 clean,
             } => {
-                self.drive(
-                    &life,
-                    bytes,
-                    occupant.socket_close(socket, code, reason, clean),
-                    Nobody,
-                    |_, _, _| {},
-                );
+                let turn = occupant.socket_close(socket.clone(), code, reason, clean);
+                self.drive(&life, bytes, turn, Nobody, move |_, _, result| {
+                    if result.is_err() {
+                        // Nobody is left to answer the peer's Close.
+                        socket.cut_off();
+                    }
+                });
             }
             Work::Error { socket, message } => {
                 self.drive(

@@ -1,0 +1,141 @@
+//! Bytes that one shard holds for its peers: bounded together, however many peers there are.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use hyper::body::Bytes;
+
+/// A number of bytes that may be held at one time. A clone is the same budget.
+#[derive(Clone, Debug)]
+pub(super) struct Budget(Arc<Account>);
+
+#[derive(Debug)]
+struct Account {
+    limit: usize,
+    held: AtomicUsize,
+}
+
+impl Budget {
+    pub(super) fn new(limit: usize) -> Self {
+        Self(Arc::new(Account {
+            limit,
+            held: AtomicUsize::new(0),
+        }))
+    }
+
+    /// Whether so many bytes could be held now.
+    pub(super) fn has_room(&self, bytes: usize) -> bool {
+        let Account { limit, held } = &*self.0;
+        held.load(Ordering::Relaxed).saturating_add(bytes) <= *limit
+    }
+
+    /// Takes a share of nothing, which grows.
+    pub(super) fn open(&self) -> Share {
+        Share {
+            budget: self.clone(),
+            bytes: 0,
+        }
+    }
+
+    /// Takes a share of so many bytes; none if the budget has no room for it.
+    pub(super) fn take(&self, bytes: usize) -> Option<Share> {
+        let mut share = self.open();
+        share.grow(bytes).then_some(share)
+    }
+}
+
+/// Bytes that are held; they return to their budget when it is dropped.
+#[derive(Debug)]
+pub(super) struct Share {
+    budget: Budget,
+    bytes: usize,
+}
+
+impl Share {
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Holds more; false if the budget has no room for it, and then nothing changes.
+    pub(super) fn grow(&mut self, by: usize) -> bool {
+        let Account { limit, held } = &*self.budget.0;
+        let grown = held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |held| {
+            held.checked_add(by).filter(|held| held <= limit)
+        });
+        if grown.is_ok() {
+            self.bytes += by;
+        }
+        grown.is_ok()
+    }
+
+    /// Holds more, whether the budget has room for it or not.
+    pub(super) fn exceed(&mut self, by: usize) {
+        self.bytes += by;
+        self.budget.0.held.fetch_add(by, Ordering::Relaxed);
+    }
+
+    /// Holds less.
+    pub(super) fn shrink(&mut self, by: usize) {
+        let by = by.min(self.bytes);
+        self.bytes -= by;
+        self.budget.0.held.fetch_sub(by, Ordering::Relaxed);
+    }
+
+    /// Bytes that keep their share until the last of their handles is dropped.
+    pub(super) fn holding(self, bytes: Vec<u8>) -> Bytes {
+        Bytes::from_owner(Held {
+            bytes,
+            _share: self,
+        })
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.shrink(self.bytes);
+    }
+}
+
+struct Held {
+    bytes: Vec<u8>,
+    _share: Share,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn budget_gives_no_more_than_it_has_and_takes_all_back() {
+        let budget = Budget::new(10);
+        let mut first = budget.take(6).unwrap();
+        assert!(budget.take(5).is_none());
+        assert!(!first.grow(5) && first.bytes() == 6);
+        let second = budget.take(4).unwrap();
+        first.shrink(2);
+        assert!(first.grow(2) && !first.grow(1));
+        drop(second);
+        assert!(first.grow(4));
+        first.shrink(100);
+        assert!(budget.take(10).is_some());
+        assert!(budget.take(usize::MAX).is_none());
+    }
+
+    #[test]
+    fn held_bytes_keep_their_share_until_their_last_handle_is_gone() {
+        let budget = Budget::new(10);
+        let bytes = budget.take(10).unwrap().holding(vec![7; 10]);
+        let part = bytes.slice(2..4);
+        drop(bytes);
+        assert!(budget.take(1).is_none());
+        assert_eq!(&part[..], [7, 7]);
+        drop(part);
+        assert!(budget.take(10).is_some());
+    }
+}

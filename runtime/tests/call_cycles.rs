@@ -1,0 +1,100 @@
+//! Only a turn that waits for a call can make a cycle of it.
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use anchorhold::prelude::*;
+
+#[durable_object]
+struct Node {
+    marks: u32,
+    errors: Vec<String>,
+    #[memory]
+    kept: RefCell<Option<NodeStub>>,
+}
+
+#[durable_object]
+impl Node {
+    #[rpc]
+    fn mark(&mut self) -> u32 {
+        self.marks += 1;
+        self.marks
+    }
+
+    #[rpc]
+    fn note_error(&mut self, error: String) {
+        self.errors.push(error);
+    }
+
+    #[rpc]
+    fn seen(&self) -> (u32, Vec<String>) {
+        (self.marks, self.errors.clone())
+    }
+
+    /// Marks another object, and waits for it.
+    #[rpc]
+    async fn mark_other(&self, ctx: &Ctx, other: String) -> Result<u32, Error> {
+        Ok(ctx.objects::<Self>().named(&other).mark().await?)
+    }
+
+    /// Has another object call back, from the background of a turn that goes on.
+    #[rpc]
+    async fn work_beside(&mut self, ctx: &Ctx, other: String) {
+        let own = ctx.name().unwrap_or_default();
+        let other = ctx.objects::<Self>().named(&other);
+        let me = ctx.objects::<Self>().named(&own);
+        ctx.wait_until(async move {
+            if let Err(error) = other.mark_other(own).await {
+                let _ = me.note_error(error.to_string()).await;
+            }
+        });
+        ctx.sleep(Duration::from_secs(5)).await;
+        self.marks += 10;
+    }
+
+    /// Has another object call back, and waits for it.
+    #[rpc]
+    async fn wait_for_itself(&mut self, ctx: &Ctx, other: String) -> Result<u32, Error> {
+        let own = ctx.name().unwrap_or_default();
+        Ok(ctx.objects::<Self>().named(&other).mark_other(own).await?)
+    }
+
+    #[rpc]
+    async fn keep_stub(&self, ctx: &Ctx, other: String) {
+        *self.kept.borrow_mut() = Some(ctx.objects::<Self>().named(&other));
+    }
+
+    /// As `wait_for_itself`, by the stub that an earlier turn made.
+    #[rpc]
+    async fn wait_for_itself_by_kept_stub(&mut self, ctx: &Ctx) -> Result<u32, Error> {
+        let own = ctx.name().unwrap_or_default();
+        let Some(stub) = self.kept.borrow().clone() else {
+            return Err(Error::not_found("no stub is kept"));
+        };
+        Ok(stub.mark_other(own).await?)
+    }
+}
+
+#[anchorhold::test]
+async fn call_back_from_wait_until_waits_for_the_turn_that_began_it(sim: Sim) {
+    let a = sim.objects::<Node>().named("a");
+    a.work_beside("b".to_owned()).await.unwrap();
+    sim.advance(Duration::from_secs(1)).await;
+    assert_eq!(a.seen().await.unwrap(), (11, Vec::new()));
+}
+
+#[anchorhold::test]
+async fn call_back_that_its_turn_waits_for_is_a_cycle_whoever_made_the_stub(sim: Sim) {
+    let a = sim.objects::<Node>().named("a");
+    a.keep_stub("b".to_owned()).await.unwrap();
+    let began = sim.now();
+    for refused in [
+        a.wait_for_itself("b".to_owned()).await,
+        a.wait_for_itself_by_kept_stub().await,
+    ] {
+        let message = refused.unwrap_err().to_string();
+        assert!(message.contains("Node \"a\".wait_for_itself"), "{message}");
+        assert!(message.contains("Node \"b\".mark_other"), "{message}");
+    }
+    assert_eq!(sim.now(), began, "a cycle is found at once");
+}

@@ -1,0 +1,92 @@
+//! What reaches an object through the app: paths, headers, calls that nobody waits for.
+
+use std::time::Duration;
+
+use anchorhold::prelude::*;
+
+/// Says how it was reached.
+#[durable_object]
+pub struct DoorProbe {
+    marks: u32,
+    failures: Vec<String>,
+}
+
+#[durable_object]
+impl DoorProbe {
+    #[get("/page/{page}")]
+    fn page(&self, page: String) -> String {
+        page
+    }
+
+    #[get("/seen")]
+    async fn seen(&self, request: Request) -> Response {
+        let user = request.header("x-user").unwrap_or_default();
+        Response::text(200, format!("{} {user}", request.path()))
+    }
+
+    #[get("/answer")]
+    async fn answer(&self, request: Request) -> Response {
+        let value = request.query_value("value").unwrap_or_default();
+        Response::text(200, "answered").with_header("x-value", &value)
+    }
+
+    #[rpc]
+    fn mark(&mut self) -> u32 {
+        self.marks += 1;
+        self.marks
+    }
+
+    #[rpc]
+    fn failed(&mut self, failure: String) {
+        self.failures.push(failure);
+    }
+
+    #[get("/marks")]
+    fn marks(&self) -> (u32, Vec<String>) {
+        (self.marks, self.failures.clone())
+    }
+
+    #[rpc]
+    async fn mark_other(&self, ctx: &Ctx, other: String) -> Result<u32, Error> {
+        Ok(ctx.objects::<Self>().named(&other).mark().await?)
+    }
+
+    /// Has another object call back while this turn goes on; nobody waits for it.
+    #[post("/work-beside")]
+    async fn work_beside(&mut self, ctx: &Ctx, other: String) {
+        let own = ctx.name().unwrap_or_default();
+        let other = ctx.objects::<Self>().named(&other);
+        let me = ctx.objects::<Self>().named(&own);
+        ctx.wait_until(async move {
+            if let Err(error) = other.mark_other(own).await {
+                let _ = me.failed(error.to_string()).await;
+            }
+        });
+        ctx.sleep(Duration::from_millis(500)).await;
+        self.marks += 10;
+    }
+}
+
+/// A request with a header of the caller's choice, sent on as a guard would.
+pub(crate) async fn with_header(request: Request, env: Env) -> Result<Response, Error> {
+    let value = request.query_value("value").unwrap_or_default();
+    let request = Request::new("GET", "/seen")
+        .with_header("x-user", "claimed")
+        .with_header("x-user", &value);
+    Ok(env
+        .objects::<DoorProbe>()
+        .named("headers")
+        .fetch(request)
+        .await?)
+}
+
+/// A request to an object, by a path of the caller's choice.
+pub(crate) async fn with_path(request: Request, env: Env) -> Result<Response, Error> {
+    let path = request.query_value("path").unwrap_or_default();
+    let request = Request::new("GET", &path);
+    Ok(env
+        .objects::<DoorProbe>()
+        .named("paths")
+        .fetch(request)
+        .await?)
+}
