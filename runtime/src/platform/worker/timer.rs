@@ -151,12 +151,13 @@ impl Context {
         let mut state = self.0.state.borrow_mut();
         let removed = state.sleepers.remove(&key);
         // A timer keeps an object in memory (P20).
-        let idle = state
-            .armed
-            .take_if(|_| state.sleepers.is_empty())
-            .map(|(_, timer)| timer);
+        let idle = if state.sleepers.is_empty() {
+            state.armed.take()
+        } else {
+            None
+        };
         drop(state);
-        if let Some(timer) = idle {
+        if let Some((_, timer)) = idle {
             let _ = bindings::clear_timer(&timer);
         }
         drop(removed);
