@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::caller::is_awaited;
 use crate::id::RawId;
 
 /// One waiting turn.
@@ -14,6 +15,9 @@ pub(crate) struct Link {
     pub(crate) id: RawId,
     /// The turn's number in its object; numbers are not reused by the object's next life.
     pub(crate) turn: u64,
+    /// The number of the call that the turn waits for, on the thread of its object.
+    #[serde(default)]
+    pub(crate) call: u64,
     /// For people: `Counter "a" in increment`.
     pub(crate) label: String,
 }
@@ -43,11 +47,11 @@ impl CallChain {
         self.links.len() >= MAX_LINKS
     }
 
-    /// The turns of one object that wait for this call.
+    /// The turns of one object of this thread that wait for this call, and have not given it up.
     pub(crate) fn turns_of(&self, id: RawId) -> impl Iterator<Item = u64> + '_ {
         self.links
             .iter()
-            .filter(move |link| link.id == id)
+            .filter(move |link| link.id == id && is_awaited(link.call))
             .map(|link| link.turn)
     }
 

@@ -7,17 +7,20 @@ use std::time::Duration;
 
 use crate::caller::Caller;
 use crate::description::Description;
+use crate::effects;
 use crate::error::CallError;
 use crate::fault::Fault;
 use crate::http::{Request, Response};
 use crate::id::ObjectId;
 use crate::object::DurableObject;
+use crate::occupant::Aborted;
 use crate::platform::{self, ObjectState};
 use crate::schedule::Timetable;
 use crate::socket::Sockets;
 use crate::storage::{Shared, Storage};
 use crate::stub::Objects;
 use crate::time::Timestamp;
+use crate::user_code::Guarded;
 
 /// The platform, as one turn of one object sees it. A handler that wants it takes `ctx: &Ctx`.
 pub struct Ctx {
@@ -28,7 +31,7 @@ pub struct Ctx {
 pub(crate) struct Inner {
     pub(crate) description: &'static Description,
     pub(crate) state: ObjectState,
-    pub(crate) storage: Rc<Shared>,
+    pub(crate) storage: Shared,
     pub(crate) timetable: Timetable,
 }
 
@@ -68,11 +71,7 @@ impl Ctx {
     /// The object's storage.
     #[must_use]
     pub fn storage(&self) -> Storage {
-        Storage::new(
-            self.inner.state.clone(),
-            self.inner.description.keys,
-            self.inner.storage.clone(),
-        )
+        Storage::new(self.inner.clone())
     }
 
     /// The object's sockets; `S` is the session type that the `#[websocket]` route accepts with.
@@ -187,13 +186,29 @@ impl Ctx {
     }
 
     /// Goes on with `work` after the answer is sent. It runs outside of the turn: what it changes,
-    /// it changes through calls and storage.
+    /// it changes through calls and storage. Each stretch between its awaits commits by itself.
+    ///
+    /// In an atomic turn (`fn`) the work begins when the turn has succeeded; a turn that fails drops
+    /// it. A panic in it resets the object.
     ///
     /// The turn does not wait for the calls that `work` begins, so they may lead back to this object;
-    /// they start when the turn is over. A call that the turn itself has begun counts as awaited by it,
-    /// also when its future is handed to `work`: begin such a call inside of `work`.
+    /// they start when the turn is over. A call that an `async` turn itself has begun counts as awaited
+    /// by it until `work` first polls the call's future: begin such a call inside of `work`.
     pub fn wait_until(&self, work: impl Future<Output = ()> + 'static) {
-        self.inner.state.wait_until(Box::pin(work));
+        let work = Guarded::new(Box::pin(work));
+        let inner = Rc::clone(&self.inner);
+        let begin = move || {
+            let state = inner.state.clone();
+            let guarded = async move {
+                if let Err(panic) = work.await
+                    && !panic.is::<Aborted>()
+                {
+                    inner.state.reset("work in the background panicked");
+                }
+            };
+            state.wait_until(Box::pin(guarded));
+        };
+        effects::when_kept(begin, || {});
     }
 
     /// Resets the object at once: uncommitted writes are dropped, memory is forgotten, callers get
@@ -201,6 +216,10 @@ impl Ctx {
     ///
     /// On a busy object turns share a commit. Those that ended just before and wait for the same
     /// one are dropped too: their callers, who had no answer yet, get the reset as well.
+    ///
+    /// On Cloudflare no destructor runs, and what the running turn holds stays in memory. The
+    /// runtime replaces the WebAssembly instance after hundreds of aborts, or when they have
+    /// cost it 8 MiB, which other objects see as an eviction.
     pub fn abort(&self, reason: &str) -> ! {
         self.inner.state.abort(reason)
     }
@@ -256,7 +275,10 @@ impl Env {
         request: Request,
     ) -> impl Future<Output = Result<Response, CallError>> + use<> {
         let answer = match request.inner.refused() {
-            None => Ok(self.inner.fetch(request)),
+            None => {
+                let inner = self.inner.clone();
+                Ok(effects::begin(move || inner.fetch(request)))
+            }
             Some(message) => Err(Fault::Configuration(message.to_owned())),
         };
         async move {

@@ -43,9 +43,18 @@ impl Description {
     }
 }
 
-/// A method with its receiver erased; the variant says how the turn may overlap.
+/// A method with its receiver erased.
 #[derive(Clone, Copy)]
-pub enum Handler {
+pub struct Handler {
+    pub run: Run,
+    /// Whether it takes `&Ctx`: without one it cannot reach the object's storage, schedules or
+    /// stubs, and needs no transaction of its own beside its stored fields.
+    pub takes_context: bool,
+}
+
+/// The receiver of a method, which says how its turn may overlap with others.
+#[derive(Clone, Copy)]
+pub enum Run {
     /// `fn(&self)`
     Read(fn(&dyn Any, &Ctx, &mut Call) -> Outcome),
     /// `fn(&mut self)`
@@ -58,20 +67,15 @@ pub enum Handler {
 
 impl Handler {
     pub(crate) fn mode(self) -> Mode {
-        match self {
-            Self::Read(_) | Self::Shared(_) => Mode::Shared,
-            Self::Write(_) | Self::Exclusive(_) => Mode::Exclusive,
+        match self.run {
+            Run::Read(_) | Run::Shared(_) => Mode::Shared,
+            Run::Write(_) | Run::Exclusive(_) => Mode::Exclusive,
         }
     }
 
     /// Whether the turn can be at an await.
     pub(crate) fn may_wait(self) -> bool {
-        matches!(self, Self::Shared(_) | Self::Exclusive(_))
-    }
-
-    /// Whether the turn can change stored fields.
-    pub(crate) fn writes(self) -> bool {
-        self.mode() == Mode::Exclusive
+        matches!(self.run, Run::Shared(_) | Run::Exclusive(_))
     }
 }
 
@@ -125,6 +129,17 @@ pub enum Recurrence {
     Once,
     EveryMillis(u64),
     Cron(&'static str),
+}
+
+impl Recurrence {
+    /// Tells one recurrence from another across versions of a class; none for an alarm without.
+    pub(crate) fn text(self) -> Option<String> {
+        match self {
+            Self::Once => None,
+            Self::EveryMillis(interval) => Some(format!("every {interval} ms")),
+            Self::Cron(pattern) => Some(format!("cron {pattern}")),
+        }
+    }
 }
 
 /// The socket events that a class handles.

@@ -17,6 +17,8 @@ pub struct FieldStore {
     state: ObjectState,
     keys: &'static [&'static str],
     committed: Vec<Option<Vec<u8>>>,
+    /// How fields begin that storage does not hold.
+    defaults: Vec<Option<Vec<u8>>>,
     pending: Vec<Pending>,
 }
 
@@ -33,6 +35,7 @@ impl FieldStore {
             state,
             keys,
             committed: vec![None; keys.len()],
+            defaults: vec![None; keys.len()],
             pending: Vec::new(),
         }
     }
@@ -75,18 +78,32 @@ impl FieldStore {
     /// Writes what [`store`](Self::store) noted. All limits were checked by then, so that a turn
     /// with one field too large writes none of the others.
     pub(crate) fn commit(&mut self) -> Result<(), StorageError> {
-        for pending in self.pending.drain(..) {
+        if self.pending.iter().all(|pending| self.is_default(pending)) {
+            // Nothing was changed: an object that is only asked is not made by it, whatever the
+            // receiver of the handler.
+            self.pending.clear();
+        }
+        for pending in &self.pending {
             match &pending.value {
                 Some(value) => self.state.put(&pending.key, value)?,
-                None => {
-                    self.state.delete(&pending.key)?;
-                }
+                None => drop(self.state.delete(&pending.key)?),
             }
+        }
+        for pending in self.pending.drain(..) {
             if let Some(index) = pending.field {
                 self.committed[index] = pending.value;
             }
         }
         Ok(())
+    }
+
+    /// Whether this would store for the first time what is there without being stored.
+    fn is_default(&self, pending: &Pending) -> bool {
+        pending.field.is_some_and(|index| {
+            self.committed[index].is_none()
+                && pending.value.is_some()
+                && pending.value == self.defaults[index]
+        })
     }
 
     pub(crate) fn discard(&mut self) {
@@ -150,7 +167,14 @@ impl<T: Serialize + DeserializeOwned> StoredField<Whole> for T {
         let stored = slot.fields.state.get(slot.key())?;
         let value = match &stored {
             Some(bytes) => decode_field(slot.key(), bytes)?,
-            None => default(),
+            None => {
+                let value = default();
+                let bytes = wire::encode(&value).ok();
+                // A default that is another each time (a random token) is worth storing.
+                slot.fields.defaults[slot.index] =
+                    bytes.filter(|bytes| wire::encode(&default()).as_ref() == Ok(bytes));
+                value
+            }
         };
         slot.fields.committed[slot.index] = stored;
         Ok(value)

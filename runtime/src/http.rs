@@ -239,6 +239,9 @@ impl Response {
     pub(crate) fn checked(mut self) -> Self {
         match (self.status, &self.body) {
             (101, Body::Upgrade(_)) => {}
+            // A socket's handshake that another object answered, handed on.
+            #[cfg(target_arch = "wasm32")]
+            (101, Body::Raw(_)) => {}
             (204 | 205 | 304, Body::Bytes(_)) => self.body = Body::Empty,
             (200..=599, _) => {}
             (status, _) => {

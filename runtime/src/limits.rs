@@ -36,6 +36,8 @@ pub(crate) const MAX_PARAMETERS: usize = 100;
 
 /// Keys below this prefix are the runtime's own.
 pub(crate) const INTERNAL_PREFIX: &str = "__anchorhold/";
+/// The smallest key after all that begin so.
+pub(crate) const INTERNAL_END: &str = "__anchorhold0";
 
 pub(crate) fn check_key(key: &str) -> Result<(), StorageError> {
     if key.is_empty() {

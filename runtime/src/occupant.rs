@@ -2,9 +2,8 @@
 //!
 //! Both hosts hand their events to this one engine.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
@@ -17,13 +16,14 @@ use crate::description::{Description, Handler};
 use crate::error::StorageError;
 use crate::fault::Fault;
 use crate::fields::FieldStore;
-use crate::limits::{self, INTERNAL_PREFIX};
+use crate::limits;
+use crate::migrations::migrate;
 use crate::object::Object;
 use crate::platform::ObjectState;
-use crate::schedule::Timetable;
+use crate::schedule::{Pending, Timetable};
 use crate::storage::Shared;
-use crate::turn::{LocalFuture, Permit, Turns};
-use crate::wire;
+use crate::turn::{Entering, LocalFuture, Mode, Permit, Turns};
+use crate::user_code;
 
 /// How long a turn waits for its start before the object counts as overloaded. It also ends what
 /// the call chain cannot see: two objects whose separate turns wait for each other.
@@ -33,9 +33,9 @@ const MAX_WAIT: Duration = Duration::from_secs(30);
 pub(crate) struct Aborted(pub(crate) String);
 
 /// The object and the bytes of its fields as storage holds them.
-struct Resident {
-    object: Box<dyn Object>,
-    fields: FieldStore,
+pub(crate) struct Resident {
+    pub(crate) object: Box<dyn Object>,
+    pub(crate) fields: FieldStore,
 }
 
 enum Readiness {
@@ -49,8 +49,16 @@ pub(crate) struct Occupant {
     pub(crate) inner: Rc<Inner>,
     turns: Turns,
     /// Empty only when loading failed.
-    resident: RefCell<Option<Resident>>,
+    pub(crate) resident: RefCell<Option<Resident>>,
     readiness: RefCell<Readiness>,
+    /// The platform's alarm was compared with the pending runs.
+    alarm_checked: Cell<bool>,
+}
+
+impl Drop for Occupant {
+    fn drop(&mut self) {
+        user_code::dispose(self.resident.take());
+    }
 }
 
 impl Occupant {
@@ -61,7 +69,7 @@ impl Occupant {
         let inner = Rc::new(Inner {
             description,
             state: state.clone(),
-            storage: Rc::new(Shared::default()),
+            storage: Shared::default(),
             timetable: Timetable::default(),
         });
         let occupant = Rc::new(Self {
@@ -69,9 +77,13 @@ impl Occupant {
             turns: Turns::new(u64::from_le_bytes(first_turn)),
             resident: RefCell::new(None),
             readiness: RefCell::new(Readiness::Starting(Vec::new())),
+            alarm_checked: Cell::new(false),
         });
-        match occupant.load() {
-            Err(error) => occupant.settle(Err(Fault::Storage(error))),
+        let loaded = occupant
+            .load()
+            .and_then(|()| Ok(occupant.inner.state.loaded()?));
+        match loaded {
+            Err(fault) => occupant.settle(Err(fault)),
             Ok(()) => match description.init {
                 None => occupant.settle(Ok(())),
                 Some(handler) => occupant.initialise(handler),
@@ -108,13 +120,20 @@ impl Occupant {
         &self.inner.state
     }
 
-    fn load(&self) -> Result<(), StorageError> {
-        let description = self.inner.description;
-        migrate(&self.inner.state, description)?;
-        let mut fields = FieldStore::new(self.inner.state.clone(), description.keys);
-        let object = (description.load)(&mut fields)?;
+    fn load(&self) -> Result<(), Fault> {
+        let Inner {
+            description,
+            state,
+            timetable,
+            ..
+        } = &*self.inner;
+        migrate(state, description)?;
+        let mut fields = FieldStore::new(state.clone(), description.keys);
+        let object = user_code::call(|| (description.load)(&mut fields))
+            .map_err(|panic| self.panicked(&panic))??;
         *self.resident.borrow_mut() = Some(Resident { object, fields });
-        self.inner.timetable.wake(&self.inner.state, description)
+        timetable.wake(state, description)?;
+        Ok(())
     }
 
     fn initialise(self: &Rc<Self>, handler: Handler) {
@@ -180,8 +199,24 @@ impl Occupant {
         name: &'static str,
     ) -> Outcome {
         self.ready().await?;
+        self.check_alarm()?;
         self.inner.state.gather().await;
         self.run(handler, call, origin, name).await
+    }
+
+    /// Once, by the first event that is not an alarm: pending runs without a platform alarm (which the
+    /// platform gave up, P29, or a restored backup lost) get one.
+    fn check_alarm(&self) -> Result<(), StorageError> {
+        if self.alarm_checked.replace(true) {
+            return Ok(());
+        }
+        let Inner {
+            state,
+            timetable,
+            description,
+            ..
+        } = &*self.inner;
+        timetable.check_alarm(state, description)
     }
 
     async fn run(
@@ -192,6 +227,18 @@ impl Occupant {
         name: &'static str,
     ) -> Outcome {
         let permit = self.enter(handler, origin, name).await?;
+        self.run_permitted(permit, handler, call, origin, name)
+            .await
+    }
+
+    async fn run_permitted(
+        &self,
+        permit: Permit,
+        handler: Handler,
+        call: Call,
+        origin: &Origin,
+        name: &'static str,
+    ) -> Outcome {
         let turn = RunningTurn {
             object: Rc::downgrade(&self.inner),
             number: permit.turn(),
@@ -200,11 +247,12 @@ impl Occupant {
         };
         let ctx = Ctx::new(self.inner.clone(), origin.caller.clone());
         let outcome = as_turn(turn, self.invoke(handler, &ctx, call)).await;
-        let outcome = self.conclude(handler, outcome);
+        self.reload_if_wiped();
         drop(permit);
         outcome
     }
 
+    /// Waits for the start of a turn.
     async fn enter(
         &self,
         handler: Handler,
@@ -220,13 +268,17 @@ impl Occupant {
             .turns
             .enter(handler.mode(), chain.turns_of(id))
             .map_err(|_| Fault::CallCycle(chain.cycle_text(id, &self.inner.label(name))))?;
-        if !entering.waits() {
+        if entering.joins() {
+            // What it could wait for waits for it.
             return Ok(entering.await);
         }
-        let mut entering = pin!(entering);
+        if !entering.waits() && !self.inner.storage.wiped.get() {
+            return Ok(entering.await);
+        }
+        let mut started = pin!(self.with_fresh_fields(entering, handler.mode()));
         let mut patience = self.inner.state.sleep(MAX_WAIT);
         poll_fn(|context| {
-            if let Poll::Ready(permit) = entering.as_mut().poll(context) {
+            if let Poll::Ready(permit) = started.as_mut().poll(context) {
                 return Poll::Ready(Ok(permit));
             }
             patience.as_mut().poll(context).map(|()| {
@@ -240,91 +292,21 @@ impl Occupant {
         .await
     }
 
-    /// Runs the handler. A panic is a failed turn and the end of this memory: what the panic left
-    /// half done may not be seen by the next turn.
-    #[allow(
-        clippy::await_holding_refcell_ref,
-        reason = "the turns' queue lets only borrows overlap that are allowed to"
-    )]
-    async fn invoke(&self, handler: Handler, ctx: &Ctx, mut call: Call) -> Outcome {
-        let gone = || Fault::Reset("the object left memory".to_owned());
-        let result = match handler {
-            Handler::Read(read) => {
-                let resident = self.resident.try_borrow().map_err(|_| gone())?;
-                let object = resident.as_ref().ok_or_else(gone)?.object.as_any();
-                catch_unwind(AssertUnwindSafe(|| read(object, ctx, &mut call)))
+    /// Waits for the turn; and, where `delete_all` was called beside turns that still hold the
+    /// fields, until those are done and the fields hold their defaults.
+    async fn with_fresh_fields(&self, entering: Entering, mode: Mode) -> Permit {
+        let mut permit = entering.await;
+        loop {
+            self.reload_if_wiped();
+            if !self.inner.storage.wiped.get() {
+                return permit;
             }
-            Handler::Write(write) => {
-                let mut resident = self.resident.try_borrow_mut().map_err(|_| gone())?;
-                let object = resident.as_mut().ok_or_else(gone)?.object.as_any_mut();
-                catch_unwind(AssertUnwindSafe(|| write(object, ctx, &mut call)))
-            }
-            Handler::Shared(shared) => {
-                let resident = self.resident.try_borrow().map_err(|_| gone())?;
-                let object = resident.as_ref().ok_or_else(gone)?.object.as_any();
-                guarded(shared, object, ctx, call).await
-            }
-            Handler::Exclusive(exclusive) => {
-                let mut resident = self.resident.try_borrow_mut().map_err(|_| gone())?;
-                let object = resident.as_mut().ok_or_else(gone)?.object.as_any_mut();
-                guarded(exclusive, object, ctx, call).await
-            }
-        };
-        result.unwrap_or_else(|panic| {
-            if let Some(aborted) = panic.downcast_ref::<Aborted>() {
-                return Err(Fault::Reset(aborted.0.clone()));
-            }
-            self.inner.state.reset("a handler panicked");
-            Err(Fault::Panicked)
-        })
-    }
-
-    /// Commits the stored fields of a turn that succeeded, takes back those of one that failed.
-    fn conclude(&self, handler: Handler, outcome: Outcome) -> Outcome {
-        if self.inner.storage.wiped.take() {
-            return self
-                .reload_after_wipe()
-                .map_err(Fault::Storage)
-                .and(outcome);
+            drop(permit);
+            let alone = self.turns.enter_ahead(Mode::Exclusive).await;
+            self.reload_if_wiped();
+            drop(alone);
+            permit = self.turns.enter_ahead(mode).await;
         }
-        if !handler.writes() || matches!(outcome, Err(Fault::Panicked | Fault::Reset(_))) {
-            return outcome;
-        }
-        let mut resident = self.resident.borrow_mut();
-        let Some(Resident { object, fields }) = resident.as_mut() else {
-            return outcome;
-        };
-        let outcome = outcome.and_then(|reply| {
-            object.store(fields)?;
-            fields.commit()?;
-            Ok(reply)
-        });
-        if outcome.is_err() {
-            fields.discard();
-            if let Err(error) = object.restore(fields) {
-                // What storage held before the turn was readable when the object woke.
-                tracing::error!(
-                    error = error.to_string(),
-                    "a failed turn could not be taken back in memory"
-                );
-                self.inner
-                    .state
-                    .reset("a failed turn could not be taken back");
-            }
-        }
-        outcome
-    }
-
-    fn reload_after_wipe(&self) -> Result<(), StorageError> {
-        self.inner.timetable.forget();
-        if let Some(resident) = self.resident.borrow_mut().as_mut() {
-            resident.fields.forget();
-            resident.object.restore(&mut resident.fields)?;
-        }
-        migrate(&self.inner.state, self.inner.description)?;
-        self.inner
-            .timetable
-            .wake(&self.inner.state, self.inner.description)
     }
 
     /// An RPC from another object or the app.
@@ -356,46 +338,77 @@ impl Occupant {
         })
     }
 
-    /// The platform's alarm: runs what is due, one turn each.
+    /// The platform's alarm: runs what is due when it fires, one turn each. What becomes due
+    /// meanwhile is for the next alarm, so that a schedule which sets itself anew ends the event.
     pub(crate) fn alarm(self: &Rc<Self>) -> LocalFuture<'static, Result<(), Fault>> {
         let this = self.clone();
         Box::pin(async move {
             this.ready().await?;
+            // Inside of its own event the platform's alarm stands nowhere (P27).
+            this.alarm_checked.set(true);
             let Inner {
                 state,
                 timetable,
                 description,
                 ..
             } = &*this.inner;
-            timetable.fired();
-            while let Some(due) = timetable.take_due(state, description)? {
-                let source = Source::Alarm {
-                    payload: due.payload.clone(),
-                    run: due.run.clone(),
-                };
-                let method = due.method;
-                // At once, and not gathered: the row's mark and the handler's writes commit together.
-                let outcome = this
-                    .run(
-                        method.handler,
-                        Call::new(source),
-                        &Origin::default(),
-                        method.name,
-                    )
-                    .await;
-                match &outcome {
-                    // The row is marked as running with its retry time: the next memory takes it up.
-                    Err(fault @ (Fault::Panicked | Fault::Reset(_))) => return Err(fault.clone()),
+            timetable.forget();
+            for pending in timetable.due(state, description)? {
+                let method = pending.method;
+                let permit = match this
+                    .enter(method.handler, &Origin::default(), method.name)
+                    .await
+                {
+                    Ok(permit) => permit,
                     Err(fault) => {
+                        // Not the handler's doing, so not counted (P30).
                         let (_, _, message) = fault.summary();
-                        tracing::warn!(alarm = method.name, message, "an alarm's handler failed");
+                        tracing::warn!(alarm = method.name, message, "an alarm cannot start yet");
+                        return Ok(timetable.postpone(state)?);
                     }
-                    Ok(_) => {}
-                }
-                timetable.finished(state, &due, outcome.is_ok())?;
+                };
+                this.run_alarm(permit, &pending).await?;
             }
+            timetable.rearm(state)?;
             Ok(())
         })
+    }
+
+    async fn run_alarm(&self, permit: Permit, pending: &Pending) -> Result<(), Fault> {
+        let Inner {
+            state, timetable, ..
+        } = &*self.inner;
+        let Some(due) = timetable.begin(state, pending)? else {
+            return Ok(());
+        };
+        // The try is counted before its handler starts, whatever the handler does to this memory,
+        // to this WebAssembly instance or to this process.
+        state.sync().await?;
+        let method = pending.method;
+        let source = Source::Alarm {
+            payload: due.payload.clone(),
+            run: due.run.clone(),
+        };
+        let outcome = self
+            .run_permitted(
+                permit,
+                method.handler,
+                Call::new(source),
+                &Origin::default(),
+                method.name,
+            )
+            .await;
+        match &outcome {
+            // The row has its retry time: the next memory takes it up.
+            Err(fault @ (Fault::Panicked | Fault::Reset(_))) => return Err(fault.clone()),
+            Err(fault) => {
+                let (_, _, message) = fault.summary();
+                tracing::warn!(alarm = method.name, message, "an alarm's handler failed");
+            }
+            Ok(_) => {}
+        }
+        timetable.finished(state, &due, outcome.is_ok())?;
+        Ok(())
     }
 }
 
@@ -404,59 +417,4 @@ pub(crate) fn no_such_method(description: &Description, method: &str) -> Fault {
         "{} has no method `{method}` in the version that runs",
         description.class
     ))
-}
-
-type Caught = std::thread::Result<Outcome>;
-
-/// Polls an asynchronous handler, every poll of it under `catch_unwind`.
-async fn guarded<'a, O>(
-    handler: fn(O, &'a Ctx, Call) -> LocalFuture<'a, Outcome>,
-    object: O,
-    ctx: &'a Ctx,
-    call: Call,
-) -> Caught {
-    let mut future = catch_unwind(AssertUnwindSafe(|| handler(object, ctx, call)))?;
-    poll_fn(
-        |context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(outcome)) => Poll::Ready(Ok(outcome)),
-            Err(panic) => Poll::Ready(Err(panic)),
-        },
-    )
-    .await
-}
-
-/// Runs the migrations that this object has not had, each in a transaction with the note that it
-/// was run, so that none is run twice and none is left half done.
-fn migrate(state: &ObjectState, description: &Description) -> Result<(), StorageError> {
-    if description.migrations.is_empty() {
-        return Ok(());
-    }
-    let key = format!("{INTERNAL_PREFIX}migrations");
-    let undecodable = |message| StorageError::Undecodable {
-        subject: "the count of migrations".to_owned(),
-        message,
-    };
-    let done: usize = match state.get(&key)? {
-        Some(bytes) => wire::decode(&bytes).map_err(undecodable)?,
-        None => 0,
-    };
-    for (index, migration) in description.migrations.iter().enumerate().skip(done) {
-        let mut result = Ok(());
-        state.transaction(&mut || {
-            result = state.sql(migration, &[]).map(|_| ()).and_then(|()| {
-                let count = wire::encode(&(index + 1)).map_err(undecodable)?;
-                state.put(&key, &count)
-            });
-            result.is_ok()
-        })?;
-        result.map_err(|error| {
-            StorageError::Sql(format!(
-                "migration {} of {} failed: {error}",
-                index + 1,
-                description.class
-            ))
-        })?;
-    }
-    Ok(())
 }

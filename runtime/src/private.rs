@@ -6,7 +6,7 @@ pub use crate::call::{
 };
 pub use crate::context::Ctx;
 pub use crate::description::{
-    AlarmMethod, BodyUse, Description, Handler, Method, Recurrence, Route, RouteKind,
+    AlarmMethod, BodyUse, Description, Handler, Method, Recurrence, Route, RouteKind, Run,
     SocketHandlers,
 };
 pub use crate::descriptor::{

@@ -1,6 +1,7 @@
 //! From an HTTP request or a socket event to a turn, and back.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use crate::call::{Accepted, Call, HttpArguments, HttpBody, Reply, SocketEvent, Source};
 use crate::caller::Origin;
@@ -14,6 +15,9 @@ use crate::route;
 use crate::socket::{CloseEvent, Message, SocketError, may_be_sent};
 use crate::turn::LocalFuture;
 use crate::wire;
+
+/// Before the end of a socket waits for its turn again.
+const PAUSE: Duration = Duration::from_secs(1);
 
 impl Occupant {
     /// A request whose path is the object's own.
@@ -167,7 +171,10 @@ impl Occupant {
                     Err(fault) if is_message => tell(&socket, &fault),
                     // It waited too long for its turn. Nobody repeats the end of a socket, so it
                     // waits again; there are no more of these than the object took sockets.
-                    Err(Fault::Overloaded(_)) => continue,
+                    Err(Fault::Overloaded(_)) => {
+                        this.state().sleep(PAUSE).await;
+                        continue;
+                    }
                     Err(fault) => {
                         let (_, _, message) = fault.summary();
                         tracing::warn!(event = name, message, "a socket event's handler failed");

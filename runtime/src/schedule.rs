@@ -1,11 +1,15 @@
 //! Named schedules over the platform's single alarm.
 //!
-//! Each pending run is a row; the platform's alarm stands at the earliest. A row is marked as
-//! running and given its retry time *before* the handler starts, so that a run that dies with the
-//! process, or with the wasm instance, comes back; and the platform's own count of retries, after
-//! which it would drop the one alarm for all schedules, is never used up by one of them.
+//! Each pending run is a row; the platform's alarm stands at the earliest. A try is counted in its
+//! row, with the time of its retry, and that is durable *before* the handler starts. So a run that
+//! dies with the process or the wasm instance comes back, one that kills them each time is given up,
+//! and the platform's own count of retries, after which it would drop the one alarm for all
+//! schedules, is never used up by one of them.
+//!
+//! The rows are the truth. What is remembered of them here is forgotten at every rollback.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -50,7 +54,8 @@ impl AlarmRun {
 /// One run is pending for each alarm method and key; scheduling again replaces it. A run happens at
 /// least once: a handler whose effects reach outside gives them an idempotency key. A handler that
 /// fails is run again after 2 s, then 4 s and so on, with up to 25 % more at random, 6 times; then
-/// the run is dropped (a recurring alarm goes on with its next).
+/// the run is dropped (a recurring alarm goes on with its next). A try counts from the moment its
+/// handler starts, a try that ends with the process included.
 #[must_use = "nothing is scheduled until `at` or `after` says when"]
 pub struct Scheduling<'a> {
     ctx: &'a Ctx,
@@ -136,16 +141,28 @@ pub(crate) struct Timetable {
     running: RefCell<Vec<(String, String)>>,
 }
 
-/// A run that is due.
-pub(crate) struct Due {
+/// A run that was due when its alarm fired.
+pub(crate) struct Pending {
     pub(crate) method: &'static AlarmMethod,
+    key: String,
+}
+
+/// A run whose try was counted.
+pub(crate) struct Due {
+    method: &'static AlarmMethod,
     pub(crate) payload: Vec<u8>,
     pub(crate) run: AlarmRun,
 }
 
+/// Where the recurrences are kept that the pending runs were made for: names and their texts.
+const RECURRENCES_KEY: &str = "__anchorhold/recurrences";
+
+/// The pause before an alarm event that could not start is tried again (P29).
+const POSTPONED_MILLIS: i64 = 2_000;
+
 impl Timetable {
-    /// What is done on every wake: the recurring alarms of the class get their rows, and a row
-    /// without a platform alarm (the platform gave it up, P29) gets one.
+    /// On every wake: the recurring alarms of the class get their rows. One whose recurrence was
+    /// changed since its row was made gets a new row; an unchanged one keeps its run.
     pub(crate) fn wake(
         &self,
         state: &ObjectState,
@@ -154,23 +171,68 @@ impl Timetable {
         if description.alarms.is_empty() {
             return Ok(());
         }
-        let recurring = description
-            .alarms
-            .iter()
-            .filter(|alarm| alarm.recurrence != Recurrence::Once);
-        let mut any = false;
-        for alarm in recurring {
-            any = true;
-            if !self.has_row(state, alarm.name, "")?
-                && let Some(time) = next_occurrence(alarm.recurrence, state.now(), state.now())
-            {
-                self.put(state, alarm.name, "", time, wire::NIL.to_vec())?;
-            }
+        let known: BTreeMap<String, String> = match state.get(RECURRENCES_KEY)? {
+            Some(bytes) => wire::decode(&bytes).map_err(|message| StorageError::Undecodable {
+                subject: "the recurrences of the alarms".to_owned(),
+                message,
+            })?,
+            None => BTreeMap::new(),
+        };
+        let mut current = BTreeMap::new();
+        for alarm in description.alarms {
+            let Some(text) = alarm.recurrence.text() else {
+                continue;
+            };
+            self.keep_recurring(state, alarm, known.get(alarm.name) == Some(&text))?;
+            current.insert(alarm.name.to_owned(), text);
         }
-        if any || self.exists(state)? {
-            self.rearm(state)
-        } else {
-            Ok(())
+        if known == current {
+            return Ok(());
+        }
+        for name in known.keys().filter(|name| !current.contains_key(*name)) {
+            self.cancel(state, name, "")?;
+        }
+        let bytes = wire::encode(&current).map_err(|message| StorageError::Unencodable {
+            subject: "the recurrences of the alarms".to_owned(),
+            message,
+        })?;
+        state.put(RECURRENCES_KEY, &bytes)
+    }
+
+    fn keep_recurring(
+        &self,
+        state: &ObjectState,
+        alarm: &AlarmMethod,
+        unchanged: bool,
+    ) -> Result<(), StorageError> {
+        let now = state.now();
+        let Some(next) = next_occurrence(alarm.recurrence, now, now) else {
+            return Ok(());
+        };
+        let keeps = match self.due_of(state, alarm.name, "")? {
+            // Rows of versions that kept no recurrence: none waits longer than one occurrence.
+            Some(due) => unchanged || due <= next,
+            None => false,
+        };
+        if keeps {
+            return Ok(());
+        }
+        self.put(state, alarm.name, "", next, wire::NIL.to_vec())
+    }
+
+    /// Compares the platform's alarm with the pending runs. Writes only if it stands too late, or
+    /// nowhere.
+    pub(crate) fn check_alarm(
+        &self,
+        state: &ObjectState,
+        description: &'static Description,
+    ) -> Result<(), StorageError> {
+        if description.alarms.is_empty() || !self.exists(state)? {
+            return Ok(());
+        }
+        match self.earliest(state)? {
+            Some(earliest) => state.ensure_alarm(earliest),
+            None => Ok(()),
         }
     }
 
@@ -201,15 +263,20 @@ impl Timetable {
         Ok(())
     }
 
-    fn has_row(&self, state: &ObjectState, alarm: &str, key: &str) -> Result<bool, StorageError> {
+    fn due_of(
+        &self,
+        state: &ObjectState,
+        alarm: &str,
+        key: &str,
+    ) -> Result<Option<i64>, StorageError> {
         if !self.exists(state)? {
-            return Ok(false);
+            return Ok(None);
         }
-        let rows = state.sql(
-            "SELECT 1 FROM _anchorhold_schedule WHERE name = ? AND key = ?",
+        let SqlRows { rows, .. } = state.sql(
+            "SELECT due FROM _anchorhold_schedule WHERE name = ? AND key = ?",
             &[alarm.into(), key.into()],
         )?;
-        Ok(!rows.rows.is_empty())
+        Ok(rows.first().and_then(|row| row.first()).map(integer))
     }
 
     fn put(
@@ -271,98 +338,127 @@ impl Timetable {
             .any(|(name, running)| name == alarm && running == key)
     }
 
+    /// When the first run is due.
+    fn earliest(&self, state: &ObjectState) -> Result<Option<i64>, StorageError> {
+        let SqlRows { rows, .. } = state.sql("SELECT MIN(due) FROM _anchorhold_schedule", &[])?;
+        let earliest = rows.first().and_then(|row| row.first());
+        Ok(earliest
+            .filter(|value| **value != SqlValue::Null)
+            .map(integer))
+    }
+
     /// Puts the platform's alarm at the earliest row, or takes it away.
-    fn rearm(&self, state: &ObjectState) -> Result<(), StorageError> {
-        let earliest = state
-            .sql("SELECT MIN(due) FROM _anchorhold_schedule", &[])?
-            .rows
-            .first()
-            .and_then(|row| row.first())
-            .and_then(|value| match value {
-                SqlValue::Null => None,
-                value => Some(integer(value)),
-            })
-            // At exactly now the platform's alarm can stall when set by its own handler (workerd#6866).
-            .map(|due| due.max(state.now() + 1));
-        if self.platform_alarm.get() != Some(earliest) {
-            state.set_alarm(earliest)?;
-            self.platform_alarm.set(Some(earliest));
+    pub(crate) fn rearm(&self, state: &ObjectState) -> Result<(), StorageError> {
+        let earliest = if self.exists(state)? {
+            self.earliest(state)?
+        } else {
+            None
+        };
+        // At exactly now the platform's alarm can stall when set by its own handler (workerd#6866).
+        self.set_alarm(state, earliest.map(|due| due.max(state.now() + 1)))
+    }
+
+    /// Puts the platform's alarm at the earliest row, but not before a pause: nothing can start now.
+    pub(crate) fn postpone(&self, state: &ObjectState) -> Result<(), StorageError> {
+        let earliest = self.earliest(state)?;
+        let soonest = state.now().saturating_add(POSTPONED_MILLIS);
+        self.set_alarm(state, earliest.map(|due| due.max(soonest)))
+    }
+
+    fn set_alarm(&self, state: &ObjectState, at: Option<i64>) -> Result<(), StorageError> {
+        if self.platform_alarm.get() != Some(at) {
+            state.set_alarm(at)?;
+            self.platform_alarm.set(Some(at));
         }
         Ok(())
     }
 
-    /// The platform's alarm fired: it stands nowhere now.
-    pub(crate) fn fired(&self) {
-        self.platform_alarm.set(None);
-    }
-
-    /// The next due run, marked as running, its retry time set; `None` when nothing more is due.
-    pub(crate) fn take_due(
+    /// The runs that are due now. Drops those whose alarm this version of the class does not have.
+    pub(crate) fn due(
         &self,
         state: &ObjectState,
         description: &'static Description,
-    ) -> Result<Option<Due>, StorageError> {
+    ) -> Result<Vec<Pending>, StorageError> {
         if !self.exists(state)? {
-            return Ok(None);
+            return Ok(Vec::new());
         }
         let SqlRows { rows, .. } = state.sql(
-            "SELECT name, key, scheduled, attempt, payload, running FROM _anchorhold_schedule
-                WHERE due <= ? ORDER BY due, name, key LIMIT 100",
+            "SELECT name, key FROM _anchorhold_schedule WHERE due <= ? ORDER BY due, name, key LIMIT 100",
             &[state.now().into()],
         )?;
+        let mut due = Vec::with_capacity(rows.len());
         for row in rows {
-            let Ok([name, key, scheduled, attempt, payload, running]) =
-                <[SqlValue; 6]>::try_from(row)
-            else {
+            let Ok([name, key]) = <[SqlValue; 2]>::try_from(row) else {
                 continue;
             };
             let (name, key) = (text(name), text(key));
-            if self.is_running(&name, &key) {
+            if let Some(method) = description.alarm(&name) {
+                due.push(Pending { method, key });
                 continue;
             }
-            let Some(method) = description.alarm(&name) else {
-                tracing::warn!(
-                    class = description.class,
-                    alarm = name,
-                    "dropping a run: this version has no such alarm"
-                );
-                state.sql(
-                    "DELETE FROM _anchorhold_schedule WHERE name = ? AND key = ?",
-                    &[name.into(), key.into()],
-                )?;
-                continue;
-            };
-            // A row still marked was at work in a memory that is gone: that try failed.
-            let failed = u32::try_from(integer(&attempt)).unwrap_or(u32::MAX);
-            let retry_count = if integer(&running) != 0 {
-                failed.max(1)
-            } else {
-                failed
-            };
-            let retry_at = state.now().saturating_add(backoff(state, retry_count));
+            tracing::warn!(
+                class = description.class,
+                alarm = name,
+                "dropping a run: this version has no such alarm"
+            );
             state.sql(
-                "UPDATE _anchorhold_schedule SET running = 1, attempt = ?, due = ? WHERE name = ? AND key = ?",
-                &[(retry_count.saturating_add(1)).into(), retry_at.into(), name.clone().into(), key.clone().into()],
+                "DELETE FROM _anchorhold_schedule WHERE name = ? AND key = ?",
+                &[name.into(), key.into()],
             )?;
-            self.rearm(state)?;
-            self.running.borrow_mut().push((name, key.clone()));
-            let payload = match payload {
-                SqlValue::Blob(bytes) => bytes,
-                _ => wire::NIL.to_vec(),
-            };
-            let scheduled = Timestamp::from_millis(integer(&scheduled));
-            return Ok(Some(Due {
-                method,
-                payload,
-                run: AlarmRun {
-                    scheduled,
-                    retry_count,
-                    key,
-                },
-            }));
         }
+        Ok(due)
+    }
+
+    /// Counts a try and sets the time of its retry. `None` if the run is no longer due, or has used
+    /// up its tries, with the last of them cut off before it could be settled.
+    pub(crate) fn begin(
+        &self,
+        state: &ObjectState,
+        pending: &Pending,
+    ) -> Result<Option<Due>, StorageError> {
+        let Pending { method, key } = pending;
+        let name = method.name;
+        if !self.exists(state)? || self.is_running(name, key) {
+            return Ok(None);
+        }
+        let SqlRows { rows, .. } = state.sql(
+            "SELECT scheduled, attempt, payload FROM _anchorhold_schedule
+                WHERE name = ? AND key = ? AND due <= ?",
+            &[name.into(), key.into(), state.now().into()],
+        )?;
+        let Some(Ok([scheduled, attempt, payload])) =
+            rows.into_iter().next().map(<[SqlValue; 3]>::try_from)
+        else {
+            return Ok(None);
+        };
+        let retry_count = u32::try_from(integer(&attempt)).unwrap_or(u32::MAX);
+        let payload = match payload {
+            SqlValue::Blob(bytes) => bytes,
+            _ => wire::NIL.to_vec(),
+        };
+        let due = Due {
+            method,
+            payload,
+            run: AlarmRun {
+                scheduled: Timestamp::from_millis(integer(&scheduled)),
+                retry_count,
+                key: key.clone(),
+            },
+        };
+        if retry_count > MAX_RETRIES {
+            self.give_up(state, &due)?;
+            return Ok(None);
+        }
+        let retry_at = state.now().saturating_add(backoff(state, retry_count));
+        state.sql(
+            "UPDATE _anchorhold_schedule SET running = 1, attempt = ?, due = ? WHERE name = ? AND key = ?",
+            &[(retry_count + 1).into(), retry_at.into(), name.into(), key.into()],
+        )?;
         self.rearm(state)?;
-        Ok(None)
+        self.running
+            .borrow_mut()
+            .push((name.to_owned(), key.clone()));
+        Ok(Some(due))
     }
 
     /// Settles a run. A row that the handler scheduled anew is no longer marked, and stays as it
@@ -382,39 +478,53 @@ impl Timetable {
         if !self.exists(state)? {
             return Ok(());
         }
-        let given_up = !succeeded && due.run.retry_count >= MAX_RETRIES;
-        let condition = "WHERE name = ? AND key = ? AND running = 1";
-        if succeeded || given_up {
-            if given_up {
-                tracing::error!(
-                    alarm = name,
-                    key,
-                    "an alarm failed {MAX_RETRIES} retries; its run is dropped"
-                );
-            }
-            match next_occurrence(due.method.recurrence, due.run.scheduled.as_millis(), state.now()) {
-                Some(next) => state.sql(
-                    &format!("UPDATE _anchorhold_schedule SET running = 0, attempt = 0, due = ?, scheduled = ? {condition}"),
-                    &[next.into(), next.into(), name.into(), key.into()],
-                )?,
-                None => state.sql(
-                    &format!("DELETE FROM _anchorhold_schedule {condition}"),
-                    &[name.into(), key.into()],
-                )?,
-            };
+        if succeeded {
+            self.settle(state, due)?;
+        } else if due.run.retry_count >= MAX_RETRIES {
+            return self.give_up(state, due);
         } else {
             let retry_at = state
                 .now()
                 .saturating_add(backoff(state, due.run.retry_count));
             state.sql(
-                &format!("UPDATE _anchorhold_schedule SET running = 0, due = ? {condition}"),
+                "UPDATE _anchorhold_schedule SET running = 0, due = ? WHERE name = ? AND key = ? AND running = 1",
                 &[retry_at.into(), name.into(), key.into()],
             )?;
         }
         self.rearm(state)
     }
 
-    /// After `delete_all`.
+    fn give_up(&self, state: &ObjectState, due: &Due) -> Result<(), StorageError> {
+        tracing::error!(
+            alarm = due.method.name,
+            key = due.run.key,
+            "an alarm failed {MAX_RETRIES} retries; its run is dropped"
+        );
+        self.settle(state, due)?;
+        self.rearm(state)
+    }
+
+    /// A run is over for good: a recurring alarm goes on with its next.
+    fn settle(&self, state: &ObjectState, due: &Due) -> Result<(), StorageError> {
+        let Due { method, run, .. } = due;
+        let next = next_occurrence(method.recurrence, run.scheduled.as_millis(), state.now());
+        let (name, key) = (method.name, run.key.as_str());
+        match next {
+            Some(next) => state.sql(
+                "UPDATE _anchorhold_schedule SET running = 0, attempt = 0, due = ?, scheduled = ?
+                    WHERE name = ? AND key = ? AND running = 1",
+                &[next.into(), next.into(), name.into(), key.into()],
+            )?,
+            None => state.sql(
+                "DELETE FROM _anchorhold_schedule WHERE name = ? AND key = ? AND running = 1",
+                &[name.into(), key.into()],
+            )?,
+        };
+        Ok(())
+    }
+
+    /// Forgets what was remembered of storage: after a rollback, after `delete_all`, and where the
+    /// platform's alarm fired.
     pub(crate) fn forget(&self) {
         self.table_exists.set(false);
         self.platform_alarm.set(None);

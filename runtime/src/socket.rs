@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::call::Accepted;
+use crate::effects;
 use crate::error::{Error, ObjectError};
 use crate::fault::Fault;
 use crate::limits::{MAX_ATTACHMENT, MAX_AUTOMATIC_RESPONSE, MAX_CLOSE_REASON, MAX_TAG, MAX_TAGS};
@@ -21,6 +22,16 @@ pub enum Message {
     Text(String),
     /// Bytes.
     Binary(Vec<u8>),
+}
+
+impl Message {
+    /// The bytes of its content.
+    pub(crate) fn size(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Binary(bytes) => bytes.len(),
+        }
+    }
 }
 
 /// How a socket closed; take it in a `#[close]` handler.
@@ -182,7 +193,8 @@ impl<S> Socket<S> {
         }
     }
 
-    /// Sends a value as JSON. It leaves when the writes before it are durable.
+    /// Sends a value as JSON. It leaves when the writes before it are durable; in an atomic turn
+    /// (`fn`), when the turn has succeeded. A turn that fails sends nothing.
     ///
     /// # Errors
     /// The socket is closed, or the value cannot be written as JSON.
@@ -195,7 +207,10 @@ impl<S> Socket<S> {
     /// # Errors
     /// The socket is closed.
     pub fn send_text(&self, text: &str) -> Result<(), SocketError> {
-        self.inner.send_text(text)
+        if !effects::are_held() {
+            return self.inner.send_text(text);
+        }
+        self.send_if_kept(Message::Text(text.to_owned()))
     }
 
     /// Sends bytes.
@@ -203,7 +218,21 @@ impl<S> Socket<S> {
     /// # Errors
     /// The socket is closed.
     pub fn send_bytes(&self, bytes: &[u8]) -> Result<(), SocketError> {
-        self.inner.send_binary(bytes)
+        if !effects::are_held() {
+            return self.inner.send_binary(bytes);
+        }
+        self.send_if_kept(Message::Binary(bytes.to_vec()))
+    }
+
+    fn send_if_kept(&self, message: Message) -> Result<(), SocketError> {
+        let bytes = message.size();
+        self.inner.reserve(bytes)?;
+        let (socket, same) = (self.inner.clone(), self.inner.clone());
+        effects::hold(
+            move || socket.send_reserved(message),
+            move || same.cancel_reservation(bytes),
+        );
+        Ok(())
     }
 
     /// Closes the socket; messages sent before still arrive.
@@ -222,7 +251,16 @@ impl<S> Socket<S> {
                 reason.len()
             )));
         }
-        self.inner.close(code, reason)
+        if !effects::are_held() {
+            return self.inner.close(code, reason);
+        }
+        let begun = self.inner.begin_close()?;
+        let (socket, same, reason) = (self.inner.clone(), self.inner.clone(), reason.to_owned());
+        effects::hold(
+            move || socket.finish_close(code, &reason),
+            move || same.cancel_close(begun),
+        );
+        Ok(())
     }
 
     /// How many bytes of messages wait for the peer: sent here, and not yet taken by its connection.
@@ -273,7 +311,20 @@ impl<S: Serialize> Socket<S> {
     /// # Errors
     /// It is over 16,320 bytes.
     pub fn set_session(&self, session: &S) -> Result<(), SocketError> {
-        self.inner.set_attachment(&encode_session(session)?)
+        let session = encode_session(session)?;
+        let before = effects::are_held()
+            .then(|| self.inner.attachment())
+            .flatten();
+        self.inner.set_attachment(&session)?;
+        if let Some(before) = before {
+            let socket = self.inner.clone();
+            effects::if_taken_back(move || {
+                if let Err(error) = socket.set_attachment(&before) {
+                    tracing::warn!(%error, "a session could not be taken back");
+                }
+            });
+        }
+        Ok(())
     }
 }
 
@@ -405,6 +456,13 @@ impl<S> Sockets<S> {
                     "an automatic response of {longest} bytes is over the limit of {MAX_AUTOMATIC_RESPONSE}"
                 )));
             }
+        }
+        if effects::are_held() {
+            let (state, before) = (self.state.clone(), self.state.automatic_response());
+            effects::if_taken_back(move || {
+                let before = before.as_ref();
+                state.set_automatic_response(before.map(|(asked, answer)| (&**asked, &**answer)));
+            });
         }
         self.state.set_automatic_response(pair);
         Ok(())

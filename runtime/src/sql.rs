@@ -8,6 +8,7 @@ use serde::forward_to_deserialize_any;
 use crate::error::StorageError;
 use crate::limits::{MAX_PARAMETERS, MAX_STATEMENT};
 use crate::platform::ObjectState;
+use crate::sql_text;
 use crate::time::Timestamp;
 
 /// The largest integer that a JavaScript number, and so a value of the platform's SQL API, holds exactly.
@@ -20,6 +21,16 @@ const MAX_EXACT: i64 = 1 << 53;
 /// tables and names that begin `_cf_` are refused: use
 /// [`Storage::transaction`](crate::Storage::transaction). Names that begin `_anchorhold_` are the
 /// runtime's own. Integers are exact up to 2^53.
+///
+/// The bare word `ROLLBACK` is refused in every statement and migration: `INSERT OR ROLLBACK`,
+/// `ON CONFLICT ROLLBACK` and `RAISE(ROLLBACK, …)` would take back what other turns wrote. Use
+/// `ABORT` or `FAIL`, and quote a name: `"rollback"`.
+///
+/// A constraint that is checked at the commit (a deferred foreign key) resets the object when it
+/// fails: every caller whose writes share that commit gets an error, and none of the writes stays.
+///
+/// The embedded host ends a call that runs for more than 30 s. One that only reads fails with an
+/// error; one that writes resets the object, since SQLite takes the whole transaction back.
 ///
 /// ```
 /// # use anchorhold::prelude::*;
@@ -77,7 +88,7 @@ impl Sql {
             .collect()
     }
 
-    /// Runs a query for its first row, if there is one.
+    /// Runs a query for its first row, if there is one. All rows are read: write `LIMIT 1`.
     ///
     /// # Errors
     /// As [`query`](Self::query).
@@ -115,6 +126,7 @@ impl Sql {
                 )));
             }
         }
+        sql_text::check(statement)?;
         self.state.sql(statement, &parameters)
     }
 }

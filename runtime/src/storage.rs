@@ -6,8 +6,10 @@ use std::rc::Rc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::context::Inner;
 use crate::error::StorageError;
-use crate::limits::{self, INTERNAL_PREFIX, MAX_KEYS};
+use crate::limits::{self, INTERNAL_END, INTERNAL_PREFIX, MAX_KEYS};
+use crate::migrations::migrate;
 use crate::platform::ObjectState;
 use crate::sql::Sql;
 use crate::wire;
@@ -20,8 +22,10 @@ use crate::wire;
 /// together up to 2 MiB, up to 128 keys in one operation. Keys that begin `__anchorhold/` are
 /// reserved, and a stored field's key is written by the field only.
 ///
-/// What a handler writes here stays even if it returns an error; stored fields and collections are
-/// what rolls back. Use [`transaction`](Self::transaction) for the rest.
+/// A turn is a transaction: when a handler returns `Err` or panics, what it wrote here is taken back
+/// with its stored fields. In an `async` turn that holds for what was written since the last
+/// `await`; what was written before has been committed. Use [`transaction`](Self::transaction) to
+/// take back a part of a turn.
 ///
 /// ```
 /// # use anchorhold::prelude::*;
@@ -34,31 +38,25 @@ use crate::wire;
 /// ```
 #[derive(Clone)]
 pub struct Storage {
-    state: ObjectState,
-    field_keys: &'static [&'static str],
-    shared: Rc<Shared>,
+    inner: Rc<Inner>,
 }
 
 /// What all handles to one object's storage know together.
 #[derive(Default)]
 pub(crate) struct Shared {
-    /// `delete_all` was called in this turn.
+    /// `delete_all` was called, and the stored fields have not gone back to their defaults yet.
     pub(crate) wiped: Cell<bool>,
     /// How many transactions are open, one inside the other.
     transactions: Cell<u32>,
 }
 
 impl Storage {
-    pub(crate) fn new(
-        state: ObjectState,
-        field_keys: &'static [&'static str],
-        shared: Rc<Shared>,
-    ) -> Self {
-        Self {
-            state,
-            field_keys,
-            shared,
-        }
+    pub(crate) fn new(inner: Rc<Inner>) -> Self {
+        Self { inner }
+    }
+
+    fn state(&self) -> &ObjectState {
+        &self.inner.state
     }
 
     fn check_writable(&self, key: &str) -> Result<(), StorageError> {
@@ -67,7 +65,7 @@ impl Storage {
                 "`{key}`: keys that begin `{INTERNAL_PREFIX}` are reserved"
             )));
         }
-        if self.field_keys.contains(&key) {
+        if self.inner.description.keys.contains(&key) {
             return Err(StorageError::Usage(format!(
                 "`{key}` is a stored field: assign to the field instead"
             )));
@@ -81,7 +79,7 @@ impl Storage {
     /// A key over the limit, or a value that does not fit `T`.
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, StorageError> {
         limits::check_key(key)?;
-        match self.state.get(key)? {
+        match self.state().get(key)? {
             Some(bytes) => decode(key, &bytes).map(Some),
             None => Ok(None),
         }
@@ -114,7 +112,7 @@ impl Storage {
     /// A limit, a reserved key, or a value that refuses to be serialised; nothing is written then.
     pub fn put<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<(), StorageError> {
         self.check_writable(key)?;
-        self.state.put(key, &encode(key, value)?)
+        self.state().put(key, &encode(key, value)?)
     }
 
     /// Stores up to 128 entries, all or none.
@@ -130,7 +128,7 @@ impl Storage {
         }
         encoded
             .iter()
-            .try_for_each(|(key, value)| self.state.put(key, value))
+            .try_for_each(|(key, value)| self.state().put(key, value))
     }
 
     /// Removes `key`; whether it was there.
@@ -140,7 +138,7 @@ impl Storage {
     pub fn delete(&self, key: &str) -> Result<bool, StorageError> {
         self.check_writable(key)?;
         limits::check_key(key)?;
-        self.state.delete(key)
+        self.state().delete(key)
     }
 
     /// Removes up to 128 keys; how many were there.
@@ -155,7 +153,7 @@ impl Storage {
         }
         let mut deleted = 0;
         for key in keys {
-            deleted += usize::from(self.state.delete(key)?);
+            deleted += usize::from(self.state().delete(key)?);
         }
         Ok(deleted)
     }
@@ -165,39 +163,51 @@ impl Storage {
     /// # Errors
     /// Contradictory options, or a value that does not fit `T`.
     pub fn list<T: DeserializeOwned>(&self, list: &List) -> Result<Vec<(String, T)>, StorageError> {
-        let mut range = list.range()?;
-        let limit = range.limit;
-        // The runtime's own entries lie in one stretch of the key space; they are rare, so they are
-        // dropped after reading, and the limit is applied after that.
-        let touches_internal = range.prefix.as_deref().is_none_or(|prefix| {
-            prefix.starts_with(INTERNAL_PREFIX) || INTERNAL_PREFIX.starts_with(prefix)
-        });
-        if touches_internal {
-            range.limit = None;
+        let range = list.range()?;
+        let limit = range.limit.unwrap_or(usize::MAX);
+        let mut found = Vec::new();
+        for part in around_internal(range) {
+            // Never more than what is asked for: the values of a range may be large.
+            let part = ListRange {
+                limit: part.limit.map(|_| limit - found.len()),
+                ..part
+            };
+            for (key, bytes) in self.state().list(&part)? {
+                found.push(decode(&key, &bytes).map(|value| (key, value))?);
+            }
+            if found.len() >= limit {
+                break;
+            }
         }
-        self.state
-            .list(&range)?
-            .into_iter()
-            .filter(|(key, _)| !key.starts_with(INTERNAL_PREFIX))
-            .take(limit.unwrap_or(usize::MAX))
-            .map(|(key, bytes)| decode(&key, &bytes).map(|value| (key, value)))
-            .collect()
+        Ok(found)
     }
 
-    /// Removes everything the object has stored: keys, stored fields, SQL tables, schedules.
-    /// The fields hold their defaults from the next turn on, whatever this turn leaves in them.
+    /// Removes everything the object has stored: keys, stored fields, SQL tables, schedules. Then
+    /// the class's migrations and recurring alarms are set up anew, as in a new object.
+    ///
+    /// The fields hold their defaults from the next turn on, whatever this turn leaves in them. A
+    /// turn that fails takes the deletion back.
     ///
     /// # Errors
     /// Inside a [`transaction`](Self::transaction) it is refused.
     pub fn delete_all(&self) -> Result<(), StorageError> {
-        if self.shared.transactions.get() > 0 {
+        if self.inner.storage.transactions.get() > 0 {
             return Err(StorageError::Usage(
                 "delete_all cannot be part of a transaction".to_owned(),
             ));
         }
-        self.state.delete_all()?;
-        self.shared.wiped.set(true);
-        Ok(())
+        let Inner {
+            description,
+            state,
+            storage,
+            timetable,
+        } = &*self.inner;
+        state.delete_all()?;
+        storage.wiped.set(true);
+        timetable.forget();
+        // What every object of the class has is there again for the rest of this turn.
+        migrate(state, description)?;
+        timetable.wake(state, description)
     }
 
     /// Runs `body` so that its writes, SQL included, stay together: all if it returns `Ok`, none if
@@ -211,8 +221,8 @@ impl Storage {
     ) -> Result<T, E> {
         let mut body = Some(body);
         let mut result = None;
-        let _open = OpenTransaction::new(&self.shared.transactions);
-        self.state.transaction(&mut || match body.take() {
+        let _open = OpenTransaction::new(&self.inner);
+        self.state().transaction(&mut || match body.take() {
             Some(body) => {
                 let outcome = body(self);
                 let keep = outcome.is_ok();
@@ -221,6 +231,9 @@ impl Storage {
             }
             None => false,
         })?;
+        if !matches!(result, Some(Ok(_))) {
+            self.inner.timetable.forget();
+        }
         result.unwrap_or_else(|| {
             Err(StorageError::Io("the transaction did not run".to_owned()).into())
         })
@@ -229,7 +242,7 @@ impl Storage {
     /// SQLite, in the object's own database.
     #[must_use]
     pub fn sql(&self) -> Sql {
-        Sql::new(self.state.clone())
+        Sql::new(self.state().clone())
     }
 
     /// Waits until the writes made so far are durable. Answers wait by themselves; this is
@@ -238,7 +251,7 @@ impl Storage {
     /// # Errors
     /// The commit failed; the object is reset.
     pub async fn sync(&self) -> Result<(), StorageError> {
-        self.state.sync().await
+        self.state().sync().await
     }
 }
 
@@ -246,7 +259,8 @@ impl Storage {
 struct OpenTransaction<'a>(&'a Cell<u32>);
 
 impl<'a> OpenTransaction<'a> {
-    fn new(count: &'a Cell<u32>) -> Self {
+    fn new(inner: &'a Inner) -> Self {
+        let count = &inner.storage.transactions;
         count.set(count.get() + 1);
         Self(count)
     }
@@ -256,6 +270,45 @@ impl Drop for OpenTransaction<'_> {
     fn drop(&mut self) {
         self.0.set(self.0.get() - 1);
     }
+}
+
+/// The parts of a range before and after the runtime's own entries, which lie in one stretch of
+/// the key space; in the order in which they are read.
+fn around_internal(range: ListRange) -> Vec<ListRange> {
+    let prefix = range.prefix.as_deref().unwrap_or_default();
+    if prefix.starts_with(INTERNAL_PREFIX) {
+        return Vec::new();
+    }
+    if !INTERNAL_PREFIX.starts_with(prefix) {
+        return vec![range];
+    }
+    let earlier = |end: &String| end.as_str() < INTERNAL_PREFIX;
+    let later = |start: &String| start.as_str() > INTERNAL_END;
+    let before = ListRange {
+        end: range
+            .end
+            .clone()
+            .filter(earlier)
+            .or_else(|| Some(INTERNAL_PREFIX.to_owned())),
+        ..range.clone()
+    };
+    let after = ListRange {
+        start: range
+            .start
+            .clone()
+            .filter(later)
+            .or_else(|| Some(INTERNAL_END.to_owned())),
+        ..range
+    };
+    let mut parts = vec![before, after];
+    if parts[0].reverse {
+        parts.reverse();
+    }
+    parts.retain(|part| match (&part.start, &part.end) {
+        (Some(start), Some(end)) => start < end,
+        _ => true,
+    });
+    parts
 }
 
 fn check_count(count: usize) -> Result<(), StorageError> {
@@ -374,4 +427,50 @@ pub(crate) struct ListRange {
     pub(crate) prefix: Option<String>,
     pub(crate) reverse: bool,
     pub(crate) limit: Option<usize>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{List, around_internal};
+
+    /// The bounds of what is read, as `start..end`.
+    fn read(list: &List) -> Vec<String> {
+        around_internal(list.range().expect("a range"))
+            .iter()
+            .map(|part| {
+                assert_eq!(part.limit, list.limit, "no part is read without the limit");
+                let bound = |key: &Option<String>| key.clone().unwrap_or_default();
+                format!("{}..{}", bound(&part.start), bound(&part.end))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn list_reads_around_the_runtimes_own_entries_and_never_without_its_limit() {
+        let all = List::all().limit(1);
+        assert_eq!(read(&all), ["..__anchorhold/", "__anchorhold0.."]);
+        assert_eq!(
+            read(&all.clone().reverse()),
+            ["__anchorhold0..", "..__anchorhold/"]
+        );
+        assert_eq!(read(&all.clone().start("a")), ["a.."]);
+        assert_eq!(read(&all.clone().end("A")), ["..A"]);
+        assert_eq!(
+            read(&all.clone().start("A").end("b")),
+            ["A..__anchorhold/", "__anchorhold0..b"]
+        );
+        assert_eq!(
+            read(&all.clone().start("__anchorhold/x").end("__anchorhold/y")),
+            Vec::<String>::new()
+        );
+        assert_eq!(read(&all.clone().prefix("message/")), [".."]);
+        assert_eq!(
+            read(&all.clone().prefix("__")),
+            ["..__anchorhold/", "__anchorhold0.."]
+        );
+        assert_eq!(
+            read(&all.prefix("__anchorhold/migrations")),
+            Vec::<String>::new()
+        );
+    }
 }

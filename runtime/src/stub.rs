@@ -6,9 +6,10 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 
 use crate::call::Arguments;
-use crate::caller::waiting_turns;
+use crate::caller::{awaited, waiting_turns};
 use crate::context::Env;
 use crate::descriptor::{Failed, Returned, decoded};
+use crate::effects;
 use crate::error::CallError;
 use crate::fault::{Fault, expects_none};
 use crate::http::{Request, Response};
@@ -68,15 +69,18 @@ impl StubCore {
         method: &'static str,
         arguments: Arguments,
     ) -> impl Future<Output = Result<Vec<u8>, Fault>> + use<> {
-        // The call is on its way before the future is first polled, as with a JavaScript stub.
+        // The call is on its way before the future is first polled, as with a JavaScript stub; in an
+        // atomic turn, when the turn has succeeded.
+        let (chain, call) = waiting_turns();
         let answer = match (&self.remote, arguments.bytes) {
             (Err(fault), _) => Err(fault.clone()),
             (_, Err(message)) => Err(Fault::BadRequest(message)),
-            (Ok(remote), Ok(bytes)) => {
-                limits::check_call(&bytes).map(|()| remote.call(method, bytes, &waiting_turns()))
-            }
+            (Ok(remote), Ok(bytes)) => limits::check_call(&bytes).map(|()| {
+                let remote = remote.clone();
+                effects::begin(move || remote.call(method, bytes, &chain))
+            }),
         };
-        async move { answer?.await }
+        awaited(call, async move { answer?.await })
     }
 
     /// Calls a method that has no errors of its own.
@@ -112,17 +116,21 @@ impl StubCore {
         &self,
         mut request: Request,
     ) -> impl Future<Output = Result<Response, Fault>> + use<> {
+        let (chain, call) = waiting_turns();
         let answer = match (&self.remote, request.check()) {
             (Err(fault), _) => Err(fault.clone()),
             (_, Err(fault)) => Err(fault),
-            (Ok(remote), Ok(())) => Ok(remote.fetch(request, &waiting_turns())),
+            (Ok(remote), Ok(())) => {
+                let remote = remote.clone();
+                Ok(effects::begin(move || remote.fetch(request, &chain)))
+            }
         };
-        async move {
+        awaited(call, async move {
             let response = answer?.await?;
             #[cfg(target_arch = "wasm32")]
             let response = response.gathered().await?;
             Ok(response)
-        }
+        })
     }
 
     #[cfg(not(target_arch = "wasm32"))]

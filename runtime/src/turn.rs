@@ -51,6 +51,17 @@ struct Waiting {
     admitted: bool,
 }
 
+impl Waiting {
+    fn new(turn: u64, mode: Mode) -> Self {
+        Self {
+            turn,
+            mode,
+            waker: None,
+            admitted: false,
+        }
+    }
+}
+
 impl Queue {
     fn admits(&self, mode: Mode) -> bool {
         self.exclusive.is_none() && (mode == Mode::Shared || self.shared.is_empty())
@@ -130,12 +141,7 @@ impl Turns {
         let waits = !joins
             && (!queue.admits(mode) || queue.waiting.iter().any(|waiting| !waiting.admitted));
         if waits {
-            queue.waiting.push_back(Waiting {
-                turn,
-                mode,
-                waker: None,
-                admitted: false,
-            });
+            queue.waiting.push_back(Waiting::new(turn, mode));
         } else {
             queue.start(turn, mode);
         }
@@ -145,7 +151,29 @@ impl Turns {
                 turn,
             }),
             waits,
+            joins,
         })
+    }
+
+    /// Takes the first place in the queue: for what has to happen before any other turn.
+    pub(crate) fn enter_ahead(&self, mode: Mode) -> Entering {
+        let mut queue = self.0.borrow_mut();
+        let turn = queue.next;
+        queue.next = queue.next.wrapping_add(1);
+        let waits = !queue.admits(mode);
+        if waits {
+            queue.waiting.push_front(Waiting::new(turn, mode));
+        } else {
+            queue.start(turn, mode);
+        }
+        Entering {
+            permit: Some(Permit {
+                turns: self.clone(),
+                turn,
+            }),
+            waits,
+            joins: false,
+        }
     }
 }
 
@@ -153,12 +181,18 @@ impl Turns {
 pub(crate) struct Entering {
     permit: Option<Permit>,
     waits: bool,
+    joins: bool,
 }
 
 impl Entering {
     /// Whether it has to wait at all.
     pub(crate) fn waits(&self) -> bool {
         self.waits
+    }
+
+    /// Whether a running turn of the object waits for this one.
+    pub(crate) fn joins(&self) -> bool {
+        self.joins
     }
 }
 
@@ -256,6 +290,21 @@ mod tests {
         let writing = poll_once(&mut writer).unwrap();
         drop(writing);
         assert!(poll_once(&mut late_reader).is_some());
+    }
+
+    #[test]
+    fn turn_entered_ahead_starts_before_those_that_wait() {
+        let turns = Turns::new(0);
+        let reading = poll_once(&mut enter(&turns, Mode::Shared)).unwrap();
+        let mut waiting = enter(&turns, Mode::Exclusive);
+        assert!(poll_once(&mut waiting).is_none());
+        let mut ahead: LocalFuture<'_, _> = Box::pin(turns.enter_ahead(Mode::Exclusive));
+        assert!(poll_once(&mut ahead).is_none());
+        drop(reading);
+        assert!(poll_once(&mut waiting).is_none());
+        let first = poll_once(&mut ahead).unwrap();
+        drop(first);
+        assert!(poll_once(&mut waiting).is_some());
     }
 
     #[test]

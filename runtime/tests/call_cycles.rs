@@ -1,6 +1,8 @@
 //! Only a turn that waits for a call can make a cycle of it.
 
 use std::cell::RefCell;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::time::Duration;
 
 use anchorhold::prelude::*;
@@ -59,6 +61,45 @@ impl Node {
         Ok(ctx.objects::<Self>().named(&other).mark_other(own).await?)
     }
 
+    /// Waits, then marks another object.
+    #[rpc]
+    async fn mark_later(&self, ctx: &Ctx, other: String) -> Result<u32, Error> {
+        ctx.sleep(Duration::from_secs(2)).await;
+        Ok(ctx.objects::<Self>().named(&other).mark().await?)
+    }
+
+    /// Has another object call back, and gives up on it before it does.
+    #[rpc]
+    async fn give_up(&mut self, ctx: &Ctx, other: String) {
+        let own = ctx.name().unwrap_or_default();
+        let call = ctx.objects::<Self>().named(&other).mark_later(own);
+        {
+            let (mut call, mut patience) = (pin!(call), pin!(ctx.sleep(Duration::from_secs(1))));
+            poll_fn(|context| {
+                assert!(call.as_mut().poll(context).is_pending());
+                patience.as_mut().poll(context)
+            })
+            .await;
+        }
+        ctx.sleep(Duration::from_secs(4)).await;
+        self.marks += 10;
+    }
+
+    /// Begins a call in the turn, and waits for it outside.
+    #[rpc]
+    async fn hand_over(&mut self, ctx: &Ctx, other: String) {
+        let own = ctx.name().unwrap_or_default();
+        let me = ctx.objects::<Self>().named(&own);
+        let call = ctx.objects::<Self>().named(&other).mark_later(own);
+        ctx.wait_until(async move {
+            if let Err(error) = call.await {
+                let _ = me.note_error(error.to_string()).await;
+            }
+        });
+        ctx.sleep(Duration::from_secs(4)).await;
+        self.marks += 10;
+    }
+
     #[rpc]
     async fn keep_stub(&self, ctx: &Ctx, other: String) {
         *self.kept.borrow_mut() = Some(ctx.objects::<Self>().named(&other));
@@ -81,6 +122,18 @@ async fn call_back_from_wait_until_waits_for_the_turn_that_began_it(sim: Sim) {
     a.work_beside("b".to_owned()).await.unwrap();
     sim.advance(Duration::from_secs(1)).await;
     assert_eq!(a.seen().await.unwrap(), (11, Vec::new()));
+}
+
+#[anchorhold::test]
+async fn call_back_of_a_call_that_its_turn_gave_up_or_handed_over_waits_for_the_turn(sim: Sim) {
+    let given_up = sim.objects::<Node>().named("given-up");
+    given_up.give_up("b".to_owned()).await.unwrap();
+    let handed_over = sim.objects::<Node>().named("handed-over");
+    handed_over.hand_over("c".to_owned()).await.unwrap();
+    sim.advance(Duration::from_secs(1)).await;
+    for node in [given_up, handed_over] {
+        assert_eq!(node.seen().await.unwrap(), (11, Vec::new()));
+    }
 }
 
 #[anchorhold::test]

@@ -22,33 +22,63 @@ const MADE_FROM: &str = ".made-from";
 /// half a minute even if nothing changed.
 pub fn build(workspace: &Workspace, app: &Path, dev: bool) -> Result<()> {
     tools::add_wasm_target()?;
-    let [worker_build, wasm_bindgen, wasm_opt, esbuild] = [
-        tools::worker_build(workspace)?,
-        tools::wasm_bindgen(workspace)?,
-        tools::wasm_opt(workspace)?,
-        tools::esbuild(workspace)?,
-    ];
+    let programs = Programs::find(workspace)?;
     let wasm = compile(app, dev)?;
     let changed = fs::metadata(&wasm)
         .and_then(|metadata| metadata.modified())
         .with_context(|| format!("cannot read {}", wasm.display()))?;
-    let made_from =
-        format!("{wasm:?} {changed:?} {worker_build:?} {wasm_bindgen:?} {wasm_opt:?} {esbuild:?}");
+    let made_from = format!("{wasm:?} {changed:?} {programs:?}");
     let build = app.join("build");
     let is_there = [SCRIPT, WASM].iter().all(|file| build.join(file).is_file());
     if is_there && fs::read_to_string(build.join(MADE_FROM)).is_ok_and(|known| known == made_from) {
         return Ok(());
     }
-    command::run(
-        Command::new(worker_build)
-            .arg(if dev { "--dev" } else { "--release" })
-            .env("WASM_BINDGEN_BIN", wasm_bindgen)
-            .env("WASM_OPT_BIN", wasm_opt)
-            .env("ESBUILD_BIN", esbuild)
-            .current_dir(app),
-    )?;
+    command::run(&mut programs.worker_build(app, dev))?;
     fs::write(build.join(MADE_FROM), made_from)
         .with_context(|| format!("cannot write to {}", build.display()))
+}
+
+/// Makes the bundle so that panics unwind. `worker-build` installs what it needs of a nightly
+/// toolchain.
+pub fn build_unwinding(workspace: &Workspace, app: &Path, dev: bool) -> Result<()> {
+    let made_from = app.join("build").join(MADE_FROM);
+    if made_from.exists() {
+        fs::remove_file(&made_from)
+            .with_context(|| format!("cannot remove {}", made_from.display()))?;
+    }
+    let mut command = Programs::find(workspace)?.worker_build(app, dev);
+    command::run(command.arg("--panic-unwind"))
+}
+
+/// What makes a bundle.
+#[derive(Debug)]
+struct Programs {
+    worker_build: PathBuf,
+    wasm_bindgen: PathBuf,
+    wasm_opt: PathBuf,
+    esbuild: PathBuf,
+}
+
+impl Programs {
+    fn find(workspace: &Workspace) -> Result<Self> {
+        Ok(Self {
+            worker_build: tools::worker_build(workspace)?,
+            wasm_bindgen: tools::wasm_bindgen(workspace)?,
+            wasm_opt: tools::wasm_opt(workspace)?,
+            esbuild: tools::esbuild(workspace)?,
+        })
+    }
+
+    fn worker_build(&self, app: &Path, dev: bool) -> Command {
+        let mut command = Command::new(&self.worker_build);
+        command
+            .arg(if dev { "--dev" } else { "--release" })
+            .env("WASM_BINDGEN_BIN", &self.wasm_bindgen)
+            .env("WASM_OPT_BIN", &self.wasm_opt)
+            .env("ESBUILD_BIN", &self.esbuild)
+            .current_dir(app);
+        command
+    }
 }
 
 /// What cargo says of a crate that it compiled, as far as it matters here.

@@ -45,6 +45,10 @@ enum Task {
         /// Builds faster and larger, with assertions and debug names
         #[arg(long)]
         dev: bool,
+        /// Lets panics unwind, so that one resets its own object only. Builds the standard library
+        /// anew, with a nightly toolchain
+        #[arg(long)]
+        panic_unwind: bool,
     },
     /// Builds an app and serves it on workerd, without Wrangler or Node
     Workerd {
@@ -101,8 +105,18 @@ fn run(task: Task) -> Result<ExitCode> {
     let workspace = Workspace::find()?;
     match task {
         Task::Setup => tools::install_all(&workspace).map(|()| ExitCode::SUCCESS),
-        Task::Build { app, dev } => {
-            bundle::build(&workspace, &workspace.app(&app)?, dev).map(|()| ExitCode::SUCCESS)
+        Task::Build {
+            app,
+            dev,
+            panic_unwind,
+        } => {
+            let app = workspace.app(&app)?;
+            if panic_unwind {
+                bundle::build_unwinding(&workspace, &app, dev)?;
+            } else {
+                bundle::build(&workspace, &app, dev)?;
+            }
+            Ok(ExitCode::SUCCESS)
         }
         Task::Workerd {
             app,

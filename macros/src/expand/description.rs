@@ -17,7 +17,16 @@ fn handler_expression(handler: &Handler<'_>, entry: Entry) -> TokenStream {
         (true, false) => quote!(Shared),
         (true, true) => quote!(Exclusive),
     };
-    quote!(::anchorhold::__private::Handler::#variant(#function))
+    let takes_context = handler
+        .arguments
+        .iter()
+        .any(|argument| matches!(argument.kind, ArgumentKind::Context));
+    quote! {
+        ::anchorhold::__private::Handler {
+            run: ::anchorhold::__private::Run::#variant(#function),
+            takes_context: #takes_context,
+        }
+    }
 }
 
 fn optional(handler: Option<&Handler<'_>>) -> TokenStream {

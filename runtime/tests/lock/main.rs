@@ -450,3 +450,22 @@ async fn a_full_queue_refuses_the_next(sim: Sim) {
     );
     assert_eq!(code(lock.acquire(request("cid")).await), "held");
 }
+
+/// A call that gives up lets those behind it go first, and its own failure takes nothing from them.
+#[anchorhold::test]
+async fn lease_survives_the_failure_of_the_call_that_made_way_for_it(sim: Sim) {
+    let lock = sim.objects::<Lock>().named("a");
+    let shared = |holder: &str| request(holder).shared();
+    let first = lock.acquire(shared("ann")).await.unwrap();
+    let exclusive = lock.acquire(request("bob").wait(seconds(2)));
+    let behind = async {
+        sim.advance(seconds(1)).await;
+        lock.acquire(shared("cid").wait(seconds(60))).await
+    };
+    let (refused, granted) = futures_util::future::join(exclusive, behind).await;
+    assert_eq!(code(refused), "held");
+    let granted = granted.unwrap();
+    sim.evict(&lock).await;
+    lock.release(end(&granted)).await.unwrap();
+    lock.release(end(&first)).await.unwrap();
+}

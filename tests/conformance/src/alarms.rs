@@ -124,11 +124,10 @@ impl AlarmProbe {
         let storage = ctx.storage();
         let number = storage.list::<Ring>(&records())?.len();
         storage.put(&format!("ring/{number:06}"), &ring)?;
+        // A failing turn is taken back to its last await: the record is to stay.
+        storage.sync().await?;
         match conduct {
-            Conduct::AbortFirst if number == 0 => {
-                storage.sync().await?;
-                ctx.abort("as told")
-            }
+            Conduct::AbortFirst if number == 0 => ctx.abort("as told"),
             Conduct::Succeed | Conduct::AbortFirst | Conduct::ScheduleAgain { .. } => Ok(()),
             Conduct::Fail | Conduct::ScheduleAgainAndFail { .. } => Err(Error::internal("as told")),
             Conduct::Hang => {

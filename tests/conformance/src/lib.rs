@@ -11,6 +11,7 @@ mod answers;
 mod contexts;
 mod deaths;
 mod doors;
+mod ends;
 mod gates;
 mod ids;
 mod lifecycle;
@@ -20,6 +21,7 @@ mod shards;
 mod sockets;
 mod storage;
 mod timers;
+mod transactions;
 mod turns;
 
 pub use anchorhold::objects::Lock;
@@ -31,6 +33,7 @@ pub use answers::{AnswerProbe, Deaf, Fetched, Odd};
 pub use contexts::Keeper;
 pub use deaths::{Death, Holding, Mortal};
 pub use doors::DoorProbe;
+pub use ends::{Bell, Bystander, Doomed, Grenade, NoDefault, Tally, Unstartable, Wait};
 pub use gates::{GateProbe, Ledger, Witness};
 pub use ids::{IdProbe, Identity, ParsedId};
 pub use lifecycle::{Life, LifeProbe, Start, Starter, Switch, SwitchState};
@@ -40,6 +43,7 @@ pub use shards::{Race, Reached, SHARDS, ShardProbe};
 pub use sockets::{Closed, Command, Said, Session, SocketProbe, Told};
 pub use storage::{Listing, Step, StepResult, StorageProbe};
 pub use timers::{Slept, TimerProbe};
+pub use transactions::{Ending, Traces, TransactionProbe};
 pub use turns::{Span, TurnProbe};
 
 /// The probes and the paths that lead to them.
@@ -51,6 +55,7 @@ pub fn app() -> App {
         .mount::<AlarmProbe>("/alarms/{name}")
         .mount::<SocketProbe>("/sockets/{name}")
         .mount::<TurnProbe>("/turns/{name}")
+        .mount::<TransactionProbe>("/transactions/{name}")
         .mount::<LifeProbe>("/lives/{name}")
         .mount::<Starter>("/starters/{name}")
         .mount::<Switch>("/switches/{name}")
@@ -83,6 +88,16 @@ pub fn app() -> App {
         .mount::<DoorProbe>("/doors/{name}")
         .get("/door-header", doors::with_header)
         .get("/door-path", doors::with_path)
+        .mount::<Bystander>("/bystanders/{name}")
+        .mount::<Doomed>("/doomed/{name}")
+        .mount::<Unstartable>("/unstartable/{name}")
+        .mount::<NoDefault>("/no-default/{name}")
+        .mount::<Bell>("/bells/{name}")
+        .mount::<Tally>("/tallies/{name}")
+        .get("/healthz", async |_, _| Ok(Response::text(200, "ok")))
+        .get("/sleep", ends::sleep)
+        .get("/panic", ends::panic)
+        .get("/call-doomed", ends::call_doomed)
         .get("/race", shards::race)
         .post("/new-id", async |_, env| {
             let id = env.objects::<IdProbe>().unique().id()?;

@@ -25,13 +25,23 @@ pub struct Answer {
 
 impl Client {
     pub(crate) fn new(base: &str) -> Self {
+        Self::patient(base, Duration::from_secs(90))
+    }
+
+    /// The same client, which waits for an answer for so long.
+    #[must_use]
+    pub fn within(&self, patience: Duration) -> Self {
+        Self::patient(&self.base, patience)
+    }
+
+    fn patient(base: &str, patience: Duration) -> Self {
         let configuration = Agent::config_builder()
             .http_status_as_error(false)
             // A kept connection may have been closed by the other side when it is used again.
             .max_idle_connections(0)
             .max_redirects(0)
             .allow_non_standard_methods(true)
-            .timeout_global(Some(Duration::from_secs(90)))
+            .timeout_global(Some(patience))
             .build();
         Self {
             base: base.to_owned(),

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -16,6 +17,8 @@ use crate::{Application, Client, eventually};
 
 /// How long a host may take to start; generous, because other tests run beside it.
 const START: Duration = Duration::from_secs(60);
+/// How many lines of its log a failed test shows.
+const LOG_LINES: usize = 200;
 /// How long a host may take to stop.
 const STOP: Duration = Duration::from_secs(20);
 
@@ -103,11 +106,23 @@ impl Host {
     /// # Panics
     /// As [`restart`](Self::restart).
     pub fn restart_on_a_full_disk(&mut self, largest_file_kib: u32) {
+        // The signal would end the process; ignored, it leaves the error.
+        self.restart_limited(&format!("trap '' XFSZ; ulimit -f {largest_file_kib}"));
+    }
+
+    /// Starts the app again where it may have so many file descriptors and no more.
+    ///
+    /// # Panics
+    /// As [`restart`](Self::restart).
+    pub fn restart_with_descriptors(&mut self, most: u32) {
+        self.restart_limited(&format!("ulimit -n {most}"));
+    }
+
+    fn restart_limited(&mut self, limit: &str) {
         assert!(self.process.is_none(), "the app runs already");
         let command = self.command();
         let mut limited = Command::new("bash");
-        // The signal would end the process; ignored, it leaves the error.
-        let script = format!("trap '' XFSZ; ulimit -f {largest_file_kib} && exec \"$0\" \"$@\"");
+        let script = format!("{limit} && exec \"$0\" \"$@\"");
         limited.arg("-c").arg(script);
         limited.arg(command.get_program()).args(command.get_args());
         if let Some(folder) = command.get_current_dir() {
@@ -117,6 +132,21 @@ impl Host {
             Ok(process) => self.process = Some(process),
             Err(message) => panic!("{} did not start: {message}\n{}", self.kind, self.log()),
         }
+    }
+
+    /// Starts the app again and kills it after a moment, whether it listens or not.
+    ///
+    /// # Panics
+    /// The app runs, or cannot be started.
+    pub fn restart_and_kill_after(&mut self, moment: Duration) {
+        assert!(self.process.is_none(), "the app runs already");
+        let mut command = self.command();
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let child = command.process_group(0).spawn().expect("the app starts");
+        // How far a start has come can be heard from nobody.
+        std::thread::sleep(moment);
+        let base = String::new();
+        Process { child, base }.kill();
     }
 
     /// The command that would start a second process on the same data folder.
@@ -129,6 +159,59 @@ impl Host {
     #[must_use]
     pub fn address(&self) -> &str {
         &self.running().base
+    }
+
+    /// Starts the app again after a command of the shell, such as `ulimit -n 1024`.
+    ///
+    /// # Panics
+    /// As [`restart`](Self::restart).
+    pub fn restart_under(&mut self, limit: &str) {
+        assert!(self.process.is_none(), "the app runs already");
+        let command = self.command();
+        let mut limited = Command::new("bash");
+        let script = format!("{limit} && exec \"$0\" \"$@\"");
+        limited.arg("-c").arg(script);
+        limited.arg(command.get_program()).args(command.get_args());
+        if let Some(folder) = command.get_current_dir() {
+            limited.current_dir(folder);
+        }
+        match Process::start(&mut limited, &self.log_path()) {
+            Ok(process) => self.process = Some(process),
+            Err(message) => panic!("{} did not start: {message}\n{}", self.kind, self.log()),
+        }
+    }
+
+    /// The bytes that the data folder occupies on disk, and how many files it holds.
+    #[must_use]
+    pub fn disk_use(&self) -> (u64, usize) {
+        let mut folders = vec![self.data()];
+        let (mut bytes, mut files) = (0, 0);
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+                match entry.metadata() {
+                    Ok(metadata) if metadata.is_dir() => folders.push(entry.path()),
+                    Ok(metadata) => {
+                        bytes += metadata.blocks() * 512;
+                        files += 1;
+                    }
+                    // It went away meanwhile.
+                    Err(_) => {}
+                }
+            }
+        }
+        (bytes, files)
+    }
+
+    /// Whether the process that was started still runs.
+    ///
+    /// # Panics
+    /// The system refuses to say.
+    pub fn is_alive(&mut self) -> bool {
+        let process = self.process.as_mut();
+        process.is_some_and(|process| {
+            let ended = process.child.try_wait().expect("a child of ours");
+            ended.is_none()
+        })
     }
 
     /// The data folder.
@@ -245,7 +328,10 @@ impl Drop for Host {
             process.kill();
         }
         if std::thread::panicking() {
-            eprintln!("--- log of {}:\n{}", self.kind, self.log());
+            let log = self.log();
+            let lines: Vec<_> = log.lines().collect();
+            let last = &lines[lines.len().saturating_sub(LOG_LINES)..];
+            eprintln!("--- end of the log of {}:\n{}", self.kind, last.join("\n"));
         }
     }
 }
@@ -258,6 +344,8 @@ impl Process {
             .open(log)
             .map_err(|error| error.to_string())?;
         let mut child = command
+            // A panic on purpose is a line of the log, and no page of it.
+            .env("RUST_BACKTRACE", "0")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log)

@@ -5,7 +5,10 @@ mod caller;
 mod client;
 mod connection;
 mod host;
+mod load;
 mod patience;
+mod random;
+mod raw;
 mod unanswered;
 
 pub use application::Application;
@@ -13,7 +16,10 @@ pub use caller::Caller;
 pub use client::{Answer, Client};
 pub use connection::{Connection, Received, Refused};
 pub use host::{Host, Kind, Stopped};
+pub use load::{is_full_load, load, megabytes, raise_open_files};
 pub use patience::eventually;
+pub use random::Random;
+pub use raw::Raw;
 pub use rustix::process::Signal;
 pub use unanswered::Unanswered;
 
@@ -24,5 +30,15 @@ pub fn demo(embedded: &str) -> Application {
     Application::new(
         embedded,
         concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/demo"),
+    )
+}
+
+/// The conformance app, on the embedded host with the demo's objects beside its own; `embedded` is
+/// the path of this package's `embedded-trouble` binary.
+#[must_use]
+pub fn trouble(embedded: &str) -> Application {
+    Application::new(
+        embedded,
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../conformance"),
     )
 }

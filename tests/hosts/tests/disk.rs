@@ -77,3 +77,73 @@ fn a_folder_that_cannot_be_written_is_refused_with_its_name() {
     let message = String::from_utf8_lossy(&output.stderr);
     assert!(message.contains("/proc/anchorhold"), "{message}");
 }
+
+#[test]
+fn requests_do_not_fail_for_want_of_descriptors() {
+    const OBJECTS: usize = 300;
+    let mut host = start();
+    host.stop();
+    host.restart_with_descriptors(256);
+    let client = host.client();
+    for round in 1..=3 {
+        for object in 0..OBJECTS {
+            let path = format!("/counters/of-many-{object}/increment");
+            let value: i64 = client
+                .post(&path, json!({ "by": 1 }))
+                .expect_status(200)
+                .json();
+            assert_eq!(value, round, "{object}");
+        }
+    }
+    // Many at a time: what leaves memory is still open when others arrive.
+    std::thread::scope(|scope| {
+        for worker in 0..16 {
+            let client = host.client();
+            scope.spawn(move || {
+                for object in (worker..OBJECTS).step_by(16) {
+                    let path = format!("/counters/of-many-{object}/increment");
+                    let answer = client.post(&path, json!({ "by": 1 }));
+                    assert_eq!(answer.expect_status(200).json::<i64>(), 4, "{object}");
+                }
+            });
+        }
+    });
+    host.kill();
+    host.restart();
+    for object in 0..OBJECTS {
+        let path = format!("/counters/of-many-{object}");
+        assert_eq!(host.client().get(&path).json::<i64>(), 4, "{object}");
+    }
+}
+
+#[test]
+fn long_log_is_moved_into_its_database_while_the_object_is_used() {
+    const INCREMENTS: i64 = 1_500;
+    let mut host = start();
+    let client = host.client();
+    for count in 1..=INCREMENTS {
+        let value: i64 = client
+            .post("/counters/busy/increment", json!({ "by": 1 }))
+            .json();
+        assert_eq!(value, count);
+    }
+    let class = host.data().join("objects/Counter");
+    let folder = std::fs::read_dir(class).unwrap().next().unwrap().unwrap();
+    let files = std::fs::read_dir(folder.path()).unwrap();
+    let lengths: BTreeMap<String, u64> = files
+        .map(|file| file.unwrap())
+        .map(|file| {
+            let name = file.file_name().to_string_lossy().into_owned();
+            (name, file.metadata().unwrap().len())
+        })
+        .collect();
+    let log = lengths.iter().find(|(name, _)| name.ends_with("-wal"));
+    let (_, length) = log.expect("the object is in memory, and has a log");
+    assert!(*length < 6 * 1024 * 1024, "{lengths:?}");
+    host.kill();
+    host.restart();
+    assert_eq!(
+        host.client().get("/counters/busy").json::<i64>(),
+        INCREMENTS
+    );
+}

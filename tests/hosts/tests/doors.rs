@@ -364,3 +364,28 @@ fn socket_messages_that_nobody_reads_are_bounded() {
     })
     .expect("there is room again");
 }
+
+#[test]
+fn close_of_a_client_is_answered_without_a_close_handler() {
+    let host = start();
+    let mut socket = host.client().connect("/scales/a/ws");
+    socket.send_text("four");
+    assert_eq!(socket.receive(), Received::Text("4".to_owned()));
+    socket.close(4_001, "bye");
+    let answer = Received::Close {
+        code: 4_001,
+        reason: "bye".to_owned(),
+    };
+    assert_eq!(socket.receive(), answer);
+
+    // A Close without a code is answered by one without a code.
+    let mut stream = upgrade(&host);
+    stream
+        .write_all(&[0x88, 0x80, 0, 0, 0, 0])
+        .expect("the host reads");
+    let mut answer = Vec::new();
+    stream
+        .read_to_end(&mut answer)
+        .expect("the host ends the connection");
+    assert_eq!(answer, [0x88, 0]);
+}

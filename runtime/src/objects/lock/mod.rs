@@ -129,12 +129,13 @@ impl Lock {
             Waited::Answered(answer) => answer,
             Waited::Over => {
                 let ahead = place.leave()?;
-                Err(LockError::Held(
-                    Self::present(ctx)?.obstacle(ahead, &holder),
-                ))
+                let obstacle = Self::present(ctx)?.obstacle(ahead, &holder);
+                keep_writes().await;
+                Err(LockError::Held(obstacle))
             }
             Waited::CallerGone => {
                 place.leave()?;
+                keep_writes().await;
                 Err(LockError::Cancelled)
             }
         }
@@ -261,7 +262,9 @@ impl Lock {
         let mut state = stored.clone();
         state.advance(ctx.now());
         let mut queue = self.queue.borrow_mut();
-        let result = decide(&mut state, &mut queue);
+        // A turn that fails takes its writes back. So it hands nothing over: the lease would be given
+        // to somebody, and not be there. The alarm or the next turn does it.
+        let decided = decide(&mut state, &mut queue)?;
         let granted = state.hand_over(&mut queue, || secret(ctx));
         drop(queue);
         let saved = if state.differs_from(&stored) {
@@ -274,7 +277,7 @@ impl Lock {
             self.answer(ticket, saved.clone().map(|()| lease).map_err(Into::into));
         }
         saved?;
-        result
+        Ok(decided)
     }
 
     /// An alarm that comes too early does no harm: it looks, and is set again. So a renewal leaves
@@ -400,6 +403,21 @@ impl Drop for Place<'_> {
         // Storage fails here when the object's memory ends, and its queue with it.
         let _ = self.leave();
     }
+}
+
+/// Waits for the next poll. A turn that fails takes back what it wrote since its last await, and a
+/// call that leaves the queue may have handed the lock to the next.
+async fn keep_writes() {
+    let mut is_next_poll = false;
+    poll_fn(|context| {
+        if is_next_poll {
+            return Poll::Ready(());
+        }
+        is_next_poll = true;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// 128 random bits.

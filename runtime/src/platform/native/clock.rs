@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use super::kernel::Now;
 
 /// Where a shard reads the time.
 #[derive(Clone, Debug)]
 pub(super) enum Clock {
-    System,
+    System {
+        start: Instant,
+    },
     /// tokio's paused clock, counted from the start of the test. The date at which it starts moves
     /// when the test sets the clock.
     Virtual {
@@ -17,10 +21,28 @@ pub(super) enum Clock {
 }
 
 impl Clock {
-    /// Milliseconds since 1970.
+    pub(super) fn system() -> Self {
+        Self::System {
+            start: Instant::now(),
+        }
+    }
+
+    /// The date, and the time that passed.
+    pub(super) fn both(&self) -> Now {
+        let passed = match self {
+            Self::System { start } => start.elapsed(),
+            Self::Virtual { start, .. } => start.elapsed(),
+        };
+        Now {
+            wall: self.now(),
+            steady: millis(passed),
+        }
+    }
+
+    /// The date: milliseconds since 1970. Durations are measured with [`both`](Self::both).
     pub(super) fn now(&self) -> i64 {
         match self {
-            Self::System => millis(
+            Self::System { .. } => millis(
                 SystemTime::now()
                     .duration_since(UNIX_EPOCH)
                     .unwrap_or_default(),

@@ -8,7 +8,7 @@ use std::sync::{Arc, mpsc};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::kernel::ObjectIndex;
-use super::store::{Database, Index, Unsynced};
+use super::store::{Database, Files, Index, Unsynced};
 use super::work::Inbound;
 use crate::error::StorageError;
 use crate::fault::Fault;
@@ -17,6 +17,7 @@ use crate::id::RawId;
 /// What all shards of a process share of its data folder.
 pub(super) struct Folder {
     pub(super) root: PathBuf,
+    pub(super) files: Arc<Files>,
     pub(super) index: Index,
     /// Of the identifiers made in this folder.
     pub(super) key: [u8; 32],
@@ -33,26 +34,47 @@ impl Folder {
     }
 }
 
-/// One shard's access to storage. Syncing and closing answer through the shard's inbox.
+/// One shard's access to storage. What waits for the disk is done by threads of its own, which
+/// answer through the shard's inbox.
 pub(super) enum Disk {
     Folder {
         folder: Arc<Folder>,
+        opening: mpsc::Sender<OpenJob>,
         syncing: mpsc::Sender<SyncJob>,
         closing: mpsc::Sender<CloseJob>,
     },
     Memory(MemoryDisk),
 }
 
+/// What is found of an object that wakes.
+pub(super) enum Found {
+    /// Nobody has written to it.
+    Nothing,
+    Here(Box<Database>),
+    /// `Inbound::Opened` will tell.
+    Later,
+}
+
+type OpenJob = (ObjectIndex, PathBuf);
 type SyncJob = Vec<(ObjectIndex, Unsynced)>;
-type CloseJob = (ObjectIndex, Database);
+
+pub(super) enum CloseJob {
+    Close(ObjectIndex, Box<Database>),
+    ShortenLog(ObjectIndex, Box<Database>),
+}
 
 impl Disk {
-    /// Starts the shard's two disk threads; they end when the disk is dropped.
+    /// Starts the shard's disk threads; they end when the disk is dropped.
     pub(super) fn folder(
         folder: Arc<Folder>,
         shard: usize,
         inbox: &UnboundedSender<Inbound>,
     ) -> std::io::Result<Self> {
+        let (opening, jobs) = mpsc::channel();
+        let (answers, files) = (inbox.clone(), Arc::clone(&folder.files));
+        std::thread::Builder::new()
+            .name(format!("open-{shard}"))
+            .spawn(move || open_all(&files, &jobs, &answers))?;
         let (syncing, jobs) = mpsc::channel();
         let answers = inbox.clone();
         std::thread::Builder::new()
@@ -65,6 +87,7 @@ impl Disk {
             .spawn(move || close_all(&jobs, &answers))?;
         Ok(Self::Folder {
             folder,
+            opening,
             syncing,
             closing,
         })
@@ -84,23 +107,46 @@ impl Disk {
         }
     }
 
-    /// Whether the object has stored anything yet.
-    pub(super) fn has(&self, class: &str, id: RawId) -> bool {
+    /// Looks for the object's database, and has it opened off the shard's thread.
+    ///
+    /// # Errors
+    /// It cannot be told whether there is one: to take such an object for a new one would lose it.
+    pub(super) fn find(
+        &self,
+        object: ObjectIndex,
+        class: &str,
+        id: RawId,
+    ) -> Result<Found, StorageError> {
         match self {
-            Self::Folder { folder, .. } => folder.database(class, id).exists(),
-            Self::Memory(memory) => memory.databases.borrow().contains_key(&id),
+            Self::Folder {
+                folder, opening, ..
+            } => {
+                let path = folder.database(class, id);
+                let exists = path.try_exists().map_err(|error| {
+                    StorageError::Io(format!("looking for {}: {error}", path.display()))
+                })?;
+                if !exists {
+                    return Ok(Found::Nothing);
+                }
+                // The threads end after the shard: the job is taken.
+                drop(opening.send((object, path)));
+                Ok(Found::Later)
+            }
+            Self::Memory(memory) => Ok(memory
+                .databases
+                .borrow_mut()
+                .remove(&id)
+                .map_or(Found::Nothing, |database| Found::Here(Box::new(database)))),
         }
     }
 
-    pub(super) fn open(&self, class: &str, id: RawId) -> Result<Database, StorageError> {
+    /// The database of an object that has none yet.
+    pub(super) fn make(&self, class: &str, id: RawId) -> Result<Database, StorageError> {
         match self {
             Self::Folder { folder, .. } => {
-                Database::open(&folder.root, &folder.database(class, id))
+                Database::new(&folder.files, &folder.database(class, id))
             }
-            Self::Memory(memory) => match memory.databases.borrow_mut().remove(&id) {
-                Some(database) => Ok(database),
-                None => Database::in_memory(),
-            },
+            Self::Memory(_) => Database::in_memory(),
         }
     }
 
@@ -116,11 +162,38 @@ impl Disk {
     /// Closes a database, off the shard's thread: its log moves into it, which takes syncs.
     pub(super) fn close(&self, object: ObjectIndex, id: RawId, database: Database) {
         match self {
-            Self::Folder { closing, .. } => drop(closing.send((object, database))),
+            Self::Folder { closing, .. } => {
+                drop(closing.send(CloseJob::Close(object, Box::new(database))));
+            }
             Self::Memory(memory) => {
                 memory.keep(id, database);
                 drop(memory.inbox.send(Inbound::Closed { object }));
             }
+        }
+    }
+
+    /// Moves a database's log into it, off the shard's thread. `Inbound::LogShortened` brings the
+    /// database back.
+    pub(super) fn shorten_log(&self, object: ObjectIndex, database: Database) {
+        match self {
+            Self::Folder { closing, .. } => {
+                drop(closing.send(CloseJob::ShortenLog(object, Box::new(database))));
+            }
+            // It has no log.
+            Self::Memory(_) => {}
+        }
+    }
+}
+
+fn open_all(
+    files: &Arc<Files>,
+    jobs: &mpsc::Receiver<OpenJob>,
+    answers: &UnboundedSender<Inbound>,
+) {
+    while let Ok((object, path)) = jobs.recv() {
+        let opened = Database::open(files, &path).map(Box::new);
+        if answers.send(Inbound::Opened { object, opened }).is_err() {
+            return;
         }
     }
 }
@@ -148,12 +221,22 @@ fn sync_all(jobs: &mpsc::Receiver<SyncJob>, answers: &UnboundedSender<Inbound>) 
 }
 
 fn close_all(jobs: &mpsc::Receiver<CloseJob>, answers: &UnboundedSender<Inbound>) {
-    while let Ok((object, database)) = jobs.recv() {
-        if let Err(error) = database.close() {
-            // The log stays beside the database; the next opening takes it up.
-            tracing::warn!(%error, "closing an object's database");
-        }
-        if answers.send(Inbound::Closed { object }).is_err() {
+    while let Ok(job) = jobs.recv() {
+        let answer = match job {
+            CloseJob::Close(object, database) => {
+                if let Err(error) = database.close() {
+                    // The log stays beside the database; the next opening takes it up.
+                    tracing::warn!(%error, "closing an object's database");
+                }
+                Inbound::Closed { object }
+            }
+            CloseJob::ShortenLog(object, database) => Inbound::LogShortened {
+                object,
+                result: database.shorten_log(),
+                database,
+            },
+        };
+        if answers.send(answer).is_err() {
             return;
         }
     }
@@ -183,7 +266,9 @@ impl MemoryDisk {
     /// Takes a database back, without what no commit has closed.
     pub(super) fn keep(&self, id: RawId, database: Database) {
         database.roll_back();
-        self.databases.borrow_mut().insert(id, database);
+        if !database.is_unwritten() {
+            self.databases.borrow_mut().insert(id, database);
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The embedded host: from the command line to a clean stop.
 
-use std::fs::{File, TryLockError};
+use std::fs::{DirBuilder, File, TryLockError};
 use std::io::{self, IsTerminal, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -17,11 +17,12 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use super::assets;
 use super::clock::Clock;
 use super::disk::{self, Disk, Folder};
+use super::kernel::Limits;
 use super::outgoing::Outgoing;
 use super::random::Random;
 use super::server::Server;
 use super::shard::{Command, Parts, Shard};
-use super::store::Index;
+use super::store::{Descriptors, Files, Index};
 use super::work::Inbound;
 use crate::app::App;
 use crate::user_code;
@@ -30,6 +31,9 @@ use crate::user_code;
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long databases may take to close after that.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Connections that wait to be accepted; the system may allow fewer. The standard library asks for
+/// 128: more at once, and the next ones are delayed by a second, until their systems ask again.
+const BACKLOG: i32 = 4_096;
 const POLL: Duration = Duration::from_millis(10);
 
 /// Serves an app of Durable Objects.
@@ -52,6 +56,11 @@ struct Arguments {
 /// from the command line; prints `state in DIR` and `listening on http://HOST:PORT` to standard
 /// output once connections are accepted. Ends on SIGINT and SIGTERM: running turns finish, for at
 /// most 10 seconds, and sockets are closed with 1001.
+///
+/// The data folder is readable by its owner only, and stays so. Its file `key` belongs to it: a folder
+/// that was used and lost its key is refused. The limit of file descriptors is raised as far as the
+/// system lets it (`ulimit -Hn`); half of them are for objects in memory, of which there are at most
+/// 256 for each core. A build with `panic = "abort"` is refused.
 ///
 /// Warnings and errors are written to standard error. A program that wants more of them, or has
 /// another place for them, sets a `tracing` subscriber of its own before it calls this.
@@ -98,6 +107,12 @@ impl Failure {
 }
 
 fn run(app: fn() -> App, arguments: &Arguments) -> Result<(), Failure> {
+    if cfg!(panic = "abort") {
+        return Err(Failure(
+            "this program was built with panic = \"abort\": a panic in one object would end the process, and all others with it. Remove that line from the profile in Cargo.toml, or build with another profile"
+                .to_owned(),
+        ));
+    }
     let put_together = app();
     if let [first, ..] = put_together.mistakes() {
         return Err(Failure(format!("the app is put together wrongly: {first}")));
@@ -105,18 +120,18 @@ fn run(app: fn() -> App, arguments: &Arguments) -> Result<(), Failure> {
     if let Some(folder) = put_together.asset_folder() {
         assets::warn_if_missing(folder);
     }
-    let root = &arguments.data;
-    std::fs::create_dir_all(root).map_err(Failure::io("making the data folder", root))?;
-    let root = root
-        .canonicalize()
-        .map_err(Failure::io("finding the data folder", root))?;
+    let root = data_folder(&arguments.data)?;
     let _lock = lock(&root)?;
-    let index = root.join("index.sqlite");
-    let index = Index::open(&index).map_err(|error| Failure(error.to_string()))?;
+    // Before the index is made, whose presence says that the folder was used.
+    let key = folder_key(&root)?;
+    let files =
+        Files::new(&root, Descriptors::of_process()).map_err(|error| Failure(error.to_string()))?;
+    let index = Index::open(&root.join("index.sqlite"));
     let folder = Arc::new(Folder {
-        key: folder_key(&root)?,
+        files: Arc::new(files),
+        index: index.map_err(|error| Failure(error.to_string()))?,
+        key,
         root: root.clone(),
-        index,
     });
 
     let address = SocketAddr::new(arguments.host, arguments.port);
@@ -125,6 +140,9 @@ fn run(app: fn() -> App, arguments: &Arguments) -> Result<(), Failure> {
             "listening on {address}: {error}; choose another --port, or 0 for a free one"
         ))
     })?;
+    socket2::SockRef::from(&listener)
+        .listen(BACKLOG)
+        .map_err(Failure::io("listening in", &root))?;
     let bound = listener
         .local_addr()
         .map_err(Failure::io("listening in", &root))?;
@@ -156,17 +174,70 @@ fn lock(root: &Path) -> Result<File, Failure> {
     }
 }
 
+/// Makes the data folder, or takes the one that is there. Only its owner may look into it: it holds
+/// all state, and the key that names are hidden by.
+fn data_folder(path: &Path) -> Result<PathBuf, Failure> {
+    let mut folder = DirBuilder::new();
+    folder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
+    folder
+        .create(path)
+        .map_err(Failure::io("making the data folder", path))?;
+    let root = path
+        .canonicalize()
+        .map_err(Failure::io("finding the data folder", path))?;
+    keep_private(&root, 0o700);
+    Ok(root)
+}
+
+/// Takes from other users what they may do with `path`.
+#[cfg(unix)]
+fn keep_private(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    let Ok(metadata) = path.metadata() else {
+        return;
+    };
+    if metadata.permissions().mode() & 0o077 == 0 {
+        return;
+    }
+    match std::fs::set_permissions(path, PermissionsExt::from_mode(mode)) {
+        Ok(()) => tracing::warn!(
+            path = %path.display(),
+            "other users could read this; now only its owner can"
+        ),
+        Err(error) => tracing::warn!(
+            path = %path.display(),
+            %error,
+            "other users can read this: make it readable by its owner only"
+        ),
+    }
+}
+
+#[cfg(not(unix))]
+fn keep_private(_: &Path, _: u32) {}
+
 /// The key of the folder's identifiers: made once, and as durable as the objects it names.
 fn folder_key(root: &Path) -> Result<[u8; 32], Failure> {
     let path = root.join("key");
     match std::fs::read(&path) {
-        Ok(bytes) => bytes.try_into().map_err(|_| {
-            Failure(format!(
-                "{} is not a key of 32 bytes; restore it from a backup",
-                path.display()
-            ))
-        }),
+        Ok(bytes) => {
+            keep_private(&path, 0o600);
+            bytes.try_into().map_err(|_| {
+                Failure(format!(
+                    "{} is not a key of 32 bytes; restore it from a backup",
+                    path.display()
+                ))
+            })
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            if let Some(used) = sign_of_use(root)? {
+                return Err(Failure(format!(
+                    "{} is missing, and {} says that the folder was used: without the key that their identifiers were made with, all objects would be empty. Restore the file `key` from a backup of this folder, or choose another folder with --data",
+                    path.display(),
+                    used.display()
+                )));
+            }
             let key = Random::System.bytes();
             write_durably(root, &path, &key).map_err(Failure::io("writing", &path))?;
             Ok(key)
@@ -175,13 +246,42 @@ fn folder_key(root: &Path) -> Result<[u8; 32], Failure> {
     }
 }
 
+/// What only a folder has that objects were kept in.
+fn sign_of_use(root: &Path) -> Result<Option<PathBuf>, Failure> {
+    for name in ["objects", "index.sqlite"] {
+        let path = root.join(name);
+        if path
+            .try_exists()
+            .map_err(Failure::io("looking for", &path))?
+        {
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
+}
+
 fn write_durably(root: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let draft = path.with_extension("new");
-    let mut file = File::create(&draft)?;
+    let mut options = File::options();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&draft)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     std::fs::rename(&draft, path)?;
     File::open(root)?.sync_all()
+}
+
+/// As many objects in memory as there are descriptors for.
+fn limits(descriptors: &Descriptors, shards: usize) -> Limits {
+    let limits = Limits::default();
+    Limits {
+        resident_objects: limits
+            .resident_objects
+            .min(descriptors.objects_of_each(shards)),
+        ..limits
+    }
 }
 
 /// Waits for SIGINT or SIGTERM; a second one ends the process at once.
@@ -249,6 +349,7 @@ impl Shards {
                 inboxes: Arc::clone(&inboxes),
                 inbox,
                 report: report.clone(),
+                limits: limits(folder.files.descriptors(), count),
             };
             let thread = std::thread::Builder::new().name(format!("shard-{number}"));
             let thread = thread
@@ -315,6 +416,7 @@ struct Seat {
     inboxes: Arc<[UnboundedSender<Inbound>]>,
     inbox: UnboundedReceiver<Inbound>,
     report: mpsc::Sender<Report>,
+    limits: Limits,
 }
 
 impl Seat {
@@ -339,6 +441,7 @@ impl Seat {
             inboxes,
             mut inbox,
             report,
+            limits,
         } = self;
         let app = user_code::call(app)
             .map_err(|_| io::Error::other("the function that makes the app panicked"))?;
@@ -347,10 +450,11 @@ impl Seat {
             number,
             inboxes,
             disk,
-            clock: Clock::System,
+            clock: Clock::system(),
             random: Random::System,
             outgoing: Outgoing::network()?,
             simulation: None,
+            limits,
         };
         let shard = Shard::new(parts, app.objects());
         shard.start_tasks();

@@ -153,13 +153,14 @@ impl Request {
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<String> {
+        // A value that is not ASCII is there all the same: a guard that looks for it finds it.
         let mut values = self
             .headers
             .get_all(name)
             .iter()
-            .filter_map(|value| value.to_str().ok());
-        let first = values.next()?.to_owned();
-        Some(values.fold(first, |joined, value| joined + ", " + value))
+            .map(|value| String::from_utf8_lossy(value.as_bytes()));
+        let first = values.next()?.into_owned();
+        Some(values.fold(first, |joined, value| joined + ", " + &value))
     }
 
     /// The body, or nothing if it is larger than `limit`.

@@ -17,6 +17,7 @@ use super::assets;
 use super::budget::Budget;
 use super::clock::Clock;
 use super::disk::{Disk, MemoryDisk};
+use super::kernel::Limits;
 use super::outgoing::Outgoing;
 use super::random::{Random, SplitMix};
 use super::remote::{Env as PlatformEnv, Remote};
@@ -74,8 +75,8 @@ impl Sim {
     fn new(seed: u64) -> Result<Self, StorageError> {
         let generator = SplitMix::new(seed);
         let random = Random::Seeded(SplitMix::new(generator.next()));
-        let simulation = Simulation::new(generator.next());
         let (sender, inbox) = unbounded_channel();
+        let simulation = Simulation::new(generator.next(), inbox);
         let disk = Disk::Memory(MemoryDisk::new(random.bytes(), sender.clone())?);
         let start = Instant::now();
         let parts = Parts {
@@ -89,9 +90,10 @@ impl Sim {
             random,
             outgoing: Outgoing::simulated(),
             simulation: Some(simulation),
+            limits: Limits::default(),
         };
         let shard = Shard::new(parts, &[]);
-        shard.start_simulated_tasks(inbox);
+        shard.start_simulated_tasks();
         Ok(Self(Rc::new(Inner {
             seed,
             shard,
@@ -264,6 +266,11 @@ impl Sim {
         for _ in 0..SOME_STEPS {
             yield_now().await;
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn shard(&self) -> &Rc<Shard> {
+        &self.0.shard
     }
 
     /// What happened so far, one line an event, each with its virtual time.

@@ -1,32 +1,49 @@
 //! What makes a shard's order of events a matter of the seed, and writes it down.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::future::poll_fn;
 
 use tokio::sync::Notify;
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::yield_now;
 
 use super::kernel::{Effect, ObjectIndex};
 use super::random::SplitMix;
-use super::work::{Output, Work};
+use super::work::{Inbound, Output, Work};
 use crate::id::RawId;
 
 /// The seeded part of a simulated shard.
 pub(super) struct Simulation {
     random: SplitMix,
     ready: RefCell<Vec<Ready>>,
+    /// What the disk answers.
+    inbox: RefCell<UnboundedReceiver<Inbound>>,
+    /// Counts the crashes.
+    machine: Cell<Machine>,
+    /// Tests of the host have a disk that does not answer for a while.
+    #[cfg(test)]
+    hang: (Cell<bool>, Notify),
     pub(super) some_ready: Notify,
     pub(super) trace: RefCell<Vec<String>>,
 }
+
+/// One run of the simulated host, from its start to a crash.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Machine(u64);
 
 /// Work of one object that may start, in its order, and the work's bytes.
 type Ready = (ObjectIndex, VecDeque<(Work, usize)>);
 
 impl Simulation {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64, inbox: UnboundedReceiver<Inbound>) -> Self {
         Self {
             random: SplitMix::new(seed),
             ready: RefCell::default(),
+            inbox: RefCell::new(inbox),
+            machine: Cell::new(Machine(0)),
+            #[cfg(test)]
+            hang: (Cell::new(false), Notify::new()),
             some_ready: Notify::new(),
             trace: RefCell::default(),
         }
@@ -60,8 +77,33 @@ impl Simulation {
         picked
     }
 
-    /// All that was ready is lost in a crash.
-    pub(super) fn clear(&self) -> Vec<Work> {
+    /// The next answer of the disk, and the machine that it is for.
+    pub(super) async fn receive(&self) -> Option<(Inbound, Machine)> {
+        let inbound = poll_fn(|context| self.inbox.borrow_mut().poll_recv(context)).await?;
+        Some((inbound, self.machine.get()))
+    }
+
+    #[cfg(test)]
+    pub(super) fn let_the_disk_hang(&self, hangs: bool) {
+        self.hang.0.set(hangs);
+        self.hang.1.notify_waiters();
+    }
+
+    #[cfg(test)]
+    pub(super) async fn while_the_disk_hangs(&self) {
+        while self.hang.0.get() {
+            self.hang.1.notified().await;
+        }
+    }
+
+    pub(super) fn is_running(&self, machine: Machine) -> bool {
+        self.machine.get() == machine
+    }
+
+    /// All that was ready is lost in a crash, and so are the answers on their way.
+    pub(super) fn crash(&self) -> Vec<Work> {
+        self.machine.set(Machine(self.machine.get().0 + 1));
+        while self.inbox.borrow_mut().try_recv().is_ok() {}
         let ready = std::mem::take(&mut *self.ready.borrow_mut());
         ready
             .into_iter()
@@ -95,7 +137,7 @@ impl Simulation {
             Effect::Fail { output, fault } => {
                 format!("fail {}: {}", output.label(), fault.summary().1)
             }
-            Effect::Commit { objects, .. } => {
+            Effect::Commit { objects } => {
                 let objects: Vec<String> = objects.iter().map(|object| named(*object)).collect();
                 format!("commit {}", objects.join(", "))
             }
@@ -112,6 +154,7 @@ impl Simulation {
             }
             Effect::RequestCommit
             | Effect::UpdateIndex { .. }
+            | Effect::LoadAlarms
             | Effect::Close { .. }
             | Effect::Forget { .. } => return,
         };

@@ -1,6 +1,6 @@
 //! One object on its shard: what outlives its time in memory, and one such time.
 
-use std::cell::{Cell, Ref, RefCell};
+use std::cell::{Cell, Ref, RefCell, RefMut};
 use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use tokio::sync::{Notify, oneshot};
 use super::kernel::{Event, ObjectIndex};
 use super::shard::Shard;
 use super::socket::Socket;
-use super::store::Database;
+use super::store::{Database, Entry};
 use super::work::{Output, Work};
 use crate::description::Description;
 use crate::error::StorageError;
@@ -29,7 +29,8 @@ pub(super) struct Slot {
     pub(super) sockets: RefCell<Vec<Socket>>,
     pub(super) automatic_response: RefCell<Option<(String, String)>>,
     pub(super) resident: RefCell<Option<Resident>>,
-    /// The simulated machine that this object was on has crashed.
+    /// The kernel has forgotten this object, or the simulated machine that it was on has crashed:
+    /// whatever is still told of it is told to nobody.
     pub(super) gone: Cell<bool>,
 }
 
@@ -60,6 +61,16 @@ impl Slot {
         }
     }
 
+    /// What the index of alarms keeps of this object.
+    pub(super) fn index_entry(&self, at: i64) -> Entry {
+        Entry {
+            id: self.id,
+            class: self.description.class.to_owned(),
+            name: self.name.borrow().as_deref().map(str::to_owned),
+            at,
+        }
+    }
+
     pub(super) fn handle(&self, event: Event<Work, Output>) {
         if !self.gone.get() {
             self.shard.handle(event);
@@ -72,15 +83,16 @@ pub(super) struct Life {
     pub(super) slot: Rc<Slot>,
     /// Opened by the first write: to ask an object that has nothing leaves no file behind.
     database: RefCell<Option<Database>>,
+    /// Another thread has the database, while nothing of the object runs.
+    pub(super) is_lent: Cell<bool>,
+    /// Migrations run and fields are loaded: nothing of the object's own code has run.
+    is_waking: Cell<bool>,
+    /// A turn runs, and storage may have to be taken back to where it began.
+    pub(super) in_segment: Cell<bool>,
     /// Decided during a turn, carried out when it pauses or ends.
     ending: RefCell<Option<Ending>>,
     over: RefCell<Option<Fault>>,
     ended: Notify,
-    /// What the database held when this life began. Waking may move an overdue alarm a little;
-    /// its run is due all the same.
-    pub(super) alarm_at_wake: Cell<Option<i64>>,
-    /// The handler of the running alarm set another.
-    pub(super) alarm_was_set: Cell<bool>,
 }
 
 pub(super) struct Ending {
@@ -90,15 +102,16 @@ pub(super) struct Ending {
 }
 
 impl Life {
-    pub(super) fn new(slot: Rc<Slot>, database: Option<Database>, alarm: Option<i64>) -> Self {
+    pub(super) fn new(slot: Rc<Slot>, database: Option<Database>) -> Self {
         Self {
             slot,
             database: RefCell::new(database),
+            is_lent: Cell::new(false),
+            is_waking: Cell::new(true),
+            in_segment: Cell::new(false),
             ending: RefCell::new(None),
             over: RefCell::new(None),
             ended: Notify::new(),
-            alarm_at_wake: Cell::new(alarm),
-            alarm_was_set: Cell::new(false),
         }
     }
 
@@ -119,23 +132,40 @@ impl Life {
             return Ok(database);
         }
         let slot = &self.slot;
-        let database = slot.shard.disk.open(slot.description.class, slot.id)?;
+        let database = slot.shard.disk.make(slot.description.class, slot.id)?;
         *self.database.borrow_mut() = Some(database);
         self.stored()?
             .ok_or_else(|| StorageError::Io("the database was closed".to_owned()))
     }
 
     /// For committing: also after this life is over.
-    pub(super) fn committable(&self) -> Option<Ref<'_, Database>> {
-        Ref::filter_map(self.database.borrow(), Option::as_ref).ok()
+    pub(super) fn committable(&self) -> Option<RefMut<'_, Database>> {
+        RefMut::filter_map(self.database.borrow_mut(), Option::as_mut).ok()
     }
 
-    /// The alarm to run or to wait for.
-    pub(super) fn alarm(&self) -> Result<Option<i64>, StorageError> {
-        match self.alarm_at_wake.take() {
-            Some(at) => Ok(Some(at)),
-            None => self.stored()?.map_or(Ok(None), |database| database.alarm()),
+    /// Whether a write is of the wake itself, to an object that nobody has written to. Such writes
+    /// are made anew at each wake and stay in memory: to ask an object leaves nothing behind.
+    pub(super) fn is_provisional(&self) -> bool {
+        self.is_waking.get()
+            && self
+                .database
+                .borrow()
+                .as_ref()
+                .is_none_or(Database::is_unwritten)
+    }
+
+    /// From now on the object's own code runs.
+    pub(super) fn loaded(&self) -> Result<(), StorageError> {
+        if let Some(database) = &*self.database.borrow() {
+            database.settle_wake()?;
         }
+        self.is_waking.set(false);
+        Ok(())
+    }
+
+    /// The alarm as the database has it now, what no commit has closed included.
+    pub(super) fn alarm(&self) -> Result<Option<i64>, StorageError> {
+        self.stored()?.map_or(Ok(None), |database| database.alarm())
     }
 
     /// A write of the host's own: the alarm ran.
@@ -145,12 +175,17 @@ impl Life {
         };
         database.set_alarm(None)?;
         let object = self.slot.index;
-        self.slot.handle(Event::AlarmChanged { object, at: None });
         self.slot.handle(Event::Wrote { object });
         Ok(())
     }
 
-    /// For closing.
+    /// After it was lent.
+    pub(super) fn put_database(&self, database: Database) {
+        *self.database.borrow_mut() = Some(database);
+        self.is_lent.set(false);
+    }
+
+    /// For closing, or for lending.
     pub(super) fn take_database(&self) -> Option<Database> {
         self.database.borrow_mut().take()
     }

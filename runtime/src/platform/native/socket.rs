@@ -21,6 +21,9 @@ const MAX_PENDING: usize = 16 * 1024 * 1024;
 pub(super) const MAX_ALL_PENDING: usize = 128 * 1024 * 1024;
 /// What may wait for any peer, whatever waits for others.
 const ALWAYS_PENDING: usize = 16 * 1024;
+/// The message that a peer which has read everything can have, whatever waits for others: who reads
+/// is not refused because others do not.
+const ALWAYS_IN_FULL: usize = 80 * 1024;
 /// Messages of one socket that wait or run; the next is read from the network when one is done.
 const MAX_FLIGHTS: usize = 64;
 
@@ -46,8 +49,7 @@ pub(super) enum Frame {
 impl Frame {
     pub(super) fn size(&self) -> usize {
         match self {
-            Self::Message(Message::Text(text)) => text.len(),
-            Self::Message(Message::Binary(bytes)) => bytes.len(),
+            Self::Message(message) => message.size(),
             Self::Close { .. } | Self::GoingAway | Self::Drop => 0,
         }
     }
@@ -127,29 +129,46 @@ impl Socket {
     }
 
     pub(crate) fn send_text(&self, text: &str) -> Result<(), SocketError> {
-        self.send(Frame::Message(Message::Text(text.to_owned())))
+        self.send(Message::Text(text.to_owned()))
     }
 
     pub(crate) fn send_binary(&self, bytes: &[u8]) -> Result<(), SocketError> {
-        self.send(Frame::Message(Message::Binary(bytes.to_vec())))
+        self.send(Message::Binary(bytes.to_vec()))
     }
 
     pub(crate) fn close(&self, code: u16, reason: &str) -> Result<(), SocketError> {
-        if !self.0.owes_close.take() {
+        self.begin_close()?;
+        self.finish_close(code, reason);
+        Ok(())
+    }
+
+    /// From now on nothing more can be sent. Says whether the socket owed the peer this close.
+    pub(crate) fn begin_close(&self) -> Result<bool, SocketError> {
+        let owed = self.0.owes_close.take();
+        if !owed {
             self.check_open()?;
         }
         self.0.closing.set(true);
+        Ok(owed)
+    }
+
+    pub(crate) fn finish_close(&self, code: u16, reason: &str) {
         self.emit(Frame::Close {
             code,
             reason: reason.to_owned(),
-        })
+        });
+    }
+
+    /// The turn that began to close was taken back.
+    pub(crate) fn cancel_close(&self, owed: bool) {
+        self.0.owes_close.set(owed);
+        self.0.closing.set(owed);
     }
 
     /// Answers the peer's Close, unless the object has; without a code it is a Close without one.
     pub(crate) fn answer_close(&self, code: Option<u16>, reason: &str) {
         if self.0.owes_close.take() {
-            // Without its object's slot the connection is gone too.
-            let _ = self.emit(Frame::Close {
+            self.emit(Frame::Close {
                 code: code.unwrap_or(NO_CODE),
                 reason: reason.to_owned(),
             });
@@ -165,10 +184,27 @@ impl Socket {
         Some(self.0.pending.get())
     }
 
-    fn send(&self, frame: Frame) -> Result<(), SocketError> {
+    fn send(&self, message: Message) -> Result<(), SocketError> {
+        self.reserve(message.size())?;
+        self.send_reserved(message);
+        Ok(())
+    }
+
+    /// Room for a message of so many bytes, which is sent or cancelled later.
+    pub(crate) fn reserve(&self, bytes: usize) -> Result<(), SocketError> {
         self.check_open()?;
-        self.check_room(frame.size())?;
-        self.emit(frame)
+        self.check_room(bytes)?;
+        self.0.pending.set(self.0.pending.get() + bytes);
+        Ok(())
+    }
+
+    pub(crate) fn send_reserved(&self, message: Message) {
+        self.emit(Frame::Message(message));
+    }
+
+    pub(crate) fn cancel_reservation(&self, bytes: usize) {
+        let pending = &self.0.pending;
+        pending.set(pending.get().saturating_sub(bytes));
     }
 
     fn check_room(&self, bytes: usize) -> Result<(), SocketError> {
@@ -177,6 +213,9 @@ impl Socket {
             return Err(SocketError::new(format!(
                 "the peer reads too slowly: {pending} bytes wait for it, the limit is {MAX_PENDING}; close the socket or send less"
             )));
+        }
+        if pending == 0 && bytes <= ALWAYS_IN_FULL {
+            return Ok(());
         }
         let has_room = |slot: Rc<Slot>| slot.shard.pending.has_room(bytes);
         if pending + bytes > ALWAYS_PENDING && !self.0.slot.upgrade().is_none_or(has_room) {
@@ -194,18 +233,17 @@ impl Socket {
         Ok(())
     }
 
-    fn emit(&self, frame: Frame) -> Result<(), SocketError> {
+    /// Into the output gate. A frame of an object that is gone is lost with it.
+    fn emit(&self, frame: Frame) {
         let Some(slot) = self.0.slot.upgrade() else {
-            return Err(SocketError::new("the socket is closed"));
+            return;
         };
-        self.0.pending.set(self.0.pending.get() + frame.size());
         let object = slot.index;
         let output = Output::Frame {
             socket: self.clone(),
             frame,
         };
         slot.handle(Event::Emitted { object, output });
-        Ok(())
     }
 
     /// Passes the output gate by: the frame was released by it, or is the host's own.
@@ -285,10 +323,7 @@ impl Socket {
             self.0.last_automatic_response.set(Some(now));
             return;
         }
-        let bytes = match &message {
-            Message::Text(text) => text.len(),
-            Message::Binary(bytes) => bytes.len(),
-        };
+        let bytes = message.size();
         let work = Work::Message {
             socket: self.clone(),
             message,

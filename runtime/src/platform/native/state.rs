@@ -63,6 +63,9 @@ impl ObjectState {
             .life
             .database()
             .and_then(|database: Ref<'_, Database>| {
+                if self.life.in_segment.get() {
+                    database.enter_segment();
+                }
                 let result = write(&database);
                 if database.is_in_transaction() {
                     self.wrote();
@@ -77,6 +80,9 @@ impl ObjectState {
     }
 
     fn wrote(&self) {
+        if self.life.is_provisional() {
+            return;
+        }
         let slot = self.slot();
         slot.handle(Event::Wrote { object: slot.index });
     }
@@ -98,9 +104,26 @@ impl ObjectState {
     }
 
     pub(crate) fn delete_all(&self) -> Result<(), StorageError> {
-        self.write(Database::delete_all)?;
-        self.alarm_changed(None);
-        Ok(())
+        if self.life.stored()?.is_none() {
+            return Ok(());
+        }
+        self.write(Database::delete_all)
+    }
+
+    /// Runs one stretch of a turn without an await. Unless `body` says true, what it wrote is as it
+    /// was before. Nothing is paid by a stretch that does not write.
+    pub(crate) fn segment(
+        &self,
+        _may_write: bool,
+        body: &mut dyn FnMut() -> bool,
+    ) -> Result<(), StorageError> {
+        self.life.in_segment.set(true);
+        let keep = body();
+        self.life.in_segment.set(false);
+        match self.life.committable() {
+            Some(database) => database.leave_segment(keep),
+            None => Ok(()),
+        }
     }
 
     pub(crate) fn transaction(&self, body: &mut dyn FnMut() -> bool) -> Result<(), StorageError> {
@@ -115,25 +138,38 @@ impl ObjectState {
         self.write(|database| database.sql(statement, parameters))
     }
 
+    /// The object is in memory as storage holds it; its own code has not run yet.
+    pub(crate) fn loaded(&self) -> Result<(), StorageError> {
+        self.life.loaded()
+    }
+
     pub(crate) fn sync(&self) -> LocalFuture<'static, Result<(), StorageError>> {
         self.life.sync()
+    }
+
+    /// An object without contents keeps its file.
+    #[expect(
+        clippy::unused_self,
+        reason = "the other host's storage is billed while there is any"
+    )]
+    pub(crate) fn release_storage_if_empty(&self) {}
+
+    /// Makes sure that the alarm stands at this time or earlier.
+    pub(crate) fn ensure_alarm(&self, at_ms: i64) -> Result<(), StorageError> {
+        let alarm = self
+            .life
+            .stored()?
+            .map_or(Ok(None), |database| database.alarm())?;
+        match alarm {
+            Some(at) if at <= at_ms => Ok(()),
+            _ => self.set_alarm(Some(at_ms)),
+        }
     }
 
     /// Absolute, in milliseconds since 1970; the past counts as now (P24).
     pub(crate) fn set_alarm(&self, at_ms: Option<i64>) -> Result<(), StorageError> {
         let at = at_ms.map(|at| at.max(self.now()));
-        self.write(|database| database.set_alarm(at))?;
-        self.alarm_changed(at);
-        Ok(())
-    }
-
-    fn alarm_changed(&self, at: Option<i64>) {
-        self.life.alarm_was_set.set(true);
-        let slot = self.slot();
-        slot.handle(Event::AlarmChanged {
-            object: slot.index,
-            at,
-        });
+        self.write(|database| database.set_alarm(at))
     }
 
     pub(crate) fn accept_socket(
@@ -160,6 +196,10 @@ impl ObjectState {
     pub(crate) fn set_automatic_response(&self, pair: Option<(&str, &str)>) {
         let pair = pair.map(|(request, response)| (request.to_owned(), response.to_owned()));
         *self.slot().automatic_response.borrow_mut() = pair;
+    }
+
+    pub(crate) fn automatic_response(&self) -> Option<(String, String)> {
+        self.slot().automatic_response.borrow().clone()
     }
 
     pub(crate) fn now(&self) -> i64 {

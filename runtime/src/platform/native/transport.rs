@@ -309,7 +309,9 @@ async fn receive(
 /// After the peer's Close: the object answers it, or the runtime after the object's handler. The
 /// library would at once, so it is taken off the connection.
 async fn answer_close(stream: Stream, mut outgoing: Outgoing) {
-    let (mut reading, mut writing) = split(stream.into_inner());
+    let mut peer = stream.into_inner();
+    peer.stop_counting();
+    let (mut reading, mut writing) = split(peer);
     let answer = async {
         loop {
             match outgoing.next().await {
@@ -354,6 +356,7 @@ fn close_bytes(code: u16, reason: &str) -> Vec<u8> {
 async fn finish(socket: &Socket, stream: &mut Stream, tell: bool) {
     let answer = timeout(CLOSE_TIMEOUT, async {
         while let Some(Ok(message)) = stream.next().await {
+            stream.get_mut().message_done();
             if let WireMessage::Close(frame) = message {
                 return Some(frame);
             }

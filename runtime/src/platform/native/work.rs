@@ -7,11 +7,12 @@ use tokio::sync::oneshot;
 use super::kernel::ObjectIndex;
 use super::request::Request as PlatformRequest;
 use super::socket::{Flight, Frame, Socket};
+use super::store::Database;
 use crate::chain::CallChain;
 use crate::description::Description;
 use crate::error::StorageError;
 use crate::fault::Fault;
-use crate::http::{Request, Response};
+use crate::http::{Body, Request, Response};
 use crate::id::RawId;
 use crate::socket::Message;
 
@@ -131,6 +132,20 @@ impl Output {
         }
     }
 
+    /// Bytes that it holds in memory.
+    pub(super) fn size(&self) -> usize {
+        match self {
+            Self::Called { result, .. } => result.as_ref().map_or(0, Vec::len),
+            Self::Fetched { response, .. } => match &response.body {
+                Body::Bytes(bytes) => bytes.len(),
+                Body::Empty | Body::Upgrade(_) => 0,
+            },
+            Self::Delivery(delivery) => delivery.task.size(),
+            Self::Frame { frame, .. } => frame.size(),
+            Self::Barrier(_) => 0,
+        }
+    }
+
     pub(super) fn fail(self, fault: Fault) {
         match self {
             Self::Called { reply, .. } => answer(reply, Err(fault)),
@@ -157,8 +172,17 @@ pub(super) enum Inbound {
     Synced {
         failed: Vec<(ObjectIndex, Fault)>,
     },
+    Opened {
+        object: ObjectIndex,
+        opened: Result<Box<Database>, StorageError>,
+    },
     Closed {
         object: ObjectIndex,
+    },
+    LogShortened {
+        object: ObjectIndex,
+        database: Box<Database>,
+        result: Result<(), StorageError>,
     },
     /// Stop taking connections, finish what runs, close the sockets.
     Drain,

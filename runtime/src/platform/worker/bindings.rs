@@ -122,13 +122,16 @@ extern "C" {
 extern "C" {
     /// What JavaScript needs of this instance: the error of whatever it owes when it ends;
     /// a function that drops what is kept of objects that have ended; one that drops a task; one that
-    /// does nothing, by which an instance that unwinds is replaced.
+    /// does nothing, by which an instance that unwinds is replaced; those that read and set the stack
+    /// pointer.
     #[wasm_bindgen(catch)]
     pub(super) fn prepare(
         lost: &JsValue,
         forget: &JsValue,
         drop: &JsValue,
         nudge: &JsValue,
+        stack: &JsValue,
+        set_stack: &JsValue,
     ) -> Result<(), JsValue>;
     /// Notes the object whose code runs until this entry returns: the one that a trap resets.
     #[wasm_bindgen(catch, js_name = run)]
@@ -280,11 +283,17 @@ extern "C" {
         reverse: bool,
         limit: Option<u32>,
     ) -> Result<Array, JsValue>;
-    #[wasm_bindgen(catch)]
-    pub(super) fn transaction(
-        storage: &Storage,
-        body: &mut dyn FnMut() -> bool,
-    ) -> Result<(), JsValue>;
+    /// Not marked `catch`: a trap in `body` passes through here, and must not come back as an error.
+    pub(super) fn transaction(storage: &Storage, body: &mut dyn FnMut() -> bool) -> JsValue;
+    #[wasm_bindgen(catch, js_name = releaseIfEmpty)]
+    pub(super) fn release_if_empty(storage: &Storage) -> Result<(), JsValue>;
+    #[wasm_bindgen(catch, js_name = ensureAlarm)]
+    pub(super) fn ensure_alarm(storage: &Storage, at: f64) -> Result<(), JsValue>;
+    /// The pair, or nothing.
+    #[wasm_bindgen(js_name = automaticResponse)]
+    pub(super) fn automatic_response(state: &State) -> Vec<String>;
+    #[wasm_bindgen(catch, js_name = isOpen)]
+    pub(super) fn is_open(socket: &WebSocket) -> Result<bool, JsValue>;
     #[wasm_bindgen(catch, js_name = deleteAll)]
     pub(super) fn delete_all(storage: &Storage) -> Result<(), JsValue>;
     #[wasm_bindgen(catch, js_name = setAlarm)]

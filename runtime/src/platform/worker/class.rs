@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe};
 use std::rc::Rc;
 
 use js_sys::Uint8Array;
@@ -15,6 +16,7 @@ use super::request::Request;
 use super::response;
 use super::socket::Socket;
 use super::state::ObjectState;
+use super::tasks;
 use crate::caller::{Caller, Origin};
 use crate::chain::CallChain;
 use crate::description::{BodyUse, Description, Route};
@@ -34,6 +36,10 @@ pub struct ObjectClass {
     start: Option<Start>,
     occupant: OnceCell<Rc<Occupant>>,
 }
+
+/// Where panics unwind, the engine catches those of user code and resets the object.
+impl UnwindSafe for ObjectClass {}
+impl RefUnwindSafe for ObjectClass {}
 
 struct Start {
     description: &'static Description,
@@ -86,7 +92,7 @@ impl ObjectClass {
         let state = start.state.clone().unchecked_into::<State>();
         bindings::runs(&state)?;
         let occupant = start.wake().map_err(|fault| {
-            let error = thrown(&fault);
+            let error = thrown(&explained(fault, start.description));
             // The event has the error too; this one tells the events behind it.
             let _ = bindings::fail_start(&state, &error);
             error
@@ -260,6 +266,22 @@ impl ObjectClass {
     }
 }
 
+/// Says what to do about a class whose objects are not backed by SQLite: the platform's own words
+/// come with the first use of storage.
+fn explained(fault: Fault, description: &Description) -> Fault {
+    match fault {
+        Fault::Storage(error) if error.to_string().contains("SQLite-backed") => {
+            Fault::Configuration(format!(
+                "`{0}` is not backed by SQLite: list \"{0}\" in `new_sqlite_classes`, not in \
+                 `new_classes`, of the Wrangler configuration's migrations; a class that is \
+                 deployed already needs a new name",
+                description.class
+            ))
+        }
+        other => other,
+    }
+}
+
 impl Start {
     fn wake(&self) -> Result<Rc<Occupant>, Fault> {
         let Self {
@@ -267,11 +289,8 @@ impl Start {
             state,
             env,
         } = self;
-        let state = ObjectState::new(
-            description.class,
-            state.clone().unchecked_into(),
-            env.clone(),
-        )?;
+        let state = ObjectState::new(state.clone().unchecked_into(), env.clone())?;
+        tasks::forget_former(&state);
         state.context().enter();
         let occupant = Occupant::wake(description, state.clone());
         if let Some(fault) = occupant.failure() {
@@ -292,6 +311,7 @@ impl Start {
 /// The one who made a request: its signal tells, with the flag `enable_request_signal`.
 fn caller_of(request: bindings::Request) -> Caller {
     Caller::asked(move |caller| {
+        let caller = AssertUnwindSafe(caller);
         let gone = Closure::once_into_js(move || caller.leave());
         // A caller that cannot be asked is one that nobody notices leaving.
         let _ = bindings::when_aborted(&request, &gone);

@@ -156,20 +156,80 @@ export function list(kv, start, end, prefix, reverse, limit) {
 
 const ROLL_BACK = new Error("rolled back");
 
+// Returns what the platform refused. What ends `body` itself is a trap: it goes on its way, and no
+// frame of Rust may see it as an error.
 export function transaction(storage, body) {
+  let trap;
   try {
     storage.transactionSync(() => {
-      if (!body()) throw ROLL_BACK;
+      let keep;
+      try {
+        keep = body();
+      } catch (error) {
+        trap = { error };
+        throw error;
+      }
+      if (!keep) throw ROLL_BACK;
     });
   } catch (error) {
-    if (error !== ROLL_BACK) throw error;
+    if (trap) throw trap.error;
+    return error === ROLL_BACK ? undefined : error;
   }
 }
 
 // Storage of these is done when the call returns; a failure of the commit resets the object, and
 // the promise has nobody else to tell.
+// `storage.deleteAll()` cannot be part of a turn that may be taken back: it gives up the database.
+const FEW_KEYS = 32;
+
 export function deleteAll(storage) {
-  storage.deleteAll().catch(() => {});
+  storage.deleteAlarm().catch(() => {});
+  for (;;) {
+    const keys = [...storage.kv.list({ limit: FEW_KEYS })].map(([key]) => key);
+    for (const key of keys) storage.kv.delete(key);
+    if (keys.length < FEW_KEYS) break;
+  }
+  storage.sql.exec("PRAGMA defer_foreign_keys = ON");
+  // Virtual tables come first: they take their shadow tables along.
+  for (;;) {
+    const [next] = storage.sql.exec(
+      `SELECT type, name FROM sqlite_master
+       WHERE type IN ('table', 'view', 'trigger')
+         AND substr(name, 1, 7) <> 'sqlite_' AND lower(substr(name, 1, 4)) <> '_cf_'
+       ORDER BY upper(sql) NOT LIKE 'CREATE VIRTUAL%', type = 'table'
+       LIMIT 1`,
+    );
+    if (!next) break;
+    storage.sql.exec(`DROP ${next.type} "${next.name.replaceAll('"', '""')}"`);
+  }
+}
+
+// What is stored is billed: an object that holds nothing gives its database up.
+export function releaseIfEmpty(storage) {
+  const [key] = storage.kv.list({ limit: 1 });
+  if (key) return;
+  const [table] = storage.sql.exec(
+    "SELECT 1 FROM sqlite_master WHERE lower(substr(name, 1, 4)) <> '_cf_' LIMIT 1",
+  );
+  if (!table) storage.deleteAll().catch(() => {});
+}
+
+// Sets the alarm if it stands later than this, or nowhere.
+export function ensureAlarm(storage, at) {
+  const look = async () => {
+    const alarm = await storage.getAlarm();
+    if (alarm === null || alarm > at) await storage.setAlarm(at);
+  };
+  look().catch(() => {});
+}
+
+export function automaticResponse(state) {
+  const pair = state.getWebSocketAutoResponse();
+  return pair ? [pair.request, pair.response] : [];
+}
+
+export function isOpen(socket) {
+  return socket.readyState === WebSocket.OPEN;
 }
 
 export function setAlarm(storage, at) {

@@ -23,20 +23,23 @@ let inside = false;
 let running;
 // Reset as soon as WebAssembly has returned: `{ state, reason }`.
 let doomed;
-// An abort has ended execution since the last entry.
+// An object has ended since the last entry, which may have been cut off.
 let wasCut = false;
 // The instance should be replaced when nothing waits for it.
 let isTired = false;
 // What the present instance offers: see `prepare` in `bindings.rs`.
 let offered;
+// The stack pointer when nothing runs.
+let top;
 
 // What the entry that `worker-build` makes looks at before each event.
 function entry() {
   return globalThis.__worker_init_state ?? {};
 }
 
-export function prepare(lost, forget, drop, nudge) {
-  offered = { lost, forget, drop, nudge };
+export function prepare(lost, forget, drop, nudge, stack, setStack) {
+  offered = { lost, forget, drop, nudge, stack, setStack };
+  top = undefined;
   dead = false;
 }
 
@@ -95,6 +98,7 @@ function enter() {
     throw offered.lost;
   }
   if (wasCut) tidyUp();
+  top ??= offered?.stack?.();
   inside = true;
 }
 
@@ -118,6 +122,8 @@ function failed(error) {
 
 function tidyUp() {
   wasCut = false;
+  // No frame is left of those that an abort has cut off.
+  if (top) offered.setStack(top);
   // The abort emptied the queue of microtasks; what it lost of others is queued again.
   for (const [task, run] of due) queue(run, task);
   forgetEnded();
@@ -216,8 +222,37 @@ export function extend(example, takesRawRequests, largestBody) {
     const { value } = Object.getOwnPropertyDescriptor(prototype, name);
     if (name !== "constructor" && typeof value === "function") prototype[name] = entering(value);
   }
+  prototype.webSocketMessage = tellingOfLoss(prototype.webSocketMessage);
   prototype[ANSWER] = prototype.fetch;
   prototype.fetch = takesRawRequests ? answer : answerWithBody(largestBody);
+}
+
+// A message that was lost with the instance. Its socket lives on, and a client that waits for an
+// answer would wait for ever: it is told as of any message that fails.
+function tellingOfLoss(handle) {
+  return function (socket, message) {
+    let handled;
+    try {
+      handled = handle.call(this, socket, message);
+    } catch (error) {
+      tellOfLoss(socket, error);
+      throw error;
+    }
+    return handled?.catch?.((error) => {
+      tellOfLoss(socket, error);
+      throw error;
+    });
+  };
+}
+
+function tellOfLoss(socket, error) {
+  if (error?.code !== "reset") return;
+  const { code, message } = error;
+  try {
+    socket.send(JSON.stringify({ type: "error", code, message }));
+  } catch {
+    // The socket is closed, or its object was reset and drops it.
+  }
 }
 
 // What Rust exports as `fetch`. It is called as a property, never by itself: the entry's proxies
@@ -442,6 +477,8 @@ function lostResponse({ status, code, message, durableObjectReset }) {
 }
 
 export function failStart(state, error) {
+  // What Rust keeps of the object is dropped at the next entry: waiters are still to be told.
+  wasCut = true;
   state.blockConcurrencyWhile(() => Promise.reject(error)).catch(() => {});
 }
 

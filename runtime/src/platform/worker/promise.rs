@@ -10,7 +10,7 @@ use wasm_bindgen::prelude::*;
 use super::bindings::{self, Deferred};
 use super::failure::thrown;
 use super::state::ObjectState;
-use super::tasks;
+use super::{tasks, wear};
 use crate::fault::Fault;
 use crate::turn::{LocalFuture, poll_once};
 
@@ -135,7 +135,15 @@ pub(super) fn prepare() {
     let forget = Closure::<dyn Fn()>::new(tasks::forget_ended).into_js_value();
     let drop = Closure::<dyn Fn(u32)>::new(tasks::drop_task).into_js_value();
     // Without it an instance ends in silence; nothing else depends on it.
-    let _ = bindings::prepare(&thrown(&lost), &forget, &drop, &hooks::nudge());
+    let [stack, set_stack] = wear::stack_functions();
+    let _ = bindings::prepare(
+        &thrown(&lost),
+        &forget,
+        &drop,
+        &hooks::nudge(),
+        &stack,
+        &set_stack,
+    );
     hooks::set();
 }
 

@@ -1,8 +1,15 @@
 //! Hibernatable sockets.
 
+use std::cell::RefCell;
+
 use super::bindings::{self, State, WebSocket};
 use super::failure::message_of;
-use crate::socket::SocketError;
+use crate::socket::{Message, SocketError};
+
+thread_local! {
+    /// Sockets that the running atomic turn has closed, which the platform is told of at its end.
+    static CLOSING: RefCell<Vec<WebSocket>> = const { RefCell::new(Vec::new()) };
+}
 
 /// The server's end of one accepted socket.
 #[derive(Clone)]
@@ -34,6 +41,47 @@ impl Socket {
         self.socket
             .close(code, reason)
             .map_err(|error| SocketError::new(message_of(&error)))
+    }
+
+    /// A message is to be sent when the running turn has succeeded.
+    pub(crate) fn reserve(&self, _bytes: usize) -> Result<(), SocketError> {
+        let is_closing = CLOSING.with_borrow(|closing| closing.contains(&self.socket));
+        if is_closing || !bindings::is_open(&self.socket).unwrap_or(false) {
+            return Err(SocketError::new("the socket is closed"));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn send_reserved(&self, message: Message) {
+        // A peer that left meanwhile misses it.
+        let _ = match message {
+            Message::Text(text) => self.send_text(&text),
+            Message::Binary(bytes) => self.send_binary(&bytes),
+        };
+    }
+
+    #[expect(clippy::unused_self, reason = "the seam's: nothing is counted here")]
+    pub(crate) fn cancel_reservation(&self, _bytes: usize) {}
+
+    /// The socket is to be closed when the running turn has succeeded: nothing more can be sent.
+    pub(crate) fn begin_close(&self) -> Result<(), SocketError> {
+        CLOSING.with_borrow_mut(|closing| {
+            if closing.contains(&self.socket) {
+                return Err(SocketError::new("the socket is closed"));
+            }
+            closing.push(self.socket.clone());
+            Ok(())
+        })
+    }
+
+    pub(crate) fn finish_close(&self, code: u16, reason: &str) {
+        self.cancel_close(());
+        // A peer that is gone misses nothing.
+        let _ = self.close(code, reason);
+    }
+
+    pub(crate) fn cancel_close(&self, (): ()) {
+        CLOSING.with_borrow_mut(|closing| closing.retain(|socket| *socket != self.socket));
     }
 
     /// Answers the peer's Close. A socket that the object has closed already stays as it is.

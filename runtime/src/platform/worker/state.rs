@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, OnceCell};
 use std::future::{Future, poll_fn};
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
@@ -19,6 +20,8 @@ use super::promise;
 use super::socket::{Socket, Upgrade};
 use super::timer::{Context, Sleep};
 use super::{tasks, wear};
+use crate::caller;
+use crate::effects;
 use crate::error::StorageError;
 use crate::fault::Fault;
 use crate::id::RawId;
@@ -58,15 +61,11 @@ impl PartialEq for ObjectState {
 
 impl ObjectState {
     /// Fails for an object that is not backed by SQLite.
-    pub(super) fn new(class: &str, state: State, env: JsValue) -> Result<Self, Fault> {
+    pub(super) fn new(state: State, env: JsValue) -> Result<Self, Fault> {
         let storage = state.storage();
-        let kv = storage.kv().map_err(|error| {
-            Fault::Configuration(format!(
-                "`{class}` is not backed by SQLite: list it in `new_sqlite_classes`, and not in \
-                 `new_classes`, of the Wrangler configuration's migrations ({})",
-                message_of(&error)
-            ))
-        })?;
+        let kv = storage
+            .kv()
+            .map_err(|error| Fault::Storage(storage_error(&error)))?;
         Ok(Self(Rc::new(Inner {
             kv,
             storage,
@@ -159,16 +158,47 @@ impl ObjectState {
             .collect()
     }
 
+    /// The alarm goes too, as from compatibility date 2026-02-24 on (P44).
     pub(crate) fn delete_all(&self) -> Result<(), StorageError> {
-        // The alarm goes too from compatibility date 2026-02-24 on (P44), and on every host here.
-        bindings::set_alarm(&self.0.storage, None)
-            .and_then(|()| bindings::delete_all(&self.0.storage))
-            .map_err(|error| storage_error(&error))
+        self.0.gathering.note_write();
+        bindings::delete_all(&self.0.storage).map_err(|error| storage_error(&error))
+    }
+
+    pub(crate) fn release_storage_if_empty(&self) {
+        if let Err(error) = bindings::release_if_empty(&self.0.storage) {
+            tracing::warn!(error = message_of(&error), "giving up empty storage");
+        }
+    }
+
+    /// Runs one stretch of a turn without an await. Unless `body` says true, what it wrote is as it
+    /// was before.
+    ///
+    /// A savepoint cannot be opened in the middle of a stretch here, by its first write: it is one
+    /// call of the platform's. So every stretch that may write gets one, and none that cannot.
+    pub(crate) fn segment(
+        &self,
+        may_write: bool,
+        body: &mut dyn FnMut() -> bool,
+    ) -> Result<(), StorageError> {
+        if may_write {
+            return self.transaction(body);
+        }
+        body();
+        Ok(())
     }
 
     pub(crate) fn transaction(&self, body: &mut dyn FnMut() -> bool) -> Result<(), StorageError> {
-        bindings::transaction(&self.0.storage, &mut || body())
-            .map_err(|error| storage_error(&error))
+        // The engine catches what unwinds in it, where panics do.
+        let mut body = AssertUnwindSafe(body);
+        let mut run = move || {
+            let body = &mut body;
+            (**body)()
+        };
+        let refused = bindings::transaction(&self.0.storage, &mut run);
+        if refused.is_undefined() {
+            return Ok(());
+        }
+        Err(storage_error(&refused))
     }
 
     pub(crate) fn sql(
@@ -205,6 +235,14 @@ impl ObjectState {
         })
     }
 
+    #[expect(
+        clippy::unused_self,
+        reason = "the other host tells a wake's writes apart"
+    )]
+    pub(crate) fn loaded(&self) -> Result<(), StorageError> {
+        Ok(())
+    }
+
     pub(crate) fn sync(&self) -> LocalFuture<'static, Result<(), StorageError>> {
         let synced = self.0.storage.sync();
         Box::pin(async move {
@@ -223,6 +261,15 @@ impl ObjectState {
         self.0.gathering.note_write();
         bindings::set_alarm(&self.0.storage, at_ms.map(|at| at as f64))
             .map_err(|error| storage_error(&error))
+    }
+
+    /// Makes sure that the alarm stands at this time or earlier.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "milliseconds stay below 2^53 for 285,000 years"
+    )]
+    pub(crate) fn ensure_alarm(&self, at_ms: i64) -> Result<(), StorageError> {
+        bindings::ensure_alarm(&self.0.storage, at_ms as f64).map_err(|error| storage_error(&error))
     }
 
     pub(crate) fn accept_socket(
@@ -248,6 +295,11 @@ impl ObjectState {
     pub(crate) fn set_automatic_response(&self, pair: Option<(&str, &str)>) {
         let (request, response) = pair.unzip();
         bindings::set_automatic_response(&self.0.state, request, response);
+    }
+
+    pub(crate) fn automatic_response(&self) -> Option<(String, String)> {
+        let mut pair = bindings::automatic_response(&self.0.state).into_iter();
+        pair.next().zip(pair.next())
     }
 
     pub(crate) fn now(&self) -> i64 {
@@ -295,6 +347,7 @@ impl ObjectState {
                         // Not a reset by its own words: events on their way learn why, as those do
                         // that wait here.
                         state.take_doom();
+                        tasks::end(&state);
                         bindings::fail_start(&state.0.state, &thrown(&fault))?;
                     }
                     None => state.reset("the initialisation took more than 30 s"),
@@ -305,6 +358,8 @@ impl ObjectState {
     }
 
     pub(crate) fn abort(&self, reason: &str) -> ! {
+        effects::abandon();
+        caller::abandon();
         tasks::end(self);
         // The platform ends execution inside of the call, and no frame of Rust returns.
         let _ = bindings::abort(&self.0.state, reason, wear::of_an_abort());

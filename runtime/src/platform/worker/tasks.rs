@@ -133,12 +133,20 @@ pub(super) fn forget_ended() {
     }
 }
 
+/// Drops what an earlier memory of the object left behind: the platform may end one without a word.
+pub(super) fn forget_former(now: &ObjectState) {
+    forget_where(|owner| owner != now && owner.id() == now.id());
+}
+
 fn forget(owner: &ObjectState) {
+    forget_where(|other| other == owner);
+}
+
+fn forget_where(is_over: impl Fn(&ObjectState) -> bool) {
     let forgotten: Vec<Task> = TASKS.with_borrow_mut(|tasks| {
-        let is_owned = |task: &Task| task.owner.as_ref() == Some(owner);
         tasks
             .waiting
-            .extract_if(|_, task| is_owned(task))
+            .extract_if(|_, task| task.owner.as_ref().is_some_and(&is_over))
             .map(|(_, task)| task)
             .collect()
     });

@@ -18,6 +18,7 @@ mod shards;
 mod sockets;
 mod sql;
 mod storage;
+mod transactions;
 mod turns;
 
 use std::ops::RangeInclusive;
@@ -60,6 +61,7 @@ fn cases() -> Vec<&'static Case> {
         lifecycle::CASES,
         deaths::CASES,
         turns::CASES,
+        transactions::CASES,
         locks::CASES,
         alarms::CASES,
         storage::CASES,

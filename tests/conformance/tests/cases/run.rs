@@ -68,7 +68,13 @@ pub fn run(kind: Kind, application: &Application, cases: &[&'static Case]) -> Ve
                 .expect("a thread starts");
         }
     });
-    results.into_inner().expect("no case runs under the lock")
+    let results = results.into_inner().expect("no case runs under the lock");
+    if let Some(host) = shared
+        && results.iter().any(CaseResult::is_failure)
+    {
+        eprintln!("what {kind} said beside the cases:\n{}", host.log());
+    }
+    results
 }
 
 fn run_case(

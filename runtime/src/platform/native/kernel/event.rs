@@ -12,10 +12,12 @@ pub(crate) struct ObjectIndex(pub(crate) usize);
 pub(crate) enum AlarmOutcome {
     /// The handler ran to its end.
     Done,
-    /// The index was behind: the object's own database has another alarm, or none.
+    /// Nothing ran: the object's own database, with its open transaction, has another alarm, or none.
     Stale { actual: Option<i64> },
-    /// It was cut short and is to be repeated; `random` spreads the retries.
+    /// It could not start or was cut short, and is to be repeated; `random` spreads the retries.
     Failed { random: u32 },
+    /// The object cannot be found at present: the index cannot be read, or the app lacks the class.
+    Postponed,
 }
 
 /// Something happened. `Work` is what objects do (calls, requests, messages), `Output` what they
@@ -43,12 +45,14 @@ pub(crate) enum Event<Work, Output> {
         object: ObjectIndex,
         bytes: usize,
     },
-    /// The object is in memory; its alarm as its own database has it.
+    /// The object is in memory; its alarm as its own database had it before it woke, and what the
+    /// index holds, if that is known.
     Woken {
         object: ObjectIndex,
         alarm: Option<i64>,
+        indexed: Option<i64>,
     },
-    /// The object could not be brought into memory.
+    /// The object could not be brought into memory. What it wrote was rolled back.
     WakeFailed {
         object: ObjectIndex,
         fault: Fault,
@@ -60,14 +64,16 @@ pub(crate) enum Event<Work, Output> {
     Unblocked {
         object: ObjectIndex,
     },
+    /// Another thread has the object's database: new work is to wait until `TakenBack`.
+    Lent {
+        object: ObjectIndex,
+    },
+    TakenBack {
+        object: ObjectIndex,
+    },
     /// The object wrote to its storage.
     Wrote {
         object: ObjectIndex,
-    },
-    /// The object changed its alarm: a write, so `Wrote` comes with it.
-    AlarmChanged {
-        object: ObjectIndex,
-        at: Option<i64>,
     },
     /// The object sends something.
     Emitted {
@@ -106,9 +112,14 @@ pub(crate) enum Event<Work, Output> {
     SocketClosed {
         object: ObjectIndex,
     },
-    /// Alarms from the index on disk.
+    /// The index is about to be read: its alarms up to this date.
+    AlarmsLoading {
+        until: i64,
+    },
+    /// Alarms from the index on disk; `last` ends the reading.
     AlarmsLoaded {
         alarms: Vec<(RawId, i64)>,
+        last: bool,
     },
     AlarmFinished {
         id: RawId,
@@ -118,6 +129,39 @@ pub(crate) enum Event<Work, Output> {
     Tick,
     /// No alarm is to fire from now on; work still comes in until the host stops.
     Draining,
+}
+
+impl<Work, Output> Event<Work, Output> {
+    /// The object that this is about, if it names one.
+    pub(super) fn object(&self) -> Option<ObjectIndex> {
+        match self {
+            Self::Arrived { object, .. }
+            | Self::Continued { object }
+            | Self::Finished { object, .. }
+            | Self::Woken { object, .. }
+            | Self::WakeFailed { object, .. }
+            | Self::Blocked { object }
+            | Self::Lent { object }
+            | Self::TakenBack { object }
+            | Self::SocketEnded { object, .. }
+            | Self::Unblocked { object }
+            | Self::Wrote { object }
+            | Self::Emitted { object, .. }
+            | Self::CommitFailed { object, .. }
+            | Self::Reset { object, .. }
+            | Self::Closed { object }
+            | Self::EvictionRequested { object }
+            | Self::SocketOpened { object }
+            | Self::SocketClosed { object } => Some(*object),
+            Self::Settled
+            | Self::Synced { .. }
+            | Self::AlarmsLoading { .. }
+            | Self::AlarmsLoaded { .. }
+            | Self::AlarmFinished { .. }
+            | Self::Tick
+            | Self::Draining => None,
+        }
+    }
 }
 
 /// What the host is to do, in order.
@@ -139,16 +183,16 @@ pub(crate) enum Effect<Work, Output> {
     Fail { output: Output, fault: Fault },
     /// There are writes: send `Settled` as soon as no other work is ready.
     RequestCommit,
-    /// Record these alarms in the index, durably; then commit these objects and sync them together.
-    /// `CommitFailed` answers single failures, `Synced` the whole.
-    Commit {
-        objects: Vec<ObjectIndex>,
-        alarms: Vec<(ObjectIndex, i64)>,
-    },
+    /// Commit these objects and sync them together. Before that, read the alarms that they changed
+    /// and record those in the index, durably, that [`alarms_read`](super::Kernel::alarms_read)
+    /// names. `CommitFailed` answers single failures, `Synced` the whole.
+    Commit { objects: Vec<ObjectIndex> },
     /// The index may follow: these alarms are later than it says, or gone.
     UpdateIndex { alarms: Vec<(RawId, Option<i64>)> },
     /// Run the alarm of this object; `AlarmFinished` answers.
     FireAlarm { id: RawId },
+    /// There is room for more of the index's alarms.
+    LoadAlarms,
     /// Drop the object from memory. With a fault, what it runs fails with it and its sockets are dropped (P62).
     Leave {
         object: ObjectIndex,

@@ -1,92 +1,137 @@
 //! The output gate of one object (P6, P7): what the object sends waits for the writes before it.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 /// Writes gather in an open transaction, which a commit closes and the disk makes durable later.
 /// Transactions are numbered; an output waits for the number that was current when it was issued.
 #[derive(Debug)]
 pub(crate) struct Gate<Output> {
     open: u64,
-    dirty: bool,
-    committing: Option<u64>,
+    /// When the first write of the open transaction was made.
+    dirty: Option<i64>,
+    committing: Option<Closed>,
     durable: u64,
-    held: VecDeque<(u64, Output)>,
+    held: VecDeque<Held<Output>>,
+    held_bytes: usize,
+}
+
+/// A transaction on its way to the disk.
+#[derive(Clone, Copy, Debug)]
+struct Closed {
+    number: u64,
+    first_write: i64,
+}
+
+#[derive(Debug)]
+struct Held<Output> {
+    waits_for: u64,
+    bytes: usize,
+    output: Output,
 }
 
 impl<Output> Gate<Output> {
     pub(crate) fn new() -> Self {
         Self {
             open: 1,
-            dirty: false,
+            dirty: None,
             committing: None,
             durable: 0,
             held: VecDeque::new(),
+            held_bytes: 0,
         }
     }
 
     /// Notes a write; true if it is the first of its transaction.
-    pub(crate) fn write(&mut self) -> bool {
-        !std::mem::replace(&mut self.dirty, true)
+    pub(crate) fn write(&mut self, now: i64) -> bool {
+        let is_first = self.dirty.is_none();
+        self.dirty.get_or_insert(now);
+        is_first
     }
 
     /// Gives the output back if nothing before it is on its way to the disk, else keeps it.
-    pub(crate) fn emit(&mut self, output: Output) -> Option<Output> {
-        let waits_for = if self.dirty { self.open } else { self.open - 1 };
+    pub(crate) fn emit(&mut self, output: Output, bytes: usize) -> Option<Output> {
+        let waits_for = self.open - u64::from(self.dirty.is_none());
         if waits_for <= self.durable {
             return Some(output);
         }
-        self.held.push_back((waits_for, output));
+        self.held_bytes += bytes;
+        self.held.push_back(Held {
+            waits_for,
+            bytes,
+            output,
+        });
         None
     }
 
     /// Closes the open transaction: writes from now on belong to the next one.
     pub(crate) fn begin_commit(&mut self) {
-        debug_assert!(self.dirty && self.committing.is_none());
-        self.dirty = false;
-        self.committing = Some(self.open);
-        self.open += 1;
+        debug_assert!(self.committing.is_none(), "one commit at a time");
+        if let Some(first_write) = self.dirty.take() {
+            self.committing = Some(Closed {
+                number: self.open,
+                first_write,
+            });
+            self.open += 1;
+        }
     }
 
     /// The closed transaction is on disk; what waited for it, in the order of issue.
     pub(crate) fn durable(&mut self) -> impl Iterator<Item = Output> + use<'_, Output> {
         if let Some(committed) = self.committing.take() {
-            self.durable = committed;
+            self.durable = committed.number;
         }
-        let ready = self
-            .held
-            .iter()
-            .take_while(|(waits_for, _)| *waits_for <= self.durable)
-            .count();
-        self.held.drain(..ready).map(|(_, output)| output)
+        let ready = self.held_before(self.durable + 1);
+        self.take_out(0..ready)
     }
 
     /// The open transaction was rolled back; what waited for it.
     pub(crate) fn discard_open(&mut self) -> impl Iterator<Item = Output> + use<'_, Output> {
-        self.dirty = false;
-        let open = self.open;
-        let kept = self
-            .held
-            .iter()
-            .take_while(|(waits_for, _)| *waits_for < open)
-            .count();
-        self.held.drain(kept..).map(|(_, output)| output)
+        self.dirty = None;
+        let kept = self.held_before(self.open);
+        self.take_out(kept..self.held.len())
     }
 
     /// The closed transaction may be lost, and with it everything built on it: all that was held.
     pub(crate) fn discard_all(&mut self) -> impl Iterator<Item = Output> + use<'_, Output> {
         self.committing = None;
-        self.dirty = false;
+        self.dirty = None;
         self.durable = self.open - 1;
-        self.held.drain(..).map(|(_, output)| output)
+        self.take_out(0..self.held.len())
+    }
+
+    /// How many outputs wait for transactions before this one.
+    fn held_before(&self, transaction: u64) -> usize {
+        self.held
+            .iter()
+            .take_while(|held| held.waits_for < transaction)
+            .count()
+    }
+
+    fn take_out(&mut self, range: Range<usize>) -> impl Iterator<Item = Output> + use<'_, Output> {
+        let taken = self.held.range(range.clone());
+        self.held_bytes -= taken.map(|held| held.bytes).sum::<usize>();
+        self.held.drain(range).map(|held| held.output)
     }
 
     pub(crate) fn is_committing(&self) -> bool {
         self.committing.is_some()
     }
 
+    /// When the oldest write was made that is not durable.
+    pub(crate) fn unsynced_since(&self) -> Option<i64> {
+        let committing = self.committing.map(|closed| closed.first_write);
+        committing.or(self.dirty)
+    }
+
+    /// How many outputs are held, and their bytes.
+    pub(crate) fn held(&self) -> (usize, usize) {
+        (self.held.len(), self.held_bytes)
+    }
+
     /// Nothing written that is not durable, nothing held.
     pub(crate) fn is_quiet(&self) -> bool {
-        !self.dirty && self.committing.is_none() && self.held.is_empty()
+        self.unsynced_since().is_none() && self.held.is_empty()
     }
 }
 
@@ -97,38 +142,38 @@ mod tests {
     #[test]
     fn without_writes_outputs_leave_at_once() {
         let mut gate = Gate::new();
-        assert_eq!(gate.emit(1), Some(1));
+        assert_eq!(gate.emit(1, 1), Some(1));
         assert!(gate.is_quiet());
     }
 
     #[test]
     fn an_output_waits_for_the_writes_before_it_only() {
         let mut gate = Gate::new();
-        assert!(gate.write());
-        assert!(!gate.write());
-        assert_eq!(gate.emit(1), None);
+        assert!(gate.write(0));
+        assert!(!gate.write(0));
+        assert_eq!(gate.emit(1, 1), None);
         gate.begin_commit();
         // Issued after the commit began, without a write of its own: still behind the first.
-        assert_eq!(gate.emit(2), None);
-        assert!(gate.write());
-        assert_eq!(gate.emit(3), None);
+        assert_eq!(gate.emit(2, 1), None);
+        assert!(gate.write(0));
+        assert_eq!(gate.emit(3, 1), None);
         assert_eq!(gate.durable().collect::<Vec<_>>(), [1, 2]);
         gate.begin_commit();
         assert_eq!(gate.durable().collect::<Vec<_>>(), [3]);
         assert!(gate.is_quiet());
-        assert_eq!(gate.emit(4), Some(4));
+        assert_eq!(gate.emit(4, 1), Some(4));
     }
 
     #[test]
     fn a_rollback_takes_the_outputs_of_the_open_transaction_only() {
         let mut gate = Gate::new();
-        gate.write();
-        gate.emit(1);
+        gate.write(0);
+        gate.emit(1, 1);
         gate.begin_commit();
-        gate.write();
-        gate.emit(2);
+        gate.write(0);
+        gate.emit(2, 1);
         assert_eq!(gate.discard_open().collect::<Vec<_>>(), [2]);
-        assert_eq!(gate.emit(3), None);
+        assert_eq!(gate.emit(3, 1), None);
         assert_eq!(gate.durable().collect::<Vec<_>>(), [1, 3]);
         assert!(gate.is_quiet());
     }
@@ -136,13 +181,28 @@ mod tests {
     #[test]
     fn a_lost_commit_takes_everything_held() {
         let mut gate = Gate::new();
-        gate.write();
-        gate.emit(1);
+        gate.write(0);
+        gate.emit(1, 1);
         gate.begin_commit();
-        gate.write();
-        gate.emit(2);
+        gate.write(0);
+        gate.emit(2, 1);
+        assert_eq!(gate.held(), (2, 2));
         assert_eq!(gate.discard_all().collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(gate.held(), (0, 0));
         assert!(gate.is_quiet());
-        assert_eq!(gate.emit(3), Some(3));
+        assert_eq!(gate.emit(3, 1), Some(3));
+    }
+
+    #[test]
+    fn age_counts_from_the_first_write_of_a_transaction() {
+        let mut gate = Gate::<()>::new();
+        assert_eq!(gate.unsynced_since(), None);
+        gate.write(5);
+        gate.write(6);
+        gate.begin_commit();
+        gate.write(9);
+        assert_eq!(gate.unsynced_since(), Some(5));
+        drop(gate.durable());
+        assert_eq!(gate.unsynced_since(), Some(9));
     }
 }

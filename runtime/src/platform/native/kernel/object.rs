@@ -28,10 +28,18 @@ pub(super) struct Object<Work, Output> {
     pub(super) blocked: usize,
     pub(super) sockets: usize,
     pub(super) gate: Gate<Output>,
-    pub(super) alarm: AlarmWrites,
+    pub(super) alarm: Indexed,
+    /// A run of its alarm is over whose writes are not durable.
+    pub(super) alarm_settles: bool,
     pub(super) last_active: i64,
+    /// Since when its database is being opened or closed.
+    pub(super) moves_since: i64,
+    /// Since when another thread has its database.
+    pub(super) lent_since: Option<i64>,
     /// The one entry in the kernel's idle checks that counts.
     pub(super) idle_check_at: Option<i64>,
+    /// The one entry in the kernel's disk checks that counts.
+    pub(super) disk_check_at: Option<i64>,
 }
 
 impl<Work, Output> Object<Work, Output> {
@@ -45,9 +53,13 @@ impl<Work, Output> Object<Work, Output> {
             blocked: 0,
             sockets: 0,
             gate: Gate::new(),
-            alarm: AlarmWrites::default(),
+            alarm: Indexed::default(),
+            alarm_settles: false,
             last_active: now,
+            moves_since: now,
+            lent_since: None,
             idle_check_at: None,
+            disk_check_at: None,
         }
     }
 
@@ -64,60 +76,61 @@ impl<Work, Output> Object<Work, Output> {
     }
 
     pub(super) fn is_forgettable(&self) -> bool {
-        self.presence == Presence::Absent && self.events == 0 && self.sockets == 0
+        self.presence == Presence::Absent
+            && self.events == 0
+            && self.blocked == 0
+            && self.sockets == 0
+    }
+
+    /// Since when the object waits for the disk.
+    pub(super) fn waits_for_disk_since(&self) -> Option<i64> {
+        match self.presence {
+            Presence::Waking | Presence::Closing => Some(self.moves_since),
+            _ => self.lent_since.or_else(|| self.gate.unsynced_since()),
+        }
     }
 }
 
-/// The object's alarm on its way to the disk.
+/// What the index on disk holds of the object's alarm, and what a commit makes of it.
 ///
-/// The index on disk may wake an object too early but never too late: an earlier time is recorded
-/// before the object's commit, a later one (or none) after it. So wherever a crash falls, the
-/// index holds a time at or before the one in the object's own database.
+/// The index may wake an object too early but never too late: an earlier time is recorded before
+/// the object's commit, a later one (or none) when the commit is durable. So wherever a crash falls,
+/// the index holds a time at or before the one in the object's own database.
 #[derive(Debug, Default)]
-pub(super) struct AlarmWrites {
+pub(super) struct Indexed {
     /// At or before this the index is known to wake the object.
-    indexed: Option<i64>,
-    /// Set in the open transaction.
-    open: Option<Option<i64>>,
-    /// Set in the transaction being committed.
+    at: Option<i64>,
+    /// As read from the object's database just before its commit.
     committing: Option<Option<i64>>,
 }
 
-impl AlarmWrites {
-    /// `alarm` is what the object's database held before the wake, which may have set another.
-    pub(super) fn woken(&mut self, alarm: Option<i64>) {
-        self.indexed = alarm;
-    }
-
-    pub(super) fn change(&mut self, at: Option<i64>) {
-        self.open = Some(at);
+impl Indexed {
+    pub(super) fn known(&mut self, at: Option<i64>) {
+        self.at = at;
     }
 
     /// What must be in the index before the commit.
-    pub(super) fn begin_commit(&mut self) -> Option<i64> {
-        self.committing = self.open.take();
-        let at = self.committing.flatten()?;
-        if self.indexed.is_some_and(|indexed| indexed <= at) {
+    pub(super) fn begin_commit(&mut self, alarm: Option<i64>) -> Option<i64> {
+        self.committing = Some(alarm);
+        let at = alarm?;
+        if self.at.is_some_and(|indexed| indexed <= at) {
             return None;
         }
-        self.indexed = Some(at);
+        self.at = Some(at);
         Some(at)
     }
 
-    /// What the committed transaction changed, and whether the index has to follow.
+    /// The alarm that the durable commit left, if it changed it, and whether the index has to follow.
     pub(super) fn durable(&mut self) -> Option<(Option<i64>, bool)> {
-        let at = self.committing.take()?;
-        let index_follows = self.indexed != at;
-        self.indexed = at;
-        Some((at, index_follows))
+        let alarm = self.committing.take()?;
+        let index_follows = self.at != alarm;
+        self.at = alarm;
+        Some((alarm, index_follows))
     }
 
-    pub(super) fn discard_open(&mut self) {
-        self.open = None;
-    }
-
-    pub(super) fn discard_all(&mut self) {
-        self.open = None;
-        self.committing = None;
+    /// The outcome of the commit is unknown; the alarm that it may have left.
+    pub(super) fn lost(&mut self) -> Option<i64> {
+        self.at = None;
+        self.committing.take().flatten()
     }
 }

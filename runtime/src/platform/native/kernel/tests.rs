@@ -1,8 +1,8 @@
-//! The kernel against a host that is a plain model, under many random schedules.
+//! The kernel, one event after the other; under many random schedules in `model`.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+mod model;
 
-use super::{AlarmOutcome, Effect, Event, Kernel, Limits, ObjectIndex};
+use super::{AlarmOutcome, Effect, Event, Kernel, Limits, Now, ObjectIndex};
 use crate::fault::Fault;
 use crate::id::RawId;
 
@@ -13,9 +13,20 @@ fn id(number: u8) -> RawId {
     RawId([number; 32])
 }
 
+fn at(now: i64) -> Now {
+    Now {
+        wall: now,
+        steady: now,
+    }
+}
+
+fn new_kernel(limits: Limits) -> TestKernel {
+    TestKernel::new(limits, |_| 1)
+}
+
 fn step(kernel: &mut TestKernel, event: Event<u32, u32>, now: i64) -> Vec<TestEffect> {
     let mut effects = Vec::new();
-    kernel.handle(event, now, &mut effects);
+    kernel.handle(event, at(now), &mut effects);
     effects
 }
 
@@ -26,11 +37,12 @@ fn small_limits() -> Limits {
         idle_ms: 10,
         resident_objects: 2,
         commit_ms: 1_000,
+        ..Limits::default()
     }
 }
 
 fn woken(kernel: &mut TestKernel, number: u8, now: i64) -> ObjectIndex {
-    let object = kernel.add(id(number), now);
+    let object = kernel.add(id(number), at(now));
     let effects = step(
         kernel,
         Event::Arrived {
@@ -46,6 +58,7 @@ fn woken(kernel: &mut TestKernel, number: u8, now: i64) -> ObjectIndex {
         Event::Woken {
             object,
             alarm: None,
+            indexed: None,
         },
         now,
     );
@@ -59,8 +72,8 @@ fn woken(kernel: &mut TestKernel, number: u8, now: i64) -> ObjectIndex {
 
 #[test]
 fn a_full_mailbox_refuses_and_says_what_to_do() {
-    let mut kernel = TestKernel::new(small_limits());
-    let object = kernel.add(id(1), 0);
+    let mut kernel = new_kernel(small_limits());
+    let object = kernel.add(id(1), at(0));
     step(
         &mut kernel,
         Event::Arrived {
@@ -103,7 +116,7 @@ fn a_full_mailbox_refuses_and_says_what_to_do() {
 
 #[test]
 fn work_waits_while_the_object_is_blocked() {
-    let mut kernel = TestKernel::new(small_limits());
+    let mut kernel = new_kernel(small_limits());
     let object = woken(&mut kernel, 1, 0);
     step(&mut kernel, Event::Blocked { object }, 0);
     assert!(
@@ -127,7 +140,7 @@ fn work_waits_while_the_object_is_blocked() {
 
 #[test]
 fn an_idle_object_leaves_and_is_forgotten_and_a_used_one_stays() {
-    let mut kernel = TestKernel::new(small_limits());
+    let mut kernel = new_kernel(small_limits());
     let idle = woken(&mut kernel, 1, 0);
     let used = woken(&mut kernel, 2, 0);
     step(
@@ -139,7 +152,7 @@ fn an_idle_object_leaves_and_is_forgotten_and_a_used_one_stays() {
         },
         5,
     );
-    assert_eq!(kernel.next_due(), Some(10));
+    assert_eq!(kernel.next_due(at(0)), Some(10));
     let effects = step(&mut kernel, Event::Tick, 10);
     assert!(
         matches!(effects[..], [Effect::Leave { object, reset: None }, Effect::Close { .. }] if object == idle),
@@ -153,7 +166,7 @@ fn an_idle_object_leaves_and_is_forgotten_and_a_used_one_stays() {
 
 #[test]
 fn sockets_keep_an_object_known_but_not_in_memory() {
-    let mut kernel = TestKernel::new(small_limits());
+    let mut kernel = new_kernel(small_limits());
     let object = woken(&mut kernel, 1, 0);
     step(&mut kernel, Event::SocketOpened { object }, 0);
     assert_eq!(step(&mut kernel, Event::Tick, 10).len(), 2);
@@ -164,10 +177,10 @@ fn sockets_keep_an_object_known_but_not_in_memory() {
 
 #[test]
 fn above_the_bound_the_least_recently_used_object_leaves() {
-    let mut kernel = TestKernel::new(small_limits());
+    let mut kernel = new_kernel(small_limits());
     let first = woken(&mut kernel, 1, 0);
     woken(&mut kernel, 2, 1);
-    let third = kernel.add(id(3), 2);
+    let third = kernel.add(id(3), at(2));
     step(
         &mut kernel,
         Event::Arrived {
@@ -182,6 +195,7 @@ fn above_the_bound_the_least_recently_used_object_leaves() {
         Event::Woken {
             object: third,
             alarm: None,
+            indexed: None,
         },
         2,
     );
@@ -194,7 +208,7 @@ fn above_the_bound_the_least_recently_used_object_leaves() {
 #[test]
 fn a_reset_keeps_issued_writes_and_an_abort_drops_them() {
     for discard in [false, true] {
-        let mut kernel = TestKernel::new(small_limits());
+        let mut kernel = new_kernel(small_limits());
         let object = woken(&mut kernel, 1, 0);
         step(&mut kernel, Event::Wrote { object }, 0);
         step(&mut kernel, Event::Emitted { object, output: 7 }, 0);
@@ -240,7 +254,7 @@ fn a_reset_keeps_issued_writes_and_an_abort_drops_them() {
 
 #[test]
 fn an_overdue_commit_resets_and_a_late_confirmation_is_ignored() {
-    let mut kernel = TestKernel::new(small_limits());
+    let mut kernel = new_kernel(small_limits());
     let object = woken(&mut kernel, 1, 0);
     step(&mut kernel, Event::Wrote { object }, 0);
     step(&mut kernel, Event::Emitted { object, output: 7 }, 0);
@@ -261,281 +275,179 @@ fn an_overdue_commit_resets_and_a_late_confirmation_is_ignored() {
     assert!(step(&mut kernel, Event::Synced { failed: Vec::new() }, 1_002).is_empty());
 }
 
-/// A host made of plain data: a disk, an index, and actions waiting to be carried out.
-struct Model {
-    kernel: TestKernel,
-    random: u64,
-    now: i64,
-    waiting: Vec<TestEffect>,
-    objects: HashMap<ObjectIndex, ModelObject>,
-    index: BTreeMap<RawId, i64>,
-    sent: u32,
-    fired: usize,
+#[test]
+fn writes_behind_a_hung_commit_have_the_same_limit_from_their_own_time_on() {
+    let mut kernel = new_kernel(small_limits());
+    let first = woken(&mut kernel, 1, 0);
+    let second = woken(&mut kernel, 2, 0);
+    step(&mut kernel, Event::Wrote { object: first }, 0);
+    step(&mut kernel, Event::Settled, 0);
+    step(&mut kernel, Event::Wrote { object: second }, 400);
+    let emitted = Event::Emitted {
+        object: second,
+        output: 7,
+    };
+    assert!(step(&mut kernel, emitted, 400).is_empty());
+    let effects = step(&mut kernel, Event::Tick, 1_000);
+    assert!(
+        matches!(effects[..], [Effect::Leave { object, .. }, Effect::Close { .. }] if object == first),
+        "{effects:?}"
+    );
+    assert!(step(&mut kernel, Event::Tick, 1_399).is_empty());
+    let effects = step(&mut kernel, Event::Tick, 1_400);
+    assert!(
+        matches!(effects[..], [Effect::Fail { output: 7, .. }, Effect::Leave { object, .. }, Effect::Close { .. }] if object == second),
+        "{effects:?}"
+    );
+    // The disk answers again: the objects are usable as before.
+    step(&mut kernel, Event::Closed { object: first }, 1_500);
+    step(&mut kernel, Event::Closed { object: second }, 1_500);
+    step(&mut kernel, Event::Synced { failed: Vec::new() }, 1_500);
+    let again = woken(&mut kernel, 2, 1_600);
+    let effects = step(&mut kernel, Event::Wrote { object: again }, 1_600);
+    assert!(
+        matches!(effects[..], [Effect::RequestCommit]),
+        "{effects:?}"
+    );
 }
 
-#[derive(Default)]
-struct ModelObject {
-    /// Writes made, committed and durable, by count; outputs note how many writes precede them.
-    written: u32,
-    committed: u32,
-    durable: u32,
-    outputs: VecDeque<(u32, u32)>,
-    alarm: Option<i64>,
-    committed_alarm: Option<i64>,
-    durable_alarm: Option<i64>,
-    running: usize,
+#[test]
+fn events_for_an_object_whose_database_does_not_close_are_refused_in_time() {
+    let mut kernel = new_kernel(small_limits());
+    let object = woken(&mut kernel, 1, 0);
+    assert_eq!(step(&mut kernel, Event::Tick, 10).len(), 2);
+    let arrived = Event::Arrived {
+        object,
+        work: 1,
+        bytes: 0,
+    };
+    assert!(step(&mut kernel, arrived, 500).is_empty());
+    let effects = step(&mut kernel, Event::Tick, 1_010);
+    assert!(
+        matches!(
+            effects[..],
+            [Effect::Refuse {
+                work: 1,
+                fault: Fault::Storage(_)
+            }]
+        ),
+        "{effects:?}"
+    );
 }
 
-const OBJECTS: u8 = 4;
-
-impl Model {
-    fn new(seed: u64) -> Self {
-        Self {
-            kernel: TestKernel::new(Limits {
-                mailbox_events: 8,
-                resident_objects: 3,
-                ..small_limits()
-            }),
-            random: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
-            now: 0,
-            waiting: Vec::new(),
-            objects: HashMap::new(),
-            index: BTreeMap::new(),
-            sent: 0,
-            fired: 0,
-        }
+#[test]
+fn outputs_that_wait_for_the_disk_count_as_waiting() {
+    let mut kernel = new_kernel(small_limits());
+    let object = woken(&mut kernel, 1, 0);
+    step(&mut kernel, Event::Wrote { object }, 0);
+    for output in [7, 8] {
+        step(&mut kernel, Event::Emitted { object, output }, 0);
     }
+    let arrived = Event::Arrived {
+        object,
+        work: 1,
+        bytes: 0,
+    };
+    let effects = step(&mut kernel, arrived, 0);
+    assert!(
+        matches!(effects[..], [Effect::Refuse { .. }]),
+        "{effects:?}"
+    );
+}
 
-    fn below(&mut self, bound: u64) -> u64 {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        self.random % bound
-    }
-
-    fn object(&mut self, number: u8) -> ObjectIndex {
-        match self.kernel.find(id(number)) {
-            Some(object) => object,
-            None => {
-                let object = self.kernel.add(id(number), self.now);
-                // What is on disk outlives the index the kernel gives it.
-                self.objects.entry(object).or_default();
-                object
-            }
-        }
-    }
-
-    fn handle(&mut self, event: Event<u32, u32>) {
+#[test]
+fn durations_do_not_change_when_the_date_is_set() {
+    for wall in [-10_000_000, 10_000_000] {
+        let mut kernel = new_kernel(small_limits());
+        let object = woken(&mut kernel, 1, 0);
+        step(&mut kernel, Event::Wrote { object }, 0);
+        step(&mut kernel, Event::Settled, 0);
         let mut effects = Vec::new();
-        self.kernel.handle(event, self.now, &mut effects);
-        for effect in effects {
-            self.carry_out(effect);
-        }
-        self.check_alarms();
-    }
-
-    /// Immediate effects take place; the others wait for the schedule to pick them.
-    fn carry_out(&mut self, effect: TestEffect) {
-        match effect {
-            Effect::Release { object, output } => {
-                let state = self.objects.get_mut(&object).expect("known");
-                let (expected, writes_before) = state.outputs.pop_front().expect("was sent");
-                assert_eq!(output, expected, "outputs keep their order");
-                assert!(
-                    state.durable >= writes_before,
-                    "an output overtook its writes"
-                );
-            }
-            Effect::Fail { output, .. } => {
-                let state = self
-                    .objects
-                    .values_mut()
-                    .find(|state| state.outputs.iter().any(|(sent, _)| *sent == output));
-                state
-                    .expect("was sent")
-                    .outputs
-                    .retain(|(sent, _)| *sent != output);
-            }
-            Effect::Refuse { .. } => {}
-            Effect::Start {
-                object,
-                work,
-                bytes,
-            } => {
-                self.objects.get_mut(&object).expect("known").running += 1;
-                self.waiting.push(Effect::Start {
-                    object,
-                    work,
-                    bytes,
-                });
-            }
-            Effect::Commit { objects, alarms } => {
-                for (object, at) in alarms {
-                    let number = self.number_of(object);
-                    self.index.insert(id(number), at);
-                }
-                for object in &objects {
-                    let state = self.objects.get_mut(object).expect("known");
-                    state.committed = state.written;
-                    state.committed_alarm = state.alarm;
-                }
-                self.waiting.push(Effect::Commit {
-                    objects,
-                    alarms: Vec::new(),
-                });
-            }
-            Effect::UpdateIndex { alarms } => {
-                for (id, at) in alarms {
-                    match at {
-                        Some(at) => self.index.insert(id, at),
-                        None => self.index.remove(&id),
-                    };
-                }
-            }
-            Effect::Forget { object } => {
-                let state = self.objects.remove(&object).expect("known");
-                assert_eq!(state.running, 0);
-                assert!(state.outputs.is_empty());
-            }
-            later => self.waiting.push(later),
-        }
-    }
-
-    fn number_of(&self, object: ObjectIndex) -> u8 {
-        (0..OBJECTS)
-            .find(|number| self.kernel.find(id(*number)) == Some(object))
-            .expect("known")
-    }
-
-    /// Wherever a crash falls, the index wakes an object at or before its own alarm.
-    fn check_alarms(&self) {
-        for (object, state) in &self.objects {
-            if let Some(at) = state.committed_alarm {
-                let number = self.number_of(*object);
-                let indexed = self.index.get(&id(number));
-                assert!(
-                    indexed.is_some_and(|indexed| *indexed <= at),
-                    "{indexed:?} is after {at}"
-                );
-            }
-        }
-    }
-
-    fn run_waiting(&mut self, position: usize) {
-        match self.waiting.remove(position) {
-            Effect::Wake { object } => {
-                let alarm = self.objects[&object].durable_alarm;
-                if self.below(10) == 0 {
-                    self.handle(Event::WakeFailed {
-                        object,
-                        fault: Fault::Panicked,
-                    });
-                } else {
-                    self.handle(Event::Woken { object, alarm });
-                }
-            }
-            Effect::Start { object, bytes, .. } => self.turn(object, bytes),
-            Effect::Commit { objects, .. } => {
-                for object in &objects {
-                    if let Some(state) = self.objects.get_mut(object) {
-                        state.durable = state.committed;
-                        state.durable_alarm = state.committed_alarm;
-                    }
-                }
-                self.handle(Event::Synced { failed: Vec::new() });
-            }
-            Effect::RequestCommit => self.handle(Event::Settled),
-            Effect::Close { object } => self.handle(Event::Closed { object }),
-            Effect::FireAlarm { id } => {
-                self.fired += 1;
-                self.handle(Event::AlarmFinished {
-                    id,
-                    outcome: AlarmOutcome::Done,
-                });
-            }
-            Effect::Leave { .. } => {}
-            other => panic!("{other:?} takes place at once"),
-        }
-    }
-
-    fn turn(&mut self, object: ObjectIndex, bytes: usize) {
-        if self.below(2) == 0 {
-            self.objects.get_mut(&object).expect("known").written += 1;
-            self.handle(Event::Wrote { object });
-        }
-        if self.below(4) == 0 {
-            let at = (self.below(3) > 0).then(|| self.now + 1 + (self.random % 50) as i64);
-            self.objects.get_mut(&object).expect("known").alarm = at;
-            self.objects.get_mut(&object).expect("known").written += 1;
-            self.handle(Event::AlarmChanged { object, at });
-            self.handle(Event::Wrote { object });
-        }
-        for _ in 0..self.below(3) {
-            self.sent += 1;
-            let output = self.sent;
-            let state = self.objects.get_mut(&object).expect("known");
-            state.outputs.push_back((output, state.written));
-            self.handle(Event::Emitted { object, output });
-        }
-        self.objects.get_mut(&object).expect("known").running -= 1;
-        self.handle(Event::Finished { object, bytes });
-    }
-
-    fn random_step(&mut self) {
-        match self.below(4) {
-            0 => {
-                let number = self.below(u64::from(OBJECTS)) as u8;
-                let object = self.object(number);
-                let bytes = self.below(9) as usize;
-                self.handle(Event::Arrived {
-                    object,
-                    work: 0,
-                    bytes,
-                });
-            }
-            1 => {
-                self.now += self.below(5) as i64;
-                self.handle(Event::Tick);
-            }
-            _ if !self.waiting.is_empty() => {
-                let position = self.below(self.waiting.len() as u64) as usize;
-                self.run_waiting(position);
-            }
-            _ => {}
-        }
-    }
-
-    fn run_to_the_end(&mut self) {
-        for _ in 0..100_000 {
-            if !self.waiting.is_empty() {
-                self.run_waiting(0);
-            } else if let Some(due) = self.kernel.next_due() {
-                self.now = self.now.max(due);
-                self.handle(Event::Tick);
-            } else {
-                return;
-            }
-        }
-        panic!("the kernel never came to rest");
+        let tick = |kernel: &mut TestKernel, steady, effects: &mut Vec<TestEffect>| {
+            kernel.handle(Event::Tick, Now { wall, steady }, effects);
+        };
+        tick(&mut kernel, 999, &mut effects);
+        assert!(effects.is_empty(), "{effects:?}");
+        step(&mut kernel, Event::Synced { failed: Vec::new() }, 999);
+        assert_eq!(kernel.next_due(Now { wall, steady: 999 }), Some(1_000));
+        tick(&mut kernel, 1_010, &mut effects);
+        assert!(matches!(
+            effects[..],
+            [Effect::Leave { .. }, Effect::Close { .. }]
+        ));
     }
 }
 
 #[test]
-fn under_any_schedule_outputs_wait_for_their_writes_and_everything_ends() {
-    let mut fired = 0;
-    for seed in 1..=300 {
-        let mut model = Model::new(seed);
-        for _ in 0..400 {
-            model.random_step();
-        }
-        model.run_to_the_end();
-        assert!(model.kernel.is_quiet());
-        assert!(
-            model.objects.is_empty(),
-            "seed {seed}: {} objects are left",
-            model.objects.len()
-        );
-        fired += model.fired;
+fn late_answers_for_forgotten_objects_are_ignored() {
+    let mut kernel = new_kernel(small_limits());
+    let object = woken(&mut kernel, 1, 0);
+    step(&mut kernel, Event::Tick, 10);
+    step(&mut kernel, Event::Closed { object }, 10);
+    let fault = Fault::Panicked;
+    let discard = true;
+    for event in [
+        Event::Closed { object },
+        Event::Unblocked { object },
+        Event::Wrote { object },
+        Event::Finished { object, bytes: 3 },
+        Event::Reset {
+            object,
+            fault,
+            discard,
+        },
+    ] {
+        assert!(step(&mut kernel, event, 11).is_empty());
     }
-    assert!(fired > 1_000, "the schedules fire alarms: {fired}");
+}
+
+#[test]
+fn start_that_failed_commits_nothing() {
+    let mut kernel = new_kernel(small_limits());
+    let object = kernel.add(id(1), at(0));
+    let arrived = Event::Arrived {
+        object,
+        work: 1,
+        bytes: 0,
+    };
+    step(&mut kernel, arrived, 0);
+    step(&mut kernel, Event::Wrote { object }, 0);
+    let fault = Fault::Panicked;
+    let effects = step(&mut kernel, Event::WakeFailed { object, fault }, 0);
+    assert!(
+        matches!(effects[..], [Effect::Refuse { .. }, Effect::Close { .. }]),
+        "{effects:?}"
+    );
+    assert!(step(&mut kernel, Event::Settled, 0).is_empty());
+}
+
+#[test]
+fn due_alarms_fire_a_few_at_a_time_and_the_rest_at_once() {
+    let mut kernel = new_kernel(Limits {
+        alarm_starts: 20,
+        ..small_limits()
+    });
+    step(&mut kernel, Event::AlarmsLoading { until: 100 }, 0);
+    let alarms = (0..40).map(|number| (id(number), 5)).collect();
+    step(&mut kernel, Event::AlarmsLoaded { alarms, last: true }, 0);
+    let mut fired = Vec::new();
+    while kernel.next_due(at(5)) == Some(5) {
+        let effects = step(&mut kernel, Event::Tick, 5);
+        assert!((1..=8).contains(&effects.len()), "{effects:?}");
+        fired.extend(effects.into_iter().map(|effect| match effect {
+            Effect::FireAlarm { id } => id,
+            other => panic!("{other:?}"),
+        }));
+    }
+    assert_eq!(fired.len(), 20, "as many as may start at a time");
+    let outcome = AlarmOutcome::Stale { actual: None };
+    step(
+        &mut kernel,
+        Event::AlarmFinished {
+            id: fired[0],
+            outcome,
+        },
+        5,
+    );
+    assert_eq!(kernel.next_due(at(5)), Some(5));
 }

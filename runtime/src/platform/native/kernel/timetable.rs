@@ -1,223 +1,336 @@
 //! Which object's alarm is due when (P24 to P35, as far as the platform's single alarm goes).
+//!
+//! An entry follows what was committed to the object's own database, and nothing else. Entries are
+//! also read from the index on disk, which may be early but is never late: whoever runs an alarm
+//! compares it with the database first.
 
-use std::collections::{BTreeSet, HashMap};
+#[cfg(test)]
+mod tests;
 
+use std::collections::{BTreeSet, HashMap, VecDeque};
+
+use super::limits::Limits;
+use super::time::Now;
 use crate::id::RawId;
 
 /// The first retry of an alarm that failed (P29).
 const FIRST_RETRY_MS: i64 = 2_000;
 /// The pause doubles up to 1,024 s (P30).
 const DOUBLINGS: u32 = 9;
+/// The pause of an alarm whose object cannot be found at present.
+const POSTPONED_MS: i64 = 60_000;
+/// A run counts as starting for so long at most: one that waits for something else holds up nobody.
+const STARTING_MS: i64 = 1_000;
 
-/// The alarms of one shard that are due before its horizon; later ones stay in the index on disk.
-#[derive(Debug, Default)]
+/// The earliest alarms of one shard; the others stay in the index on disk.
+#[derive(Debug)]
 pub(crate) struct Timetable {
     alarms: HashMap<RawId, Alarm>,
+    /// By date.
     waiting: BTreeSet<(i64, RawId)>,
+    /// By the steady clock: a pause is a duration.
+    paused: BTreeSet<(i64, RawId)>,
+    /// All alarms up to this date are here.
+    horizon: i64,
+    /// Until when the horizon should reach.
+    wanted: i64,
+    loading: bool,
+    running: usize,
+    /// The newest runs, and until when they count as starting.
+    starting: VecDeque<(i64, RawId)>,
+    capacity: usize,
+    starts: usize,
+    runs: usize,
 }
 
 #[derive(Debug)]
 struct Alarm {
-    /// What the object asked for.
-    scheduled_at: i64,
-    /// When it fires: later than asked for while it is being retried.
-    due_at: i64,
+    /// As committed to the object's database.
+    at: Option<i64>,
+    state: State,
     failures: u32,
-    /// Fired and not finished. What the handler sets meanwhile waits for the end of the run (P33).
-    running: bool,
-    set_again: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Waiting,
+    Paused {
+        until: i64,
+    },
+    /// It fired, for this date. What is committed meanwhile waits for the end of the run (P33).
+    Running {
+        fired_for: i64,
+    },
+    /// The run is over, and the object has writes that no commit has made durable: they may hold
+    /// another alarm, or be lost.
+    Settling,
 }
 
 impl Timetable {
-    /// The object's alarm is at `at`, or there is none.
-    pub(crate) fn set(&mut self, id: RawId, at: Option<i64>) {
-        match (self.alarms.get_mut(&id), at) {
-            (Some(alarm), Some(at)) if alarm.running => {
-                alarm.set_again = true;
-                alarm.scheduled_at = at;
-                alarm.due_at = at;
-            }
-            (Some(alarm), None) if alarm.running => alarm.set_again = false,
-            (Some(alarm), Some(at)) => {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self {
+            alarms: HashMap::new(),
+            waiting: BTreeSet::new(),
+            paused: BTreeSet::new(),
+            horizon: i64::MIN,
+            wanted: i64::MIN,
+            loading: false,
+            running: 0,
+            starting: VecDeque::new(),
+            capacity: limits.alarms,
+            starts: limits.alarm_starts,
+            runs: limits.alarm_runs,
+        }
+    }
+
+    /// Everything in the index up to this date is about to be [loaded](Self::load).
+    pub(super) fn begin_loading(&mut self, until: i64) {
+        self.horizon = until;
+        self.wanted = until;
+        self.loading = true;
+        while self.alarms.len() > self.capacity && self.drop_latest() {}
+    }
+
+    pub(super) fn end_loading(&mut self) {
+        self.loading = false;
+    }
+
+    pub(super) fn horizon(&self) -> i64 {
+        self.horizon
+    }
+
+    /// Whether there is room again for alarms that did not fit.
+    pub(super) fn wants_loading(&self) -> bool {
+        !self.loading && self.horizon < self.wanted && self.alarms.len() <= self.capacity / 2
+    }
+
+    /// The object's alarm was committed: it is at `at`, or there is none.
+    pub(super) fn set(&mut self, id: RawId, at: Option<i64>) {
+        match self.alarms.get_mut(&id) {
+            Some(alarm) => match alarm.state {
+                State::Running { .. } | State::Settling => alarm.at = at,
                 // Told again of the alarm that is being retried (by a wake): the pause stays.
-                if alarm.scheduled_at != at {
-                    self.waiting.remove(&(alarm.due_at, id));
-                    *alarm = Alarm::new(at);
-                    self.waiting.insert((at, id));
-                }
-            }
-            (Some(alarm), None) => {
-                self.waiting.remove(&(alarm.due_at, id));
-                self.alarms.remove(&id);
-            }
-            (None, Some(at)) => {
-                self.alarms.insert(id, Alarm::new(at));
-                self.waiting.insert((at, id));
-            }
-            (None, None) => {}
+                State::Waiting | State::Paused { .. } if alarm.at == at => {}
+                State::Waiting | State::Paused { .. } => self.place(id, at),
+            },
+            None => self.place(id, at),
         }
     }
 
-    /// A wake read the alarm from the object's own database; a run that has begun knows better.
-    pub(crate) fn confirm(&mut self, id: RawId, at: Option<i64>) {
-        if !self.alarms.get(&id).is_some_and(|alarm| alarm.running) {
-            self.set(id, at);
+    /// The alarm may be at `at`, or later: the index says so, or a commit of unknown outcome.
+    pub(super) fn lower(&mut self, id: RawId, at: i64) {
+        match self.alarms.get(&id) {
+            None => self.place(id, Some(at)),
+            Some(alarm) if alarm.state == State::Waiting && alarm.at > Some(at) => {
+                self.place(id, Some(at));
+            }
+            Some(_) => {}
         }
     }
 
-    /// Adds what the index knows, unless something newer is known here.
-    pub(crate) fn load(&mut self, id: RawId, at: i64) {
-        if !self.alarms.contains_key(&id) {
-            self.set(id, Some(at));
+    /// The next alarm that is due, marked as running. Never early (P26). None while as many runs
+    /// are starting or under way as there may be.
+    pub(super) fn fire(&mut self, now: Now) -> Option<RawId> {
+        while self
+            .starting
+            .front()
+            .is_some_and(|(until, _)| *until <= now.steady)
+        {
+            self.starting.pop_front();
         }
-    }
-
-    /// The next alarm that is due, marked as running. Never early (P26).
-    pub(crate) fn fire(&mut self, now: i64) -> Option<RawId> {
-        let &(due_at, id) = self.waiting.first()?;
-        if due_at > now {
+        if self.starting.len() >= self.starts || self.running >= self.runs {
             return None;
         }
-        self.waiting.pop_first();
+        let id = self.take_due(now)?;
         if let Some(alarm) = self.alarms.get_mut(&id) {
-            alarm.running = true;
-            alarm.set_again = false;
+            let fired_for = alarm.at.unwrap_or(now.wall);
+            alarm.state = State::Running { fired_for };
+            self.running += 1;
+            self.starting.push_back((now.steady + STARTING_MS, id));
         }
         Some(id)
     }
 
-    /// The run is over and is not to be repeated.
-    pub(crate) fn finished(&mut self, id: RawId) {
-        let Some(alarm) = self.alarms.get_mut(&id) else {
+    fn take_due(&mut self, now: Now) -> Option<RawId> {
+        if let Some(&(until, id)) = self.paused.first()
+            && until <= now.steady
+        {
+            self.paused.pop_first();
+            return Some(id);
+        }
+        let &(at, id) = self.waiting.first()?;
+        (at <= now.wall).then(|| {
+            self.waiting.pop_first();
+            id
+        })
+    }
+
+    /// The handler ran to its end. With `unsettled` the object has writes that are not durable.
+    pub(super) fn finished(&mut self, id: RawId, unsettled: bool) {
+        if self.end_run(id).is_none() {
             return;
-        };
-        if alarm.set_again {
-            *alarm = Alarm::new(alarm.due_at);
-            self.waiting.insert((alarm.due_at, id));
-        } else {
-            self.alarms.remove(&id);
+        }
+        if let Some(alarm) = self.alarms.get_mut(&id) {
+            alarm.failures = 0;
+            if unsettled {
+                alarm.state = State::Settling;
+            } else {
+                let at = alarm.at;
+                self.place(id, at);
+            }
         }
     }
 
-    /// The handler could not run to its end. `random` spreads the retries: up to a quarter is added.
-    pub(crate) fn failed(&mut self, id: RawId, now: i64, random: u32) {
+    /// Nothing ran: the object's database has another alarm, which is committed.
+    pub(super) fn was_stale(&mut self, id: RawId, actual: Option<i64>) {
+        if self.end_run(id).is_some() {
+            self.place(id, actual);
+        }
+    }
+
+    /// The handler could not run, or not to its end. `random` spreads the retries: up to a quarter
+    /// is added.
+    pub(super) fn failed(&mut self, id: RawId, now: Now, random: u32) {
+        let Some(fired_for) = self.end_run(id) else {
+            return;
+        };
         let Some(alarm) = self.alarms.get_mut(&id) else {
             return;
         };
-        if alarm.set_again {
-            *alarm = Alarm::new(alarm.due_at);
-        } else {
-            alarm.running = false;
-            alarm.due_at = now + retry_delay(alarm.failures, random);
+        match alarm.at {
+            None => self.place(id, None),
+            // The run set another alarm, which supersedes the retry (P33).
+            Some(at) if at != fired_for && at > now.wall => self.place(id, Some(at)),
+            Some(at) if at != fired_for => {
+                alarm.failures = 0;
+                self.pause(id, now.steady + retry_delay(0, random));
+            }
+            Some(_) => {
+                let delay = retry_delay(alarm.failures, random);
+                alarm.failures = alarm.failures.saturating_add(1);
+                self.pause(id, now.steady + delay);
+            }
+        }
+    }
+
+    /// The object cannot be found at present.
+    pub(super) fn postponed(&mut self, id: RawId, now: Now) {
+        if self.end_run(id).is_some() {
+            self.pause(id, now.steady + POSTPONED_MS);
+        }
+    }
+
+    /// All that the object wrote is durable.
+    pub(super) fn settled(&mut self, id: RawId) {
+        if let Some(alarm) = self.alarms.get(&id)
+            && alarm.state == State::Settling
+        {
+            let at = alarm.at;
+            self.place(id, at);
+        }
+    }
+
+    /// What the object wrote is lost, and with it the end of a run: it is repeated.
+    pub(super) fn unsettled(&mut self, id: RawId, now: Now) {
+        if let Some(alarm) = self.alarms.get_mut(&id)
+            && alarm.state == State::Settling
+        {
+            let delay = retry_delay(alarm.failures, 0);
             alarm.failures = alarm.failures.saturating_add(1);
+            self.pause(id, now.steady + delay);
         }
-        self.waiting.insert((alarm.due_at, id));
     }
 
-    pub(crate) fn next_due(&self) -> Option<i64> {
-        self.waiting.first().map(|(due_at, _)| *due_at)
+    /// By the steady clock.
+    pub(super) fn next_due(&self, now: Now) -> Option<i64> {
+        let waiting = self.waiting.first().map(|(at, _)| now.steady_at(*at));
+        let paused = self.paused.first().map(|(until, _)| *until);
+        let due = [waiting, paused].into_iter().flatten().min()?;
+        if self.running >= self.runs {
+            return None;
+        }
+        let admitted = match self.starting.front() {
+            Some((until, _)) if self.starting.len() >= self.starts => *until,
+            _ => due,
+        };
+        Some(due.max(admitted))
     }
-}
 
-impl Alarm {
-    fn new(at: i64) -> Self {
-        Self {
-            scheduled_at: at,
-            due_at: at,
+    pub(super) fn is_due(&self, now: Now) -> bool {
+        self.waiting.first().is_some_and(|(at, _)| *at <= now.wall)
+            || self
+                .paused
+                .first()
+                .is_some_and(|(until, _)| *until <= now.steady)
+    }
+
+    /// Whether a run is under way; for which date it fired.
+    fn end_run(&mut self, id: RawId) -> Option<i64> {
+        let State::Running { fired_for } = self.alarms.get(&id)?.state else {
+            return None;
+        };
+        self.running -= 1;
+        self.starting.retain(|(_, starting)| *starting != id);
+        Some(fired_for)
+    }
+
+    /// Waits for the date, or is gone.
+    fn place(&mut self, id: RawId, at: Option<i64>) {
+        self.unlist(id);
+        let Some(at) = at.filter(|at| *at <= self.horizon) else {
+            self.alarms.remove(&id);
+            return;
+        };
+        let alarm = Alarm {
+            at: Some(at),
+            state: State::Waiting,
             failures: 0,
-            running: false,
-            set_again: false,
+        };
+        self.alarms.insert(id, alarm);
+        self.waiting.insert((at, id));
+        if self.alarms.len() > self.capacity {
+            self.drop_latest();
         }
+    }
+
+    fn pause(&mut self, id: RawId, until: i64) {
+        self.unlist(id);
+        if let Some(alarm) = self.alarms.get_mut(&id) {
+            alarm.state = State::Paused { until };
+            self.paused.insert((until, id));
+        }
+    }
+
+    fn unlist(&mut self, id: RawId) {
+        if let Some(Alarm {
+            at: Some(at),
+            state: State::Waiting,
+            ..
+        }) = self.alarms.get(&id)
+        {
+            self.waiting.remove(&(*at, id));
+        }
+        if let Some(Alarm {
+            state: State::Paused { until },
+            ..
+        }) = self.alarms.get(&id)
+        {
+            self.paused.remove(&(*until, id));
+        }
+    }
+
+    /// Leaves the latest alarm to the index.
+    fn drop_latest(&mut self) -> bool {
+        let Some((at, id)) = self.waiting.pop_last() else {
+            return false;
+        };
+        self.alarms.remove(&id);
+        self.horizon = self.horizon.min(at - 1);
+        true
     }
 }
 
 fn retry_delay(failures: u32, random: u32) -> i64 {
     let delay = FIRST_RETRY_MS << failures.min(DOUBLINGS);
     delay + (delay / 4) * i64::from(random) / i64::from(u32::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const A: RawId = RawId([1; 32]);
-    const B: RawId = RawId([2; 32]);
-
-    #[test]
-    fn fires_in_order_and_never_early() {
-        let mut timetable = Timetable::default();
-        timetable.set(B, Some(20));
-        timetable.set(A, Some(10));
-        assert_eq!(timetable.fire(9), None);
-        assert_eq!(timetable.fire(25), Some(A));
-        assert_eq!(timetable.fire(25), Some(B));
-        assert_eq!(timetable.fire(25), None);
-        assert_eq!(timetable.next_due(), None);
-    }
-
-    #[test]
-    fn an_alarm_set_during_its_run_waits_for_the_end() {
-        let mut timetable = Timetable::default();
-        timetable.set(A, Some(10));
-        assert_eq!(timetable.fire(10), Some(A));
-        timetable.set(A, Some(10));
-        assert_eq!(timetable.fire(11), None);
-        timetable.finished(A);
-        assert_eq!(timetable.fire(11), Some(A));
-        timetable.finished(A);
-        assert_eq!(timetable.fire(100), None);
-    }
-
-    #[test]
-    fn the_wake_that_a_run_causes_does_not_repeat_the_run() {
-        let mut timetable = Timetable::default();
-        timetable.load(A, 10);
-        assert_eq!(timetable.fire(10), Some(A));
-        timetable.confirm(A, Some(10));
-        timetable.finished(A);
-        assert_eq!(timetable.next_due(), None);
-    }
-
-    #[test]
-    fn a_new_alarm_supersedes_the_retry() {
-        let mut timetable = Timetable::default();
-        timetable.set(A, Some(10));
-        timetable.fire(10);
-        timetable.set(A, Some(50));
-        timetable.failed(A, 12, 0);
-        assert_eq!(timetable.next_due(), Some(50));
-    }
-
-    #[test]
-    fn retries_double_up_to_the_cap_with_bounded_jitter() {
-        let mut timetable = Timetable::default();
-        timetable.set(A, Some(0));
-        let mut now = 0;
-        let mut expected = FIRST_RETRY_MS;
-        for _ in 0..20 {
-            assert_eq!(timetable.fire(now), Some(A));
-            timetable.failed(A, now, 0);
-            // A wake that reads the same alarm from disk does not cut the pause short.
-            timetable.confirm(A, Some(0));
-            let due = timetable.next_due().unwrap_or_default();
-            assert_eq!(due - now, expected);
-            now = due;
-            expected = (expected * 2).min(1_024_000);
-        }
-        assert_eq!(retry_delay(0, u32::MAX), 2_500);
-        assert_eq!(retry_delay(200, 0), 1_024_000);
-    }
-
-    #[test]
-    fn moved_and_deleted_alarms_leave_nothing_behind() {
-        let mut timetable = Timetable::default();
-        timetable.set(A, Some(10));
-        timetable.set(A, Some(30));
-        assert_eq!(timetable.next_due(), Some(30));
-        timetable.load(A, 5);
-        assert_eq!(timetable.next_due(), Some(30));
-        timetable.set(A, None);
-        assert_eq!(timetable.next_due(), None);
-        assert!(timetable.alarms.is_empty());
-    }
 }

@@ -2,20 +2,82 @@
 
 use std::rc::Rc;
 
-use super::super::kernel::{AlarmOutcome, ObjectIndex};
+use super::super::disk::Found;
+use super::super::kernel::ObjectIndex;
 use super::super::slot::{Life, Resident, Slot};
 use super::super::state::ObjectState;
-use super::super::store::{Database, Entry};
+use super::super::store::Database;
 use super::super::work::{Output, Work, answer};
 use super::{Effect, Event, Shard};
 use crate::error::StorageError;
 use crate::fault::Fault;
 use crate::id::RawId;
 use crate::occupant::Occupant;
+use crate::user_code;
 
 impl Shard {
-    pub(super) fn carry_out(self: &Rc<Self>, effect: Effect) {
+    /// Carries out an effect. A panic on the way, which is a mistake of ours, costs no more than
+    /// the objects that the effect is about.
+    pub(super) fn carry_out_whole(self: &Rc<Self>, effect: Effect) {
+        let concern = Concern::of(&effect);
+        if user_code::call(|| self.carry_out(effect)).is_err() {
+            tracing::error!(?concern, "the host panicked; what this is about is reset");
+            self.recover(concern);
+        }
+    }
+
+    fn recover(self: &Rc<Self>, concern: Concern) {
+        let fault = Fault::Panicked;
+        match concern {
+            Concern::Nothing => {}
+            Concern::Waking(object) => self.wake_failed(object, fault),
+            Concern::Object(object) => self.reset(object, fault),
+            Concern::Started { object, bytes } => {
+                self.reset(object, fault);
+                self.handle(Event::Finished { object, bytes });
+            }
+            Concern::Closing(object) => {
+                let again = || self.with(object, |slot| self.close(&slot));
+                if user_code::call(again).is_err() {
+                    self.handle(Event::Closed { object });
+                }
+            }
+            Concern::Alarm(id) => self.alarm_failed(id),
+            Concern::Commit(objects) => {
+                for object in objects {
+                    let fault = fault.clone();
+                    self.handle(Event::CommitFailed { object, fault });
+                }
+                // The batch is over, so that there is a next one.
+                self.disk.sync(Vec::new());
+            }
+        }
+    }
+
+    fn reset(self: &Rc<Self>, object: ObjectIndex, fault: Fault) {
+        if let Some(slot) = self.slot_at(object)
+            && let Some(resident) = slot.resident.borrow().as_ref()
+        {
+            if let Some(database) = resident.life.committable() {
+                database.roll_back();
+            }
+            resident.life.cut_off(fault.clone());
+        }
+        let discard = true;
+        self.handle(Event::Reset {
+            object,
+            fault,
+            discard,
+        });
+    }
+
+    fn carry_out(self: &Rc<Self>, effect: Effect) {
         self.trace(&effect);
+        #[cfg(test)]
+        if let Some(over) = self.panic_over.take() {
+            assert!(!over(&effect), "on purpose");
+            self.panic_over.set(Some(over));
+        }
         match effect {
             Effect::Wake { object } => self.with(object, |slot| self.wake(&slot)),
             Effect::Start {
@@ -30,7 +92,7 @@ impl Shard {
             Effect::Release { output, .. } => self.release(output),
             Effect::Fail { output, fault } => output.fail(fault),
             Effect::RequestCommit => self.commit_wanted.notify_one(),
-            Effect::Commit { objects, alarms } => self.commit(&objects, &alarms),
+            Effect::Commit { objects } => self.commit(&objects),
             Effect::UpdateIndex { alarms } => {
                 if let Err(error) = self.disk.index().follow(&alarms) {
                     // The index only wakes somebody too early now.
@@ -38,11 +100,17 @@ impl Shard {
                 }
             }
             Effect::FireAlarm { id } => self.fire_alarm(id),
+            Effect::LoadAlarms => self.loading_wanted.notify_one(),
             Effect::Leave { object, reset } => self.with(object, |slot| leave(&slot, reset)),
             Effect::Close { object } => self.with(object, |slot| self.close(&slot)),
             Effect::Forget { object } => {
-                if let Some(slot) = self.slots.borrow_mut().get_mut(object.0) {
-                    *slot = None;
+                let forgotten = self
+                    .slots
+                    .borrow_mut()
+                    .get_mut(object.0)
+                    .and_then(Option::take);
+                if let Some(slot) = forgotten {
+                    slot.gone.set(true);
                 }
             }
         }
@@ -59,18 +127,44 @@ impl Shard {
     }
 
     fn wake(self: &Rc<Self>, slot: &Rc<Slot>) {
+        let found = self.disk.find(slot.index, slot.description.class, slot.id);
+        match found {
+            Ok(Found::Nothing) => self.wake_with(slot, Ok(None)),
+            Ok(Found::Here(database)) => self.wake_with(slot, Ok(Some(*database))),
+            Ok(Found::Later) => {}
+            Err(error) => self.wake_with(slot, Err(error)),
+        }
+    }
+
+    /// The database of an object that wakes was opened, or could not be.
+    pub(super) fn opened(
+        self: &Rc<Self>,
+        object: ObjectIndex,
+        opened: Result<Box<Database>, StorageError>,
+    ) {
+        self.inside(|| {
+            let wake = || {
+                self.with(object, |slot| {
+                    self.wake_with(&slot, opened.map(|database| Some(*database)));
+                });
+            };
+            if user_code::call(wake).is_err() {
+                self.recover(Concern::Waking(object));
+            }
+        });
+    }
+
+    fn wake_with(self: &Rc<Self>, slot: &Rc<Slot>, opened: Result<Option<Database>, StorageError>) {
         let object = slot.index;
-        let (database, alarm) = match self.open(slot) {
+        let opened = match opened.and_then(|database| self.look_at(slot, database)) {
             Ok(opened) => opened,
             Err(error) => {
-                self.handle(Event::WakeFailed {
-                    object,
-                    fault: Fault::Storage(error),
-                });
+                let fault = Fault::Storage(error);
+                self.handle(Event::WakeFailed { object, fault });
                 return;
             }
         };
-        let life = Rc::new(Life::new(Rc::clone(slot), database, alarm));
+        let life = Rc::new(Life::new(Rc::clone(slot), opened.database));
         let occupant = Occupant::wake(slot.description, ObjectState::new(Rc::clone(&life)));
         let failure = occupant.failure();
         let resident = Resident {
@@ -78,21 +172,36 @@ impl Shard {
             occupant,
         };
         *slot.resident.borrow_mut() = Some(resident);
-        let Some(fault) = failure.or_else(|| life.take_ending().map(|ending| ending.fault)) else {
-            self.handle(Event::Woken { object, alarm });
-            return;
-        };
-        life.cut_off(fault.clone());
+        match failure.or_else(|| life.take_ending().map(|ending| ending.fault)) {
+            None => self.handle(Event::Woken {
+                object,
+                alarm: opened.alarm,
+                indexed: opened.indexed,
+            }),
+            Some(fault) => self.wake_failed(object, fault),
+        }
+    }
+
+    /// A start that failed leaves nothing behind: its migrations and its `#[init]` are undone.
+    fn wake_failed(self: &Rc<Self>, object: ObjectIndex, fault: Fault) {
+        if let Some(slot) = self.slot_at(object)
+            && let Some(resident) = slot.resident.borrow().as_ref()
+        {
+            if let Some(database) = resident.life.committable() {
+                database.roll_back();
+            }
+            resident.life.cut_off(fault.clone());
+        }
         self.handle(Event::WakeFailed { object, fault });
     }
 
-    fn open(&self, slot: &Slot) -> Result<(Option<Database>, Option<i64>), StorageError> {
-        if !self.disk.has(slot.description.class, slot.id) {
-            return Ok((None, None));
-        }
-        let database = self.disk.open(slot.description.class, slot.id)?;
-        let alarm = database.alarm()?;
-        Ok((Some(database), alarm))
+    fn look_at(&self, slot: &Slot, database: Option<Database>) -> Result<Opened, StorageError> {
+        let alarm = database.as_ref().map_or(Ok(None), Database::alarm)?;
+        Ok(Opened {
+            database,
+            alarm,
+            indexed: alarm.and_then(|at| self.indexed(slot, at)),
+        })
     }
 
     pub(super) fn refuse(self: &Rc<Self>, work: Work, fault: Fault) {
@@ -119,119 +228,59 @@ impl Shard {
         }
     }
 
-    fn commit(self: &Rc<Self>, objects: &[ObjectIndex], alarms: &[(ObjectIndex, i64)]) {
-        let indexed = self.record_alarms(alarms);
-        let mut batch = Vec::with_capacity(objects.len());
-        for &object in objects {
-            let Some(slot) = self.slot_at(object) else {
-                continue;
-            };
-            let Some(life) = slot
-                .resident
-                .borrow()
-                .as_ref()
-                .map(|resident| Rc::clone(&resident.life))
-            else {
-                continue;
-            };
-            let needs_index = alarms.iter().any(|(indexed, _)| *indexed == object);
-            let committed = match (life.committable(), &indexed) {
-                (Some(database), Err(error)) if needs_index => {
-                    database.roll_back();
-                    Err(error.clone())
-                }
-                (Some(database), _) => database.commit(),
-                (None, _) => Ok(None),
-            };
-            match committed {
-                Ok(Some(unsynced)) => batch.push((object, unsynced)),
-                Ok(None) => {}
-                Err(error) => {
-                    tracing::error!(%error, class = slot.description.class, id = %slot.id, "a commit failed");
-                    self.handle(Event::CommitFailed {
-                        object,
-                        fault: Fault::Storage(error),
-                    });
-                }
-            }
-        }
-        self.disk.sync(batch);
-    }
-
-    /// Before the commits, so that no crash leaves an alarm that nobody knows of.
-    fn record_alarms(&self, alarms: &[(ObjectIndex, i64)]) -> Result<(), StorageError> {
-        if alarms.is_empty() {
-            return Ok(());
-        }
-        let entry = |&(object, at): &(ObjectIndex, i64)| {
-            let slot = self.slot_at(object)?;
-            let name = slot.name.borrow().as_deref().map(str::to_owned);
-            Some(Entry {
-                id: slot.id,
-                class: slot.description.class.to_owned(),
-                name,
-                at,
-            })
-        };
-        let entries: Vec<Entry> = alarms.iter().filter_map(entry).collect();
-        self.disk.index().record(&entries)
-    }
-
-    fn fire_alarm(self: &Rc<Self>, id: RawId) {
-        let known = self
-            .kernel
-            .borrow()
-            .find(id)
-            .and_then(|object| self.slot_at(object));
-        let slot = match known {
-            Some(slot) => slot,
-            None => match self.alarm_slot(id) {
-                Some(slot) => slot,
-                None => {
-                    let outcome = AlarmOutcome::Stale { actual: None };
-                    self.handle(Event::AlarmFinished { id, outcome });
-                    return;
-                }
-            },
-        };
-        self.handle(Event::Arrived {
-            object: slot.index,
-            work: Work::Alarm { id },
-            bytes: 0,
-        });
-    }
-
-    /// An object that only the index knows. None for one whose class is gone from the app: its
-    /// database stays.
-    fn alarm_slot(self: &Rc<Self>, id: RawId) -> Option<Rc<Slot>> {
-        let entry = match self.disk.index().find(id) {
-            Ok(entry) => entry?,
-            Err(error) => {
-                tracing::error!(%error, %id, "an alarm cannot be looked up");
-                return None;
-            }
-        };
-        let Some(description) = self.class(&entry.class) else {
-            tracing::warn!(class = entry.class, %id, "an alarm of a class that the app no longer has");
-            return None;
-        };
-        let slot = self.slot(description, id);
-        *slot.name.borrow_mut() = entry.name.map(Into::into);
-        Some(slot)
-    }
-
-    pub(super) fn alarm_failed(self: &Rc<Self>, id: RawId) {
-        let outcome = AlarmOutcome::Failed {
-            random: self.random.next_u32(),
-        };
-        self.handle(Event::AlarmFinished { id, outcome });
-    }
-
     fn close(self: &Rc<Self>, slot: &Slot) {
         let resident = slot.resident.borrow_mut().take();
+        let is_lent = |resident: &Resident| resident.life.is_lent.get();
+        if resident.as_ref().is_some_and(is_lent) {
+            // Closed when it is back.
+            return;
+        }
         match resident.and_then(|resident| resident.life.take_database()) {
             Some(database) => self.disk.close(slot.index, slot.id, database),
             None => self.handle(Event::Closed { object: slot.index }),
+        }
+    }
+}
+
+/// What a wake found on disk.
+#[derive(Default)]
+struct Opened {
+    /// None if the object has never written.
+    database: Option<Database>,
+    alarm: Option<i64>,
+    indexed: Option<i64>,
+}
+
+/// What an effect is about, for the case that carrying it out panics.
+#[derive(Debug)]
+enum Concern {
+    Nothing,
+    Waking(ObjectIndex),
+    Object(ObjectIndex),
+    Started { object: ObjectIndex, bytes: usize },
+    Closing(ObjectIndex),
+    Alarm(RawId),
+    Commit(Vec<ObjectIndex>),
+}
+
+impl Concern {
+    fn of(effect: &Effect) -> Self {
+        match effect {
+            Effect::Wake { object } => Self::Waking(*object),
+            Effect::Start { object, bytes, .. } => Self::Started {
+                object: *object,
+                bytes: *bytes,
+            },
+            Effect::Release { object, .. } | Effect::Leave { object, .. } => Self::Object(*object),
+            Effect::Close { object } => Self::Closing(*object),
+            Effect::FireAlarm { id } => Self::Alarm(*id),
+            Effect::Commit { objects } => Self::Commit(objects.clone()),
+            Effect::Refuse { .. }
+            | Effect::Fail { .. }
+            | Effect::RequestCommit
+            | Effect::UpdateIndex { .. }
+            | Effect::LoadAlarms
+            | Effect::Forget { .. } => Self::Nothing,
         }
     }
 }

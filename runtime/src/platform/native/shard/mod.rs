@@ -3,9 +3,14 @@
 //! Everything an object does runs inside [`Shard::inside`]: what the kernel decides meanwhile is
 //! queued and carried out when the poll is over, so no object is entered while another runs.
 
+mod alarms;
+mod commit;
 mod effects;
+mod logs;
 mod simulated;
 mod tasks;
+#[cfg(test)]
+mod tests;
 mod turns;
 
 pub(super) use tasks::Command;
@@ -22,7 +27,7 @@ use super::budget::Budget;
 use super::clock::Clock;
 use super::disk::Disk;
 use super::ids::IdKey;
-use super::kernel::{self, Kernel, Limits, ObjectIndex};
+use super::kernel::{self, Kernel, Limits, Now, ObjectIndex};
 use super::outgoing::Outgoing;
 use super::random::Random;
 use super::simulation::Simulation;
@@ -53,6 +58,8 @@ pub(super) struct Shard {
     simulation: Option<Simulation>,
     kernel: RefCell<Kernel<Work, Output>>,
     slots: RefCell<Vec<Option<Rc<Slot>>>>,
+    /// Of the batch on its way to the disk: objects whose logs have grown long.
+    long_logs: RefCell<Vec<ObjectIndex>>,
     decided: RefCell<Vec<Effect>>,
     queue: RefCell<VecDeque<Effect>>,
     /// Effects are being carried out, or an object runs.
@@ -61,6 +68,26 @@ pub(super) struct Shard {
     /// When the timer is set to, and that it has to be set anew.
     timer_at: Cell<Option<i64>>,
     timer_changed: Notify,
+    /// The index may hold alarms that belong in memory.
+    loading_wanted: Notify,
+    told_of: RefCell<ToldOf>,
+    /// Tests have the host itself panic over an effect.
+    #[cfg(test)]
+    panic_over: Cell<Option<PanicOver>>,
+}
+
+#[cfg(test)]
+type PanicOver = fn(&Effect) -> bool;
+
+/// What was logged once and is not logged each time.
+#[derive(Default)]
+struct ToldOf {
+    missing_classes: Vec<String>,
+    unreadable_index: bool,
+}
+
+fn new_kernel(limits: Limits) -> Kernel<Work, Output> {
+    Kernel::new(limits, Output::size)
 }
 
 struct Class {
@@ -77,6 +104,7 @@ pub(super) struct Parts {
     pub(super) random: Random,
     pub(super) outgoing: Outgoing,
     pub(super) simulation: Option<Simulation>,
+    pub(super) limits: Limits,
 }
 
 impl Shard {
@@ -89,6 +117,7 @@ impl Shard {
             random,
             outgoing,
             simulation,
+            limits,
         } = parts;
         let shard = Rc::new(Self {
             number,
@@ -101,14 +130,19 @@ impl Shard {
             pending: Budget::new(MAX_ALL_PENDING),
             classes: RefCell::default(),
             simulation,
-            kernel: RefCell::new(Kernel::new(Limits::default())),
+            kernel: RefCell::new(new_kernel(limits)),
             slots: RefCell::default(),
+            long_logs: RefCell::default(),
             decided: RefCell::default(),
             queue: RefCell::default(),
             busy: Cell::new(false),
             commit_wanted: Notify::new(),
             timer_at: Cell::new(None),
             timer_changed: Notify::new(),
+            loading_wanted: Notify::new(),
+            told_of: RefCell::default(),
+            #[cfg(test)]
+            panic_over: Cell::new(None),
         });
         for description in classes {
             shard.add_class(description);
@@ -200,7 +234,7 @@ impl Shard {
         if let Some(slot) = known {
             return slot;
         }
-        let index = self.kernel.borrow_mut().add(id, self.clock.now());
+        let index = self.kernel.borrow_mut().add(id, self.now());
         let slot = Rc::new(Slot::new(Rc::clone(self), index, id, description));
         let mut slots = self.slots.borrow_mut();
         if slots.len() <= index.0 {
@@ -220,7 +254,7 @@ impl Shard {
             let mut decided = self.decided.borrow_mut();
             self.kernel
                 .borrow_mut()
-                .handle(event, self.clock.now(), &mut decided);
+                .handle(event, self.now(), &mut decided);
             self.queue.borrow_mut().extend(decided.drain(..));
         }
         if !self.busy.get() {
@@ -238,7 +272,7 @@ impl Shard {
         loop {
             let next = self.queue.borrow_mut().pop_front();
             let Some(effect) = next else { break };
-            self.carry_out(effect);
+            self.carry_out_whole(effect);
         }
         self.set_timer();
         result
@@ -256,7 +290,11 @@ impl Shard {
 
     /// Whether no object has anything to do or to send.
     pub(super) fn is_quiet(&self) -> bool {
-        self.kernel.borrow().is_quiet()
+        self.kernel.borrow().is_quiet(self.now())
+    }
+
+    fn now(&self) -> Now {
+        self.clock.both()
     }
 }
 

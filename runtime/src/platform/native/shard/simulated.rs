@@ -2,26 +2,22 @@
 
 use std::rc::Rc;
 
-use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::yield_now;
 
 use super::super::disk::Disk;
-use super::super::kernel::{Kernel, Limits};
+use super::super::kernel::Limits;
 use super::super::simulation::Simulation;
-use super::super::work::Inbound;
-use super::{Event, Shard};
+use super::super::work::Work;
+use super::{Event, Shard, new_kernel};
 use crate::fault::Fault;
 use crate::id::RawId;
 
 impl Shard {
     /// Starts a simulated shard's tasks on the current runtime.
-    pub(in super::super) fn start_simulated_tasks(
-        self: &Rc<Self>,
-        inbox: UnboundedReceiver<Inbound>,
-    ) {
+    pub(in super::super) fn start_simulated_tasks(self: &Rc<Self>) {
         self.start_tasks();
-        tokio::task::spawn_local(Rc::clone(self).start_ready_work());
-        tokio::task::spawn_local(Rc::clone(self).receive_one_by_one(inbox));
+        self.keep_running("work", Self::start_ready_work);
+        self.keep_running("inbox", Self::receive_one_by_one);
     }
 
     async fn start_ready_work(self: Rc<Self>) {
@@ -40,18 +36,17 @@ impl Shard {
         }
     }
 
-    /// What the disk answers is a step like any other: events may fall before it.
-    async fn receive_one_by_one(self: Rc<Self>, mut inbox: UnboundedReceiver<Inbound>) {
+    /// What the disk answers is a step like any other: events may fall before it, a crash too.
+    async fn receive_one_by_one(self: Rc<Self>) {
         let Some(simulation) = &self.simulation else {
             return;
         };
-        while let Some(inbound) = inbox.recv().await {
+        while let Some((inbound, machine)) = simulation.receive().await {
             simulation.delay().await;
-            match inbound {
-                Inbound::Synced { failed } => self.handle(Event::Synced { failed }),
-                Inbound::Closed { object } => self.handle(Event::Closed { object }),
-                // There is one shard, and nobody gives it commands.
-                Inbound::Delivery(_) | Inbound::Drain | Inbound::Stop => {}
+            #[cfg(test)]
+            simulation.while_the_disk_hangs().await;
+            if simulation.is_running(machine) {
+                self.receive_one(inbound);
             }
         }
     }
@@ -80,7 +75,8 @@ impl Shard {
     }
 
     /// Everything but the disk is lost: memory, sockets, answers on their way, and writes that no
-    /// commit has closed.
+    /// commit has closed. What the old machine still reports reaches nobody: its objects are gone,
+    /// and the answers of its disk are dropped.
     pub(in super::super) fn crash(self: &Rc<Self>) {
         let fault = Fault::Disconnected("the host crashed".to_owned());
         self.lose_memory(&fault);
@@ -105,11 +101,13 @@ impl Shard {
                 }
             }
         }
-        let lost = self.kernel.replace(Kernel::new(Limits::default()));
+        let lost = self.kernel.replace(new_kernel(Limits::default()));
         drop(lost);
         drop(std::mem::take(&mut *self.queue.borrow_mut()));
-        for work in self.simulation.iter().flat_map(Simulation::clear) {
-            self.refuse(work, fault.clone());
+        for work in self.simulation.iter().flat_map(Simulation::crash) {
+            if let Work::Task(task) = work {
+                task.refuse(fault.clone());
+            }
         }
     }
 }

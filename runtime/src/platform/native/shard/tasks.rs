@@ -1,5 +1,6 @@
 //! What a shard does beside its objects: commits, alarms in time, messages from other threads.
 
+use std::future::Future;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -9,10 +10,14 @@ use tokio::task::yield_now;
 use super::super::kernel::ObjectIndex;
 use super::super::work::Inbound;
 use super::{Event, Shard};
+use crate::user_code::{self, Guarded};
 
-/// Alarms due within this time are in memory; the index holds the rest.
-const HORIZON: Duration = Duration::from_secs(120);
-const HORIZON_STEP: Duration = Duration::from_secs(60);
+/// How often to look whether somebody set the system's clock: alarms follow the date.
+const CLOCK_CHECK_MS: i64 = 5_000;
+/// A difference between the clocks that is no step: they drift, and are read one after the other.
+const CLOCK_SLACK_MS: i64 = 500;
+/// The pause before a task that panicked goes on.
+const AFTER_PANIC: Duration = Duration::from_millis(100);
 
 /// What a host tells a shard besides work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,9 +29,33 @@ pub(in super::super) enum Command {
 impl Shard {
     /// Starts the shard's own tasks on the current runtime.
     pub(in super::super) fn start_tasks(self: &Rc<Self>) {
-        tokio::task::spawn_local(Rc::clone(self).commit_when_settled());
-        tokio::task::spawn_local(Rc::clone(self).keep_time());
-        tokio::task::spawn_local(Rc::clone(self).load_alarms());
+        self.keep_running("commits", Self::commit_when_settled);
+        self.keep_running("time", Self::keep_time);
+        self.keep_running("alarms", Self::load_alarms);
+    }
+
+    /// Runs a task of the shard's own for as long as the shard lives: a panic in it, which is a
+    /// mistake of ours, would leave all objects without commits or without alarms.
+    pub(super) fn keep_running<F>(
+        self: &Rc<Self>,
+        name: &'static str,
+        task: impl Fn(Rc<Self>) -> F + 'static,
+    ) where
+        F: Future<Output = ()> + 'static,
+    {
+        let shard = Rc::clone(self);
+        tokio::task::spawn_local(async move {
+            while Guarded::new(Box::pin(task(Rc::clone(&shard))))
+                .await
+                .is_err()
+            {
+                tracing::error!(
+                    task = name,
+                    "a task of the host panicked; it is started anew"
+                );
+                tokio::time::sleep(AFTER_PANIC).await;
+            }
+        });
     }
 
     /// Everything ready now belongs to the next commit: yielding lets it run first.
@@ -42,18 +71,33 @@ impl Shard {
     }
 
     async fn keep_time(self: Rc<Self>) {
+        let mut before = self.now();
         loop {
-            let due = self.kernel.borrow().next_due();
+            let now = self.now();
+            if self.simulation.is_none() {
+                let step = (now.wall - before.wall) - (now.steady - before.steady);
+                if step.abs() > CLOCK_SLACK_MS {
+                    tracing::warn!(by_ms = step, "the system's clock was set");
+                    self.load_alarms_now();
+                }
+            }
+            before = now;
+            let due = self.kernel.borrow().next_due(now);
             self.timer_at.set(due);
             let changed = self.timer_changed.notified();
-            match due {
-                None => changed.await,
-                Some(due) => {
-                    let wait = u64::try_from(due - self.clock.now()).unwrap_or(0);
-                    tokio::select! {
-                        biased;
-                        () = changed => {}
-                        () = tokio::time::sleep(Duration::from_millis(wait)) => self.handle(Event::Tick),
+            // A simulated clock tells when it is set.
+            let look_again = self.simulation.is_none().then_some(CLOCK_CHECK_MS);
+            let wait = due.map(|due| (due - now.steady).max(0));
+            let Some(pause) = [wait, look_again].into_iter().flatten().min() else {
+                changed.await;
+                continue;
+            };
+            tokio::select! {
+                biased;
+                () = changed => {}
+                () = pause_for(pause) => {
+                    if wait == Some(pause) {
+                        self.handle(Event::Tick);
                     }
                 }
             }
@@ -62,28 +106,10 @@ impl Shard {
 
     /// Sets the timer earlier if something is due earlier; a timer set too early does no harm.
     pub(super) fn set_timer(&self) {
-        let due = self.kernel.borrow().next_due();
+        let due = self.kernel.borrow().next_due(self.now());
         if due.is_some_and(|due| self.timer_at.get().is_none_or(|at| due < at)) {
             self.timer_at.set(due);
             self.timer_changed.notify_one();
-        }
-    }
-
-    async fn load_alarms(self: Rc<Self>) {
-        loop {
-            self.load_alarms_now();
-            tokio::time::sleep(HORIZON_STEP).await;
-        }
-    }
-
-    pub(in super::super) fn load_alarms_now(self: &Rc<Self>) {
-        let until = self.clock.now() + i64::try_from(HORIZON.as_millis()).unwrap_or(i64::MAX);
-        match self.disk.index().due_until(until) {
-            Ok(mut alarms) => {
-                alarms.retain(|(id, _)| self.home_of(*id) == self.number);
-                self.handle(Event::AlarmsLoaded { alarms });
-            }
-            Err(error) => tracing::error!(%error, "the index of alarms cannot be read"),
         }
     }
 
@@ -94,15 +120,36 @@ impl Shard {
     ) -> Command {
         while let Some(inbound) = inbox.recv().await {
             match inbound {
-                Inbound::Delivery(delivery) => self.accept(*delivery),
-                Inbound::Synced { failed } => self.handle(Event::Synced { failed }),
-                Inbound::Closed { object } => self.handle(Event::Closed { object }),
                 Inbound::Drain => return Command::Drain,
                 Inbound::Stop => return Command::Stop,
+                inbound => {
+                    if user_code::call(|| self.receive_one(inbound)).is_err() {
+                        tracing::error!("the host panicked over a message; it goes on");
+                    }
+                }
             }
         }
         // All senders are gone, and with them the host.
         Command::Stop
+    }
+
+    pub(super) fn receive_one(self: &Rc<Self>, inbound: Inbound) {
+        match inbound {
+            Inbound::Delivery(delivery) => self.accept(*delivery),
+            Inbound::Synced { failed } => {
+                self.handle(Event::Synced { failed });
+                self.shorten_logs();
+            }
+            Inbound::Opened { object, opened } => self.opened(object, opened),
+            Inbound::LogShortened {
+                object,
+                database,
+                result,
+            } => self.take_back(object, *database, result),
+            Inbound::Closed { object } => self.handle(Event::Closed { object }),
+            // Commands, for whoever runs the shard.
+            Inbound::Drain | Inbound::Stop => {}
+        }
     }
 
     /// No alarm fires from now on; sockets are closed with 1001.
@@ -135,5 +182,13 @@ impl Shard {
             .flatten()
             .filter(|slot| slot.resident.borrow().is_some())
             .count()
+    }
+}
+
+/// What is due now comes after the work that is ready.
+async fn pause_for(millis: i64) {
+    match u64::try_from(millis) {
+        Ok(0) | Err(_) => yield_now().await,
+        Ok(millis) => tokio::time::sleep(Duration::from_millis(millis)).await,
     }
 }

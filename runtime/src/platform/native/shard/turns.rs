@@ -6,29 +6,28 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use super::super::kernel::{AlarmOutcome, ObjectIndex};
+use super::super::kernel::ObjectIndex;
 use super::super::slot::{Life, Resident};
 use super::super::work::{Output, ReplyTo, Task, Work};
 use super::{Event, Shard};
 use crate::caller::{Caller, Origin};
 use crate::chain::CallChain;
 use crate::fault::Fault;
-use crate::id::RawId;
-use crate::turn::{LocalFuture, poll_once};
+use crate::occupant::Aborted;
+use crate::turn::LocalFuture;
+use crate::user_code;
 
-/// An alarm's run (P32).
-const ALARM_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 /// An initialisation behind its gate (P14).
 const BLOCK_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Whoever waits for what a turn yields.
-trait Audience {
+pub(super) trait Audience {
     /// Notes it if it has left, and has the task woken when it does.
     fn look(&mut self, context: &mut Context<'_>);
 }
 
 /// Alarms, the events of sockets, and work in the background are awaited by nobody.
-struct Nobody;
+pub(super) struct Nobody;
 
 impl Audience for Nobody {
     fn look(&mut self, _: &mut Context<'_>) {}
@@ -140,66 +139,8 @@ impl Shard {
         }
     }
 
-    fn start_alarm(self: &Rc<Self>, resident: &Resident, id: RawId) {
-        let Resident { life, occupant } = resident;
-        let object = life.slot.index;
-        match life.alarm() {
-            Ok(Some(at)) if at <= self.clock.now() => {}
-            Ok(actual) => {
-                self.handle(Event::AlarmFinished {
-                    id,
-                    outcome: AlarmOutcome::Stale { actual },
-                });
-                self.handle(Event::Finished { object, bytes: 0 });
-                return;
-            }
-            Err(error) => {
-                tracing::error!(%error, %id, "an alarm cannot be read");
-                self.alarm_failed(id);
-                self.handle(Event::Finished { object, bytes: 0 });
-                return;
-            }
-        }
-        life.alarm_was_set.set(false);
-        let run = occupant.alarm();
-        let run: LocalFuture<'static, _> = Box::pin(async move {
-            match tokio::time::timeout(ALARM_TIMEOUT, run).await {
-                Ok(result) => result,
-                Err(_) => Err(Fault::TimedOut(
-                    "an alarm may run for 15 minutes".to_owned(),
-                )),
-            }
-        });
-        let shard = Rc::clone(self);
-        self.drive(life, 0, run, Nobody, move |life, _, result| {
-            let result = result.and_then(|result| result);
-            shard.alarm_ended(life, id, result);
-        });
-    }
-
-    fn alarm_ended(self: &Rc<Self>, life: &Rc<Life>, id: RawId, result: Result<(), Fault>) {
-        let deleted = result.and_then(|()| {
-            // Success deletes the alarm only if the handler set none (P28).
-            if life.alarm_was_set.get() {
-                Ok(())
-            } else {
-                life.delete_alarm().map_err(Fault::Storage)
-            }
-        });
-        match deleted {
-            Ok(()) => self.handle(Event::AlarmFinished {
-                id,
-                outcome: AlarmOutcome::Done,
-            }),
-            Err(fault) => {
-                tracing::warn!(%id, reason = fault.summary().2, "an alarm's run is to be repeated");
-                self.alarm_failed(id);
-            }
-        }
-    }
-
     /// Runs `turn` to its end, or to the end of the object's life; then `conclude`.
-    fn drive<T: 'static, A: Audience + 'static>(
+    pub(super) fn drive<T: 'static, A: Audience + 'static>(
         self: &Rc<Self>,
         life: &Rc<Life>,
         bytes: usize,
@@ -209,17 +150,19 @@ impl Shard {
     ) {
         // It may have left while the turn waited for its start.
         audience.look(&mut Context::from_waker(Waker::noop()));
-        let done = self.inside(|| poll_once(&mut turn));
+        let mut no_one = Context::from_waker(Waker::noop());
+        let done = self.inside(|| poll_whole(life, &mut turn, &mut no_one));
         match done {
-            Some(result) => {
-                conclude(life, audience, Ok(result));
+            Poll::Ready(result) => {
+                self.inside(|| user_code::dispose(turn));
+                conclude(life, audience, result);
                 self.end_if_asked(life);
                 life.slot.handle(Event::Finished {
                     object: life.slot.index,
                     bytes,
                 });
             }
-            None => {
+            Poll::Pending => {
                 self.end_if_asked(life);
                 let (shard, life) = (Rc::clone(self), Rc::clone(life));
                 tokio::task::spawn_local(async move {
@@ -249,18 +192,17 @@ impl Shard {
                 return Poll::Ready(Err(fault));
             }
             audience.look(context);
-            let polled = self.inside(|| {
-                let polled = turn.as_mut().poll(context);
+            self.inside(|| {
+                let polled = poll_whole(life, &mut turn, context);
                 if polled.is_pending() {
                     self.end_if_asked(life);
                 }
                 polled
-            });
-            polled.map(Ok)
+            })
         })
         .await;
         // Dropping a turn that was cut off lets others proceed.
-        self.inside(|| drop(turn));
+        self.inside(|| user_code::dispose(turn));
         result
     }
 
@@ -325,13 +267,34 @@ impl Shard {
             let through = shard.poll_to_end(&life, gate, &mut Nobody).await;
             shard.inside(|| {
                 if let Ok(Err(fault)) = through {
-                    // Its own words are better than those of the reset that came with it.
+                    // Its own words are better than those of the reset that came with it. What a
+                    // start that failed wrote is dropped (P18).
                     drop(life.take_ending());
-                    life.end(fault, false);
+                    life.end(fault, true);
                 }
                 shard.end_if_asked(&life);
                 life.slot.handle(Event::Unblocked { object });
             });
         });
+    }
+}
+
+/// Polls what an object runs. A panic that nothing inside caught ends the object's life.
+fn poll_whole<T>(
+    life: &Life,
+    turn: &mut LocalFuture<'static, T>,
+    context: &mut Context<'_>,
+) -> Poll<Result<T, Fault>> {
+    match user_code::call(|| turn.as_mut().poll(context)) {
+        Ok(polled) => polled.map(Ok),
+        Err(panic) => {
+            let fault = match panic.downcast::<Aborted>() {
+                // It has asked for the end itself.
+                Ok(aborted) => Fault::Reset(aborted.0),
+                Err(_) => Fault::Panicked,
+            };
+            life.end(fault.clone(), true);
+            Poll::Ready(Err(fault))
+        }
     }
 }

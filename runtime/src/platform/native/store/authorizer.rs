@@ -1,188 +1,30 @@
-//! What an object's own SQL may do (P48, P50). The lists are those of workerd's `sqlite.c++`.
+//! What an object's own SQL may do (P48, P50), decided as workerd's `sqlite.c++` does.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
+use rusqlite::config::DbConfig;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, Error};
 
+use super::allowed::{FUNCTIONS, MODULES, PRAGMAS};
+use crate::limits::MAX_STATEMENT;
+use crate::sql_text::is_reserved;
+
 /// A string, a blob or a row: 2 MiB for key and value, and what SQLite adds to a row.
 const MAX_ROW: i32 = 2 * 1024 * 1024 + 64;
 
-const PRAGMAS: &[&str] = &[
-    "case_sensitive_like",
-    "data_version",
-    "defer_foreign_keys",
-    "foreign_key_check",
-    "foreign_key_list",
-    "foreign_keys",
-    "function_list",
-    "ignore_check_constraints",
-    "index_info",
-    "index_list",
-    "index_xinfo",
-    "legacy_alter_table",
-    "optimize",
-    "quick_check",
-    "recursive_triggers",
-    "reverse_unordered_selects",
-    "table_info",
-    "table_list",
-    "table_xinfo",
-];
+/// Begins every cached statement of the object's own. No statement of the runtime begins so, and so
+/// the two never share a prepared statement: a statement is asked about once, when it is prepared.
+pub(super) const USERS_MARK: &str = "/* object */ ";
 
-const FUNCTIONS: &[&str] = &[
-    // Core.
-    "abs",
-    "changes",
-    "char",
-    "coalesce",
-    "concat",
-    "concat_ws",
-    "format",
-    "glob",
-    "hex",
-    "if",
-    "ifnull",
-    "iif",
-    "instr",
-    "last_insert_rowid",
-    "length",
-    "like",
-    "likelihood",
-    "likely",
-    "lower",
-    "ltrim",
-    "max",
-    "min",
-    "nullif",
-    "octet_length",
-    "printf",
-    "quote",
-    "random",
-    "randomblob",
-    "replace",
-    "round",
-    "rtrim",
-    "sign",
-    "substr",
-    "substring",
-    "total_changes",
-    "trim",
-    "typeof",
-    "unhex",
-    "unicode",
-    "unlikely",
-    "upper",
-    "zeroblob",
-    // Date and time.
-    "current_date",
-    "current_time",
-    "current_timestamp",
-    "date",
-    "datetime",
-    "julianday",
-    "strftime",
-    "time",
-    "timediff",
-    "unixepoch",
-    // Aggregates and windows.
-    "avg",
-    "count",
-    "cume_dist",
-    "dense_rank",
-    "first_value",
-    "group_concat",
-    "lag",
-    "last_value",
-    "lead",
-    "median",
-    "nth_value",
-    "ntile",
-    "percent_rank",
-    "rank",
-    "row_number",
-    "string_agg",
-    "sum",
-    "total",
-    // Mathematics.
-    "acos",
-    "acosh",
-    "asin",
-    "asinh",
-    "atan",
-    "atan2",
-    "atanh",
-    "ceil",
-    "ceiling",
-    "cos",
-    "cosh",
-    "degrees",
-    "exp",
-    "floor",
-    "ln",
-    "log",
-    "log10",
-    "log2",
-    "mod",
-    "pi",
-    "pow",
-    "power",
-    "radians",
-    "sin",
-    "sinh",
-    "sqrt",
-    "tan",
-    "tanh",
-    "trunc",
-    // JSON.
-    "->",
-    "->>",
-    "json",
-    "json_array",
-    "json_array_length",
-    "json_error_position",
-    "json_extract",
-    "json_group_array",
-    "json_group_object",
-    "json_insert",
-    "json_object",
-    "json_patch",
-    "json_pretty",
-    "json_quote",
-    "json_remove",
-    "json_replace",
-    "json_set",
-    "json_type",
-    "json_valid",
-    "jsonb",
-    "jsonb_array",
-    "jsonb_extract",
-    "jsonb_group_array",
-    "jsonb_group_object",
-    "jsonb_insert",
-    "jsonb_object",
-    "jsonb_patch",
-    "jsonb_remove",
-    "jsonb_replace",
-    "jsonb_set",
-    // Full text and R-trees.
-    "bm25",
-    "fts5",
-    "fts5_get_locale",
-    "fts5_insttoken",
-    "fts5_locale",
-    "fts5_source_id",
-    "highlight",
-    "match",
-    "snippet",
-    "rtreecheck",
-    "rtreedepth",
-    "rtreenode",
-];
-
-const MODULES: &[&str] = &["fts5", "fts5vocab", "rtree", "rtree_i32"];
+/// How long one call of the object's SQL may run: as long as the platform lets an event use the
+/// processor (P74).
+pub(super) const STATEMENT_LIMIT: Duration = Duration::from_secs(30);
+/// Steps of SQLite's machine between two looks at the clock.
+const STEPS: i32 = 1_000;
 
 /// Stands between an object's SQL and its database.
 pub(super) struct Guard {
@@ -190,6 +32,8 @@ pub(super) struct Guard {
     trusted: AtomicBool,
     /// Why the last statement was refused, which SQLite reports as "not authorized" only.
     refusal: Mutex<Option<String>>,
+    /// When the object's statement that runs has run for too long.
+    deadline: Mutex<Option<Instant>>,
 }
 
 impl Guard {
@@ -197,19 +41,25 @@ impl Guard {
         let guard = Arc::new(Self {
             trusted: AtomicBool::new(true),
             refusal: Mutex::new(None),
+            deadline: Mutex::new(None),
         });
         let in_hook = Arc::clone(&guard);
         connection.authorizer(Some(move |context: AuthContext<'_>| {
             in_hook.authorize(&context)
         }))?;
+        let in_hook = Arc::clone(&guard);
+        connection.progress_handler(STEPS, Some(move || in_hook.is_overdue()))?;
+        // Neither the schema nor the tables behind a virtual one can be written directly.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+        let longest = i32::try_from(MAX_STATEMENT + USERS_MARK.len()).unwrap_or(i32::MAX);
         for (limit, value) in [
             (Limit::SQLITE_LIMIT_LENGTH, MAX_ROW),
-            (Limit::SQLITE_LIMIT_SQL_LENGTH, 100_000),
+            (Limit::SQLITE_LIMIT_SQL_LENGTH, longest),
             (Limit::SQLITE_LIMIT_COLUMN, 100),
             (Limit::SQLITE_LIMIT_EXPR_DEPTH, 100),
             (Limit::SQLITE_LIMIT_COMPOUND_SELECT, 5),
             (Limit::SQLITE_LIMIT_VDBE_OP, 25_000),
-            (Limit::SQLITE_LIMIT_FUNCTION_ARG, 32),
+            (Limit::SQLITE_LIMIT_FUNCTION_ARG, 127),
             (Limit::SQLITE_LIMIT_ATTACHED, 0),
             (Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 50),
             (Limit::SQLITE_LIMIT_VARIABLE_NUMBER, 100),
@@ -221,20 +71,31 @@ impl Guard {
         Ok(guard)
     }
 
-    /// Runs a statement of the object's: everything it prepares meanwhile is checked.
-    pub(super) fn untrusted<T>(&self, run: impl FnOnce() -> T) -> T {
-        self.trusted.store(false, Ordering::Relaxed);
+    /// Runs a statement of the object's: everything that SQLite prepares meanwhile, anew after a
+    /// change of the schema included, is checked.
+    pub(super) fn untrusted<T>(&self, limit: Duration, run: impl FnOnce() -> T) -> T {
+        *self.deadline() = Instant::now().checked_add(limit);
+        let _trust = Trust::set(self, false);
         let result = run();
-        self.trusted.store(true, Ordering::Relaxed);
+        *self.deadline() = None;
         result
     }
 
     /// Runs a statement of the runtime's own amid one of the object's.
     pub(super) fn trusted<T>(&self, run: impl FnOnce() -> T) -> T {
-        self.trusted.store(true, Ordering::Relaxed);
-        let result = run();
-        self.trusted.store(false, Ordering::Relaxed);
-        result
+        let _trust = Trust::set(self, true);
+        run()
+    }
+
+    fn deadline(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.deadline.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_overdue(&self) -> bool {
+        !self.trusted.load(Ordering::Relaxed)
+            && self
+                .deadline()
+                .is_some_and(|deadline| deadline <= Instant::now())
     }
 
     pub(super) fn take_refusal(&self) -> Option<String> {
@@ -258,21 +119,53 @@ impl Guard {
     }
 }
 
+/// Whom the statements belong to that are prepared meanwhile; as before when it is dropped.
+struct Trust<'a> {
+    guard: &'a Guard,
+    before: bool,
+}
+
+impl<'a> Trust<'a> {
+    fn set(guard: &'a Guard, trusted: bool) -> Self {
+        let before = guard.trusted.swap(trusted, Ordering::Relaxed);
+        Self { guard, before }
+    }
+}
+
+impl Drop for Trust<'_> {
+    fn drop(&mut self) {
+        self.guard.trusted.store(self.before, Ordering::Relaxed);
+    }
+}
+
 fn refusal(context: &AuthContext<'_>) -> Option<String> {
-    if context
-        .database_name
-        .is_some_and(|name| name.eq_ignore_ascii_case("temp"))
-    {
-        return Some("temporary tables are not allowed".to_owned());
+    let temporary = || Some("temporary tables are not allowed".to_owned());
+    let one_database =
+        || Some("an object has one database: ATTACH, DETACH and VACUUM are not allowed".to_owned());
+    // SQLite gives ALTER TABLE's database elsewhere, and a column in its place.
+    let (database, column) = match context.action {
+        AuthAction::AlterTable { database_name, .. } => {
+            (Some(database_name), context.database_name)
+        }
+        _ => (context.database_name, None),
+    };
+    match database {
+        // ALTER TABLE looks for what refers to the table, there too.
+        Some(name) if name.eq_ignore_ascii_case("temp") => match context.action {
+            AuthAction::Read { table_name, .. } | AuthAction::Update { table_name, .. } => {
+                return reserved(table_name);
+            }
+            _ => return temporary(),
+        },
+        Some(name) if !name.eq_ignore_ascii_case("main") => return one_database(),
+        _ => {}
     }
     match context.action {
         AuthAction::Transaction { .. } | AuthAction::Savepoint { .. } => Some(
             "BEGIN, COMMIT and SAVEPOINT are not allowed: use `ctx.storage().transaction(…)`"
                 .to_owned(),
         ),
-        AuthAction::Attach { .. } | AuthAction::Detach { .. } => {
-            Some("an object has one database: ATTACH, DETACH and VACUUM are not allowed".to_owned())
-        }
+        AuthAction::Attach { .. } | AuthAction::Detach { .. } => one_database(),
         AuthAction::CreateTempIndex { .. }
         | AuthAction::CreateTempTable { .. }
         | AuthAction::CreateTempTrigger { .. }
@@ -280,7 +173,7 @@ fn refusal(context: &AuthContext<'_>) -> Option<String> {
         | AuthAction::DropTempIndex { .. }
         | AuthAction::DropTempTable { .. }
         | AuthAction::DropTempTrigger { .. }
-        | AuthAction::DropTempView { .. } => Some("temporary tables are not allowed".to_owned()),
+        | AuthAction::DropTempView { .. } => temporary(),
         AuthAction::CreateIndex {
             index_name: first,
             table_name: second,
@@ -309,11 +202,11 @@ fn refusal(context: &AuthContext<'_>) -> Option<String> {
         | AuthAction::Update {
             table_name: name, ..
         }
-        | AuthAction::AlterTable {
-            table_name: name, ..
-        }
-        | AuthAction::Analyze { table_name: name }
         | AuthAction::Reindex { index_name: name } => reserved(name),
+        // The new name of a table is not told: `sql_text::check` looks at it.
+        AuthAction::AlterTable { table_name, .. } => {
+            reserved(table_name).or_else(|| column.and_then(reserved))
+        }
         AuthAction::CreateVtable {
             table_name,
             module_name,
@@ -322,24 +215,40 @@ fn refusal(context: &AuthContext<'_>) -> Option<String> {
             table_name,
             module_name,
         } => reserved(table_name).or_else(|| unlisted("the module", module_name, MODULES)),
-        // R-trees ask for it when they are made.
         AuthAction::Pragma {
-            pragma_name: "page_size",
-            pragma_value: None,
-        } => None,
-        AuthAction::Pragma { pragma_name, .. } => unlisted("PRAGMA", pragma_name, PRAGMAS),
+            pragma_name,
+            pragma_value,
+        } => refused_pragma(pragma_name, pragma_value),
         AuthAction::Function { function_name } => {
             unlisted("the function", function_name, FUNCTIONS)
         }
-        AuthAction::Select | AuthAction::Recursive => None,
+        // What ANALYZE keeps of a table tells nothing of what is in it, and without a name it
+        // looks at all.
+        AuthAction::Analyze { .. } | AuthAction::Select | AuthAction::Recursive => None,
         _ => Some("an operation that this host does not know is not allowed".to_owned()),
     }
 }
 
+fn refused_pragma(name: &str, value: Option<&str>) -> Option<String> {
+    let Some((_, argument)) = PRAGMAS
+        .iter()
+        .find(|(allowed, _)| allowed.eq_ignore_ascii_case(name))
+    else {
+        return Some(format!("PRAGMA `{name}` is not allowed by the platform"));
+    };
+    if argument.allows(value, is_reserved) {
+        return None;
+    }
+    value.and_then(reserved).or_else(|| {
+        Some(format!(
+            "PRAGMA `{name}` is not allowed by the platform with {}",
+            value.map_or_else(|| "no argument".to_owned(), |value| format!("`{value}`"))
+        ))
+    })
+}
+
 fn reserved(name: &str) -> Option<String> {
-    let prefix = name.get(..4).unwrap_or_default();
-    prefix
-        .eq_ignore_ascii_case("_cf_")
+    is_reserved(name)
         .then(|| format!("`{name}`: names that begin `_cf_` are reserved by the platform"))
 }
 

@@ -1,158 +1,97 @@
 //! One object's database: a transaction that begins with the first write and ends when the host
 //! commits the work of several turns together.
 
-use std::cell::{Cell, OnceCell};
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, TransactionState};
 
 use super::authorizer::Guard;
-use super::{io_error, math, storage_error};
+use super::place::Place;
+use super::{Unsynced, storage_error};
 use crate::error::StorageError;
 
-/// The platform's 10 GB (P39), in pages of 4 KiB.
-const MAX_PAGES: u32 = 2_621_440;
-const STATEMENT_CACHE: usize = 64;
-/// A file gives empty pages back when they are one in so many.
-const EMPTY_PART: i64 = 4;
-const SCHEMA_VERSION: i64 = 1;
-const SCHEMA: &str = "
-    BEGIN;
-    CREATE TABLE _cf_KV (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-    CREATE TABLE _cf_ALARM (only INTEGER PRIMARY KEY CHECK (only = 1), at INTEGER NOT NULL);
-    PRAGMA user_version = 1;
-    COMMIT;";
-
-/// An open database. It belongs to one thread at a time; the host may close it on another.
+/// An open database. It belongs to one thread at a time; the host may open and close it on another.
 pub(crate) struct Database {
     pub(super) connection: Connection,
     pub(super) guard: Arc<Guard>,
-    savepoints: Cell<u32>,
-    files: Option<Files>,
+    pub(super) savepoints: Cell<u32>,
+    pub(super) segment: Cell<Segment>,
+    /// The open transaction holds what the present segment wrote, and nothing else.
+    pub(super) began_in_segment: Cell<bool>,
+    /// A transaction was begun, and neither committed nor rolled back by us.
+    pub(super) open: Cell<bool>,
+    pub(super) statement_limit: Duration,
+    pub(super) place: Place,
+    /// The alarm may have changed since the last commit. A rollback leaves it as it is: to read the
+    /// alarm once too often does no harm.
+    pub(super) alarm_touched: Cell<bool>,
 }
 
-/// What has to reach the disk; none for a database in memory.
-struct Files {
-    log_path: PathBuf,
-    /// Our own handle on the write-ahead log, to sync it from another thread.
-    log: OnceCell<Arc<File>>,
-    /// The folder, until the entries of newly made files in it are known to be on disk.
-    new_in: Cell<Option<PathBuf>>,
-}
-
-/// A commit that the operating system has and the disk has not. It can cross threads.
-pub(crate) struct Unsynced {
-    log: Arc<File>,
-    log_path: PathBuf,
-    new_in: Option<PathBuf>,
-}
-
-impl Unsynced {
-    /// Returns when the commit is on disk.
-    ///
-    /// # Errors
-    /// The disk failed: the commit, and what was committed to this database after it, may be lost.
-    pub(crate) fn sync(&self) -> Result<(), StorageError> {
-        self.log
-            .sync_data()
-            .map_err(|error| io_error("syncing", &self.log_path, &error))?;
-        self.new_in.as_deref().map_or(Ok(()), sync_folder)
-    }
-}
-
-fn sync_folder(path: &Path) -> Result<(), StorageError> {
-    let synced = File::open(path).and_then(|folder| folder.sync_all());
-    synced.map_err(|error| io_error("syncing", path, &error))
-}
-
-/// Makes a folder and those above it, down from `root`, so that a crash does not lose them.
-fn make_folders(root: &Path, folder: &Path) -> Result<(), StorageError> {
-    if folder == root || folder.is_dir() {
-        return Ok(());
-    }
-    let parent = folder.parent().unwrap_or(root);
-    make_folders(root, parent)?;
-    match std::fs::create_dir(folder) {
-        Ok(()) => sync_folder(parent),
-        // Another shard made it meanwhile.
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(io_error("making", folder, &error)),
-    }
+/// A stretch of a turn that may be taken back: its savepoint is opened by its first write, so that a
+/// turn which only reads pays nothing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Segment {
+    Outside,
+    Reading,
+    Writing,
 }
 
 impl Database {
-    /// Opens the database at `path`, which lies somewhere under the folder `root`; makes it if it
-    /// is not there.
-    pub(crate) fn open(root: &Path, path: &Path) -> Result<Self, StorageError> {
-        let folder = path.parent().unwrap_or(root);
-        let is_new = !path.exists();
-        if is_new {
-            make_folders(root, folder)?;
-        }
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-            | OpenFlags::SQLITE_OPEN_CREATE
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags)
-            .map_err(|error| StorageError::Io(format!("opening {}: {error}", path.display())))?;
-        let mut log_path = path.as_os_str().to_owned();
-        log_path.push("-wal");
-        let files = Files {
-            log_path: PathBuf::from(log_path),
-            log: OnceCell::new(),
-            new_in: Cell::new(is_new.then(|| folder.to_owned())),
-        };
-        Self::set_up(connection, Some(files)).map_err(|error| explain(storage_error(&error), path))
-    }
-
-    /// A database that lives as long as this value.
-    pub(crate) fn in_memory() -> Result<Self, StorageError> {
-        Connection::open_in_memory()
-            .and_then(|connection| Self::set_up(connection, None))
-            .map_err(|error| storage_error(&error))
-    }
-
-    fn set_up(mut connection: Connection, files: Option<Files>) -> rusqlite::Result<Self> {
-        connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
-        // The data folder is locked, so nobody is worth waiting for.
-        connection.busy_timeout(Duration::ZERO)?;
-        // Exclusive before the log is first used: no shared memory, no lock calls per transaction.
-        // How pages are given back is settled before the first table, or never.
-        // NORMAL: SQLite syncs around checkpoints only; commits are synced by the host, together.
-        connection.execute_batch(&format!(
-            "PRAGMA locking_mode = EXCLUSIVE;
-             PRAGMA auto_vacuum = INCREMENTAL;
-             PRAGMA journal_mode = WAL;
-             PRAGMA synchronous = NORMAL;
-             PRAGMA temp_store = MEMORY;
-             PRAGMA max_page_count = {MAX_PAGES};"
-        ))?;
-        let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-        if version < SCHEMA_VERSION {
-            connection.execute_batch(SCHEMA)?;
-        }
-        math::register(&connection)?;
-        let guard = Guard::install(&mut connection)?;
-        Ok(Self {
-            connection,
-            guard,
-            savepoints: Cell::new(0),
-            files,
-        })
+    #[cfg(test)]
+    pub(super) fn set_statement_limit(&mut self, limit: Duration) {
+        self.statement_limit = limit;
     }
 
     /// Whether there are writes that no commit has closed.
     pub(crate) fn is_in_transaction(&self) -> bool {
-        !self.connection.is_autocommit()
+        self.open.get()
     }
 
+    /// Called before every write.
     pub(super) fn begin(&self) -> Result<(), StorageError> {
-        if self.is_in_transaction() {
+        self.check_transaction()?;
+        if !self.open.get() {
+            self.execute("BEGIN")?;
+            self.open.set(true);
+            self.began_in_segment
+                .set(self.segment.get() != Segment::Outside);
+        }
+        if self.segment.get() == Segment::Reading {
+            self.execute("SAVEPOINT segment")?;
+            self.segment.set(Segment::Writing);
+        }
+        Ok(())
+    }
+
+    /// From now on writes can be taken back to here. Does nothing inside of a segment.
+    pub(crate) fn enter_segment(&self) {
+        if self.segment.get() == Segment::Outside {
+            self.segment.set(Segment::Reading);
+            self.began_in_segment.set(false);
+        }
+    }
+
+    /// Keeps what the segment wrote, or takes it back.
+    ///
+    /// # Errors
+    /// SQLite took the whole transaction back by itself.
+    pub(crate) fn leave_segment(&self, keep: bool) -> Result<(), StorageError> {
+        if self.segment.replace(Segment::Outside) != Segment::Writing {
             return Ok(());
         }
-        self.execute("BEGIN")
+        self.check_transaction()?;
+        if keep {
+            return self.execute("RELEASE segment");
+        }
+        if self.began_in_segment.get() {
+            // There is nothing else to commit.
+            self.roll_back();
+            return Ok(());
+        }
+        self.execute("ROLLBACK TO segment")?;
+        self.execute("RELEASE segment")
     }
 
     pub(super) fn execute(&self, statement: &str) -> Result<(), StorageError> {
@@ -160,47 +99,91 @@ impl Database {
         run().map(drop).map_err(|error| storage_error(&error))
     }
 
-    /// Hands the open transaction to the operating system. What is returned makes it durable.
+    /// The alarm as the next commit will leave it, if it may have changed since the last one. What a
+    /// wake set for an object that nobody had written to comes along with its first commit.
+    pub(crate) fn touched_alarm(&self) -> Result<Option<Option<i64>>, StorageError> {
+        if self.open.get() && self.alarm_touched.get() {
+            self.alarm().map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+
+    /// SQLite ends a transaction by itself when the disk is full or fails, when memory is short,
+    /// when a statement that writes is interrupted, and where the schema says `ROLLBACK`.
+    fn is_lost(&self) -> bool {
+        self.open.get() && self.connection.is_autocommit()
+    }
+
+    /// An error if SQLite took the open transaction back. All that turns wrote since the last
+    /// commit went with it, so nothing may go on as if it were there: that is so until
+    /// [`roll_back`](Self::roll_back), which the end of the object's life brings.
+    pub(super) fn check_transaction(&self) -> Result<(), StorageError> {
+        if self.is_lost() {
+            return Err(lost("an earlier statement failed"));
+        }
+        Ok(())
+    }
+
+    /// What came of an operation, unless it cost the transaction.
+    pub(super) fn settled<T>(&self, result: Result<T, StorageError>) -> Result<T, StorageError> {
+        if !self.is_lost() {
+            return result;
+        }
+        Err(match result {
+            Ok(_) => lost("a statement ended it"),
+            Err(StorageError::Io(message)) => StorageError::Io(message),
+            Err(error) => lost(&error.to_string()),
+        })
+    }
+
+    /// Ends a transaction that was opened for a statement that then wrote nothing.
+    pub(super) fn end_empty_transaction(&self) {
+        if self.open.get()
+            && !self.is_lost()
+            && matches!(
+                self.connection.transaction_state(None::<&str>),
+                Ok(TransactionState::None | TransactionState::Read)
+            )
+        {
+            self.roll_back();
+        }
+    }
+
+    /// Hands the open transaction to the operating system. What is returned makes it durable; none
+    /// if there is nothing to be made durable.
     ///
     /// # Errors
     /// Nothing was committed, and the transaction is rolled back.
-    pub(crate) fn commit(&self) -> Result<Option<Unsynced>, StorageError> {
-        let committed = if self.is_in_transaction() {
-            self.execute("COMMIT")
-        } else {
-            Ok(())
-        };
-        committed
-            .and_then(|()| self.unsynced())
-            .inspect_err(|_| self.roll_back())
-    }
-
-    fn unsynced(&self) -> Result<Option<Unsynced>, StorageError> {
-        let Some(files) = &self.files else {
+    pub(crate) fn commit(&mut self) -> Result<Option<Unsynced>, StorageError> {
+        if !self.open.get() {
             return Ok(None);
-        };
-        let log = match files.log.get() {
-            Some(log) => Arc::clone(log),
-            None => {
-                let log = File::open(&files.log_path)
-                    .map_err(|error| io_error("opening", &files.log_path, &error))?;
-                Arc::clone(files.log.get_or_init(|| Arc::new(log)))
-            }
-        };
-        Ok(Some(Unsynced {
-            log,
-            log_path: files.log_path.clone(),
-            new_in: files.new_in.take(),
-        }))
+        }
+        let committed = self
+            .check_transaction()
+            .and_then(|()| self.execute("COMMIT"));
+        if let Err(error) = committed {
+            self.roll_back();
+            return Err(error);
+        }
+        self.open.set(false);
+        let unsynced = self.hand_over()?;
+        self.alarm_touched.set(false);
+        Ok(unsynced)
     }
 
     /// Drops the open transaction, if there is one.
     pub(crate) fn roll_back(&self) {
-        if self.is_in_transaction()
+        if !self.connection.is_autocommit()
             && let Err(error) = self.execute("ROLLBACK")
         {
             // SQLite has ended the transaction by itself, or will when the database is closed.
             tracing::warn!(%error, "rolling back");
+        }
+        self.open.set(!self.connection.is_autocommit());
+        if self.segment.get() == Segment::Writing {
+            // Its savepoint went along; the next write opens another.
+            self.segment.set(Segment::Reading);
         }
     }
 
@@ -209,50 +192,15 @@ impl Database {
         self.begin()?;
         let savepoint = Savepoint::open(self)?;
         let keep = body();
-        savepoint.close(keep)
-    }
-
-    /// Moves the log into the database and closes it.
-    pub(crate) fn close(self) -> Result<(), StorageError> {
-        self.roll_back();
-        if let Err(error) = self.give_back_pages() {
-            // They will be given back at another close, or used again.
-            tracing::warn!(
-                error = storage_error(&error).to_string(),
-                "giving pages back"
-            );
-        }
-        self.connection
-            .close()
-            .map_err(|(_, error)| storage_error(&error))
+        let closed = savepoint.close(keep);
+        self.settled(closed)
     }
 }
 
-impl Database {
-    /// Makes the file smaller if deleted rows have left much of it empty. At the end only: an
-    /// object that deletes mostly writes again.
-    fn give_back_pages(&self) -> rusqlite::Result<()> {
-        let count = |pragma: &str| {
-            self.connection
-                .query_row(pragma, [], |row| row.get::<_, i64>(0))
-        };
-        if count("PRAGMA freelist_count")? * EMPTY_PART < count("PRAGMA page_count")? {
-            return Ok(());
-        }
-        let mut vacuum = self.connection.prepare("PRAGMA incremental_vacuum")?;
-        let mut pages = vacuum.query([])?;
-        while pages.next()?.is_some() {}
-        Ok(())
-    }
-}
-
-fn explain(error: StorageError, path: &Path) -> StorageError {
-    match error {
-        StorageError::Io(message) | StorageError::Sql(message) => {
-            StorageError::Io(format!("opening {}: {message}", path.display()))
-        }
-        other => other,
-    }
+fn lost(why: &str) -> StorageError {
+    StorageError::Io(format!(
+        "SQLite rolled back the open transaction, with all writes of this object since the last commit: {why}"
+    ))
 }
 
 struct Savepoint<'a> {

@@ -8,13 +8,14 @@ use crate::storage::ListRange;
 
 impl Database {
     pub(crate) fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StorageError> {
+        self.check_transaction()?;
         let run = || {
             self.connection
                 .prepare_cached("SELECT value FROM _cf_KV WHERE key = ?1")?
                 .query_row([key], |row| row.get(0))
                 .optional()
         };
-        run().map_err(|error| storage_error(&error))
+        self.settled(run().map_err(|error| storage_error(&error)))
     }
 
     pub(crate) fn put(&self, key: &str, value: &[u8]) -> Result<(), StorageError> {
@@ -27,7 +28,7 @@ impl Database {
                 )?
                 .execute(params![key, value])
         };
-        run().map(drop).map_err(|error| storage_error(&error))
+        self.settled(run().map(drop).map_err(|error| storage_error(&error)))
     }
 
     pub(crate) fn delete(&self, key: &str) -> Result<bool, StorageError> {
@@ -37,12 +38,15 @@ impl Database {
                 .prepare_cached("DELETE FROM _cf_KV WHERE key = ?1")?
                 .execute([key])
         };
-        run()
-            .map(|deleted| deleted > 0)
-            .map_err(|error| storage_error(&error))
+        self.settled(
+            run()
+                .map(|deleted| deleted > 0)
+                .map_err(|error| storage_error(&error)),
+        )
     }
 
     pub(crate) fn list(&self, range: &ListRange) -> Result<Vec<(String, Vec<u8>)>, StorageError> {
+        self.check_transaction()?;
         let (start, end) = bounds(range);
         let statement = match (end.is_some(), range.reverse) {
             (true, false) => {
@@ -69,21 +73,28 @@ impl Database {
                 })?
                 .collect::<rusqlite::Result<_>>()
         };
-        run().map_err(|error| storage_error(&error))
+        self.settled(run().map_err(|error| storage_error(&error)))
     }
 
     /// The object's alarm, in milliseconds since 1970.
     pub(crate) fn alarm(&self) -> Result<Option<i64>, StorageError> {
+        self.check_transaction()?;
         let run = || {
             self.connection
                 .prepare_cached("SELECT at FROM _cf_ALARM")?
                 .query_row([], |row| row.get(0))
                 .optional()
         };
-        run().map_err(|error| storage_error(&error))
+        self.settled(run().map_err(|error| storage_error(&error)))
     }
 
+    /// Writes only what changes: each wake sets the alarm anew, and a full disk must not keep an
+    /// object from waking.
     pub(crate) fn set_alarm(&self, at: Option<i64>) -> Result<(), StorageError> {
+        if self.alarm()? == at {
+            return Ok(());
+        }
+        self.alarm_touched.set(true);
         self.begin()?;
         let run = || match at {
             Some(at) => self
@@ -95,11 +106,16 @@ impl Database {
                 .prepare_cached("DELETE FROM _cf_ALARM")?
                 .execute([]),
         };
-        run().map(drop).map_err(|error| storage_error(&error))
+        self.settled(run().map(drop).map_err(|error| storage_error(&error)))
     }
 
     /// Removes all keys, all tables, views and triggers of the object, and its alarm (P44).
     pub(crate) fn delete_all(&self) -> Result<(), StorageError> {
+        if self.is_unwritten() && !self.is_in_transaction() {
+            // It is as a new object is.
+            return Ok(());
+        }
+        self.alarm_touched.set(true);
         self.begin()?;
         let run = || {
             self.connection.execute_batch(
@@ -112,7 +128,7 @@ impl Database {
         };
         let deleted = run().map_err(|error: rusqlite::Error| storage_error(&error));
         self.connection.flush_prepared_statement_cache();
-        deleted
+        self.settled(deleted)
     }
 
     /// The statement that drops one more of the object's own things. Virtual tables come first:

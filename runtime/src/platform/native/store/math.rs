@@ -19,7 +19,6 @@ const UNARY: &[(&str, Unary)] = &[
     ("atan", f64::atan),
     ("atanh", f64::atanh),
     ("ceil", f64::ceil),
-    ("ceiling", f64::ceil),
     ("cos", f64::cos),
     ("cosh", f64::cosh),
     ("degrees", f64::to_degrees),
@@ -27,7 +26,6 @@ const UNARY: &[(&str, Unary)] = &[
     ("floor", f64::floor),
     ("ln", f64::ln),
     ("log", f64::log10),
-    ("log10", f64::log10),
     ("log2", f64::log2),
     ("radians", f64::to_radians),
     ("sin", f64::sin),
@@ -43,7 +41,6 @@ const BINARY: &[(&str, Binary)] = &[
     ("log", |base, value| value.ln() / base.ln()),
     ("mod", |dividend, divisor| dividend % divisor),
     ("pow", f64::powf),
-    ("power", f64::powf),
 ];
 
 pub(super) fn register(connection: &Connection) -> Result<()> {

@@ -1,16 +1,31 @@
 //! Storage of the embedded host: one SQLite database per object, one index of alarms per folder.
 
+mod allowed;
 mod authorizer;
 mod database;
+mod descriptors;
+#[cfg(test)]
+mod durability_tests;
+mod files;
 mod index;
 mod key_value;
 mod math;
+mod place;
+#[cfg(test)]
+mod power;
+mod rebuild;
+#[cfg(test)]
+mod sql_lists;
+#[cfg(test)]
+mod sql_tests;
 mod statement;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use database::{Database, Unsynced};
-pub(crate) use index::{Entry, Index};
+pub(crate) use database::Database;
+pub(crate) use descriptors::Descriptors;
+pub(crate) use files::{Files, Unsynced};
+pub(crate) use index::{Due, Entry, Index};
 
 use rusqlite::ErrorCode;
 

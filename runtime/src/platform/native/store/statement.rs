@@ -1,30 +1,49 @@
 //! An object's own SQL.
 
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
-use rusqlite::{Batch, Statement, ToSql, params_from_iter};
+use rusqlite::{Batch, ErrorCode, Statement, ToSql, params_from_iter};
 
+use super::authorizer::USERS_MARK;
 use super::{Database, storage_error};
 use crate::error::StorageError;
 use crate::sql::{SqlRows, SqlValue};
+use crate::sql_text::only_reads;
 
 impl Database {
     /// Runs one or more statements, `parameters` bound to the last; its rows.
+    ///
+    /// # Errors
+    /// A statement that fails has no effect. `StorageError::Io` says that the disk failed, or that
+    /// SQLite took the whole transaction back.
     pub(crate) fn sql(&self, text: &str, parameters: &[SqlValue]) -> Result<SqlRows, StorageError> {
+        self.check_transaction()?;
         let changes_before = self.connection.total_changes();
-        let result = self.guard.untrusted(|| self.run(text, parameters));
+        let was_open = self.is_in_transaction();
+        let limit = self.statement_limit;
+        let result = self.guard.untrusted(limit, || self.run(text, parameters));
         // Left behind by a refusal that SQLite reported in other words; it must not explain a later error.
         let refusal = self.guard.take_refusal();
-        let mut rows = result.map_err(|error| match refusal {
-            Some(refusal) => StorageError::Sql(refusal),
-            None => error,
-        })?;
+        let result = self.settled(result.map_err(|error| match (refusal, error) {
+            (Some(refusal), StorageError::Sql(_)) => StorageError::Sql(refusal),
+            (_, error) => error,
+        }));
+        if !was_open {
+            self.end_empty_transaction();
+        }
+        let mut rows = result?;
         rows.rows_written = self.connection.total_changes() - changes_before;
         Ok(rows)
     }
 
     fn run(&self, text: &str, parameters: &[SqlValue]) -> Result<SqlRows, StorageError> {
-        match self.connection.prepare_cached(text) {
-            Ok(mut statement) => self.run_statement(&mut statement, parameters),
+        match self
+            .connection
+            .prepare_cached(&format!("{USERS_MARK}{text}"))
+        {
+            Ok(mut statement) => {
+                let writes = !statement.readonly() || !only_reads(text);
+                self.run_statement(&mut statement, writes, parameters)
+            }
             // Several statements, or one that is wrong: the latter fails again, and says why.
             Err(_) => self.run_several(text, parameters),
         }
@@ -39,8 +58,11 @@ impl Database {
         // A statement is prepared when those before it have run: it may use what they make. So
         // which one is the last is known only by its parameters or by preparing the next.
         loop {
+            // Prepared just now, so what it does is what it says; but for a pragma.
+            let writes =
+                !current.readonly() || current.expanded_sql().is_none_or(|text| !only_reads(&text));
             if current.parameter_count() > 0 {
-                let rows = self.run_statement(&mut current, parameters)?;
+                let rows = self.run_statement(&mut current, writes, parameters)?;
                 return match next()? {
                     None => Ok(rows),
                     Some(_) => Err(StorageError::Usage(
@@ -48,7 +70,7 @@ impl Database {
                     )),
                 };
             }
-            let rows = self.run_statement(&mut current, &[])?;
+            let rows = self.run_statement(&mut current, writes, &[])?;
             match next()? {
                 Some(following) => current = following,
                 None if parameters.is_empty() => return Ok(rows),
@@ -60,32 +82,47 @@ impl Database {
     fn run_statement(
         &self,
         statement: &mut Statement<'_>,
+        writes: bool,
         parameters: &[SqlValue],
     ) -> Result<SqlRows, StorageError> {
         let expected = statement.parameter_count();
         if expected != parameters.len() {
             return Err(wrong_count(expected, parameters.len()));
         }
-        if !statement.readonly() {
+        if writes {
             self.guard.trusted(|| self.begin())?;
         }
-        let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
-        let mut run = || -> rusqlite::Result<Vec<Vec<SqlValue>>> {
-            let mut found = Vec::new();
+        let mut columns = None;
+        let mut found = Vec::new();
+        let mut run = || -> rusqlite::Result<()> {
             let mut rows = statement.query(params_from_iter(parameters))?;
             while let Some(row) = rows.next()? {
+                // Known from the first step on: SQLite prepares a statement anew inside of it if
+                // the tables have changed.
+                let columns: &Vec<String> = columns.get_or_insert_with(|| names(row.as_ref()));
                 let values = (0..columns.len()).map(|column| row.get_ref(column).map(value_of));
                 found.push(values.collect::<Result<_, _>>()?);
             }
-            Ok(found)
+            Ok(())
         };
-        let rows = run().map_err(|error| storage_error(&error))?;
+        run().map_err(|error| match error.sqlite_error_code() {
+            Some(ErrorCode::OperationInterrupted) => StorageError::Limit(format!(
+                "a statement ran for more than {} s: let it look at fewer rows, by an index, or in parts",
+                self.statement_limit.as_secs()
+            )),
+            _ => storage_error(&error),
+        })?;
         Ok(SqlRows {
-            columns,
-            rows,
+            columns: columns.unwrap_or_else(|| names(statement)),
+            rows: found,
             rows_written: 0,
         })
     }
+}
+
+fn names(statement: &Statement<'_>) -> Vec<String> {
+    let names = statement.column_names();
+    names.map(str::to_owned).collect()
 }
 
 fn fallible_next<'connection>(

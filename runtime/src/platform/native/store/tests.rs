@@ -1,10 +1,10 @@
 //! The store alone, on real files.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::{Database, Entry, Index};
+use super::{Database, Descriptors, Files};
 use crate::error::StorageError;
-use crate::id::RawId;
 use crate::sql::SqlValue;
 use crate::storage::ListRange;
 
@@ -12,10 +12,26 @@ fn memory() -> Database {
     Database::in_memory().expect("a database in memory")
 }
 
-fn folder() -> (tempfile::TempDir, PathBuf) {
+fn folder() -> (tempfile::TempDir, Arc<Files>, PathBuf) {
     let folder = tempfile::tempdir().expect("a folder");
+    let files = Arc::new(Files::new(folder.path(), Descriptors::of(10_000)).expect("the files"));
     let path = folder.path().join("Counter/ab/object.sqlite");
-    (folder, path)
+    (folder, files, path)
+}
+
+/// Commits until the disk has it.
+fn commit(database: &mut Database) {
+    if let Some(unsynced) = database.commit().expect("a commit") {
+        unsynced.sync().expect("a disk");
+    }
+}
+
+/// Makes the file, with one entry.
+fn made(files: &Arc<Files>, path: &Path) {
+    let mut database = Database::new(files, path).unwrap();
+    database.put("stays", b"1").unwrap();
+    commit(&mut database);
+    database.close().unwrap();
 }
 
 fn refused(database: &Database, statement: &str) -> String {
@@ -27,14 +43,16 @@ fn refused(database: &Database, statement: &str) -> String {
 
 #[test]
 fn a_commit_survives_and_an_open_transaction_does_not() {
-    let (folder, path) = folder();
-    let database = Database::open(folder.path(), &path).unwrap();
-    database.put("a", b"1").unwrap();
-    database.commit().unwrap().expect("a file").sync().unwrap();
+    let (_folder, files, path) = folder();
+    let mut database = Database::new(&files, &path).unwrap();
+    for value in [b"0", b"1"] {
+        database.put("a", value).unwrap();
+        commit(&mut database);
+    }
     database.put("a", b"2").unwrap();
     assert_eq!(database.get("a").unwrap().as_deref(), Some(&b"2"[..]));
     drop(database);
-    let database = Database::open(folder.path(), &path).unwrap();
+    let database = Database::open(&files, &path).unwrap();
     assert_eq!(database.get("a").unwrap().as_deref(), Some(&b"1"[..]));
     database.close().unwrap();
     assert!(
@@ -45,18 +63,19 @@ fn a_commit_survives_and_an_open_transaction_does_not() {
 
 #[test]
 fn a_second_opener_is_refused() {
-    let (folder, path) = folder();
-    let database = Database::open(folder.path(), &path).unwrap();
+    let (_folder, files, path) = folder();
+    made(&files, &path);
+    let database = Database::open(&files, &path).unwrap();
     database.put("a", b"1").unwrap();
     assert!(matches!(
-        Database::open(folder.path(), &path),
+        Database::open(&files, &path),
         Err(StorageError::Io(_))
     ));
 }
 
 #[test]
 fn transactions_nest_and_roll_back_also_after_a_panic() {
-    let database = memory();
+    let mut database = memory();
     database.put("kept", b"1").unwrap();
     database
         .transaction(&mut || {
@@ -209,7 +228,7 @@ fn the_platforms_rules_hold_and_say_why() {
 
 #[test]
 fn what_the_platform_allows_works() {
-    let database = memory();
+    let mut database = memory();
     for statement in [
         "CREATE VIRTUAL TABLE page USING fts5(title, body)",
         "INSERT INTO page VALUES ('a', 'the quick brown fox')",
@@ -262,16 +281,14 @@ fn what_the_platform_allows_works() {
 
 #[test]
 fn a_file_shrinks_when_what_it_held_is_deleted() {
-    let (folder, path) = folder();
+    let (_folder, files, path) = folder();
     let size = || std::fs::metadata(&path).unwrap().len();
-    let open = || Database::open(folder.path(), &path).unwrap();
-    let close = |database: Database| {
-        database.commit().unwrap().expect("a file").sync().unwrap();
+    let open = || Database::open(&files, &path).unwrap();
+    let close = |mut database: Database| {
+        commit(&mut database);
         database.close().unwrap();
     };
-    let database = open();
-    database.put("stays", b"1").unwrap();
-    close(database);
+    made(&files, &path);
     let before = size();
     let database = open();
     for key in 0..1_000 {
@@ -291,7 +308,7 @@ fn a_file_shrinks_when_what_it_held_is_deleted() {
 
 #[test]
 fn a_deferred_violation_fails_the_commit_and_rolls_back() {
-    let database = memory();
+    let mut database = memory();
     database.sql("CREATE TABLE p (id INTEGER PRIMARY KEY); CREATE TABLE c (p REFERENCES p DEFERRABLE INITIALLY DEFERRED)", &[]).unwrap();
     database.commit().unwrap();
     database.sql("INSERT INTO c VALUES (1)", &[]).unwrap();
@@ -315,32 +332,4 @@ fn values_over_two_mebibytes_are_a_limit_error() {
         "{error:?}"
     );
     database.put("k", &vec![0; 2 * 1024 * 1024 - 1]).unwrap();
-}
-
-#[test]
-fn the_index_remembers_names_and_follows() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("index.sqlite");
-    let entry = |number: u8, at| Entry {
-        id: RawId([number; 32]),
-        class: "Counter".to_owned(),
-        name: (number == 1).then(|| "a".to_owned()),
-        at,
-    };
-    let index = Index::open(&path).unwrap();
-    index.record(&[entry(1, 10), entry(2, 20)]).unwrap();
-    index.record(&[entry(1, 5)]).unwrap();
-    index
-        .follow(&[
-            (RawId([1; 32]), Some(30)),
-            (RawId([2; 32]), None),
-            (RawId([3; 32]), Some(1)),
-        ])
-        .unwrap();
-    drop(index);
-    let index = Index::open(&path).unwrap();
-    assert_eq!(index.due_until(29).unwrap(), []);
-    assert_eq!(index.due_until(30).unwrap(), [(RawId([1; 32]), 30)]);
-    assert_eq!(index.find(RawId([1; 32])).unwrap(), Some(entry(1, 30)));
-    assert_eq!(index.find(RawId([2; 32])).unwrap(), None);
 }

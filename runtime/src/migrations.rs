@@ -1,0 +1,45 @@
+//! Schema migrations: declared on the struct, run in order, each once in an object's life.
+
+use crate::description::Description;
+use crate::error::StorageError;
+use crate::limits::INTERNAL_PREFIX;
+use crate::platform::ObjectState;
+use crate::sql_text;
+use crate::wire;
+
+/// Runs the migrations that this object has not had, each in a transaction with the note that it
+/// was run, so that none is run twice and none is left half done.
+pub(crate) fn migrate(state: &ObjectState, description: &Description) -> Result<(), StorageError> {
+    if description.migrations.is_empty() {
+        return Ok(());
+    }
+    let key = format!("{INTERNAL_PREFIX}migrations");
+    let undecodable = |message| StorageError::Undecodable {
+        subject: "the count of migrations".to_owned(),
+        message,
+    };
+    let done: usize = match state.get(&key)? {
+        Some(bytes) => wire::decode(&bytes).map_err(undecodable)?,
+        None => 0,
+    };
+    for (index, migration) in description.migrations.iter().enumerate().skip(done) {
+        let mut result = Ok(());
+        state.transaction(&mut || {
+            result = sql_text::check(migration)
+                .and_then(|()| state.sql(migration, &[]))
+                .and_then(|_| {
+                    let count = wire::encode(&(index + 1)).map_err(undecodable)?;
+                    state.put(&key, &count)
+                });
+            result.is_ok()
+        })?;
+        result.map_err(|error| {
+            StorageError::Sql(format!(
+                "migration {} of {} failed: {error}",
+                index + 1,
+                description.class
+            ))
+        })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,71 @@
+//! Alarms: from the index and from commits into the timetable, and from there to their objects.
+
+use super::event::{AlarmOutcome, Effect};
+use super::time::Now;
+use super::{Effects, Kernel};
+use crate::id::RawId;
+
+/// How many alarms fire in one event: those of other tasks come in between.
+const FIRED_TOGETHER: usize = 8;
+
+impl<Work, Output> Kernel<Work, Output> {
+    /// All alarms of the index up to this date are in memory; reading further is of no use now.
+    pub(crate) fn alarm_horizon(&self) -> i64 {
+        self.timetable.horizon()
+    }
+
+    pub(super) fn alarms_loaded(&mut self, alarms: Vec<(RawId, i64)>, last: bool) {
+        for (id, at) in alarms {
+            self.timetable.lower(id, at);
+        }
+        if last {
+            self.timetable.end_loading();
+        }
+    }
+
+    pub(super) fn alarm_finished(
+        &mut self,
+        id: RawId,
+        outcome: AlarmOutcome,
+        now: Now,
+        effects: &mut Effects<Work, Output>,
+    ) {
+        let object = self.find(id);
+        let unsettled = object.filter(|index| self.object(*index).gate.unsynced_since().is_some());
+        match (outcome, unsettled) {
+            // What is not durable may be lost yet: timetable and index follow commits only.
+            (AlarmOutcome::Done | AlarmOutcome::Stale { .. }, Some(index)) => {
+                self.timetable.finished(id, true);
+                self.object(index).alarm_settles = true;
+            }
+            (AlarmOutcome::Done, None) => self.timetable.finished(id, false),
+            (AlarmOutcome::Stale { actual }, None) => {
+                self.timetable.was_stale(id, actual);
+                if let Some(index) = object {
+                    self.object(index).alarm.known(actual);
+                }
+                effects.push(Effect::UpdateIndex {
+                    alarms: vec![(id, actual)],
+                });
+            }
+            (AlarmOutcome::Failed { random }, _) => self.timetable.failed(id, now, random),
+            (AlarmOutcome::Postponed, _) => self.timetable.postponed(id, now),
+        }
+        if self.timetable.wants_loading() {
+            effects.push(Effect::LoadAlarms);
+        }
+    }
+
+    /// A few at a time; those that are left are due at once.
+    pub(super) fn fire_alarms(&mut self, now: Now, effects: &mut Effects<Work, Output>) {
+        if self.draining {
+            return;
+        }
+        for _ in 0..FIRED_TOGETHER {
+            let Some(id) = self.timetable.fire(now) else {
+                return;
+            };
+            effects.push(Effect::FireAlarm { id });
+        }
+    }
+}

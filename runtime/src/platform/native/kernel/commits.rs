@@ -1,0 +1,212 @@
+//! Shared commits: who writes, when the disk has it, and what is lost.
+
+use std::cmp::Reverse;
+
+use super::event::{Effect, ObjectIndex};
+use super::object::Presence;
+use super::time::Now;
+use super::{Effects, Kernel};
+use crate::error::StorageError;
+use crate::fault::Fault;
+
+impl<Work, Output> Kernel<Work, Output> {
+    pub(super) fn wrote(
+        &mut self,
+        index: ObjectIndex,
+        now: i64,
+        effects: &mut Effects<Work, Output>,
+    ) {
+        if !self.object(index).gate.write(now) {
+            return;
+        }
+        self.watch_disk(index);
+        self.dirty.push(index);
+        if self.dirty.len() == 1 && self.commit.is_none() {
+            effects.push(Effect::RequestCommit);
+        }
+    }
+
+    pub(super) fn settled(&mut self, effects: &mut Effects<Work, Output>) {
+        if self.commit.is_some() || self.dirty.is_empty() {
+            return;
+        }
+        let objects = std::mem::take(&mut self.dirty);
+        for &index in &objects {
+            self.object(index).gate.begin_commit();
+        }
+        self.commit = Some(objects.clone());
+        effects.push(Effect::Commit { objects });
+    }
+
+    /// The alarms that objects changed, as read from their databases just before their commits.
+    /// What is returned has to be in the index, durably, before these commits.
+    pub(crate) fn alarms_read(
+        &mut self,
+        alarms: &[(ObjectIndex, Option<i64>)],
+    ) -> Vec<(ObjectIndex, i64)> {
+        let mut earlier = Vec::new();
+        for &(index, alarm) in alarms {
+            if let Some(object) = self.objects.get_mut(index.0)
+                && let Some(at) = object.alarm.begin_commit(alarm)
+            {
+                earlier.push((index, at));
+            }
+        }
+        earlier
+    }
+
+    pub(super) fn synced(
+        &mut self,
+        failed: Vec<(ObjectIndex, Fault)>,
+        now: Now,
+        effects: &mut Effects<Work, Output>,
+    ) {
+        let Some(objects) = self.commit.take() else {
+            return;
+        };
+        for (index, fault) in failed {
+            if self.is_committing(index) {
+                self.lose(index, &fault, now, effects);
+            }
+        }
+        let mut updates = Vec::new();
+        for index in objects {
+            if !self.is_committing(index) {
+                continue;
+            }
+            let object = &mut self.objects[index.0];
+            let id = object.id;
+            let released = object.gate.durable();
+            effects.extend(released.map(|output| Effect::Release {
+                object: index,
+                output,
+            }));
+            if let Some((alarm, index_follows)) = object.alarm.durable() {
+                self.timetable.set(id, alarm);
+                if index_follows {
+                    updates.push((id, alarm));
+                }
+            }
+            if object.alarm_settles && object.gate.unsynced_since().is_none() {
+                object.alarm_settles = false;
+                self.timetable.settled(id);
+            }
+            self.close_if_quiet(index, now.steady, effects);
+        }
+        self.leave_room(now.steady, effects);
+        if !updates.is_empty() {
+            effects.push(Effect::UpdateIndex { alarms: updates });
+        }
+        if !self.dirty.is_empty() {
+            effects.push(Effect::RequestCommit);
+        }
+    }
+
+    /// False for an object that was reset since its commit began, and then perhaps forgotten.
+    fn is_committing(&self, index: ObjectIndex) -> bool {
+        self.objects
+            .get(index.0)
+            .is_some_and(|object| object.gate.is_committing())
+    }
+
+    /// What the object wrote last may be lost: nothing built on it may be seen (P9).
+    pub(super) fn lose(
+        &mut self,
+        index: ObjectIndex,
+        fault: &Fault,
+        now: Now,
+        effects: &mut Effects<Work, Output>,
+    ) {
+        let object = &mut self.objects[index.0];
+        let id = object.id;
+        let fail = |output| Effect::Fail {
+            output,
+            fault: fault.clone(),
+        };
+        effects.extend(object.gate.discard_all().map(fail));
+        if let Some(at) = object.alarm.lost() {
+            self.timetable.lower(id, at);
+        }
+        self.end_of_writes(index, now);
+        self.leave(index, Some(fault.clone()), effects);
+        self.close_if_quiet(index, now.steady, effects);
+    }
+
+    /// What no commit has closed was rolled back: what waited for it fails.
+    pub(super) fn discard_open(
+        &mut self,
+        index: ObjectIndex,
+        fault: &Fault,
+        now: Now,
+        effects: &mut Effects<Work, Output>,
+    ) {
+        let object = &mut self.objects[index.0];
+        let fail = |output| Effect::Fail {
+            output,
+            fault: fault.clone(),
+        };
+        effects.extend(object.gate.discard_open().map(fail));
+        self.end_of_writes(index, now);
+    }
+
+    fn end_of_writes(&mut self, index: ObjectIndex, now: Now) {
+        self.dirty.retain(|dirty| *dirty != index);
+        let object = &mut self.objects[index.0];
+        if std::mem::take(&mut object.alarm_settles) {
+            self.timetable.unsettled(object.id, now);
+        }
+    }
+
+    /// Looks again when the disk has had its time for what the object waits for.
+    pub(super) fn watch_disk(&mut self, index: ObjectIndex) {
+        let object = &mut self.objects[index.0];
+        if object.disk_check_at.is_none()
+            && let Some(since) = object.waits_for_disk_since()
+        {
+            let at = since + self.limits.commit_ms;
+            object.disk_check_at = Some(at);
+            self.disk_checks.push(Reverse((at, index)));
+        }
+    }
+
+    /// Whatever waits for the disk has the same time from its own first write on: the batch on its
+    /// way, what was written behind it, and a database that is being closed.
+    pub(super) fn give_up_on_the_disk(&mut self, now: Now, effects: &mut Effects<Work, Output>) {
+        while let Some(&Reverse((at, index))) = self.disk_checks.peek()
+            && at <= now.steady
+        {
+            self.disk_checks.pop();
+            let limit = self.limits.commit_ms;
+            let Some(object) = self.objects.get_mut(index.0) else {
+                continue;
+            };
+            if object.disk_check_at != Some(at) {
+                continue;
+            }
+            object.disk_check_at = None;
+            let overdue = object
+                .waits_for_disk_since()
+                .is_some_and(|since| since + limit <= now.steady);
+            if overdue {
+                let fault = |what: &str| {
+                    Fault::Storage(StorageError::Io(format!(
+                        "the disk did not {what} within {} s",
+                        limit / 1_000
+                    )))
+                };
+                let is_moving = matches!(object.presence, Presence::Waking | Presence::Closing);
+                if is_moving || object.lent_since.is_some() {
+                    // There is nothing to lose but the time of those who wait.
+                    object.moves_since = now.steady;
+                    object.lent_since = object.lent_since.map(|_| now.steady);
+                    let fault = fault("open or close the object's database");
+                    self.refuse_waiting(index, &fault, effects);
+                } else {
+                    let fault = fault("confirm a write of the object, which was reset,");
+                    self.lose(index, &fault, now, effects);
+                }
+            }
+            self.watch_disk(index);
+        }
+    }
+}

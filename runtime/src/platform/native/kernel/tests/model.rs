@@ -1,0 +1,513 @@
+//! The kernel against a host that is a plain model, under many random schedules, with rollbacks,
+//! lost commits, crashes and a clock that is set.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use super::{TestEffect, TestKernel, id, small_limits};
+use crate::fault::Fault;
+use crate::id::RawId;
+use crate::platform::native::kernel::{AlarmOutcome, Effect, Event, Limits, Now, ObjectIndex};
+
+const OBJECTS: u8 = 4;
+
+/// A host made of plain data: a disk, an index, and actions waiting to be carried out.
+struct Model {
+    kernel: TestKernel,
+    random: u64,
+    now: Now,
+    waiting: Vec<TestEffect>,
+    objects: HashMap<ObjectIndex, ModelObject>,
+    /// What is on disk, by object.
+    disk: [Stored; OBJECTS as usize],
+    index: BTreeMap<RawId, i64>,
+    sent: u32,
+    fired: usize,
+    /// How many alarms were set: as many runs may have a reason.
+    set: usize,
+    failures: usize,
+    /// Nothing fails any more: the end.
+    calm: bool,
+}
+
+/// The alarm of one object's database.
+#[derive(Clone, Copy, Default)]
+struct Stored {
+    committed: Option<i64>,
+    durable: Option<i64>,
+}
+
+#[derive(Default)]
+struct ModelObject {
+    number: u8,
+    /// Writes made, committed and durable, by count; outputs note how many writes precede them.
+    written: u32,
+    committed: u32,
+    durable: u32,
+    outputs: VecDeque<(u32, u32)>,
+    /// The alarm in the open transaction, if that changed it.
+    open_alarm: Option<Option<i64>>,
+    touched: bool,
+    running: usize,
+    resident: bool,
+}
+
+impl Model {
+    fn new(seed: u64) -> Self {
+        Self {
+            kernel: Self::kernel(),
+            random: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
+            now: super::at(0),
+            waiting: Vec::new(),
+            objects: HashMap::new(),
+            disk: [Stored::default(); OBJECTS as usize],
+            index: BTreeMap::new(),
+            sent: 0,
+            fired: 0,
+            set: 0,
+            failures: 0,
+            calm: false,
+        }
+    }
+
+    fn kernel() -> TestKernel {
+        super::new_kernel(Limits {
+            mailbox_events: 8,
+            resident_objects: 3,
+            alarms: 3,
+            alarm_starts: 2,
+            ..small_limits()
+        })
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        self.random % bound
+    }
+
+    fn object(&mut self, number: u8) -> ObjectIndex {
+        match self.kernel.find(id(number)) {
+            Some(object) => object,
+            None => {
+                let object = self.kernel.add(id(number), self.now);
+                let known = ModelObject {
+                    number,
+                    ..ModelObject::default()
+                };
+                self.objects.insert(object, known);
+                object
+            }
+        }
+    }
+
+    fn state(&mut self, object: ObjectIndex) -> &mut ModelObject {
+        self.objects.get_mut(&object).expect("known")
+    }
+
+    /// As the object sees it.
+    fn alarm_of(&mut self, object: ObjectIndex) -> Option<i64> {
+        let state = self.state(object);
+        let (open, number) = (state.open_alarm, usize::from(state.number));
+        open.unwrap_or(self.disk[number].committed)
+    }
+
+    fn set_alarm(&mut self, object: ObjectIndex, at: Option<i64>) {
+        let state = self.state(object);
+        state.open_alarm = Some(at);
+        state.touched = true;
+        state.written += 1;
+        self.set += usize::from(at.is_some());
+        self.handle(Event::Wrote { object });
+    }
+
+    fn handle(&mut self, event: Event<u32, u32>) {
+        let mut effects = Vec::new();
+        self.kernel.handle(event, self.now, &mut effects);
+        for effect in effects {
+            self.carry_out(effect);
+        }
+        self.check_alarms();
+    }
+
+    /// Immediate effects take place; the others wait for the schedule to pick them.
+    fn carry_out(&mut self, effect: TestEffect) {
+        match effect {
+            Effect::Release { object, output } => {
+                let state = self.state(object);
+                let (expected, writes_before) = state.outputs.pop_front().expect("was sent");
+                assert_eq!(output, expected, "outputs keep their order");
+                assert!(
+                    state.durable >= writes_before,
+                    "an output overtook its writes"
+                );
+            }
+            Effect::Fail { output, .. } => {
+                let sender = self
+                    .objects
+                    .values_mut()
+                    .find(|state| state.outputs.iter().any(|(sent, _)| *sent == output));
+                let outputs = &mut sender.expect("was sent").outputs;
+                outputs.retain(|(sent, _)| *sent != output);
+            }
+            Effect::Refuse { work, .. } => self.refused(work),
+            Effect::Start {
+                object,
+                work,
+                bytes,
+            } => {
+                self.state(object).running += 1;
+                self.waiting.push(Effect::Start {
+                    object,
+                    work,
+                    bytes,
+                });
+            }
+            Effect::Commit { objects } => self.commit(objects),
+            Effect::UpdateIndex { alarms } => {
+                for (id, at) in alarms {
+                    match at {
+                        Some(at) => self.index.insert(id, at),
+                        None => self.index.remove(&id),
+                    };
+                }
+            }
+            Effect::Forget { object } => {
+                let state = self.objects.remove(&object).expect("known");
+                assert_eq!(state.running, 0);
+                assert!(state.outputs.is_empty());
+            }
+            Effect::Leave { object, .. } => self.state(object).resident = false,
+            Effect::LoadAlarms => self.load_alarms(),
+            later => self.waiting.push(later),
+        }
+    }
+
+    /// Work that is not zero is the alarm of the object of that number, plus one.
+    fn refused(&mut self, work: u32) {
+        if work > 0 {
+            self.failures += 1;
+            let id = id((work - 1) as u8);
+            let outcome = AlarmOutcome::Failed { random: 0 };
+            self.handle(Event::AlarmFinished { id, outcome });
+        }
+    }
+
+    fn commit(&mut self, objects: Vec<ObjectIndex>) {
+        let mut alarms = Vec::new();
+        for &object in &objects {
+            if std::mem::take(&mut self.state(object).touched) {
+                alarms.push((object, self.alarm_of(object)));
+            }
+        }
+        for (object, at) in self.kernel.alarms_read(&alarms) {
+            let number = self.state(object).number;
+            self.index.insert(id(number), at);
+        }
+        for &object in &objects {
+            let state = self.state(object);
+            state.committed = state.written;
+            let number = usize::from(state.number);
+            if let Some(alarm) = state.open_alarm.take() {
+                self.disk[number].committed = alarm;
+            }
+        }
+        self.waiting.push(Effect::Commit { objects });
+    }
+
+    /// Wherever a crash falls, the index wakes an object at or before its own alarm.
+    fn check_alarms(&self) {
+        for (number, stored) in self.disk.iter().enumerate() {
+            for at in [stored.committed, stored.durable].into_iter().flatten() {
+                let indexed = self.index.get(&id(number as u8));
+                assert!(
+                    indexed.is_some_and(|indexed| *indexed <= at),
+                    "object {number}: {indexed:?} is after {at}"
+                );
+            }
+        }
+    }
+
+    fn load_alarms(&mut self) {
+        let until = self.now.wall + 100;
+        self.handle(Event::AlarmsLoading { until });
+        let alarms = self.index.iter().map(|(id, at)| (*id, *at)).collect();
+        self.handle(Event::AlarmsLoaded { alarms, last: true });
+    }
+
+    fn run_waiting(&mut self, position: usize) {
+        match self.waiting.remove(position) {
+            Effect::Wake { object } => self.wake(object),
+            Effect::Start {
+                object,
+                work,
+                bytes,
+            } if !self.state(object).resident => {
+                // It left between the decision and its execution.
+                self.refused(work);
+                self.finish(object, bytes);
+            }
+            Effect::Start {
+                object,
+                work: 0,
+                bytes,
+            } => self.turn(object, bytes),
+            Effect::Start { object, .. } => self.alarm(object),
+            Effect::Commit { objects } => self.synced(objects),
+            Effect::RequestCommit => self.handle(Event::Settled),
+            Effect::Close { object } => {
+                self.roll_back(object);
+                self.handle(Event::Closed { object });
+            }
+            Effect::FireAlarm { id } => {
+                let object = self.object(id.0[0]);
+                self.handle(Event::Arrived {
+                    object,
+                    work: u32::from(id.0[0]) + 1,
+                    bytes: 0,
+                });
+            }
+            other => panic!("{other:?} takes place at once"),
+        }
+    }
+
+    fn wake(&mut self, object: ObjectIndex) {
+        let number = self.state(object).number;
+        let alarm = self.disk[usize::from(number)].committed;
+        let indexed = self.index.get(&id(number)).copied();
+        if !self.calm && self.below(10) == 0 {
+            self.failures += 1;
+            let fault = Fault::Panicked;
+            self.handle(Event::WakeFailed { object, fault });
+        } else {
+            // What is read from a log has been made durable before.
+            let stored = &mut self.disk[usize::from(number)];
+            stored.durable = stored.committed;
+            let state = self.state(object);
+            state.written = state.committed;
+            state.durable = state.committed;
+            state.resident = true;
+            self.handle(Event::Woken {
+                object,
+                alarm,
+                indexed,
+            });
+        }
+    }
+
+    /// One in a while the disk fails, and what it holds is one or the other.
+    fn synced(&mut self, objects: Vec<ObjectIndex>) {
+        let mut failed = Vec::new();
+        for object in objects {
+            let fails = !self.calm && self.below(20) == 0;
+            let Some(state) = self.objects.get_mut(&object) else {
+                continue;
+            };
+            let stored = &mut self.disk[usize::from(state.number)];
+            if fails {
+                self.failures += 1;
+                failed.push((object, Fault::Panicked));
+            } else {
+                state.durable = state.committed;
+                stored.durable = stored.committed;
+            }
+        }
+        self.handle(Event::Synced { failed });
+    }
+
+    fn roll_back(&mut self, object: ObjectIndex) {
+        let state = self.state(object);
+        state.open_alarm = None;
+        state.written = state.committed;
+    }
+
+    fn reset(&mut self, object: ObjectIndex) {
+        self.failures += 1;
+        self.roll_back(object);
+        self.handle(Event::Reset {
+            object,
+            fault: Fault::Panicked,
+            discard: true,
+        });
+    }
+
+    fn alarm(&mut self, object: ObjectIndex) {
+        let id = id(self.state(object).number);
+        let outcome = match self.alarm_of(object) {
+            Some(at) if at <= self.now.wall => {
+                self.fired += 1;
+                match self.below(if self.calm { 3 } else { 6 }) {
+                    // The handler sets another.
+                    0 if !self.calm => {
+                        let at = self.now.wall + 1 + self.below(50) as i64;
+                        self.set_alarm(object, Some(at));
+                        AlarmOutcome::Done
+                    }
+                    0..3 => {
+                        self.set_alarm(object, None);
+                        AlarmOutcome::Done
+                    }
+                    3 => {
+                        self.failures += 1;
+                        AlarmOutcome::Failed { random: 0 }
+                    }
+                    4 => {
+                        // It dies, after it has set its alarm in vain.
+                        self.set_alarm(object, None);
+                        let outcome = AlarmOutcome::Failed { random: 0 };
+                        self.handle(Event::AlarmFinished { id, outcome });
+                        self.finish(object, 0);
+                        self.reset(object);
+                        return;
+                    }
+                    _ => {
+                        // It ends well, and what it wrote is lost with another turn.
+                        self.set_alarm(object, None);
+                        let outcome = AlarmOutcome::Done;
+                        self.handle(Event::AlarmFinished { id, outcome });
+                        self.finish(object, 0);
+                        self.reset(object);
+                        return;
+                    }
+                }
+            }
+            actual => AlarmOutcome::Stale { actual },
+        };
+        self.handle(Event::AlarmFinished { id, outcome });
+        self.finish(object, 0);
+    }
+
+    fn finish(&mut self, object: ObjectIndex, bytes: usize) {
+        self.state(object).running -= 1;
+        self.handle(Event::Finished { object, bytes });
+    }
+
+    fn turn(&mut self, object: ObjectIndex, bytes: usize) {
+        if self.below(2) == 0 {
+            self.state(object).written += 1;
+            self.handle(Event::Wrote { object });
+        }
+        if !self.calm && self.below(4) == 0 {
+            let at = (self.below(3) > 0).then(|| self.now.wall + 1 + (self.random % 150) as i64);
+            self.set_alarm(object, at);
+        }
+        for _ in 0..self.below(3) {
+            self.sent += 1;
+            let output = self.sent;
+            let state = self.state(object);
+            state.outputs.push_back((output, state.written));
+            self.handle(Event::Emitted { object, output });
+        }
+        if !self.calm && self.below(12) == 0 {
+            self.reset(object);
+        }
+        self.finish(object, bytes);
+    }
+
+    /// Everything but the disk is gone.
+    fn crash(&mut self) {
+        self.failures += 1;
+        self.kernel = Self::kernel();
+        self.waiting.clear();
+        self.objects.clear();
+        for number in 0..self.disk.len() {
+            // Power is lost, or not: what was not durable may be there.
+            if self.below(2) == 0 {
+                self.disk[number].committed = self.disk[number].durable;
+            } else {
+                self.disk[number].durable = self.disk[number].committed;
+            }
+        }
+        self.load_alarms();
+    }
+
+    fn random_step(&mut self) {
+        match self.below(40) {
+            0..10 => {
+                let number = self.below(u64::from(OBJECTS)) as u8;
+                let object = self.object(number);
+                let bytes = self.below(9) as usize;
+                self.handle(Event::Arrived {
+                    object,
+                    work: 0,
+                    bytes,
+                });
+            }
+            10..20 => {
+                let passed = self.below(5) as i64;
+                self.now.steady += passed;
+                self.now.wall += passed;
+                self.handle(Event::Tick);
+            }
+            20 => {
+                self.now.wall += self.below(200) as i64 - 100;
+                self.load_alarms();
+            }
+            21 if self.below(4) == 0 => self.crash(),
+            _ if !self.waiting.is_empty() => {
+                let position = self.below(self.waiting.len() as u64) as usize;
+                self.run_waiting(position);
+            }
+            _ => {}
+        }
+    }
+
+    /// From now on nothing fails and nothing is set.
+    fn run_to_the_end(&mut self) {
+        self.calm = true;
+        for step in 0..20_000 {
+            if !self.waiting.is_empty() {
+                self.run_waiting(0);
+            } else if let Some(due) = self.kernel.next_due(self.now) {
+                let passed = (due - self.now.steady).max(0);
+                self.now.steady += passed;
+                self.now.wall += passed;
+                self.handle(Event::Tick);
+            } else if self.index.is_empty() {
+                return;
+            } else {
+                // Beyond the horizon.
+                assert!(
+                    step < 19_000,
+                    "alarms are left in the index: {:?}",
+                    self.index
+                );
+                self.now.steady += 60;
+                self.now.wall += 60;
+                self.load_alarms();
+            }
+        }
+        panic!("the kernel never came to rest");
+    }
+}
+
+#[test]
+fn under_any_schedule_outputs_wait_for_their_writes_and_no_alarm_is_lost() {
+    let mut fired = 0;
+    for seed in 1..=400 {
+        let mut model = Model::new(seed);
+        model.load_alarms();
+        for _ in 0..600 {
+            model.random_step();
+        }
+        model.run_to_the_end();
+        assert!(model.kernel.is_quiet(model.now));
+        assert!(
+            model.objects.is_empty(),
+            "seed {seed}: {} objects are left",
+            model.objects.len()
+        );
+        for stored in model.disk {
+            assert_eq!(stored.committed, None, "seed {seed}: an alarm never fired");
+        }
+        assert!(
+            model.fired <= model.set + model.failures,
+            "seed {seed}: {} runs of {} alarms, {} failures",
+            model.fired,
+            model.set,
+            model.failures
+        );
+        fired += model.fired;
+    }
+    assert!(fired > 2_000, "the schedules fire alarms: {fired}");
+}

@@ -1,0 +1,188 @@
+//! The timetable by itself.
+
+use super::*;
+
+const A: RawId = RawId([1; 32]);
+const B: RawId = RawId([2; 32]);
+
+fn at(now: i64) -> Now {
+    Now {
+        wall: now,
+        steady: now,
+    }
+}
+
+fn timetable(limits: &Limits) -> Timetable {
+    let mut timetable = Timetable::new(limits);
+    timetable.begin_loading(i64::MAX);
+    timetable.end_loading();
+    timetable
+}
+
+fn empty() -> Timetable {
+    timetable(&Limits::default())
+}
+
+#[test]
+fn fires_in_order_and_never_early() {
+    let mut timetable = empty();
+    timetable.set(B, Some(20));
+    timetable.set(A, Some(10));
+    assert_eq!(timetable.fire(at(9)), None);
+    assert_eq!(timetable.fire(at(25)), Some(A));
+    assert_eq!(timetable.fire(at(25)), Some(B));
+    assert_eq!(timetable.fire(at(25)), None);
+    assert_eq!(timetable.next_due(at(25)), None);
+}
+
+#[test]
+fn alarm_committed_during_its_run_waits_for_the_end() {
+    let mut timetable = empty();
+    timetable.set(A, Some(10));
+    assert_eq!(timetable.fire(at(10)), Some(A));
+    timetable.set(A, Some(11));
+    assert_eq!(timetable.fire(at(11)), None);
+    timetable.finished(A, false);
+    assert_eq!(timetable.fire(at(11)), Some(A));
+    timetable.set(A, None);
+    timetable.finished(A, false);
+    assert_eq!(timetable.fire(at(100)), None);
+    assert!(timetable.alarms.is_empty());
+}
+
+#[test]
+fn finished_run_does_not_fire_again_before_its_writes_are_durable() {
+    let mut timetable = empty();
+    timetable.set(A, Some(10));
+    timetable.fire(at(10));
+    timetable.finished(A, true);
+    assert_eq!(timetable.fire(at(50)), None);
+    timetable.set(A, Some(60));
+    assert_eq!(timetable.next_due(at(50)), None);
+    timetable.settled(A);
+    assert_eq!(timetable.next_due(at(50)), Some(60));
+}
+
+#[test]
+fn run_whose_writes_are_lost_is_repeated_after_a_pause() {
+    let mut timetable = empty();
+    timetable.set(A, Some(10));
+    timetable.fire(at(10));
+    timetable.finished(A, true);
+    timetable.unsettled(A, at(20));
+    assert_eq!(timetable.next_due(at(20)), Some(2_020));
+    assert_eq!(timetable.fire(at(2_020)), Some(A));
+}
+
+#[test]
+fn alarm_set_by_a_failed_run_supersedes_the_retry() {
+    let mut timetable = empty();
+    timetable.set(A, Some(10));
+    timetable.fire(at(10));
+    timetable.set(A, Some(50));
+    timetable.failed(A, at(12), 0);
+    assert_eq!(timetable.next_due(at(12)), Some(50));
+    // One that passed while the run went on still waits a little.
+    timetable.fire(at(50));
+    timetable.set(A, Some(60));
+    timetable.failed(A, at(900), 0);
+    assert_eq!(timetable.next_due(at(900)), Some(2_900));
+}
+
+#[test]
+fn retries_double_up_to_the_cap_with_bounded_jitter() {
+    let mut timetable = empty();
+    timetable.set(A, Some(0));
+    let mut now = 0;
+    let mut expected = FIRST_RETRY_MS;
+    for _ in 0..20 {
+        assert_eq!(timetable.fire(at(now)), Some(A));
+        timetable.failed(A, at(now), 0);
+        // A wake that reads the same alarm from disk does not cut the pause short.
+        timetable.set(A, Some(0));
+        let due = timetable.next_due(at(now)).unwrap_or_default();
+        assert_eq!(due - now, expected);
+        now = due;
+        expected = (expected * 2).min(1_024_000);
+    }
+    assert_eq!(retry_delay(0, u32::MAX), 2_500);
+    assert_eq!(retry_delay(200, 0), 1_024_000);
+}
+
+#[test]
+fn pauses_last_as_long_when_the_date_is_set() {
+    let mut timetable = empty();
+    timetable.set(A, Some(10));
+    timetable.fire(at(10));
+    timetable.failed(A, at(10), 0);
+    let back = Now {
+        wall: -1_000_000,
+        steady: 1_000,
+    };
+    assert_eq!(timetable.next_due(back), Some(2_010));
+    let ahead = Now {
+        wall: 1_000_000,
+        steady: 1_000,
+    };
+    assert_eq!(timetable.fire(ahead), None);
+}
+
+#[test]
+fn moved_and_deleted_alarms_leave_nothing_behind() {
+    let mut timetable = empty();
+    timetable.set(A, Some(10));
+    timetable.set(A, Some(30));
+    assert_eq!(timetable.next_due(at(0)), Some(30));
+    timetable.lower(A, 40);
+    assert_eq!(timetable.next_due(at(0)), Some(30));
+    timetable.lower(A, 5);
+    assert_eq!(timetable.next_due(at(0)), Some(5));
+    timetable.set(A, None);
+    assert_eq!(timetable.next_due(at(0)), None);
+    assert!(timetable.alarms.is_empty());
+}
+
+#[test]
+fn no_more_runs_start_at_a_time_than_the_limit() {
+    let mut timetable = timetable(&Limits {
+        alarm_starts: 2,
+        alarm_runs: 3,
+        ..Limits::default()
+    });
+    for number in 1..=5 {
+        timetable.set(RawId([number; 32]), Some(0));
+    }
+    let first = timetable.fire(at(0)).unwrap();
+    timetable.fire(at(0)).unwrap();
+    assert_eq!(timetable.fire(at(0)), None);
+    assert_eq!(timetable.next_due(at(0)), Some(STARTING_MS));
+    timetable.set(first, None);
+    timetable.finished(first, false);
+    assert!(timetable.fire(at(1)).is_some());
+    // Runs that take long make room for others, up to the second limit.
+    assert!(timetable.fire(at(2_000)).is_some());
+    assert_eq!(timetable.fire(at(9_000)), None);
+    assert_eq!(timetable.next_due(at(9_000)), None);
+}
+
+#[test]
+fn only_the_earliest_alarms_are_in_memory() {
+    let mut timetable = timetable(&Limits {
+        alarms: 2,
+        ..Limits::default()
+    });
+    for number in [3, 1, 2, 4] {
+        timetable.lower(RawId([number; 32]), i64::from(number));
+    }
+    assert_eq!(timetable.alarms.len(), 2);
+    assert_eq!(timetable.horizon(), 2);
+    assert!(!timetable.wants_loading());
+    // What is set beyond the horizon is left to the index as well.
+    timetable.set(RawId([5; 32]), Some(3));
+    assert_eq!(timetable.alarms.len(), 2);
+    let id = timetable.fire(at(10)).unwrap();
+    assert_eq!(id, A);
+    timetable.set(id, None);
+    timetable.finished(id, false);
+    assert!(timetable.wants_loading());
+}

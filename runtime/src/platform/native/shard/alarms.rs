@@ -1,0 +1,275 @@
+//! Alarms between the index on disk, the kernel's timetable and the objects' databases.
+
+use std::pin::pin;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::task::yield_now;
+
+use super::super::kernel::AlarmOutcome;
+use super::super::slot::{Life, Resident, Slot};
+use super::super::store::Due;
+use super::super::work::Work;
+use super::turns::Nobody;
+use super::{Event, Shard};
+use crate::fault::Fault;
+use crate::id::RawId;
+use crate::turn::LocalFuture;
+
+/// Alarms due within this time are in memory; the index holds the rest.
+const HORIZON_MS: i64 = 120_000;
+const HORIZON_STEP: Duration = Duration::from_secs(60);
+/// Entries of the index that are read at a time; others' work comes in between.
+const PAGE: usize = 1_000;
+/// An alarm's run (P32).
+const RUN_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+/// By so much an alarm may have been moved while it was due: the engine sets what is overdue to the
+/// next millisecond, and looks itself which runs are due.
+const OVERDUE_BY_MS: i64 = 1;
+
+impl Shard {
+    /// Keeps the near future in memory.
+    pub(super) async fn load_alarms(self: Rc<Self>) {
+        loop {
+            let wanted = self.loading_wanted.notified();
+            let mut loading = Loading::begin(&self);
+            while loading.load_page(&self) {
+                yield_now().await;
+            }
+            let mut wanted = pin!(wanted);
+            tokio::select! {
+                biased;
+                () = &mut wanted => {}
+                () = tokio::time::sleep(HORIZON_STEP) => {}
+            }
+        }
+    }
+
+    pub(in super::super) fn load_alarms_now(self: &Rc<Self>) {
+        let mut loading = Loading::begin(self);
+        while loading.load_page(self) {}
+    }
+
+    pub(super) fn fire_alarm(self: &Rc<Self>, id: RawId) {
+        let known = self
+            .kernel
+            .borrow()
+            .find(id)
+            .and_then(|object| self.slot_at(object));
+        let found = known.map_or_else(|| self.alarm_slot(id), Ok);
+        match found {
+            Ok(slot) => self.handle(Event::Arrived {
+                object: slot.index,
+                work: Work::Alarm { id },
+                bytes: 0,
+            }),
+            Err(outcome) => self.handle(Event::AlarmFinished { id, outcome }),
+        }
+    }
+
+    /// An object that only the index knows.
+    fn alarm_slot(self: &Rc<Self>, id: RawId) -> Result<Rc<Slot>, AlarmOutcome> {
+        let entry = match self.disk.index().find(id) {
+            Ok(entry) => entry,
+            Err(error) => {
+                self.index_is_unreadable(&error);
+                return Err(AlarmOutcome::Postponed);
+            }
+        };
+        // The object's own database, which could tell, is found by its class only.
+        let entry = entry.ok_or(AlarmOutcome::Stale { actual: None })?;
+        let Some(description) = self.class(&entry.class) else {
+            self.class_is_missing(&entry.class);
+            return Err(AlarmOutcome::Postponed);
+        };
+        let slot = self.slot(description, id);
+        *slot.name.borrow_mut() = entry.name.map(Into::into);
+        Ok(slot)
+    }
+
+    /// Loudly, once: its alarms stay in the index and are looked at again with each horizon.
+    fn class_is_missing(&self, class: &str) {
+        let known = &mut self.told_of.borrow_mut().missing_classes;
+        if !known.iter().any(|known| known == class) {
+            tracing::error!(
+                class,
+                "the app lacks a class whose objects have alarms: they are kept, and run when a version with this class is started"
+            );
+            known.push(class.to_owned());
+        }
+    }
+
+    fn index_is_unreadable(&self, error: &crate::error::StorageError) {
+        let told = &mut self.told_of.borrow_mut().unreadable_index;
+        if !std::mem::replace(told, true) {
+            tracing::error!(
+                %error,
+                "the index of alarms cannot be read: alarms are late until it can; they are not lost"
+            );
+        }
+    }
+
+    /// What the index holds for an object that wakes with an alarm. An entry that is missing or too
+    /// late (an earlier fault, an old backup) is put right, and a name that it lacks is added.
+    pub(super) fn indexed(&self, slot: &Slot, at: i64) -> Option<i64> {
+        let index = self.disk.index();
+        let entry = match index.find(slot.id) {
+            Ok(entry) => entry,
+            Err(error) => {
+                self.index_is_unreadable(&error);
+                return None;
+            }
+        };
+        if let Some(entry) = &entry
+            && entry.at <= at
+            && entry.class == slot.description.class
+            && (entry.name.is_some() || slot.name.borrow().is_none())
+        {
+            return Some(entry.at);
+        }
+        if entry.as_ref().is_none_or(|entry| entry.at > at) {
+            tracing::warn!(class = slot.description.class, id = %slot.id, "an alarm was missing from the index; it is put back");
+        }
+        match index.record(&[slot.index_entry(at)]) {
+            Ok(()) => Some(at),
+            Err(error) => {
+                tracing::error!(%error, id = %slot.id, "an alarm cannot be put back into the index");
+                None
+            }
+        }
+    }
+
+    pub(super) fn start_alarm(self: &Rc<Self>, resident: &Resident, id: RawId) {
+        let Resident { life, occupant } = resident;
+        let object = life.slot.index;
+        let now = self.clock.now();
+        let outcome = match life.alarm() {
+            Ok(Some(at)) if at <= now.saturating_add(OVERDUE_BY_MS) => {
+                let run = tokio::time::timeout(RUN_TIMEOUT, occupant.alarm());
+                let run: LocalFuture<'static, _> = Box::pin(run);
+                let shard = Rc::clone(self);
+                // Without a run of its own the alarm is over; one moved ahead is not reached yet.
+                let fired_for = (at <= now).then_some(at);
+                self.drive(life, 0, run, Nobody, move |life, _, result| {
+                    let result = match result {
+                        Ok(Ok(result)) => result,
+                        Ok(Err(_)) => {
+                            // A failed try like others: what no commit has closed goes with it.
+                            let fault =
+                                Fault::TimedOut("an alarm may run for 15 minutes".to_owned());
+                            life.end(fault.clone(), true);
+                            Err(fault)
+                        }
+                        Err(fault) => Err(fault),
+                    };
+                    shard.alarm_ended(life, id, fired_for, result);
+                });
+                return;
+            }
+            Ok(actual) => AlarmOutcome::Stale { actual },
+            Err(error) => {
+                tracing::error!(%error, %id, "an alarm cannot be read");
+                self.failed_outcome()
+            }
+        };
+        self.handle(Event::AlarmFinished { id, outcome });
+        self.handle(Event::Finished { object, bytes: 0 });
+    }
+
+    fn alarm_ended(
+        &self,
+        life: &Rc<Life>,
+        id: RawId,
+        fired_for: Option<i64>,
+        result: Result<(), Fault>,
+    ) {
+        let settled = result.and_then(|()| {
+            // Success deletes the alarm only if the handler set none (P28): it stands where it stood.
+            // Until then it stays, so that a run that dies with the process is repeated.
+            if fired_for.is_some() && life.alarm().map_err(Fault::Storage)? == fired_for {
+                life.delete_alarm().map_err(Fault::Storage)?;
+            }
+            Ok(())
+        });
+        let outcome = match settled {
+            Ok(()) => AlarmOutcome::Done,
+            Err(fault) => {
+                tracing::warn!(%id, reason = fault.summary().2, "an alarm's run is to be repeated");
+                self.failed_outcome()
+            }
+        };
+        // By its slot: a machine that has crashed reports no ends.
+        life.slot.handle(Event::AlarmFinished { id, outcome });
+    }
+
+    pub(super) fn alarm_failed(self: &Rc<Self>, id: RawId) {
+        let outcome = self.failed_outcome();
+        self.handle(Event::AlarmFinished { id, outcome });
+    }
+
+    fn failed_outcome(&self) -> AlarmOutcome {
+        AlarmOutcome::Failed {
+            random: self.random.next_u32(),
+        }
+    }
+}
+
+/// One reading of the index, up to the horizon or as far as there is room.
+struct Loading {
+    until: i64,
+    after: Option<(i64, RawId)>,
+}
+
+impl Loading {
+    fn begin(shard: &Rc<Shard>) -> Self {
+        let until = shard.clock.now().saturating_add(HORIZON_MS);
+        shard.handle(Event::AlarmsLoading { until });
+        Self { until, after: None }
+    }
+
+    /// Loads a page; whether there is another.
+    fn load_page(&mut self, shard: &Rc<Shard>) -> bool {
+        let page = match shard.disk.index().due(self.until, self.after, PAGE) {
+            Ok(page) => page,
+            Err(error) => {
+                shard.index_is_unreadable(&error);
+                Vec::new()
+            }
+        };
+        if !page.is_empty() {
+            shard.told_of.borrow_mut().unreadable_index = false;
+        }
+        self.after = page.last().map(|due| (due.at, due.id));
+        let is_full = page.len() == PAGE;
+        let alarms = page
+            .into_iter()
+            .filter(|due| shard.home_of(due.id) == shard.number && shard.can_run(due))
+            .map(|due| (due.id, due.at))
+            .collect();
+        shard.handle(Event::AlarmsLoaded {
+            alarms,
+            last: !is_full,
+        });
+        let reached = self.after.map_or(i64::MAX, |(at, _)| at);
+        if is_full && reached > shard.kernel.borrow().alarm_horizon() {
+            // There is no room for what follows.
+            shard.handle(Event::AlarmsLoaded {
+                alarms: Vec::new(),
+                last: true,
+            });
+            return false;
+        }
+        is_full
+    }
+}
+
+impl Shard {
+    /// Alarms of classes that the app lacks stay in the index, where they take no room in memory.
+    fn can_run(&self, due: &Due) -> bool {
+        let is_known = self.class(&due.class).is_some();
+        if !is_known {
+            self.class_is_missing(&due.class);
+        }
+        is_known
+    }
+}

@@ -1,0 +1,65 @@
+//! Long write-ahead logs are moved into their databases by another thread, which is lent the
+//! database for that time.
+
+use std::rc::Rc;
+
+use super::super::kernel::ObjectIndex;
+use super::super::store::Database;
+use super::{Event, Shard};
+use crate::error::StorageError;
+use crate::fault::Fault;
+
+impl Shard {
+    /// Has the long logs among the databases of a durable batch moved into them. That takes syncs, so
+    /// another thread does it, and what arrives for such an object meanwhile waits.
+    pub(super) fn shorten_logs(self: &Rc<Self>) {
+        for object in self.long_logs.take() {
+            let life = self.life_at(object);
+            let Some(life) = life.filter(|_| self.kernel.borrow().is_at_rest(object)) else {
+                // After another commit.
+                continue;
+            };
+            let is_long = life
+                .committable()
+                .is_some_and(|database| database.has_long_log());
+            if is_long && let Some(database) = life.take_database() {
+                life.is_lent.set(true);
+                self.handle(Event::Lent { object });
+                self.disk.shorten_log(object, database);
+            }
+        }
+    }
+
+    fn lose(self: &Rc<Self>, object: ObjectIndex, error: StorageError) {
+        tracing::error!(%error, "the log of a database could not be moved into it");
+        let fault = Fault::Storage(error);
+        self.handle(Event::CommitFailed { object, fault });
+    }
+
+    /// A database that was lent comes back.
+    pub(super) fn take_back(
+        self: &Rc<Self>,
+        object: ObjectIndex,
+        database: Database,
+        shortened: Result<(), StorageError>,
+    ) {
+        let Some(slot) = self.slot_at(object) else {
+            return;
+        };
+        let resident = slot.resident.borrow().clone();
+        self.inside(|| match resident {
+            Some(resident) => {
+                resident.life.put_database(database);
+                if let Err(error) = shortened {
+                    self.lose(object, error);
+                }
+                self.handle(Event::TakenBack { object });
+            }
+            // It was to be closed meanwhile.
+            None => {
+                self.handle(Event::TakenBack { object });
+                self.disk.close(object, slot.id, database);
+            }
+        });
+    }
+}

@@ -1,0 +1,229 @@
+//! A shard in the simulator, with faults of the host and its disk.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::super::sim::Sim;
+use super::{Effect, Event};
+use crate::prelude::*;
+
+/// Counts, and counts what its alarm does.
+#[durable_object]
+struct Subject {
+    value: i64,
+    rung: u32,
+}
+
+#[durable_object]
+impl Subject {
+    #[rpc]
+    fn add(&mut self, by: i64) -> i64 {
+        self.value += by;
+        self.value
+    }
+
+    #[rpc]
+    fn rung(&self) -> u32 {
+        self.rung
+    }
+
+    #[rpc]
+    fn ring_after(&self, ctx: &Ctx, millis: u64) -> Result<(), StorageError> {
+        Self::schedules(ctx)
+            .ring()
+            .after(Duration::from_millis(millis))
+    }
+
+    #[alarm]
+    fn ring(&mut self) {
+        self.rung += 1;
+    }
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn hang(sim: &Sim, hangs: bool) {
+    let simulation = sim.shard().simulation().expect("simulated");
+    simulation.let_the_disk_hang(hangs);
+}
+
+#[anchorhold::test]
+async fn alarm_of_a_class_that_the_app_lacks_is_kept_and_fires_when_it_is_back(sim: Sim) {
+    let subject = sim.objects::<Subject>().named("a");
+    subject.ring_after(5_000).await.unwrap();
+    sim.shard().classes.borrow_mut().clear();
+    sim.crash().await;
+    sim.advance(10 * MINUTE).await;
+    assert_eq!(sim.shard().told_of.borrow().missing_classes, ["Subject"]);
+    let subject = sim.objects::<Subject>().named("a");
+    sim.advance(MINUTE).await;
+    assert_eq!(subject.rung().await.unwrap(), 1);
+}
+
+#[anchorhold::test]
+async fn class_that_goes_while_its_alarm_is_in_memory_costs_a_pause(sim: Sim) {
+    let subject = sim.objects::<Subject>().named("a");
+    subject.ring_after(30_000).await.unwrap();
+    sim.crash().await;
+    sim.shard().classes.borrow_mut().clear();
+    sim.advance(MINUTE).await;
+    let subject = sim.objects::<Subject>().named("a");
+    sim.advance(2 * MINUTE).await;
+    assert_eq!(subject.rung().await.unwrap(), 1);
+}
+
+#[anchorhold::test]
+async fn alarms_survive_an_index_that_cannot_be_read(sim: Sim) {
+    let subject = sim.objects::<Subject>().named("a");
+    subject.ring_after(30_000).await.unwrap();
+    sim.crash().await;
+    sim.shard().disk.index().break_down(true);
+    sim.advance(5 * MINUTE).await;
+    sim.shard().disk.index().break_down(false);
+    sim.advance(2 * MINUTE).await;
+    assert_eq!(subject.rung().await.unwrap(), 1);
+}
+
+#[anchorhold::test]
+async fn alarm_that_the_index_lost_is_put_back_at_the_next_wake(sim: Sim) {
+    let subject = sim.objects::<Subject>().named("a");
+    subject.ring_after(600_000).await.unwrap();
+    let id = subject.core().remote().expect("a native stub").id();
+    sim.shard().disk.index().follow(&[(id, None)]).unwrap();
+    sim.crash().await;
+    // A wake for another reason.
+    assert_eq!(subject.rung().await.unwrap(), 0);
+    let entry = sim
+        .shard()
+        .disk
+        .index()
+        .find(id)
+        .unwrap()
+        .expect("put back");
+    assert_eq!(entry.name.as_deref(), Some("a"));
+    sim.crash().await;
+    sim.advance(15 * MINUTE).await;
+    assert_eq!(subject.rung().await.unwrap(), 1);
+}
+
+#[anchorhold::test]
+async fn alarms_beyond_the_horizon_stay_on_disk(sim: Sim) {
+    let objects = sim.objects::<Subject>();
+    for number in 0..50 {
+        let subject = objects.named(&number.to_string());
+        subject.ring_after(3_600_000).await.unwrap();
+    }
+    let due = sim.shard().kernel.borrow().next_due(sim.shard().now());
+    let hour = sim.shard().now().steady + 3_600_000;
+    assert!(due.is_none_or(|due| due < hour - 60_000), "{due:?}");
+    sim.advance(61 * MINUTE).await;
+    for number in 0..50 {
+        let subject = objects.named(&number.to_string());
+        assert_eq!(subject.rung().await.unwrap(), 1);
+    }
+}
+
+#[anchorhold::test]
+async fn disk_that_hangs_fails_all_writes_in_time_and_recovers(sim: Sim) {
+    let objects = sim.objects::<Subject>();
+    let subjects: Vec<_> = (0..10)
+        .map(|number| objects.named(&number.to_string()))
+        .collect();
+    for subject in &subjects {
+        subject.add(1).await.unwrap();
+    }
+    hang(&sim, true);
+    let began = sim.now();
+    let mut writes = Vec::new();
+    for subject in &subjects {
+        writes.push(subject.add(10));
+        // Each behind the batch that is on its way already.
+        sim.advance(Duration::from_secs(1)).await;
+    }
+    for write in writes {
+        let error = write.await.unwrap_err();
+        assert!(error.to_string().contains("30 s"), "{error}");
+    }
+    let took = sim.now() - began;
+    assert!(took <= Duration::from_secs(41), "{took:?}");
+    // What comes now cannot even be started, and is told so.
+    let late = subjects[0].add(100).await.unwrap_err();
+    assert!(late.to_string().contains("30 s"), "{late}");
+    hang(&sim, false);
+    for subject in &subjects {
+        let value = subject.add(0).await.unwrap();
+        assert!([1, 11].contains(&value), "{value}");
+        assert_eq!(subject.add(1).await.unwrap(), value + 1);
+    }
+}
+
+#[anchorhold::test]
+async fn panic_of_the_host_costs_one_object_a_reset(sim: Sim) {
+    let objects = sim.objects::<Subject>();
+    let (subject, other) = (objects.named("a"), objects.named("other"));
+    subject.add(1).await.unwrap();
+    subject.ring_after(60_000).await.unwrap();
+    let over: [super::PanicOver; 6] = [
+        |effect| matches!(effect, Effect::Commit { .. }),
+        |effect| matches!(effect, Effect::Release { .. }),
+        |effect| matches!(effect, Effect::Wake { .. }),
+        |effect| matches!(effect, Effect::Start { .. }),
+        |effect| matches!(effect, Effect::Close { .. }),
+        |effect| matches!(effect, Effect::Leave { .. }),
+    ];
+    for over in over {
+        sim.evict(&subject).await;
+        sim.shard().panic_over.set(Some(over));
+        drop(subject.add(0).await);
+        sim.evict(&subject).await;
+        sim.shard().panic_over.set(None);
+        assert_eq!(subject.add(0).await.unwrap(), 1);
+        assert!(other.add(1).await.is_ok());
+    }
+    sim.shard()
+        .panic_over
+        .set(Some(|effect| matches!(effect, Effect::FireAlarm { .. })));
+    sim.advance(2 * MINUTE).await;
+    assert_eq!(subject.rung().await.unwrap(), 1);
+}
+
+#[anchorhold::test]
+async fn task_of_the_host_that_panics_is_started_anew(sim: Sim) {
+    let runs = Rc::new(Cell::new(0));
+    let counted = Rc::clone(&runs);
+    sim.shard().keep_running("test", move |_| {
+        counted.set(counted.get() + 1);
+        let run = counted.get();
+        async move { assert!(run == 3, "on purpose") }
+    });
+    sim.advance(Duration::from_secs(5)).await;
+    assert_eq!(runs.get(), 3);
+}
+
+#[anchorhold::test]
+async fn late_answers_of_the_disk_do_not_reach_the_machine_after_a_crash(sim: Sim) {
+    let subject = sim.objects::<Subject>().named("a");
+    subject.add(1).await.unwrap();
+    hang(&sim, true);
+    let lost = subject.add(10);
+    sim.advance(Duration::from_secs(1)).await;
+    sim.crash().await;
+    assert!(matches!(lost.await, Err(CallError::Disconnected(_))));
+    // The answer to the old batch must not pass for one to this.
+    let held = subject.add(100);
+    sim.advance(Duration::from_secs(1)).await;
+    let simulation = sim.shard().simulation().expect("simulated");
+    let released = |line: &String| line.contains("release answer");
+    let before = simulation
+        .trace
+        .borrow()
+        .iter()
+        .filter(|line| released(line))
+        .count();
+    assert_eq!(before, 1);
+    hang(&sim, false);
+    assert_eq!(held.await.unwrap(), 111);
+    sim.shard().handle(Event::Synced { failed: Vec::new() });
+    assert_eq!(subject.add(0).await.unwrap(), 111);
+}

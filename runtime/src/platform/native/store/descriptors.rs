@@ -1,0 +1,108 @@
+//! The process's file descriptors are a budget: half of them for the databases of objects.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::error::StorageError;
+
+/// What an open database takes: its file, its log, and our own handle on the log.
+const EACH: u64 = 3;
+/// For the process itself: its own databases, folders while they are synced, assets.
+const RESERVED: u64 = 128;
+/// Where the system sets no limit, or a very high one.
+const MOST: u64 = 1_000_000;
+/// The minimum, whatever the limit.
+const FEWEST: u64 = 8;
+/// How long the opening of a database waits for others to close.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How many databases of objects may be open at a time in this process. Those on their way out
+/// count until they are closed.
+pub(crate) struct Descriptors {
+    databases: usize,
+    free: Mutex<usize>,
+    freed: Condvar,
+}
+
+impl Descriptors {
+    /// Raises the limit of the process as far as it may, and takes half of what there is.
+    pub(crate) fn of_process() -> Arc<Self> {
+        Self::of(raise_limit())
+    }
+
+    pub(super) fn of(limit: u64) -> Arc<Self> {
+        let databases = limit.min(MOST).saturating_sub(RESERVED) / 2 / EACH;
+        let databases = usize::try_from(databases.max(FEWEST)).unwrap_or(usize::MAX);
+        Arc::new(Self {
+            databases,
+            free: Mutex::new(databases),
+            freed: Condvar::new(),
+        })
+    }
+
+    /// How many objects one of so many shards may have in memory. The rest of the budget is for
+    /// those that are busy when they should leave, and for those on their way out.
+    pub(crate) fn objects_of_each(&self, shards: usize) -> usize {
+        (self.databases * 3 / 4 / shards.max(1)).max(1)
+    }
+
+    fn free(&self) -> MutexGuard<'_, usize> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn try_take(self: &Arc<Self>) -> Option<Share> {
+        let mut free = self.free();
+        *free = free.checked_sub(1)?;
+        Some(Share(Arc::clone(self)))
+    }
+
+    /// Waits for a database to close, if as many are open as may be.
+    pub(super) fn take(self: &Arc<Self>) -> Result<Share, StorageError> {
+        let waited = self
+            .freed
+            .wait_timeout_while(self.free(), PATIENCE, |free| *free == 0);
+        let (mut free, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        match free.checked_sub(1) {
+            Some(fewer) => {
+                *free = fewer;
+                Ok(Share(Arc::clone(self)))
+            }
+            None => Err(StorageError::Io(format!(
+                "all {} databases that the file descriptor limit allows are open and in use: raise it with `ulimit -n`, or use fewer objects at a time",
+                self.databases
+            ))),
+        }
+    }
+}
+
+/// What one open database may take; given back when it is dropped.
+pub(super) struct Share(Arc<Descriptors>);
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        *self.0.free() += 1;
+        self.0.freed.notify_one();
+    }
+}
+
+#[cfg(unix)]
+fn raise_limit() -> u64 {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let before = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: before.maximum,
+        maximum: before.maximum,
+    };
+    // Some systems allow less than they say.
+    let after = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => getrlimit(Resource::Nofile),
+        Err(_) => before,
+    };
+    after.current.unwrap_or(MOST)
+}
+
+#[cfg(not(unix))]
+fn raise_limit() -> u64 {
+    // Handles are not limited in numbers that matter here.
+    MOST
+}

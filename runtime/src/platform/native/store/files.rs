@@ -1,0 +1,234 @@
+//! How the files of objects reach the disk, and what of them may be read after a crash.
+//!
+//! The page cache and the disk differ after a crash. A killed process may leave unsynced writes.
+//! After a failed sync the kernel marks the pages as clean and goes on showing them. So this process
+//! makes everything durable before it reads it: a folder is synced before the first lookup in it, a
+//! log found at opening is rewritten and synced, and a new database is synced before it is renamed
+//! into place.
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::descriptors::Descriptors;
+use super::io_error;
+#[cfg(test)]
+use super::power::Power;
+use crate::error::StorageError;
+
+/// How much of a log is held in memory while it is written anew.
+const PIECE: usize = 1024 * 1024;
+
+/// The files of a data folder; shared by its databases.
+pub(crate) struct Files {
+    root: PathBuf,
+    /// Folders whose entries are on disk.
+    settled: Mutex<HashSet<PathBuf>>,
+    pub(super) descriptors: Arc<Descriptors>,
+    #[cfg(test)]
+    pub(super) power: Power,
+}
+
+impl Files {
+    /// The files under `root`, which exists.
+    ///
+    /// # Errors
+    /// What an earlier process left half made cannot be removed.
+    pub(crate) fn new(root: &Path, descriptors: Arc<Descriptors>) -> Result<Self, StorageError> {
+        let files = Self {
+            root: root.to_owned(),
+            settled: Mutex::default(),
+            descriptors,
+            #[cfg(test)]
+            power: Power::default(),
+        };
+        let drafts = files.drafts();
+        match fs::remove_dir_all(&drafts) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(io_error("removing", &drafts, &error));
+            }
+            _ => {}
+        }
+        fs::create_dir(&drafts).map_err(|error| io_error("making", &drafts, &error))?;
+        Ok(files)
+    }
+
+    pub(crate) fn descriptors(&self) -> &Descriptors {
+        &self.descriptors
+    }
+
+    fn drafts(&self) -> PathBuf {
+        self.root.join("drafts")
+    }
+
+    fn settled(&self) -> MutexGuard<'_, HashSet<PathBuf>> {
+        self.settled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn sync_file(&self, file: &File, path: &Path) -> Result<(), StorageError> {
+        #[cfg(test)]
+        self.power.before_sync(path)?;
+        file.sync_data()
+            .map_err(|error| io_error("syncing", path, &error))?;
+        #[cfg(test)]
+        self.power.file_synced(path);
+        Ok(())
+    }
+
+    fn sync_folder(&self, handle: &File, path: &Path) -> Result<(), StorageError> {
+        #[cfg(test)]
+        self.power.before_sync(path)?;
+        handle
+            .sync_all()
+            .map_err(|error| io_error("syncing", path, &error))?;
+        #[cfg(test)]
+        self.power.folder_synced(path);
+        Ok(())
+    }
+
+    pub(super) fn sync_entries(&self, folder: &Path) -> Result<(), StorageError> {
+        let handle = File::open(folder).map_err(|error| io_error("opening", folder, &error))?;
+        self.sync_folder(&handle, folder)
+    }
+
+    /// Makes `folder`, which lies under the root, if it is not there. When this returns it is on
+    /// disk, and so are the entries in it that an earlier process made.
+    pub(super) fn settle(&self, folder: &Path) -> Result<(), StorageError> {
+        if self.settled().contains(folder) {
+            return Ok(());
+        }
+        if let Some(parent) = folder.parent().filter(|_| folder != self.root) {
+            self.settle(parent)?;
+            match fs::create_dir(folder) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                    return Err(io_error("making", folder, &error));
+                }
+                // Another thread may have made it and not synced it yet.
+                _ => self.sync_entries(parent)?,
+            }
+        }
+        self.sync_entries(folder)?;
+        self.settled().insert(folder.to_owned());
+        Ok(())
+    }
+
+    /// Makes the database at `path` with these contents, or replaces it; on disk when this returns.
+    ///
+    /// # Errors
+    /// The disk failed. What was there before is there still; if a database was replaced and only
+    /// the last sync failed, either may be there.
+    fn write_image(&self, path: &Path, image: &[u8], is_first: bool) -> Result<(), StorageError> {
+        let folder = path.parent().unwrap_or(&self.root);
+        self.settle(folder)?;
+        // Before the name changes: what fails until then has no effect.
+        let handle = File::open(folder).map_err(|error| io_error("opening", folder, &error))?;
+        let draft = self.drafts().join(path.file_name().unwrap_or_default());
+        let written = File::create(&draft).and_then(|mut file| {
+            file.write_all(image)?;
+            Ok(file)
+        });
+        let file = written.map_err(|error| io_error("writing", &draft, &error))?;
+        self.sync_file(&file, &draft)?;
+        fs::rename(&draft, path).map_err(|error| io_error("making", path, &error))?;
+        self.sync_folder(&handle, folder).inspect_err(|_| {
+            self.settled().remove(folder);
+            if is_first {
+                // It is reported as not made. If this fails too, the disk is at its end.
+                let _ = fs::remove_file(path);
+            }
+        })
+    }
+
+    /// Makes a log durable that was found beside its database. Its bytes are written anew: what the
+    /// operating system shows of it may be what an earlier sync failed to write, and is not tried
+    /// again.
+    pub(super) fn restore_log(&self, log: &Path) -> Result<(), StorageError> {
+        let file = match File::options().read(true).write(true).open(log) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(io_error("opening", log, &error)),
+        };
+        let rewritten = rewrite(&file).map_err(|error| io_error("restoring", log, &error))?;
+        if rewritten == 0 {
+            return Ok(());
+        }
+        self.sync_file(&file, log)?;
+        self.sync_entries(log.parent().unwrap_or(&self.root))
+    }
+}
+
+fn rewrite(mut file: &File) -> io::Result<u64> {
+    let mut at = 0;
+    let mut piece = Vec::with_capacity(PIECE);
+    loop {
+        piece.clear();
+        file.seek(SeekFrom::Start(at))?;
+        file.take(PIECE as u64).read_to_end(&mut piece)?;
+        if piece.is_empty() {
+            return Ok(at);
+        }
+        file.seek(SeekFrom::Start(at))?;
+        file.write_all(&piece)?;
+        at += piece.len() as u64;
+    }
+}
+
+/// A commit that the operating system has and the disk has not. It can cross threads.
+pub(crate) struct Unsynced {
+    pub(super) files: Arc<Files>,
+    pub(super) path: PathBuf,
+    pub(super) what: What,
+    /// Set when this fails; the database looks at it.
+    pub(super) is_broken: Arc<AtomicBool>,
+}
+
+pub(super) enum What {
+    /// Frames at the end of a log.
+    Log {
+        log: Arc<File>,
+        /// The log is new in its folder.
+        is_new: bool,
+        /// Of the log with these frames.
+        length: u64,
+        /// How much of the log is on disk.
+        durable: Arc<AtomicU64>,
+    },
+    /// A whole database, small as it is new.
+    Image {
+        image: Vec<u8>,
+        /// Set when it is on disk.
+        exists: Arc<AtomicBool>,
+    },
+}
+
+impl Unsynced {
+    /// Returns when the commit is on disk.
+    ///
+    /// # Errors
+    /// The disk failed: the commit, and what was committed to this database after it, may be lost.
+    pub(crate) fn sync(&self) -> Result<(), StorageError> {
+        let synced = match &self.what {
+            What::Log {
+                log,
+                is_new,
+                length,
+                durable,
+            } => self
+                .files
+                .sync_file(log, &self.path)
+                .and_then(|()| {
+                    let folder = self.path.parent().filter(|_| *is_new);
+                    folder.map_or(Ok(()), |folder| self.files.sync_entries(folder))
+                })
+                .inspect(|()| durable.store(*length, Ordering::Release)),
+            What::Image { image, exists } => self
+                .files
+                .write_image(&self.path, image, !exists.load(Ordering::Acquire))
+                .inspect(|()| exists.store(true, Ordering::Release)),
+        };
+        synced.inspect_err(|_| self.is_broken.store(true, Ordering::Release))
+    }
+}

@@ -1,0 +1,134 @@
+//! Making the index of alarms from the objects' databases.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
+
+use super::index::{Entry, Index};
+use super::io_error;
+use crate::error::StorageError;
+use crate::id::RawId;
+
+/// Entries that are recorded together.
+const BATCH: usize = 500;
+const PROGRESS_EVERY: Duration = Duration::from_secs(5);
+
+/// Looks into every object's database, before the host serves: while it runs, nobody else has them
+/// open. An object's name is not known here; its index entry gets it when the object is reached by
+/// its name again.
+pub(super) fn rebuild(index: &Index, objects: &Path) -> Result<(), StorageError> {
+    let classes = entries(objects)?;
+    if classes.is_empty() {
+        return Ok(());
+    }
+    tracing::warn!(
+        "the index of alarms is missing or of another version: it is made from the objects' databases before the host serves"
+    );
+    let mut scan = Scan {
+        index,
+        found: Vec::with_capacity(BATCH),
+        looked_at: 0,
+        alarms: 0,
+        told_at: Instant::now(),
+    };
+    for class in classes {
+        let Some(name) = class.file_name().and_then(|name| name.to_str()) else {
+            continue;
+        };
+        for folder in entries(&class)? {
+            for path in entries(&folder)? {
+                scan.look_at(name, &path)?;
+            }
+        }
+    }
+    scan.record()?;
+    tracing::warn!(
+        objects = scan.looked_at,
+        alarms = scan.alarms,
+        "the index of alarms is made"
+    );
+    Ok(())
+}
+
+/// What a folder holds; nothing if it is not there or is a file.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, StorageError> {
+    let explain = |error: std::io::Error| io_error("reading", folder, &error);
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    std::fs::read_dir(folder)
+        .map_err(explain)?
+        .map(|entry| entry.map(|entry| entry.path()).map_err(explain))
+        .collect()
+}
+
+struct Scan<'a> {
+    index: &'a Index,
+    found: Vec<Entry>,
+    looked_at: usize,
+    alarms: usize,
+    told_at: Instant,
+}
+
+impl Scan<'_> {
+    fn look_at(&mut self, class: &str, path: &Path) -> Result<(), StorageError> {
+        let Some(id) = id_of(path) else {
+            return Ok(());
+        };
+        self.looked_at += 1;
+        match alarm_in(path) {
+            Ok(None) => {}
+            Ok(Some(at)) => self.found.push(Entry {
+                id,
+                class: class.to_owned(),
+                name: None,
+                at,
+            }),
+            // It is checked again when it wakes.
+            Err(error) => tracing::error!(
+                %error,
+                path = %path.display(),
+                "an object's database cannot be read: if it has an alarm, that waits for the object's next call"
+            ),
+        }
+        if self.told_at.elapsed() >= PROGRESS_EVERY {
+            self.told_at = Instant::now();
+            tracing::warn!(objects = self.looked_at, "making the index of alarms");
+        }
+        if self.found.len() >= BATCH {
+            self.record()?;
+        }
+        Ok(())
+    }
+
+    fn record(&mut self) -> Result<(), StorageError> {
+        self.alarms += self.found.len();
+        self.index.record(&std::mem::take(&mut self.found))
+    }
+}
+
+fn id_of(path: &Path) -> Option<RawId> {
+    let text = path.file_name()?.to_str()?.strip_suffix(".sqlite")?;
+    RawId::from_hex(text)
+}
+
+fn alarm_in(path: &Path) -> rusqlite::Result<Option<i64>> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    // Its log stays as it is, for the object to take up.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+    let has_alarms: bool = connection.query_row(
+        "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = '_cf_ALARM')",
+        [],
+        |row| row.get(0),
+    )?;
+    if !has_alarms {
+        return Ok(None);
+    }
+    connection
+        .query_row("SELECT at FROM _cf_ALARM", [], |row| row.get(0))
+        .optional()
+}

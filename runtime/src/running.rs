@@ -1,0 +1,182 @@
+//! One turn: its handler runs, then what it did stays or is taken back.
+//!
+//! A turn is a transaction. An atomic turn is one segment; an `async` turn is one segment from each
+//! await to the next, because the platform commits at awaits (P12). What a failing segment wrote to
+//! storage is taken back by the host's savepoint; stored fields are written in a turn's last segment
+//! and taken back whole. [`effects`](crate::effects) holds what an atomic turn sends.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+
+use crate::call::{Call, Outcome};
+use crate::context::Ctx;
+use crate::description::{Handler, Run};
+use crate::effects::Held;
+use crate::fault::Fault;
+use crate::occupant::{Aborted, Occupant, Resident};
+use crate::user_code::{self, Guarded, Panic};
+
+impl Occupant {
+    /// Runs the handler, and commits or takes back what it did. A panic is a failed turn and the end
+    /// of this memory: what the panic left half done may not be seen by the next turn.
+    #[allow(
+        clippy::await_holding_refcell_ref,
+        reason = "the turns' queue lets only borrows overlap that are allowed to"
+    )]
+    pub(crate) async fn invoke(&self, handler: Handler, ctx: &Ctx, mut call: Call) -> Outcome {
+        let gone = || Fault::Reset("the object left memory".to_owned());
+        match handler.run {
+            Run::Read(read) => {
+                let resident = self.resident.try_borrow().map_err(|_| gone())?;
+                let object = resident.as_ref().ok_or_else(gone)?.object.as_any();
+                self.atomically(handler, || {
+                    self.outcome(user_code::call(|| read(object, ctx, &mut call)))
+                })
+            }
+            Run::Write(write) => {
+                let mut resident = self.resident.try_borrow_mut().map_err(|_| gone())?;
+                let resident = resident.as_mut().ok_or_else(gone)?;
+                self.atomically(handler, || {
+                    let object = resident.object.as_any_mut();
+                    let outcome = self.outcome(user_code::call(|| write(object, ctx, &mut call)));
+                    self.conclude(resident, outcome)
+                })
+            }
+            Run::Shared(shared) => {
+                let resident = self.resident.try_borrow().map_err(|_| gone())?;
+                let object = resident.as_ref().ok_or_else(gone)?.object.as_any();
+                let turn = async { self.outcome(Guarded::new(shared(object, ctx, call)).await) };
+                self.in_segments(handler, turn).await
+            }
+            Run::Exclusive(exclusive) => {
+                let mut resident = self.resident.try_borrow_mut().map_err(|_| gone())?;
+                let resident = resident.as_mut().ok_or_else(gone)?;
+                let turn = async {
+                    let object = resident.object.as_any_mut();
+                    let outcome = self.outcome(Guarded::new(exclusive(object, ctx, call)).await);
+                    self.conclude(resident, outcome)
+                };
+                self.in_segments(handler, turn).await
+            }
+        }
+    }
+
+    fn outcome(&self, ran: Result<Outcome, Panic>) -> Outcome {
+        ran.unwrap_or_else(|panic| Err(self.panicked(&panic)))
+    }
+
+    /// What a panic in this object's code costs: this memory and every write that no commit has closed.
+    pub(crate) fn panicked(&self, panic: &Panic) -> Fault {
+        if let Some(aborted) = panic.downcast_ref::<Aborted>() {
+            return Fault::Reset(aborted.0.clone());
+        }
+        self.inner.state.reset("the object's code panicked");
+        Fault::Panicked
+    }
+
+    fn atomically(&self, handler: Handler, turn: impl FnOnce() -> Outcome) -> Outcome {
+        let held = Held::begin();
+        let outcome = self.segment(handler, turn, Outcome::is_ok).flatten();
+        if outcome.is_ok() {
+            held.release();
+        }
+        outcome
+    }
+
+    async fn in_segments(&self, handler: Handler, turn: impl Future<Output = Outcome>) -> Outcome {
+        let mut turn = pin!(turn);
+        let keeps = |polled: &Poll<Outcome>| !matches!(polled, Poll::Ready(Err(_)));
+        poll_fn(|context| {
+            self.segment(handler, || turn.as_mut().poll(context), keeps)
+                .unwrap_or_else(|fault| Poll::Ready(Err(fault)))
+        })
+        .await
+    }
+
+    /// Runs `body`. Unless `keeps` says so of its result, storage is as it was before, and so is
+    /// everything that is remembered of storage.
+    fn segment<T>(
+        &self,
+        handler: Handler,
+        body: impl FnOnce() -> T,
+        keeps: impl Fn(&T) -> bool,
+    ) -> Result<T, Fault> {
+        let state = &self.inner.state;
+        let wiped_before = self.inner.storage.wiped.get();
+        let mut body = Some(body);
+        let mut ran = None;
+        let closed = state.segment(handler.takes_context, &mut || {
+            let result = body.take().map(|body| body());
+            let keep = result.as_ref().is_some_and(&keeps);
+            ran = result;
+            keep
+        });
+        let kept = closed.is_ok() && ran.as_ref().is_some_and(keeps);
+        if !kept {
+            self.inner.timetable.forget();
+            self.inner.storage.wiped.set(wiped_before);
+        }
+        if let Err(error) = closed {
+            state.reset("a turn could not be closed");
+            return Err(Fault::Storage(error));
+        }
+        ran.ok_or_else(|| Fault::Reset("the turn did not run".to_owned()))
+    }
+
+    /// Writes the stored fields of a turn that succeeded, takes back those of one that failed.
+    fn conclude(&self, resident: &mut Resident, outcome: Outcome) -> Outcome {
+        if matches!(outcome, Err(Fault::Panicked | Fault::Reset(_))) {
+            return outcome;
+        }
+        // After `delete_all` the fields hold their defaults, whatever the turn leaves in them.
+        if outcome.is_ok() && self.inner.storage.wiped.get() {
+            return outcome;
+        }
+        let Resident { object, fields } = resident;
+        let stored = outcome.and_then(|reply| {
+            user_code::call(|| object.store(fields)).map_err(|panic| self.panicked(&panic))??;
+            fields.commit().inspect_err(|_| {
+                self.inner.state.reset("stored fields could not be written");
+            })?;
+            Ok(reply)
+        });
+        if stored.is_err() {
+            fields.discard();
+            self.restore(resident);
+        }
+        stored
+    }
+
+    /// Brings the fields back to what storage held before the turn, or ends this memory.
+    fn restore(&self, resident: &mut Resident) {
+        let Resident { object, fields } = resident;
+        match user_code::call(|| object.restore(fields)) {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                // It was readable when the object woke.
+                tracing::error!(%error, "a turn could not be taken back in memory");
+                self.inner
+                    .state
+                    .reset("a failed turn could not be taken back");
+            }
+            Err(panic) => drop(self.panicked(&panic)),
+        }
+    }
+
+    /// After `delete_all`: the fields go back to their defaults as soon as no turn holds them.
+    pub(crate) fn reload_if_wiped(&self) {
+        let wiped = &self.inner.storage.wiped;
+        if !wiped.get() {
+            return;
+        }
+        if let Ok(mut resident) = self.resident.try_borrow_mut() {
+            wiped.set(false);
+            if let Some(resident) = resident.as_mut() {
+                resident.fields.forget();
+                self.restore(resident);
+            }
+            self.inner.state.release_storage_if_empty();
+        }
+    }
+}

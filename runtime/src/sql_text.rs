@@ -1,0 +1,293 @@
+//! What can be told from a statement's text: the words that SQLite's own tokenizer would see.
+//!
+//! SQLite's authorizer is not asked about everything. `ROLLBACK` as the answer to a conflict
+//! (`INSERT OR ROLLBACK`, `ON CONFLICT ROLLBACK`, `RAISE(ROLLBACK, …)`) ends the transaction that
+//! an object's turns share, and with it what other turns wrote; the new name of a table is not
+//! told. Both are refused here, on every host, with the same words.
+
+use crate::error::StorageError;
+
+/// A space to SQLite where a token may begin, and a letter elsewhere.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// One token, as far as anybody here cares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Token<'a> {
+    /// A keyword or a bare name.
+    Word(&'a str),
+    /// A quoted name or a string, without its quotes.
+    Quoted(&'a str),
+    /// A number, a parameter or an operator.
+    Other,
+}
+
+/// Refuses what would end a transaction that other turns share, and reserved names for tables.
+pub(crate) fn check(statement: &str) -> Result<(), StorageError> {
+    let mut renaming = Renaming::No;
+    for token in Tokens::new(statement) {
+        match token {
+            Token::Word(word) if word.eq_ignore_ascii_case("rollback") => {
+                return Err(StorageError::Sql(
+                    "ROLLBACK is not allowed: it would take back what other turns of this object wrote. Use ABORT or FAIL (`INSERT OR ABORT`, `ON CONFLICT ABORT`, `RAISE(ABORT, …)`), or `ctx.storage().transaction(…)`; quote it if it is a name: \"rollback\""
+                        .to_owned(),
+                ));
+            }
+            Token::Word(name) | Token::Quoted(name)
+                if renaming == Renaming::To && is_reserved(name) =>
+            {
+                return Err(StorageError::Sql(format!(
+                    "`{name}`: names that begin `_cf_` are reserved by the platform"
+                )));
+            }
+            _ => {}
+        }
+        renaming = renaming.after(token);
+    }
+    Ok(())
+}
+
+pub(crate) fn is_reserved(name: &str) -> bool {
+    name.get(..4)
+        .is_some_and(|prefix| prefix.eq_ignore_ascii_case("_cf_"))
+}
+
+/// Whether a statement that SQLite prepared as one that only reads is one for good. The rest may
+/// be prepared again when it runs, as one that writes: `CREATE TABLE IF NOT EXISTS` after the table
+/// was dropped.
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) fn only_reads(statement: &str) -> bool {
+    let mut tokens = Tokens::new(statement);
+    let Some(Token::Word(first)) = tokens.next() else {
+        return false;
+    };
+    let is = |word: &str| first.eq_ignore_ascii_case(word);
+    if is("pragma") {
+        return !tokens.any(
+            |token| matches!(token, Token::Word(word) | Token::Quoted(word) if word.eq_ignore_ascii_case("optimize")),
+        );
+    }
+    ["select", "values", "with", "explain"].into_iter().any(is)
+}
+
+/// How much of `RENAME TO` the last tokens were.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Renaming {
+    No,
+    Rename,
+    To,
+}
+
+impl Renaming {
+    fn after(self, token: Token<'_>) -> Self {
+        match (self, token) {
+            (_, Token::Word(word)) if word.eq_ignore_ascii_case("rename") => Self::Rename,
+            (Self::Rename, Token::Word(word)) if word.eq_ignore_ascii_case("to") => Self::To,
+            _ => Self::No,
+        }
+    }
+}
+
+/// Splits as `sqlite3GetToken` does.
+struct Tokens<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Tokens<'a> {
+    fn new(text: &'a str) -> Self {
+        Self { text, at: 0 }
+    }
+
+    fn byte(&self, at: usize) -> Option<u8> {
+        self.text.as_bytes().get(at).copied()
+    }
+
+    /// Where the bytes from `from` on end to satisfy `belongs`.
+    fn end_of(&self, from: usize, belongs: impl Fn(u8) -> bool) -> usize {
+        self.text.as_bytes()[from..]
+            .iter()
+            .position(|&byte| !belongs(byte))
+            .map_or(self.text.len(), |length| from + length)
+    }
+
+    /// The end of a comment that begins here, if one does.
+    fn comment(&self) -> Option<usize> {
+        let rest = &self.text[self.at..];
+        if rest.starts_with("--") {
+            return Some(rest.find('\n').map_or(self.text.len(), |end| self.at + end));
+        }
+        // A comment that is not closed reaches to the end; the two characters alone are operators.
+        if rest.starts_with("/*") && rest.len() > 2 {
+            return Some(
+                rest[2..]
+                    .find("*/")
+                    .map_or(self.text.len(), |end| self.at + 2 + end + 2),
+            );
+        }
+        None
+    }
+
+    /// What is quoted from here to `close`, which may stand for itself when doubled.
+    fn quoted(&mut self, close: u8, doubles: bool) -> Token<'a> {
+        let start = self.at + 1;
+        let mut end = start;
+        while let Some(byte) = self.byte(end) {
+            if byte != close {
+                end += 1;
+            } else if doubles && self.byte(end + 1) == Some(close) {
+                end += 2;
+            } else {
+                break;
+            }
+        }
+        let inside = &self.text[start..end.min(self.text.len())];
+        self.at = (end + 1).min(self.text.len());
+        Token::Quoted(inside)
+    }
+
+    /// A parameter with a name, with Tcl's `::` and `(…)` as SQLite takes them.
+    fn variable(&self) -> usize {
+        let mut end = self.at + 1;
+        let mut named = false;
+        loop {
+            match self.byte(end) {
+                Some(byte) if is_in_word(byte) => named = true,
+                Some(b'(') if named => {
+                    let end = self.end_of(end + 1, |byte| byte != b')' && !is_space(byte));
+                    return end + usize::from(self.byte(end) == Some(b')'));
+                }
+                Some(b':') if self.byte(end + 1) == Some(b':') => end += 1,
+                _ => return end,
+            }
+            end += 1;
+        }
+    }
+}
+
+impl<'a> Iterator for Tokens<'a> {
+    type Item = Token<'a>;
+
+    fn next(&mut self) -> Option<Token<'a>> {
+        loop {
+            if let Some(end) = self.comment() {
+                self.at = end;
+            } else if self.text[self.at..].starts_with(BYTE_ORDER_MARK) {
+                self.at += BYTE_ORDER_MARK.len_utf8();
+            } else if self.byte(self.at).is_some_and(is_space) {
+                self.at += 1;
+            } else {
+                break;
+            }
+        }
+        let start = self.at;
+        let first = self.byte(start)?;
+        self.at = match first {
+            b'\'' | b'"' | b'`' => return Some(self.quoted(first, true)),
+            b'[' => return Some(self.quoted(b']', false)),
+            b'0'..=b'9' => self.end_of(start, is_in_word),
+            b'$' | b'@' | b':' | b'#' => self.variable(),
+            _ if is_in_word(first) => {
+                self.at = self.end_of(start, is_in_word);
+                return Some(Token::Word(&self.text[start..self.at]));
+            }
+            _ => start + 1,
+        };
+        Some(Token::Other)
+    }
+}
+
+/// SQLite takes every byte beyond ASCII for a letter.
+fn is_in_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$' || byte >= 0x80
+}
+
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0c)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{check, only_reads};
+
+    #[test]
+    fn bare_rollback_is_refused_wherever_it_stands() {
+        for statement in [
+            "ROLLBACK",
+            "rollback to a",
+            "INSERT OR ROLLBACK INTO t VALUES (1)",
+            "INSERT OR/**/rollback INTO t VALUES (1)",
+            "INSERT OR--\nRollback\tINTO t VALUES (1)",
+            "UPDATE OR ROLLBACK t SET a = 'x'",
+            "CREATE TABLE t (a UNIQUE ON CONFLICT ROLLBACK)",
+            "CREATE TRIGGER x BEFORE INSERT ON t BEGIN SELECT RAISE(ROLLBACK, 'no'); END",
+            "SELECT 1; SELECT 'a''b'; INSERT OR ROLLBACK INTO t VALUES (1)",
+            "SELECT ':'; INSERT OR ROLLBACK INTO t VALUES (:a)",
+            "SELECT x'00'; INSERT OR ROLLBACK INTO t VALUES (1)",
+            "SELECT [a]; INSERT OR ROLLBACK INTO t VALUES (1)",
+            "SELECT 1/ROLLBACK",
+            "\u{feff}\u{feff}ROLLBACK",
+            "INSERT OR \u{feff}ROLLBACK INTO t VALUES (1)",
+            "SELECT \"a\"\"b\"ROLLBACK",
+        ] {
+            assert!(check(statement).is_err(), "{statement}");
+        }
+    }
+
+    #[test]
+    fn rollback_in_strings_names_comments_and_parameters_is_no_word() {
+        for statement in [
+            "INSERT INTO t VALUES ('ROLLBACK')",
+            "INSERT INTO t VALUES ('it''s ROLLBACK')",
+            "SELECT \"rollback\", `rollback`, [rollback] FROM t",
+            "SELECT 1 -- ROLLBACK",
+            "SELECT 1 /* ROLLBACK */ + 2",
+            "SELECT 1 /* ROLLBACK",
+            "SELECT :rollback, @rollback, $rollback, $a::rollback, $a(rollback)",
+            "SELECT rollback_at, no_rollback, rollbacks, rollbäck, $rollback FROM t",
+            "SELECT 1rollback",
+            "SELECT '",
+            "SELECT \"rollback",
+            "",
+            "/*",
+            "ü",
+        ] {
+            assert!(check(statement).is_ok(), "{statement}");
+        }
+    }
+
+    #[test]
+    fn reserved_name_is_refused_as_a_tables_new_one() {
+        for statement in [
+            "ALTER TABLE t RENAME TO _cf_t",
+            "ALTER TABLE t RENAME TO \"_CF_t\"",
+            "ALTER TABLE t RENAME TO '_cf_t'",
+            "ALTER TABLE t rename/**/to [_cf_t]",
+        ] {
+            assert!(check(statement).is_err(), "{statement}");
+        }
+        assert!(check("ALTER TABLE t RENAME TO cf").is_ok());
+        assert!(check("ALTER TABLE t RENAME a TO b").is_ok());
+        assert!(check("INSERT INTO t VALUES ('_cf_t')").is_ok());
+    }
+
+    #[test]
+    fn statements_that_may_write_when_they_are_prepared_again_are_told() {
+        for statement in [
+            "SELECT 1",
+            " /* a */ with x AS (VALUES (1)) SELECT 1",
+            "PRAGMA table_info(t)",
+        ] {
+            assert!(only_reads(statement), "{statement}");
+        }
+        for statement in [
+            "CREATE TABLE IF NOT EXISTS t (x)",
+            "DROP TABLE IF EXISTS t",
+            "PRAGMA optimize",
+            "REINDEX",
+            "",
+            ";",
+        ] {
+            assert!(!only_reads(statement), "{statement}");
+        }
+    }
+}
