@@ -4,7 +4,9 @@
 //! those of one host. The report is printed and written to `target/conformance.md`.
 
 mod alarms;
+mod answers;
 mod case;
+mod contexts;
 mod deaths;
 mod doors;
 mod gates;
@@ -18,6 +20,7 @@ mod shards;
 mod sockets;
 mod sql;
 mod storage;
+mod timers;
 mod transactions;
 mod turns;
 
@@ -71,6 +74,9 @@ fn cases() -> Vec<&'static Case> {
         doors::CASES,
         rpc::CASES,
         ids::CASES,
+        contexts::CASES,
+        timers::CASES,
+        answers::CASES,
     ];
     themes.into_iter().flatten().collect()
 }
