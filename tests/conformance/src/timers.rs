@@ -90,12 +90,21 @@ impl TimerProbe {
         outlasted
     }
 
+    /// Keeps other turns out for a while.
+    #[rpc]
+    async fn hold(&mut self, ctx: &Ctx, ms: u64) {
+        ctx.sleep(Duration::from_millis(ms)).await;
+    }
+
+    #[rpc]
+    fn touch(&self) {}
+
     /// Calls an object that is busy so often that its queue is longer than a platform's timers.
     #[post("/crowd")]
     async fn crowd(&self, ctx: &Ctx, at: &str, count: usize) -> Result<usize, Error> {
-        let stub = ctx.objects::<crate::TurnProbe>().named(at);
-        let holds = stub.exclusive("first".to_owned(), 1_500);
-        let calls: Vec<_> = (0..count).map(|_| stub.atomic("next".to_owned())).collect();
+        let stub = ctx.objects::<Self>().named(at);
+        let holds = stub.hold(1_500);
+        let calls: Vec<_> = (0..count).map(|_| stub.touch()).collect();
         holds.await?;
         let mut failed = 0;
         for call in calls {

@@ -1,7 +1,7 @@
 //! Sleeping.
 
 use conformance::Slept;
-use host_tests::{Client, Kind};
+use host_tests::{Client, Host, Kind};
 use serde_json::json;
 
 use crate::case::Case;
@@ -17,7 +17,7 @@ pub const CASES: &[Case] = &[
         "P23",
         long,
     ),
-    Case::together(
+    Case::alone(
         "a queue of more than 10,000 turns is worked off",
         "P23",
         crowd,
@@ -50,8 +50,9 @@ fn long(client: &Client) {
     }
 }
 
-fn crowd(client: &Client) {
-    let failed: usize = client
+fn crowd(host: &mut Host) {
+    let failed: usize = host
+        .client()
         .post(
             "/timers/crowd/crowd",
             json!({ "at": "crowded", "count": 10_500 }),
