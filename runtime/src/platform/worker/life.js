@@ -351,6 +351,8 @@ class Bell {
 }
 
 export function inAMicrotask(run, task) {
+  // Its number is given again in the next instance, to a task of another context.
+  if (dead) return;
   due.set(task, run);
   queue(run, task);
 }
