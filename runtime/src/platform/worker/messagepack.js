@@ -131,7 +131,8 @@ class Writer {
       this.number(value.getTime());
     } else {
       if (!(value instanceof Map) && !isPlain(value)) {
-        throw new TypeError(`a ${value.constructor?.name ?? "value of this kind"} has no counterpart in Rust`);
+        const kind = value.constructor?.name ?? "unknown";
+        throw new TypeError(`a value of the kind \`${kind}\` has no counterpart in Rust`);
       }
       const entries = value instanceof Map ? [...value] : definedEntries(value);
       this.sized(0xdf, entries.length, 4);

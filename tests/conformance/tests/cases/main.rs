@@ -9,6 +9,7 @@ mod case;
 mod contexts;
 mod deaths;
 mod doors;
+mod foreign;
 mod gates;
 mod ids;
 mod lifecycle;
@@ -75,6 +76,7 @@ fn cases() -> Vec<&'static Case> {
         rpc::CASES,
         ids::CASES,
         contexts::CASES,
+        foreign::CASES,
         timers::CASES,
         answers::CASES,
     ];
