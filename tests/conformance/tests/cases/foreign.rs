@@ -27,6 +27,12 @@ pub const CASES: &[Case] = &[
         Kind::Workerd,
         "a model of the namespace has to be in JavaScript",
     ),
+    Case::alone(
+        "a JavaScript caller's path is the object's own, and the app answers fetch only",
+        "P65",
+        caller,
+    )
+    .only_on(Kind::Workerd, WORKERD),
     Case::together(
         "where there are no jurisdictions every way in says so",
         "P72",
@@ -201,6 +207,28 @@ fn jurisdictions(host: &mut Host) {
     assert!(message.contains("namespace"), "{message}");
     let message = way("plain-id", &outside).expect_err("it is of another jurisdiction");
     assert!(message.contains("jurisdiction"), "{message}");
+}
+
+fn caller(host: &mut Host) {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases/caller.js");
+    host.kill();
+    host.restart_as(&probes().called_by(script));
+    let client = host.client();
+    for (path, said) in [
+        ("/path", "path"),
+        ("/path/below", "below"),
+        ("/below", "short"),
+    ] {
+        assert_eq!(client.get(path).json::<String>(), said);
+        let by_mount = format!("/through-the-app/answers/called{path}");
+        assert_eq!(client.get(&by_mount).json::<String>(), said);
+        // What looks like the app's path is none here.
+        let answer = client.get(&format!("/answers/called{path}"));
+        assert_eq!(answer.status, 404, "{}", answer.text());
+    }
+    let names = "answer_probe_start,anchorhold_app_start,lock_start,start,init,main,prepare";
+    let answered: Vec<String> = client.get(&format!("/public?names={names}")).json();
+    assert!(answered.is_empty(), "{answered:?}");
 }
 
 fn no_jurisdictions(client: &Client) {
