@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use conformance::{Contents, Profile};
-use host_tests::{Answer, Application, Client, Host, Kind};
+use host_tests::{Answer, Application, Client, Host, Kind, eventually};
 use serde_json::{Value, json};
 
 use crate::case::Case;
@@ -33,6 +34,11 @@ pub const CASES: &[Case] = &[
         caller,
     )
     .only_on(Kind::Workerd, WORKERD),
+    Case::alone(
+        "a caller's leaving is noticed through an app that replaces the body",
+        "",
+        replaced_body,
+    ),
     Case::together(
         "where there are no jurisdictions every way in says so",
         "P72",
@@ -229,6 +235,22 @@ fn caller(host: &mut Host) {
     let names = "answer_probe_start,anchorhold_app_start,lock_start,start,init,main,prepare";
     let answered: Vec<String> = client.get(&format!("/public?names={names}")).json();
     assert!(answered.is_empty(), "{answered:?}");
+}
+
+fn replaced_body(host: &mut Host) {
+    host.kill();
+    host.restart_as(&probes().with_flag("enable_request_signal"));
+    let client = host.client();
+    let object = client.at("/answers/left");
+    let waits = client.post_unanswered("/wait", json!({ "said": "left" }));
+    let said = |path: &'static str| {
+        eventually(Duration::from_secs(20), || {
+            object.get(path).json::<Option<String>>()
+        })
+    };
+    assert_eq!(said("/waiting").as_deref(), Some("left"));
+    waits.reset();
+    assert_eq!(said("/gone").as_deref(), Some("left"));
 }
 
 fn no_jurisdictions(client: &Client) {
