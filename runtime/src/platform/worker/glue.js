@@ -82,7 +82,8 @@ function moved(base, method, url) {
 function withBody(base, method, url, body) {
   const headers = new Headers(base?.headers);
   headers.delete("content-length");
-  return new Request(url, { method, headers, body: body.slice(), cf: base?.cf, signal: base?.signal, redirect: base?.redirect });
+  const { cf, signal, redirect } = base ?? {};
+  return new Request(url, { method, headers, body: body.slice(), cf, signal, redirect });
 }
 
 const JSON_RESPONSES = new Map();
