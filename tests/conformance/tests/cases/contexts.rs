@@ -49,7 +49,7 @@ fn kept_stub(client: &Client) {
     let heard: Vec<u64> = heard.into_iter().filter(|number| *number >= 100).collect();
     assert_eq!(heard.len(), 80);
     // The calls of one request keep their order, whatever others send over the same stub.
-    let mut next = vec![100; 4];
+    let mut next = [100; 4];
     for number in heard {
         let of = next
             .iter_mut()
