@@ -301,15 +301,6 @@ impl App {
         &self.mistakes
     }
 
-    /// The object's own path, for a request that an app's mount has led to it untouched.
-    #[cfg(target_arch = "wasm32")]
-    pub(crate) fn path_below_mount<'a>(&self, class: &str, path: &'a str) -> Option<&'a str> {
-        self.mounts
-            .iter()
-            .filter(|mount| mount.description.class == class)
-            .find_map(|mount| mount.matches(path).map(|(_, rest)| rest))
-    }
-
     /// Where a request leads.
     pub(crate) fn destination<'a>(&'a self, method: &str, path: &'a str) -> Destination<'a> {
         let method = if method == "HEAD" { "GET" } else { method };

@@ -40,7 +40,8 @@ use serde::{Deserialize, Serialize};
     note = "implement `anchorhold::ObjectError` for it (it needs `Serialize`, `Deserialize` and `Display`), or return `anchorhold::Error`"
 )]
 pub trait ObjectError: Serialize + DeserializeOwned + fmt::Display + 'static {
-    /// The HTTP status of the answer when the method was reached by a route. 400 unless overridden.
+    /// The HTTP status of the answer when the method was reached by a route: 400 to 599, and 400
+    /// unless overridden. Another one is logged, and sent as 500.
     fn status(&self) -> u16 {
         400
     }
@@ -73,7 +74,7 @@ pub struct Error {
 }
 
 impl Error {
-    /// An error with an HTTP status (400 to 599), a code in `snake_case` and a message.
+    /// An error with an HTTP status (400 to 599; another one is logged, and sent as 500), a code in `snake_case` and a message.
     pub fn new(status: u16, code: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             status,

@@ -53,6 +53,18 @@ pub enum Fault {
     Configuration(String),
 }
 
+/// The status of an error as it is sent: 500 in place of one that is no error's.
+fn status_of_error(status: u16) -> u16 {
+    if (400..=599).contains(&status) {
+        return status;
+    }
+    tracing::error!(
+        status,
+        "the status of an error must be 400 to 599; 500 was sent"
+    );
+    500
+}
+
 /// A method without errors of its own cannot have sent one.
 pub(crate) fn expects_none<E>(_: &[u8]) -> Result<E, String> {
     Err("the caller knows no error of this method".to_owned())
@@ -63,7 +75,7 @@ impl Fault {
         match wire::encode(error) {
             Ok(body) => Self::Application(ApplicationFault {
                 body,
-                status: error.status(),
+                status: status_of_error(error.status()),
                 code: error.code().into_owned(),
                 message: error.to_string(),
                 retry_after_ms: error
@@ -255,7 +267,7 @@ impl From<WireFault> for Fault {
             ("application", Some((body, status, retry_after_ms))) => {
                 Self::Application(ApplicationFault {
                     body,
-                    status,
+                    status: status_of_error(status),
                     code: detail,
                     message: text,
                     retry_after_ms,

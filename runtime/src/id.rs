@@ -131,11 +131,13 @@ pub enum InvalidId {
     /// 64 digits, but not made by this class's namespace.
     #[error("the id was not made for this class's namespace")]
     Foreign,
+    /// The class is not bound in this deployment, or this host has no jurisdictions.
+    #[error("{0}")]
+    Unavailable(String),
 }
 
-/// Where a new object should live. Both take effect on Cloudflare only, when the object is created.
+/// Where a new object should live. It takes effect on Cloudflare only, when the object is created.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Placement {
     pub(crate) location_hint: Option<String>,
-    pub(crate) jurisdiction: Option<String>,
 }

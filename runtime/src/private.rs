@@ -27,6 +27,4 @@ pub type LocalFuture<'a> = crate::turn::LocalFuture<'a, Outcome>;
 #[cfg(not(target_arch = "wasm32"))]
 pub use crate::platform::native::run_test;
 #[cfg(target_arch = "wasm32")]
-pub use crate::platform::worker::{
-    ObjectClass, extend_durable_object, register_app, wasm_bindgen, worker_fetch,
-};
+pub use crate::platform::worker::{ObjectClass, extend_durable_object, wasm_bindgen, worker_fetch};

@@ -323,7 +323,7 @@ fn check_count(count: usize) -> Result<(), StorageError> {
 fn decode<T: DeserializeOwned>(key: &str, bytes: &[u8]) -> Result<T, StorageError> {
     wire::decode(bytes).map_err(|message| StorageError::Undecodable {
         subject: format!("`{key}`"),
-        message,
+        message: format!("{message}; it was read as `{}`", std::any::type_name::<T>()),
     })
 }
 

@@ -206,11 +206,13 @@ impl<T: DurableObject> Objects<T> {
     /// Reads an identifier that was printed before.
     ///
     /// # Errors
-    /// Not 64 hexadecimal digits, or not made for this class.
+    /// Not 64 hexadecimal digits, or not made for this class, or the class or jurisdiction is not
+    /// there.
     pub fn parse_id(&self, hex: &str) -> Result<ObjectId<T>, InvalidId> {
         match &self.namespace {
             Ok(namespace) => namespace.parse_id(hex).map(ObjectId::new),
-            Err(_) => Err(InvalidId::Foreign),
+            Err(Fault::Configuration(message)) => Err(InvalidId::Unavailable(message.clone())),
+            Err(fault) => Err(InvalidId::Unavailable(fault.summary().2)),
         }
     }
 
@@ -222,11 +224,17 @@ impl<T: DurableObject> Objects<T> {
         self
     }
 
-    /// Keeps new objects inside a jurisdiction, such as `"eu"`. Local hosts have none: calls fail
-    /// with [`CallError::Configuration`] there.
+    /// The objects inside a jurisdiction, such as `"eu"`: a namespace of its own, whose names and
+    /// identifiers lead to other objects than those outside. An identifier of the one is refused by
+    /// the other. Local hosts have no jurisdictions: calls fail with [`CallError::Configuration`]
+    /// there, and no identifier is read.
     #[must_use]
     pub fn jurisdiction(mut self, jurisdiction: impl Into<String>) -> Self {
-        self.placement.jurisdiction = Some(jurisdiction.into());
+        let jurisdiction = jurisdiction.into();
+        self.namespace = self
+            .namespace
+            .and_then(|namespace| namespace.within(&jurisdiction))
+            .map(Rc::new);
         self
     }
 

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use crate::command;
 use crate::tools;
 use crate::workspace::Workspace;
+use crate::wrangler;
 
 /// The files that make a bundle, below the app's `build` folder.
 pub const SCRIPT: &str = "index.js";
@@ -21,6 +22,7 @@ const MADE_FROM: &str = ".made-from";
 /// Makes the bundle, unless the one that is there was made from the same: the size optimiser takes
 /// half a minute even if nothing changed.
 pub fn build(workspace: &Workspace, app: &Path, dev: bool) -> Result<()> {
+    wrangler::check_compatibility(app)?;
     tools::add_wasm_target()?;
     let programs = Programs::find(workspace)?;
     let wasm = compile(app, dev)?;
@@ -41,6 +43,7 @@ pub fn build(workspace: &Workspace, app: &Path, dev: bool) -> Result<()> {
 /// Makes the bundle so that panics unwind. `worker-build` installs what it needs of a nightly
 /// toolchain.
 pub fn build_unwinding(workspace: &Workspace, app: &Path, dev: bool) -> Result<()> {
+    wrangler::check_compatibility(app)?;
     let made_from = app.join("build").join(MADE_FROM);
     if made_from.exists() {
         fs::remove_file(&made_from)

@@ -29,14 +29,6 @@ pub fn app(function: &RawFunction) -> TokenStream {
             ) -> ::core::result::Result<JsValue, JsValue> {
                 ::anchorhold::__private::worker_fetch(#name, request, env, ctx)
             }
-
-            #[wasm_bindgen::prelude::wasm_bindgen(
-                start,
-                wasm_bindgen = ::anchorhold::__private::wasm_bindgen
-            )]
-            pub fn anchorhold_app_start() {
-                ::anchorhold::__private::register_app(#name);
-            }
         };
     }
 }

@@ -114,6 +114,7 @@ pub fn class(behaviour: &Behaviour<'_>) -> TokenStream {
 
             #[wasm_bindgen::prelude::wasm_bindgen(
                 start,
+                private,
                 wasm_bindgen = ::anchorhold::__private::wasm_bindgen
             )]
             pub fn #start() -> ::core::result::Result<(), JsValue> {

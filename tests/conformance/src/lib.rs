@@ -5,7 +5,10 @@
 //! What a probe must remember across a failed turn it writes to storage itself, because stored
 //! fields roll back.
 
+mod adopted;
 mod alarms;
+mod answers;
+mod contexts;
 mod deaths;
 mod doors;
 mod ends;
@@ -17,13 +20,17 @@ mod rpc;
 mod shards;
 mod sockets;
 mod storage;
+mod timers;
 mod transactions;
 mod turns;
 
 pub use anchorhold::objects::Lock;
 use anchorhold::prelude::*;
 
+pub use adopted::{Adopted, Contents, Profile};
 pub use alarms::{AlarmProbe, Conduct, Planned, Ring};
+pub use answers::{AnswerProbe, Deaf, Fetched, Odd};
+pub use contexts::Keeper;
 pub use deaths::{Death, Holding, Mortal};
 pub use doors::DoorProbe;
 pub use ends::{Bell, Bystander, Doomed, Grenade, NoDefault, Tally, Unstartable, Wait};
@@ -35,6 +42,7 @@ pub use rpc::{Failure, Hop, Outcome, Peer};
 pub use shards::{Race, Reached, SHARDS, ShardProbe};
 pub use sockets::{Closed, Command, Said, Session, SocketProbe, Told};
 pub use storage::{Listing, Step, StepResult, StorageProbe};
+pub use timers::{Slept, TimerProbe};
 pub use transactions::{Ending, Traces, TransactionProbe};
 pub use turns::{Span, TurnProbe};
 
@@ -59,7 +67,24 @@ pub fn app() -> App {
         .mount::<Witness>("/witnesses/{name}")
         .mount::<IdProbe>("/names/{name}")
         .mount::<IdProbe>("/ids/{id}")
+        .mount::<Keeper>("/keepers/{name}")
+        .mount::<TimerProbe>("/timers/{name}")
+        .mount::<Adopted>("/adopted/{name}")
+        .mount::<AnswerProbe>("/answers/{name}")
+        .mount::<Deaf>("/deaf/{name}")
         .mount_sharded::<ShardProbe>("/shards/{key}", SHARDS)
+        .post("/kept/stub", contexts::kept_stub)
+        .post("/kept/stub-in-order", contexts::kept_stub_in_order)
+        .post("/kept/env", contexts::kept_env)
+        .post("/kept/nap", contexts::nap)
+        .get("/keys", contexts::keys)
+        .get("/turnstile", contexts::turnstile)
+        .get("/many-timers", timers::many)
+        .get("/long-timers", timers::long)
+        .get("/app-error", answers::app_error)
+        .get("/app-response", answers::app_response)
+        .post("/wait", answers::app_wait)
+        .get("/variable", answers::app_variable)
         .mount::<DoorProbe>("/doors/{name}")
         .get("/door-header", doors::with_header)
         .get("/door-path", doors::with_path)
@@ -98,11 +123,5 @@ pub fn app() -> App {
             let hex = request.query_value("hex").unwrap_or_default();
             Response::json(200, &ParsedId::of(&env, &hex))
         })
-        .get("/jurisdiction", async |_, env| {
-            let stub = env.objects::<IdProbe>().jurisdiction("eu").named("anyone");
-            Response::json(
-                200,
-                &stub.identity().await.map_err(|error| error.to_string()),
-            )
-        })
+        .get("/jurisdiction", answers::jurisdiction)
 }

@@ -27,7 +27,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    fn of<T: ToString, E: std::fmt::Display>(result: Result<T, CallError<E>>) -> Self {
+    pub(crate) fn of<T: ToString, E: std::fmt::Display>(result: Result<T, CallError<E>>) -> Self {
         match result {
             Ok(value) => Self::Returned(value.to_string()),
             Err(error) => Self::Failed {
@@ -39,7 +39,7 @@ impl Outcome {
     }
 }
 
-fn kind<E>(error: &CallError<E>) -> &'static str {
+pub(crate) fn kind<E>(error: &CallError<E>) -> &'static str {
     match error {
         CallError::Application(_) => "application",
         CallError::Overloaded(_) => "overloaded",

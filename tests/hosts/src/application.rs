@@ -13,6 +13,7 @@ pub struct Application {
     folder: PathBuf,
     caller: Option<PathBuf>,
     flag: Option<String>,
+    is_built: bool,
 }
 
 impl Application {
@@ -30,6 +31,7 @@ impl Application {
             folder,
             caller: None,
             flag: None,
+            is_built: false,
         }
     }
 
@@ -47,6 +49,13 @@ impl Application {
         self
     }
 
+    /// Takes the bundle in the folder as it is (workerd only).
+    #[must_use]
+    pub fn built_already(mut self) -> Self {
+        self.is_built = true;
+        self
+    }
+
     /// The program that serves the app on the embedded host.
     pub(crate) fn on_embedded(&self) -> Command {
         let mut command = Command::new(&self.embedded);
@@ -57,7 +66,9 @@ impl Application {
 
     /// The program that serves the app's bundle on workerd; builds the bundle first.
     pub(crate) fn on_workerd(&self) -> Command {
-        self.build_bundle();
+        if !self.is_built {
+            self.build_bundle();
+        }
         let mut command = Command::new(self.xtask());
         command
             .current_dir(workspace())

@@ -91,6 +91,15 @@ impl Host {
         self.start_on("0");
     }
 
+    /// Starts another app, on the same data folder.
+    ///
+    /// # Panics
+    /// The app runs, or the other one did not start; its log is in the message.
+    pub fn restart_as(&mut self, application: &Application) {
+        self.application = application.clone();
+        self.restart();
+    }
+
     /// Starts the app again, on the same data folder and at the address that it had, where its
     /// clients look for it.
     ///

@@ -82,6 +82,16 @@ pub(crate) struct Namespace {
 }
 
 impl Namespace {
+    #[expect(
+        clippy::unused_self,
+        reason = "the other host's namespaces have jurisdictions"
+    )]
+    pub(crate) fn within(&self, _jurisdiction: &str) -> Result<Self, Fault> {
+        Err(Fault::Configuration(
+            "jurisdictions exist on Cloudflare only".to_owned(),
+        ))
+    }
+
     pub(crate) fn unique_id(&self) -> RawId {
         self.key.unique(self.env.shard.random.bytes())
     }
@@ -90,12 +100,12 @@ impl Namespace {
         self.key.parse(hex)
     }
 
-    pub(crate) fn by_name(&self, name: &str, placement: &Placement) -> Remote {
-        self.remote(self.key.for_name(name), Some(Arc::from(name)), placement)
+    pub(crate) fn by_name(&self, name: &str, _: &Placement) -> Remote {
+        self.remote(self.key.for_name(name), Some(Arc::from(name)))
     }
 
-    pub(crate) fn by_id(&self, id: RawId, placement: &Placement) -> Remote {
-        let mut remote = self.remote(id, None, placement);
+    pub(crate) fn by_id(&self, id: RawId, _: &Placement) -> Remote {
+        let mut remote = self.remote(id, None);
         // Identifiers can be stored, and storage can be moved between folders.
         if !self.key.is_own(id) {
             remote.refused = Some(Fault::NotFound(InvalidId::Foreign.to_string()));
@@ -103,17 +113,13 @@ impl Namespace {
         remote
     }
 
-    fn remote(&self, id: RawId, name: Option<Arc<str>>, placement: &Placement) -> Remote {
-        let refused = placement
-            .jurisdiction
-            .is_some()
-            .then(|| Fault::Configuration("jurisdictions exist on Cloudflare only".to_owned()));
+    fn remote(&self, id: RawId, name: Option<Arc<str>>) -> Remote {
         Remote {
             env: self.env.clone(),
             description: self.description,
             id,
             name,
-            refused,
+            refused: None,
         }
     }
 }

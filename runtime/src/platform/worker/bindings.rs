@@ -47,7 +47,7 @@ extern "C" {
     #[derive(Clone)]
     pub(super) type Kv;
     #[wasm_bindgen(method, catch)]
-    pub(super) fn get(this: &Kv, key: &str) -> Result<Option<Vec<u8>>, JsValue>;
+    pub(super) fn get(this: &Kv, key: &str) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(method, catch)]
     pub(super) fn delete(this: &Kv, key: &str) -> Result<bool, JsValue>;
 
@@ -73,6 +73,9 @@ extern "C" {
     pub(super) fn id_from_name(this: &Namespace, name: &str) -> Id;
     #[wasm_bindgen(method, js_name = newUniqueId)]
     pub(super) fn new_unique_id(this: &Namespace) -> Id;
+    /// The namespace of a jurisdiction. Throws where there are none.
+    #[wasm_bindgen(method, catch)]
+    pub(super) fn jurisdiction(this: &Namespace, name: &str) -> Result<Namespace, JsValue>;
     #[wasm_bindgen(method, catch, js_name = idFromString)]
     pub(super) fn id_from_string(this: &Namespace, hex: &str) -> Result<Id, JsValue>;
 
@@ -81,6 +84,12 @@ extern "C" {
     pub(super) type Fetcher;
     #[wasm_bindgen(method, catch)]
     pub(super) fn fetch(this: &Fetcher, request: &JsValue) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch, js_name = fetch)]
+    pub(super) fn fetch_at(
+        this: &Fetcher,
+        url: &str,
+        request: &JsValue,
+    ) -> Result<Promise, JsValue>;
 
     #[derive(Clone)]
     pub(super) type Request;
@@ -98,8 +107,6 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = arrayBuffer)]
     pub(super) fn array_buffer(this: &Response) -> Result<Promise, JsValue>;
 
-    #[wasm_bindgen(catch)]
-    pub(super) fn fetch(request: &Request) -> Result<Promise, JsValue>;
     #[wasm_bindgen(catch, js_namespace = crypto, js_name = getRandomValues)]
     pub(super) fn fill_random(bytes: &mut [u8]) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(js_namespace = console, js_name = log)]
@@ -168,6 +175,14 @@ extern "C" {
     /// Calls `run` with the number of a task, in a microtask of its own.
     #[wasm_bindgen(catch, js_name = inAMicrotask)]
     pub(super) fn in_a_microtask(run: &JsValue, task: u32) -> Result<(), JsValue>;
+    /// The task is over.
+    #[wasm_bindgen(catch)]
+    pub(super) fn silence(task: u32) -> Result<(), JsValue>;
+    /// Calls `fired` with the number of the context, later and in the present context of the platform.
+    #[wasm_bindgen(catch, js_name = setTimer)]
+    pub(super) fn set_timer(fired: &JsValue, context: u32, delay: f64) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(catch, js_name = clearTimer)]
+    pub(super) fn clear_timer(timer: &JsValue) -> Result<(), JsValue>;
     /// Drops the task when the client that sent the request has hung up.
     #[wasm_bindgen(catch)]
     pub(super) fn watch(request: &Request, task: u32) -> Result<(), JsValue>;
@@ -187,13 +202,17 @@ extern "C" {
 // once more for each such function, and bundlers report the repetition to the user.
 #[wasm_bindgen(module = "/src/platform/worker/glue.js")]
 extern "C" {
-    pub(super) type Timer;
-    #[wasm_bindgen(constructor, js_class = "Timer")]
-    pub(super) fn new(milliseconds: i32) -> Timer;
+    /// A request to the outside that can be given up.
+    pub(super) type Flight;
+    #[wasm_bindgen(constructor, catch, js_class = "Flight")]
+    pub(super) fn new(request: &Request) -> Result<Flight, JsValue>;
     #[wasm_bindgen(method, getter)]
-    pub(super) fn fired(this: &Timer) -> Promise;
+    pub(super) fn answer(this: &Flight) -> Promise;
+    /// The body's bytes; nothing if there are more than `limit`.
     #[wasm_bindgen(method)]
-    pub(super) fn cancel(this: &Timer);
+    pub(super) fn body(this: &Flight, limit: u32) -> Promise;
+    #[wasm_bindgen(method, catch)]
+    pub(super) fn abort(this: &Flight) -> Result<(), JsValue>;
 
     pub(super) fn failure(
         code: &str,
@@ -203,6 +222,8 @@ extern "C" {
         fault: Option<Uint8Array>,
     ) -> JsValue;
 
+    /// A variable of the configuration: text as it is, other JSON as its text.
+    pub(super) fn variable(env: &JsValue, name: &str) -> Option<String>;
     #[wasm_bindgen(catch, js_name = readBody)]
     pub(super) fn read_body(request: &Request, limit: Option<u32>) -> Result<Promise, JsValue>;
     #[wasm_bindgen(catch, js_name = request)]
@@ -237,7 +258,6 @@ extern "C" {
         name: Option<&str>,
         id: Option<&str>,
         hint: Option<&str>,
-        jurisdiction: Option<&str>,
     ) -> Result<Fetcher, JsValue>;
     #[wasm_bindgen(catch, js_name = whenAborted)]
     pub(super) fn when_aborted(request: &Request, gone: &JsValue) -> Result<(), JsValue>;
@@ -304,6 +324,9 @@ extern "C" {
     /// JavaScript values, one encoded after another.
     #[wasm_bindgen(catch)]
     pub(super) fn encode(values: Vec<JsValue>) -> Result<Vec<u8>, JsValue>;
+    /// A stored value that another program wrote.
+    #[wasm_bindgen(catch, js_name = encodeStored)]
+    pub(super) fn encode_stored(value: &JsValue) -> Result<Vec<u8>, JsValue>;
     /// One encoded value.
     #[wasm_bindgen(catch)]
     pub(super) fn decode(bytes: &[u8]) -> Result<JsValue, JsValue>;

@@ -9,7 +9,6 @@ use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
 
 use super::bindings::{self, State};
-use super::entry;
 use super::failure::{error_of, message_of, thrown};
 use super::promise::{self, Answer, answer};
 use super::remote::{envelope, open_parcel};
@@ -124,10 +123,7 @@ impl ObjectClass {
             if let Some(body) = body {
                 request.set_body(body);
             }
-            let chain = request.chain().unwrap_or_else(|| {
-                entry::strip_mount(occupant.description(), &mut request);
-                CallChain::default()
-            });
+            let chain = request.chain().unwrap_or_default();
             let origin = Origin {
                 chain: Rc::new(chain),
                 caller,
@@ -295,6 +291,7 @@ impl Start {
         } = self;
         let state = ObjectState::new(state.clone().unchecked_into(), env.clone())?;
         tasks::forget_former(&state);
+        state.context().enter();
         let occupant = Occupant::wake(description, state.clone());
         if let Some(fault) = occupant.failure() {
             // Not a reset by its own words: the callers learn why.

@@ -1,7 +1,6 @@
 //! The Worker's entry: the app, answering raw requests.
 
-use std::borrow::Cow;
-use std::cell::{Cell, OnceCell};
+use std::cell::OnceCell;
 use std::rc::Rc;
 
 use js_sys::Promise;
@@ -14,23 +13,16 @@ use super::failure::fault_of;
 use super::promise::{self, Answer, answer_unowned};
 use super::request::Request;
 use super::response;
+use super::timer::Context;
 use crate::app::{self, App, Destination};
 use crate::context;
-use crate::description::Description;
 use crate::fault::Fault;
-use crate::route;
 
 /// The binding of the static files, in the Wrangler configuration's `assets`.
 const ASSETS: &str = "ASSETS";
 
 thread_local! {
-    static REGISTERED: Cell<Option<fn() -> App>> = const { Cell::new(None) };
     static APP: OnceCell<Rc<App>> = const { OnceCell::new() };
-}
-
-/// Notes the app at the start of the module, for objects that are reached before its entry is.
-pub fn register_app(app: fn() -> App) {
-    REGISTERED.set(Some(app));
 }
 
 fn the_app(make: fn() -> App) -> Rc<App> {
@@ -46,18 +38,6 @@ fn the_app(make: fn() -> App) -> Rc<App> {
     })
 }
 
-/// Takes the mount's part off the path of a request that the entry handed on untouched.
-pub(super) fn strip_mount(description: &Description, request: &mut Request) {
-    let Some(make) = REGISTERED.get() else { return };
-    // One without a normal form is refused when the object answers.
-    let Ok(path) = route::normal_form(&request.path()).map(Cow::into_owned) else {
-        return;
-    };
-    if let Some(below) = the_app(make).path_below_mount(description.class, &path) {
-        request.set_path(below);
-    }
-}
-
 /// Answers a request to the Worker.
 ///
 /// # Errors
@@ -65,6 +45,7 @@ pub(super) fn strip_mount(description: &Description, request: &mut Request) {
 pub fn worker_fetch(make: fn() -> App, request: JsValue, env: JsValue, _ctx: JsValue) -> Answer {
     promise::prepare();
     super::log::start();
+    Context::new().enter();
     let env = Env::new(env);
     let raw: bindings::Request = request.clone().unchecked_into();
     let line = bindings::describe(&raw)?;
@@ -115,8 +96,8 @@ fn known_app() -> Option<Rc<App>> {
         .filter(|app| app.mistakes().is_empty())
 }
 
-/// The lean way: the app only decides where a request leads; request and response stay the
-/// platform's own, and what comes back is the other side's promise.
+/// The lean way: the app only decides where a request leads, and writes the object's own path on
+/// it; else request and response stay the platform's own, and what comes back is the other side's promise.
 fn pass_on(
     app: &App,
     env: &Env,
@@ -129,7 +110,8 @@ fn pass_on(
             app.check_origin(target.description, received)?;
             let env = context::Env::new(env.clone());
             let remote = app::remote(&env, target.description, target.by, &target.name)?;
-            remote.forward(request).map(Some)
+            let url = received.inner.url_with_path(target.path);
+            remote.forward(&url, request).map(Some)
         }
         _ => Ok(None),
     }

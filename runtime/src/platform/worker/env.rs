@@ -1,10 +1,13 @@
 //! Bindings of the deployment, and the namespaces among them.
 
 use std::cell::RefCell;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
-use js_sys::Reflect;
+use js_sys::{Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
@@ -15,9 +18,14 @@ use super::response::RawResponse;
 use super::timer::Sleep;
 use crate::description::Description;
 use crate::fault::Fault;
-use crate::http::{Request, Response};
+use crate::http::{Body, Request, Response};
 use crate::id::{InvalidId, Placement, RawId};
 use crate::turn::LocalFuture;
+
+/// How long a request to the outside may take, its answer's body included.
+const FETCH_LIMIT: Duration = Duration::from_secs(60);
+/// The largest body of such an answer.
+const MOST_FETCHED: u32 = 32 * 1024 * 1024;
 
 /// The bindings of the deployment.
 #[derive(Clone)]
@@ -50,9 +58,7 @@ impl Env {
     }
 
     pub(crate) fn var(&self, name: &str) -> Option<String> {
-        Reflect::get(&self.0, &JsValue::from_str(name))
-            .ok()?
-            .as_string()
+        bindings::variable(&self.0, name)
     }
 
     pub(crate) fn now(&self) -> i64 {
@@ -65,20 +71,71 @@ impl Env {
         reason = "on the other host the way out depends on who asks"
     )]
     pub(crate) fn fetch(&self, request: Request) -> LocalFuture<'static, Result<Response, Fault>> {
-        let sent = request
+        let flight = request
             .inner
             .to_outgoing()
-            .and_then(|request| bindings::fetch(&request).map_err(|error| disconnected(&error)));
+            .and_then(|request| Flight::start(&request));
         Box::pin(async move {
-            let answer = JsFuture::from(sent?)
-                .await
-                .map_err(|error| disconnected(&error))?;
-            Ok(RawResponse::new(answer.unchecked_into()).into_response())
+            let flight = flight?;
+            let mut answer = pin!(flight.answer());
+            let mut limit = Sleep::new(FETCH_LIMIT);
+            poll_fn(|context| {
+                if let Poll::Ready(answer) = answer.as_mut().poll(context) {
+                    return Poll::Ready(answer);
+                }
+                Pin::new(&mut limit).poll(context).map(|()| {
+                    let seconds = FETCH_LIMIT.as_secs();
+                    Err(Fault::TimedOut(format!("no answer within {seconds} s")))
+                })
+            })
+            .await
         })
     }
 
     pub(crate) fn sleep(&self, duration: Duration) -> LocalFuture<'static, ()> {
         Box::pin(Sleep::new(duration))
+    }
+}
+
+/// A request under way. It ends when it is dropped.
+struct Flight(bindings::Flight);
+
+impl Flight {
+    fn start(request: &bindings::Request) -> Result<Self, Fault> {
+        bindings::Flight::new(request)
+            .map(Self)
+            .map_err(|error| disconnected(&error))
+    }
+
+    /// The whole answer.
+    async fn answer(&self) -> Result<Response, Fault> {
+        let answer = JsFuture::from(self.0.answer())
+            .await
+            .map_err(|error| disconnected(&error))?;
+        let mut answer = RawResponse::new(answer.unchecked_into()).into_response();
+        // A handshake has no body, and its response carries the socket.
+        if answer.status == 101 {
+            return Ok(answer);
+        }
+        let body = JsFuture::from(self.0.body(MOST_FETCHED))
+            .await
+            .map_err(|error| {
+                Fault::Disconnected(format!("the answer broke off: {}", message_of(&error)))
+            })?;
+        let body = body.dyn_into::<Uint8Array>().map_err(|_| {
+            Fault::TooLarge(format!(
+                "the answer's body is over the limit of {MOST_FETCHED} bytes"
+            ))
+        })?;
+        answer.body = Body::Bytes(body.to_vec());
+        Ok(answer)
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        // Over already unless it was given up.
+        let _ = self.0.abort();
     }
 }
 
@@ -101,7 +158,9 @@ fn known_namespace(
         {
             return Ok(namespace.clone());
         }
-        let namespace = Namespace(find()?.unchecked_into());
+        let namespace = Namespace {
+            raw: find()?.unchecked_into(),
+        };
         known.push((description, namespace.clone()));
         Ok(namespace)
     })
@@ -109,20 +168,29 @@ fn known_namespace(
 
 /// The objects of one class.
 #[derive(Clone)]
-pub(crate) struct Namespace(pub(super) bindings::Namespace);
+pub(crate) struct Namespace {
+    pub(super) raw: bindings::Namespace,
+}
 
 impl Namespace {
+    /// The same class's namespace within a jurisdiction, which makes and takes ids of its own (P72).
+    pub(crate) fn within(&self, jurisdiction: &str) -> Result<Self, Fault> {
+        let raw = self.raw.jurisdiction(jurisdiction);
+        raw.map(|raw| Self { raw })
+            .map_err(|error| Fault::Configuration(message_of(&error)))
+    }
+
     pub(super) fn id_for_name(&self, name: &str) -> RawId {
-        raw_id(&self.0.id_from_name(name))
+        raw_id(&self.raw.id_from_name(name))
     }
 
     pub(crate) fn unique_id(&self) -> RawId {
-        raw_id(&self.0.new_unique_id())
+        raw_id(&self.raw.new_unique_id())
     }
 
     pub(crate) fn parse_id(&self, hex: &str) -> Result<RawId, InvalidId> {
         let id = RawId::from_hex(hex).ok_or(InvalidId::NotHex)?;
-        self.0
+        self.raw
             .id_from_string(hex)
             .map(|_| id)
             .map_err(|_| InvalidId::Foreign)

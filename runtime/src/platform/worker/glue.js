@@ -5,24 +5,49 @@
 
 import { whileItLives } from "./life.js";
 
-export class Timer {
-  constructor(milliseconds) {
-    this.fired = new Promise((resolve) => {
-      this.timeout = setTimeout(resolve, milliseconds);
-    });
-  }
-
-  cancel() {
-    clearTimeout(this.timeout);
-  }
-}
-
 export function failure(code, message, status, flag, fault) {
   const error = new Error(message);
   Object.assign(error, { name: code, code, status });
   if (flag) error[flag] = true;
   if (fault) error.anchorholdFault = fault;
   return error;
+}
+
+// The bindings beside the variables are objects of the platform's own kinds.
+export function variable(env, name) {
+  const value = Object.hasOwn(env, name) ? env[name] : undefined;
+  if (typeof value !== "object" || value === null) {
+    return typeof value === "string" ? value : JSON.stringify(value);
+  }
+  const isData = [Object.prototype, Array.prototype].includes(Object.getPrototypeOf(value));
+  return isData ? JSON.stringify(value) : undefined;
+}
+
+export class Flight {
+  constructor(request) {
+    this.controller = new AbortController();
+    const signal = AbortSignal.any([request.signal, this.controller.signal]);
+    this.answer = fetch(request, { signal });
+  }
+
+  async body(limit) {
+    const { body } = await this.answer;
+    const chunks = [];
+    let size = 0;
+    for await (const chunk of body ?? []) {
+      size += chunk.length;
+      if (size > limit) return undefined;
+      chunks.push(chunk);
+    }
+    this.isOver = true;
+    return new Uint8Array(await new Blob(chunks).arrayBuffer());
+  }
+
+  abort() {
+    if (this.isOver) return;
+    this.controller.abort();
+    this.answer.catch(() => {});
+  }
 }
 
 const MOST_DISCARDED = 32 * 1024 * 1024;
@@ -57,7 +82,8 @@ function moved(base, method, url) {
 function withBody(base, method, url, body) {
   const headers = new Headers(base?.headers);
   headers.delete("content-length");
-  return new Request(url, { method, headers, body: body.slice(), cf: base?.cf });
+  const { cf, signal, redirect } = base ?? {};
+  return new Request(url, { method, headers, body: body.slice(), cf, signal, redirect });
 }
 
 const JSON_RESPONSES = new Map();
@@ -95,10 +121,11 @@ function appendAll(into, headers, method) {
   }
 }
 
-export function open(namespace, name, id, hint, jurisdiction) {
-  const within = jurisdiction === undefined ? namespace : namespace.jurisdiction(jurisdiction);
+export function open(namespace, name, id, hint) {
   const options = hint === undefined ? undefined : { locationHint: hint };
-  return name === undefined ? within.get(within.idFromString(id), options) : within.getByName(name, options);
+  return name === undefined
+    ? namespace.get(namespace.idFromString(id), options)
+    : namespace.getByName(name, options);
 }
 
 export function call(stub, method, args, chain) {

@@ -56,6 +56,7 @@ function end() {
   inside = wasCut = isTired = false;
   doomed = undefined;
   due.clear();
+  bells.clear();
   for (const task of [...watched.keys()]) unwatch(task);
   for (const deferred of [...unsettled]) deferred.fail(offered?.lost);
 }
@@ -315,16 +316,69 @@ export class Deferred {
 // Tasks that were woken and have not run yet, with what runs them.
 const due = new Map();
 
+// The bells of tasks. Who wakes a task may be in another context (another object, another request
+// to the app), where nothing that belongs to the task may be used, and what would be begun there
+// would end with the other one. The platform runs what waits for a promise in the context that made
+// the promise, so each task is called by one that was made in its own.
+const bells = new Map();
+
+class Bell {
+  constructor(task, run) {
+    this.ofInstance = instance;
+    this.hang(task, run);
+  }
+
+  hang(task, run) {
+    this.strings = [0, 1].map(() => {
+      const { promise, resolve } = Promise.withResolvers();
+      promise.then(() => this.called(task, run));
+      return resolve;
+    });
+  }
+
+  // The second string is for a call that an abort has lost; there is no third.
+  ring() {
+    const string = this.strings.shift();
+    string?.();
+    return string !== undefined;
+  }
+
+  called(task, run) {
+    if (this.ofInstance !== instance || bells.get(task) !== this || !due.delete(task)) return;
+    this.hang(task, run);
+    callIn(run, task);
+  }
+}
+
 export function inAMicrotask(run, task) {
+  // Its number is given again in the next instance, to a task of another context.
+  if (dead) return;
   due.set(task, run);
   queue(run, task);
 }
 
 function queue(run, task) {
+  if (bells.get(task)?.ring()) return;
+  // New, or in need of a third string: this context is the task's own, or the best there is.
+  const bell = new Bell(task, run);
+  bells.set(task, bell);
+  bell.ring();
+}
+
+// The task is over.
+export function silence(task) {
+  bells.delete(task);
+  due.delete(task);
+}
+
+// A timer of the present context, which calls Rust unless its instance has ended by then.
+export function setTimer(fired, context, delay) {
   const its = instance;
-  Promise.resolve().then(() => {
-    if (its === instance && due.delete(task)) callIn(run, task);
-  });
+  return setTimeout(() => its === instance && callIn(fired, context), delay);
+}
+
+export function clearTimer(timer) {
+  clearTimeout(timer);
 }
 
 // Tasks of requests to the app. When a client hangs up, the platform drops the request's context

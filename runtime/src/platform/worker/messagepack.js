@@ -12,6 +12,15 @@ export function encode(values) {
   return writer.bytes.subarray(0, writer.length);
 }
 
+// What a class in JavaScript, or one written with workers-rs, has stored: a structured clone. Bytes
+// and numbers in typed arrays are lists of numbers, as Rust's vectors are encoded.
+export function encodeStored(value) {
+  const writer = new Writer();
+  writer.bytesAreLists = true;
+  writer.value(value, 0);
+  return writer.bytes.subarray(0, writer.length);
+}
+
 export function decode(bytes) {
   return new Reader(bytes).value();
 }
@@ -20,6 +29,7 @@ class Writer {
   bytes = new Uint8Array(256);
   view = new DataView(this.bytes.buffer);
   length = 0;
+  bytesAreLists = false;
 
   reserve(count) {
     const start = this.length;
@@ -68,7 +78,7 @@ class Writer {
       case "object":
         return this.object(value, depth + 1);
       default:
-        throw new TypeError(`a ${typeof value} cannot be an argument of a Rust method`);
+        throw new TypeError(`a ${typeof value} has no counterpart in Rust`);
     }
   }
 
@@ -90,7 +100,7 @@ class Writer {
 
   bigint(value) {
     if (value !== BigInt.asIntN(64, value) && value !== BigInt.asUintN(64, value)) {
-      throw new TypeError("an integer beyond 64 bits cannot be an argument of a Rust method");
+      throw new TypeError("an integer beyond 64 bits has no counterpart in Rust");
     }
     const at = this.reserve(9);
     this.bytes[at] = value < 0n ? 0xd3 : 0xcf;
@@ -109,9 +119,10 @@ class Writer {
 
   object(value, depth) {
     if (value === null) return this.byte(0xc0);
-    if (Array.isArray(value)) {
-      this.sized(0xdd, value.length, 4);
-      for (const item of value) this.value(item, depth);
+    if (Array.isArray(value) || value instanceof Set || (this.bytesAreLists && isBuffer(value))) {
+      const items = Array.isArray(value) ? value : listOf(value);
+      this.sized(0xdd, items.length, 4);
+      for (const item of items) this.value(item, depth);
     } else if (value instanceof ArrayBuffer) {
       this.binary(new Uint8Array(value));
     } else if (ArrayBuffer.isView(value)) {
@@ -119,6 +130,10 @@ class Writer {
     } else if (value instanceof Date) {
       this.number(value.getTime());
     } else {
+      if (!(value instanceof Map) && !isPlain(value)) {
+        const kind = value.constructor?.name ?? "unknown";
+        throw new TypeError(`a value of the kind \`${kind}\` has no counterpart in Rust`);
+      }
       const entries = value instanceof Map ? [...value] : definedEntries(value);
       this.sized(0xdf, entries.length, 4);
       for (const [key, item] of entries) {
@@ -132,6 +147,21 @@ class Writer {
     this.sized(0xc6, bytes.length, 4);
     this.raw(bytes);
   }
+}
+
+function isBuffer(value) {
+  return value instanceof ArrayBuffer || ArrayBuffer.isView(value);
+}
+
+function listOf(value) {
+  if (value instanceof ArrayBuffer) return new Uint8Array(value);
+  if (value instanceof DataView) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  return [...value];
+}
+
+function isPlain(value) {
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === null || prototype === Object.prototype;
 }
 
 // A property that is undefined is one that was left out, as in JSON.

@@ -5,6 +5,7 @@
 //! - [`state`], [`socket`], [`env`], [`remote`], [`request`], [`response`] are the seam's types.
 //! - [`promise`] and [`tasks`] drive on what is not ready at once. `life.js` is every way into
 //!   WebAssembly and answers panics and traps; [`wear`] says when aborts have worn an instance out.
+//! - [`timer`] knows which context of the platform runs, and shares one of its timers among sleepers.
 //! - [`gathering`] lets events that arrive together share a commit.
 //! - [`bindings`] declares the JavaScript side. A crossing between JavaScript and WebAssembly costs
 //!   about as much as encoding a small value, so the ways of every request are laid with few of
@@ -31,7 +32,7 @@ mod wear;
 pub use wasm_bindgen;
 
 pub use self::class::{ObjectClass, extend_durable_object};
-pub use self::entry::{register_app, worker_fetch};
+pub use self::entry::worker_fetch;
 pub(crate) use self::env::{Env, Namespace};
 pub(crate) use self::remote::Remote;
 pub(crate) use self::request::Request;

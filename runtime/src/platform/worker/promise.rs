@@ -105,6 +105,7 @@ impl Future for Owned {
 }
 
 fn runs(state: &ObjectState) {
+    state.context().enter();
     // It only sets a variable.
     let _ = bindings::runs(state.raw());
 }

@@ -1,6 +1,5 @@
 //! Calls and requests to other objects.
 
-use std::cell::RefCell;
 use std::rc::Rc;
 
 use js_sys::{Promise, Uint8Array};
@@ -9,8 +8,9 @@ use wasm_bindgen_futures::JsFuture;
 
 use super::bindings::{self, Fetcher};
 use super::env::Namespace;
-use super::failure::fault_of;
+use super::failure::{fault_of, message_of};
 use super::response::{self, RawResponse};
+use super::timer::InContext;
 use crate::chain::CallChain;
 use crate::fault::Fault;
 use crate::http::{Request, Response};
@@ -26,8 +26,9 @@ struct Inner {
     namespace: Namespace,
     address: Address,
     placement: Placement,
-    /// A platform's stub stays broken after its first failure and is not used again (P68).
-    stub: RefCell<Option<Fetcher>>,
+    /// The platform's own stub. It serves the context that opened it only, keeps the order of calls
+    /// there, and stays broken after its first failure (P68).
+    stub: InContext<Fetcher>,
 }
 
 pub(super) enum Address {
@@ -41,7 +42,7 @@ impl Remote {
             namespace,
             address,
             placement,
-            stub: RefCell::new(None),
+            stub: InContext::default(),
         }))
     }
 
@@ -103,9 +104,13 @@ impl Remote {
             .map_err(|error| self.failed(&error))
     }
 
-    /// Hands a request on untouched; the promise is the platform's own, with failures answered.
-    pub(super) fn forward(&self, request: &JsValue) -> Result<JsValue, Fault> {
-        let answer = self.send(request)?;
+    /// Hands a request on with another address, else untouched; the promise is the platform's own,
+    /// with failures answered.
+    pub(super) fn forward(&self, url: &str, request: &JsValue) -> Result<JsValue, Fault> {
+        let answer = self
+            .stub()?
+            .fetch_at(url, request)
+            .map_err(|error| self.failed(&error))?;
         response::with_failures_answered(&answer)
     }
 
@@ -116,23 +121,19 @@ impl Remote {
             placement,
             stub,
         } = &*self.0;
-        if let Some(stub) = &*stub.borrow() {
-            return Ok(stub.clone());
-        }
-        let (name, id) = match address {
-            Address::Name(name) => (Some(name.as_str()), None),
-            Address::Id(id) => (None, Some(id.to_string())),
-        };
-        let opened = bindings::open(
-            &namespace.0,
-            name,
-            id.as_deref(),
-            placement.location_hint.as_deref(),
-            placement.jurisdiction.as_deref(),
-        )
-        .map_err(|error| Fault::Configuration(super::failure::message_of(&error)))?;
-        *stub.borrow_mut() = Some(opened.clone());
-        Ok(opened)
+        stub.get_or_try_make(|| {
+            let (name, id) = match address {
+                Address::Name(name) => (Some(name.as_str()), None),
+                Address::Id(id) => (None, Some(id.to_string())),
+            };
+            bindings::open(
+                &namespace.raw,
+                name,
+                id.as_deref(),
+                placement.location_hint.as_deref(),
+            )
+            .map_err(|error| Fault::Configuration(message_of(&error)))
+        })
     }
 
     fn received(&self, answer: Result<JsValue, JsValue>) -> Result<JsValue, Fault> {
@@ -140,7 +141,7 @@ impl Remote {
     }
 
     fn failed(&self, error: &JsValue) -> Fault {
-        *self.0.stub.borrow_mut() = None;
+        self.0.stub.forget();
         fault_of(error)
     }
 }

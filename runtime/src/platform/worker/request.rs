@@ -14,9 +14,7 @@ use crate::error::Error;
 use crate::fault::Fault;
 use crate::wire;
 
-/// Where a stub's call chain travels. A request that carries it, even empty, comes from a stub, so
-/// its path is the object's own; one that an app led here has kept the path of its mount. A
-/// stranger who sends the header gets a path resolved otherwise, and reaches nothing more by it.
+/// Where a stub's call chain travels.
 const CHAIN_HEADER: &str = "anchorhold-chain";
 
 /// The host in the address of requests to objects. It leads nowhere: the stub is the address.
@@ -75,6 +73,12 @@ impl Request {
 
     pub(super) fn raw(&self) -> Option<&bindings::Request> {
         self.base.as_ref()
+    }
+
+    /// The address with another path.
+    pub(super) fn url_with_path(&self, path: &str) -> String {
+        let (before, after) = (&self.url[..self.path.start], &self.url[self.path.end..]);
+        format!("{before}{path}{after}")
     }
 
     /// The chain of the stub that sent this; `None` if no stub did.

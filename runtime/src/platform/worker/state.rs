@@ -18,7 +18,7 @@ use super::failure::{message_of, storage_error, thrown};
 use super::gathering::Gathering;
 use super::promise;
 use super::socket::{Socket, Upgrade};
-use super::timer::Sleep;
+use super::timer::{Context, Sleep};
 use super::{tasks, wear};
 use crate::caller;
 use crate::effects;
@@ -39,6 +39,7 @@ pub(crate) struct ObjectState(Rc<Inner>);
 
 struct Inner {
     state: State,
+    context: Context,
     storage: Storage,
     kv: Kv,
     sql: OnceCell<Sql>,
@@ -75,6 +76,7 @@ impl ObjectState {
             doom: Cell::new(None),
             at_the_end: Cell::new(None),
             gathering: Gathering::default(),
+            context: Context::new(),
             state,
         })))
     }
@@ -89,6 +91,10 @@ impl ObjectState {
         if let Some(free) = self.0.at_the_end.take() {
             free();
         }
+    }
+
+    pub(super) fn context(&self) -> &Context {
+        &self.0.context
     }
 
     pub(super) fn gathering(&self) -> &Gathering {
@@ -113,7 +119,11 @@ impl ObjectState {
     }
 
     pub(crate) fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StorageError> {
-        self.0.kv.get(key).map_err(|error| storage_error(&error))
+        let value = self.0.kv.get(key).map_err(|error| storage_error(&error))?;
+        if value.is_undefined() {
+            return Ok(None);
+        }
+        stored(key, &value).map(Some)
     }
 
     pub(crate) fn put(&self, key: &str, value: &[u8]) -> Result<(), StorageError> {
@@ -138,13 +148,14 @@ impl ObjectState {
                 .map(|limit| i32::try_from(limit).unwrap_or(i32::MAX).cast_unsigned()),
         )
         .map_err(|error| storage_error(&error))?;
-        Ok((0..flat.length())
+        (0..flat.length())
             .step_by(2)
             .map(|index| {
                 let key = flat.get(index).as_string().unwrap_or_default();
-                (key, Uint8Array::new(&flat.get(index + 1)).to_vec())
+                let value = stored(&key, &flat.get(index + 1))?;
+                Ok((key, value))
             })
-            .collect())
+            .collect()
     }
 
     /// The alarm goes too, as from compatibility date 2026-02-24 on (P44).
@@ -363,6 +374,18 @@ impl ObjectState {
     pub(crate) fn env(&self) -> Env {
         self.0.env.clone()
     }
+}
+
+/// A stored value in the runtime's encoding. What this crate wrote is a `Uint8Array` of it; any
+/// other value is another program's, and is decoded by its own type.
+fn stored(key: &str, value: &JsValue) -> Result<Vec<u8>, StorageError> {
+    if let Some(bytes) = value.dyn_ref::<Uint8Array>() {
+        return Ok(bytes.to_vec());
+    }
+    bindings::encode_stored(value).map_err(|error| StorageError::Undecodable {
+        subject: format!("`{key}`"),
+        message: message_of(&error),
+    })
 }
 
 #[expect(

@@ -16,6 +16,7 @@ use wasm_bindgen::prelude::*;
 
 use super::bindings;
 use super::state::ObjectState;
+use super::timer;
 use crate::turn::LocalFuture;
 
 thread_local! {
@@ -36,6 +37,14 @@ struct Task {
     owner: Option<ObjectState>,
     future: LocalFuture<'static, ()>,
     alarm_clock: Arc<AlarmClock>,
+    context: timer::Context,
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        // It only changes lists.
+        let _ = bindings::silence(self.alarm_clock.task);
+    }
 }
 
 /// Wakes one task. It knows the task by number only: wakers may go to other threads, futures may not.
@@ -57,7 +66,7 @@ impl Wake for AlarmClock {
     }
 }
 
-/// Drives a future on, from the next microtask on. Returns the number of its task.
+/// Drives a future on, in the present context, from the next microtask on. Returns the number of its task.
 pub(super) fn spawn(owner: Option<ObjectState>, future: LocalFuture<'static, ()>) -> u32 {
     let alarm_clock = TASKS.with_borrow_mut(|tasks| {
         while tasks.waiting.contains_key(&tasks.next) {
@@ -73,6 +82,7 @@ pub(super) fn spawn(owner: Option<ObjectState>, future: LocalFuture<'static, ()>
             owner,
             future,
             alarm_clock: alarm_clock.clone(),
+            context: timer::Context::current(),
         };
         tasks.waiting.insert(task, entry);
         alarm_clock
@@ -87,6 +97,7 @@ fn run(number: u32) {
         return;
     };
     task.alarm_clock.rings.store(false, Ordering::Relaxed);
+    task.context.enter();
     let waker = Waker::from(task.alarm_clock.clone());
     match task.future.as_mut().poll(&mut Context::from_waker(&waker)) {
         Poll::Ready(()) if task.owner.is_none() => {

@@ -14,7 +14,6 @@ pub const CASES: &[Case] = &[
         "P71",
         names,
     ),
-    Case::together("local hosts have no jurisdictions", "P72", jurisdictions),
     Case::alone("the id of a name outlives the process", "P70", lasting),
 ];
 
@@ -98,12 +97,6 @@ fn names(client: &Client) {
     client.get(&format!("/names/{longest}n")).expect_status(400);
     let unique: String = client.post("/new-id", json!({})).json();
     assert_eq!(identity(client, &format!("/ids/{unique}")).name, None);
-}
-
-fn jurisdictions(client: &Client) {
-    let answer: Result<Identity, String> = client.get("/jurisdiction").json();
-    let message = answer.expect_err("a jurisdiction is refused");
-    assert!(message.to_lowercase().contains("jurisdiction"), "{message}");
 }
 
 fn lasting(host: &mut Host) {

@@ -4,9 +4,12 @@
 //! those of one host. The report is printed and written to `target/conformance.md`.
 
 mod alarms;
+mod answers;
 mod case;
+mod contexts;
 mod deaths;
 mod doors;
+mod foreign;
 mod gates;
 mod ids;
 mod lifecycle;
@@ -18,6 +21,7 @@ mod shards;
 mod sockets;
 mod sql;
 mod storage;
+mod timers;
 mod transactions;
 mod turns;
 
@@ -71,6 +75,10 @@ fn cases() -> Vec<&'static Case> {
         doors::CASES,
         rpc::CASES,
         ids::CASES,
+        contexts::CASES,
+        foreign::CASES,
+        timers::CASES,
+        answers::CASES,
     ];
     themes.into_iter().flatten().collect()
 }
