@@ -116,7 +116,7 @@ impl Host {
     /// As [`restart`](Self::restart).
     pub fn restart_on_a_full_disk(&mut self, largest_file_kib: u32) {
         // The signal would end the process; ignored, it leaves the error.
-        self.restart_limited(&format!("trap '' XFSZ; ulimit -f {largest_file_kib}"));
+        self.restart_under(&format!("trap '' XFSZ; ulimit -f {largest_file_kib}"));
     }
 
     /// Starts the app again where it may have so many file descriptors and no more.
@@ -124,10 +124,14 @@ impl Host {
     /// # Panics
     /// As [`restart`](Self::restart).
     pub fn restart_with_descriptors(&mut self, most: u32) {
-        self.restart_limited(&format!("ulimit -n {most}"));
+        self.restart_under(&format!("ulimit -n {most}"));
     }
 
-    fn restart_limited(&mut self, limit: &str) {
+    /// Starts the app again after a command of the shell, such as `ulimit -S -n 256`.
+    ///
+    /// # Panics
+    /// As [`restart`](Self::restart).
+    pub fn restart_under(&mut self, limit: &str) {
         assert!(self.process.is_none(), "the app runs already");
         let command = self.command();
         let mut limited = Command::new("bash");
@@ -168,26 +172,6 @@ impl Host {
     #[must_use]
     pub fn address(&self) -> &str {
         &self.running().base
-    }
-
-    /// Starts the app again after a command of the shell, such as `ulimit -n 1024`.
-    ///
-    /// # Panics
-    /// As [`restart`](Self::restart).
-    pub fn restart_under(&mut self, limit: &str) {
-        assert!(self.process.is_none(), "the app runs already");
-        let command = self.command();
-        let mut limited = Command::new("bash");
-        let script = format!("{limit} && exec \"$0\" \"$@\"");
-        limited.arg("-c").arg(script);
-        limited.arg(command.get_program()).args(command.get_args());
-        if let Some(folder) = command.get_current_dir() {
-            limited.current_dir(folder);
-        }
-        match Process::start(&mut limited, &self.log_path()) {
-            Ok(process) => self.process = Some(process),
-            Err(message) => panic!("{} did not start: {message}\n{}", self.kind, self.log()),
-        }
     }
 
     /// The bytes that the data folder occupies on disk, and how many files it holds.
