@@ -24,8 +24,10 @@ const WORN_ABORTS: u32 = 512;
 /// Growth since the first abort. It may have other reasons than aborts, so it only ever costs a
 /// replacement that nobody waits for.
 const WORN_BYTES: usize = 8 * 1024 * 1024;
-/// The size at which the platform's limit of 128 MB (P74) is near, whatever filled the memory.
+/// The size at which the platform's limit of 128 MB (P74) is near, and the aborts from which on they
+/// are to blame for it: large messages leave a large memory, too.
 const SPENT_SIZE: usize = 96 * 1024 * 1024;
+const SPENT_ABORTS: u32 = 64;
 
 /// Counts an abort that is about to happen. Returns how worn the instance is then, as `life.js`
 /// numbers it.
@@ -35,7 +37,7 @@ pub(super) fn of_an_abort() -> u32 {
     let first_size = if aborts == 0 { size } else { first_size };
     ABORTS.set((aborts + 1, first_size));
     let growth = size - first_size;
-    if size > SPENT_SIZE {
+    if size > SPENT_SIZE && aborts + 1 >= SPENT_ABORTS {
         SPENT
     } else if aborts + 1 >= WORN_ABORTS || growth > WORN_BYTES {
         WORN

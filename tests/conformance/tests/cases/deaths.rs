@@ -124,7 +124,11 @@ impl Beside<'_> {
                 }
             }
         });
-        if !is_shared {
+        if is_shared {
+            // Its message was lost with the memory, and it is told.
+            let told: Value = socket.receive_json();
+            assert_eq!(told["code"], "reset", "{name}: {told}");
+        } else {
             assert_echo(&mut socket, ms);
         }
         socket.send(&json!({ "ms": 0 }));
