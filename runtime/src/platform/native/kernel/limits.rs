@@ -3,10 +3,9 @@
 /// How much one shard takes on. The defaults are the embedded host's.
 #[derive(Clone, Debug)]
 pub(crate) struct Limits {
-    /// Events of one object that wait or run, and what it sent that waits for the disk; the next
-    /// event is refused as overloaded (P73).
+    /// Events of one object that wait or run; the next one is refused as overloaded (P73).
     pub(crate) mailbox_events: usize,
-    /// Bytes of those events' arguments and bodies, and of what waits for the disk.
+    /// Bytes of those events' arguments and bodies, and of what it sent that waits for the disk.
     pub(crate) mailbox_bytes: usize,
     /// Time without an event after which an object leaves memory (P19).
     pub(crate) idle_ms: i64,

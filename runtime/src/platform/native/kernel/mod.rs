@@ -210,9 +210,9 @@ impl<Work, Output> Kernel<Work, Output> {
             ..
         } = self.limits;
         let object = self.object(index);
-        let (held, held_bytes) = object.gate.held();
-        let waiting = object.events + held;
-        let waiting_bytes = object.bytes.saturating_add(held_bytes);
+        let waiting = object.events;
+        // By bytes and not by number: one event may send to every socket of the object.
+        let waiting_bytes = object.bytes.saturating_add(object.gate.held_bytes());
         if waiting >= mailbox_events || waiting_bytes.saturating_add(bytes) > mailbox_bytes {
             let fault = Fault::Overloaded(format!(
                 "{waiting} events with {waiting_bytes} bytes are waiting; the limits are {mailbox_events} events and {mailbox_bytes} bytes. Send less, or spread the work over more objects"

@@ -33,7 +33,7 @@ fn step(kernel: &mut TestKernel, event: Event<u32, u32>, now: i64) -> Vec<TestEf
 fn small_limits() -> Limits {
     Limits {
         mailbox_events: 2,
-        mailbox_bytes: 100,
+        mailbox_bytes: 1_000,
         idle_ms: 10,
         resident_objects: 2,
         commit_ms: 1_000,
@@ -79,11 +79,11 @@ fn a_full_mailbox_refuses_and_says_what_to_do() {
         Event::Arrived {
             object,
             work: 1,
-            bytes: 60,
+            bytes: 600,
         },
         0,
     );
-    for (work, bytes) in [(2, 60), (3, 10), (4, 0)] {
+    for (work, bytes) in [(2, 600), (3, 100), (4, 0)] {
         let effects = step(
             &mut kernel,
             Event::Arrived {
@@ -105,7 +105,7 @@ fn a_full_mailbox_refuses_and_says_what_to_do() {
                 ],
             ) => {
                 assert!(
-                    text.contains("the limits are 2 events and 100 bytes"),
+                    text.contains("the limits are 2 events and 1000 bytes"),
                     "{text}"
                 );
             }
@@ -336,23 +336,24 @@ fn events_for_an_object_whose_database_does_not_close_are_refused_in_time() {
 }
 
 #[test]
-fn outputs_that_wait_for_the_disk_count_as_waiting() {
-    let mut kernel = new_kernel(small_limits());
-    let object = woken(&mut kernel, 1, 0);
-    step(&mut kernel, Event::Wrote { object }, 0);
-    for output in [7, 8] {
-        step(&mut kernel, Event::Emitted { object, output }, 0);
+fn outputs_that_wait_for_the_disk_count_by_their_bytes() {
+    // Two events may wait, and 1,000 bytes: one event may send to many sockets.
+    for (outputs, is_refused) in [(3, false), (4, true)] {
+        let mut kernel = new_kernel(small_limits());
+        let object = woken(&mut kernel, 1, 0);
+        step(&mut kernel, Event::Wrote { object }, 0);
+        for output in 0..outputs {
+            step(&mut kernel, Event::Emitted { object, output }, 0);
+        }
+        let arrived = Event::Arrived {
+            object,
+            work: 1,
+            bytes: 0,
+        };
+        let effects = step(&mut kernel, arrived, 0);
+        let refused = matches!(effects[..], [Effect::Refuse { .. }]);
+        assert_eq!(refused, is_refused, "{outputs}: {effects:?}");
     }
-    let arrived = Event::Arrived {
-        object,
-        work: 1,
-        bytes: 0,
-    };
-    let effects = step(&mut kernel, arrived, 0);
-    assert!(
-        matches!(effects[..], [Effect::Refuse { .. }]),
-        "{effects:?}"
-    );
 }
 
 #[test]
