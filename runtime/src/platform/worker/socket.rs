@@ -63,24 +63,25 @@ impl Socket {
     #[expect(clippy::unused_self, reason = "the seam's: nothing is counted here")]
     pub(crate) fn cancel_reservation(&self, _bytes: usize) {}
 
-    /// The socket is to be closed when the running turn has succeeded: nothing more can be sent.
-    pub(crate) fn begin_close(&self) -> Result<(), SocketError> {
+    /// The socket is to be closed when the running turn has succeeded: nothing more can be sent. Says
+    /// whether the socket owed the peer this close, which the platform keeps to itself.
+    pub(crate) fn begin_close(&self) -> Result<bool, SocketError> {
         CLOSING.with_borrow_mut(|closing| {
             if closing.contains(&self.socket) {
                 return Err(SocketError::new("the socket is closed"));
             }
             closing.push(self.socket.clone());
-            Ok(())
+            Ok(false)
         })
     }
 
     pub(crate) fn finish_close(&self, code: u16, reason: &str) {
-        self.cancel_close(());
+        self.cancel_close(false);
         // A peer that is gone misses nothing.
         let _ = self.close(code, reason);
     }
 
-    pub(crate) fn cancel_close(&self, (): ()) {
+    pub(crate) fn cancel_close(&self, _owed: bool) {
         CLOSING.with_borrow_mut(|closing| closing.retain(|socket| *socket != self.socket));
     }
 
