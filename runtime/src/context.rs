@@ -174,10 +174,10 @@ impl Ctx {
     /// ```
     ///
     /// # Errors
-    /// `Configuration` for an address that is none or a header that cannot be sent, `Disconnected` if nobody answered. The embedded
-    /// host waits up to 60 s (`TimedOut`), takes answers of up to 32 MiB, and has 64 requests of a
-    /// thread under way at a time; the rest wait, for up to 60 s (`Overloaded`). A status of 400 or
-    /// more is not an error here.
+    /// `Configuration` for an address that is none or a header that cannot be sent, `Disconnected` if
+    /// nobody answered, `TimedOut` for an answer that is not whole after 60 s, `Undecodable` for a body
+    /// of more than 32 MiB. The embedded host has 64 requests of a thread under way at a time; the rest
+    /// wait, for up to 60 s (`Overloaded`). A status of 400 or more is not an error here.
     pub fn fetch(
         &self,
         request: Request,
@@ -253,8 +253,11 @@ impl Env {
         Objects::new(self)
     }
 
-    /// A variable or secret: on Cloudflare of the Wrangler configuration, on the embedded host of
-    /// the process's environment.
+    /// Returns a variable or secret: on Cloudflare of the Wrangler configuration, on the embedded host
+    /// of the process's environment.
+    ///
+    /// A variable of the configuration that is not text is returned as its JSON text: `7` as
+    /// `"7"`, `{"a": 1}` as `"{\"a\":1}"`. Read it with `serde_json::from_str`.
     #[must_use]
     pub fn var(&self, name: &str) -> Option<String> {
         self.inner.var(name)

@@ -1,7 +1,7 @@
 //! What one request keeps and another one uses.
 
 use conformance::Outcome;
-use host_tests::Client;
+use host_tests::{Client, Host};
 use serde_json::json;
 
 use crate::case::Case;
@@ -16,6 +16,11 @@ pub const CASES: &[Case] = &[
         "a stub that an object keeps serves every event",
         "P68",
         kept_by_an_object,
+    ),
+    Case::alone(
+        "kept stubs survive a panic of another object",
+        "P68",
+        kept_over_a_panic,
     ),
     Case::together(
         "bindings that the app keeps serve every request",
@@ -63,6 +68,21 @@ fn kept_by_an_object(client: &Client) {
     for call in 1..4 {
         let answer: (u64, Outcome) = client.post("/keepers/a/call", json!({})).json();
         assert_eq!(answer, (call, returned(call)));
+    }
+}
+
+fn kept_over_a_panic(host: &mut Host) {
+    let client = host.client();
+    kept_stub(&client);
+    kept_by_an_object(&client);
+    let panicked = client.post("/keepers/other/panic", json!({}));
+    // On workerd the panic ends the instance, and nobody in it can tell one from a reset.
+    assert!(matches!(panicked.status, 500 | 503), "{panicked:?}");
+    for _ in 0..2 {
+        let outcome: Outcome = client.post("/kept/stub", json!({})).json();
+        assert_eq!(outcome, returned(1));
+        let (_, outcome): (u64, Outcome) = client.post("/keepers/a/call", json!({})).json();
+        assert!(matches!(outcome, Outcome::Returned(_)), "{outcome:?}");
     }
 }
 
