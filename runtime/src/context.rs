@@ -175,7 +175,7 @@ impl Ctx {
     ///
     /// # Errors
     /// `Configuration` for an address that is none or a header that cannot be sent, `Disconnected` if
-    /// nobody answered, `TimedOut` for an answer that is not whole after 60 s, `Undecodable` for a body
+    /// no answer came, `TimedOut` for an answer that is not whole after 60 s, `Undecodable` for a body
     /// of more than 32 MiB. The embedded host has 64 requests of a thread under way at a time; the rest
     /// wait, for up to 60 s (`Overloaded`). A status of 400 or more is not an error here.
     pub fn fetch(

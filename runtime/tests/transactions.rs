@@ -2,6 +2,7 @@
 //! turns beside a `delete_all`, versions of a class.
 
 use std::cell::Cell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use anchorhold::prelude::*;
@@ -85,6 +86,20 @@ impl Ledger {
         Self::schedules(ctx).ring().after(HOUR)
     }
 
+    /// Begins a request to the outside world, and fails if told to.
+    #[rpc]
+    fn notify(&self, ctx: &Ctx, fails: bool) -> Result<(), Error> {
+        let answer = ctx.fetch(Request::new("POST", "https://example.com/hook"));
+        ctx.wait_until(async move {
+            // The test's world counts the requests.
+            let _ = answer.await;
+        });
+        if fails {
+            return Err(Error::conflict("no", "failed on purpose"));
+        }
+        Ok(())
+    }
+
     #[rpc]
     fn wipe_in_background(&self, ctx: &Ctx) {
         let storage = ctx.storage();
@@ -159,6 +174,23 @@ async fn deletion_in_the_background_loses_no_later_write(sim: Sim) {
     assert_eq!(ledger.add(1).await.unwrap(), 1);
     sim.evict(&ledger).await;
     assert_eq!(ledger.entries().await.unwrap(), 1);
+}
+
+#[anchorhold::test]
+async fn request_of_a_failed_turn_is_never_sent(sim: Sim) {
+    let sent = Rc::new(Cell::new(0));
+    let counting = Rc::clone(&sent);
+    sim.answer_outgoing(move |_| {
+        counting.set(counting.get() + 1);
+        async { Response::text(200, "thanks") }
+    });
+    let ledger = sim.objects::<Ledger>().named("a");
+    ledger.notify(true).await.unwrap_err();
+    sim.advance(MOMENT).await;
+    assert_eq!(sent.get(), 0);
+    ledger.notify(false).await.unwrap();
+    sim.advance(MOMENT).await;
+    assert_eq!(sent.get(), 1);
 }
 
 thread_local! {

@@ -10,9 +10,13 @@
 //!   savepoints), to the platform's single alarm, to its sockets, to time and randomness. Limits
 //!   are checked above the seam, with the same words on both hosts. Writes without an await
 //!   between them commit together; outputs wait for the writes before them (P6, P12).
+//!   `segment` runs one stretch of a turn without an await and takes back what it wrote, the alarm
+//!   included, unless its body says true; segments do not nest, `transaction` does inside of one.
+//!   `delete_all` can be part of a segment. `ensure_alarm` writes only if the alarm stands too late.
 //! - [`Socket`]: one accepted socket; its attachment and tags outlive the object's memory. It tells
 //!   how much waits for its peer, if the platform does. A peer's Close waits for `close` or
-//!   `answer_close`, whichever comes first.
+//!   `answer_close`, whichever comes first. What an atomic turn sends is begun in the turn (`reserve`,
+//!   `begin_close`) and finished or cancelled at its end.
 //! - [`Env`], [`Namespace`], [`Remote`]: how one object or the app reaches another. Calls on one
 //!   `Remote` keep their order (P68), and it is usable again after a failed call.
 //! - [`Request`], [`Upgrade`]: what an HTTP request and the answer to a socket's handshake are here.
