@@ -83,12 +83,11 @@ impl FieldStore {
             // receiver of the handler.
             self.pending.clear();
         }
-        for pending in &self.pending {
-            match &pending.value {
-                Some(value) => self.state.put(&pending.key, value)?,
-                None => drop(self.state.delete(&pending.key)?),
-            }
-        }
+        let entries = self
+            .pending
+            .iter()
+            .map(|pending| (pending.key.as_str(), pending.value.as_deref()));
+        self.state.store_fields(entries)?;
         for pending in self.pending.drain(..) {
             if let Some(index) = pending.field {
                 self.committed[index] = pending.value;

@@ -106,7 +106,7 @@ impl Occupant {
         let wiped_before = self.inner.storage.wiped.get();
         let mut body = Some(body);
         let mut ran = None;
-        let closed = state.segment(handler.takes_context, &mut || {
+        let closed = state.segment(handler, &mut || {
             let result = body.take().map(|body| body());
             let keep = result.as_ref().is_some_and(&keeps);
             ran = result;
@@ -117,9 +117,9 @@ impl Occupant {
             self.inner.timetable.forget();
             self.inner.storage.wiped.set(wiped_before);
         }
-        if let Err(error) = closed {
+        if let Err(fault) = closed {
             state.reset("a turn could not be closed");
-            return Err(Fault::Storage(error));
+            return Err(fault);
         }
         ran.ok_or_else(|| Fault::Reset("the turn did not run".to_owned()))
     }

@@ -11,6 +11,7 @@ use super::remote::Env;
 use super::slot::{Life, Slot};
 use super::socket::{Socket, Upgrade};
 use super::store::Database;
+use crate::description::Handler;
 use crate::error::StorageError;
 use crate::fault::Fault;
 use crate::id::RawId;
@@ -99,6 +100,25 @@ impl ObjectState {
         self.write(|database| database.delete(key))
     }
 
+    /// The last writes of a turn that succeeded. An error ends the object's memory, so nothing else
+    /// has to take them back: a turn that only changes fields needs no savepoint.
+    pub(crate) fn store_fields<'a>(
+        &self,
+        entries: impl Iterator<Item = (&'a str, Option<&'a [u8]>)>,
+    ) -> Result<(), StorageError> {
+        self.life.in_segment.set(false);
+        for (key, value) in entries {
+            self.write(|database| {
+                database.end_reading_segment();
+                match value {
+                    Some(value) => database.put(key, value),
+                    None => database.delete(key).map(drop),
+                }
+            })?;
+        }
+        Ok(())
+    }
+
     pub(crate) fn list(&self, range: &ListRange) -> Result<Vec<(String, Vec<u8>)>, StorageError> {
         self.read(|database| database.list(range))
     }
@@ -112,16 +132,12 @@ impl ObjectState {
 
     /// Runs one stretch of a turn without an await. Unless `body` says true, what it wrote is as it
     /// was before. Nothing is paid by a stretch that does not write.
-    pub(crate) fn segment(
-        &self,
-        _may_write: bool,
-        body: &mut dyn FnMut() -> bool,
-    ) -> Result<(), StorageError> {
+    pub(crate) fn segment(&self, _: Handler, body: &mut dyn FnMut() -> bool) -> Result<(), Fault> {
         self.life.in_segment.set(true);
         let keep = body();
         self.life.in_segment.set(false);
         match self.life.committable() {
-            Some(database) => database.leave_segment(keep),
+            Some(database) => database.leave_segment(keep).map_err(Fault::Storage),
             None => Ok(()),
         }
     }

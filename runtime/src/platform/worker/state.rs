@@ -16,11 +16,13 @@ use super::bindings::{self, Kv, Sql, State, Storage, WebSocket};
 use super::env::{Env, raw_id};
 use super::failure::{message_of, storage_error, thrown};
 use super::gathering::Gathering;
+use super::habits;
 use super::promise;
 use super::socket::{Socket, Upgrade};
 use super::timer::{Context, Sleep};
 use super::{tasks, wear};
 use crate::caller;
+use crate::description::Handler;
 use crate::effects;
 use crate::error::StorageError;
 use crate::fault::Fault;
@@ -50,6 +52,8 @@ struct Inner {
     /// Frees the object's value when this memory has ended.
     at_the_end: Cell<Option<Box<dyn FnOnce()>>>,
     gathering: Gathering,
+    /// Counts the writes of the object's own code, which a failed turn takes back.
+    writes: Cell<u64>,
 }
 
 impl PartialEq for ObjectState {
@@ -76,6 +80,7 @@ impl ObjectState {
             doom: Cell::new(None),
             at_the_end: Cell::new(None),
             gathering: Gathering::default(),
+            writes: Cell::new(0),
             context: Context::new(),
             state,
         })))
@@ -126,13 +131,35 @@ impl ObjectState {
         stored(key, &value).map(Some)
     }
 
-    pub(crate) fn put(&self, key: &str, value: &[u8]) -> Result<(), StorageError> {
+    fn note_write(&self) {
         self.0.gathering.note_write();
+        self.0.writes.set(self.0.writes.get() + 1);
+    }
+
+    pub(crate) fn put(&self, key: &str, value: &[u8]) -> Result<(), StorageError> {
+        self.note_write();
         bindings::put(&self.0.kv, key, value).map_err(|error| storage_error(&error))
     }
 
+    /// The last writes of a turn that succeeded. An error ends the object's memory, so nothing else
+    /// has to take them back: a handler that only changes fields needs no savepoint.
+    pub(crate) fn store_fields<'a>(
+        &self,
+        entries: impl Iterator<Item = (&'a str, Option<&'a [u8]>)>,
+    ) -> Result<(), StorageError> {
+        for (key, value) in entries {
+            self.0.gathering.note_write();
+            match value {
+                Some(value) => bindings::put(&self.0.kv, key, value),
+                None => self.0.kv.delete(key).map(drop),
+            }
+            .map_err(|error| storage_error(&error))?;
+        }
+        Ok(())
+    }
+
     pub(crate) fn delete(&self, key: &str) -> Result<bool, StorageError> {
-        self.0.gathering.note_write();
+        self.note_write();
         self.0.kv.delete(key).map_err(|error| storage_error(&error))
     }
 
@@ -160,7 +187,7 @@ impl ObjectState {
 
     /// The alarm goes too, as from compatibility date 2026-02-24 on (P44).
     pub(crate) fn delete_all(&self) -> Result<(), StorageError> {
-        self.0.gathering.note_write();
+        self.note_write();
         bindings::delete_all(&self.0.storage).map_err(|error| storage_error(&error))
     }
 
@@ -174,16 +201,34 @@ impl ObjectState {
     /// was before.
     ///
     /// A savepoint cannot be opened in the middle of a stretch here, by its first write: it is one
-    /// call of the platform's. So every stretch that may write gets one, and none that cannot.
+    /// call of the platform's. So the handlers that write get one at the start.
+    ///
+    /// # Errors
+    /// Only a reset can take back what `body` wrote.
     pub(crate) fn segment(
         &self,
-        may_write: bool,
+        handler: Handler,
         body: &mut dyn FnMut() -> bool,
-    ) -> Result<(), StorageError> {
-        if may_write {
-            return self.transaction(body);
+    ) -> Result<(), Fault> {
+        if !handler.takes_context {
+            body();
+            return Ok(());
         }
-        body();
+        let before = self.0.writes.get();
+        let only_reads = habits::only_reads(handler);
+        let keep = if only_reads {
+            body()
+        } else {
+            self.transaction(body).map_err(Fault::Storage)?;
+            true
+        };
+        let wrote = self.0.writes.get() != before;
+        habits::note(handler, wrote);
+        if wrote && !keep {
+            return Err(Fault::Reset(
+                "a turn failed after its handler's first write: try again".to_owned(),
+            ));
+        }
         Ok(())
     }
 
@@ -212,7 +257,7 @@ impl ObjectState {
             .map_err(|error| StorageError::Sql(message_of(&error)))?;
         let rows_written = count_from_js(&answer.get(2));
         if rows_written > 0 {
-            self.0.gathering.note_write();
+            self.note_write();
         }
         let columns: Vec<String> = Array::from(&answer.get(0))
             .iter()
@@ -258,7 +303,7 @@ impl ObjectState {
         reason = "milliseconds stay below 2^53 for 285,000 years"
     )]
     pub(crate) fn set_alarm(&self, at_ms: Option<i64>) -> Result<(), StorageError> {
-        self.0.gathering.note_write();
+        self.note_write();
         bindings::set_alarm(&self.0.storage, at_ms.map(|at| at as f64))
             .map_err(|error| storage_error(&error))
     }
@@ -269,6 +314,7 @@ impl ObjectState {
         reason = "milliseconds stay below 2^53 for 285,000 years"
     )]
     pub(crate) fn ensure_alarm(&self, at_ms: i64) -> Result<(), StorageError> {
+        self.note_write();
         bindings::ensure_alarm(&self.0.storage, at_ms as f64).map_err(|error| storage_error(&error))
     }
 

@@ -73,6 +73,13 @@ impl Database {
         }
     }
 
+    /// What follows in this segment cannot be taken back by it, unless it has written before.
+    pub(crate) fn end_reading_segment(&self) {
+        if self.segment.get() == Segment::Reading {
+            self.segment.set(Segment::Outside);
+        }
+    }
+
     /// Keeps what the segment wrote, or takes it back.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::config::DbConfig;
+use rusqlite::hooks::Wal;
 use rusqlite::{Connection, MAIN_DB, OpenFlags};
 
 use super::authorizer::{Guard, STATEMENT_LIMIT};
@@ -66,6 +67,8 @@ pub(super) enum Place {
         path: PathBuf,
         /// Our own handle on it, to sync it from another thread.
         log: Arc<File>,
+        /// The end of its last commit. The file may be longer: see [`Files::void_log`].
+        length: Arc<AtomicU64>,
         /// The log has no durable entry in its folder yet.
         is_new: Cell<bool>,
         /// How much of the log is on disk.
@@ -130,21 +133,24 @@ impl Database {
         let log_path = PathBuf::from(log_path);
         files.restore_log(&log_path)?;
         let opening = |error: rusqlite::Error| explain(storage_error(&error), path);
-        let connection = Connection::open_with_flags(
+        let mut connection = Connection::open_with_flags(
             path,
             OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
         )
         .map_err(opening)?;
         prepare_file(&connection).map_err(opening)?;
+        let length = Arc::new(AtomicU64::new(log_length(&connection).map_err(opening)?));
+        follow_log(&mut connection, &length).map_err(opening)?;
         // All that may fail is done before a commit: its outcome would not be known.
-        let (log, length) =
-            open_log(&log_path).map_err(|error| io_error("opening", &log_path, &error))?;
+        let log = File::open(&log_path).map_err(|error| io_error("opening", &log_path, &error))?;
+        let durable = length.load(Ordering::Acquire);
         let place = Place::File {
             files: Arc::clone(files),
             path: log_path,
             log: Arc::new(log),
+            length,
             is_new: Cell::new(true),
-            durable: Arc::new(length.into()),
+            durable: Arc::new(durable.into()),
             is_half_moved: Cell::default(),
             is_broken: Arc::default(),
             _share: share,
@@ -267,6 +273,7 @@ impl Database {
                 files,
                 path,
                 log,
+                length,
                 is_new,
                 durable,
                 is_broken,
@@ -278,7 +285,7 @@ impl Database {
                 what: What::Log {
                     log: Arc::clone(log),
                     is_new: is_new.take(),
-                    length: length_of(log),
+                    length: length.load(Ordering::Acquire),
                     durable: Arc::clone(durable),
                 },
             })),
@@ -296,14 +303,24 @@ impl Database {
         };
         let mut moved = Self::open_with(share, files, path)?;
         copy(&self.connection, &mut moved.connection).map_err(|error| storage_error(&error))?;
+        moved.measure_log()?;
         moved.statement_limit = self.statement_limit;
         *self = moved;
         Ok(())
     }
 
+    /// For a commit that SQLite tells no hook of: that of a copy.
+    fn measure_log(&self) -> Result<(), StorageError> {
+        if let Place::File { length, .. } = &self.place {
+            let measured = log_length(&self.connection).map_err(|error| storage_error(&error))?;
+            length.store(measured, Ordering::Release);
+        }
+        Ok(())
+    }
+
     fn log_length(&self) -> u64 {
         match &self.place {
-            Place::File { log, .. } => length_of(log),
+            Place::File { length, .. } => length.load(Ordering::Acquire),
             Place::Memory { .. } | Place::Image { .. } => 0,
         }
     }
@@ -313,9 +330,13 @@ impl Database {
         !self.is_in_transaction() && self.log_length() > LONG_LOG
     }
 
-    /// Moves the log into the database; syncs the one before, the other after.
+    /// Moves the log into the database; syncs the one before, the other after. Its next commit
+    /// starts the log anew.
     pub(crate) fn shorten_log(&self) -> Result<(), StorageError> {
         let Place::File {
+            files,
+            path,
+            length,
             durable,
             is_half_moved,
             is_broken,
@@ -326,7 +347,7 @@ impl Database {
         };
         is_half_moved.set(true);
         let moved = self.with_syncs(|connection| {
-            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
+            connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |row| {
                 row.get::<_, i64>(0)
             })
         });
@@ -335,8 +356,11 @@ impl Database {
         let failed = match moved {
             Ok(0) => {
                 is_half_moved.set(false);
+                length.store(0, Ordering::Release);
                 durable.store(0, Ordering::Release);
-                return Ok(());
+                return files
+                    .void_log(path)
+                    .inspect_err(|_| is_broken.store(true, Ordering::Release));
             }
             Ok(_) => StorageError::Io("a log could not be moved into its database".to_owned()),
             Err(error) => storage_error(&error),
@@ -422,14 +446,35 @@ impl Place {
     }
 }
 
-fn open_log(path: &Path) -> std::io::Result<(File, u64)> {
-    let log = File::open(path)?;
-    let length = log.metadata()?.len();
-    Ok((log, length))
+/// The length of the log up to the end of its last commit.
+fn log_length(connection: &Connection) -> rusqlite::Result<u64> {
+    // It moves nothing, and tells how many pages the log has.
+    let pages = connection.query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| row.get(1))?;
+    Ok(length_of_pages(pages, page_size(connection)?))
 }
 
-fn length_of(log: &File) -> u64 {
-    log.metadata().map_or(0, |metadata| metadata.len())
+/// Keeps `length` at the end of the last commit.
+fn follow_log(connection: &mut Connection, length: &Arc<AtomicU64>) -> rusqlite::Result<()> {
+    let page_size = page_size(connection)?;
+    let length = Arc::clone(length);
+    connection.wal_hook(Some(move |_: &mut Wal, pages| {
+        length.store(length_of_pages(pages, page_size), Ordering::Release);
+        Ok(())
+    }))
+}
+
+fn page_size(connection: &Connection) -> rusqlite::Result<u32> {
+    connection.query_row("PRAGMA page_size", [], |row| row.get(0))
+}
+
+/// See "The WAL File Format" in the documentation of SQLite.
+fn length_of_pages(pages: i32, page_size: u32) -> u64 {
+    const HEADER: u64 = 32;
+    const FRAME_HEADER: u64 = 24;
+    match u64::try_from(pages) {
+        Ok(0) | Err(_) => 0,
+        Ok(pages) => HEADER + pages * (FRAME_HEADER + u64::from(page_size)),
+    }
 }
 
 /// Makes one database as another, with what its connection was told.
