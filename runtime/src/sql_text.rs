@@ -69,6 +69,27 @@ pub(crate) fn only_reads(statement: &str) -> bool {
     ["select", "values", "with", "explain"].into_iter().any(is)
 }
 
+/// Which pragmas a text has.
+#[cfg(not(target_arch = "wasm32"))]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Pragmas {
+    pub(crate) any: bool,
+    /// `PRAGMA defer_foreign_keys`
+    pub(crate) defer_keys: bool,
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) fn pragmas(text: &str) -> Pragmas {
+    let mut found = Pragmas::default();
+    for token in Tokens::new(text) {
+        if let Token::Word(word) | Token::Quoted(word) = token {
+            found.any |= word.eq_ignore_ascii_case("pragma");
+            found.defer_keys |= found.any && word.eq_ignore_ascii_case("defer_foreign_keys");
+        }
+    }
+    found
+}
+
 /// How much of `RENAME TO` the last tokens were.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Renaming {

@@ -27,6 +27,9 @@ pub(crate) struct Database {
     /// The alarm may have changed since the last commit. A rollback leaves it as it is: to read the
     /// alarm once too often does no harm.
     pub(super) alarm_touched: Cell<bool>,
+    /// `PRAGMA defer_foreign_keys` may be on. SQLite turns it off at a commit, and so would other
+    /// turns have it that share the commit.
+    pub(super) defers_keys: Cell<bool>,
 }
 
 /// A stretch of a turn that may be taken back: its savepoint is opened by its first write, so that a
@@ -53,6 +56,7 @@ impl Database {
     pub(super) fn begin(&self) -> Result<(), StorageError> {
         self.check_transaction()?;
         if !self.open.get() {
+            self.bound_log()?;
             self.execute("BEGIN")?;
             self.open.set(true);
             self.began_in_segment
@@ -85,6 +89,11 @@ impl Database {
     /// # Errors
     /// SQLite took the whole transaction back by itself.
     pub(crate) fn leave_segment(&self, keep: bool) -> Result<(), StorageError> {
+        if self.defers_keys.take() {
+            self.connection
+                .execute_batch("PRAGMA defer_foreign_keys = OFF")
+                .map_err(|error| storage_error(&error))?;
+        }
         if self.segment.replace(Segment::Outside) != Segment::Writing {
             return Ok(());
         }

@@ -525,3 +525,14 @@ fn segment_whose_transaction_sqlite_ended_cannot_be_kept() {
     assert!(database.leave_segment(true).is_err());
     assert!(database.commit().is_err());
 }
+
+/// The sync fails, its caller is told; the process is killed before the object's database is closed.
+#[test]
+fn write_whose_sync_failed_does_not_come_back_after_a_kill() {
+    let folder = Folder::new();
+    let mut database = folder.made();
+    folder.files.power.fail_next("-wal");
+    try_put(&mut database, "failed", 1).unwrap_err();
+    let folder = folder.kill(database);
+    assert_eq!(folder.entry("failed"), None);
+}

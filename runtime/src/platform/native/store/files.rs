@@ -191,6 +191,17 @@ fn rewrite(mut file: &File) -> io::Result<u64> {
 /// Without its header, nothing of a log is valid.
 const LOG_HEADER: usize = 32;
 
+/// Takes from a log what a failed sync may have left out of it: its callers are told that it is lost.
+pub(super) fn cut_log(log: &Path, durable: u64) {
+    let cut = File::options()
+        .write(true)
+        .open(log)
+        .and_then(|file| file.set_len(durable));
+    if let Err(error) = cut {
+        tracing::error!(%error, log = %log.display(), "a commit that was reported as lost may come back");
+    }
+}
+
 /// A commit that the operating system has and the disk has not. It can cross threads.
 pub(crate) struct Unsynced {
     pub(super) files: Arc<Files>,
@@ -238,7 +249,10 @@ impl Unsynced {
                     let folder = self.path.parent().filter(|_| *is_new);
                     folder.map_or(Ok(()), |folder| self.files.sync_entries(folder))
                 })
-                .inspect(|()| durable.store(*length, Ordering::Release)),
+                .inspect(|()| durable.store(*length, Ordering::Release))
+                // Now, before anybody is told: the process may be killed before the object's
+                // database is closed, and the next one would take the commit for a good one.
+                .inspect_err(|_| cut_log(&self.path, durable.load(Ordering::Acquire))),
             What::Image { image, exists } => self
                 .files
                 .write_image(&self.path, image, !exists.load(Ordering::Acquire))

@@ -15,7 +15,7 @@ use rusqlite::{Connection, MAIN_DB, OpenFlags};
 use super::authorizer::{Guard, STATEMENT_LIMIT};
 use super::database::Segment;
 use super::descriptors::Share;
-use super::files::{Files, Unsynced, What};
+use super::files::{Files, Unsynced, What, cut_log};
 use super::{Database, io_error, math, storage_error};
 use crate::error::StorageError;
 
@@ -175,6 +175,7 @@ impl Database {
             statement_limit: STATEMENT_LIMIT,
             place,
             alarm_touched: Cell::new(false),
+            defers_keys: Cell::new(false),
         })
     }
 
@@ -236,9 +237,6 @@ impl Database {
         {
             // It goes on as an image.
             tracing::warn!(%error, "an object's database stays in memory");
-        }
-        if self.log_length() > LONGEST_LOG {
-            self.shorten_log()?;
         }
         match &mut self.place {
             Place::Memory { written } => {
@@ -322,6 +320,24 @@ impl Database {
         match &self.place {
             Place::File { length, .. } => length.load(Ordering::Acquire),
             Place::Memory { .. } | Place::Image { .. } => 0,
+        }
+    }
+
+    /// Moves a log that has grown too long, before a transaction begins: afterwards a failure would
+    /// leave a commit behind that was reported as failed.
+    pub(super) fn bound_log(&self) -> Result<(), StorageError> {
+        if self.log_length() > LONGEST_LOG {
+            self.shorten_log()?;
+        }
+        Ok(())
+    }
+
+    /// Whether nothing but the wake of an object has written, which each wake does anew.
+    pub(super) fn is_as_new(&self) -> bool {
+        match &self.place {
+            Place::Memory { written } => !written,
+            Place::Image { at_wake, .. } => at_wake.get().is_some(),
+            Place::File { .. } => false,
         }
     }
 
@@ -413,7 +429,7 @@ impl Database {
             .close()
             .map_err(|(_, error)| storage_error(&error))?;
         if is_broken {
-            return place.cut_log();
+            place.cut_log();
         }
         #[cfg(test)]
         place.note_moved_log();
@@ -422,27 +438,19 @@ impl Database {
 }
 
 impl Place {
-    /// Takes from the log what a failed sync may have left out of it: its callers were told that it
-    /// is lost.
-    fn cut_log(&self) -> Result<(), StorageError> {
-        let Self::File {
+    /// Cuts the log again: SQLite may have written to it since the sync failed.
+    fn cut_log(&self) {
+        if let Self::File {
             path,
             durable,
             is_half_moved,
             ..
         } = self
-        else {
-            return Ok(());
-        };
-        if is_half_moved.get() {
-            // The database may have a part of it, and needs the rest.
-            return Ok(());
+            // Else the database may have a part of it, and needs the rest.
+            && !is_half_moved.get()
+        {
+            cut_log(path, durable.load(Ordering::Acquire));
         }
-        File::options()
-            .write(true)
-            .open(path)
-            .and_then(|log| log.set_len(durable.load(Ordering::Acquire)))
-            .map_err(|error| io_error("cutting", path, &error))
     }
 }
 
@@ -483,9 +491,24 @@ fn copy(from: &Connection, to: &mut Connection) -> rusqlite::Result<()> {
         let value: i64 = from.query_row(&format!("PRAGMA {setting}"), [], |row| row.get(0))?;
         to.execute_batch(&format!("PRAGMA {setting} = {value}"))?;
     }
+    // This one cannot be read.
+    let ignores_case = from.query_row("SELECT 'a' LIKE 'A'", [], |row| row.get::<_, bool>(0))?;
+    to.execute_batch(&format!("PRAGMA case_sensitive_like = {}", !ignores_case))?;
     let backup = Backup::new(from, to)?;
     while backup.step(-1)? != StepResult::Done {}
-    Ok(())
+    drop(backup);
+    copy_last_rowid(from, to)
+}
+
+/// `last_insert_rowid()` is of the connection, and can be set by an insert only.
+fn copy_last_rowid(from: &Connection, to: &Connection) -> rusqlite::Result<()> {
+    let last = from.last_insert_rowid();
+    if last == 0 {
+        return Ok(());
+    }
+    to.execute_batch("CREATE TEMP TABLE last (id INTEGER PRIMARY KEY)")?;
+    to.execute("INSERT INTO last VALUES (?)", [last])?;
+    to.execute_batch("DROP TABLE last")
 }
 
 /// Settles how SQLite treats the file.
