@@ -301,11 +301,14 @@ impl Occupant {
             if !self.inner.storage.wiped.get() {
                 return permit;
             }
+            // Each place is taken before the last is given up, or those behind would overtake.
+            let ahead = self.turns.enter_ahead(Mode::Exclusive);
             drop(permit);
-            let alone = self.turns.enter_ahead(Mode::Exclusive).await;
+            let alone = ahead.await;
             self.reload_if_wiped();
+            let ahead = self.turns.enter_ahead(mode);
             drop(alone);
-            permit = self.turns.enter_ahead(mode).await;
+            permit = ahead.await;
         }
     }
 

@@ -5,8 +5,9 @@
 //! storage is taken back by the host's savepoint; stored fields are written in a turn's last segment
 //! and taken back whole. [`effects`](crate::effects) holds what an atomic turn sends.
 
+use std::cell::Cell;
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 
 use crate::call::{Call, Outcome};
@@ -40,7 +41,7 @@ impl Occupant {
                 self.atomically(handler, || {
                     let object = resident.object.as_any_mut();
                     let outcome = self.outcome(user_code::call(|| write(object, ctx, &mut call)));
-                    self.conclude(resident, outcome)
+                    self.conclude(resident, outcome, self.inner.storage.wiped.get())
                 })
             }
             Run::Shared(shared) => {
@@ -52,10 +53,20 @@ impl Occupant {
             Run::Exclusive(exclusive) => {
                 let mut resident = self.resident.try_borrow_mut().map_err(|_| gone())?;
                 let resident = resident.as_mut().ok_or_else(gone)?;
+                let wiped = Cell::new(false);
                 let turn = async {
                     let object = resident.object.as_any_mut();
-                    let outcome = self.outcome(Guarded::new(exclusive(object, ctx, call)).await);
-                    self.conclude(resident, outcome)
+                    let mut running = Guarded::new(exclusive(object, ctx, call));
+                    let ran = poll_fn(|context| {
+                        let before = self.inner.storage.wiped.get();
+                        let polled = Pin::new(&mut running).poll(context);
+                        let after = self.inner.storage.wiped.get();
+                        wiped.set(wiped.get() || (after && !before));
+                        polled
+                    });
+                    let outcome = self.outcome(ran.await);
+                    drop(running);
+                    self.conclude(resident, outcome, wiped.get())
                 };
                 self.in_segments(handler, turn).await
             }
@@ -125,24 +136,42 @@ impl Occupant {
     }
 
     /// Writes the stored fields of a turn that succeeded, takes back those of one that failed.
-    fn conclude(&self, resident: &mut Resident, outcome: Outcome) -> Outcome {
+    fn conclude(
+        &self,
+        resident: &mut Resident,
+        outcome: Outcome,
+        wiped_by_itself: bool,
+    ) -> Outcome {
         if matches!(outcome, Err(Fault::Panicked | Fault::Reset(_))) {
             return outcome;
         }
         // After `delete_all` the fields hold their defaults, whatever the turn leaves in them.
-        if outcome.is_ok() && self.inner.storage.wiped.get() {
+        if outcome.is_ok() && wiped_by_itself {
             return outcome;
         }
         let Resident { object, fields } = resident;
         let stored = outcome.and_then(|reply| {
             user_code::call(|| object.store(fields)).map_err(|panic| self.panicked(&panic))??;
+            let wiped_beside_it = self.inner.storage.wiped.get();
+            if wiped_beside_it {
+                // The deletion came before the writes of this turn: what it changed stays.
+                fields.forget_stored();
+            }
             fields.commit().inspect_err(|_| {
                 self.inner.state.reset("stored fields could not be written");
             })?;
-            Ok(reply)
+            Ok((reply, wiped_beside_it))
+        });
+        let stored = stored.map(|(reply, wiped_beside_it)| {
+            if wiped_beside_it {
+                // What it left alone goes back to its default.
+                self.inner.storage.wiped.set(false);
+                self.restore(resident);
+            }
+            reply
         });
         if stored.is_err() {
-            fields.discard();
+            resident.fields.discard();
             self.restore(resident);
         }
         stored

@@ -157,6 +157,16 @@ pub(crate) struct Due {
 /// Where the recurrences are kept that the pending runs were made for: names and their texts.
 const RECURRENCES_KEY: &str = "__anchorhold/recurrences";
 
+/// In the column `running`, beside 0 and 1: the run is due, and the version that was asked last does not
+/// have its method. `attempt` counts how often one was asked.
+const LACKS_ITS_METHOD: i64 = 2;
+const FIRST_LOOK_MILLIS: i64 = 60_000;
+const DAY_MILLIS: i64 = 24 * 60 * 60 * 1_000;
+const KEPT_WITHOUT_METHOD_MILLIS: i64 = 30 * DAY_MILLIS;
+
+/// No retry waits longer: six doublings, and a quarter at random.
+const LONGEST_BACKOFF_MILLIS: i64 = 2_000 * (1 << MAX_RETRIES) * 5 / 4;
+
 /// The pause before an alarm event that could not start is tried again (P29).
 const POSTPONED_MILLIS: i64 = 2_000;
 
@@ -189,7 +199,10 @@ impl Timetable {
         if known == current {
             return Ok(());
         }
-        for name in known.keys().filter(|name| !current.contains_key(*name)) {
+        // One whose method is gone, too, is kept for a version that has it: see `due`.
+        let gone =
+            |name: &&String| !current.contains_key(*name) && description.alarm(name).is_some();
+        for name in known.keys().filter(gone) {
             self.cancel(state, name, "")?;
         }
         let bytes = wire::encode(&current).map_err(|message| StorageError::Unencodable {
@@ -210,8 +223,10 @@ impl Timetable {
             return Ok(());
         };
         let keeps = match self.due_of(state, alarm.name, "")? {
-            // Rows of versions that kept no recurrence: none waits longer than one occurrence.
-            Some(due) => unchanged || due <= next,
+            // None waits longer than one occurrence, or its retry: a clock that was wrong for a while
+            // may have put it years away. So may the rows of versions that kept no recurrence.
+            Some(due) if unchanged => due <= next.max(now.saturating_add(LONGEST_BACKOFF_MILLIS)),
+            Some(due) => due <= next,
             None => false,
         };
         if keeps {
@@ -230,10 +245,30 @@ impl Timetable {
         if description.alarms.is_empty() || !self.exists(state)? {
             return Ok(());
         }
+        self.bring_back_retries(state)?;
         match self.earliest(state)? {
             Some(earliest) => state.ensure_alarm(earliest),
             None => Ok(()),
         }
+    }
+
+    /// Retries that a clock which was wrong for a while has put too far away are due now.
+    fn bring_back_retries(&self, state: &ObjectState) -> Result<(), StorageError> {
+        let now = state.now();
+        let latest = now.saturating_add(LONGEST_BACKOFF_MILLIS);
+        let SqlRows { rows, .. } = state.sql(
+            "SELECT 1 FROM _anchorhold_schedule
+                WHERE attempt > 0 AND running <> ? AND due > ? LIMIT 1",
+            &[LACKS_ITS_METHOD.into(), latest.into()],
+        )?;
+        if !rows.is_empty() {
+            state.sql(
+                "UPDATE _anchorhold_schedule SET due = ?
+                    WHERE attempt > 0 AND running <> ? AND due > ?",
+                &[now.into(), LACKS_ITS_METHOD.into(), latest.into()],
+            )?;
+        }
+        Ok(())
     }
 
     fn exists(&self, state: &ObjectState) -> Result<bool, StorageError> {
@@ -373,7 +408,8 @@ impl Timetable {
         Ok(())
     }
 
-    /// The runs that are due now. Drops those whose alarm this version of the class does not have.
+    /// The runs that are due now. Those whose alarm this version of the class does not have wait for
+    /// a version that has it: a bad deployment may be rolled back.
     pub(crate) fn due(
         &self,
         state: &ObjectState,
@@ -383,30 +419,82 @@ impl Timetable {
             return Ok(Vec::new());
         }
         let SqlRows { rows, .. } = state.sql(
-            "SELECT name, key FROM _anchorhold_schedule WHERE due <= ? ORDER BY due, name, key LIMIT 100",
+            "SELECT name, key, scheduled, attempt, running FROM _anchorhold_schedule
+                WHERE due <= ? ORDER BY due, name, key LIMIT 100",
             &[state.now().into()],
         )?;
         let mut due = Vec::with_capacity(rows.len());
         for row in rows {
-            let Ok([name, key]) = <[SqlValue; 2]>::try_from(row) else {
+            let Ok([name, key, scheduled, attempt, running]) = <[SqlValue; 5]>::try_from(row)
+            else {
                 continue;
             };
             let (name, key) = (text(name), text(key));
+            let lacked_its_method = integer(&running) == LACKS_ITS_METHOD;
             if let Some(method) = description.alarm(&name) {
+                if lacked_its_method {
+                    state.sql(
+                        "UPDATE _anchorhold_schedule SET running = 0, attempt = 0 WHERE name = ? AND key = ?",
+                        &[name.into(), key.as_str().into()],
+                    )?;
+                }
                 due.push(Pending { method, key });
                 continue;
             }
-            tracing::warn!(
-                class = description.class,
+            let looked = if lacked_its_method {
+                integer(&attempt)
+            } else {
+                0
+            };
+            self.wait_for_method(state, description, &name, &key, integer(&scheduled), looked)?;
+        }
+        Ok(due)
+    }
+
+    /// Looks again after a minute, then two and so on up to a day; gives up after 30 days.
+    fn wait_for_method(
+        &self,
+        state: &ObjectState,
+        description: &'static Description,
+        name: &str,
+        key: &str,
+        scheduled: i64,
+        looked: i64,
+    ) -> Result<(), StorageError> {
+        let class = description.class;
+        let now = state.now();
+        if now.saturating_sub(scheduled) > KEPT_WITHOUT_METHOD_MILLIS {
+            tracing::error!(
+                class,
                 alarm = name,
-                "dropping a run: this version has no such alarm"
+                key,
+                "dropping a run: no version had its alarm for 30 days"
             );
             state.sql(
                 "DELETE FROM _anchorhold_schedule WHERE name = ? AND key = ?",
                 &[name.into(), key.into()],
             )?;
+            return Ok(());
         }
-        Ok(due)
+        tracing::error!(
+            class,
+            alarm = name,
+            key,
+            "a run is due and this version has no such alarm: it is kept for 30 days, and runs when a version with it is deployed"
+        );
+        let doublings = u32::try_from(looked).unwrap_or(u32::MAX).min(11);
+        let again = now.saturating_add((FIRST_LOOK_MILLIS << doublings).min(DAY_MILLIS));
+        state.sql(
+            "UPDATE _anchorhold_schedule SET running = ?, attempt = ?, due = ? WHERE name = ? AND key = ?",
+            &[
+                LACKS_ITS_METHOD.into(),
+                looked.saturating_add(1).into(),
+                again.into(),
+                name.into(),
+                key.into(),
+            ],
+        )?;
+        Ok(())
     }
 
     /// Counts a try and sets the time of its retry. `None` if the run is no longer due, or has used

@@ -24,6 +24,7 @@ enum Token<'a> {
 /// Refuses what would end a transaction that other turns share, and reserved names for tables.
 pub(crate) fn check(statement: &str) -> Result<(), StorageError> {
     let mut renaming = Renaming::No;
+    check_own_tables(statement)?;
     for token in Tokens::new(statement) {
         match token {
             Token::Word(word) if word.eq_ignore_ascii_case("rollback") => {
@@ -45,6 +46,35 @@ pub(crate) fn check(statement: &str) -> Result<(), StorageError> {
     }
     Ok(())
 }
+
+/// Refuses statements that may change a table of the runtime's own. To read one is fine.
+fn check_own_tables(statement: &str) -> Result<(), StorageError> {
+    const WRITING: &[&str] = &[
+        "insert", "replace", "update", "delete", "drop", "alter", "create",
+    ];
+    let mut own = None;
+    let mut writes = false;
+    for token in Tokens::new(statement) {
+        if let Token::Word(name) | Token::Quoted(name) = token {
+            let is_own = name.get(..OWN_PREFIX.len());
+            if is_own.is_some_and(|prefix| prefix.eq_ignore_ascii_case(OWN_PREFIX)) {
+                own = Some(name);
+            }
+        }
+        if let Token::Word(word) = token {
+            writes |= WRITING.iter().any(|other| word.eq_ignore_ascii_case(other));
+        }
+    }
+    match own {
+        Some(name) if writes => Err(StorageError::Sql(format!(
+            "`{name}`: names that begin `{OWN_PREFIX}` are of anchorhold's own tables, which can only be read"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Begins the names of the runtime's own tables.
+const OWN_PREFIX: &str = "_anchorhold_";
 
 pub(crate) fn is_reserved(name: &str) -> bool {
     name.get(..4)

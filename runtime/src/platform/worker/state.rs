@@ -210,12 +210,9 @@ impl ObjectState {
         handler: Handler,
         body: &mut dyn FnMut() -> bool,
     ) -> Result<(), Fault> {
-        if !handler.takes_context {
-            body();
-            return Ok(());
-        }
         let before = self.0.writes.get();
-        let only_reads = habits::only_reads(handler);
+        // Without a context there is only a `Storage` that the object kept from another turn.
+        let only_reads = !handler.takes_context || habits::only_reads(handler);
         let keep = if only_reads {
             body()
         } else {

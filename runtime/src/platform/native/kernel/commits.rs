@@ -204,7 +204,9 @@ impl<Work, Output> Kernel<Work, Output> {
                     let fault = fault("open or close the object's database");
                     self.refuse_waiting(index, &fault, effects);
                 } else {
-                    let fault = fault("confirm a write of the object, which was reset,");
+                    let fault = fault(
+                        "confirm a write of the object, which may be kept or lost: it was reset. It did not answer",
+                    );
                     self.lose(index, &fault, now, effects);
                 }
             }

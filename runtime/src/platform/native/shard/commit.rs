@@ -20,6 +20,11 @@ impl Shard {
             .collect();
         let (mut alarms, mut failed) = (Vec::new(), Vec::new());
         for (object, life) in &lives {
+            let is_as_at_wake = |database: RefMut<'_, Database>| database.is_as_at_wake();
+            if matches!(life.committable().map(is_as_at_wake), Some(Ok(true))) {
+                // Nothing is kept of this object, and so no alarm.
+                continue;
+            }
             match life.committable().map(|database| database.touched_alarm()) {
                 Some(Ok(Some(alarm))) => alarms.push((*object, alarm)),
                 Some(Err(error)) => failed.push((*object, error)),

@@ -196,7 +196,7 @@ pub(super) fn cut_log(log: &Path, durable: u64) {
     let cut = File::options()
         .write(true)
         .open(log)
-        .and_then(|file| file.set_len(durable));
+        .and_then(|file| file.set_len(durable).and_then(|()| file.sync_data()));
     if let Err(error) = cut {
         tracing::error!(%error, log = %log.display(), "a commit that was reported as lost may come back");
     }

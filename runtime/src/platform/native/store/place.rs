@@ -217,7 +217,7 @@ impl Database {
 
     /// Whether the commit of an object that nobody wrote to changed nothing either: the deletion of
     /// a key that is not there, for one.
-    fn is_as_at_wake(&self) -> Result<bool, StorageError> {
+    pub(crate) fn is_as_at_wake(&self) -> Result<bool, StorageError> {
         match &self.place {
             Place::Image {
                 at_wake, exists, ..

@@ -1,0 +1,161 @@
+//! Other versions of a class: what they find of what an earlier one left, and leave to a later one.
+
+use std::time::Duration;
+
+use anchorhold::prelude::*;
+
+mod good {
+    use anchorhold::prelude::*;
+    use std::time::Duration;
+
+    #[durable_object]
+    pub struct Billing {
+        pub sent: u32,
+        pub ticks: u32,
+    }
+
+    #[durable_object]
+    impl Billing {
+        #[rpc]
+        pub fn promise(&mut self, ctx: &Ctx) -> Result<(), StorageError> {
+            self.ticks = 0;
+            Self::schedules(ctx)
+                .send()
+                .after(Duration::from_secs(3_600))
+        }
+        #[rpc]
+        pub fn sent(&self) -> (u32, u32) {
+            (self.sent, self.ticks)
+        }
+        #[alarm]
+        fn send(&mut self) {
+            self.sent += 1;
+        }
+        #[alarm(every = "1m")]
+        fn tick(&mut self) {
+            self.ticks += 1;
+        }
+    }
+}
+
+mod bad {
+    use anchorhold::prelude::*;
+
+    /// A deployment that lacks the alarms; it is rolled back.
+    #[durable_object]
+    pub struct Billing {
+        pub sent: u32,
+        pub ticks: u32,
+    }
+
+    #[durable_object]
+    impl Billing {
+        #[rpc]
+        pub fn look(&self) -> u32 {
+            self.sent
+        }
+    }
+}
+
+#[anchorhold::test]
+async fn run_whose_method_a_bad_deployment_lacks_is_kept(sim: Sim) {
+    let good = sim.objects::<good::Billing>().named("a");
+    good.promise().await.unwrap();
+    sim.advance(Duration::from_secs(3_590)).await;
+    sim.evict(&good).await;
+    let bad = sim.objects::<bad::Billing>().named("a");
+    bad.look().await.unwrap();
+    // The run comes due while the wrong version serves.
+    sim.advance(Duration::from_secs(60)).await;
+    sim.crash().await;
+    // Rolled back: the good version serves again, and nobody calls the object.
+    let good = sim.objects::<good::Billing>().named("a");
+    let other = sim.objects::<good::Billing>().named("other");
+    other.sent().await.unwrap();
+    sim.advance(Duration::from_secs(3_600)).await;
+    let (sent, ticks) = good.sent().await.unwrap();
+    assert_eq!(sent, 1, "the promised run");
+    assert!(
+        ticks > 100,
+        "{ticks} ticks: the recurring alarm stood still"
+    );
+}
+
+mod small {
+    use anchorhold::prelude::*;
+    #[durable_object]
+    pub struct Audit {
+        pub log: StoredLog<u32, 2>,
+    }
+    #[durable_object]
+    impl Audit {
+        #[rpc]
+        pub fn push(&mut self, value: u32) -> Result<u64, StorageError> {
+            self.log.push(&value)
+        }
+        #[rpc]
+        pub fn keys(&self, ctx: &Ctx) -> Result<usize, StorageError> {
+            Ok(ctx
+                .storage()
+                .list::<u32>(&anchorhold::List::all().prefix("log/0"))?
+                .len())
+        }
+    }
+}
+
+mod large {
+    use anchorhold::prelude::*;
+    #[durable_object]
+    pub struct Audit {
+        pub log: StoredLog<u32, 10>,
+    }
+    #[durable_object]
+    impl Audit {
+        #[rpc]
+        pub fn push(&mut self, value: u32) -> Result<u64, StorageError> {
+            self.log.push(&value)
+        }
+        #[rpc]
+        pub fn seen(&self) -> Result<(u64, u64, usize), StorageError> {
+            let kept = self.log.indices();
+            Ok((
+                self.log.len(),
+                kept.start,
+                self.log.newest(kept, 100)?.len(),
+            ))
+        }
+        #[rpc]
+        pub fn keys(&self, ctx: &Ctx) -> Result<usize, StorageError> {
+            Ok(ctx
+                .storage()
+                .list::<u32>(&anchorhold::List::all().prefix("log/0"))?
+                .len())
+        }
+    }
+}
+
+#[anchorhold::test]
+async fn log_whose_bound_was_raised_tells_its_true_length(sim: Sim) {
+    let old = sim.objects::<small::Audit>().named("a");
+    for value in 1..=5 {
+        old.push(value).await.unwrap();
+    }
+    sim.crash().await;
+    let new = sim.objects::<large::Audit>().named("a");
+    let (length, start, found) = new.seen().await.unwrap();
+    assert_eq!((length, start), (found as u64, 4));
+}
+
+#[anchorhold::test]
+async fn log_whose_bound_was_lowered_gives_its_entries_up(sim: Sim) {
+    let new = sim.objects::<large::Audit>().named("a");
+    for value in 1..=10 {
+        new.push(value).await.unwrap();
+    }
+    sim.crash().await;
+    let old = sim.objects::<small::Audit>().named("a");
+    for value in 1..=10 {
+        old.push(value).await.unwrap();
+    }
+    assert_eq!(old.keys().await.unwrap(), 2);
+}
