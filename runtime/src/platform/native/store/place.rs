@@ -7,16 +7,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use rusqlite::backup::{Backup, StepResult};
 use rusqlite::config::DbConfig;
-use rusqlite::hooks::Wal;
 use rusqlite::{Connection, MAIN_DB, OpenFlags};
 
 use super::authorizer::{Guard, STATEMENT_LIMIT};
+use super::copy::copy;
 use super::database::Segment;
 use super::descriptors::Share;
 use super::files::{Files, Unsynced, What, cut_log};
-use super::{Database, io_error, math, storage_error};
+use super::{Database, io_error, log, math, storage_error};
 use crate::error::StorageError;
 
 /// The platform's 10 GB (P39), in pages of 4 KiB.
@@ -35,14 +34,6 @@ const SCHEMA: &str = "
     CREATE TABLE _cf_ALARM (only INTEGER PRIMARY KEY CHECK (only = 1), at INTEGER NOT NULL);
     PRAGMA user_version = 1;
     COMMIT;";
-/// What an object's SQL may have set of its connection, to be taken along to another.
-const SETTINGS: &[&str] = &[
-    "foreign_keys",
-    "ignore_check_constraints",
-    "legacy_alter_table",
-    "recursive_triggers",
-    "reverse_unordered_selects",
-];
 /// Where a file of SQLite says that it has a write-ahead log, for readers and for writers.
 const JOURNAL_VERSIONS: std::ops::RangeInclusive<usize> = 18..=19;
 const HAS_A_LOG: u8 = 2;
@@ -139,8 +130,8 @@ impl Database {
         )
         .map_err(opening)?;
         prepare_file(&connection).map_err(opening)?;
-        let length = Arc::new(AtomicU64::new(log_length(&connection).map_err(opening)?));
-        follow_log(&mut connection, &length).map_err(opening)?;
+        let length = Arc::new(AtomicU64::new(log::length(&connection).map_err(opening)?));
+        log::follow(&mut connection, &length).map_err(opening)?;
         // All that may fail is done before a commit: its outcome would not be known.
         let log = File::open(&log_path).map_err(|error| io_error("opening", &log_path, &error))?;
         let durable = length.load(Ordering::Acquire);
@@ -310,7 +301,7 @@ impl Database {
     /// For a commit that SQLite tells no hook of: that of a copy.
     fn measure_log(&self) -> Result<(), StorageError> {
         if let Place::File { length, .. } = &self.place {
-            let measured = log_length(&self.connection).map_err(|error| storage_error(&error))?;
+            let measured = log::length(&self.connection).map_err(|error| storage_error(&error))?;
             length.store(measured, Ordering::Release);
         }
         Ok(())
@@ -452,63 +443,6 @@ impl Place {
             cut_log(path, durable.load(Ordering::Acquire));
         }
     }
-}
-
-/// The length of the log up to the end of its last commit.
-fn log_length(connection: &Connection) -> rusqlite::Result<u64> {
-    // It moves nothing, and tells how many pages the log has.
-    let pages = connection.query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| row.get(1))?;
-    Ok(length_of_pages(pages, page_size(connection)?))
-}
-
-/// Keeps `length` at the end of the last commit.
-fn follow_log(connection: &mut Connection, length: &Arc<AtomicU64>) -> rusqlite::Result<()> {
-    let page_size = page_size(connection)?;
-    let length = Arc::clone(length);
-    connection.wal_hook(Some(move |_: &mut Wal, pages| {
-        length.store(length_of_pages(pages, page_size), Ordering::Release);
-        Ok(())
-    }))
-}
-
-fn page_size(connection: &Connection) -> rusqlite::Result<u32> {
-    connection.query_row("PRAGMA page_size", [], |row| row.get(0))
-}
-
-/// See "The WAL File Format" in the documentation of SQLite.
-fn length_of_pages(pages: i32, page_size: u32) -> u64 {
-    const HEADER: u64 = 32;
-    const FRAME_HEADER: u64 = 24;
-    match u64::try_from(pages) {
-        Ok(0) | Err(_) => 0,
-        Ok(pages) => HEADER + pages * (FRAME_HEADER + u64::from(page_size)),
-    }
-}
-
-/// Makes one database as another, with what its connection was told.
-fn copy(from: &Connection, to: &mut Connection) -> rusqlite::Result<()> {
-    for setting in SETTINGS {
-        let value: i64 = from.query_row(&format!("PRAGMA {setting}"), [], |row| row.get(0))?;
-        to.execute_batch(&format!("PRAGMA {setting} = {value}"))?;
-    }
-    // This one cannot be read.
-    let ignores_case = from.query_row("SELECT 'a' LIKE 'A'", [], |row| row.get::<_, bool>(0))?;
-    to.execute_batch(&format!("PRAGMA case_sensitive_like = {}", !ignores_case))?;
-    let backup = Backup::new(from, to)?;
-    while backup.step(-1)? != StepResult::Done {}
-    drop(backup);
-    copy_last_rowid(from, to)
-}
-
-/// `last_insert_rowid()` is of the connection, and can be set by an insert only.
-fn copy_last_rowid(from: &Connection, to: &Connection) -> rusqlite::Result<()> {
-    let last = from.last_insert_rowid();
-    if last == 0 {
-        return Ok(());
-    }
-    to.execute_batch("CREATE TEMP TABLE last (id INTEGER PRIMARY KEY)")?;
-    to.execute("INSERT INTO last VALUES (?)", [last])?;
-    to.execute_batch("DROP TABLE last")
 }
 
 /// Settles how SQLite treats the file.
