@@ -6,6 +6,7 @@ mod bundle;
 mod capnp;
 mod command;
 mod features;
+mod mutants;
 mod run_folder;
 mod steps;
 mod suite;
@@ -87,6 +88,9 @@ enum Task {
     Features,
     /// Runs every check and test; see `xtask/src/steps.rs` for the list
     Test,
+    /// Plants the bugs of `tests/mutants` one by one in a copy of the repository, and says which test
+    /// finds each
+    Mutants(mutants::Options),
     /// Measures anchorhold beside workers-rs and TypeScript, and prints the ratios
     Bench(bench::Options),
 }
@@ -146,6 +150,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Screenshots => browser::screenshots(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Features => features::lint(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Test => suite::run(&workspace),
+        Task::Mutants(options) => mutants::run(&workspace, &options).map(|()| ExitCode::SUCCESS),
         Task::Bench(options) => bench::run(&workspace, &options).map(|()| ExitCode::SUCCESS),
     }
 }
