@@ -6,6 +6,7 @@ mod bundle;
 mod capnp;
 mod command;
 mod features;
+mod fuzz;
 mod mutants;
 mod run_folder;
 mod steps;
@@ -88,6 +89,8 @@ enum Task {
     Features,
     /// Runs every check and test; see `xtask/src/steps.rs` for the list
     Test,
+    /// Looks for inputs that break the runtime, coverage-guided, for longer than the tests do
+    Fuzz(fuzz::Options),
     /// Plants the bugs of `tests/mutants` one by one in a copy of the repository, and says which test
     /// finds each
     Mutants(mutants::Options),
@@ -150,6 +153,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Screenshots => browser::screenshots(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Features => features::lint(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Test => suite::run(&workspace),
+        Task::Fuzz(options) => fuzz::run(&workspace, &options).map(|()| ExitCode::SUCCESS),
         Task::Mutants(options) => mutants::run(&workspace, &options).map(|()| ExitCode::SUCCESS),
         Task::Bench(options) => bench::run(&workspace, &options).map(|()| ExitCode::SUCCESS),
     }

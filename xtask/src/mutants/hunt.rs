@@ -120,7 +120,7 @@ fn failures(copy: &Copy, stage: &str) -> Result<Vec<String>> {
             }
             Ok(failed)
         }
-        _ => bail!("the tests cannot be built or run:\n{printed}"),
+        _ => bail!("the tests cannot be built or run: {}\n{printed}", output.status),
     }
 }
 
