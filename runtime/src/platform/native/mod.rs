@@ -19,7 +19,6 @@ mod request;
 mod server;
 mod shard;
 mod sim;
-mod simulation;
 mod slot;
 mod socket;
 mod state;

@@ -30,7 +30,7 @@ use super::ids::IdKey;
 use super::kernel::{self, Kernel, Limits, Now, ObjectIndex};
 use super::outgoing::Outgoing;
 use super::random::Random;
-use super::simulation::Simulation;
+use super::sim::Simulation;
 use super::slot::Slot;
 use super::socket::MAX_ALL_PENDING;
 use super::transport::MAX_UNFINISHED;

@@ -6,7 +6,7 @@ use tokio::task::yield_now;
 
 use super::super::disk::Disk;
 use super::super::kernel::Limits;
-use super::super::simulation::Simulation;
+use super::super::sim::Simulation;
 use super::super::work::Work;
 use super::{Event, Shard, new_kernel};
 use crate::fault::Fault;

@@ -8,13 +8,13 @@ use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::yield_now;
 
-use super::kernel::{Effect, ObjectIndex};
-use super::random::SplitMix;
-use super::work::{Inbound, Output, Work};
+use super::super::kernel::{Effect, ObjectIndex};
+use super::super::random::SplitMix;
+use super::super::work::{Inbound, Output, Work};
 use crate::id::RawId;
 
 /// The seeded part of a simulated shard.
-pub(super) struct Simulation {
+pub(in super::super) struct Simulation {
     random: SplitMix,
     ready: RefCell<Vec<Ready>>,
     /// What the disk answers.
@@ -24,19 +24,19 @@ pub(super) struct Simulation {
     /// Tests of the host have a disk that does not answer for a while.
     #[cfg(test)]
     hang: (Cell<bool>, Notify),
-    pub(super) some_ready: Notify,
-    pub(super) trace: RefCell<Vec<String>>,
+    pub(in super::super) some_ready: Notify,
+    pub(in super::super) trace: RefCell<Vec<String>>,
 }
 
 /// One run of the simulated host, from its start to a crash.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Machine(u64);
+pub(in super::super) struct Machine(u64);
 
 /// Work of one object that may start, in its order, and the work's bytes.
 type Ready = (ObjectIndex, VecDeque<(Work, usize)>);
 
 impl Simulation {
-    pub(super) fn new(seed: u64, inbox: UnboundedReceiver<Inbound>) -> Self {
+    pub(in super::super) fn new(seed: u64, inbox: UnboundedReceiver<Inbound>) -> Self {
         Self {
             random: SplitMix::new(seed),
             ready: RefCell::default(),
@@ -50,7 +50,7 @@ impl Simulation {
     }
 
     /// Work that may start; that of one object keeps its order.
-    pub(super) fn ready(&self, object: ObjectIndex, work: Work, bytes: usize) {
+    pub(in super::super) fn ready(&self, object: ObjectIndex, work: Work, bytes: usize) {
         let mut ready = self.ready.borrow_mut();
         match ready.iter_mut().find(|(known, _)| *known == object) {
             Some((_, waiting)) => waiting.push_back((work, bytes)),
@@ -60,7 +60,7 @@ impl Simulation {
     }
 
     /// The next piece of work, of an object chosen by the seed.
-    pub(super) fn pick(&self) -> Option<(ObjectIndex, Work, usize)> {
+    pub(in super::super) fn pick(&self) -> Option<(ObjectIndex, Work, usize)> {
         let mut ready = self.ready.borrow_mut();
         if ready.is_empty() {
             return None;
@@ -78,30 +78,30 @@ impl Simulation {
     }
 
     /// The next answer of the disk, and the machine that it is for.
-    pub(super) async fn receive(&self) -> Option<(Inbound, Machine)> {
+    pub(in super::super) async fn receive(&self) -> Option<(Inbound, Machine)> {
         let inbound = poll_fn(|context| self.inbox.borrow_mut().poll_recv(context)).await?;
         Some((inbound, self.machine.get()))
     }
 
     #[cfg(test)]
-    pub(super) fn let_the_disk_hang(&self, hangs: bool) {
+    pub(in super::super) fn let_the_disk_hang(&self, hangs: bool) {
         self.hang.0.set(hangs);
         self.hang.1.notify_waiters();
     }
 
     #[cfg(test)]
-    pub(super) async fn while_the_disk_hangs(&self) {
+    pub(in super::super) async fn while_the_disk_hangs(&self) {
         while self.hang.0.get() {
             self.hang.1.notified().await;
         }
     }
 
-    pub(super) fn is_running(&self, machine: Machine) -> bool {
+    pub(in super::super) fn is_running(&self, machine: Machine) -> bool {
         self.machine.get() == machine
     }
 
     /// All that was ready is lost in a crash, and so are the answers on their way.
-    pub(super) fn crash(&self) -> Vec<Work> {
+    pub(in super::super) fn crash(&self) -> Vec<Work> {
         self.machine.set(Machine(self.machine.get().0 + 1));
         while self.inbox.borrow_mut().try_recv().is_ok() {}
         let ready = std::mem::take(&mut *self.ready.borrow_mut());
@@ -113,7 +113,7 @@ impl Simulation {
     }
 
     /// One line of the trace.
-    pub(super) fn note(
+    pub(in super::super) fn note(
         &self,
         now: i64,
         effect: &Effect<Work, Output>,
@@ -162,7 +162,7 @@ impl Simulation {
     }
 
     /// A few steps of the others, as many as the seed says: where injected delays will go.
-    pub(super) async fn delay(&self) {
+    pub(in super::super) async fn delay(&self) {
         for _ in 0..=self.random.below(4) {
             yield_now().await;
         }
