@@ -270,6 +270,7 @@ impl Shard {
         let _busy = Busy::new(&self.busy);
         let result = run();
         loop {
+            self.crash_if_wanted();
             let next = self.queue.borrow_mut().pop_front();
             let Some(effect) = next else { break };
             self.carry_out_whole(effect);

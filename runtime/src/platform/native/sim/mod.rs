@@ -1,5 +1,6 @@
 //! The test kit: a simulated host in one thread, without network and with virtual time.
 
+mod faults;
 mod run;
 mod simulation;
 mod socket;
@@ -14,7 +15,8 @@ use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, sleep_until};
 
-pub use run::run_test;
+pub use faults::{FaultKind, Faults};
+pub use run::{Runs, run_test};
 pub(super) use simulation::Simulation;
 pub use socket::SimSocket;
 
@@ -272,6 +274,61 @@ impl Sim {
     #[cfg(test)]
     pub(super) fn shard(&self) -> &Rc<Shard> {
         &self.0.shard
+    }
+
+    /// Injects these faults from now on.
+    pub fn set_faults(&self, faults: Faults) {
+        if let Some(simulation) = self.0.shard.simulation() {
+            simulation.set_faults(faults);
+        }
+    }
+
+    /// Injects a fault at this step of the run, if it can happen there: see [`steps`](Self::steps).
+    pub fn inject_at(&self, step: u64, kind: FaultKind) {
+        if let Some(simulation) = self.0.shard.simulation() {
+            simulation.inject_at(step, kind);
+        }
+    }
+
+    /// How many points the run has passed where a fault could happen. The same seed and the same test
+    /// have the same points, up to the first fault.
+    #[must_use]
+    pub fn steps(&self) -> u64 {
+        self.0.shard.simulation().map_or(0, Simulation::steps)
+    }
+
+    /// No fault happens from now on.
+    pub async fn heal(&self) {
+        self.set_faults(Faults::none());
+        self.settle().await;
+    }
+
+    pub(super) fn injected(&self) -> Vec<simulation::Injected> {
+        self.0
+            .shard
+            .simulation()
+            .map(Simulation::injected)
+            .unwrap_or_default()
+    }
+
+    /// Lets everything that is due happen. What does not within `limit`.
+    pub(super) async fn still_pending(&self, limit: Duration) -> Option<String> {
+        let until = Instant::now() + limit;
+        let mut step = Duration::from_secs(1);
+        loop {
+            self.advance(step).await;
+            let overdue = self.0.shard.overdue_alarms();
+            if overdue.is_empty() && self.0.shard.is_quiet() {
+                return None;
+            }
+            if Instant::now() >= until {
+                return Some(match overdue.first() {
+                    Some(alarm) => format!("a run is due and has not happened: {alarm}"),
+                    None => "an object is still at work, or holds back what it sent".to_owned(),
+                });
+            }
+            step = (step * 2).min(Duration::from_secs(60));
+        }
     }
 
     /// What happened so far, one line an event, each with its virtual time.

@@ -1,16 +1,19 @@
 //! What makes a shard's order of events a matter of the seed, and writes it down.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::yield_now;
+use tokio::time::Instant;
 
 use super::super::kernel::{Effect, ObjectIndex};
 use super::super::random::SplitMix;
 use super::super::work::{Inbound, Output, Work};
+use super::faults::{FaultKind, Faults};
 use crate::id::RawId;
 
 /// The seeded part of a simulated shard.
@@ -21,11 +24,30 @@ pub(in super::super) struct Simulation {
     inbox: RefCell<UnboundedReceiver<Inbound>>,
     /// Counts the crashes.
     machine: Cell<Machine>,
+    /// Of their own, so that a run without faults has the order that it has with a fault to come.
+    dice: SplitMix,
+    faults: RefCell<Faults>,
+    /// Counts the points where a fault may happen.
+    steps: Cell<u64>,
+    /// Faults that happen at their step, whatever the rates say.
+    script: RefCell<BTreeMap<u64, FaultKind>>,
+    injected: RefCell<Vec<Injected>>,
+    /// Of late calls, by caller and object.
+    arrivals: RefCell<BTreeMap<(ObjectIndex, RawId), Instant>>,
+    /// The process ends as soon as what runs has paused.
+    crash_wanted: Cell<bool>,
     /// Tests of the host have a disk that does not answer for a while.
     #[cfg(test)]
     hang: (Cell<bool>, Notify),
     pub(in super::super) some_ready: Notify,
     pub(in super::super) trace: RefCell<Vec<String>>,
+}
+
+/// A fault that was injected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in super::super) struct Injected {
+    pub(in super::super) step: u64,
+    pub(in super::super) kind: FaultKind,
 }
 
 /// One run of the simulated host, from its start to a crash.
@@ -37,8 +59,16 @@ type Ready = (ObjectIndex, VecDeque<(Work, usize)>);
 
 impl Simulation {
     pub(in super::super) fn new(seed: u64, inbox: UnboundedReceiver<Inbound>) -> Self {
+        let random = SplitMix::new(seed);
         Self {
-            random: SplitMix::new(seed),
+            dice: SplitMix::new(random.next()),
+            faults: RefCell::default(),
+            steps: Cell::new(0),
+            script: RefCell::default(),
+            injected: RefCell::default(),
+            arrivals: RefCell::default(),
+            crash_wanted: Cell::new(false),
+            random,
             ready: RefCell::default(),
             inbox: RefCell::new(inbox),
             machine: Cell::new(Machine(0)),
@@ -47,6 +77,80 @@ impl Simulation {
             some_ready: Notify::new(),
             trace: RefCell::default(),
         }
+    }
+
+    pub(in super::super) fn set_faults(&self, faults: Faults) {
+        self.faults.replace(faults);
+    }
+
+    pub(in super::super) fn inject_at(&self, step: u64, kind: FaultKind) {
+        self.script.borrow_mut().insert(step, kind);
+    }
+
+    pub(in super::super) fn steps(&self) -> u64 {
+        self.steps.get()
+    }
+
+    pub(in super::super) fn injected(&self) -> Vec<Injected> {
+        self.injected.borrow().clone()
+    }
+
+    /// A point where one of these faults may happen: the one that does. A crash is carried out when
+    /// what runs has paused.
+    pub(in super::super) fn point(&self, now: i64, possible: &[FaultKind]) -> Option<FaultKind> {
+        let step = self.steps.get();
+        self.steps.set(step + 1);
+        if self.crash_wanted.get() {
+            return None;
+        }
+        let scripted = self.script.borrow_mut().remove(&step);
+        let kind = scripted
+            .filter(|kind| possible.contains(kind))
+            .or_else(|| {
+                let faults = self.faults.borrow();
+                possible.iter().copied().find(|kind| {
+                    faults
+                        .rate(*kind)
+                        .is_some_and(|n| self.dice.next().is_multiple_of(u64::from(n)))
+                })
+            })?;
+        if kind == FaultKind::Crash {
+            self.crash_wanted.set(true);
+        }
+        self.injected.borrow_mut().push(Injected { step, kind });
+        self.trace.borrow_mut().push(format!("{now} !! {kind}"));
+        Some(kind)
+    }
+
+    /// Up to so many milliseconds.
+    pub(in super::super) fn up_to(&self, millis: u64) -> Duration {
+        Duration::from_millis(self.dice.next() % millis + 1)
+    }
+
+    /// When what one object sends another arrives; none if at once. What was sent before it comes
+    /// first (P68).
+    pub(in super::super) fn arrival(
+        &self,
+        pair: (ObjectIndex, RawId),
+        now: Instant,
+        pause: Option<Duration>,
+    ) -> Option<Instant> {
+        let mut arrivals = self.arrivals.borrow_mut();
+        arrivals.retain(|_, at| *at > now);
+        let wanted = pause.map(|pause| now + pause);
+        // Timers of one moment fire in no certain order.
+        let at = wanted.max(arrivals.get(&pair).copied())? + Duration::from_millis(1);
+        arrivals.insert(pair, at);
+        Some(at)
+    }
+
+    /// One of `count` things.
+    pub(in super::super) fn one_of(&self, count: usize) -> usize {
+        self.dice.below(count)
+    }
+
+    pub(in super::super) fn is_crash_wanted(&self) -> bool {
+        self.crash_wanted.get()
     }
 
     /// Work that may start; that of one object keeps its order.
@@ -96,12 +200,18 @@ impl Simulation {
         }
     }
 
+    pub(in super::super) fn machine(&self) -> Machine {
+        self.machine.get()
+    }
+
     pub(in super::super) fn is_running(&self, machine: Machine) -> bool {
         self.machine.get() == machine
     }
 
     /// All that was ready is lost in a crash, and so are the answers on their way.
     pub(in super::super) fn crash(&self) -> Vec<Work> {
+        self.crash_wanted.set(false);
+        self.arrivals.borrow_mut().clear();
         self.machine.set(Machine(self.machine.get().0 + 1));
         while self.inbox.borrow_mut().try_recv().is_ok() {}
         let ready = std::mem::take(&mut *self.ready.borrow_mut());
@@ -161,7 +271,7 @@ impl Simulation {
         self.trace.borrow_mut().push(format!("{now} {line}"));
     }
 
-    /// A few steps of the others, as many as the seed says: where injected delays will go.
+    /// A few steps of the others, as many as the seed says.
     pub(in super::super) async fn delay(&self) {
         for _ in 0..=self.random.below(4) {
             yield_now().await;
