@@ -221,6 +221,9 @@ impl Shard {
             database.roll_back();
         }
         let object = life.slot.index;
+        // At once: turns that were about to start would run in this memory before the kernel's
+        // `Leave` is carried out, and answer with what is not stored.
+        life.cut_off(ending.fault.clone());
         self.handle(Event::Reset {
             object,
             fault: ending.fault,
