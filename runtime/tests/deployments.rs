@@ -159,3 +159,60 @@ async fn log_whose_bound_was_lowered_gives_its_entries_up(sim: Sim) {
     }
     assert_eq!(old.keys().await.unwrap(), 2);
 }
+
+mod hourly {
+    use anchorhold::prelude::*;
+
+    #[durable_object]
+    pub struct Report {
+        sent: u32,
+    }
+
+    #[durable_object]
+    impl Report {
+        #[rpc]
+        pub fn touch(&mut self) {
+            self.sent = 1;
+        }
+        #[alarm(every = "1h")]
+        fn send(&mut self) {
+            self.sent += 1;
+        }
+    }
+}
+
+mod monthly {
+    use anchorhold::prelude::*;
+
+    #[durable_object]
+    pub struct Report {
+        sent: u32,
+    }
+
+    #[durable_object]
+    impl Report {
+        #[rpc]
+        pub fn next(&self, ctx: &Ctx) -> Result<Option<Timestamp>, StorageError> {
+            Self::schedules(ctx).next_send("")
+        }
+        #[alarm(every = "30d")]
+        fn send(&mut self) {
+            self.sent += 1;
+        }
+    }
+}
+
+#[anchorhold::test]
+async fn slower_recurrence_takes_effect_at_the_next_wake(sim: Sim) {
+    let old = sim.objects::<hourly::Report>().named("a");
+    old.touch().await.unwrap();
+    sim.advance(Duration::from_secs(60)).await;
+    sim.crash().await;
+    let new = sim.objects::<monthly::Report>().named("a");
+    let next = new.next().await.unwrap().expect("a pending run");
+    let month = Duration::from_secs(30 * 86_400);
+    assert!(
+        next > sim.now() + (month - Duration::from_secs(60)),
+        "{next}"
+    );
+}

@@ -43,7 +43,11 @@ impl Timetable {
             let Some(text) = alarm.recurrence.text() else {
                 continue;
             };
-            self.keep_recurring(state, alarm, known.get(alarm.name) == Some(&text))?;
+            self.keep_recurring(
+                state,
+                alarm,
+                known.get(alarm.name).map(|known| *known == text),
+            )?;
             current.insert(alarm.name.to_owned(), text);
         }
         if known == current {
@@ -66,17 +70,21 @@ impl Timetable {
         &self,
         state: &ObjectState,
         alarm: &AlarmMethod,
-        unchanged: bool,
+        unchanged: Option<bool>,
     ) -> Result<(), StorageError> {
         let now = state.now();
         let Some(next) = next_occurrence(alarm.recurrence, now, now) else {
             return Ok(());
         };
         let keeps = match self.due_of(state, alarm.name, "")? {
-            // None waits longer than one occurrence, or its retry: a clock that was wrong for a while
-            // may have put it years away. So may the rows of versions that kept no recurrence.
-            Some(due) if unchanged => due <= next.max(now.saturating_add(LONGEST_BACKOFF_MILLIS)),
-            Some(due) => due <= next,
+            Some(due) => match unchanged {
+                // None waits longer than one occurrence, or its retry: a clock that was wrong for a
+                // while may have put it years away.
+                Some(true) => due <= next.max(now.saturating_add(LONGEST_BACKOFF_MILLIS)),
+                Some(false) => false,
+                // Rows of versions that kept no recurrence.
+                None => due <= next,
+            },
             None => false,
         };
         if keeps {

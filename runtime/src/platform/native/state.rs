@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::kernel::Event;
 use super::remote::Env;
+use super::sim::FaultKind;
 use super::slot::{Life, Slot};
 use super::socket::{Socket, Upgrade};
 use super::store::Database;
@@ -60,6 +61,15 @@ impl ObjectState {
         &self,
         write: impl FnOnce(&Database) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
+        if self.life.in_segment.get()
+            && self
+                .slot()
+                .shard
+                .point(&[FaultKind::PanicAtWrite])
+                .is_some()
+        {
+            resume_unwind(Box::new("injected"));
+        }
         let result = self
             .life
             .database()

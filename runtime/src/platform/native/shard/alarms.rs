@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::task::yield_now;
 
 use super::super::kernel::AlarmOutcome;
+use super::super::sim::FaultKind;
 use super::super::slot::{Life, Resident, Slot};
 use super::super::store::Due;
 use super::super::work::Work;
@@ -51,6 +52,19 @@ impl Shard {
     }
 
     pub(super) fn fire_alarm(self: &Rc<Self>, id: RawId) {
+        match (
+            self.point(&[FaultKind::Crash, FaultKind::LateAlarm]),
+            &self.simulation,
+        ) {
+            (Some(FaultKind::Crash), _) => {}
+            (Some(_), Some(simulation)) => {
+                self.later(simulation.up_to(120_000), move |shard| shard.fire_now(id));
+            }
+            _ => self.fire_now(id),
+        }
+    }
+
+    fn fire_now(self: &Rc<Self>, id: RawId) {
         let known = self
             .kernel
             .borrow()

@@ -4,6 +4,7 @@ use std::cell::RefMut;
 use std::rc::Rc;
 
 use super::super::kernel::ObjectIndex;
+use super::super::sim::FaultKind;
 use super::super::slot::Life;
 use super::super::store::{Database, Entry, Unsynced};
 use super::{Event, Shard};
@@ -39,6 +40,11 @@ impl Shard {
         }
         let mut batch = Vec::with_capacity(lives.len());
         for (object, life) in lives {
+            match self.point(&[FaultKind::Crash, FaultKind::FailedCommit]) {
+                Some(FaultKind::Crash) => return,
+                Some(_) => failed.push((object, StorageError::Io("injected".to_owned()))),
+                None => {}
+            }
             let failure = failed.iter().position(|(failed, _)| *failed == object);
             match self.commit_one(
                 &life,
@@ -62,7 +68,9 @@ impl Shard {
                 }
             }
         }
-        self.disk.sync(batch);
+        if self.point(&[FaultKind::Crash]).is_none() {
+            self.disk.sync(batch);
+        }
     }
 
     pub(super) fn life_at(&self, object: ObjectIndex) -> Option<Rc<Life>> {

@@ -30,7 +30,7 @@ use super::ids::IdKey;
 use super::kernel::{self, Kernel, Limits, Now, ObjectIndex};
 use super::outgoing::Outgoing;
 use super::random::Random;
-use super::simulation::Simulation;
+use super::sim::Simulation;
 use super::slot::Slot;
 use super::socket::MAX_ALL_PENDING;
 use super::transport::MAX_UNFINISHED;
@@ -270,6 +270,7 @@ impl Shard {
         let _busy = Busy::new(&self.busy);
         let result = run();
         loop {
+            self.crash_if_wanted();
             let next = self.queue.borrow_mut().pop_front();
             let Some(effect) = next else { break };
             self.carry_out_whole(effect);
