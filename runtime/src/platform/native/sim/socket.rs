@@ -7,7 +7,7 @@ use super::super::socket::Frame;
 use super::super::transport::Pipe;
 use crate::socket::{CloseEvent, Message};
 
-/// The client's end of a socket in a test; see [`Sim::connect`].
+/// The client's end of a socket in a test; see [`Sim::connect`](super::Sim::connect).
 pub struct SimSocket {
     pub(super) pipe: Pipe,
     pub(super) closed: Option<CloseEvent>,
