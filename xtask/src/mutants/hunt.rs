@@ -12,10 +12,10 @@ use super::patch::Patch;
 /// The tests in the order in which they run, the quick and general ones first. A stage runs to its
 /// end; the next runs only if none of its tests has failed.
 const STAGES: &[&str] = &[
-    // The kernel, the store, the shard and the simulator.
-    "-p anchorhold --all-features --lib",
+    // The kernel, the store, the shard, the fuzz targets; objects under all faults.
+    "-p anchorhold --all-features --lib --test simulations",
     // The rest of the runtime's: objects, and all that a user of the public API can see.
-    "-p anchorhold --all-features --tests -E not(kind(lib))",
+    "-p anchorhold --all-features --tests -E not (kind(lib) | binary(simulations))",
 ];
 /// Both of them at once.
 const ALL: &str = "-p anchorhold --all-features --tests";
@@ -120,7 +120,10 @@ fn failures(copy: &Copy, stage: &str) -> Result<Vec<String>> {
             }
             Ok(failed)
         }
-        _ => bail!("the tests cannot be built or run: {}\n{printed}", output.status),
+        _ => bail!(
+            "the tests cannot be built or run: {}\n{printed}",
+            output.status
+        ),
     }
 }
 
