@@ -207,7 +207,7 @@ impl Occupant {
     /// Once, by the first event that is not an alarm: pending runs without a platform alarm (which the
     /// platform gave up, P29, or a restored backup lost) get one.
     fn check_alarm(&self) -> Result<(), StorageError> {
-        if self.alarm_checked.replace(true) {
+        if self.alarm_checked.get() {
             return Ok(());
         }
         let Inner {
@@ -216,7 +216,9 @@ impl Occupant {
             description,
             ..
         } = &*self.inner;
-        timetable.check_alarm(state, description)
+        timetable.check_alarm(state, description)?;
+        self.alarm_checked.set(true);
+        Ok(())
     }
 
     async fn run(

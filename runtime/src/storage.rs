@@ -135,9 +135,11 @@ impl Storage {
             self.check_writable(key)?;
             encoded.push((*key, encode(key, value)?));
         }
-        encoded
-            .iter()
-            .try_for_each(|(key, value)| self.state().put(key, value))
+        self.transaction(|_| {
+            encoded
+                .iter()
+                .try_for_each(|(key, value)| self.state().put(key, value))
+        })
     }
 
     /// Removes `key`; whether it was there.
@@ -160,11 +162,13 @@ impl Storage {
             self.check_writable(key)?;
             limits::check_key(key)?;
         }
-        let mut deleted = 0;
-        for key in keys {
-            deleted += usize::from(self.state().delete(key)?);
-        }
-        Ok(deleted)
+        self.transaction(|_| {
+            let mut deleted = 0;
+            for key in keys {
+                deleted += usize::from(self.state().delete(key)?);
+            }
+            Ok(deleted)
+        })
     }
 
     /// The entries of a range, ordered by the bytes of their keys.
@@ -231,7 +235,7 @@ impl Storage {
         let mut body = Some(body);
         let mut result = None;
         let _open = OpenTransaction::new(&self.inner);
-        self.state().transaction(&mut || match body.take() {
+        let closed = self.state().transaction(&mut || match body.take() {
             Some(body) => {
                 let outcome = body(self);
                 let keep = outcome.is_ok();
@@ -239,10 +243,11 @@ impl Storage {
                 keep
             }
             None => false,
-        })?;
-        if !matches!(result, Some(Ok(_))) {
+        });
+        if closed.is_err() || !matches!(result, Some(Ok(_))) {
             self.inner.timetable.forget();
         }
+        closed?;
         result.unwrap_or_else(|| {
             Err(StorageError::Io("the transaction did not run".to_owned()).into())
         })

@@ -205,11 +205,17 @@ impl Database {
 
     /// Runs `body`; its writes stay if it returns true, else none does, nor after a panic.
     pub(crate) fn transaction(&self, body: &mut dyn FnMut() -> bool) -> Result<(), StorageError> {
+        let was_open = self.is_in_transaction();
         self.begin()?;
         let savepoint = Savepoint::open(self)?;
         let keep = body();
         let closed = savepoint.close(keep);
-        self.settled(closed)
+        let settled = self.settled(closed);
+        if !was_open {
+            // One that only read costs no commit.
+            self.end_empty_transaction();
+        }
+        settled
     }
 }
 
