@@ -18,6 +18,16 @@ use crate::fault::Fault;
 use crate::occupant::{Aborted, Occupant, Resident};
 use crate::user_code::{self, Guarded, Panic};
 
+/// How a segment of a turn ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SegmentEnd {
+    /// The turn waits; what it wrote so far is kept (P12).
+    Await,
+    Success,
+    /// What the segment wrote is taken back.
+    Failure,
+}
+
 impl Occupant {
     /// Runs the handler, and commits or takes back what it did. A panic is a failed turn and the end
     /// of this memory: what the panic left half done may not be seen by the next turn.
@@ -88,7 +98,11 @@ impl Occupant {
 
     fn atomically(&self, handler: Handler, turn: impl FnOnce() -> Outcome) -> Outcome {
         let held = Held::begin();
-        let outcome = self.segment(handler, turn, Outcome::is_ok).flatten();
+        let end = |outcome: &Outcome| match outcome {
+            Ok(_) => SegmentEnd::Success,
+            Err(_) => SegmentEnd::Failure,
+        };
+        let outcome = self.segment(handler, turn, end).flatten();
         if outcome.is_ok() {
             held.release();
         }
@@ -97,21 +111,25 @@ impl Occupant {
 
     async fn in_segments(&self, handler: Handler, turn: impl Future<Output = Outcome>) -> Outcome {
         let mut turn = pin!(turn);
-        let keeps = |polled: &Poll<Outcome>| !matches!(polled, Poll::Ready(Err(_)));
+        let end = |polled: &Poll<Outcome>| match polled {
+            Poll::Pending => SegmentEnd::Await,
+            Poll::Ready(Ok(_)) => SegmentEnd::Success,
+            Poll::Ready(Err(_)) => SegmentEnd::Failure,
+        };
         poll_fn(|context| {
-            self.segment(handler, || turn.as_mut().poll(context), keeps)
+            self.segment(handler, || turn.as_mut().poll(context), end)
                 .unwrap_or_else(|fault| Poll::Ready(Err(fault)))
         })
         .await
     }
 
-    /// Runs `body`. Unless `keeps` says so of its result, storage is as it was before, and so is
+    /// Runs `body`. If its result is a failure, as `end` says, storage is as it was before, and so is
     /// everything that is remembered of storage.
     fn segment<T>(
         &self,
         handler: Handler,
         body: impl FnOnce() -> T,
-        keeps: impl Fn(&T) -> bool,
+        end: impl Fn(&T) -> SegmentEnd,
     ) -> Result<T, Fault> {
         let state = &self.inner.state;
         let wiped_before = self.inner.storage.wiped.get();
@@ -119,12 +137,14 @@ impl Occupant {
         let mut ran = None;
         let closed = state.segment(handler, &mut || {
             let result = body.take().map(|body| body());
-            let keep = result.as_ref().is_some_and(&keeps);
+            let end = result.as_ref().map_or(SegmentEnd::Failure, &end);
             ran = result;
-            keep
+            end
         });
-        let kept = closed.is_ok() && ran.as_ref().is_some_and(keeps);
-        if !kept {
+        let failed = ran
+            .as_ref()
+            .is_none_or(|result| end(result) == SegmentEnd::Failure);
+        if failed || closed.is_err() {
             self.inner.timetable.forget();
             self.inner.storage.wiped.set(wiped_before);
         }

@@ -56,7 +56,6 @@ impl Database {
     pub(super) fn begin(&self) -> Result<(), StorageError> {
         self.check_transaction()?;
         if !self.open.get() {
-            self.bound_log()?;
             self.execute("BEGIN")?;
             self.open.set(true);
             self.began_in_segment

@@ -229,6 +229,13 @@ impl Database {
             // It goes on as an image.
             tracing::warn!(%error, "an object's database stays in memory");
         }
+        // Now, while no batch is on its way whose sync would tell of a log that is gone. The commit
+        // stands whatever comes of it: it is in the log, if it is not in the database.
+        if self.log_length() > LONGEST_LOG
+            && let Err(error) = self.shorten_log()
+        {
+            tracing::error!(%error, "a long log stays as it is");
+        }
         match &mut self.place {
             Place::Memory { written } => {
                 *written = true;
@@ -312,15 +319,6 @@ impl Database {
             Place::File { length, .. } => length.load(Ordering::Acquire),
             Place::Memory { .. } | Place::Image { .. } => 0,
         }
-    }
-
-    /// Moves a log that has grown too long, before a transaction begins: afterwards a failure would
-    /// leave a commit behind that was reported as failed.
-    pub(super) fn bound_log(&self) -> Result<(), StorageError> {
-        if self.log_length() > LONGEST_LOG {
-            self.shorten_log()?;
-        }
-        Ok(())
     }
 
     /// Whether nothing but the wake of an object has written, which each wake does anew.
@@ -421,6 +419,7 @@ impl Database {
             .map_err(|(_, error)| storage_error(&error))?;
         if is_broken {
             place.cut_log();
+            return Ok(());
         }
         #[cfg(test)]
         place.note_moved_log();
