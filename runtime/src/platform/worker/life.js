@@ -450,10 +450,12 @@ function dropAbandoned() {
   }
 }
 
-// An answer of the app: what ended with the instance is answered without it.
+// An answer of the app: what ended with the instance is answered without it. The next instance may
+// be at work by then.
 export function answered(promise) {
+  const { lost } = offered;
   return promise.catch((error) => {
-    if (error === offered.lost) return lostResponse(error);
+    if (error === lost) return lostResponse(error);
     throw error;
   });
 }
