@@ -215,10 +215,19 @@ export function releaseIfEmpty(storage) {
   if (!table) storage.deleteAll().catch(() => {});
 }
 
+// How often the alarm of a storage was set.
+const settings = new WeakMap();
+
 // Sets the alarm if it stands later than this, or nowhere.
 export function ensureAlarm(storage, at) {
   const look = async () => {
-    const alarm = await storage.getAlarm();
+    let alarm;
+    let seen;
+    // A turn that set a nearer one meanwhile must not be overruled by what was read before.
+    do {
+      seen = settings.get(storage);
+      alarm = await storage.getAlarm();
+    } while (settings.get(storage) !== seen);
     if (alarm === null || alarm > at) await storage.setAlarm(at);
   };
   look().catch(() => {});
@@ -234,6 +243,7 @@ export function isOpen(socket) {
 }
 
 export function setAlarm(storage, at) {
+  settings.set(storage, (settings.get(storage) ?? 0) + 1);
   (at === undefined ? storage.deleteAlarm() : storage.setAlarm(at)).catch(() => {});
 }
 
