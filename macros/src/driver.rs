@@ -79,9 +79,9 @@ pub fn app(arguments: TokenStream, item: TokenStream) -> Result<TokenStream, Fai
 pub fn test(arguments: TokenStream, item: TokenStream) -> Result<TokenStream, Failure> {
     let raw: RawFunction = syn::parse2(item)?;
     let diagnostics = Diagnostics::new();
-    let seed = function::check_test(&diagnostics, arguments, &raw);
+    let options = function::check_test(&diagnostics, arguments, &raw);
     match diagnostics.finish() {
-        Ok(()) => Ok(expand::test(&raw, seed.as_ref())),
+        Ok(()) => Ok(expand::test(&raw, &options)),
         Err(errors) => Err(errors.with(fallback::test(&raw))),
     }
 }

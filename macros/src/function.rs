@@ -1,7 +1,7 @@
 //! The rules of `#[anchorhold::app]` and `#[anchorhold::test]`.
 
 use proc_macro2::TokenStream;
-use syn::{FnArg, LitInt, ReturnType};
+use syn::{Expr, FnArg, LitInt, ReturnType};
 
 use crate::attr::Arguments;
 use crate::diag::Diagnostics;
@@ -48,12 +48,12 @@ pub fn check_app(diagnostics: &Diagnostics, arguments: TokenStream, raw: &RawFun
     }
 }
 
-/// Checks a test and reads its seed.
+/// Checks a test and reads its options.
 pub fn check_test(
     diagnostics: &Diagnostics,
     arguments: TokenStream,
     raw: &RawFunction,
-) -> Option<LitInt> {
+) -> TestOptions {
     let signature = &raw.signature;
     if signature.asyncness.is_none() {
         diagnostics.error(
@@ -84,22 +84,46 @@ pub fn check_test(
             format!("a test receives the simulator and nothing else: {TEST_SHAPE}"),
         );
     }
-    read_seed(diagnostics, arguments)
+    read_options(diagnostics, arguments).unwrap_or_default()
 }
 
-fn read_seed(diagnostics: &Diagnostics, arguments: TokenStream) -> Option<LitInt> {
+/// What `#[anchorhold::test(…)]` says.
+#[derive(Default)]
+pub struct TestOptions {
+    pub seed: Option<LitInt>,
+    pub seeds: Option<LitInt>,
+    pub faults: Option<Expr>,
+}
+
+fn read_options(diagnostics: &Diagnostics, arguments: TokenStream) -> Option<TestOptions> {
     let mut arguments = diagnostics.keep(Arguments::of_macro(
         arguments,
-        "#[anchorhold::test(seed = 7)]",
+        "#[anchorhold::test(seeds = 100, faults = Faults::all())]",
     ))?;
-    let seed = arguments
-        .take("seed")
-        .and_then(|option| diagnostics.keep(option.integer("seed = 7")));
-    arguments.finish(diagnostics, "test", &["seed"]);
+    let mut number = |name: &str, example: &str| {
+        arguments
+            .take(name)
+            .and_then(|option| diagnostics.keep(option.integer(example)))
+    };
+    let seed = number("seed", "seed = 7");
+    let seeds = number("seeds", "seeds = 100");
+    let faults = arguments
+        .take("faults")
+        .and_then(|option| diagnostics.keep(option.expression("faults = Faults::all()")));
+    arguments.finish(diagnostics, "test", &["seed", "seeds", "faults"]);
     if let Some(literal) = &seed
         && literal.base10_parse::<u64>().is_err()
     {
         diagnostics.error(literal, "a seed is a `u64`: `seed = 7`");
     }
-    seed
+    if let Some(literal) = &seeds
+        && !matches!(literal.base10_parse::<u32>(), Ok(1..))
+    {
+        diagnostics.error(literal, "`seeds` must be 1 to 4,294,967,295: `seeds = 100`");
+    }
+    Some(TestOptions {
+        seed,
+        seeds,
+        faults,
+    })
 }

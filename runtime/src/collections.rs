@@ -190,6 +190,16 @@ impl Entries {
                 slot.note_entry(self.full_key(&key), None);
             }
             self.changed = fresh;
+        } else if self.field != slot.key() {
+            // Moved here from another field, by `mem::take` or `mem::swap`.
+            let moved = self.list(None, None, false, None)?;
+            *self = Self::attached(slot);
+            for (key, _) in self.list(None, None, false, None)? {
+                slot.note_entry(self.full_key(&key), None);
+            }
+            self.changed
+                .get_mut()
+                .extend(moved.into_iter().map(|(key, value)| (key, Some(value))));
         }
         for (key, value) in std::mem::take(self.changed.get_mut()) {
             slot.note_entry(self.full_key(&key), value);
@@ -202,8 +212,9 @@ impl Entries {
 /// of entries, and a turn costs what it touches.
 ///
 /// Changes take effect when the turn succeeds and are taken back when it fails, as with every
-/// stored field. Keys are text or integers, up to 2,048 bytes together with the field's name; an
-/// entry may have up to 2 MiB.
+/// stored field. A map that is moved to another field takes its entries along, one by one: that costs
+/// as much as reading and writing them all. Keys are text or integers, up to 2,048 bytes together
+/// with the field's name; an entry may have up to 2 MiB.
 ///
 /// ```
 /// # use anchorhold::prelude::*;
@@ -354,7 +365,11 @@ impl<K, V> StoredField<ByEntry> for StoredMap<K, V> {
 }
 
 /// An append-only log of at most `BOUND` entries: the oldest leave as new ones come. Every entry
-/// has an index that counts up from 1 for the life of the object and is never given twice.
+/// has an index that counts up from 1 and is never given twice. A new log that is assigned to the field
+/// counts from 1 again.
+///
+/// `BOUND` may change between versions: entries that a smaller bound had dropped stay away, and what
+/// a larger one had kept leaves as new entries come.
 ///
 /// Entries are stored one by one, as in a [`StoredMap`]; appending costs the same at every length.
 ///
@@ -373,6 +388,8 @@ impl<K, V> StoredField<ByEntry> for StoredMap<K, V> {
 /// ```
 pub struct StoredLog<T, const BOUND: u64> {
     entries: Entries,
+    /// The index of the oldest entry in storage; of the next one if there is none.
+    first: u64,
     /// The index of the next entry.
     next: u64,
     types: PhantomData<fn() -> T>,
@@ -380,6 +397,8 @@ pub struct StoredLog<T, const BOUND: u64> {
 
 /// Beside the entries, whose keys are digits only.
 const NEXT_KEY: &str = "next";
+/// The most entries that one push drops: after a deployment with a smaller bound there may be many.
+const DROPPED_AT_ONCE: u64 = 64;
 
 impl<T: Serialize + DeserializeOwned, const BOUND: u64> StoredLog<T, BOUND> {
     /// Appends an entry; its index.
@@ -396,8 +415,10 @@ impl<T: Serialize + DeserializeOwned, const BOUND: u64> StoredLog<T, BOUND> {
         })?;
         self.entries.put(key, bytes)?;
         self.set_next(index + 1)?;
-        if let Some(oldest) = index.checked_sub(BOUND).filter(|oldest| *oldest > 0) {
-            self.entries.remove(&oldest.to_key())?;
+        let excess = self.next.saturating_sub(self.first).saturating_sub(BOUND);
+        for _ in 0..excess.min(DROPPED_AT_ONCE) {
+            self.entries.remove(&self.first.to_key())?;
+            self.first += 1;
         }
         Ok(index)
     }
@@ -405,7 +426,7 @@ impl<T: Serialize + DeserializeOwned, const BOUND: u64> StoredLog<T, BOUND> {
     /// The index of the oldest entry that is kept, and the index that the next entry will get.
     #[must_use]
     pub fn indices(&self) -> Range<u64> {
-        self.next.saturating_sub(BOUND).max(1)..self.next
+        self.next.saturating_sub(BOUND).max(self.first)..self.next
     }
 
     /// How many entries are kept.
@@ -477,6 +498,7 @@ impl<T, const BOUND: u64> Default for StoredLog<T, BOUND> {
     fn default() -> Self {
         Self {
             entries: Entries::detached(),
+            first: 1,
             next: 1,
             types: PhantomData,
         }
@@ -503,8 +525,11 @@ impl<T, const BOUND: u64> StoredField<ByEntry> for StoredLog<T, BOUND> {
             })?,
             None => 1,
         };
+        let oldest = entries.list(None, Some(NEXT_KEY), false, Some(1))?;
+        let first = oldest.first().and_then(|(key, _)| u64::from_key(key));
         Ok(Self {
             entries,
+            first: first.unwrap_or(next).min(next),
             next,
             types: PhantomData,
         })

@@ -17,9 +17,15 @@ pub struct FieldStore {
     state: ObjectState,
     keys: &'static [&'static str],
     committed: Vec<Option<Vec<u8>>>,
-    /// How fields begin that storage does not hold.
-    defaults: Vec<Option<Vec<u8>>>,
+    /// How fields began that storage does not hold.
+    defaults: Vec<Option<FirstValue>>,
     pending: Vec<Pending>,
+}
+
+struct FirstValue {
+    value: Vec<u8>,
+    /// It is another each time: a random token.
+    varies: bool,
 }
 
 struct Pending {
@@ -35,7 +41,7 @@ impl FieldStore {
             state,
             keys,
             committed: vec![None; keys.len()],
-            defaults: vec![None; keys.len()],
+            defaults: keys.iter().map(|_| None).collect(),
             pending: Vec::new(),
         }
     }
@@ -83,12 +89,11 @@ impl FieldStore {
             // receiver of the handler.
             self.pending.clear();
         }
-        for pending in &self.pending {
-            match &pending.value {
-                Some(value) => self.state.put(&pending.key, value)?,
-                None => drop(self.state.delete(&pending.key)?),
-            }
-        }
+        let entries = self
+            .pending
+            .iter()
+            .map(|pending| (pending.key.as_str(), pending.value.as_deref()));
+        self.state.store_fields(entries)?;
         for pending in self.pending.drain(..) {
             if let Some(index) = pending.field {
                 self.committed[index] = pending.value;
@@ -100,9 +105,12 @@ impl FieldStore {
     /// Whether this would store for the first time what is there without being stored.
     fn is_default(&self, pending: &Pending) -> bool {
         pending.field.is_some_and(|index| {
+            let default = self.defaults[index].as_ref();
             self.committed[index].is_none()
-                && pending.value.is_some()
-                && pending.value == self.defaults[index]
+                && default.is_some_and(|default| {
+                    // One that varies is worth storing.
+                    !default.varies && pending.value.as_ref() == Some(&default.value)
+                })
         })
     }
 
@@ -110,10 +118,16 @@ impl FieldStore {
         self.pending.clear();
     }
 
-    /// After `delete_all`: storage holds nothing of any field.
+    /// After `delete_all`: storage holds nothing of any field, and nothing is to be written.
     pub(crate) fn forget(&mut self) {
-        self.committed.fill(None);
+        self.forget_stored();
         self.pending.clear();
+    }
+
+    /// As [`forget`](Self::forget), but what [`store`](Self::store) noted is still to be written.
+    pub(crate) fn forget_stored(&mut self) {
+        self.committed.fill(None);
+        self.defaults.fill_with(|| None);
     }
 }
 
@@ -168,12 +182,13 @@ impl<T: Serialize + DeserializeOwned> StoredField<Whole> for T {
         let value = match &stored {
             Some(bytes) => decode_field(slot.key(), bytes)?,
             None => {
-                let value = default();
-                let bytes = wire::encode(&value).ok();
-                // A default that is another each time (a random token) is worth storing.
+                let first = default();
                 slot.fields.defaults[slot.index] =
-                    bytes.filter(|bytes| wire::encode(&default()).as_ref() == Ok(bytes));
-                value
+                    wire::encode(&first).ok().map(|value| FirstValue {
+                        varies: wire::encode(&default()).as_ref() != Ok(&value),
+                        value,
+                    });
+                first
             }
         };
         slot.fields.committed[slot.index] = stored;
@@ -201,7 +216,10 @@ impl<T: Serialize + DeserializeOwned> StoredField<Whole> for T {
     fn restore(&mut self, slot: &mut Slot<'_>, default: fn() -> Self) -> Result<(), StorageError> {
         *self = match &slot.fields.committed[slot.index] {
             Some(bytes) => decode_field(slot.key(), bytes)?,
-            None => default(),
+            None => match &slot.fields.defaults[slot.index] {
+                Some(first) if first.varies => decode_field(slot.key(), &first.value)?,
+                _ => default(),
+            },
         };
         Ok(())
     }

@@ -207,7 +207,7 @@ impl Occupant {
     /// Once, by the first event that is not an alarm: pending runs without a platform alarm (which the
     /// platform gave up, P29, or a restored backup lost) get one.
     fn check_alarm(&self) -> Result<(), StorageError> {
-        if self.alarm_checked.replace(true) {
+        if self.alarm_checked.get() {
             return Ok(());
         }
         let Inner {
@@ -216,7 +216,9 @@ impl Occupant {
             description,
             ..
         } = &*self.inner;
-        timetable.check_alarm(state, description)
+        timetable.check_alarm(state, description)?;
+        self.alarm_checked.set(true);
+        Ok(())
     }
 
     async fn run(
@@ -301,11 +303,14 @@ impl Occupant {
             if !self.inner.storage.wiped.get() {
                 return permit;
             }
+            // Each place is taken before the last is given up, or those behind would overtake.
+            let ahead = self.turns.enter_ahead(Mode::Exclusive);
             drop(permit);
-            let alone = self.turns.enter_ahead(Mode::Exclusive).await;
+            let alone = ahead.await;
             self.reload_if_wiped();
+            let ahead = self.turns.enter_ahead(mode);
             drop(alone);
-            permit = self.turns.enter_ahead(mode).await;
+            permit = ahead.await;
         }
     }
 

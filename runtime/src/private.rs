@@ -25,6 +25,6 @@ pub use crate::stub::StubCore;
 pub type LocalFuture<'a> = crate::turn::LocalFuture<'a, Outcome>;
 
 #[cfg(not(target_arch = "wasm32"))]
-pub use crate::platform::native::run_test;
+pub use crate::platform::native::{Runs, run_test};
 #[cfg(target_arch = "wasm32")]
 pub use crate::platform::worker::{ObjectClass, extend_durable_object, wasm_bindgen, worker_fetch};

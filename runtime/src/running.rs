@@ -5,8 +5,9 @@
 //! storage is taken back by the host's savepoint; stored fields are written in a turn's last segment
 //! and taken back whole. [`effects`](crate::effects) holds what an atomic turn sends.
 
+use std::cell::Cell;
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 
 use crate::call::{Call, Outcome};
@@ -16,6 +17,16 @@ use crate::effects::Held;
 use crate::fault::Fault;
 use crate::occupant::{Aborted, Occupant, Resident};
 use crate::user_code::{self, Guarded, Panic};
+
+/// How a segment of a turn ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SegmentEnd {
+    /// The turn waits; what it wrote so far is kept (P12).
+    Await,
+    Success,
+    /// What the segment wrote is taken back.
+    Failure,
+}
 
 impl Occupant {
     /// Runs the handler, and commits or takes back what it did. A panic is a failed turn and the end
@@ -40,7 +51,7 @@ impl Occupant {
                 self.atomically(handler, || {
                     let object = resident.object.as_any_mut();
                     let outcome = self.outcome(user_code::call(|| write(object, ctx, &mut call)));
-                    self.conclude(resident, outcome)
+                    self.conclude(resident, outcome, self.inner.storage.wiped.get())
                 })
             }
             Run::Shared(shared) => {
@@ -52,10 +63,20 @@ impl Occupant {
             Run::Exclusive(exclusive) => {
                 let mut resident = self.resident.try_borrow_mut().map_err(|_| gone())?;
                 let resident = resident.as_mut().ok_or_else(gone)?;
+                let wiped = Cell::new(false);
                 let turn = async {
                     let object = resident.object.as_any_mut();
-                    let outcome = self.outcome(Guarded::new(exclusive(object, ctx, call)).await);
-                    self.conclude(resident, outcome)
+                    let mut running = Guarded::new(exclusive(object, ctx, call));
+                    let ran = poll_fn(|context| {
+                        let before = self.inner.storage.wiped.get();
+                        let polled = Pin::new(&mut running).poll(context);
+                        let after = self.inner.storage.wiped.get();
+                        wiped.set(wiped.get() || (after && !before));
+                        polled
+                    });
+                    let outcome = self.outcome(ran.await);
+                    drop(running);
+                    self.conclude(resident, outcome, wiped.get())
                 };
                 self.in_segments(handler, turn).await
             }
@@ -77,7 +98,11 @@ impl Occupant {
 
     fn atomically(&self, handler: Handler, turn: impl FnOnce() -> Outcome) -> Outcome {
         let held = Held::begin();
-        let outcome = self.segment(handler, turn, Outcome::is_ok).flatten();
+        let end = |outcome: &Outcome| match outcome {
+            Ok(_) => SegmentEnd::Success,
+            Err(_) => SegmentEnd::Failure,
+        };
+        let outcome = self.segment(handler, turn, end).flatten();
         if outcome.is_ok() {
             held.release();
         }
@@ -86,63 +111,87 @@ impl Occupant {
 
     async fn in_segments(&self, handler: Handler, turn: impl Future<Output = Outcome>) -> Outcome {
         let mut turn = pin!(turn);
-        let keeps = |polled: &Poll<Outcome>| !matches!(polled, Poll::Ready(Err(_)));
+        let end = |polled: &Poll<Outcome>| match polled {
+            Poll::Pending => SegmentEnd::Await,
+            Poll::Ready(Ok(_)) => SegmentEnd::Success,
+            Poll::Ready(Err(_)) => SegmentEnd::Failure,
+        };
         poll_fn(|context| {
-            self.segment(handler, || turn.as_mut().poll(context), keeps)
+            self.segment(handler, || turn.as_mut().poll(context), end)
                 .unwrap_or_else(|fault| Poll::Ready(Err(fault)))
         })
         .await
     }
 
-    /// Runs `body`. Unless `keeps` says so of its result, storage is as it was before, and so is
+    /// Runs `body`. If its result is a failure, as `end` says, storage is as it was before, and so is
     /// everything that is remembered of storage.
     fn segment<T>(
         &self,
         handler: Handler,
         body: impl FnOnce() -> T,
-        keeps: impl Fn(&T) -> bool,
+        end: impl Fn(&T) -> SegmentEnd,
     ) -> Result<T, Fault> {
         let state = &self.inner.state;
         let wiped_before = self.inner.storage.wiped.get();
         let mut body = Some(body);
         let mut ran = None;
-        let closed = state.segment(handler.takes_context, &mut || {
+        let closed = state.segment(handler, &mut || {
             let result = body.take().map(|body| body());
-            let keep = result.as_ref().is_some_and(&keeps);
+            let end = result.as_ref().map_or(SegmentEnd::Failure, &end);
             ran = result;
-            keep
+            end
         });
-        let kept = closed.is_ok() && ran.as_ref().is_some_and(keeps);
-        if !kept {
+        let failed = ran
+            .as_ref()
+            .is_none_or(|result| end(result) == SegmentEnd::Failure);
+        if failed || closed.is_err() {
             self.inner.timetable.forget();
             self.inner.storage.wiped.set(wiped_before);
         }
-        if let Err(error) = closed {
+        if let Err(fault) = closed {
             state.reset("a turn could not be closed");
-            return Err(Fault::Storage(error));
+            return Err(fault);
         }
         ran.ok_or_else(|| Fault::Reset("the turn did not run".to_owned()))
     }
 
     /// Writes the stored fields of a turn that succeeded, takes back those of one that failed.
-    fn conclude(&self, resident: &mut Resident, outcome: Outcome) -> Outcome {
+    fn conclude(
+        &self,
+        resident: &mut Resident,
+        outcome: Outcome,
+        wiped_by_itself: bool,
+    ) -> Outcome {
         if matches!(outcome, Err(Fault::Panicked | Fault::Reset(_))) {
             return outcome;
         }
         // After `delete_all` the fields hold their defaults, whatever the turn leaves in them.
-        if outcome.is_ok() && self.inner.storage.wiped.get() {
+        if outcome.is_ok() && wiped_by_itself {
             return outcome;
         }
         let Resident { object, fields } = resident;
         let stored = outcome.and_then(|reply| {
             user_code::call(|| object.store(fields)).map_err(|panic| self.panicked(&panic))??;
+            let wiped_beside_it = self.inner.storage.wiped.get();
+            if wiped_beside_it {
+                // The deletion came before the writes of this turn: what it changed stays.
+                fields.forget_stored();
+            }
             fields.commit().inspect_err(|_| {
                 self.inner.state.reset("stored fields could not be written");
             })?;
-            Ok(reply)
+            Ok((reply, wiped_beside_it))
+        });
+        let stored = stored.map(|(reply, wiped_beside_it)| {
+            if wiped_beside_it {
+                // What it left alone goes back to its default.
+                self.inner.storage.wiped.set(false);
+                self.restore(resident);
+            }
+            reply
         });
         if stored.is_err() {
-            fields.discard();
+            resident.fields.discard();
             self.restore(resident);
         }
         stored

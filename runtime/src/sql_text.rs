@@ -24,6 +24,7 @@ enum Token<'a> {
 /// Refuses what would end a transaction that other turns share, and reserved names for tables.
 pub(crate) fn check(statement: &str) -> Result<(), StorageError> {
     let mut renaming = Renaming::No;
+    check_own_tables(statement)?;
     for token in Tokens::new(statement) {
         match token {
             Token::Word(word) if word.eq_ignore_ascii_case("rollback") => {
@@ -46,6 +47,34 @@ pub(crate) fn check(statement: &str) -> Result<(), StorageError> {
     Ok(())
 }
 
+/// Refuses statements that may change a table of the runtime's own. To read one is fine.
+fn check_own_tables(statement: &str) -> Result<(), StorageError> {
+    // An insert has its INTO; `replace` alone is a function.
+    const WRITING: &[&str] = &["into", "update", "delete", "drop", "alter", "create"];
+    let mut own = None;
+    let mut writes = false;
+    for token in Tokens::new(statement) {
+        if let Token::Word(name) | Token::Quoted(name) = token {
+            let is_own = name.get(..OWN_PREFIX.len());
+            if is_own.is_some_and(|prefix| prefix.eq_ignore_ascii_case(OWN_PREFIX)) {
+                own = Some(name);
+            }
+        }
+        if let Token::Word(word) = token {
+            writes |= WRITING.iter().any(|other| word.eq_ignore_ascii_case(other));
+        }
+    }
+    match own {
+        Some(name) if writes => Err(StorageError::Sql(format!(
+            "`{name}`: names that begin `{OWN_PREFIX}` are of anchorhold's own tables, which can only be read"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Begins the names of the runtime's own tables.
+const OWN_PREFIX: &str = "_anchorhold_";
+
 pub(crate) fn is_reserved(name: &str) -> bool {
     name.get(..4)
         .is_some_and(|prefix| prefix.eq_ignore_ascii_case("_cf_"))
@@ -67,6 +96,27 @@ pub(crate) fn only_reads(statement: &str) -> bool {
         );
     }
     ["select", "values", "with", "explain"].into_iter().any(is)
+}
+
+/// Which pragmas a text has.
+#[cfg(not(target_arch = "wasm32"))]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Pragmas {
+    pub(crate) any: bool,
+    /// `PRAGMA defer_foreign_keys`
+    pub(crate) defer_keys: bool,
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) fn pragmas(text: &str) -> Pragmas {
+    let mut found = Pragmas::default();
+    for token in Tokens::new(text) {
+        if let Token::Word(word) | Token::Quoted(word) = token {
+            found.any |= word.eq_ignore_ascii_case("pragma");
+            found.defer_keys |= found.any && word.eq_ignore_ascii_case("defer_foreign_keys");
+        }
+    }
+    found
 }
 
 /// How much of `RENAME TO` the last tokens were.

@@ -20,7 +20,7 @@ use crate::wire;
 /// Values are MessagePack with field names, so a struct may gain fields (`#[serde(default)]`) and
 /// lose them between versions. Limits, on every host: keys up to 2,048 bytes, key and value
 /// together up to 2 MiB, up to 128 keys in one operation. Keys that begin `__anchorhold/` are
-/// reserved, and a stored field's key is written by the field only.
+/// reserved; a stored field's key, and those below it (`field/…`), are written by the field only.
 ///
 /// A turn is a transaction: when a handler returns `Err` or panics, what it wrote here is taken back
 /// with its stored fields. In an `async` turn that holds for what was written since the last
@@ -68,6 +68,15 @@ impl Storage {
         if self.inner.description.keys.contains(&key) {
             return Err(StorageError::Usage(format!(
                 "`{key}` is a stored field: assign to the field instead"
+            )));
+        }
+        let below = |field: &&str| {
+            key.strip_prefix(*field)
+                .is_some_and(|rest| rest.starts_with('/'))
+        };
+        if let Some(field) = self.inner.description.keys.iter().copied().find(below) {
+            return Err(StorageError::Usage(format!(
+                "`{key}`: keys below `{field}/` belong to the stored field `{field}`; use another prefix"
             )));
         }
         Ok(())
@@ -126,9 +135,11 @@ impl Storage {
             self.check_writable(key)?;
             encoded.push((*key, encode(key, value)?));
         }
-        encoded
-            .iter()
-            .try_for_each(|(key, value)| self.state().put(key, value))
+        self.transaction(|_| {
+            encoded
+                .iter()
+                .try_for_each(|(key, value)| self.state().put(key, value))
+        })
     }
 
     /// Removes `key`; whether it was there.
@@ -151,11 +162,13 @@ impl Storage {
             self.check_writable(key)?;
             limits::check_key(key)?;
         }
-        let mut deleted = 0;
-        for key in keys {
-            deleted += usize::from(self.state().delete(key)?);
-        }
-        Ok(deleted)
+        self.transaction(|_| {
+            let mut deleted = 0;
+            for key in keys {
+                deleted += usize::from(self.state().delete(key)?);
+            }
+            Ok(deleted)
+        })
     }
 
     /// The entries of a range, ordered by the bytes of their keys.
@@ -222,7 +235,7 @@ impl Storage {
         let mut body = Some(body);
         let mut result = None;
         let _open = OpenTransaction::new(&self.inner);
-        self.state().transaction(&mut || match body.take() {
+        let closed = self.state().transaction(&mut || match body.take() {
             Some(body) => {
                 let outcome = body(self);
                 let keep = outcome.is_ok();
@@ -230,10 +243,11 @@ impl Storage {
                 keep
             }
             None => false,
-        })?;
-        if !matches!(result, Some(Ok(_))) {
+        });
+        if closed.is_err() || !matches!(result, Some(Ok(_))) {
             self.inner.timetable.forget();
         }
+        closed?;
         result.unwrap_or_else(|| {
             Err(StorageError::Io("the transaction did not run".to_owned()).into())
         })

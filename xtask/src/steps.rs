@@ -29,9 +29,14 @@ pub const STEPS: &[Step] = &[
         name: "lints of each feature alone",
         command: "cargo xtask features",
     },
+    // Before the tests: those that start an app on workerd would wait for one another's builds.
     Step {
-        name: "bundle",
+        name: "bundle of the demo",
         command: "cargo xtask build",
+    },
+    Step {
+        name: "bundle of the conformance tests",
+        command: "cargo xtask build --app tests/conformance",
     },
     // Unit tests, compile-fail tests, and the conformance and end-to-end suites: those start the
     // apps on both hosts themselves.

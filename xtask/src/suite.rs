@@ -1,5 +1,6 @@
 //! Runs every step and says at the end how each went.
 
+use std::num::NonZero;
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
@@ -38,8 +39,13 @@ fn perform(workspace: &Workspace, step: &Step) -> (bool, Duration) {
     println!("\n== {}: {line}", step.name);
     let mut words = line.split_whitespace();
     let mut command = Command::new(words.next().unwrap_or_default());
+    command.args(words);
+    if line == TESTS_SIDE_BY_SIDE {
+        // The tests of the hosts, which take most of the time, mostly wait.
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        command.arg(format!("--test-threads={}", cores * 2));
+    }
     command
-        .args(words)
         .current_dir(&workspace.root)
         .env("CARGO_TARGET_DIR", &workspace.target);
     let start = Instant::now();

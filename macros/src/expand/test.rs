@@ -4,10 +4,11 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::LitInt;
 
+use crate::function::TestOptions;
 use crate::names::plain;
 use crate::parse::RawFunction;
 
-pub fn test(function: &RawFunction, seed: Option<&LitInt>) -> TokenStream {
+pub fn test(function: &RawFunction, options: &TestOptions) -> TokenStream {
     let RawFunction {
         attributes,
         visibility,
@@ -17,10 +18,15 @@ pub fn test(function: &RawFunction, seed: Option<&LitInt>) -> TokenStream {
     let name = &signature.ident;
     let label = plain(name);
     let output = &signature.output;
-    let seed = seed.map_or(
-        quote!(::core::option::Option::None),
-        |seed| quote!(::core::option::Option::Some(#seed)),
-    );
+    let given = |number: &Option<LitInt>| match number {
+        Some(number) => quote!(::core::option::Option::Some(#number)),
+        None => quote!(::core::option::Option::None),
+    };
+    let (seed, seeds) = (given(&options.seed), given(&options.seeds));
+    let faults = match &options.faults {
+        Some(faults) => quote!(#faults),
+        None => quote!(::core::default::Default::default()),
+    };
     // The inner function keeps the user's signature, so that a wrong type is reported where it stands.
     quote! {
         #(#attributes)*
@@ -29,7 +35,11 @@ pub fn test(function: &RawFunction, seed: Option<&LitInt>) -> TokenStream {
             #signature #body
 
             ::anchorhold::__private::run_test(
-                #seed,
+                ::anchorhold::__private::Runs {
+                    seed: #seed,
+                    seeds: #seeds,
+                    faults: #faults,
+                },
                 ::core::concat!(::core::module_path!(), "::", #label),
                 #name,
             )

@@ -91,6 +91,29 @@ impl TransactionProbe {
         ending.reach()
     }
 
+    fn look_around(ctx: &Ctx, writes: bool) -> Result<(), StorageError> {
+        let _: Option<i64> = ctx.storage().get("key")?;
+        let sql = ctx.storage().sql();
+        let _: Option<i64> = sql.query_first("SELECT count(*) FROM trace", ())?;
+        if writes {
+            sql.execute("INSERT INTO trace VALUES (1)", ())?;
+        }
+        Ok(())
+    }
+
+    #[post("/look")]
+    fn look(&self, ctx: &Ctx, writes: bool, ending: Ending) -> Result<(), Error> {
+        Self::look_around(ctx, writes)?;
+        ending.reach()
+    }
+
+    #[post("/look-and-wait")]
+    async fn look_and_wait(&self, ctx: &Ctx, writes: bool, ending: Ending) -> Result<(), Error> {
+        ctx.sleep(MOMENT).await;
+        Self::look_around(ctx, writes)?;
+        ending.reach()
+    }
+
     #[post("/write-and-wait")]
     async fn write_and_wait(&mut self, ctx: &Ctx, ending: Ending) -> Result<(), Error> {
         self.leave_traces(ctx)?;

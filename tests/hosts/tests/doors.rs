@@ -7,6 +7,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use host_tests::{Application, Client, Host, Kind, Received, eventually};
+use serde_json::json;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -388,4 +389,36 @@ fn close_of_a_client_is_answered_without_a_close_handler() {
         .read_to_end(&mut answer)
         .expect("the host ends the connection");
     assert_eq!(answer, [0x88, 0]);
+}
+
+#[test]
+fn requests_behind_a_panic_never_see_what_it_left_half_done() {
+    let host = start();
+    let clients: Vec<Client> = (0..4).map(|_| host.client()).collect();
+    // Otherwise the first connection of each would come between.
+    for client in &clients {
+        client.get("/healthz").expect_status(200);
+    }
+    for round in 0..3 {
+        let path = format!("/slow-starts/{round}");
+        std::thread::scope(|scope| {
+            let [first, behind @ ..] = clients.as_slice() else {
+                panic!("there are clients");
+            };
+            let panics = format!("{path}/change-and-panic");
+            scope.spawn(move || first.post(&panics, json!({})).expect_status(500));
+            // It waits for the start, and those that follow wait behind it.
+            std::thread::sleep(Duration::from_millis(100));
+            for client in behind {
+                let path = &path;
+                scope.spawn(move || {
+                    let answer = client.get(path);
+                    match answer.status {
+                        200 => assert_eq!(answer.json::<i64>(), 0),
+                        status => assert_eq!(status, 503, "{}", answer.text()),
+                    }
+                });
+            }
+        });
+    }
 }

@@ -168,17 +168,6 @@ impl Life {
         self.stored()?.map_or(Ok(None), |database| database.alarm())
     }
 
-    /// A write of the host's own: the alarm ran.
-    pub(super) fn delete_alarm(&self) -> Result<(), StorageError> {
-        let Some(database) = self.stored()? else {
-            return Ok(());
-        };
-        database.set_alarm(None)?;
-        let object = self.slot.index;
-        self.slot.handle(Event::Wrote { object });
-        Ok(())
-    }
-
     /// After it was lent.
     pub(super) fn put_database(&self, database: Database) {
         *self.database.borrow_mut() = Some(database);

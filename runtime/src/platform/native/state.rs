@@ -8,13 +8,16 @@ use std::time::Duration;
 
 use super::kernel::Event;
 use super::remote::Env;
+use super::sim::FaultKind;
 use super::slot::{Life, Slot};
 use super::socket::{Socket, Upgrade};
 use super::store::Database;
+use crate::description::Handler;
 use crate::error::StorageError;
 use crate::fault::Fault;
 use crate::id::RawId;
 use crate::occupant::Aborted;
+use crate::running::SegmentEnd;
 use crate::socket::SocketError;
 use crate::sql::{SqlRows, SqlValue};
 use crate::storage::ListRange;
@@ -59,6 +62,15 @@ impl ObjectState {
         &self,
         write: impl FnOnce(&Database) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
+        if self.life.in_segment.get()
+            && self
+                .slot()
+                .shard
+                .point(&[FaultKind::PanicAtWrite])
+                .is_some()
+        {
+            resume_unwind(Box::new("injected"));
+        }
         let result = self
             .life
             .database()
@@ -99,6 +111,25 @@ impl ObjectState {
         self.write(|database| database.delete(key))
     }
 
+    /// The last writes of a turn that succeeded. An error ends the object's memory, so nothing else
+    /// has to take them back: a turn that only changes fields needs no savepoint.
+    pub(crate) fn store_fields<'a>(
+        &self,
+        entries: impl Iterator<Item = (&'a str, Option<&'a [u8]>)>,
+    ) -> Result<(), StorageError> {
+        self.life.in_segment.set(false);
+        for (key, value) in entries {
+            self.write(|database| {
+                database.end_reading_segment();
+                match value {
+                    Some(value) => database.put(key, value),
+                    None => database.delete(key).map(drop),
+                }
+            })?;
+        }
+        Ok(())
+    }
+
     pub(crate) fn list(&self, range: &ListRange) -> Result<Vec<(String, Vec<u8>)>, StorageError> {
         self.read(|database| database.list(range))
     }
@@ -110,18 +141,19 @@ impl ObjectState {
         self.write(Database::delete_all)
     }
 
-    /// Runs one stretch of a turn without an await. Unless `body` says true, what it wrote is as it
-    /// was before. Nothing is paid by a stretch that does not write.
+    /// Runs one stretch of a turn without an await. If `body` fails, what it wrote is as it was before. Nothing is paid by a stretch that does not write.
     pub(crate) fn segment(
         &self,
-        _may_write: bool,
-        body: &mut dyn FnMut() -> bool,
-    ) -> Result<(), StorageError> {
+        _: Handler,
+        body: &mut dyn FnMut() -> SegmentEnd,
+    ) -> Result<(), Fault> {
         self.life.in_segment.set(true);
-        let keep = body();
+        let end = body();
         self.life.in_segment.set(false);
         match self.life.committable() {
-            Some(database) => database.leave_segment(keep),
+            Some(database) => database
+                .leave_segment(end != SegmentEnd::Failure)
+                .map_err(Fault::Storage),
             None => Ok(()),
         }
     }

@@ -1,11 +1,12 @@
 //! Objects of every kind in the simulator: what the platform's semantics promise, end to end.
 
+use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::prelude::*;
-use crate::{Message, Sim};
+use crate::{FaultKind, Faults, Message, Sim};
 
 /// Has one of everything.
 #[durable_object]
@@ -286,7 +287,8 @@ async fn requests_reach_objects_through_the_app(sim: Sim) {
 #[test]
 fn the_same_seed_gives_the_same_trace_and_another_does_not() {
     let run = |seed| {
-        super::run_test(Some(seed), "determinism", |sim: Sim| async move {
+        let trace = RefCell::default();
+        super::run_test(Some(seed), "determinism", async |sim: Sim| {
             let objects = sim.objects::<Probe>();
             let names = ["a", "b", "c", "d"];
             for round in 0..5 {
@@ -298,8 +300,9 @@ fn the_same_seed_gives_the_same_trace_and_another_does_not() {
                 reminder.await.unwrap();
                 sim.advance(Duration::from_millis(700)).await;
             }
-            sim.trace()
-        })
+            trace.replace(sim.trace());
+        });
+        trace.into_inner()
     };
     let first = run(1);
     assert_eq!(first, run(1));
@@ -334,4 +337,42 @@ fn many_seeds_lose_nothing_acknowledged() {
             assert!(probe.value().await.unwrap() >= acknowledged);
         });
     }
+}
+
+#[test]
+#[should_panic(expected = "something in the test or its objects does not come from the simulator")]
+fn two_runs_of_a_seed_that_differ_are_a_failure() {
+    let runs = Cell::new(0);
+    let twice = super::Runs {
+        seed: Some(1),
+        seeds: Some(1),
+        ..super::Runs::default()
+    };
+    super::run_test(twice, "differs", async |sim: Sim| {
+        runs.set(runs.get() + 1);
+        let probe = sim.objects::<Probe>().named("a");
+        for _ in 0..runs.get() {
+            probe.add(1).await.unwrap();
+        }
+    });
+}
+
+#[anchorhold::test]
+async fn faults_happen_until_the_host_is_healed(sim: Sim) {
+    let probe = sim.objects::<Probe>().named("a");
+    for (kind, n) in [
+        (FaultKind::LostReply, 1),
+        (FaultKind::Panic, 1),
+        (FaultKind::FailedCommit, 1),
+        (FaultKind::Crash, 1),
+    ] {
+        sim.set_faults(Faults::none().one_in(n, kind));
+        assert!(probe.add(1).await.is_err(), "{kind}");
+        sim.heal().await;
+        probe.add(1).await.unwrap();
+    }
+    // The reply was lost, not the write.
+    assert_eq!(probe.value().await.unwrap(), 5);
+    let struck = |line: &&String| line.contains("!!");
+    assert!(sim.trace().iter().filter(struck).count() >= 4);
 }

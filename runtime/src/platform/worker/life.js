@@ -147,9 +147,13 @@ export function doom(state, reason) {
 function reset({ state, reason }) {
   doomed = undefined;
   release(state);
-  forgetEnded();
-  wasCut = true;
-  state.abort(reason);
+  try {
+    forgetEnded();
+  } finally {
+    // Whatever a destructor does: without this the writes of a doomed turn would be committed.
+    wasCut = true;
+    state.abort(reason);
+  }
 }
 
 // How much an instance has lost to aborts: `WORN` is replaced when nothing waits for it, `SPENT` at

@@ -17,6 +17,7 @@ mod entry;
 mod env;
 mod failure;
 mod gathering;
+mod habits;
 mod log;
 mod promise;
 mod raw;

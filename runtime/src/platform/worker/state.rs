@@ -16,15 +16,18 @@ use super::bindings::{self, Kv, Sql, State, Storage, WebSocket};
 use super::env::{Env, raw_id};
 use super::failure::{message_of, storage_error, thrown};
 use super::gathering::Gathering;
+use super::habits;
 use super::promise;
 use super::socket::{Socket, Upgrade};
 use super::timer::{Context, Sleep};
 use super::{tasks, wear};
 use crate::caller;
+use crate::description::Handler;
 use crate::effects;
 use crate::error::StorageError;
 use crate::fault::Fault;
 use crate::id::RawId;
+use crate::running::SegmentEnd;
 use crate::socket::SocketError;
 use crate::sql::{SqlRows, SqlValue};
 use crate::storage::ListRange;
@@ -50,6 +53,8 @@ struct Inner {
     /// Frees the object's value when this memory has ended.
     at_the_end: Cell<Option<Box<dyn FnOnce()>>>,
     gathering: Gathering,
+    /// Counts the writes of the object's own code, which a failed turn takes back.
+    writes: Cell<u64>,
 }
 
 impl PartialEq for ObjectState {
@@ -76,6 +81,7 @@ impl ObjectState {
             doom: Cell::new(None),
             at_the_end: Cell::new(None),
             gathering: Gathering::default(),
+            writes: Cell::new(0),
             context: Context::new(),
             state,
         })))
@@ -126,13 +132,35 @@ impl ObjectState {
         stored(key, &value).map(Some)
     }
 
-    pub(crate) fn put(&self, key: &str, value: &[u8]) -> Result<(), StorageError> {
+    fn note_write(&self) {
         self.0.gathering.note_write();
+        self.0.writes.set(self.0.writes.get() + 1);
+    }
+
+    pub(crate) fn put(&self, key: &str, value: &[u8]) -> Result<(), StorageError> {
+        self.note_write();
         bindings::put(&self.0.kv, key, value).map_err(|error| storage_error(&error))
     }
 
+    /// The last writes of a turn that succeeded. An error ends the object's memory, so nothing else
+    /// has to take them back: a handler that only changes fields needs no savepoint.
+    pub(crate) fn store_fields<'a>(
+        &self,
+        entries: impl Iterator<Item = (&'a str, Option<&'a [u8]>)>,
+    ) -> Result<(), StorageError> {
+        for (key, value) in entries {
+            self.0.gathering.note_write();
+            match value {
+                Some(value) => bindings::put(&self.0.kv, key, value),
+                None => self.0.kv.delete(key).map(drop),
+            }
+            .map_err(|error| storage_error(&error))?;
+        }
+        Ok(())
+    }
+
     pub(crate) fn delete(&self, key: &str) -> Result<bool, StorageError> {
-        self.0.gathering.note_write();
+        self.note_write();
         self.0.kv.delete(key).map_err(|error| storage_error(&error))
     }
 
@@ -160,7 +188,7 @@ impl ObjectState {
 
     /// The alarm goes too, as from compatibility date 2026-02-24 on (P44).
     pub(crate) fn delete_all(&self) -> Result<(), StorageError> {
-        self.0.gathering.note_write();
+        self.note_write();
         bindings::delete_all(&self.0.storage).map_err(|error| storage_error(&error))
     }
 
@@ -170,20 +198,43 @@ impl ObjectState {
         }
     }
 
-    /// Runs one stretch of a turn without an await. Unless `body` says true, what it wrote is as it
-    /// was before.
+    /// Runs one stretch of a turn without an await. If `body` fails, what it wrote is as it was before.
     ///
     /// A savepoint cannot be opened in the middle of a stretch here, by its first write: it is one
-    /// call of the platform's. So every stretch that may write gets one, and none that cannot.
+    /// call of the platform's. So the handlers that write get one at the start.
+    ///
+    /// # Errors
+    /// Only a reset can take back what `body` wrote.
     pub(crate) fn segment(
         &self,
-        may_write: bool,
-        body: &mut dyn FnMut() -> bool,
-    ) -> Result<(), StorageError> {
-        if may_write {
-            return self.transaction(body);
+        handler: Handler,
+        body: &mut dyn FnMut() -> SegmentEnd,
+    ) -> Result<(), Fault> {
+        // Without a context there is only a `Storage` that the object kept from another turn.
+        let learns = handler.takes_context;
+        let before = self.0.writes.get();
+        let has_savepoint = learns && !habits::only_reads(handler);
+        let mut end = SegmentEnd::Failure;
+        if has_savepoint {
+            let mut keeps = || {
+                end = body();
+                end != SegmentEnd::Failure
+            };
+            self.transaction(&mut keeps).map_err(Fault::Storage)?;
+        } else {
+            end = body();
         }
-        body();
+        let wrote = self.0.writes.get() != before;
+        if learns && wrote {
+            habits::note_write(handler);
+        } else if learns && end != SegmentEnd::Await {
+            habits::note_end(handler);
+        }
+        if wrote && end == SegmentEnd::Failure && !has_savepoint {
+            return Err(Fault::Reset(
+                "a turn failed after its handler's first write: try again".to_owned(),
+            ));
+        }
         Ok(())
     }
 
@@ -212,7 +263,7 @@ impl ObjectState {
             .map_err(|error| StorageError::Sql(message_of(&error)))?;
         let rows_written = count_from_js(&answer.get(2));
         if rows_written > 0 {
-            self.0.gathering.note_write();
+            self.note_write();
         }
         let columns: Vec<String> = Array::from(&answer.get(0))
             .iter()
@@ -258,7 +309,7 @@ impl ObjectState {
         reason = "milliseconds stay below 2^53 for 285,000 years"
     )]
     pub(crate) fn set_alarm(&self, at_ms: Option<i64>) -> Result<(), StorageError> {
-        self.0.gathering.note_write();
+        self.note_write();
         bindings::set_alarm(&self.0.storage, at_ms.map(|at| at as f64))
             .map_err(|error| storage_error(&error))
     }
@@ -269,6 +320,7 @@ impl ObjectState {
         reason = "milliseconds stay below 2^53 for 285,000 years"
     )]
     pub(crate) fn ensure_alarm(&self, at_ms: i64) -> Result<(), StorageError> {
+        self.note_write();
         bindings::ensure_alarm(&self.0.storage, at_ms as f64).map_err(|error| storage_error(&error))
     }
 

@@ -33,8 +33,9 @@ fn renewed(client: &Client) {
     let [lock, holder, vault] =
         ["locks", "lock-holders", "vaults"].map(|path| client.at(&format!("/{path}/renewed")));
     std::thread::scope(|scope| {
-        // Three times as long as its lease.
-        let work = scope.spawn(|| holder.post("/work", json!({ "ttl_ms": 800, "work_ms": 2_400 })));
+        // Three times as long as its lease, which outlasts the pauses of a busy machine.
+        let work =
+            scope.spawn(|| holder.post("/work", json!({ "ttl_ms": 3_000, "work_ms": 9_000 })));
         until_held(&lock);
         let next = json!({ "holder": "next", "ttl_ms": 60_000, "wait_ms": 60_000 });
         let next: Value = lock.post("/acquire", next).json();

@@ -30,6 +30,11 @@ pub const CASES: &[Case] = &[
         "",
         failed_sends,
     ),
+    Case::together(
+        "a failed turn is taken back though its handler only read before",
+        "",
+        failed_reader,
+    ),
     Case::together("a failed atomic turn closes no socket", "", failed_close),
     Case::together(
         "a failed atomic turn begins no call and no work in the background",
@@ -101,6 +106,35 @@ fn failed_atomic_turn(client: &Client) {
         ..AFTER
     };
     assert_eq!(object.get("/traces").json::<Traces>(), again);
+}
+
+/// On workerd a handler that has only read for a while has no savepoint: what its first write leaves
+/// is taken back with the object's memory, and the caller is told to try again.
+fn failed_reader(client: &Client) {
+    for path in ["/look", "/look-and-wait"] {
+        let object = prepared(client, &format!("reader{}", path.replace('/', "-")));
+        for _ in 0..20 {
+            object
+                .post(path, json!({ "writes": false, "ending": Ending::Succeed }))
+                .expect_status(204);
+        }
+        let failing = json!({ "writes": true, "ending": Ending::Fail });
+        let first = object.post(path, failing.clone());
+        assert!(matches!(first.status, 409 | 503), "{}", first.text());
+        let unchanged = Traces {
+            remembered: object.get("/traces").json::<Traces>().remembered,
+            ..BEFORE
+        };
+        assert_eq!(object.get("/traces").json::<Traces>(), unchanged, "{path}");
+        let again = object.post(path, failing).expect_status(409);
+        assert_eq!(again.error_code().as_deref(), Some("as_told"));
+        assert_eq!(object.get("/traces").json::<Traces>(), unchanged, "{path}");
+        object
+            .post(path, json!({ "writes": true, "ending": Ending::Succeed }))
+            .expect_status(204);
+        let rows = object.get("/traces").json::<Traces>().rows;
+        assert_eq!(rows, 1, "{path}");
+    }
 }
 
 fn failed_async_turn(client: &Client) {

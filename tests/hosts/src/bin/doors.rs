@@ -70,8 +70,34 @@ impl Drop for PanicsWhenDropped {
     }
 }
 
+/// Takes a while to start, so that several requests wait for it.
+#[durable_object]
+struct SlowStart {
+    value: i64,
+}
+
+#[durable_object]
+impl SlowStart {
+    #[init]
+    async fn start(&mut self, ctx: &Ctx) {
+        ctx.sleep(Duration::from_millis(500)).await;
+    }
+
+    #[post("/change-and-panic")]
+    fn change_and_panic(&mut self) -> i64 {
+        self.value = 999;
+        panic!("on purpose: half done")
+    }
+
+    #[get("/")]
+    fn value(&self) -> i64 {
+        self.value
+    }
+}
+
 fn app() -> App {
     App::new()
+        .mount::<SlowStart>("/slow-starts/{name}")
         .mount::<Scale>("/scales/{name}")
         .guard(async |visit| {
             assert!(visit.name != "panic", "on purpose: in the guard");

@@ -1,6 +1,7 @@
 //! Alarms: from the index and from commits into the timetable, and from there to their objects.
 
 use super::event::{AlarmOutcome, Effect};
+use super::object::UnsettledRun;
 use super::time::Now;
 use super::{Effects, Kernel};
 use crate::id::RawId;
@@ -36,7 +37,11 @@ impl<Work, Output> Kernel<Work, Output> {
             // What is not durable may be lost yet: timetable and index follow commits only.
             (AlarmOutcome::Done | AlarmOutcome::Stale { .. }, Some(index)) => {
                 self.timetable.finished(id, true);
-                self.object(index).alarm_settles = true;
+                let object = self.object(index);
+                object.unsettled_run = Some(match object.gate.is_dirty() {
+                    true => UnsettledRun::Open,
+                    false => UnsettledRun::Committing,
+                });
             }
             (AlarmOutcome::Done, None) => self.timetable.finished(id, false),
             (AlarmOutcome::Stale { actual }, None) => {

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use super::event::{Effect, ObjectIndex};
-use super::object::Presence;
+use super::object::{Presence, UnsettledRun};
 use super::time::Now;
 use super::{Effects, Kernel};
 use crate::error::StorageError;
@@ -32,7 +32,9 @@ impl<Work, Output> Kernel<Work, Output> {
         }
         let objects = std::mem::take(&mut self.dirty);
         for &index in &objects {
-            self.object(index).gate.begin_commit();
+            let object = self.object(index);
+            object.gate.begin_commit();
+            object.unsettled_run = object.unsettled_run.map(|_| UnsettledRun::Committing);
         }
         self.commit = Some(objects.clone());
         effects.push(Effect::Commit { objects });
@@ -87,8 +89,9 @@ impl<Work, Output> Kernel<Work, Output> {
                     updates.push((id, alarm));
                 }
             }
-            if object.alarm_settles && object.gate.unsynced_since().is_none() {
-                object.alarm_settles = false;
+            // What others wrote meanwhile is of no concern: an object may be written to all the time.
+            if object.unsettled_run == Some(UnsettledRun::Committing) {
+                object.unsettled_run = None;
                 self.timetable.settled(id);
             }
             self.close_if_quiet(index, now.steady, effects);
@@ -127,7 +130,10 @@ impl<Work, Output> Kernel<Work, Output> {
         if let Some(at) = object.alarm.lost() {
             self.timetable.lower(id, at);
         }
-        self.end_of_writes(index, now);
+        self.dirty.retain(|dirty| *dirty != index);
+        if object.unsettled_run.take().is_some() {
+            self.timetable.unsettled(id, now);
+        }
         self.leave(index, Some(fault.clone()), effects);
         self.close_if_quiet(index, now.steady, effects);
     }
@@ -146,13 +152,9 @@ impl<Work, Output> Kernel<Work, Output> {
             fault: fault.clone(),
         };
         effects.extend(object.gate.discard_open().map(fail));
-        self.end_of_writes(index, now);
-    }
-
-    fn end_of_writes(&mut self, index: ObjectIndex, now: Now) {
         self.dirty.retain(|dirty| *dirty != index);
-        let object = &mut self.objects[index.0];
-        if std::mem::take(&mut object.alarm_settles) {
+        if object.unsettled_run == Some(UnsettledRun::Open) {
+            object.unsettled_run = None;
             self.timetable.unsettled(object.id, now);
         }
     }
@@ -202,7 +204,9 @@ impl<Work, Output> Kernel<Work, Output> {
                     let fault = fault("open or close the object's database");
                     self.refuse_waiting(index, &fault, effects);
                 } else {
-                    let fault = fault("confirm a write of the object, which was reset,");
+                    let fault = fault(
+                        "confirm a write of the object, which may be kept or lost: it was reset. It did not answer",
+                    );
                     self.lose(index, &fault, now, effects);
                 }
             }

@@ -118,6 +118,11 @@ impl<Output> Gate<Output> {
         self.held.drain(range).map(|held| held.output)
     }
 
+    /// Whether the open transaction has writes.
+    pub(crate) fn is_dirty(&self) -> bool {
+        self.dirty.is_some()
+    }
+
     pub(crate) fn is_committing(&self) -> bool {
         self.committing.is_some()
     }

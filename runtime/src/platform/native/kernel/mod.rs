@@ -116,6 +116,14 @@ impl<Work, Output> Kernel<Work, Output> {
         residents.map(|(index, _)| ObjectIndex(index)).collect()
     }
 
+    /// How many objects are in memory, or have a database that is being opened or closed.
+    pub(crate) fn present(&self) -> usize {
+        let objects = self.objects.iter();
+        let is_present =
+            |(_, object): &(usize, &Object<Work, Output>)| object.presence != Presence::Absent;
+        objects.filter(is_present).count()
+    }
+
     /// Moves on by one event; appends what is to be done.
     pub(crate) fn handle(
         &mut self,

@@ -17,6 +17,15 @@ pub(super) enum Presence {
     Closing,
 }
 
+/// Where the writes of an alarm's run are that is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum UnsettledRun {
+    /// Some are in the open transaction.
+    Open,
+    /// All are in the batch on its way to the disk, or before it.
+    Committing,
+}
+
 #[derive(Debug)]
 pub(super) struct Object<Work, Output> {
     pub(super) id: RawId,
@@ -30,7 +39,7 @@ pub(super) struct Object<Work, Output> {
     pub(super) gate: Gate<Output>,
     pub(super) alarm: Indexed,
     /// A run of its alarm is over whose writes are not durable.
-    pub(super) alarm_settles: bool,
+    pub(super) unsettled_run: Option<UnsettledRun>,
     pub(super) last_active: i64,
     /// Since when its database is being opened or closed.
     pub(super) moves_since: i64,
@@ -54,7 +63,7 @@ impl<Work, Output> Object<Work, Output> {
             sockets: 0,
             gate: Gate::new(),
             alarm: Indexed::default(),
-            alarm_settles: false,
+            unsettled_run: None,
             last_active: now,
             moves_since: now,
             lent_since: None,

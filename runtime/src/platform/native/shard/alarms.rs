@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::task::yield_now;
 
 use super::super::kernel::AlarmOutcome;
+use super::super::sim::FaultKind;
 use super::super::slot::{Life, Resident, Slot};
 use super::super::store::Due;
 use super::super::work::Work;
@@ -51,6 +52,19 @@ impl Shard {
     }
 
     pub(super) fn fire_alarm(self: &Rc<Self>, id: RawId) {
+        match (
+            self.point(&[FaultKind::Crash, FaultKind::LateAlarm]),
+            &self.simulation,
+        ) {
+            (Some(FaultKind::Crash), _) => {}
+            (Some(_), Some(simulation)) => {
+                self.later(simulation.up_to(120_000), move |shard| shard.fire_now(id));
+            }
+            _ => self.fire_now(id),
+        }
+    }
+
+    fn fire_now(self: &Rc<Self>, id: RawId) {
         let known = self
             .kernel
             .borrow()
@@ -148,8 +162,6 @@ impl Shard {
                 let run = tokio::time::timeout(RUN_TIMEOUT, occupant.alarm());
                 let run: LocalFuture<'static, _> = Box::pin(run);
                 let shard = Rc::clone(self);
-                // Without a run of its own the alarm is over; one moved ahead is not reached yet.
-                let fired_for = (at <= now).then_some(at);
                 self.drive(life, 0, run, Nobody, move |life, _, result| {
                     let result = match result {
                         Ok(Ok(result)) => result,
@@ -162,7 +174,7 @@ impl Shard {
                         }
                         Err(fault) => Err(fault),
                     };
-                    shard.alarm_ended(life, id, fired_for, result);
+                    shard.alarm_ended(life, id, result);
                 });
                 return;
             }
@@ -176,22 +188,11 @@ impl Shard {
         self.handle(Event::Finished { object, bytes: 0 });
     }
 
-    fn alarm_ended(
-        &self,
-        life: &Rc<Life>,
-        id: RawId,
-        fired_for: Option<i64>,
-        result: Result<(), Fault>,
-    ) {
-        let settled = result.and_then(|()| {
-            // Success deletes the alarm only if the handler set none (P28): it stands where it stood.
-            // Until then it stays, so that a run that dies with the process is repeated.
-            if fired_for.is_some() && life.alarm().map_err(Fault::Storage)? == fired_for {
-                life.delete_alarm().map_err(Fault::Storage)?;
-            }
-            Ok(())
-        });
-        let outcome = match settled {
+    /// The engine has put the alarm where the pending runs want it, or taken it away. To delete it here
+    /// if it "still stands where it stood" (P28) would take a new one for the old where the clock was
+    /// set back.
+    fn alarm_ended(&self, life: &Rc<Life>, id: RawId, result: Result<(), Fault>) {
+        let outcome = match result {
             Ok(()) => AlarmOutcome::Done,
             Err(fault) => {
                 tracing::warn!(%id, reason = fault.summary().2, "an alarm's run is to be repeated");

@@ -4,6 +4,7 @@ use std::cell::RefMut;
 use std::rc::Rc;
 
 use super::super::kernel::ObjectIndex;
+use super::super::sim::FaultKind;
 use super::super::slot::Life;
 use super::super::store::{Database, Entry, Unsynced};
 use super::{Event, Shard};
@@ -20,6 +21,11 @@ impl Shard {
             .collect();
         let (mut alarms, mut failed) = (Vec::new(), Vec::new());
         for (object, life) in &lives {
+            let is_as_at_wake = |database: RefMut<'_, Database>| database.is_as_at_wake();
+            if matches!(life.committable().map(is_as_at_wake), Some(Ok(true))) {
+                // Nothing is kept of this object, and so no alarm.
+                continue;
+            }
             match life.committable().map(|database| database.touched_alarm()) {
                 Some(Ok(Some(alarm))) => alarms.push((*object, alarm)),
                 Some(Err(error)) => failed.push((*object, error)),
@@ -34,6 +40,11 @@ impl Shard {
         }
         let mut batch = Vec::with_capacity(lives.len());
         for (object, life) in lives {
+            match self.point(&[FaultKind::Crash, FaultKind::FailedCommit]) {
+                Some(FaultKind::Crash) => return,
+                Some(_) => failed.push((object, StorageError::Io("injected".to_owned()))),
+                None => {}
+            }
             let failure = failed.iter().position(|(failed, _)| *failed == object);
             match self.commit_one(
                 &life,
@@ -57,7 +68,9 @@ impl Shard {
                 }
             }
         }
-        self.disk.sync(batch);
+        if self.point(&[FaultKind::Crash]).is_none() {
+            self.disk.sync(batch);
+        }
     }
 
     pub(super) fn life_at(&self, object: ObjectIndex) -> Option<Rc<Life>> {

@@ -89,7 +89,7 @@ impl Shard {
                 None => self.start(object, work, bytes),
             },
             Effect::Refuse { work, fault } => self.refuse(work, fault),
-            Effect::Release { output, .. } => self.release(output),
+            Effect::Release { object, output } => self.release(object, output),
             Effect::Fail { output, fault } => output.fail(fault),
             Effect::RequestCommit => self.commit_wanted.notify_one(),
             Effect::Commit { objects } => self.commit(&objects),
@@ -215,7 +215,10 @@ impl Shard {
         }
     }
 
-    fn release(self: &Rc<Self>, output: Output) {
+    fn release(self: &Rc<Self>, object: ObjectIndex, output: Output) {
+        let Some(output) = self.through_the_network(object, output) else {
+            return;
+        };
         match output {
             Output::Called { reply, result } => answer(reply, result),
             Output::Fetched { reply, response } => answer(reply, Ok(response)),

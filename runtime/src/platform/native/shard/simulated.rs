@@ -1,13 +1,15 @@
 //! What only a simulated shard does: starting work in the seed's order, and crashing.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use tokio::task::yield_now;
+use tokio::time::Instant;
 
 use super::super::disk::Disk;
-use super::super::kernel::Limits;
-use super::super::simulation::Simulation;
-use super::super::work::Work;
+use super::super::kernel::{Limits, ObjectIndex};
+use super::super::sim::{FaultKind, Simulation};
+use super::super::work::{Inbound, Output, Work};
 use super::{Event, Shard, new_kernel};
 use crate::fault::Fault;
 use crate::id::RawId;
@@ -20,6 +22,95 @@ impl Shard {
         self.keep_running("inbox", Self::receive_one_by_one);
     }
 
+    /// Where a simulated host may have one of these faults: the one that it has.
+    pub(in super::super) fn point(&self, possible: &[FaultKind]) -> Option<FaultKind> {
+        let simulation = self.simulation.as_ref()?;
+        simulation.point(self.clock.now(), possible)
+    }
+
+    /// The process has ended: nothing that was decided since is carried out.
+    pub(super) fn crash_if_wanted(self: &Rc<Self>) {
+        if self
+            .simulation
+            .as_ref()
+            .is_some_and(Simulation::is_crash_wanted)
+        {
+            self.crash();
+        }
+    }
+
+    /// What an object sends, unless it is lost or late on the way.
+    pub(super) fn through_the_network(
+        self: &Rc<Self>,
+        from: ObjectIndex,
+        output: Output,
+    ) -> Option<Output> {
+        let Some(simulation) = &self.simulation else {
+            return Some(output);
+        };
+        let possible: &[FaultKind] = match &output {
+            Output::Called { .. } | Output::Fetched { .. } => {
+                &[FaultKind::Crash, FaultKind::LostReply]
+            }
+            Output::Delivery(_) => &[FaultKind::Crash, FaultKind::LostCall, FaultKind::SlowCall],
+            Output::Frame { .. } | Output::Barrier(_) => &[FaultKind::Crash],
+        };
+        match self.point(possible) {
+            Some(FaultKind::Crash) => None,
+            Some(FaultKind::LostReply | FaultKind::LostCall) => {
+                output.fail(Fault::Disconnected("the connection was lost".to_owned()));
+                None
+            }
+            slow => {
+                let Output::Delivery(delivery) = output else {
+                    return Some(output);
+                };
+                let pause = slow.map(|_| simulation.up_to(2_000));
+                let (pair, now) = ((from, delivery.id), Instant::now());
+                let Some(at) = simulation.arrival(pair, now, pause) else {
+                    return Some(Output::Delivery(delivery));
+                };
+                self.later(at - now, move |shard| shard.deliver(*delivery));
+                None
+            }
+        }
+    }
+
+    /// Between events: what happens to a host beside its work.
+    fn surroundings(self: &Rc<Self>, simulation: &Simulation) {
+        match self.point(&[FaultKind::Eviction, FaultKind::ClockStep]) {
+            Some(FaultKind::Eviction) => {
+                let residents = self.kernel.borrow().residents();
+                if !residents.is_empty() {
+                    let object = residents[simulation.one_of(residents.len())];
+                    self.handle(Event::EvictionRequested { object });
+                }
+            }
+            Some(FaultKind::ClockStep) => {
+                let by = i64::try_from(simulation.up_to(7_200_000).as_millis()).unwrap_or_default();
+                self.clock.set(self.clock.now() + by - 3_600_000);
+                self.clock_was_set();
+            }
+            _ => {}
+        }
+    }
+
+    /// Does something later, unless the host has crashed meanwhile.
+    pub(super) fn later(self: &Rc<Self>, pause: Duration, act: impl FnOnce(&Rc<Self>) + 'static) {
+        let Some(simulation) = &self.simulation else {
+            return;
+        };
+        let machine = simulation.machine();
+        let shard = Rc::clone(self);
+        tokio::task::spawn_local(async move {
+            tokio::time::sleep(pause).await;
+            let is_running = |simulation: &Simulation| simulation.is_running(machine);
+            if shard.simulation.as_ref().is_some_and(is_running) {
+                act(&shard);
+            }
+        });
+    }
+
     async fn start_ready_work(self: Rc<Self>) {
         let Some(simulation) = &self.simulation else {
             return;
@@ -28,6 +119,7 @@ impl Shard {
             simulation.some_ready.notified().await;
             loop {
                 yield_now().await;
+                self.surroundings(simulation);
                 let Some((object, work, bytes)) = simulation.pick() else {
                     break;
                 };
@@ -45,6 +137,13 @@ impl Shard {
             simulation.delay().await;
             #[cfg(test)]
             simulation.while_the_disk_hangs().await;
+            if matches!(inbound, Inbound::Synced { .. }) && simulation.is_running(machine) {
+                let point = self.point(&[FaultKind::SlowDisk, FaultKind::Crash]);
+                if point == Some(FaultKind::SlowDisk) {
+                    tokio::time::sleep(simulation.up_to(20_000)).await;
+                }
+                self.inside(|| {});
+            }
             if simulation.is_running(machine) {
                 self.receive_one(inbound);
             }
@@ -72,6 +171,16 @@ impl Shard {
         if let Some(object) = object {
             self.handle(Event::EvictionRequested { object });
         }
+    }
+
+    /// The alarms that databases and the index have, and whose time has come.
+    pub(in super::super) fn overdue_alarms(&self) -> Vec<String> {
+        let now = self.clock.now();
+        let due = self.disk.index().due(now.saturating_sub(1), None, 10);
+        due.unwrap_or_default()
+            .into_iter()
+            .map(|due| format!("{} {} at {}", due.class, &due.id.to_string()[..8], due.at))
+            .collect()
     }
 
     /// Everything but the disk is lost: memory, sockets, answers on their way, and writes that no

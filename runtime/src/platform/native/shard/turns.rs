@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use super::super::kernel::ObjectIndex;
+use super::super::sim::FaultKind;
 use super::super::slot::{Life, Resident};
 use super::super::work::{Output, ReplyTo, Task, Work};
 use super::{Event, Shard};
@@ -15,7 +16,7 @@ use crate::chain::CallChain;
 use crate::fault::Fault;
 use crate::occupant::Aborted;
 use crate::turn::LocalFuture;
-use crate::user_code;
+use crate::user_code::{self, Panic};
 
 /// An initialisation behind its gate (P14).
 const BLOCK_TIMEOUT: Duration = Duration::from_secs(30);
@@ -220,6 +221,9 @@ impl Shard {
             database.roll_back();
         }
         let object = life.slot.index;
+        // At once: turns that were about to start would run in this memory before the kernel's
+        // `Leave` is carried out, and answer with what is not stored.
+        life.cut_off(ending.fault.clone());
         self.handle(Event::Reset {
             object,
             fault: ending.fault,
@@ -285,7 +289,12 @@ fn poll_whole<T>(
     turn: &mut LocalFuture<'static, T>,
     context: &mut Context<'_>,
 ) -> Poll<Result<T, Fault>> {
-    match user_code::call(|| turn.as_mut().poll(context)) {
+    let polled = match life.slot.shard.point(&[FaultKind::Crash, FaultKind::Panic]) {
+        Some(FaultKind::Crash) => return Poll::Pending,
+        Some(_) => Err(Box::new("injected") as Panic),
+        None => user_code::call(|| turn.as_mut().poll(context)),
+    };
+    match polled {
         Ok(polled) => polled.map(Ok),
         Err(panic) => {
             let fault = match panic.downcast::<Aborted>() {

@@ -27,6 +27,9 @@ pub(crate) struct Database {
     /// The alarm may have changed since the last commit. A rollback leaves it as it is: to read the
     /// alarm once too often does no harm.
     pub(super) alarm_touched: Cell<bool>,
+    /// `PRAGMA defer_foreign_keys` may be on. SQLite turns it off at a commit, and so would other
+    /// turns have it that share the commit.
+    pub(super) defers_keys: Cell<bool>,
 }
 
 /// A stretch of a turn that may be taken back: its savepoint is opened by its first write, so that a
@@ -73,11 +76,23 @@ impl Database {
         }
     }
 
+    /// What follows in this segment cannot be taken back by it, unless it has written before.
+    pub(crate) fn end_reading_segment(&self) {
+        if self.segment.get() == Segment::Reading {
+            self.segment.set(Segment::Outside);
+        }
+    }
+
     /// Keeps what the segment wrote, or takes it back.
     ///
     /// # Errors
     /// SQLite took the whole transaction back by itself.
     pub(crate) fn leave_segment(&self, keep: bool) -> Result<(), StorageError> {
+        if self.defers_keys.take() {
+            self.connection
+                .execute_batch("PRAGMA defer_foreign_keys = OFF")
+                .map_err(|error| storage_error(&error))?;
+        }
         if self.segment.replace(Segment::Outside) != Segment::Writing {
             return Ok(());
         }
@@ -189,11 +204,17 @@ impl Database {
 
     /// Runs `body`; its writes stay if it returns true, else none does, nor after a panic.
     pub(crate) fn transaction(&self, body: &mut dyn FnMut() -> bool) -> Result<(), StorageError> {
+        let was_open = self.is_in_transaction();
         self.begin()?;
         let savepoint = Savepoint::open(self)?;
         let keep = body();
         let closed = savepoint.close(keep);
-        self.settled(closed)
+        let settled = self.settled(closed);
+        if !was_open {
+            // One that only read costs no commit.
+            self.end_empty_transaction();
+        }
+        settled
     }
 }
 

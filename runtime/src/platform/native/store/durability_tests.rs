@@ -387,6 +387,62 @@ fn long_log_is_moved_into_the_database_only_when_asked() {
     assert_eq!(folder.without_power().entry("a"), Some(2));
 }
 
+/// A disk writes what was not synced in any order, or not at all.
+#[test]
+fn log_that_begins_anew_brings_back_nothing_older_after_a_power_failure() {
+    const SECTOR: usize = 512;
+    let folder = Folder::new();
+    let mut database = folder.made();
+    for value in 1..=20 {
+        database.put("filling", &[value; 2_000]).unwrap();
+        put(&mut database, "a", value);
+    }
+    database.shorten_log().unwrap();
+    let before = std::fs::read(folder.log()).expect("a log");
+    for value in 21..=32 {
+        database.put("a", &[value]).unwrap();
+        drop(database.commit().unwrap());
+    }
+    let written = std::fs::read(folder.log()).expect("a log");
+    assert_eq!(before.len(), written.len(), "the log keeps its length");
+    let changed: Vec<usize> = (0..before.len())
+        .step_by(SECTOR)
+        .filter(|&at| {
+            let sector = at..(at + SECTOR).min(before.len());
+            before[sector.clone()] != written[sector]
+        })
+        .collect();
+    for (number, &kept) in changed.iter().enumerate() {
+        // All up to this sector, all from it on, and it alone.
+        for sectors in [&changed[..=number], &changed[number..], &[kept]] {
+            let mut log = before.clone();
+            for &at in sectors {
+                let sector = at..(at + SECTOR).min(log.len());
+                log[sector.clone()].copy_from_slice(&written[sector]);
+            }
+            let after = folder.without_power();
+            std::fs::write(after.log(), &log).expect("a log");
+            let found = after.entry("a");
+            assert!(matches!(found, Some(20..=32)), "{found:?}: {sectors:?}");
+        }
+    }
+}
+
+#[test]
+fn failed_sync_of_a_log_that_began_anew_loses_what_it_reported_and_nothing_else() {
+    let folder = Folder::new();
+    let mut database = folder.made();
+    for value in 1..=20 {
+        put(&mut database, "a", value);
+    }
+    database.shorten_log().unwrap();
+    put(&mut database, "a", 21);
+    folder.files.power.fail_next("-wal");
+    assert!(try_put(&mut database, "a", 22).is_err());
+    database.close().unwrap();
+    assert_eq!(folder.entry("a"), Some(21));
+}
+
 #[test]
 fn reading_writes_nothing() {
     let folder = Folder::new();
@@ -468,4 +524,15 @@ fn segment_whose_transaction_sqlite_ended_cannot_be_kept() {
     assert!(database.sql("INSERT INTO t VALUES (1)", &[]).is_err());
     assert!(database.leave_segment(true).is_err());
     assert!(database.commit().is_err());
+}
+
+/// The sync fails, its caller is told; the process is killed before the object's database is closed.
+#[test]
+fn write_whose_sync_failed_does_not_come_back_after_a_kill() {
+    let folder = Folder::new();
+    let mut database = folder.made();
+    folder.files.power.fail_next("-wal");
+    try_put(&mut database, "failed", 1).unwrap_err();
+    let folder = folder.kill(database);
+    assert_eq!(folder.entry("failed"), None);
 }

@@ -111,12 +111,12 @@ impl Database {
 
     /// Removes all keys, all tables, views and triggers of the object, and its alarm (P44).
     pub(crate) fn delete_all(&self) -> Result<(), StorageError> {
-        if self.is_unwritten() && !self.is_in_transaction() {
-            // It is as a new object is.
+        if self.is_as_new() && !self.is_in_transaction() {
             return Ok(());
         }
         self.alarm_touched.set(true);
         self.begin()?;
+        self.defers_keys.set(true);
         let run = || {
             self.connection.execute_batch(
                 "PRAGMA defer_foreign_keys = ON; DELETE FROM _cf_KV; DELETE FROM _cf_ALARM;",

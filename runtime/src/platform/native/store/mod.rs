@@ -2,6 +2,7 @@
 
 mod allowed;
 mod authorizer;
+mod copy;
 mod database;
 mod descriptors;
 #[cfg(test)]
@@ -9,6 +10,7 @@ mod durability_tests;
 mod files;
 mod index;
 mod key_value;
+mod log;
 mod math;
 mod place;
 #[cfg(test)]

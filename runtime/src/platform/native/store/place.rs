@@ -7,15 +7,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use rusqlite::backup::{Backup, StepResult};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, MAIN_DB, OpenFlags};
 
 use super::authorizer::{Guard, STATEMENT_LIMIT};
+use super::copy::copy;
 use super::database::Segment;
 use super::descriptors::Share;
-use super::files::{Files, Unsynced, What};
-use super::{Database, io_error, math, storage_error};
+use super::files::{Files, Unsynced, What, cut_log};
+use super::{Database, io_error, log, math, storage_error};
 use crate::error::StorageError;
 
 /// The platform's 10 GB (P39), in pages of 4 KiB.
@@ -34,14 +34,6 @@ const SCHEMA: &str = "
     CREATE TABLE _cf_ALARM (only INTEGER PRIMARY KEY CHECK (only = 1), at INTEGER NOT NULL);
     PRAGMA user_version = 1;
     COMMIT;";
-/// What an object's SQL may have set of its connection, to be taken along to another.
-const SETTINGS: &[&str] = &[
-    "foreign_keys",
-    "ignore_check_constraints",
-    "legacy_alter_table",
-    "recursive_triggers",
-    "reverse_unordered_selects",
-];
 /// Where a file of SQLite says that it has a write-ahead log, for readers and for writers.
 const JOURNAL_VERSIONS: std::ops::RangeInclusive<usize> = 18..=19;
 const HAS_A_LOG: u8 = 2;
@@ -66,6 +58,8 @@ pub(super) enum Place {
         path: PathBuf,
         /// Our own handle on it, to sync it from another thread.
         log: Arc<File>,
+        /// The end of its last commit. The file may be longer: see [`Files::void_log`].
+        length: Arc<AtomicU64>,
         /// The log has no durable entry in its folder yet.
         is_new: Cell<bool>,
         /// How much of the log is on disk.
@@ -130,21 +124,24 @@ impl Database {
         let log_path = PathBuf::from(log_path);
         files.restore_log(&log_path)?;
         let opening = |error: rusqlite::Error| explain(storage_error(&error), path);
-        let connection = Connection::open_with_flags(
+        let mut connection = Connection::open_with_flags(
             path,
             OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
         )
         .map_err(opening)?;
         prepare_file(&connection).map_err(opening)?;
+        let length = Arc::new(AtomicU64::new(log::length(&connection).map_err(opening)?));
+        log::follow(&mut connection, &length).map_err(opening)?;
         // All that may fail is done before a commit: its outcome would not be known.
-        let (log, length) =
-            open_log(&log_path).map_err(|error| io_error("opening", &log_path, &error))?;
+        let log = File::open(&log_path).map_err(|error| io_error("opening", &log_path, &error))?;
+        let durable = length.load(Ordering::Acquire);
         let place = Place::File {
             files: Arc::clone(files),
             path: log_path,
             log: Arc::new(log),
+            length,
             is_new: Cell::new(true),
-            durable: Arc::new(length.into()),
+            durable: Arc::new(durable.into()),
             is_half_moved: Cell::default(),
             is_broken: Arc::default(),
             _share: share,
@@ -169,6 +166,7 @@ impl Database {
             statement_limit: STATEMENT_LIMIT,
             place,
             alarm_touched: Cell::new(false),
+            defers_keys: Cell::new(false),
         })
     }
 
@@ -210,7 +208,7 @@ impl Database {
 
     /// Whether the commit of an object that nobody wrote to changed nothing either: the deletion of
     /// a key that is not there, for one.
-    fn is_as_at_wake(&self) -> Result<bool, StorageError> {
+    pub(crate) fn is_as_at_wake(&self) -> Result<bool, StorageError> {
         match &self.place {
             Place::Image {
                 at_wake, exists, ..
@@ -231,8 +229,12 @@ impl Database {
             // It goes on as an image.
             tracing::warn!(%error, "an object's database stays in memory");
         }
-        if self.log_length() > LONGEST_LOG {
-            self.shorten_log()?;
+        // Now, while no batch is on its way whose sync would tell of a log that is gone. The commit
+        // stands whatever comes of it: it is in the log, if it is not in the database.
+        if self.log_length() > LONGEST_LOG
+            && let Err(error) = self.shorten_log()
+        {
+            tracing::error!(%error, "a long log stays as it is");
         }
         match &mut self.place {
             Place::Memory { written } => {
@@ -267,6 +269,7 @@ impl Database {
                 files,
                 path,
                 log,
+                length,
                 is_new,
                 durable,
                 is_broken,
@@ -278,7 +281,7 @@ impl Database {
                 what: What::Log {
                     log: Arc::clone(log),
                     is_new: is_new.take(),
-                    length: length_of(log),
+                    length: length.load(Ordering::Acquire),
                     durable: Arc::clone(durable),
                 },
             })),
@@ -296,15 +299,34 @@ impl Database {
         };
         let mut moved = Self::open_with(share, files, path)?;
         copy(&self.connection, &mut moved.connection).map_err(|error| storage_error(&error))?;
+        moved.measure_log()?;
         moved.statement_limit = self.statement_limit;
         *self = moved;
         Ok(())
     }
 
+    /// For a commit that SQLite tells no hook of: that of a copy.
+    fn measure_log(&self) -> Result<(), StorageError> {
+        if let Place::File { length, .. } = &self.place {
+            let measured = log::length(&self.connection).map_err(|error| storage_error(&error))?;
+            length.store(measured, Ordering::Release);
+        }
+        Ok(())
+    }
+
     fn log_length(&self) -> u64 {
         match &self.place {
-            Place::File { log, .. } => length_of(log),
+            Place::File { length, .. } => length.load(Ordering::Acquire),
             Place::Memory { .. } | Place::Image { .. } => 0,
+        }
+    }
+
+    /// Whether nothing but the wake of an object has written, which each wake does anew.
+    pub(super) fn is_as_new(&self) -> bool {
+        match &self.place {
+            Place::Memory { written } => !written,
+            Place::Image { at_wake, .. } => at_wake.get().is_some(),
+            Place::File { .. } => false,
         }
     }
 
@@ -313,9 +335,13 @@ impl Database {
         !self.is_in_transaction() && self.log_length() > LONG_LOG
     }
 
-    /// Moves the log into the database; syncs the one before, the other after.
+    /// Moves the log into the database; syncs the one before, the other after. Its next commit
+    /// starts the log anew.
     pub(crate) fn shorten_log(&self) -> Result<(), StorageError> {
         let Place::File {
+            files,
+            path,
+            length,
             durable,
             is_half_moved,
             is_broken,
@@ -326,7 +352,7 @@ impl Database {
         };
         is_half_moved.set(true);
         let moved = self.with_syncs(|connection| {
-            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
+            connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |row| {
                 row.get::<_, i64>(0)
             })
         });
@@ -335,8 +361,11 @@ impl Database {
         let failed = match moved {
             Ok(0) => {
                 is_half_moved.set(false);
+                length.store(0, Ordering::Release);
                 durable.store(0, Ordering::Release);
-                return Ok(());
+                return files
+                    .void_log(path)
+                    .inspect_err(|_| is_broken.store(true, Ordering::Release));
             }
             Ok(_) => StorageError::Io("a log could not be moved into its database".to_owned()),
             Err(error) => storage_error(&error),
@@ -389,7 +418,8 @@ impl Database {
             .close()
             .map_err(|(_, error)| storage_error(&error))?;
         if is_broken {
-            return place.cut_log();
+            place.cut_log();
+            return Ok(());
         }
         #[cfg(test)]
         place.note_moved_log();
@@ -398,49 +428,20 @@ impl Database {
 }
 
 impl Place {
-    /// Takes from the log what a failed sync may have left out of it: its callers were told that it
-    /// is lost.
-    fn cut_log(&self) -> Result<(), StorageError> {
-        let Self::File {
+    /// Cuts the log again: SQLite may have written to it since the sync failed.
+    fn cut_log(&self) {
+        if let Self::File {
             path,
             durable,
             is_half_moved,
             ..
         } = self
-        else {
-            return Ok(());
-        };
-        if is_half_moved.get() {
-            // The database may have a part of it, and needs the rest.
-            return Ok(());
+            // Else the database may have a part of it, and needs the rest.
+            && !is_half_moved.get()
+        {
+            cut_log(path, durable.load(Ordering::Acquire));
         }
-        File::options()
-            .write(true)
-            .open(path)
-            .and_then(|log| log.set_len(durable.load(Ordering::Acquire)))
-            .map_err(|error| io_error("cutting", path, &error))
     }
-}
-
-fn open_log(path: &Path) -> std::io::Result<(File, u64)> {
-    let log = File::open(path)?;
-    let length = log.metadata()?.len();
-    Ok((log, length))
-}
-
-fn length_of(log: &File) -> u64 {
-    log.metadata().map_or(0, |metadata| metadata.len())
-}
-
-/// Makes one database as another, with what its connection was told.
-fn copy(from: &Connection, to: &mut Connection) -> rusqlite::Result<()> {
-    for setting in SETTINGS {
-        let value: i64 = from.query_row(&format!("PRAGMA {setting}"), [], |row| row.get(0))?;
-        to.execute_batch(&format!("PRAGMA {setting} = {value}"))?;
-    }
-    let backup = Backup::new(from, to)?;
-    while backup.step(-1)? != StepResult::Done {}
-    Ok(())
 }
 
 /// Settles how SQLite treats the file.

@@ -1,5 +1,6 @@
 //! Making the index of alarms from the objects' databases.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -52,14 +53,17 @@ pub(super) fn rebuild(index: &Index, objects: &Path) -> Result<(), StorageError>
     Ok(())
 }
 
-/// What a folder holds; nothing if it is not there or is a file.
+/// What a folder holds; nothing if it is not there or is a file. Any other error is one: objects that
+/// cannot be listed are not objects that do not exist.
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, StorageError> {
     let explain = |error: std::io::Error| io_error("reading", folder, &error);
-    if !folder.is_dir() {
-        return Ok(Vec::new());
-    }
-    std::fs::read_dir(folder)
-        .map_err(explain)?
+    let listed = match std::fs::read_dir(folder) {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(Vec::new());
+        }
+        listed => listed.map_err(explain)?,
+    };
+    listed
         .map(|entry| entry.map(|entry| entry.path()).map_err(explain))
         .collect()
 }

@@ -7,7 +7,7 @@ use super::authorizer::USERS_MARK;
 use super::{Database, storage_error};
 use crate::error::StorageError;
 use crate::sql::{SqlRows, SqlValue};
-use crate::sql_text::only_reads;
+use crate::sql_text::{only_reads, pragmas};
 
 impl Database {
     /// Runs one or more statements, `parameters` bound to the last; its rows.
@@ -36,6 +36,14 @@ impl Database {
     }
 
     fn run(&self, text: &str, parameters: &[SqlValue]) -> Result<SqlRows, StorageError> {
+        let pragmas = pragmas(text);
+        if pragmas.defer_keys {
+            self.defers_keys.set(true);
+        }
+        if pragmas.any {
+            // SQLite changes a setting when it prepares the statement, and only then.
+            return self.run_several(text, parameters);
+        }
         match self
             .connection
             .prepare_cached(&format!("{USERS_MARK}{text}"))

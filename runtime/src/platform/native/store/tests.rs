@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Database, Descriptors, Files};
+use super::{Database, Descriptors, Files, Index};
 use crate::error::StorageError;
 use crate::sql::SqlValue;
 use crate::storage::ListRange;
@@ -332,4 +332,130 @@ fn values_over_two_mebibytes_are_a_limit_error() {
         "{error:?}"
     );
     database.put("k", &vec![0; 2 * 1024 * 1024 - 1]).unwrap();
+}
+
+#[test]
+fn delete_all_while_the_first_commit_is_on_its_way_deletes() {
+    let (_folder, files, path) = folder();
+    let mut database = Database::new(&files, &path).unwrap();
+    database.put("secret", b"1").unwrap();
+    let unsynced = database.commit().unwrap().expect("an image");
+    // A second turn, while the first commit is on its way to the disk.
+    database.delete_all().unwrap();
+    assert_eq!(
+        database.get("secret").unwrap(),
+        None,
+        "deleted, as this turn sees it"
+    );
+    let second = database.commit().unwrap();
+    unsynced.sync().unwrap();
+    if let Some(second) = second {
+        second.sync().unwrap();
+    }
+    assert_eq!(database.get("secret").unwrap(), None, "deleted for good");
+}
+
+#[test]
+fn last_insert_rowid_survives_the_move_into_a_file() {
+    let (_folder, files, path) = folder();
+    let mut database = Database::new(&files, &path).unwrap();
+    database
+        .sql("CREATE TABLE t (id INTEGER PRIMARY KEY, v)", &[])
+        .unwrap();
+    commit(&mut database);
+    database.sql("INSERT INTO t (v) VALUES ('a')", &[]).unwrap();
+    let before = database
+        .sql("SELECT last_insert_rowid()", &[])
+        .unwrap()
+        .rows;
+    commit(&mut database);
+    let after = database
+        .sql("SELECT last_insert_rowid()", &[])
+        .unwrap()
+        .rows;
+    assert_eq!(before, after);
+}
+
+#[test]
+fn unreadable_settings_survive_the_move_into_a_file() {
+    let (_folder, files, path) = folder();
+    let mut database = Database::new(&files, &path).unwrap();
+    database
+        .sql("PRAGMA case_sensitive_like = ON", &[])
+        .unwrap();
+    database.put("a", b"1").unwrap();
+    commit(&mut database);
+    let before = database.sql("SELECT 'A' LIKE 'a'", &[]).unwrap().rows;
+    database.put("a", b"2").unwrap();
+    commit(&mut database);
+    let after = database.sql("SELECT 'A' LIKE 'a'", &[]).unwrap().rows;
+    assert_eq!(before, after);
+}
+
+#[test]
+fn deferred_keys_of_a_failed_turn_do_not_reach_others() {
+    let (_folder, files, path) = folder();
+    let mut database = Database::new(&files, &path).unwrap();
+    database
+        .sql(
+            "CREATE TABLE p (id INTEGER PRIMARY KEY); CREATE TABLE c (p REFERENCES p(id))",
+            &[],
+        )
+        .unwrap();
+    commit(&mut database);
+    database.put("other", b"1").unwrap();
+    database.enter_segment();
+    database.sql("PRAGMA defer_foreign_keys = ON", &[]).unwrap();
+    database.put("a", b"1").unwrap();
+    database.leave_segment(false).unwrap();
+    database.enter_segment();
+    let refused = database.sql("INSERT INTO c VALUES (7)", &[]);
+    database.leave_segment(refused.is_ok()).unwrap();
+    assert!(
+        refused.is_err(),
+        "the setting of a failed turn: {refused:?}"
+    );
+}
+
+#[test]
+fn setting_is_changed_each_time_that_its_statement_runs() {
+    let (_folder, files, path) = folder();
+    let database = Database::new(&files, &path).unwrap();
+    let is_on = || database.sql("SELECT 'A' NOT LIKE 'a'", &[]).unwrap().rows;
+    for value in ["ON", "OFF", "ON", "OFF"] {
+        let set = format!("PRAGMA case_sensitive_like = {value}");
+        database.sql(&set, &[]).unwrap();
+        let expected = i64::from(value == "ON");
+        assert_eq!(is_on(), [[expected.into()]], "{value}");
+    }
+}
+
+#[test]
+fn index_is_not_made_from_objects_that_cannot_be_listed() {
+    let root = tempfile::tempdir().unwrap();
+    let class = root.path().join("objects/Counter");
+    std::fs::create_dir_all(class.parent().unwrap()).unwrap();
+    // Looking into it is an error, as a disk's is.
+    std::os::unix::fs::symlink(&class, &class).unwrap();
+    let path = root.path().join("index.sqlite");
+    assert!(Index::open(&path).is_err());
+    std::fs::remove_file(&class).unwrap();
+    // It was not taken for made.
+    assert!(Index::open(&path).is_ok());
+}
+
+#[test]
+fn transaction_that_only_reads_leaves_nothing_to_commit() {
+    let (_folder, files, path) = folder();
+    let mut database = Database::new(&files, &path).unwrap();
+    database.put("a", b"1").unwrap();
+    commit(&mut database);
+    database
+        .transaction(&mut || database.get("a").unwrap().is_some())
+        .unwrap();
+    assert!(!database.is_in_transaction());
+    database
+        .transaction(&mut || database.put("a", b"2").is_ok())
+        .unwrap();
+    assert!(database.is_in_transaction());
 }

@@ -1,17 +1,24 @@
 //! The test kit: a simulated host in one thread, without network and with virtual time.
 
+mod faults;
+mod run;
+mod simulation;
+mod socket;
+
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, sleep_until};
+
+pub use faults::{FaultKind, Faults};
+pub use run::{Runs, run_test};
+pub(super) use simulation::Simulation;
+pub use socket::SimSocket;
 
 use super::assets;
 use super::budget::Budget;
@@ -22,16 +29,12 @@ use super::outgoing::Outgoing;
 use super::random::{Random, SplitMix};
 use super::remote::{Env as PlatformEnv, Remote};
 use super::shard::{Parts, Shard};
-use super::simulation::Simulation;
-use super::socket::Frame;
 use super::transport::{Pipe, Transport};
 use crate::app::App;
 use crate::context::Env;
 use crate::error::{Error, StorageError};
-use crate::fault::Fault;
 use crate::http::{Body, Request, Response};
 use crate::object::DurableObject;
-use crate::socket::{CloseEvent, Message};
 use crate::stub::{Objects, Stub};
 use crate::time::Timestamp;
 
@@ -273,6 +276,61 @@ impl Sim {
         &self.0.shard
     }
 
+    /// Injects these faults from now on.
+    pub fn set_faults(&self, faults: Faults) {
+        if let Some(simulation) = self.0.shard.simulation() {
+            simulation.set_faults(faults);
+        }
+    }
+
+    /// Injects a fault at this step of the run, if it can happen there: see [`steps`](Self::steps).
+    pub fn inject_at(&self, step: u64, kind: FaultKind) {
+        if let Some(simulation) = self.0.shard.simulation() {
+            simulation.inject_at(step, kind);
+        }
+    }
+
+    /// How many points the run has passed where a fault could happen. The same seed and the same test
+    /// have the same points, up to the first fault.
+    #[must_use]
+    pub fn steps(&self) -> u64 {
+        self.0.shard.simulation().map_or(0, Simulation::steps)
+    }
+
+    /// No fault happens from now on.
+    pub async fn heal(&self) {
+        self.set_faults(Faults::none());
+        self.settle().await;
+    }
+
+    pub(super) fn injected(&self) -> Vec<simulation::Injected> {
+        self.0
+            .shard
+            .simulation()
+            .map(Simulation::injected)
+            .unwrap_or_default()
+    }
+
+    /// Lets everything that is due happen. What does not within `limit`.
+    pub(super) async fn still_pending(&self, limit: Duration) -> Option<String> {
+        let until = Instant::now() + limit;
+        let mut step = Duration::from_secs(1);
+        loop {
+            self.advance(step).await;
+            let overdue = self.0.shard.overdue_alarms();
+            if overdue.is_empty() && self.0.shard.is_quiet() {
+                return None;
+            }
+            if Instant::now() >= until {
+                return Some(match overdue.first() {
+                    Some(alarm) => format!("a run is due and has not happened: {alarm}"),
+                    None => "an object is still at work, or holds back what it sent".to_owned(),
+                });
+            }
+            step = (step * 2).min(Duration::from_secs(60));
+        }
+    }
+
     /// What happened so far, one line an event, each with its virtual time.
     #[must_use]
     pub fn trace(&self) -> Vec<String> {
@@ -292,164 +350,5 @@ impl Sim {
                 return;
             }
         }
-    }
-}
-
-/// The client's end of a socket in a test; see [`Sim::connect`].
-pub struct SimSocket {
-    pipe: Pipe,
-    closed: Option<CloseEvent>,
-}
-
-impl SimSocket {
-    /// Sends text. What is sent on a closed socket is lost, as on a network.
-    pub fn send_text(&self, text: impl Into<String>) {
-        self.send(Message::Text(text.into()));
-    }
-
-    /// Sends bytes.
-    pub fn send_binary(&self, bytes: impl Into<Vec<u8>>) {
-        self.send(Message::Binary(bytes.into()));
-    }
-
-    /// Sends a value as JSON.
-    ///
-    /// # Panics
-    /// The value cannot be written as JSON.
-    pub fn send_json<T: Serialize + ?Sized>(&self, value: &T) {
-        match serde_json::to_string(value) {
-            Ok(text) => self.send_text(text),
-            Err(error) => panic!("the message cannot be written as JSON: {error}"),
-        }
-    }
-
-    fn send(&self, message: Message) {
-        let _ = self.pipe.outgoing.send(Frame::Message(message));
-    }
-
-    /// The next message; `None` when the socket is closed.
-    pub async fn receive(&mut self) -> Option<Message> {
-        if self.closed.is_some() {
-            return None;
-        }
-        let event = match self.pipe.incoming.recv().await {
-            Some(Frame::Message(message)) => return Some(message),
-            Some(Frame::Close { code, reason }) => CloseEvent {
-                code,
-                reason,
-                clean: true,
-            },
-            Some(Frame::GoingAway | Frame::Drop) | None => CloseEvent {
-                code: 1006,
-                reason: String::new(),
-                clean: false,
-            },
-        };
-        self.closed = Some(event);
-        None
-    }
-
-    /// The next message, read as JSON.
-    ///
-    /// # Panics
-    /// The socket is closed, the message is binary, or it does not fit `T`.
-    pub async fn receive_json<T: DeserializeOwned>(&mut self) -> T {
-        match self.receive().await {
-            Some(Message::Text(text)) => match serde_json::from_str(&text) {
-                Ok(value) => value,
-                Err(error) => panic!("the message {text:?} does not fit: {error}"),
-            },
-            other => panic!(
-                "expected a text message, got {other:?}; closed: {:?}",
-                self.closed
-            ),
-        }
-    }
-
-    /// How the other side closed, if it did and that was [received](Self::receive).
-    #[must_use]
-    pub fn closed(&self) -> Option<&CloseEvent> {
-        self.closed.as_ref()
-    }
-
-    /// Closes from the client's side.
-    pub fn close(self, code: u16, reason: &str) {
-        self.send_close(code, reason);
-    }
-
-    /// Closes from the client's side and waits for the answer. Messages that arrive before it are
-    /// dropped. The code is 1006 if the connection ended without an answer.
-    pub async fn close_and_wait(mut self, code: u16, reason: &str) -> CloseEvent {
-        self.send_close(code, reason);
-        loop {
-            if let Some(event) = self.closed.take() {
-                return event;
-            }
-            self.receive().await;
-        }
-    }
-
-    fn send_close(&self, code: u16, reason: &str) {
-        let _ = self.pipe.outgoing.send(Frame::Close {
-            code,
-            reason: reason.to_owned(),
-        });
-    }
-}
-
-/// Runs one test; `#[anchorhold::test]` expands to a call of it.
-///
-/// The seed is the attribute's, unless `ANCHORHOLD_SEED` is set; without either, each run has
-/// another. It is printed, and the harness shows what a failed test printed.
-///
-/// # Panics
-/// As the test does; or when it waits for something that will not happen.
-pub fn run_test<F, R>(seed: Option<u64>, name: &'static str, body: impl FnOnce(Sim) -> F) -> R
-where
-    F: Future<Output = R>,
-{
-    let seed = given_seed()
-        .or(seed)
-        .unwrap_or_else(|| u64::from_le_bytes(Random::System.bytes()));
-    let test = name.split_once("::").map_or(name, |(_, path)| path);
-    println!(
-        "simulation seed {seed}; the same run again: ANCHORHOLD_SEED={seed} cargo test {test}"
-    );
-    let runtime = Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build_local(LocalOptions::default());
-    let runtime = match runtime {
-        Ok(runtime) => runtime,
-        Err(error) => panic!("the simulator's runtime cannot be made: {error}"),
-    };
-    runtime.block_on(async {
-        let sim = match Sim::new(seed) {
-            Ok(sim) => sim,
-            Err(error) => panic!("the simulator's disk cannot be made: {error}"),
-        };
-        let result = tokio::select! {
-            biased;
-            result = body(sim.clone()) => result,
-            () = sim.lose_patience() => {
-                let trace = sim.trace();
-                let last = trace.iter().rev().take(20).rev().map(String::as_str);
-                panic!(
-                    "the test waited {} hours of virtual time for something that does not happen; the last events:\n{}",
-                    PATIENCE.as_secs() / 3_600,
-                    last.collect::<Vec<_>>().join("\n")
-                );
-            }
-        };
-        sim.0.shard.lose_memory(&Fault::Disconnected("the test is over".to_owned()));
-        result
-    })
-}
-
-fn given_seed() -> Option<u64> {
-    let text = std::env::var("ANCHORHOLD_SEED").ok()?;
-    match text.parse() {
-        Ok(seed) => Some(seed),
-        Err(_) => panic!("ANCHORHOLD_SEED={text} is not a number of up to 64 bits"),
     }
 }

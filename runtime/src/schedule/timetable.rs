@@ -1,20 +1,9 @@
-//! Named schedules over the platform's single alarm.
-//!
-//! Each pending run is a row; the platform's alarm stands at the earliest. A try is counted in its
-//! row, with the time of its retry, and that is durable *before* the handler starts. So a run that
-//! dies with the process or the wasm instance comes back, one that kills them each time is given up,
-//! and the platform's own count of retries, after which it would drop the one alarm for all
-//! schedules, is never used up by one of them.
-//!
-//! The rows are the truth. What is remembered of them here is forgotten at every rollback.
+//! The pending runs of one object: which is due, which is tried, where the platform's alarm stands.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
-use std::time::Duration;
 
-use serde::Serialize;
-
-use crate::context::Ctx;
+use super::AlarmRun;
+use super::upkeep::LACKS_ITS_METHOD;
 use crate::description::{AlarmMethod, Description, Recurrence};
 use crate::error::StorageError;
 use crate::platform::ObjectState;
@@ -23,113 +12,9 @@ use crate::time::Timestamp;
 use crate::wire;
 
 /// The first pause before a failed run is tried again; it doubles with each further try.
-const FIRST_RETRY_MILLIS: u64 = 2_000;
+pub(super) const FIRST_RETRY_MILLIS: u64 = 2_000;
 /// How often a failed run is tried again before its schedule is dropped.
-const MAX_RETRIES: u32 = 6;
-
-/// The latest time that a JavaScript date, and so the platform's alarm, can hold.
-const LATEST_MILLIS: i64 = 8_640_000_000_000_000;
-
-/// What an alarm handler may know of its run; take it as an argument `run: AlarmRun`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AlarmRun {
-    /// When the run was due. It never starts earlier.
-    pub scheduled: Timestamp,
-    /// How many tries failed before this one, 0 to 6.
-    pub retry_count: u32,
-    /// The key it was scheduled under; empty unless one was given.
-    pub key: String,
-}
-
-impl AlarmRun {
-    /// Whether an earlier try of this run failed.
-    #[must_use]
-    pub fn is_retry(&self) -> bool {
-        self.retry_count > 0
-    }
-}
-
-/// A run about to be scheduled: say when with [`at`](Self::at) or [`after`](Self::after).
-///
-/// One run is pending for each alarm method and key; scheduling again replaces it. A run happens at
-/// least once: a handler whose effects reach outside gives them an idempotency key. A handler that
-/// fails is run again after 2 s, then 4 s and so on, with up to 25 % more at random, 6 times; then
-/// the run is dropped (a recurring alarm goes on with its next). A try counts from the moment its
-/// handler starts, a try that ends with the process included.
-#[must_use = "nothing is scheduled until `at` or `after` says when"]
-pub struct Scheduling<'a> {
-    ctx: &'a Ctx,
-    alarm: &'static str,
-    key: String,
-    payload: Result<Vec<u8>, String>,
-}
-
-impl Scheduling<'_> {
-    /// Names this run among others of the same alarm method.
-    pub fn key(mut self, key: impl Into<String>) -> Self {
-        self.key = key.into();
-        self
-    }
-
-    /// Runs at a point in time; one in the past runs at once.
-    ///
-    /// # Errors
-    /// A time of zero or less or beyond the year 275,760, or storage failed.
-    pub fn at(self, time: Timestamp) -> Result<(), StorageError> {
-        if !(1..=LATEST_MILLIS).contains(&time.as_millis()) {
-            return Err(StorageError::Usage(format!(
-                "an alarm's time is milliseconds since 1970, more than zero and at most {LATEST_MILLIS}, not {time}"
-            )));
-        }
-        let payload = self.payload.map_err(|message| StorageError::Unencodable {
-            subject: format!("the payload of alarm `{}`", self.alarm),
-            message,
-        })?;
-        let time = time.as_millis().max(self.ctx.state().now());
-        self.ctx
-            .inner
-            .timetable
-            .put(self.ctx.state(), self.alarm, &self.key, time, payload)
-    }
-
-    /// Runs when `delay` has passed.
-    ///
-    /// # Errors
-    /// As [`at`](Self::at).
-    pub fn after(self, delay: Duration) -> Result<(), StorageError> {
-        let time = self.ctx.now() + delay;
-        self.at(time)
-    }
-}
-
-/// Begins to schedule a run; generated code names the alarm.
-pub fn scheduling<'a, T: Serialize + ?Sized>(
-    ctx: &'a Ctx,
-    alarm: &'static str,
-    payload: &T,
-) -> Scheduling<'a> {
-    Scheduling {
-        ctx,
-        alarm,
-        key: String::new(),
-        payload: wire::encode(payload),
-    }
-}
-
-/// Takes back a pending run; whether there was one.
-pub fn cancel(ctx: &Ctx, alarm: &'static str, key: &str) -> Result<bool, StorageError> {
-    ctx.inner.timetable.cancel(ctx.state(), alarm, key)
-}
-
-/// When the pending run is due. Inside the handler of that very run it is `None` until the run is
-/// scheduled again.
-pub fn next_run(
-    ctx: &Ctx,
-    alarm: &'static str,
-    key: &str,
-) -> Result<Option<Timestamp>, StorageError> {
-    ctx.inner.timetable.next(ctx.state(), alarm, key)
-}
+pub(super) const MAX_RETRIES: u32 = 6;
 
 /// The pending runs of one object.
 #[derive(Default)]
@@ -154,89 +39,11 @@ pub(crate) struct Due {
     pub(crate) run: AlarmRun,
 }
 
-/// Where the recurrences are kept that the pending runs were made for: names and their texts.
-const RECURRENCES_KEY: &str = "__anchorhold/recurrences";
-
 /// The pause before an alarm event that could not start is tried again (P29).
 const POSTPONED_MILLIS: i64 = 2_000;
 
 impl Timetable {
-    /// On every wake: the recurring alarms of the class get their rows. One whose recurrence was
-    /// changed since its row was made gets a new row; an unchanged one keeps its run.
-    pub(crate) fn wake(
-        &self,
-        state: &ObjectState,
-        description: &'static Description,
-    ) -> Result<(), StorageError> {
-        if description.alarms.is_empty() {
-            return Ok(());
-        }
-        let known: BTreeMap<String, String> = match state.get(RECURRENCES_KEY)? {
-            Some(bytes) => wire::decode(&bytes).map_err(|message| StorageError::Undecodable {
-                subject: "the recurrences of the alarms".to_owned(),
-                message,
-            })?,
-            None => BTreeMap::new(),
-        };
-        let mut current = BTreeMap::new();
-        for alarm in description.alarms {
-            let Some(text) = alarm.recurrence.text() else {
-                continue;
-            };
-            self.keep_recurring(state, alarm, known.get(alarm.name) == Some(&text))?;
-            current.insert(alarm.name.to_owned(), text);
-        }
-        if known == current {
-            return Ok(());
-        }
-        for name in known.keys().filter(|name| !current.contains_key(*name)) {
-            self.cancel(state, name, "")?;
-        }
-        let bytes = wire::encode(&current).map_err(|message| StorageError::Unencodable {
-            subject: "the recurrences of the alarms".to_owned(),
-            message,
-        })?;
-        state.put(RECURRENCES_KEY, &bytes)
-    }
-
-    fn keep_recurring(
-        &self,
-        state: &ObjectState,
-        alarm: &AlarmMethod,
-        unchanged: bool,
-    ) -> Result<(), StorageError> {
-        let now = state.now();
-        let Some(next) = next_occurrence(alarm.recurrence, now, now) else {
-            return Ok(());
-        };
-        let keeps = match self.due_of(state, alarm.name, "")? {
-            // Rows of versions that kept no recurrence: none waits longer than one occurrence.
-            Some(due) => unchanged || due <= next,
-            None => false,
-        };
-        if keeps {
-            return Ok(());
-        }
-        self.put(state, alarm.name, "", next, wire::NIL.to_vec())
-    }
-
-    /// Compares the platform's alarm with the pending runs. Writes only if it stands too late, or
-    /// nowhere.
-    pub(crate) fn check_alarm(
-        &self,
-        state: &ObjectState,
-        description: &'static Description,
-    ) -> Result<(), StorageError> {
-        if description.alarms.is_empty() || !self.exists(state)? {
-            return Ok(());
-        }
-        match self.earliest(state)? {
-            Some(earliest) => state.ensure_alarm(earliest),
-            None => Ok(()),
-        }
-    }
-
-    fn exists(&self, state: &ObjectState) -> Result<bool, StorageError> {
+    pub(super) fn exists(&self, state: &ObjectState) -> Result<bool, StorageError> {
         if !self.table_exists.get() {
             let rows = state.sql(
                 "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '_anchorhold_schedule'",
@@ -263,7 +70,7 @@ impl Timetable {
         Ok(())
     }
 
-    fn due_of(
+    pub(super) fn due_of(
         &self,
         state: &ObjectState,
         alarm: &str,
@@ -279,7 +86,7 @@ impl Timetable {
         Ok(rows.first().and_then(|row| row.first()).map(integer))
     }
 
-    fn put(
+    pub(super) fn put(
         &self,
         state: &ObjectState,
         alarm: &str,
@@ -297,7 +104,12 @@ impl Timetable {
         self.rearm(state)
     }
 
-    fn cancel(&self, state: &ObjectState, alarm: &str, key: &str) -> Result<bool, StorageError> {
+    pub(super) fn cancel(
+        &self,
+        state: &ObjectState,
+        alarm: &str,
+        key: &str,
+    ) -> Result<bool, StorageError> {
         if !self.exists(state)? {
             return Ok(false);
         }
@@ -311,7 +123,7 @@ impl Timetable {
         Ok(pending)
     }
 
-    fn next(
+    pub(super) fn next(
         &self,
         state: &ObjectState,
         alarm: &str,
@@ -339,7 +151,7 @@ impl Timetable {
     }
 
     /// When the first run is due.
-    fn earliest(&self, state: &ObjectState) -> Result<Option<i64>, StorageError> {
+    pub(super) fn earliest(&self, state: &ObjectState) -> Result<Option<i64>, StorageError> {
         let SqlRows { rows, .. } = state.sql("SELECT MIN(due) FROM _anchorhold_schedule", &[])?;
         let earliest = rows.first().and_then(|row| row.first());
         Ok(earliest
@@ -373,7 +185,8 @@ impl Timetable {
         Ok(())
     }
 
-    /// The runs that are due now. Drops those whose alarm this version of the class does not have.
+    /// The runs that are due now. Those whose alarm this version of the class does not have wait for
+    /// a version that has it: a bad deployment may be rolled back.
     pub(crate) fn due(
         &self,
         state: &ObjectState,
@@ -383,28 +196,34 @@ impl Timetable {
             return Ok(Vec::new());
         }
         let SqlRows { rows, .. } = state.sql(
-            "SELECT name, key FROM _anchorhold_schedule WHERE due <= ? ORDER BY due, name, key LIMIT 100",
+            "SELECT name, key, scheduled, attempt, running FROM _anchorhold_schedule
+                WHERE due <= ? ORDER BY due, name, key LIMIT 100",
             &[state.now().into()],
         )?;
         let mut due = Vec::with_capacity(rows.len());
         for row in rows {
-            let Ok([name, key]) = <[SqlValue; 2]>::try_from(row) else {
+            let Ok([name, key, scheduled, attempt, running]) = <[SqlValue; 5]>::try_from(row)
+            else {
                 continue;
             };
             let (name, key) = (text(name), text(key));
+            let lacked_its_method = integer(&running) == LACKS_ITS_METHOD;
             if let Some(method) = description.alarm(&name) {
+                if lacked_its_method {
+                    state.sql(
+                        "UPDATE _anchorhold_schedule SET running = 0, attempt = 0 WHERE name = ? AND key = ?",
+                        &[name.into(), key.as_str().into()],
+                    )?;
+                }
                 due.push(Pending { method, key });
                 continue;
             }
-            tracing::warn!(
-                class = description.class,
-                alarm = name,
-                "dropping a run: this version has no such alarm"
-            );
-            state.sql(
-                "DELETE FROM _anchorhold_schedule WHERE name = ? AND key = ?",
-                &[name.into(), key.into()],
-            )?;
+            let looked = if lacked_its_method {
+                integer(&attempt)
+            } else {
+                0
+            };
+            self.wait_for_method(state, description, &name, &key, integer(&scheduled), looked)?;
         }
         Ok(due)
     }
@@ -545,7 +364,7 @@ fn backoff(state: &ObjectState, retry_count: u32) -> i64 {
 }
 
 /// The first occurrence after `now`. Those missed while nothing ran are skipped.
-fn next_occurrence(recurrence: Recurrence, scheduled: i64, now: i64) -> Option<i64> {
+pub(super) fn next_occurrence(recurrence: Recurrence, scheduled: i64, now: i64) -> Option<i64> {
     match recurrence {
         Recurrence::Once => None,
         Recurrence::EveryMillis(interval) => {
@@ -557,7 +376,7 @@ fn next_occurrence(recurrence: Recurrence, scheduled: i64, now: i64) -> Option<i
     }
 }
 
-fn integer(value: &SqlValue) -> i64 {
+pub(super) fn integer(value: &SqlValue) -> i64 {
     match value {
         SqlValue::Integer(integer) => *integer,
         #[expect(
@@ -569,7 +388,7 @@ fn integer(value: &SqlValue) -> i64 {
     }
 }
 
-fn text(value: SqlValue) -> String {
+pub(super) fn text(value: SqlValue) -> String {
     match value {
         SqlValue::Text(text) => text,
         _ => String::new(),

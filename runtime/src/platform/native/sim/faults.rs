@@ -1,0 +1,118 @@
+//! Which faults a simulated host has, and how often.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// A fault that the simulator injects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum FaultKind {
+    /// The process ends at once and starts again: before a turn, at an await of one, between the
+    /// commits of a batch, before and after the disk has confirmed it, before anything is sent.
+    /// Memory and sockets are lost. What was committed stays.
+    Crash,
+    /// A turn panics before its first step, or at one of its awaits.
+    Panic,
+    /// A turn panics at a write to its storage.
+    PanicAtWrite,
+    /// The commit of one object fails: the disk is full, for one.
+    FailedCommit,
+    /// The disk takes 1 to 20 s to confirm a batch of commits.
+    SlowDisk,
+    /// An alarm fires up to 2 minutes late.
+    LateAlarm,
+    /// A call between objects arrives up to 2 s late. Calls of one object to another keep their
+    /// order (P68).
+    SlowCall,
+    /// A call between objects does not arrive. The caller is told that it was disconnected.
+    LostCall,
+    /// A call runs, and its caller is told that it was disconnected.
+    LostReply,
+    /// An idle object leaves memory.
+    Eviction,
+    /// Somebody sets the clock, forward or back, by up to an hour.
+    ClockStep,
+}
+
+impl FaultKind {
+    const ALL: [(Self, u32); 11] = [
+        (Self::Crash, 400),
+        (Self::Panic, 200),
+        (Self::PanicAtWrite, 400),
+        (Self::FailedCommit, 200),
+        (Self::SlowDisk, 100),
+        (Self::LateAlarm, 20),
+        (Self::SlowCall, 20),
+        (Self::LostCall, 50),
+        (Self::LostReply, 50),
+        (Self::Eviction, 20),
+        (Self::ClockStep, 400),
+    ];
+}
+
+impl fmt::Display for FaultKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Crash => "crash",
+            Self::Panic => "panic",
+            Self::PanicAtWrite => "panic at a write",
+            Self::FailedCommit => "failed commit",
+            Self::SlowDisk => "slow disk",
+            Self::LateAlarm => "late alarm",
+            Self::SlowCall => "slow call",
+            Self::LostCall => "lost call",
+            Self::LostReply => "lost reply",
+            Self::Eviction => "eviction",
+            Self::ClockStep => "clock step",
+        })
+    }
+}
+
+/// How often the simulator injects which faults.
+///
+/// ```
+/// use anchorhold::{FaultKind, Faults};
+/// let faults = Faults::all().without(FaultKind::ClockStep).one_in(50, FaultKind::Crash);
+/// # let _ = faults;
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Faults {
+    one_in: BTreeMap<FaultKind, u32>,
+}
+
+impl Faults {
+    /// No faults.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Every kind of fault, each as often as serves a test of some hundred turns.
+    #[must_use]
+    pub fn all() -> Self {
+        Self {
+            one_in: FaultKind::ALL.into(),
+        }
+    }
+
+    /// Injects this kind at one in `n` of the points where it can happen; 0 is never.
+    #[must_use]
+    pub fn one_in(mut self, n: u32, kind: FaultKind) -> Self {
+        self.one_in.insert(kind, n);
+        self
+    }
+
+    /// Without this kind.
+    #[must_use]
+    pub fn without(self, kind: FaultKind) -> Self {
+        self.one_in(0, kind)
+    }
+
+    pub(super) fn rate(&self, kind: FaultKind) -> Option<u32> {
+        self.one_in.get(&kind).copied().filter(|n| *n > 0)
+    }
+
+    pub(super) fn are_none(&self) -> bool {
+        self.one_in.values().all(|n| *n == 0)
+    }
+}

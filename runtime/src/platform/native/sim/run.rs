@@ -1,0 +1,319 @@
+//! Running tests in the simulator: each seed, each seed twice, and what is told of a failure.
+
+use std::any::Any;
+use std::fmt;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::{Builder, LocalOptions};
+
+use super::super::random::{Random, SplitMix};
+use super::faults::Faults;
+use super::{PATIENCE, Sim};
+use crate::fault::Fault;
+
+/// How long, in virtual time, everything that is pending has to happen when faults have ended.
+const QUIET_PHASE: Duration = Duration::from_secs(60 * 60);
+/// Lines of the trace that a failure shows.
+const SHOWN_LINES: usize = 60;
+/// How often a long sweep tells how far it is.
+const PROGRESS: Duration = Duration::from_secs(5);
+
+/// Which runs a test has.
+#[derive(Debug, Default)]
+pub struct Runs {
+    /// The first seed; without one, each run of the test has another.
+    pub seed: Option<u64>,
+    /// How many seeds.
+    pub seeds: Option<u32>,
+    /// What goes wrong in each run.
+    pub faults: Faults,
+}
+
+impl From<Option<u64>> for Runs {
+    fn from(seed: Option<u64>) -> Self {
+        Self {
+            seed,
+            ..Self::default()
+        }
+    }
+}
+
+/// What a test body returns.
+pub trait Outcome {
+    /// Why it failed, if it did without a panic.
+    fn failure(&self) -> Option<String>;
+}
+
+impl Outcome for () {
+    fn failure(&self) -> Option<String> {
+        None
+    }
+}
+
+impl<T, E: fmt::Debug> Outcome for Result<T, E> {
+    fn failure(&self) -> Option<String> {
+        self.as_ref().err().map(|error| format!("{error:?}"))
+    }
+}
+
+/// Runs one test; `#[anchorhold::test]` expands to a call of it.
+///
+/// The first seed is the attribute's, unless `ANCHORHOLD_SEED` is set, which also means: this one
+/// only. `ANCHORHOLD_SEEDS` says how many. A failure tells its seed.
+///
+/// # Panics
+/// As the test does; when it waits for something that will not happen; when two runs of one seed
+/// differ; when something that is pending does not happen after the faults have ended.
+pub fn run_test<F, R>(runs: impl Into<Runs>, name: &'static str, body: impl Fn(Sim) -> F) -> R
+where
+    F: Future<Output = R>,
+    R: Outcome,
+{
+    let Runs {
+        seed,
+        seeds,
+        faults,
+    } = runs.into();
+    let test = name.split_once("::").map_or(name, |(_, path)| path);
+    let given = variable("ANCHORHOLD_SEED");
+    let count = match given {
+        Some(_) => 1,
+        None => variable("ANCHORHOLD_SEEDS")
+            .filter(|_| seeds.is_some())
+            .unwrap_or(u64::from(seeds.unwrap_or(1)))
+            .max(1),
+    };
+    let first = given
+        .or(seed)
+        .unwrap_or_else(|| u64::from_le_bytes(Random::System.bytes()));
+    // One that nothing is done to is the same each time, and a test of one seed has to be quick.
+    let twice = seeds.is_some() || !faults.are_none();
+    let mut sweep = Sweep::new(test, count);
+    let mut generator = SplitMix::new(first);
+    let mut seed = first;
+    loop {
+        let run = run_seed(seed, test, &faults, &body);
+        if twice {
+            let again = run_seed(seed, test, &faults, &body);
+            assert_same(seed, test, &run.trace, &again.trace);
+        }
+        sweep.note(&run);
+        if sweep.is_done() || run.result.failure().is_some() {
+            if let Some(failure) = run.result.failure() {
+                eprintln!("{}", Report::new(seed, test, &run.trace, &failure));
+            }
+            sweep.finish();
+            return run.result;
+        }
+        seed = generator.next();
+        generator = SplitMix::new(seed);
+    }
+}
+
+struct Run<R> {
+    result: R,
+    trace: Vec<String>,
+    faults: usize,
+    virtual_time: Duration,
+}
+
+fn run_seed<F, R>(seed: u64, test: &str, faults: &Faults, body: &impl Fn(Sim) -> F) -> Run<R>
+where
+    F: Future<Output = R>,
+{
+    let runtime = Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build_local(LocalOptions::default());
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => panic!("the simulator's runtime cannot be made: {error}"),
+    };
+    let sim = match runtime.block_on(async { Sim::new(seed) }) {
+        Ok(sim) => sim,
+        Err(error) => panic!("the simulator's disk cannot be made: {error}"),
+    };
+    let ran = catch_unwind(AssertUnwindSafe(|| {
+        runtime.block_on(async {
+            let start = tokio::time::Instant::now();
+            sim.set_faults(faults.clone());
+            let result = tokio::select! {
+                biased;
+                result = body(sim.clone()) => result,
+                () = sim.lose_patience() => panic!(
+                    "the test waited {} hours of virtual time for something that does not happen",
+                    PATIENCE.as_secs() / 3_600,
+                ),
+            };
+            if !faults.are_none() {
+                sim.heal().await;
+                if let Some(pending) = sim.still_pending(QUIET_PHASE).await {
+                    panic!("an hour after the last fault, {pending}");
+                }
+            }
+            (result, start.elapsed())
+        })
+    }));
+    let trace = sim.trace();
+    let injected = sim.injected().len();
+    runtime.block_on(async {
+        sim.0
+            .shard
+            .lose_memory(&Fault::Disconnected("the test is over".to_owned()));
+    });
+    match ran {
+        Ok((result, virtual_time)) => Run {
+            result,
+            trace,
+            faults: injected,
+            virtual_time,
+        },
+        Err(panic) => {
+            let message = message_of(&*panic);
+            eprintln!("{}", Report::new(seed, test, &trace, &message));
+            resume_unwind(panic)
+        }
+    }
+}
+
+fn message_of(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("it panicked")
+        .to_owned()
+}
+
+/// What is told of a failed run.
+struct Report<'a> {
+    seed: u64,
+    test: &'a str,
+    trace: &'a [String],
+    failure: &'a str,
+}
+
+impl<'a> Report<'a> {
+    fn new(seed: u64, test: &'a str, trace: &'a [String], failure: &'a str) -> Self {
+        Self {
+            seed,
+            test,
+            trace,
+            failure,
+        }
+    }
+}
+
+impl fmt::Display for Report<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            seed,
+            test,
+            trace,
+            failure,
+        } = self;
+        writeln!(formatter, "\nfailed with seed {seed}: {failure}")?;
+        writeln!(
+            formatter,
+            "the same run again: ANCHORHOLD_SEED={seed} cargo test {test}"
+        )?;
+        let skipped = trace.len().saturating_sub(SHOWN_LINES);
+        if skipped > 0 {
+            writeln!(formatter, "… {skipped} events before")?;
+        }
+        for line in &trace[skipped..] {
+            writeln!(formatter, "{line}")?;
+        }
+        write!(
+            formatter,
+            "times are milliseconds since 1970; `!!` marks an injected fault"
+        )
+    }
+}
+
+fn assert_same(seed: u64, test: &str, first: &[String], second: &[String]) {
+    let differs = first
+        .iter()
+        .zip(second)
+        .position(|(one, other)| one != other)
+        .or((first.len() != second.len()).then_some(first.len().min(second.len())));
+    let Some(at) = differs else { return };
+    let line = |trace: &[String]| trace.get(at).map_or("nothing", |line| line).to_owned();
+    panic!(
+        "two runs of seed {seed} of {test} differ from event {at} on:\n  first:  {}\n  second: {}\nsomething in the test or its objects does not come from the simulator: the order of a HashMap, the system's clock, a thread, randomness that is not `ctx.random`, or a static that outlives a run",
+        line(first),
+        line(second),
+    );
+}
+
+/// Tells how far a sweep over many seeds is.
+struct Sweep<'a> {
+    test: &'a str,
+    count: u64,
+    done: u64,
+    events: usize,
+    faults: usize,
+    virtual_time: Duration,
+    start: Instant,
+    told: Instant,
+}
+
+impl<'a> Sweep<'a> {
+    fn new(test: &'a str, count: u64) -> Self {
+        let now = Instant::now();
+        Self {
+            test,
+            count,
+            done: 0,
+            events: 0,
+            faults: 0,
+            virtual_time: Duration::ZERO,
+            start: now,
+            told: now,
+        }
+    }
+
+    fn note<R>(&mut self, run: &Run<R>) {
+        self.done += 1;
+        self.events += run.trace.len();
+        self.faults += run.faults;
+        self.virtual_time += run.virtual_time;
+        if self.told.elapsed() > PROGRESS {
+            self.told = Instant::now();
+            self.tell();
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        self.done >= self.count
+    }
+
+    fn finish(&self) {
+        if self.count > 1 {
+            self.tell();
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+    fn tell(&self) {
+        let seconds = self.start.elapsed().as_secs_f64();
+        eprintln!(
+            "{}: {} of {} seeds, {} events, {} faults, {:.1} virtual hours in {seconds:.1} s ({:.0} seeds a second)",
+            self.test,
+            self.done,
+            self.count,
+            self.events,
+            self.faults,
+            self.virtual_time.as_secs_f64() / 3_600.0,
+            self.done as f64 / seconds.max(0.001),
+        );
+    }
+}
+
+fn variable(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    match text.parse() {
+        Ok(number) => Some(number),
+        Err(_) => panic!("{name}={text} is not a number of up to 64 bits"),
+    }
+}

@@ -1,0 +1,280 @@
+//! What makes a shard's order of events a matter of the seed, and writes it down.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, VecDeque};
+use std::future::poll_fn;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::yield_now;
+use tokio::time::Instant;
+
+use super::super::kernel::{Effect, ObjectIndex};
+use super::super::random::SplitMix;
+use super::super::work::{Inbound, Output, Work};
+use super::faults::{FaultKind, Faults};
+use crate::id::RawId;
+
+/// The seeded part of a simulated shard.
+pub(in super::super) struct Simulation {
+    random: SplitMix,
+    ready: RefCell<Vec<Ready>>,
+    /// What the disk answers.
+    inbox: RefCell<UnboundedReceiver<Inbound>>,
+    /// Counts the crashes.
+    machine: Cell<Machine>,
+    /// Of their own, so that a run without faults has the order that it has with a fault to come.
+    dice: SplitMix,
+    faults: RefCell<Faults>,
+    /// Counts the points where a fault may happen.
+    steps: Cell<u64>,
+    /// Faults that happen at their step, whatever the rates say.
+    script: RefCell<BTreeMap<u64, FaultKind>>,
+    injected: RefCell<Vec<Injected>>,
+    /// Of late calls, by caller and object.
+    arrivals: RefCell<BTreeMap<(ObjectIndex, RawId), Instant>>,
+    /// The process ends as soon as what runs has paused.
+    crash_wanted: Cell<bool>,
+    /// Tests of the host have a disk that does not answer for a while.
+    #[cfg(test)]
+    hang: (Cell<bool>, Notify),
+    pub(in super::super) some_ready: Notify,
+    pub(in super::super) trace: RefCell<Vec<String>>,
+}
+
+/// A fault that was injected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in super::super) struct Injected {
+    pub(in super::super) step: u64,
+    pub(in super::super) kind: FaultKind,
+}
+
+/// One run of the simulated host, from its start to a crash.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(in super::super) struct Machine(u64);
+
+/// Work of one object that may start, in its order, and the work's bytes.
+type Ready = (ObjectIndex, VecDeque<(Work, usize)>);
+
+impl Simulation {
+    pub(in super::super) fn new(seed: u64, inbox: UnboundedReceiver<Inbound>) -> Self {
+        let random = SplitMix::new(seed);
+        Self {
+            dice: SplitMix::new(random.next()),
+            faults: RefCell::default(),
+            steps: Cell::new(0),
+            script: RefCell::default(),
+            injected: RefCell::default(),
+            arrivals: RefCell::default(),
+            crash_wanted: Cell::new(false),
+            random,
+            ready: RefCell::default(),
+            inbox: RefCell::new(inbox),
+            machine: Cell::new(Machine(0)),
+            #[cfg(test)]
+            hang: (Cell::new(false), Notify::new()),
+            some_ready: Notify::new(),
+            trace: RefCell::default(),
+        }
+    }
+
+    pub(in super::super) fn set_faults(&self, faults: Faults) {
+        self.faults.replace(faults);
+    }
+
+    pub(in super::super) fn inject_at(&self, step: u64, kind: FaultKind) {
+        self.script.borrow_mut().insert(step, kind);
+    }
+
+    pub(in super::super) fn steps(&self) -> u64 {
+        self.steps.get()
+    }
+
+    pub(in super::super) fn injected(&self) -> Vec<Injected> {
+        self.injected.borrow().clone()
+    }
+
+    /// A point where one of these faults may happen: the one that does. A crash is carried out when
+    /// what runs has paused.
+    pub(in super::super) fn point(&self, now: i64, possible: &[FaultKind]) -> Option<FaultKind> {
+        let step = self.steps.get();
+        self.steps.set(step + 1);
+        if self.crash_wanted.get() {
+            return None;
+        }
+        let scripted = self.script.borrow_mut().remove(&step);
+        let kind = scripted
+            .filter(|kind| possible.contains(kind))
+            .or_else(|| {
+                let faults = self.faults.borrow();
+                possible.iter().copied().find(|kind| {
+                    faults
+                        .rate(*kind)
+                        .is_some_and(|n| self.dice.next().is_multiple_of(u64::from(n)))
+                })
+            })?;
+        if kind == FaultKind::Crash {
+            self.crash_wanted.set(true);
+        }
+        self.injected.borrow_mut().push(Injected { step, kind });
+        self.trace.borrow_mut().push(format!("{now} !! {kind}"));
+        Some(kind)
+    }
+
+    /// Up to so many milliseconds.
+    pub(in super::super) fn up_to(&self, millis: u64) -> Duration {
+        Duration::from_millis(self.dice.next() % millis + 1)
+    }
+
+    /// When what one object sends another arrives; none if at once. What was sent before it comes
+    /// first (P68).
+    pub(in super::super) fn arrival(
+        &self,
+        pair: (ObjectIndex, RawId),
+        now: Instant,
+        pause: Option<Duration>,
+    ) -> Option<Instant> {
+        let mut arrivals = self.arrivals.borrow_mut();
+        arrivals.retain(|_, at| *at > now);
+        let wanted = pause.map(|pause| now + pause);
+        // Timers of one moment fire in no certain order.
+        let at = wanted.max(arrivals.get(&pair).copied())? + Duration::from_millis(1);
+        arrivals.insert(pair, at);
+        Some(at)
+    }
+
+    /// One of `count` things.
+    pub(in super::super) fn one_of(&self, count: usize) -> usize {
+        self.dice.below(count)
+    }
+
+    pub(in super::super) fn is_crash_wanted(&self) -> bool {
+        self.crash_wanted.get()
+    }
+
+    /// Work that may start; that of one object keeps its order.
+    pub(in super::super) fn ready(&self, object: ObjectIndex, work: Work, bytes: usize) {
+        let mut ready = self.ready.borrow_mut();
+        match ready.iter_mut().find(|(known, _)| *known == object) {
+            Some((_, waiting)) => waiting.push_back((work, bytes)),
+            None => ready.push((object, VecDeque::from([(work, bytes)]))),
+        }
+        self.some_ready.notify_one();
+    }
+
+    /// The next piece of work, of an object chosen by the seed.
+    pub(in super::super) fn pick(&self) -> Option<(ObjectIndex, Work, usize)> {
+        let mut ready = self.ready.borrow_mut();
+        if ready.is_empty() {
+            return None;
+        }
+        let chosen = self.random.below(ready.len());
+        let (object, waiting) = &mut ready[chosen];
+        let object = *object;
+        let picked = waiting
+            .pop_front()
+            .map(|(work, bytes)| (object, work, bytes));
+        if waiting.is_empty() {
+            ready.remove(chosen);
+        }
+        picked
+    }
+
+    /// The next answer of the disk, and the machine that it is for.
+    pub(in super::super) async fn receive(&self) -> Option<(Inbound, Machine)> {
+        let inbound = poll_fn(|context| self.inbox.borrow_mut().poll_recv(context)).await?;
+        Some((inbound, self.machine.get()))
+    }
+
+    #[cfg(test)]
+    pub(in super::super) fn let_the_disk_hang(&self, hangs: bool) {
+        self.hang.0.set(hangs);
+        self.hang.1.notify_waiters();
+    }
+
+    #[cfg(test)]
+    pub(in super::super) async fn while_the_disk_hangs(&self) {
+        while self.hang.0.get() {
+            self.hang.1.notified().await;
+        }
+    }
+
+    pub(in super::super) fn machine(&self) -> Machine {
+        self.machine.get()
+    }
+
+    pub(in super::super) fn is_running(&self, machine: Machine) -> bool {
+        self.machine.get() == machine
+    }
+
+    /// All that was ready is lost in a crash, and so are the answers on their way.
+    pub(in super::super) fn crash(&self) -> Vec<Work> {
+        self.crash_wanted.set(false);
+        self.arrivals.borrow_mut().clear();
+        self.machine.set(Machine(self.machine.get().0 + 1));
+        while self.inbox.borrow_mut().try_recv().is_ok() {}
+        let ready = std::mem::take(&mut *self.ready.borrow_mut());
+        ready
+            .into_iter()
+            .flat_map(|(_, waiting)| waiting)
+            .map(|(work, _)| work)
+            .collect()
+    }
+
+    /// One line of the trace.
+    pub(in super::super) fn note(
+        &self,
+        now: i64,
+        effect: &Effect<Work, Output>,
+        object_of: impl Fn(ObjectIndex) -> Option<(&'static str, RawId)>,
+    ) {
+        let named = |object| match object_of(object) {
+            Some((class, id)) => format!("{class} {}", &id.to_string()[..8]),
+            None => "an object that is gone".to_owned(),
+        };
+        let line = match effect {
+            Effect::Wake { object } => format!("wake {}", named(*object)),
+            Effect::Start { object, work, .. } => {
+                format!("start {} of {}", work.label(), named(*object))
+            }
+            Effect::Refuse { work, fault } => {
+                format!("refuse {}: {}", work.label(), fault.summary().1)
+            }
+            Effect::Release { object, output } => {
+                format!("release {} of {}", output.label(), named(*object))
+            }
+            Effect::Fail { output, fault } => {
+                format!("fail {}: {}", output.label(), fault.summary().1)
+            }
+            Effect::Commit { objects } => {
+                let objects: Vec<String> = objects.iter().map(|object| named(*object)).collect();
+                format!("commit {}", objects.join(", "))
+            }
+            Effect::FireAlarm { id } => format!("alarm {}", &id.to_string()[..8]),
+            Effect::Leave {
+                object,
+                reset: None,
+            } => format!("evict {}", named(*object)),
+            Effect::Leave {
+                object,
+                reset: Some(fault),
+            } => {
+                format!("reset {}: {}", named(*object), fault.summary().1)
+            }
+            Effect::RequestCommit
+            | Effect::UpdateIndex { .. }
+            | Effect::LoadAlarms
+            | Effect::Close { .. }
+            | Effect::Forget { .. } => return,
+        };
+        self.trace.borrow_mut().push(format!("{now} {line}"));
+    }
+
+    /// A few steps of the others, as many as the seed says.
+    pub(in super::super) async fn delay(&self) {
+        for _ in 0..=self.random.below(4) {
+            yield_now().await;
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! What wakes and deployments change of the pending runs.
+
+use std::collections::BTreeMap;
+
+use super::timetable::{MAX_RETRIES, Timetable, integer, next_occurrence, text};
+use crate::description::{AlarmMethod, Description};
+use crate::error::StorageError;
+use crate::platform::ObjectState;
+use crate::sql::{SqlRows, SqlValue};
+use crate::wire;
+
+/// Where the recurrences are kept that the pending runs were made for: names and their texts.
+const RECURRENCES_KEY: &str = "__anchorhold/recurrences";
+/// In the column `running`, beside 0 and 1: the run is due, and the version that was asked last does not
+/// have its method. `attempt` counts how often one was asked.
+pub(super) const LACKS_ITS_METHOD: i64 = 2;
+const FIRST_LOOK_MILLIS: i64 = 60_000;
+const DAY_MILLIS: i64 = 24 * 60 * 60 * 1_000;
+const KEPT_WITHOUT_METHOD_MILLIS: i64 = 30 * DAY_MILLIS;
+/// No retry waits longer: six doublings, and a quarter at random.
+const LONGEST_BACKOFF_MILLIS: i64 = 2_000 * (1 << MAX_RETRIES) * 5 / 4;
+
+impl Timetable {
+    /// On every wake: the recurring alarms of the class get their rows. One whose recurrence was
+    /// changed since its row was made gets a new row; an unchanged one keeps its run.
+    pub(crate) fn wake(
+        &self,
+        state: &ObjectState,
+        description: &'static Description,
+    ) -> Result<(), StorageError> {
+        if description.alarms.is_empty() {
+            return Ok(());
+        }
+        let known: BTreeMap<String, String> = match state.get(RECURRENCES_KEY)? {
+            Some(bytes) => wire::decode(&bytes).map_err(|message| StorageError::Undecodable {
+                subject: "the recurrences of the alarms".to_owned(),
+                message,
+            })?,
+            None => BTreeMap::new(),
+        };
+        let mut current = BTreeMap::new();
+        for alarm in description.alarms {
+            let Some(text) = alarm.recurrence.text() else {
+                continue;
+            };
+            self.keep_recurring(
+                state,
+                alarm,
+                known.get(alarm.name).map(|known| *known == text),
+            )?;
+            current.insert(alarm.name.to_owned(), text);
+        }
+        if known == current {
+            return Ok(());
+        }
+        // One whose method is gone, too, is kept for a version that has it: see `due`.
+        let gone =
+            |name: &&String| !current.contains_key(*name) && description.alarm(name).is_some();
+        for name in known.keys().filter(gone) {
+            self.cancel(state, name, "")?;
+        }
+        let bytes = wire::encode(&current).map_err(|message| StorageError::Unencodable {
+            subject: "the recurrences of the alarms".to_owned(),
+            message,
+        })?;
+        state.put(RECURRENCES_KEY, &bytes)
+    }
+
+    fn keep_recurring(
+        &self,
+        state: &ObjectState,
+        alarm: &AlarmMethod,
+        unchanged: Option<bool>,
+    ) -> Result<(), StorageError> {
+        let now = state.now();
+        let Some(next) = next_occurrence(alarm.recurrence, now, now) else {
+            return Ok(());
+        };
+        let keeps = match self.due_of(state, alarm.name, "")? {
+            Some(due) => match unchanged {
+                // None waits longer than one occurrence, or its retry: a clock that was wrong for a
+                // while may have put it years away.
+                Some(true) => due <= next.max(now.saturating_add(LONGEST_BACKOFF_MILLIS)),
+                Some(false) => false,
+                // Rows of versions that kept no recurrence.
+                None => due <= next,
+            },
+            None => false,
+        };
+        if keeps {
+            return Ok(());
+        }
+        self.put(state, alarm.name, "", next, wire::NIL.to_vec())
+    }
+
+    /// Compares the platform's alarm with the pending runs. Writes only if it stands too late, or
+    /// nowhere.
+    pub(crate) fn check_alarm(
+        &self,
+        state: &ObjectState,
+        description: &'static Description,
+    ) -> Result<(), StorageError> {
+        if description.alarms.is_empty() || !self.exists(state)? {
+            return Ok(());
+        }
+        self.bring_back(state, description)?;
+        match self.earliest(state)? {
+            Some(earliest) => state.ensure_alarm(earliest),
+            None => Ok(()),
+        }
+    }
+
+    /// What waits for too long is due now: retries that a clock which was wrong for a while has put
+    /// too far away, and runs whose method this version has again.
+    fn bring_back(
+        &self,
+        state: &ObjectState,
+        description: &'static Description,
+    ) -> Result<(), StorageError> {
+        let now = state.now();
+        let latest = now.saturating_add(LONGEST_BACKOFF_MILLIS);
+        let SqlRows { rows, .. } = state.sql(
+            "SELECT name, key, running FROM _anchorhold_schedule
+                WHERE attempt > 0 AND due > ? AND (running = ? OR due > ?)",
+            &[now.into(), LACKS_ITS_METHOD.into(), latest.into()],
+        )?;
+        for row in rows {
+            let Ok([name, key, running]) = <[SqlValue; 3]>::try_from(row) else {
+                continue;
+            };
+            let (name, key) = (text(name), text(key));
+            if integer(&running) == LACKS_ITS_METHOD && description.alarm(&name).is_none() {
+                continue;
+            }
+            state.sql(
+                "UPDATE _anchorhold_schedule SET due = ? WHERE name = ? AND key = ?",
+                &[now.into(), name.into(), key.into()],
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Looks again after a minute, then two and so on up to a day; gives up after 30 days.
+    pub(super) fn wait_for_method(
+        &self,
+        state: &ObjectState,
+        description: &'static Description,
+        name: &str,
+        key: &str,
+        scheduled: i64,
+        looked: i64,
+    ) -> Result<(), StorageError> {
+        let class = description.class;
+        let now = state.now();
+        if now.saturating_sub(scheduled) > KEPT_WITHOUT_METHOD_MILLIS {
+            tracing::error!(
+                class,
+                alarm = name,
+                key,
+                "dropping a run: no version had its alarm for 30 days"
+            );
+            state.sql(
+                "DELETE FROM _anchorhold_schedule WHERE name = ? AND key = ?",
+                &[name.into(), key.into()],
+            )?;
+            return Ok(());
+        }
+        tracing::error!(
+            class,
+            alarm = name,
+            key,
+            "a run is due and this version has no such alarm: it is kept for 30 days, and runs when a version with it is deployed"
+        );
+        let doublings = u32::try_from(looked).unwrap_or(u32::MAX).min(11);
+        let again = now.saturating_add((FIRST_LOOK_MILLIS << doublings).min(DAY_MILLIS));
+        state.sql(
+            "UPDATE _anchorhold_schedule SET running = ?, attempt = ?, due = ? WHERE name = ? AND key = ?",
+            &[
+                LACKS_ITS_METHOD.into(),
+                looked.saturating_add(1).into(),
+                again.into(),
+                name.into(),
+                key.into(),
+            ],
+        )?;
+        Ok(())
+    }
+}

@@ -1,0 +1,3 @@
+//! Many seeds with every kind of fault: nothing acknowledged is lost, everything pending happens.
+
+mod bank;
