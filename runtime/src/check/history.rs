@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::model::Model;
 use super::report::NotLinearizable;
-use super::search;
+use super::verdict;
 use crate::error::CallError;
 use crate::time::Timestamp;
 
@@ -203,7 +203,7 @@ impl<Op, Output> History<Op, Output> {
     where
         M: Model<Op = Op, Output = Output>,
     {
-        search::check(&self.0.record.borrow().operations, model, configurations)
+        verdict::check(&self.0.record.borrow().operations, model, configurations)
     }
 }
 

@@ -53,6 +53,7 @@ mod model;
 pub mod models;
 mod report;
 mod search;
+mod verdict;
 
 pub use deliveries::{Deliveries, DeliveryError};
 pub use history::{History, Operation, Outcome, Pending};

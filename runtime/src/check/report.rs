@@ -1,14 +1,17 @@
 //! Says why a history is not linearizable, for a reader who has never seen such a report.
 
-use std::fmt::{self, Debug, Display, Write};
+use std::fmt::{self, Debug, Display};
 
 use super::history::{Operation, Outcome};
+use super::search::response;
 use crate::time::Timestamp;
 
 /// At most so many of the last placed operations are shown.
 const SHOWN_STEPS: usize = 8;
 /// At most so many operations that overlap are shown.
 const SHOWN_OVERLAPS: usize = 12;
+/// At most so many characters of a state are shown.
+const SHOWN_STATE: usize = 120;
 
 /// Why [`History::check`](super::History::check) found no order.
 ///
@@ -87,165 +90,162 @@ fn in_part(part: &str) -> String {
     }
 }
 
-/// Where the search ended.
-pub(super) struct Stuck {
-    /// The operation that could not be placed.
-    pub blocked: usize,
+/// What cannot be explained, and what can.
+pub(super) struct Blamed {
+    /// The operation whose response no order explains.
+    pub operation: usize,
+    /// Whether every response that ended before it is explained by `order`.
+    pub is_shortest: bool,
     pub initial: String,
-    /// The operations placed before, and the state after each.
+    /// The operations of an order, and the state after each.
     pub order: Vec<(usize, String)>,
-    /// States in which it could not be placed.
-    pub states: Vec<String>,
 }
 
 impl Violation {
-    /// `part` has the name and the operations of the part that was searched.
+    /// `members` are the operations of the part that is called `part`.
     pub(super) fn new<Op: Debug, Output: Debug>(
         operations: &[Operation<Op, Output>],
-        indices: &[usize],
+        members: &[usize],
         part: &str,
-        stuck: &Stuck,
+        blamed: &Blamed,
     ) -> Self {
         let report = Report {
             operations,
-            start: operations.first().and_then(|first| first.began_at),
+            members,
+            blamed,
+            until: operations[blamed.operation].ended.unwrap_or(usize::MAX),
         };
-        let mut text = String::new();
-        // Writing to a string cannot fail.
-        let _ = report.write(&mut text, indices, part, stuck);
         Self {
-            operation: stuck.blocked,
-            report: text,
+            operation: blamed.operation,
+            report: report.text(part),
         }
     }
 }
 
 struct Report<'a, Op, Output> {
     operations: &'a [Operation<Op, Output>],
-    /// Times are told from here.
-    start: Option<Timestamp>,
+    members: &'a [usize],
+    blamed: &'a Blamed,
+    /// The end of the blamed operation. What comes after it does not matter.
+    until: usize,
 }
 
 impl<Op: Debug, Output: Debug> Report<'_, Op, Output> {
-    fn write(
-        &self,
-        text: &mut String,
-        indices: &[usize],
-        part: &str,
-        stuck: &Stuck,
-    ) -> fmt::Result {
-        let blocked = &self.operations[stuck.blocked];
-        writeln!(
-            text,
-            "not linearizable{}: no order of the operations explains this response\n\n    {}{}\n",
+    fn text(&self, part: &str) -> String {
+        format!(
+            "the history{} is not linearizable: no order of its operations explains this response\n\
+             \n    {}\n\n{}\n\n{}\n\n{}\n",
             in_part(part),
-            self.line(stuck.blocked),
-            self.times(blocked),
-        )?;
-        self.write_order(text, stuck)?;
-        match &stuck.states[..] {
-            [state] => writeln!(text, "In the state {state} that response is not allowed.\n")?,
-            states => {
-                writeln!(
-                    text,
-                    "Other orders lead to other states. It is allowed in none of:\n"
-                )?;
-                for state in states {
-                    writeln!(text, "    {state}")?;
-                }
-                writeln!(text)?;
-            }
-        }
-        self.write_overlaps(text, indices, stuck.blocked)
+            self.line(self.blamed.operation),
+            self.order(),
+            self.conclusion(),
+            self.overlaps()
+        )
     }
 
-    fn write_order(&self, text: &mut String, stuck: &Stuck) -> fmt::Result {
-        if stuck.order.is_empty() {
-            return writeln!(
-                text,
-                "It is the first. The model begins in {}.\n",
-                stuck.initial
-            );
+    fn order(&self) -> String {
+        let Blamed { order, initial, .. } = self.blamed;
+        if order.is_empty() {
+            return format!("The model begins in the state {}.", shortened(initial));
         }
-        let skipped = stuck.order.len().saturating_sub(SHOWN_STEPS);
-        write!(text, "An order that explains the responses before it")?;
-        if skipped > 0 {
-            write!(
-                text,
-                " (the last {SHOWN_STEPS} of {} operations)",
-                stuck.order.len()
-            )?;
-        }
-        writeln!(text, ":\n")?;
-        let shown = &stuck.order[skipped..];
-        let lines: Vec<String> = shown.iter().map(|(index, _)| self.line(*index)).collect();
+        let explains = if self.blamed.is_shortest {
+            "An order that explains every response before it"
+        } else {
+            "The search reached its bound, so an earlier response may be the first that is wrong. \
+             The best order that was found"
+        };
+        let hidden = order.len().saturating_sub(SHOWN_STEPS);
+        let part = if hidden > 0 {
+            format!(" (the last {SHOWN_STEPS} of {} operations)", order.len())
+        } else {
+            String::new()
+        };
+        let shown = &order[hidden..];
+        let lines: Vec<String> = shown.iter().map(|&(index, _)| self.line(index)).collect();
         let width = longest(&lines);
-        for (line, (_, state)) in lines.iter().zip(shown) {
-            writeln!(text, "    {line:width$}  state {state}")?;
+        let rows: Vec<String> = lines
+            .iter()
+            .zip(shown)
+            .map(|(line, (_, state))| format!("    {line:width$}  then {}", shortened(state)))
+            .collect();
+        format!(
+            "{explains}{part}, with the state after each:\n\n{}",
+            rows.join("\n")
+        )
+    }
+
+    fn conclusion(&self) -> String {
+        let Blamed {
+            operation, order, ..
+        } = self.blamed;
+        if order.iter().any(|(placed, _)| placed == operation) {
+            return "That response does not fit its place in this order. No other order is better."
+                .to_owned();
         }
-        writeln!(text)
+        let state = order
+            .last()
+            .map_or(&self.blamed.initial, |(_, state)| state);
+        format!(
+            "In the state {} that response is not allowed. No other order is better.",
+            shortened(state)
+        )
     }
 
     /// A drawing of what overlaps with the operation that cannot be placed.
-    fn write_overlaps(&self, text: &mut String, indices: &[usize], blocked: usize) -> fmt::Result {
-        let end = self.operations[blocked].ended;
-        let began = self.operations[blocked].began;
-        let overlapping: Vec<usize> = indices
+    fn overlaps(&self) -> String {
+        let blamed = self.blamed.operation;
+        let began = self.operations[blamed].began;
+        let overlapping: Vec<usize> = self
+            .members
             .iter()
             .copied()
             .filter(|&index| {
-                let operation = &self.operations[index];
-                Some(operation.began) < end
-                    && self.effective_end(index).is_none_or(|end| end > began)
+                self.operations[index].began < self.until
+                    && self.end(index).is_none_or(|end| end > began)
             })
             .collect();
         if overlapping.len() == 1 {
-            return writeln!(text, "No other operation overlaps with it.");
+            return "No other operation overlaps with it.".to_owned();
         }
         // The last that began are the likeliest to matter.
-        let skipped = overlapping.len().saturating_sub(SHOWN_OVERLAPS);
-        let shown = &overlapping[skipped..];
-        writeln!(
-            text,
-            "Operations that overlap with it, as time goes from left to right:\n"
-        )?;
-        if skipped > 0 {
-            writeln!(text, "    … {skipped} that began earlier")?;
-        }
-        let mut columns: Vec<usize> = shown
+        let hidden = overlapping.len().saturating_sub(SHOWN_OVERLAPS);
+        let shown = &overlapping[hidden..];
+        let lines: Vec<String> = shown.iter().map(|&index| self.line(index)).collect();
+        let width = longest(&lines);
+        let columns = self.columns(shown);
+        let mut rows: Vec<String> = shown
             .iter()
-            .flat_map(|&index| {
-                [
-                    Some(self.operations[index].began),
-                    self.effective_end(index),
-                ]
+            .zip(&lines)
+            .map(|(&index, line)| {
+                let mark = if index == blamed { '>' } else { ' ' };
+                let (bar, times) = (self.bar(index, &columns), self.times(index));
+                let row = format!("  {mark} {bar}  {line:width$}{times}");
+                row.trim_end().to_owned()
             })
-            .flatten()
-            .chain(end)
-            .filter(|&event| Some(event) <= end)
             .collect();
-        columns.sort_unstable();
-        columns.dedup();
-        for &index in shown {
-            let mark = if index == blocked { ">" } else { " " };
-            let bar = self.bar(index, &columns);
-            writeln!(text, "  {mark} {bar}  {}", self.line(index))?;
+        if hidden > 0 {
+            rows.insert(0, format!("    … {hidden} that began earlier"));
         }
-        Ok(())
+        format!(
+            "Operations that overlap with it, as time goes from left to right:\n\n{}",
+            rows.join("\n")
+        )
     }
 
-    /// When the operation can no longer take effect.
-    fn effective_end(&self, index: usize) -> Option<usize> {
-        let operation = &self.operations[index];
-        match operation.outcome {
-            Outcome::Unknown(_) => None,
-            Outcome::Returned(_) | Outcome::Failed(_) => operation.ended,
-        }
+    /// The events at which an operation that is shown begins or ends.
+    fn columns(&self, shown: &[usize]) -> Vec<usize> {
+        let mut columns: Vec<usize> = shown
+            .iter()
+            .flat_map(|&index| [Some(self.operations[index].began), self.end(index)])
+            .flatten()
+            .collect();
+        columns.sort_unstable();
+        columns
     }
 
     fn bar(&self, index: usize, columns: &[usize]) -> String {
         let began = self.operations[index].began;
-        let end = self.effective_end(index);
+        let end = self.end(index);
         columns
             .iter()
             .map(|&event| match event {
@@ -258,6 +258,12 @@ impl<Op: Debug, Output: Debug> Report<'_, Op, Output> {
             .collect()
     }
 
+    /// When the operation answered; `None` if it may still take effect.
+    fn end(&self, index: usize) -> Option<usize> {
+        let (end, _) = response(&self.operations[index])?;
+        (end <= self.until).then_some(end)
+    }
+
     fn line(&self, index: usize) -> String {
         let Operation {
             client,
@@ -266,24 +272,44 @@ impl<Op: Debug, Output: Debug> Report<'_, Op, Output> {
             ..
         } = &self.operations[index];
         match outcome {
-            Outcome::Returned(output) => format!("{client}: {op:?} -> {output:?}"),
-            Outcome::Failed(why) => format!("{client}: {op:?} did not run ({why})"),
             Outcome::Unknown(why) => format!("{client}: {op:?} may have run ({why})"),
+            Outcome::Returned(output) if self.end(index).is_some() => {
+                format!("{client}: {op:?} -> {output:?}")
+            }
+            Outcome::Returned(_) | Outcome::Failed(_) => {
+                format!("{client}: {op:?} is still running")
+            }
         }
     }
 
-    fn times(&self, operation: &Operation<Op, Output>) -> String {
-        let (Some(start), Some(began), Some(ended)) =
-            (self.start, operation.began_at, operation.ended_at)
-        else {
+    /// From when to when the operation ran, counted from the first operation of the history.
+    fn times(&self, index: usize) -> String {
+        let operation = &self.operations[index];
+        let start = self.operations.first().and_then(|first| first.began_at);
+        let (Some(start), Some(began)) = (start, operation.began_at) else {
             return String::new();
         };
-        let seconds = |time: Timestamp| (time - start).as_secs_f64();
-        format!(
-            "  (from {:.3} s to {:.3} s)",
-            seconds(began),
-            seconds(ended)
-        )
+        let ended = operation.ended_at.filter(|_| self.end(index).is_some());
+        let until = ended.map_or_else(String::new, |ended| format!(" to {}", since(start, ended)));
+        format!("  from {}{until}", since(start, began))
+    }
+}
+
+/// In seconds. A clock that was set back gives a negative time.
+fn since(start: Timestamp, time: Timestamp) -> String {
+    let millis = time.as_millis().saturating_sub(start.as_millis());
+    let sign = if millis < 0 { "-" } else { "" };
+    let millis = millis.unsigned_abs();
+    format!("{sign}{}.{:03} s", millis / 1_000, millis % 1_000)
+}
+
+fn shortened(state: &str) -> String {
+    let mut characters = state.chars();
+    let shown: String = characters.by_ref().take(SHOWN_STATE).collect();
+    if characters.next().is_some() {
+        format!("{shown}…")
+    } else {
+        shown
     }
 }
 

@@ -1,8 +1,8 @@
 //! Looks for an order of the operations that the model allows.
 //!
-//! The algorithm is that of Wing and Gong (1993) with the memoisation of Lowe (2016): a depth-first
-//! search over configurations (which operations have been placed, and the state they lead to) that
-//! visits none twice. Five things make it fast here:
+//! The algorithm is that of Wing and Gong (1993) with the memoisation of Lowe (2017), as in
+//! Porcupine: a depth-first search over configurations (which operations have been placed, and the
+//! state they lead to) that visits none twice. Five things make it fast here:
 //!
 //! - Operations are numbered in the order of their ends. Then nearly all of a configuration's set of
 //!   operations is a prefix, and its size does not grow with the history.
@@ -15,93 +15,56 @@
 //! - Of equal operations with unknown outcomes the one that began first is placed first. Exchanging
 //!   them changes nothing.
 
+use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 use super::history::{Operation, Outcome};
 use super::model::Model;
-use super::report::{NotLinearizable, Stuck, Undecided, Violation};
 
-/// States that are kept for the report, of those in which the search could not go on.
-const SHOWN_STATES: usize = 4;
-
-/// As [`History::check_within`](super::History::check_within).
-pub(super) fn check<M: Model>(
-    operations: &[Operation<M::Op, M::Output>],
-    model: &M,
-    limit: usize,
-) -> Result<(), NotLinearizable> {
-    let mut parts: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    for (index, operation) in operations.iter().enumerate() {
-        if !matches!(operation.outcome, Outcome::Failed(_)) {
-            let part = model.partition(&operation.op);
-            parts.entry(part).or_default().push(index);
-        }
-    }
-    // A violation in a later part says more than an earlier part that is undecided.
-    let mut undecided = None;
-    for (part, indices) in parts {
-        let mut search = Search::new(model, operations, &indices);
-        match search.run(limit) {
-            Verdict::Linearizable => {}
-            Verdict::Stuck => {
-                return Err(Violation::new(operations, &indices, &part, &search.stuck()).into());
-            }
-            Verdict::OutOfBounds => {
-                undecided.get_or_insert(Undecided {
-                    part,
-                    explained: search.furthest,
-                    of: search.ended.len(),
-                    limit,
-                });
-            }
-        }
-    }
-    undecided.map_or(Ok(()), |undecided| Err(undecided.into()))
+pub(super) enum Verdict {
+    /// [`Search::order`] is an order that explains every response.
+    Linearizable,
+    NotLinearizable,
+    /// The bound was reached before either was known.
+    Undecided,
 }
 
 /// How many have been placed of each list of equal operations whose outcome is unknown.
-type Counts = Rc<[u32]>;
+type Counts = Rc<[usize]>;
 
-enum Verdict {
-    Linearizable,
-    Stuck,
-    OutOfBounds,
-}
-
-struct Search<'a, M: Model> {
+/// A search for an order that explains the first responses of a history.
+pub(super) struct Search<'a, M: Model> {
     model: &'a M,
     operations: &'a [Operation<M::Op, M::Output>],
-    /// Operations that returned, in the order of their ends.
-    ended: Vec<Ended>,
+    /// The operations whose responses are to be explained, in the order of their ends.
+    ended: Vec<Ended<'a, M::Output>>,
     /// Operations with an unknown outcome. Equal ones are together, in the order of their begins.
     unknown: Vec<Vec<usize>>,
     /// Every configuration's unknown operations, by the rest of it. None of a list covers another.
     visited: HashMap<Rc<Core<M::State>>, Vec<Counts>>,
-    configurations: usize,
-    /// How each configuration was reached.
+    /// How each configuration was reached, in the order in which they were.
     steps: Vec<Step<M::State>>,
-    /// The most operations of `ended` that some order explains.
+    /// The configuration that explains the most responses: the step to it.
     furthest: usize,
-    /// Steps to the configurations at which that many were explained, each with another state.
-    stuck_at: Vec<usize>,
 }
 
-struct Ended {
+struct Ended<'a, Output> {
     index: usize,
-    /// Operations of `ended` that may be placed while this is the first that has not been: this
-    /// one, and those that began before its end and ended later.
-    overlapping: Vec<u32>,
+    output: &'a Output,
+    end: usize,
+    /// What may be placed while this is the first of `ended` that has not been: this one, and those
+    /// after it that began before its end. In ascending order.
+    candidates: Vec<usize>,
 }
 
 /// A configuration without the operations whose outcome is unknown.
 #[derive(PartialEq, Eq, Hash)]
 struct Core<S> {
     /// Operations of `ended` before this one have been placed.
-    placed: u32,
+    placed: usize,
     /// So have these after it, in ascending order. There are never more than clients.
-    ahead: Box<[u32]>,
+    ahead: Box<[usize]>,
     state: S,
 }
 
@@ -120,13 +83,28 @@ struct Step<S> {
 }
 
 impl<'a, M: Model> Search<'a, M> {
-    fn new(model: &'a M, operations: &'a [Operation<M::Op, M::Output>], indices: &[usize]) -> Self {
-        let mut ends = Vec::new();
+    /// A search over the operations of `part` as they were known at the event `until`: one that
+    /// ended later has not ended, and one that began later does not exist.
+    pub(super) fn new(
+        model: &'a M,
+        operations: &'a [Operation<M::Op, M::Output>],
+        part: &[usize],
+        until: usize,
+    ) -> Self {
+        let mut ended = Vec::new();
         let mut unknown: Vec<Vec<usize>> = Vec::new();
-        for &index in indices {
+        for &index in part {
             let operation = &operations[index];
-            match (&operation.outcome, operation.ended) {
-                (Outcome::Returned(_), Some(end)) => ends.push((end, index)),
+            match response(operation) {
+                _ if operation.began > until => {}
+                Some((end, output)) if end <= until => ended.push(Ended {
+                    index,
+                    output,
+                    end,
+                    candidates: Vec::new(),
+                }),
+                // Whether and where this is placed makes no difference.
+                _ if model.keeps_state(&operation.op, None) => {}
                 _ => {
                     let alike = unknown
                         .iter_mut()
@@ -138,30 +116,21 @@ impl<'a, M: Model> Search<'a, M> {
                 }
             }
         }
-        ends.sort_unstable();
-        let ended = (0..ends.len())
-            .map(|first| Ended {
-                index: ends[first].1,
-                overlapping: (first..ends.len())
-                    .filter(|&later| operations[ends[later].1].began < ends[first].0)
-                    .filter_map(|later| u32::try_from(later).ok())
-                    .collect(),
-            })
-            .collect();
+        ended.sort_unstable_by_key(|ended| ended.end);
+        find_candidates(&mut ended, operations);
         Self {
             model,
             operations,
             ended,
             unknown,
             visited: HashMap::new(),
-            configurations: 0,
             steps: Vec::new(),
             furthest: 0,
-            stuck_at: Vec::new(),
         }
     }
 
-    fn run(&mut self, limit: usize) -> Verdict {
+    /// Searches until the answer is known, or until `limit` configurations are.
+    pub(super) fn run(&mut self, limit: usize) -> Verdict {
         let mut open = Vec::new();
         let start = Core {
             placed: 0,
@@ -171,31 +140,81 @@ impl<'a, M: Model> Search<'a, M> {
         let none_unknown = vec![0; self.unknown.len()].into();
         self.visit(start, none_unknown, 0, None, &mut open);
         while let Some(configuration) = open.pop() {
-            if configuration.core.placed as usize == self.ended.len() {
+            if configuration.core.placed == self.ended.len() {
                 return Verdict::Linearizable;
             }
-            if self.configurations > limit {
-                return Verdict::OutOfBounds;
+            if self.steps.len() > limit {
+                return Verdict::Undecided;
             }
             self.expand(&configuration, &mut open);
         }
-        Verdict::Stuck
+        Verdict::NotLinearizable
+    }
+
+    /// The number of responses to explain.
+    pub(super) fn responses(&self) -> usize {
+        self.ended.len()
+    }
+
+    /// The most responses that some order was found to explain: this many of those that ended first.
+    pub(super) fn explained(&self) -> usize {
+        self.steps
+            .get(self.furthest)
+            .map_or(0, |step| step.core.placed)
+    }
+
+    /// The order that explains them: each operation, and the state after it.
+    pub(super) fn order(&self) -> Vec<(usize, &M::State)> {
+        let mut order = Vec::new();
+        let mut step = self.steps.get(self.furthest);
+        while let Some((placed, reached)) = step.and_then(|step| Some((step.placed?, step))) {
+            order.push((placed, &reached.core.state));
+            step = self.steps.get(reached.before);
+        }
+        order.reverse();
+        order
     }
 
     /// Opens what follows a configuration. The last that is opened is tried first.
     fn expand(&mut self, from: &Configuration<M::State>, open: &mut Vec<Configuration<M::State>>) {
-        let (model, operations) = (self.model, self.operations);
-        let first = from.core.placed as usize;
-        let end = operations[self.ended[first].index].ended;
+        let unplaced: Vec<usize> = self.ended[from.core.placed]
+            .candidates
+            .iter()
+            .copied()
+            .filter(|candidate| from.core.ahead.binary_search(candidate).is_err())
+            .collect();
+        if let Some(&chosen) = unplaced.iter().find(|&&one| self.changes_nothing(from, one)) {
+            let core = from.core.with(chosen, from.core.state.clone());
+            return self.visit_ended(chosen, core, from, open);
+        }
+        self.expand_unknown(from, open);
+        for chosen in unplaced.into_iter().rev() {
+            let Ended { index, output, .. } = self.ended[chosen];
+            let op = &self.operations[index].op;
+            for state in self.model.step(&from.core.state, op, Some(output)) {
+                self.visit_ended(chosen, from.core.with(chosen, state), from, open);
+            }
+        }
+    }
+
+    fn expand_unknown(
+        &mut self,
+        from: &Configuration<M::State>,
+        open: &mut Vec<Configuration<M::State>>,
+    ) {
+        let end = self.ended[from.core.placed].end;
         for alike in (0..self.unknown.len()).rev() {
-            let next = self.unknown[alike].get(from.unknown[alike] as usize);
-            let Some(&index) = next.filter(|&&index| Some(operations[index].began) < end) else {
+            let Some(&index) = self.unknown[alike].get(from.unknown[alike]) else {
                 continue;
             };
+            let operation = &self.operations[index];
+            if operation.began > end {
+                continue;
+            }
             let mut unknown = from.unknown.to_vec();
             unknown[alike] += 1;
             let unknown: Counts = unknown.into();
-            for state in model.step(&from.core.state, &operations[index].op, None) {
+            for state in self.model.step(&from.core.state, &operation.op, None) {
                 let core = Core {
                     placed: from.core.placed,
                     ahead: from.core.ahead.clone(),
@@ -204,20 +223,37 @@ impl<'a, M: Model> Search<'a, M> {
                 self.visit(core, Rc::clone(&unknown), from.step, Some(index), open);
             }
         }
-        for candidate in (0..self.ended[first].overlapping.len()).rev() {
-            let chosen = self.ended[first].overlapping[candidate];
-            if from.core.ahead.binary_search(&chosen).is_ok() {
-                continue;
-            }
-            let index = self.ended[chosen as usize].index;
-            let Outcome::Returned(output) = &operations[index].outcome else {
-                continue;
-            };
-            for state in model.step(&from.core.state, &operations[index].op, Some(output)) {
-                let core = from.core.with(chosen, state);
-                self.visit(core, Rc::clone(&from.unknown), from.step, Some(index), open);
-            }
+    }
+
+    /// Whether an operation fits here and leaves this state, and every other, as it is.
+    fn changes_nothing(&self, from: &Configuration<M::State>, ended: usize) -> bool {
+        let Ended { index, output, .. } = self.ended[ended];
+        let op = &self.operations[index].op;
+        if !self.model.keeps_state(op, Some(output)) {
+            return false;
         }
+        let mut fits = false;
+        for state in self.model.step(&from.core.state, op, Some(output)) {
+            fits = true;
+            assert!(
+                state == from.core.state,
+                "invalid model: `keeps_state` is true for {op:?} -> {output:?}, and `step` turns \
+                 {:?} into {state:?}. Return false where an operation changes any state",
+                from.core.state
+            );
+        }
+        fits
+    }
+
+    fn visit_ended(
+        &mut self,
+        chosen: usize,
+        core: Core<M::State>,
+        from: &Configuration<M::State>,
+        open: &mut Vec<Configuration<M::State>>,
+    ) {
+        let index = self.ended[chosen].index;
+        self.visit(core, Rc::clone(&from.unknown), from.step, Some(index), open);
     }
 
     /// Opens a configuration, unless one was visited that had at least its continuations.
@@ -244,80 +280,63 @@ impl<'a, M: Model> Search<'a, M> {
                 core
             }
         };
-        self.configurations += 1;
         let step = self.steps.len();
+        if step == 0 || core.placed > self.explained() {
+            self.furthest = step;
+        }
         self.steps.push(Step {
             before,
             placed,
             core: Rc::clone(&core),
         });
-        self.note_progress(&core, step);
         open.push(Configuration {
             core,
             unknown,
             step,
         });
     }
+}
 
-    fn note_progress(&mut self, core: &Core<M::State>, step: usize) {
-        let placed = core.placed as usize;
-        if placed > self.furthest {
-            self.furthest = placed;
-            self.stuck_at.clear();
-        }
-        let is_new = |steps: &[Step<M::State>], known: &[usize]| {
-            known
-                .iter()
-                .all(|&known| steps[known].core.state != core.state)
-        };
-        if placed == self.furthest
-            && self.stuck_at.len() < SHOWN_STATES
-            && is_new(&self.steps, &self.stuck_at)
-        {
-            self.stuck_at.push(step);
-        }
+/// The end of an operation that returned, and its response.
+pub(super) fn response<Op, Output>(operation: &Operation<Op, Output>) -> Option<(usize, &Output)> {
+    match &operation.outcome {
+        Outcome::Returned(output) => Some((operation.ended?, output)),
+        Outcome::Failed(_) | Outcome::Unknown(_) => None,
     }
+}
 
-    /// Why the search ended without an order.
-    fn stuck(&self) -> Stuck {
-        let mut order = Vec::new();
-        let mut step = self.stuck_at.first().copied().unwrap_or_default();
-        while let Some(placed) = self.steps[step].placed {
-            order.push((placed, format!("{:?}", self.steps[step].core.state)));
-            step = self.steps[step].before;
+fn find_candidates<Op, Output>(
+    ended: &mut [Ended<'_, Output>],
+    operations: &[Operation<Op, Output>],
+) {
+    let mut by_begin: Vec<usize> = (0..ended.len()).collect();
+    by_begin.sort_unstable_by_key(|&one| operations[ended[one].index].began);
+    let mut begins = by_begin.into_iter().peekable();
+    let mut running = std::collections::BTreeSet::new();
+    for first in 0..ended.len() {
+        let end = ended[first].end;
+        while let Some(one) = begins.next_if(|&one| operations[ended[one].index].began < end) {
+            running.insert(one);
         }
-        order.reverse();
-        Stuck {
-            blocked: self.ended[self.furthest].index,
-            initial: format!("{:?}", self.model.initial()),
-            order,
-            states: self
-                .stuck_at
-                .iter()
-                .map(|&step| format!("{:?}", self.steps[step].core.state))
-                .collect(),
-        }
+        ended[first].candidates = running.iter().copied().collect();
+        running.remove(&first);
     }
 }
 
 impl<S> Core<S> {
     /// The configuration after `chosen` was placed.
-    fn with(&self, chosen: u32, state: S) -> Self {
-        let mut placed = self.placed;
+    fn with(&self, chosen: usize, state: S) -> Self {
         let mut ahead = self.ahead.to_vec();
-        match ahead.binary_search(&chosen) {
-            Ok(_) => {}
-            Err(position) => ahead.insert(position, chosen),
-        }
+        let position = ahead.partition_point(|&other| other < chosen);
+        ahead.insert(position, chosen);
         let run = ahead
             .iter()
-            .zip(placed..)
+            .zip(self.placed..)
             .take_while(|(ahead, next)| *ahead == next)
             .count();
         ahead.drain(..run);
-        placed += u32::try_from(run).unwrap_or(u32::MAX);
         Self {
-            placed,
+            placed: self.placed + run,
             ahead: ahead.into(),
             state,
         }
@@ -325,6 +344,6 @@ impl<S> Core<S> {
 }
 
 /// Whether `fewer` leaves at least the unknown operations to place that `more` leaves.
-fn covers(fewer: &[u32], more: &[u32]) -> bool {
+fn covers(fewer: &[usize], more: &[usize]) -> bool {
     fewer.iter().zip(more).all(|(fewer, more)| fewer <= more)
 }

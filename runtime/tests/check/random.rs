@@ -226,7 +226,11 @@ impl Model for Bag {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3_000))]
+    #![proptest_config(ProptestConfig {
+        cases: 1_000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn verdict_is_that_of_a_brute_force_for_a_register((planned, events) in plans(register_operation())) {
