@@ -11,7 +11,7 @@ use crate::error::CallError;
 use crate::time::Timestamp;
 
 /// Configurations that [`History::check`] keeps at most, for each part of the history.
-const CONFIGURATIONS: usize = 1_000_000;
+const CONFIGURATIONS: usize = 500_000;
 
 /// What callers asked of an object, what was answered, and what overlapped with what.
 ///
@@ -183,10 +183,13 @@ impl<Op, Output> History<Op, Output> {
     /// stands anywhere after its begin, or nowhere. One that failed stands nowhere.
     ///
     /// # Errors
-    /// [`NotLinearizable::Violation`] shows the response that no order explains.
-    /// [`NotLinearizable::Undecided`] if that would need more than a million configurations (some
-    /// seconds, some hundred MB); see [`check_within`](Self::check_within). Both print as a report,
-    /// so that `unwrap` shows it.
+    /// [`NotLinearizable::Violation`] shows the first response that no order explains.
+    /// [`NotLinearizable::Undecided`] if the search would need more than 500,000 configurations
+    /// (some ten seconds in a debug build, some hundred MB); see
+    /// [`check_within`](Self::check_within). Both print as a report, so that `unwrap` shows it.
+    ///
+    /// # Panics
+    /// [`Model::keeps_state`] contradicts [`Model::step`].
     pub fn check<M>(&self, model: &M) -> Result<(), NotLinearizable>
     where
         M: Model<Op = Op, Output = Output>,
@@ -195,9 +198,13 @@ impl<Op, Output> History<Op, Output> {
     }
 
     /// As [`check`](Self::check), with another bound on time and memory: the configurations to keep
-    /// for each [part](Model::partition). One holds a state of the model and some hundred bytes.
+    /// for each [part](Model::partition). One holds a state of the model and some hundred bytes. The
+    /// same history and bound always give the same result.
     ///
     /// # Errors
+    /// As [`check`](Self::check).
+    ///
+    /// # Panics
     /// As [`check`](Self::check).
     pub fn check_within<M>(&self, model: &M, configurations: usize) -> Result<(), NotLinearizable>
     where

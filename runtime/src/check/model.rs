@@ -81,7 +81,7 @@ pub trait Model {
     /// Whether `op` with this answer leaves every state as it was, like a read or a refusal.
     ///
     /// Saying so makes the search much faster: such an operation is placed as soon as it fits, and
-    /// ignored if its answer (`None`) never arrived. The default is `false`, which is always right.
+    /// ignored if its answer never arrived (`None`). The default is `false`, which is always right.
     fn keeps_state(&self, op: &Self::Op, output: Option<&Self::Output>) -> bool {
         let _ = (op, output);
         false

@@ -183,7 +183,10 @@ impl<'a, M: Model> Search<'a, M> {
             .copied()
             .filter(|candidate| from.core.ahead.binary_search(candidate).is_err())
             .collect();
-        if let Some(&chosen) = unplaced.iter().find(|&&one| self.changes_nothing(from, one)) {
+        if let Some(&chosen) = unplaced
+            .iter()
+            .find(|&&one| self.changes_nothing(from, one))
+        {
             let core = from.core.with(chosen, from.core.state.clone());
             return self.visit_ended(chosen, core, from, open);
         }

@@ -20,8 +20,9 @@ pub(super) fn check<M: Model>(
             parts.entry(name).or_default().push(index);
         }
     }
-    // A violation in a later part says more than an earlier part that is undecided.
+    // A violation says more than a part that is undecided.
     let mut undecided = None;
+    let mut violations = Vec::new();
     for (name, members) in parts {
         let part = Part {
             operations,
@@ -34,7 +35,7 @@ pub(super) fn check<M: Model>(
             Verdict::Linearizable => {}
             Verdict::NotLinearizable => {
                 let blamed = part.blame(search.explained());
-                return Err(Violation::new(operations, &part.members, &name, &blamed).into());
+                violations.push(Violation::new(operations, &part.members, &name, &blamed));
             }
             Verdict::Undecided => {
                 undecided.get_or_insert(Undecided {
@@ -46,7 +47,14 @@ pub(super) fn check<M: Model>(
             }
         }
     }
-    undecided.map_or(Ok(()), |undecided| Err(undecided.into()))
+    let first = violations
+        .into_iter()
+        .min_by_key(|violation| operations[violation.operation()].ended);
+    match (first, undecided) {
+        (Some(violation), _) => Err(violation.into()),
+        (None, Some(undecided)) => Err(undecided.into()),
+        (None, None) => Ok(()),
+    }
 }
 
 struct Part<'a, M: Model> {

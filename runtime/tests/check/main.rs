@@ -3,6 +3,7 @@
 mod calls;
 mod deliveries;
 mod literature;
+mod queue;
 mod random;
 mod reports;
 mod scale;

@@ -2,11 +2,11 @@
 
 use std::fmt::Debug;
 
-use anchorhold::check::models::{
-    Queue, QueueOp, QueueOutput, Register, RegisterOp, RegisterOutput,
-};
-use anchorhold::check::{History, Model, NotLinearizable, Operation, Outcome, Pending};
+use anchorhold::check::models::{Register, RegisterOp, RegisterOutput};
+use anchorhold::check::{History, Model, NotLinearizable, Operation, Outcome, Pending, PerKey};
 use proptest::prelude::*;
+
+use super::queue::{Queue, QueueOp, QueueOutput};
 
 /// What a client does in a generated history.
 #[derive(Clone, Debug)]
@@ -106,13 +106,30 @@ fn orders<M: Model>(
         })
 }
 
-/// The checker's verdict is that of the brute force, and so is the operation that it blames.
+/// The checker's verdict is that of the brute force, and so is the operation that it blames. With a
+/// bound, it may blame a later one.
 fn agree<M>(
     model: &M,
     planned: &[Planned<M::Op, M::Output>],
     events: &[usize],
 ) -> Result<(), TestCaseError>
 where
+    M: Model,
+    M::Op: Clone,
+    M::Output: Clone,
+{
+    agree_with(model, model, planned, events)
+}
+
+/// As [`agree`], with another model of the same object for the brute force.
+fn agree_with<R, M>(
+    reference: &R,
+    model: &M,
+    planned: &[Planned<M::Op, M::Output>],
+    events: &[usize],
+) -> Result<(), TestCaseError>
+where
+    R: Model<Op = M::Op, Output = M::Output>,
     M: Model,
     M::Op: Clone,
     M::Output: Clone,
@@ -134,7 +151,7 @@ where
         .collect();
     let expected = ends
         .into_iter()
-        .find(|(end, _)| !brute_force(model, &known, *end))
+        .find(|(end, _)| !brute_force(reference, &known, *end))
         .map(|(_, index)| index);
     let found = match history.check(model) {
         Ok(()) => None,
@@ -142,6 +159,17 @@ where
         Err(error) => panic!("{error}"),
     };
     prop_assert_eq!(found, expected);
+    let end = |index: Option<usize>| index.and_then(|index| operations[index].ended);
+    for bound in [1, 5, 20, 50] {
+        match history.check_within(model, bound) {
+            Ok(()) => prop_assert_eq!(expected, None),
+            Err(NotLinearizable::Violation(violation)) => {
+                prop_assert!(expected.is_some());
+                prop_assert!(end(Some(violation.operation())) >= end(expected));
+            }
+            Err(NotLinearizable::Undecided(_)) => {}
+        }
+    }
     Ok(())
 }
 
@@ -175,10 +203,11 @@ fn register_operation() -> impl Strategy<Value = (RegisterOp<u8>, RegisterOutput
     ]
 }
 
-fn queue_operation() -> impl Strategy<Value = (QueueOp<u8>, QueueOutput<u8>)> {
+fn queue_operation() -> impl Strategy<Value = (QueueOp, QueueOutput)> {
+    let item = || prop_oneof![Just('x'), Just('y')];
     prop_oneof![
-        (0..2_u8).prop_map(|item| (QueueOp::Push(item), QueueOutput::Pushed)),
-        proptest::option::of(0..2_u8).prop_map(|item| (QueueOp::Pop, QueueOutput::Popped(item))),
+        item().prop_map(|item| (QueueOp::Push(item), QueueOutput::Pushed)),
+        proptest::option::of(item()).prop_map(|item| (QueueOp::Pop, QueueOutput::Popped(item))),
     ]
 }
 
@@ -186,20 +215,20 @@ fn queue_operation() -> impl Strategy<Value = (QueueOp<u8>, QueueOutput<u8>)> {
 struct Bag;
 
 impl Model for Bag {
-    type Op = QueueOp<u8>;
-    type Output = QueueOutput<u8>;
-    type State = Vec<u8>;
+    type Op = QueueOp;
+    type Output = QueueOutput;
+    type State = Vec<char>;
 
-    fn initial(&self) -> Vec<u8> {
+    fn initial(&self) -> Vec<char> {
         Vec::new()
     }
 
     fn step(
         &self,
-        state: &Vec<u8>,
-        op: &QueueOp<u8>,
-        output: Option<&QueueOutput<u8>>,
-    ) -> impl IntoIterator<Item = Vec<u8>> {
+        state: &Vec<char>,
+        op: &QueueOp,
+        output: Option<&QueueOutput>,
+    ) -> impl IntoIterator<Item = Vec<char>> {
         match op {
             QueueOp::Push(item) => {
                 let mut state = state.clone();
@@ -225,6 +254,33 @@ impl Model for Bag {
     }
 }
 
+/// Two registers as one object.
+struct TwoRegisters;
+
+impl Model for TwoRegisters {
+    type Op = (usize, RegisterOp<u8>);
+    type Output = RegisterOutput<u8>;
+    type State = [u8; 2];
+
+    fn initial(&self) -> [u8; 2] {
+        [0; 2]
+    }
+
+    fn step(
+        &self,
+        state: &[u8; 2],
+        (key, op): &(usize, RegisterOp<u8>),
+        output: Option<&RegisterOutput<u8>>,
+    ) -> impl IntoIterator<Item = [u8; 2]> {
+        let next = Register(0).step(&state[*key], op, output);
+        next.into_iter().map(|value| {
+            let mut state = *state;
+            state[*key] = value;
+            state
+        })
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 1_000,
@@ -239,11 +295,18 @@ proptest! {
 
     #[test]
     fn verdict_is_that_of_a_brute_force_for_a_queue((planned, events) in plans(queue_operation())) {
-        agree(&Queue::new(), &planned, &events)?;
+        agree(&Queue, &planned, &events)?;
     }
 
     #[test]
     fn verdict_is_that_of_a_brute_force_for_a_model_with_choices((planned, events) in plans(queue_operation())) {
         agree(&Bag, &planned, &events)?;
+    }
+
+    #[test]
+    fn verdict_is_that_of_a_brute_force_for_parts(
+        (planned, events) in plans((0..2_usize, register_operation()).prop_map(|(key, (op, output))| ((key, op), output)))
+    ) {
+        agree_with(&TwoRegisters, &PerKey::new(Register(0)), &planned, &events)?;
     }
 }
