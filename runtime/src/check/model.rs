@@ -87,6 +87,16 @@ pub trait Model {
         false
     }
 
+    /// Whether neither `state` nor any state that may follow it allows `op` to answer `output`: the
+    /// log is longer than the index that was answered, or has another item there.
+    ///
+    /// Saying so spares the search all that could follow. The default is `false`, which is always
+    /// right.
+    fn rules_out(&self, state: &Self::State, op: &Self::Op, output: &Self::Output) -> bool {
+        let _ = (state, op, output);
+        false
+    }
+
     /// The name of the independent part that `op` belongs to, such as a key of a map.
     ///
     /// Parts are checked one by one, each from the initial state. This is exact, and much faster
@@ -144,6 +154,10 @@ impl<K: Debug + PartialEq, M: Model> Model for PerKey<K, M> {
 
     fn keeps_state(&self, (_, op): &(K, M::Op), output: Option<&M::Output>) -> bool {
         self.model.keeps_state(op, output)
+    }
+
+    fn rules_out(&self, state: &M::State, (_, op): &(K, M::Op), output: &M::Output) -> bool {
+        self.model.rules_out(state, op, output)
     }
 
     fn partition(&self, (key, op): &(K, M::Op)) -> String {

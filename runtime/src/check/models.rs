@@ -236,6 +236,10 @@ impl Model for FencedLock {
     fn keeps_state(&self, _: &LockOp, output: Option<&LockOutput>) -> bool {
         matches!(output, Some(LockOutput::Held | LockOutput::Lost { .. }))
     }
+
+    fn rules_out(&self, state: &LockState, _: &LockOp, output: &LockOutput) -> bool {
+        matches!(output, LockOutput::Granted { token, .. } if *token <= state.last)
+    }
 }
 
 /// A list that only grows. The model copies it at each step: keep it to some hundred items.
@@ -299,5 +303,15 @@ impl<V: Clone + Eq + Hash + Debug> Model for Log<V> {
 
     fn keeps_state(&self, op: &LogOp<V>, _: Option<&LogOutput<V>>) -> bool {
         matches!(op, LogOp::ReadFrom(_))
+    }
+
+    fn rules_out(&self, state: &Vec<V>, op: &LogOp<V>, output: &LogOutput<V>) -> bool {
+        match (op, output) {
+            (LogOp::Append(_), LogOutput::Appended(index)) => *index < state.len(),
+            (LogOp::ReadFrom(from), LogOutput::Items(items)) => {
+                !items.starts_with(state.get(*from..).unwrap_or_default())
+            }
+            _ => true,
+        }
     }
 }

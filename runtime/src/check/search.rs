@@ -2,13 +2,15 @@
 //!
 //! The algorithm is that of Wing and Gong (1993) with the memoisation of Lowe (2017), as in
 //! Porcupine: a depth-first search over configurations (which operations have been placed, and the
-//! state they lead to) that visits none twice. Five things make it fast here:
+//! state they lead to) that visits none twice. Six rules make it fast here:
 //!
 //! - Operations are numbered in the order of their ends. Then nearly all of a configuration's set of
 //!   operations is a prefix, and its size does not grow with the history.
 //! - The operation that ended first is tried first, one with an unknown outcome last.
 //! - An operation that [keeps the state](Model::keeps_state) is placed as soon as it fits: whatever
 //!   may follow without it may follow after it.
+//! - A configuration is given up if its state [rules out](Model::rules_out) a response that is still
+//!   to be explained.
 //! - A configuration is given up if one was visited with the same state, the same operations that
 //!   ended, and no more of those whose outcome is unknown. That one had every continuation that this
 //!   one has, because an operation with an unknown outcome need never be placed.
@@ -21,6 +23,9 @@ use std::rc::Rc;
 
 use super::history::{Operation, Outcome};
 use super::model::Model;
+
+/// At most so many of the next responses are asked whether they are ruled out.
+const FORESIGHT: usize = 32;
 
 pub(super) enum Verdict {
     /// [`Search::order`] is an order that explains every response.
@@ -177,6 +182,9 @@ impl<'a, M: Model> Search<'a, M> {
 
     /// Opens what follows a configuration. The last that is opened is tried first.
     fn expand(&mut self, from: &Configuration<M::State>, open: &mut Vec<Configuration<M::State>>) {
+        if self.is_dead(from) {
+            return;
+        }
         let unplaced: Vec<usize> = self.ended[from.core.placed]
             .candidates
             .iter()
@@ -226,6 +234,23 @@ impl<'a, M: Model> Search<'a, M> {
                 self.visit(core, Rc::clone(&unknown), from.step, Some(index), open);
             }
         }
+    }
+
+    /// Whether a response that is soon to be explained fits neither here nor in what may follow.
+    fn is_dead(&self, from: &Configuration<M::State>) -> bool {
+        let Core {
+            placed,
+            ahead,
+            state,
+        } = &*from.core;
+        (*placed..self.ended.len())
+            .take(FORESIGHT)
+            .filter(|next| ahead.binary_search(next).is_err())
+            .any(|next| {
+                let Ended { index, output, .. } = self.ended[next];
+                let op = &self.operations[index].op;
+                self.model.rules_out(state, op, output)
+            })
     }
 
     /// Whether an operation fits here and leaves this state, and every other, as it is.
