@@ -48,8 +48,8 @@ impl From<Undecided> for NotLinearizable {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "undecided{}: after {limit} configurations, orders were found for the first {explained} of \
-     {of} responses. Use fewer clients or operations, or shorter faults; or raise the bound with \
-     `check_within`",
+     {of} responses. Record fewer operations at once, or fewer with unknown outcomes, or raise the \
+     bound with `check_within`",
     in_part(part)
 )]
 pub struct Undecided {
@@ -161,7 +161,10 @@ impl<Op: Debug, Output: Debug> Report<'_, Op, Output> {
             String::new()
         };
         let shown = &order[hidden..];
-        let lines: Vec<String> = shown.iter().map(|&(index, _)| self.line(index)).collect();
+        let lines: Vec<String> = shown
+            .iter()
+            .map(|&(index, _)| self.line_in_order(index))
+            .collect();
         let width = longest(&lines);
         let rows: Vec<String> = lines
             .iter()
@@ -179,14 +182,15 @@ impl<Op: Debug, Output: Debug> Report<'_, Op, Output> {
             operation, order, ..
         } = self.blamed;
         if order.iter().any(|(placed, _)| placed == operation) {
-            return "That response does not fit its place in this order. No other order is better."
+            return "That response does not fit its place in this order, nor in any other."
                 .to_owned();
         }
         let state = order
             .last()
             .map_or(&self.blamed.initial, |(_, state)| state);
         format!(
-            "In the state {} that response is not allowed. No other order is better.",
+            "In the state {} that response is not allowed, and no other order leads to a state in which \
+             it is.",
             shortened(state)
         )
     }
@@ -279,6 +283,16 @@ impl<Op: Debug, Output: Debug> Report<'_, Op, Output> {
             Outcome::Returned(_) | Outcome::Failed(_) => {
                 format!("{client}: {op:?} is still running")
             }
+        }
+    }
+
+    /// The order explains what was answered before the blamed operation ended, whatever it answers.
+    fn line_in_order(&self, index: usize) -> String {
+        let Operation { client, op, .. } = &self.operations[index];
+        if index == self.blamed.operation {
+            format!("{client}: {op:?} with another response")
+        } else {
+            self.line(index)
         }
     }
 

@@ -2,7 +2,10 @@
 
 use std::fmt::Debug;
 
-use anchorhold::check::models::{Register, RegisterOp, RegisterOutput};
+use anchorhold::Timestamp;
+use anchorhold::check::models::{
+    FencedLock, LockOp, LockOutput, Log, LogOp, LogOutput, Register, RegisterOp, RegisterOutput,
+};
 use anchorhold::check::{History, Model, NotLinearizable, Operation, Outcome, Pending, PerKey};
 use proptest::prelude::*;
 
@@ -211,6 +214,30 @@ fn queue_operation() -> impl Strategy<Value = (QueueOp, QueueOutput)> {
     ]
 }
 
+fn log_operation() -> impl Strategy<Value = (LogOp<u8>, LogOutput<u8>)> {
+    let item = || 0..2_u8;
+    prop_oneof![
+        (item(), 0..4_usize)
+            .prop_map(|(item, index)| (LogOp::Append(item), LogOutput::Appended(index))),
+        (0..3_usize, proptest::collection::vec(item(), 0..=3))
+            .prop_map(|(from, items)| (LogOp::ReadFrom(from), LogOutput::Items(items))),
+    ]
+}
+
+fn lock_operation() -> impl Strategy<Value = (LockOp, LockOutput)> {
+    let time = || (0..4_i64).prop_map(Timestamp::from_millis);
+    let token = || 1..4_u64;
+    prop_oneof![
+        (token(), time(), time()).prop_map(|(token, at, until)| (
+            LockOp::Acquire,
+            LockOutput::Granted { token, at, until }
+        )),
+        Just((LockOp::Acquire, LockOutput::Held)),
+        token().prop_map(|token| (LockOp::Release(token), LockOutput::Released)),
+        (token(), time()).prop_map(|(token, at)| (LockOp::Release(token), LockOutput::Lost { at })),
+    ]
+}
+
 /// Items that come out in any order. A lost answer hides which one it was.
 struct Bag;
 
@@ -296,6 +323,16 @@ proptest! {
     #[test]
     fn verdict_is_that_of_a_brute_force_for_a_queue((planned, events) in plans(queue_operation())) {
         agree(&Queue, &planned, &events)?;
+    }
+
+    #[test]
+    fn verdict_is_that_of_a_brute_force_for_a_log((planned, events) in plans(log_operation())) {
+        agree(&Log::new(), &planned, &events)?;
+    }
+
+    #[test]
+    fn verdict_is_that_of_a_brute_force_for_a_lock((planned, events) in plans(lock_operation())) {
+        agree(&FencedLock, &planned, &events)?;
     }
 
     #[test]

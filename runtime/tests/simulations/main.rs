@@ -1,3 +1,4 @@
 //! Many seeds with every kind of fault: nothing acknowledged is lost, everything pending happens.
 
 mod bank;
+mod register;
