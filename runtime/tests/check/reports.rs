@@ -37,8 +37,24 @@ fn stale_read_is_shown_with_the_order_before_it_and_what_overlaps() {
     history.begin("ann", Read).returned(Value(0));
     assert_eq!(
         report(&history, &Register(0)),
-        "\
-"
+        r#"the history is not linearizable: no order of its operations explains this response
+
+    cyd: Read -> Value(0)
+
+An order that explains every response before it, with the state after each:
+
+    ann: Write(1) -> Written  then 1
+    bob: Write(2) -> Written  then 2
+
+In the state 2 that response is not allowed, and no other order leads to a state in which it is.
+
+Operations that overlap with it, as time goes from left to right:
+
+    ├─────┤       bob: Write(2) -> Written                       from 0.020 s to 0.060 s
+  >   ├───────┤   cyd: Read -> Value(0)                          from 0.030 s to 0.080 s
+        ├───────  dan: Write(3) may have run (the host crashed)  from 0.040 s
+            ├───  ann: Write(4) is still running                 from 0.070 s
+"#
     );
 }
 
@@ -56,8 +72,22 @@ fn response_that_does_not_fit_what_the_others_saw_is_blamed_instead_of_them() {
     setting.returned(Swapped(false));
     assert_eq!(
         report(&history, &Register(0)),
-        "\
-"
+        r#"the history is not linearizable: no order of its operations explains this response
+
+    ann: CompareAndSet { expected: 0, new: 1 } -> Swapped(false)
+
+An order that explains every response before it, with the state after each:
+
+    ann: CompareAndSet { expected: 0, new: 1 } with another response  then 1
+    bob: Read -> Value(1)                                             then 1
+
+That response does not fit its place in this order, nor in any other.
+
+Operations that overlap with it, as time goes from left to right:
+
+  > ├─────┤   ann: CompareAndSet { expected: 0, new: 1 } -> Swapped(false)
+      ├─┤     bob: Read -> Value(1)
+"#
     );
 }
 
@@ -68,8 +98,16 @@ fn first_response_is_shown_with_the_initial_state_and_its_part() {
     history.begin(1, ("apples", CounterOp::Add(2))).returned(3);
     assert_eq!(
         report(&history, &PerKey::new(Counter)),
-        "\
-"
+        r#"the history in part "apples" is not linearizable: no order of its operations explains this response
+
+    1: ("apples", Add(2)) -> 3
+
+The model begins in the state 0.
+
+In the state 0 that response is not allowed, and no other order leads to a state in which it is.
+
+No other operation overlaps with it.
+"#
     );
 }
 
