@@ -58,7 +58,7 @@
 //!
 //!     cyd: Read -> Value(0)
 //!
-//! An order that explains every response before it, with the state after each:
+//! An order that explains every response before it, with the state where it changes:
 //!
 //!     ann: Write(1) -> Written  then 1
 //!     bob: Write(2) -> Written  then 2

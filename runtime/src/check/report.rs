@@ -166,13 +166,20 @@ impl<Op: Debug, Output: Debug> Report<'_, Op, Output> {
             .map(|&(index, _)| self.line_in_order(index))
             .collect();
         let width = longest(&lines);
+        let mut before = None;
         let rows: Vec<String> = lines
             .iter()
             .zip(shown)
-            .map(|(line, (_, state))| format!("    {line:width$}  then {}", shortened(state)))
+            .map(|(line, (_, state))| {
+                if before.replace(state) == Some(state) {
+                    format!("    {line}")
+                } else {
+                    format!("    {line:width$}  then {}", shortened(state))
+                }
+            })
             .collect();
         format!(
-            "{explains}{part}, with the state after each:\n\n{}",
+            "{explains}{part}, with the state where it changes:\n\n{}",
             rows.join("\n")
         )
     }

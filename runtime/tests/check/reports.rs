@@ -41,7 +41,7 @@ fn stale_read_is_shown_with_the_order_before_it_and_what_overlaps() {
 
     cyd: Read -> Value(0)
 
-An order that explains every response before it, with the state after each:
+An order that explains every response before it, with the state where it changes:
 
     ann: Write(1) -> Written  then 1
     bob: Write(2) -> Written  then 2
@@ -76,10 +76,10 @@ fn response_that_does_not_fit_what_the_others_saw_is_blamed_instead_of_them() {
 
     ann: CompareAndSet { expected: 0, new: 1 } -> Swapped(false)
 
-An order that explains every response before it, with the state after each:
+An order that explains every response before it, with the state where it changes:
 
     ann: CompareAndSet { expected: 0, new: 1 } with another response  then 1
-    bob: Read -> Value(1)                                             then 1
+    bob: Read -> Value(1)
 
 That response does not fit its place in this order, nor in any other.
 

@@ -190,6 +190,20 @@ fn plans() -> impl Iterator<Item = Plan> {
         })
 }
 
+#[test]
+fn short_histories_of_many_lost_calls_are_accepted() {
+    for seed in 0..100 {
+        let plan = Plan {
+            seed,
+            operations: 60,
+            lost_one_in: 5,
+        };
+        register(plan, usize::MAX).check(&Register(0)).unwrap();
+        counter(plan).check(&Counter).unwrap();
+        log(plan, usize::MAX).check(&Log::new()).unwrap();
+    }
+}
+
 /// Checks within a bound that is known to take less than a second in a debug build. It is not a
 /// bound on time, which depends on what else the machine does.
 fn check<M: Model>(model: &M, history: &History<M::Op, M::Output>) -> Result<(), NotLinearizable> {
