@@ -67,7 +67,8 @@ pub trait Model {
     /// Empty if that answer is wrong in this state.
     ///
     /// `output` is `None` if the answer never arrived: then return every state in which `op` may
-    /// leave the object. That it may not have run at all is the checker's concern.
+    /// leave the object, or one that allows all that those allow. That it may not have run at all is
+    /// the checker's concern.
     ///
     /// Return an `Option` if each answer leads to one state. Return a `Vec` if an operation has a
     /// choice that its answer does not show.

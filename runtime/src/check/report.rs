@@ -69,7 +69,8 @@ pub struct Violation {
 impl Violation {
     /// The operation whose response cannot be explained: its index in
     /// [`History::operations`](super::History::operations). The history up to its end is the
-    /// shortest beginning that is not linearizable.
+    /// shortest beginning that is not linearizable. The report says so if the search for a shorter
+    /// one reached its bound.
     #[must_use]
     pub fn operation(&self) -> usize {
         self.operation
