@@ -169,6 +169,11 @@ where
             Err(NotLinearizable::Violation(violation)) => {
                 prop_assert!(expected.is_some());
                 prop_assert!(end(Some(violation.operation())) >= end(expected));
+                let is_first = Some(violation.operation()) == expected;
+                let says_so = violation
+                    .to_string()
+                    .contains("may be the first that is wrong");
+                prop_assert!(is_first || says_so);
             }
             Err(NotLinearizable::Undecided(_)) => {}
         }
