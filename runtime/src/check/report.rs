@@ -95,8 +95,8 @@ fn in_part(part: &str) -> String {
 pub(super) struct Blamed {
     /// The operation whose response no order explains.
     pub operation: usize,
-    /// Whether every response that ended before it is explained by `order`.
-    pub is_shortest: bool,
+    /// Whether `order` explains every response that ended before it, so that it is the first.
+    pub is_first: bool,
     pub initial: String,
     /// The operations of an order, and the state after each.
     pub order: Vec<(usize, String)>,
@@ -135,9 +135,14 @@ impl<Op: Debug, Output: Debug> Report<'_, Op, Output> {
     fn text(&self, part: &str) -> String {
         format!(
             "the history{} is not linearizable: no order of its operations explains this response\n\
-             \n    {}\n\n{}\n\n{}\n\n{}\n",
+             \n    {}\n\n{}{}\n\n{}\n\n{}\n",
             in_part(part),
             self.line(self.blamed.operation),
+            if self.blamed.is_first {
+                ""
+            } else {
+                "An earlier response may be wrong too: the search for it reached its bound.\n\n"
+            },
             self.order(),
             self.conclusion(),
             self.overlaps()
@@ -149,11 +154,10 @@ impl<Op: Debug, Output: Debug> Report<'_, Op, Output> {
         if order.is_empty() {
             return format!("The model begins in the state {}.", shortened(initial));
         }
-        let explains = if self.blamed.is_shortest {
+        let explains = if self.blamed.is_first {
             "An order that explains every response before it"
         } else {
-            "The search reached its bound, so an earlier response may be the first that is wrong. \
-             The best order that was found"
+            "The best order that was found for the responses before it"
         };
         let hidden = order.len().saturating_sub(SHOWN_STEPS);
         let part = if hidden > 0 {

@@ -35,7 +35,7 @@ pub(super) fn check<M: Model>(
             Verdict::Linearizable => {}
             Verdict::NotLinearizable => {
                 let blamed = part.blame(search.explained());
-                violations.push(Violation::new(operations, &part.members, &name, &blamed));
+                violations.push((name, part.members, blamed));
             }
             Verdict::Undecided => {
                 undecided.get_or_insert(Undecided {
@@ -49,9 +49,12 @@ pub(super) fn check<M: Model>(
     }
     let first = violations
         .into_iter()
-        .min_by_key(|violation| operations[violation.operation()].ended);
+        .min_by_key(|(_, _, blamed)| operations[blamed.operation].ended);
     match (first, undecided) {
-        (Some(violation), _) => Err(violation.into()),
+        (Some((name, members, mut blamed)), undecided) => {
+            blamed.is_first &= undecided.is_none();
+            Err(Violation::new(operations, &members, &name, &blamed).into())
+        }
         (None, Some(undecided)) => Err(undecided.into()),
         (None, None) => Ok(()),
     }
@@ -86,7 +89,7 @@ impl<M: Model> Part<'_, M> {
         // The first `good` responses can be explained, the first `bad` cannot. They are mostly close.
         let (mut good, mut bad) = (explained, ends.len());
         let mut stride = 1;
-        let mut is_shortest = true;
+        let mut is_first = true;
         while good + 1 < bad {
             let probe = (good + stride).min(good.midpoint(bad));
             let mut search = self.search(until(probe));
@@ -101,7 +104,7 @@ impl<M: Model> Part<'_, M> {
                     stride = 1;
                 }
                 Verdict::Undecided => {
-                    is_shortest = false;
+                    is_first = false;
                     break;
                 }
             }
@@ -111,7 +114,7 @@ impl<M: Model> Part<'_, M> {
         let is_explained = matches!(search.run(self.limit), Verdict::Linearizable);
         Blamed {
             operation,
-            is_shortest: is_shortest && is_explained,
+            is_first: is_first && is_explained,
             initial: format!("{:?}", self.model.initial()),
             order: search
                 .order()

@@ -172,7 +172,7 @@ where
                 let is_first = Some(violation.operation()) == expected;
                 let says_so = violation
                     .to_string()
-                    .contains("may be the first that is wrong");
+                    .contains("An earlier response may be wrong too");
                 prop_assert!(is_first || says_so);
             }
             Err(NotLinearizable::Undecided(_)) => {}

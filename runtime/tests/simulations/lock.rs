@@ -12,7 +12,7 @@ use anchorhold::{FaultKind, Faults};
 use futures_util::future::join_all;
 
 const CLIENTS: usize = 4;
-const ROUNDS: usize = 10;
+const ROUNDS: usize = 6;
 const TERM: Duration = Duration::from_secs(10);
 
 #[durable_object]
