@@ -11,7 +11,7 @@ use tokio::time::{Instant, Sleep, sleep};
 use super::budget::{Budget, Share};
 
 /// How long a peer may take to accept any bytes at all while some wait for it.
-const WRITE_PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const WRITE_PATIENCE: Duration = Duration::from_secs(30);
 /// What the system may buffer for a peer. It also sets what counts as progress: the system takes more
 /// bytes when about a third of this is free, so a peer must read some 3 kB in a second.
 const SEND_BUFFER: usize = 128 * 1024;

@@ -16,7 +16,7 @@ use crate::socket::{Message, SocketError};
 /// Sockets of one object (P54).
 const MAX_SOCKETS: usize = 32_768;
 /// Bytes that wait for a peer that reads too slowly.
-const MAX_PENDING: usize = 16 * 1024 * 1024;
+pub(super) const MAX_PENDING: usize = 16 * 1024 * 1024;
 /// What waits for the peers of one shard's sockets together. Beyond it, only what is small is taken.
 pub(super) const MAX_ALL_PENDING: usize = 128 * 1024 * 1024;
 /// What may wait for any peer, whatever waits for others.
@@ -126,6 +126,31 @@ impl Socket {
         let pump = transport::pump(socket.clone(), upgraded, outgoing);
         tokio::task::spawn_local(pump);
         Ok((socket, Upgrade(upgrade)))
+    }
+
+    /// A socket of an object that is gone.
+    #[cfg(test)]
+    pub(super) fn detached() -> (Self, Outgoing) {
+        let (outgoing, frames) = mpsc::unbounded_channel();
+        let pending = Rc::new(Pending(RefCell::new(Budget::new(MAX_ALL_PENDING).open())));
+        let socket = Self(Rc::new(Core {
+            slot: Weak::new(),
+            tags: Vec::new(),
+            attachment: RefCell::default(),
+            outgoing,
+            pending: Rc::clone(&pending),
+            closing: Cell::new(false),
+            last_automatic_response: Cell::new(None),
+            owes_close: Cell::new(false),
+            flights: Cell::new(0),
+            landed: Notify::new(),
+        }));
+        let outgoing = Outgoing {
+            frames,
+            pending,
+            taken: 0,
+        };
+        (socket, outgoing)
     }
 
     pub(crate) fn send_text(&self, text: &str) -> Result<(), SocketError> {

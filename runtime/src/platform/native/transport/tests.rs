@@ -1,0 +1,77 @@
+//! The pump over a connection in memory, on paused time.
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::time::sleep;
+
+use super::*;
+
+/// A frame of a client, with a mask of zeros.
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(payload.len()).expect("a short frame");
+    assert!(length < 126);
+    [&[first, 0x80 | length, 0, 0, 0, 0], payload].concat()
+}
+
+/// A pump, and the peer's end of its connection, which buffers so many bytes each way.
+fn pumped(buffer: usize) -> (impl Future<Output = ()>, DuplexStream, Socket) {
+    let (ours, theirs) = duplex(buffer);
+    let (socket, outgoing) = Socket::detached();
+    let pumped = socket.clone();
+    let pump = async move {
+        let stream = open(Peer::new(ours), Bytes::new(), None).await;
+        pump_stream(&pumped, stream, outgoing).await;
+    };
+    (pump, theirs, socket)
+}
+
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn pump_reads_no_further_and_ends_when_pongs_are_not_taken() {
+    let (pump, theirs, _socket) = pumped(64);
+    let (mut reading, mut writing) = split(theirs);
+    let pings = frame(0x89, &[7; 125]).repeat(10_000);
+    let send = async {
+        let mut sent = 0;
+        while sent < pings.len()
+            && let Ok(written) = writing.write(&pings[sent..]).await
+        {
+            sent += written;
+        }
+        sent
+    };
+    // A byte now and then, so that the connection never stands still.
+    let take = async {
+        while reading.read_u8().await.is_ok() {
+            sleep(Duration::from_secs(1)).await;
+        }
+    };
+    let began = Instant::now();
+    let timed = async {
+        pump.await;
+        began.elapsed()
+    };
+    let (took, sent, ()) = tokio::join!(timed, send, take);
+    assert!(sent < 4 * BUFFER, "{sent} bytes of pings were read");
+    assert_eq!(took.as_secs(), WRITE_PATIENCE.as_secs());
+}
+
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn pump_answers_every_ping_of_a_peer_that_takes_pongs_slowly() {
+    let (pump, theirs, _socket) = pumped(64);
+    let (mut reading, mut writing) = split(theirs);
+    let pings: Vec<u8> = (0..200u8)
+        .flat_map(|number| frame(0x89, &[number; 100]))
+        .collect();
+    let peer = async {
+        for number in 0..200u8 {
+            sleep(Duration::from_secs(1)).await;
+            let mut pong = [0; 102];
+            reading.read_exact(&mut pong).await.expect("a pong");
+            assert_eq!(pong[..2], [0x8a, 100]);
+            assert_eq!(pong[2..], [number; 100]);
+        }
+    };
+    tokio::select! {
+        () = pump => panic!("the pump ended"),
+        (written, ()) = async { tokio::join!(writing.write_all(&pings), peer) } => written.unwrap(),
+    }
+}
