@@ -126,7 +126,9 @@ impl Frames {
         let (length, mask) = header[2..].split_at(extended);
         let length = match length {
             [] => u64::from(second & LENGTH),
-            length => length.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)),
+            length => length
+                .iter()
+                .fold(0, |sum, byte| sum << 8 | u64::from(*byte)),
         };
         self.is_data = first & CONTROL == 0;
         self.is_last = first & LAST != 0;
@@ -185,11 +187,12 @@ impl Frames {
         self.payload = fragment;
         let is_last = self.is_last && self.beyond == 0;
         let masked = if self.mask.is_some() { MASKED } else { 0 };
-        let [high, low] = (fragment as u16).to_be_bytes();
+        let [high, low] = u16::try_from(fragment).unwrap_or(FRAGMENT).to_be_bytes();
         let first = if is_last { LAST } else { 0 };
         self.ready
             .extend(&[first, masked | LENGTH_IN_2_BYTES, high, low]);
-        self.ready.extend(self.mask.as_ref().map_or(&[], |mask| mask));
+        self.ready
+            .extend(self.mask.as_ref().map_or(&[], |mask| mask));
     }
 }
 
@@ -230,5 +233,30 @@ impl Few {
     fn remove_first(&mut self, count: usize) {
         self.bytes.copy_within(count..self.length, 0);
         self.length -= count;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn header_states_no_more_than_a_fragment_whatever_came() {
+        let stated = |first: u8, length: u64| {
+            let mut header = vec![first, MASKED | LENGTH_IN_8_BYTES];
+            header.extend(length.to_be_bytes());
+            header.extend([1, 2, 3, 4]);
+            assert_eq!(Frames::new(1 << 25).follow(&mut header), LONGEST_HEADER);
+            let passed = u64::from_be_bytes(header[2..10].try_into().unwrap());
+            (header[0], passed)
+        };
+        let fragment = u64::from(FRAGMENT);
+        assert_eq!(stated(0x82, 1 << 25), (0x02, fragment));
+        assert_eq!(stated(0x80, fragment + 1), (0x00, fragment));
+        assert_eq!(stated(0x82, fragment), (0x82, fragment));
+        // The library refuses it at once.
+        assert_eq!(stated(0x82, (1 << 25) + 1), (0x82, (1 << 25) + 1));
+        // It reserves the length first, and finds that it is too long later.
+        assert_eq!(stated(0x89, 1 << 25), (0x89, 126));
     }
 }

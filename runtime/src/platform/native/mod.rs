@@ -8,6 +8,7 @@ mod assets;
 mod budget;
 mod clock;
 mod disk;
+mod frames;
 mod host;
 mod ids;
 mod kernel;
@@ -26,6 +27,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod transport;
+mod waiting;
 mod work;
 
 pub use host::serve;

@@ -5,10 +5,11 @@ use std::rc::{Rc, Weak};
 
 use tokio::sync::{Notify, mpsc, oneshot};
 
-use super::budget::{Budget, Share};
+use super::budget::Share;
 use super::kernel::Event;
 use super::slot::Slot;
 use super::transport::{self, Transport};
+use super::waiting::Waiting;
 use super::work::{Output, Work};
 use crate::fault::Fault;
 use crate::socket::{Message, SocketError};
@@ -132,7 +133,9 @@ impl Socket {
     #[cfg(test)]
     pub(super) fn detached() -> (Self, Outgoing) {
         let (outgoing, frames) = mpsc::unbounded_channel();
-        let pending = Rc::new(Pending(RefCell::new(Budget::new(MAX_ALL_PENDING).open())));
+        let pending = Rc::new(Pending(RefCell::new(
+            super::budget::Budget::new(MAX_ALL_PENDING).open(),
+        )));
         let socket = Self(Rc::new(Core {
             slot: Weak::new(),
             tags: Vec::new(),
@@ -322,8 +325,10 @@ impl Socket {
     }
 
     /// What counts the unfinished messages of the shard's sockets.
-    pub(super) fn unfinished(&self) -> Option<Budget> {
-        Some(self.0.slot.upgrade()?.shard.unfinished.clone())
+    pub(super) fn unfinished(&self) -> Waiting {
+        // A socket of an object that is gone is about to end.
+        let slot = self.0.slot.upgrade();
+        slot.map_or_else(|| Waiting::new(0), |slot| slot.shard.unfinished.clone())
     }
 
     /// Waits until the object has room for another message of this socket.

@@ -14,9 +14,9 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message as WireMessage};
 
-use super::budget::Budget;
 use super::peer::{Peer, WRITE_PATIENCE};
 use super::socket::{Frame, MAX_PENDING, NO_CODE, Outgoing, Socket};
+use super::waiting::Eviction;
 use crate::socket::Message;
 use crate::user_code::Guarded;
 
@@ -30,8 +30,6 @@ const MAX_UNSENT: usize = MAX_PENDING + 64 * 1024;
 const SILENCE: Duration = Duration::from_secs(60);
 /// How long a message may take from its first byte to its last.
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(120);
-/// The bytes of a control frame of a client beside its payload: two, and the mask.
-const CONTROL_HEAD: usize = 6;
 /// How long a peer may take to answer a Close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// RFC 6455: stands for a connection that ended without a Close; never sent.
@@ -41,8 +39,8 @@ const POLICY: u16 = 1008;
 const TOO_BIG: u16 = 1009;
 const TRY_AGAIN_LATER: u16 = 1013;
 
-/// What the unfinished messages of one shard's sockets hold together. A socket whose message finds no
-/// room is closed with 1013.
+/// What the unfinished messages of one shard's sockets hold together. Beyond it, the socket whose
+/// message began first is closed with 1013.
 pub(super) const MAX_UNFINISHED: usize = 128 * 1024 * 1024;
 
 pub(super) enum Transport {
@@ -90,10 +88,7 @@ pub(super) async fn pump(
 async fn carry(socket: &Socket, upgraded: oneshot::Receiver<Transport>, outgoing: Outgoing) {
     match upgraded.await {
         Ok(Transport::Tcp(stream, read)) => match TcpStream::from_std(stream) {
-            Ok(stream) => {
-                let stream = open(Peer::new(stream), read, socket.unfinished()).await;
-                pump_stream(socket, stream, outgoing).await;
-            }
+            Ok(stream) => pump_stream(socket, Peer::new(stream), read, outgoing).await,
             Err(error) => {
                 tracing::warn!(%error, "taking over a socket's connection");
                 socket.closed(BROKEN, String::new(), false);
@@ -112,21 +107,14 @@ trait Connection: AsyncRead + AsyncWrite + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection for S {}
 
-async fn open<S: Connection>(
-    mut peer: Peer<S>,
-    read: Bytes,
-    unfinished: Option<Budget>,
-) -> Stream<S> {
-    if let Some(budget) = unfinished {
-        peer.count_unfinished(&budget);
-    }
+async fn open<S: Connection>(peer: Peer<S>) -> Stream<S> {
     let config = WebSocketConfig::default()
         .read_buffer_size(BUFFER)
         .write_buffer_size(BUFFER)
         .max_write_buffer_size(MAX_UNSENT)
         .max_message_size(Some(MAX_MESSAGE))
         .max_frame_size(Some(MAX_MESSAGE));
-    WebSocketStream::from_partially_read(peer, read.into(), Role::Server, Some(config)).await
+    WebSocketStream::from_raw_socket(peer, Role::Server, Some(config)).await
 }
 
 /// How the exchange of frames ends, and what is left to do.
@@ -136,20 +124,60 @@ enum Ending {
     /// The peer said goodbye, which the object may answer.
     AnswerClose,
     /// The peer's messages cannot be taken.
-    GiveUp { code: u16, reason: String },
+    GiveUp {
+        code: u16,
+        reason: String,
+        /// How long the Close may take that tells the peer.
+        patience: Duration,
+    },
     /// The object has been told.
     Over,
 }
 
+impl Ending {
+    fn give_up(code: u16, reason: String) -> Self {
+        Self::GiveUp {
+            code,
+            reason,
+            patience: CLOSE_TIMEOUT,
+        }
+    }
+}
+
 async fn pump_stream<S: Connection>(
     socket: &Socket,
-    mut stream: Stream<S>,
+    mut peer: Peer<S>,
+    read: Bytes,
     mut outgoing: Outgoing,
 ) {
-    match exchange(socket, &mut stream, &mut outgoing).await {
+    let eviction = Eviction::default();
+    peer.follow_messages(read, MAX_MESSAGE, &socket.unfinished(), &eviction);
+    let mut stream = open(peer).await;
+    let ending = tokio::select! {
+        biased;
+        () = eviction.told() => Ending::GiveUp {
+            code: TRY_AGAIN_LATER,
+            reason: "too many unfinished messages; send this one again later".to_owned(),
+            // Others need the room now.
+            patience: Duration::ZERO,
+        },
+        ending = exchange(socket, &mut stream, &mut outgoing) => ending,
+    };
+    match ending {
         Ending::AwaitClose { tell } => finish(socket, &mut stream, tell).await,
         Ending::AnswerClose => answer_close(stream, outgoing).await,
-        Ending::GiveUp { code, reason } => give_up(socket, stream, code, reason).await,
+        Ending::GiveUp {
+            code,
+            reason,
+            patience,
+        } => {
+            let close = close_frame(code, reason);
+            let _ = timeout(patience, stream.send(close)).await;
+            // With what the library holds of a message.
+            let peer = stream.into_inner();
+            socket.closed(code, String::new(), false);
+            linger(peer).await;
+        }
         Ending::Over => {}
     }
 }
@@ -173,12 +201,12 @@ async fn exchange<S: Connection>(
             message = next_message(socket, stream) => {
                 heard = Instant::now();
                 asked = false;
-                receive(socket, stream, message)
+                receive(socket, message)
             }
             () = tokio::time::sleep_until(unfinished_at.unwrap_or(silent_at).min(silent_at)) => {
                 if unfinished_at.is_some_and(|at| at <= Instant::now()) {
                     let reason = format!("a message may take {} s", MESSAGE_TIMEOUT.as_secs());
-                    return Ending::GiveUp { code: POLICY, reason };
+                    return Ending::give_up(POLICY, reason);
                 }
                 if silent_at > Instant::now() {
                     continue;
@@ -216,15 +244,10 @@ async fn next_message<S: Connection>(
     stream.next().await
 }
 
-/// Closes a socket whose messages cannot be taken; the peer hears why.
-async fn give_up<S: Connection>(socket: &Socket, mut stream: Stream<S>, code: u16, reason: String) {
-    let _ = timeout(CLOSE_TIMEOUT, stream.send(close_frame(code, reason))).await;
-    socket.closed(code, String::new(), false);
-    // With what the library holds of a message.
-    let mut peer = stream.into_inner();
-    peer.stop_counting();
+/// Ends a connection. Ended with bytes unread, it would be reset, and the Close lost with it.
+async fn linger<S: Connection>(mut peer: Peer<S>) {
+    peer.stop_following();
     let _ = timeout(CLOSE_TIMEOUT, async {
-        // Ended with bytes unread, the connection would be reset, and the Close lost with it.
         let _ = peer.shutdown().await;
         let mut rest = [0; BUFFER];
         while matches!(peer.read(&mut rest).await, Ok(1..)) {}
@@ -286,25 +309,7 @@ fn close_frame(code: u16, reason: String) -> WireMessage {
 }
 
 /// Hands on what came.
-fn receive<S: Connection>(
-    socket: &Socket,
-    stream: &mut Stream<S>,
-    message: Option<Result<WireMessage, Error>>,
-) -> ControlFlow<Ending> {
-    let peer = stream.get_mut();
-    match &message {
-        Some(Ok(WireMessage::Ping(payload) | WireMessage::Pong(payload))) => {
-            peer.read_apart(CONTROL_HEAD + payload.len());
-        }
-        Some(Ok(_)) => peer.message_done(),
-        Some(Err(_)) if peer.was_refused() => {
-            return ControlFlow::Break(Ending::GiveUp {
-                code: TRY_AGAIN_LATER,
-                reason: "too many unfinished messages; send this one again later".to_owned(),
-            });
-        }
-        _ => {}
-    }
+fn receive(socket: &Socket, message: Option<Result<WireMessage, Error>>) -> ControlFlow<Ending> {
     match message {
         Some(Ok(WireMessage::Text(text))) => {
             socket.received(Message::Text(text.as_str().to_owned()));
@@ -320,10 +325,8 @@ fn receive<S: Connection>(
         }
         Some(Err(Error::Capacity(error))) => {
             socket.failed(error.to_string());
-            return ControlFlow::Break(Ending::GiveUp {
-                code: TOO_BIG,
-                reason: format!("a message may have {MAX_MESSAGE} bytes"),
-            });
+            let reason = format!("a message may have {MAX_MESSAGE} bytes");
+            return ControlFlow::Break(Ending::give_up(TOO_BIG, reason));
         }
         Some(Err(error)) => {
             if !matches!(
@@ -347,7 +350,7 @@ fn receive<S: Connection>(
 /// library would at once, so it is taken off the connection.
 async fn answer_close<S: Connection>(stream: Stream<S>, mut outgoing: Outgoing) {
     let mut peer = stream.into_inner();
-    peer.stop_counting();
+    peer.stop_following();
     let (mut reading, mut writing) = split(peer);
     let answer = async {
         loop {
@@ -393,7 +396,6 @@ fn close_bytes(code: u16, reason: &str) -> Vec<u8> {
 async fn finish<S: Connection>(socket: &Socket, stream: &mut Stream<S>, tell: bool) {
     let answer = timeout(CLOSE_TIMEOUT, async {
         while let Some(Ok(message)) = stream.next().await {
-            stream.get_mut().message_done();
             if let WireMessage::Close(frame) = message {
                 return Some(frame);
             }

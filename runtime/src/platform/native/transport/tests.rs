@@ -18,8 +18,7 @@ fn pumped(buffer: usize) -> (impl Future<Output = ()>, DuplexStream, Socket) {
     let (socket, outgoing) = Socket::detached();
     let pumped = socket.clone();
     let pump = async move {
-        let stream = open(Peer::new(ours), Bytes::new(), None).await;
-        pump_stream(&pumped, stream, outgoing).await;
+        pump_stream(&pumped, Peer::new(ours), Bytes::new(), outgoing).await;
     };
     (pump, theirs, socket)
 }
@@ -74,4 +73,30 @@ async fn pump_answers_every_ping_of_a_peer_that_takes_pongs_slowly() {
         () = pump => panic!("the pump ended"),
         (written, ()) = async { tokio::join!(writing.write_all(&pings), peer) } => written.unwrap(),
     }
+}
+
+/// A message of so many bytes, of which `there` come.
+fn part_of_message(stated: u64, there: usize) -> Vec<u8> {
+    let mut bytes = vec![0x82, 0x80 | 127];
+    bytes.extend(stated.to_be_bytes());
+    bytes.resize(bytes.len() + 4 + there, 0);
+    bytes
+}
+
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn pump_closes_the_socket_whose_message_is_oldest_when_there_is_no_room() {
+    let (pump, mut theirs, _socket) = pumped(1 << 20);
+    // A socket of no object has no room for what is not small.
+    theirs
+        .write_all(&part_of_message(1 << 25, 1 << 16))
+        .await
+        .unwrap();
+    let ((), received) = tokio::join!(pump, async {
+        let mut received = Vec::new();
+        theirs.read_to_end(&mut received).await.unwrap();
+        drop(theirs);
+        received
+    });
+    let reason = "too many unfinished messages; send this one again later";
+    assert_eq!(received, close_bytes(TRY_AGAIN_LATER, reason));
 }
