@@ -142,6 +142,52 @@ fn upgrade(host: &Host) -> TcpStream {
 }
 
 #[test]
+fn broken_handshakes_do_not_reach_the_object() {
+    let host = start();
+    let key = "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    let version = "sec-websocket-version: 13\r\n";
+    let upgrade = "upgrade: websocket\r\n";
+    let connection = "connection: upgrade\r\n";
+    for (line, headers, status) in [
+        (
+            "GET /scales/b/ws HTTP/1.1",
+            [upgrade, version, key, ""],
+            400,
+        ),
+        (
+            "GET /scales/b/ws HTTP/1.0",
+            [upgrade, connection, version, key],
+            400,
+        ),
+        (
+            "GET /scales/b/ws HTTP/1.1",
+            [upgrade, connection, version, "sec-websocket-key: x\r\n"],
+            400,
+        ),
+        (
+            "HEAD /scales/b/ws HTTP/1.1",
+            [upgrade, connection, version, key],
+            426,
+        ),
+        (
+            "GET /scales/b/ws HTTP/1.1",
+            [connection, version, key, ""],
+            426,
+        ),
+    ] {
+        let request = format!("{line}\r\nhost: a\r\n{}\r\n", headers.concat());
+        let answer = send_raw(&host, request.as_bytes());
+        let status = format!(" {status} ");
+        assert!(answer[8..].starts_with(&status), "{request}{answer}");
+    }
+    let connects: u32 = host.client().get("/scales/b/connects").json();
+    assert_eq!(connects, 0);
+    let list = [connection, version, key, "upgrade: h2c, websocket\r\n"].concat();
+    let request = format!("GET /scales/b/ws HTTP/1.1\r\nhost: a\r\n{list}\r\n");
+    assert!(send_raw(&host, request.as_bytes()).starts_with("HTTP/1.1 101 "));
+}
+
+#[test]
 fn unfinished_socket_messages_are_bounded() {
     let host = start();
     let chunk = vec![0; 1 << 20];

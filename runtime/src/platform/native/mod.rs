@@ -9,6 +9,7 @@ mod budget;
 mod clock;
 mod disk;
 mod frames;
+mod handshake;
 mod host;
 mod ids;
 mod kernel;

@@ -1,4 +1,4 @@
-//! HTTP and the handshake of WebSockets, on the shard's own thread.
+//! HTTP, on the shard's own thread.
 
 use std::cell::Cell;
 use std::convert::Infallible;
@@ -8,27 +8,24 @@ use std::time::Duration;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
-use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::assets;
 use super::budget::{Budget, Share};
+use super::handshake::Handshake;
 use super::peer::Peer;
 use super::remote::Env;
 use super::request::Request as PlatformRequest;
 use super::shard::Shard;
-use super::socket::Upgrade;
-use super::transport::Transport;
 use crate::app::App;
 use crate::fault::Fault;
 use crate::http::{Body, Request, Response};
+use crate::routing::is_upgrade;
 use crate::user_code::Guarded;
 
 /// A body that is read before its object is reached.
@@ -58,7 +55,7 @@ const MAX_CONNECTIONS: usize = 16_384;
 /// After the system refused a connection (too many open files), before the next is tried.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-type HttpResponse = hyper::Response<Full<Bytes>>;
+pub(super) type HttpResponse = hyper::Response<Full<Bytes>>;
 
 /// The HTTP side of one shard.
 pub(super) struct Server {
@@ -168,11 +165,15 @@ impl Server {
 
     async fn try_answer(&self, request: hyper::Request<Incoming>) -> Result<HttpResponse, Fault> {
         let (mut parts, body) = request.into_parts();
-        let handshake = Handshake::of(&mut parts)?;
         let mut request = Request {
             inner: PlatformRequest::received(&mut parts),
         };
         request.check()?;
+        let handshake = if is_upgrade(&request) {
+            Some(Handshake::of(&mut parts, request.inner.headers())?)
+        } else {
+            None
+        };
         let path = request.path().into_owned();
         let body = self.read_body(request.inner.headers(), body).await?;
         request.inner.receive_body(body);
@@ -357,69 +358,4 @@ fn with_body(response: Response, body: Bytes) -> HttpResponse {
         }
     }
     http
-}
-
-/// The client's half of a WebSocket handshake, found valid.
-struct Handshake {
-    accept: String,
-    upgrade: OnUpgrade,
-}
-
-impl Handshake {
-    fn of(parts: &mut Parts) -> Result<Option<Self>, Fault> {
-        let contains = |name, token: &str| {
-            parts.headers.get_all(name).iter().any(|value| {
-                value.to_str().is_ok_and(|value| {
-                    value
-                        .split(',')
-                        .any(|part| part.trim().eq_ignore_ascii_case(token))
-                })
-            })
-        };
-        if !contains(header::UPGRADE, "websocket") || !contains(header::CONNECTION, "upgrade") {
-            return Ok(None);
-        }
-        if !contains(header::SEC_WEBSOCKET_VERSION, "13") {
-            return Err(Fault::BadRequest(
-                "Sec-WebSocket-Version must be 13".to_owned(),
-            ));
-        }
-        let Some(key) = parts.headers.get(header::SEC_WEBSOCKET_KEY) else {
-            return Err(Fault::BadRequest("Sec-WebSocket-Key is missing".to_owned()));
-        };
-        let accept = derive_accept_key(key.as_bytes());
-        Ok(parts
-            .extensions
-            .remove::<OnUpgrade>()
-            .map(|upgrade| Self { accept, upgrade }))
-    }
-
-    /// Says yes, and gives the connection to the socket when the peer has been told.
-    fn complete(self, socket: Upgrade) -> HttpResponse {
-        tokio::task::spawn_local(async move {
-            match self.upgrade.await {
-                Ok(upgraded) => hand_over(upgraded, socket),
-                Err(error) => tracing::debug!(%error, "a peer left during the handshake"),
-            }
-        });
-        let mut response = hyper::Response::new(Full::new(Bytes::new()));
-        *response.status_mut() = hyper::StatusCode::SWITCHING_PROTOCOLS;
-        let headers = response.headers_mut();
-        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-        headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-        if let Ok(accept) = HeaderValue::try_from(self.accept) {
-            headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
-        }
-        response
-    }
-}
-
-fn hand_over(upgraded: hyper::upgrade::Upgraded, socket: Upgrade) {
-    match upgraded.downcast::<TokioIo<Peer<TcpStream>>>() {
-        Ok(parts) => match parts.io.into_inner().into_inner().into_std() {
-            Ok(stream) => socket.complete(Transport::Tcp(stream, parts.read_buf)),
-            Err(error) => tracing::warn!(%error, "a socket's connection cannot be handed over"),
-        },
-        Err(_) => tracing::error!("a socket's connection is of another kind"),
-    }
 }
