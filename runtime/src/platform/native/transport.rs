@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message as WireMessage};
@@ -35,6 +36,8 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// RFC 6455: stands for a connection that ended without a Close; never sent.
 const BROKEN: u16 = 1006;
 const GOING_AWAY: u16 = 1001;
+const PROTOCOL_ERROR: u16 = 1002;
+const INVALID_DATA: u16 = 1007;
 const POLICY: u16 = 1008;
 const TOO_BIG: u16 = 1009;
 const TRY_AGAIN_LATER: u16 = 1013;
@@ -327,6 +330,18 @@ fn receive(socket: &Socket, message: Option<Result<WireMessage, Error>>) -> Cont
             socket.failed(error.to_string());
             let reason = format!("a message may have {MAX_MESSAGE} bytes");
             return ControlFlow::Break(Ending::give_up(TOO_BIG, reason));
+        }
+        Some(Err(Error::Utf8(error))) => {
+            socket.failed(error);
+            let reason = "a text must be UTF-8".to_owned();
+            return ControlFlow::Break(Ending::give_up(INVALID_DATA, reason));
+        }
+        Some(Err(Error::Protocol(error)))
+            if error != ProtocolError::ResetWithoutClosingHandshake =>
+        {
+            socket.failed(error.to_string());
+            let reason = "a frame breaks the protocol (RFC 6455)".to_owned();
+            return ControlFlow::Break(Ending::give_up(PROTOCOL_ERROR, reason));
         }
         Some(Err(error)) => {
             if !matches!(

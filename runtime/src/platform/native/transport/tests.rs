@@ -100,3 +100,36 @@ async fn pump_closes_the_socket_whose_message_is_oldest_when_there_is_no_room() 
     let reason = "too many unfinished messages; send this one again later";
     assert_eq!(received, close_bytes(TRY_AGAIN_LATER, reason));
 }
+
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn pump_closes_with_a_code_when_a_frame_breaks_the_protocol() {
+    let long_ping = [&[0x89, 0xfe, 0, 126, 0, 0, 0, 0][..], &[0; 126]].concat();
+    for (bytes, code) in [
+        (vec![0x81, 2, b'h', b'i'], 1002),
+        (frame(0xc1, b"hi"), 1002),
+        (frame(0x83, b"hi"), 1002),
+        (frame(0x8b, b""), 1002),
+        (frame(0x09, b""), 1002),
+        (long_ping, 1002),
+        (frame(0x80, b"hi"), 1002),
+        ([frame(0x01, b"hi"), frame(0x81, b"hi")].concat(), 1002),
+        (frame(0x88, b"\x03"), 1002),
+        (frame(0x81, b"\xff"), 1007),
+        (frame(0x88, b"\x03\xe8\xff"), 1007),
+    ] {
+        let (pump, mut theirs, _socket) = pumped(1 << 10);
+        theirs.write_all(&bytes).await.unwrap();
+        let ((), received) = tokio::join!(pump, async {
+            let mut received = Vec::new();
+            theirs.read_to_end(&mut received).await.unwrap();
+            drop(theirs);
+            received
+        });
+        let received = (received.first(), received.get(2..4));
+        assert_eq!(
+            received,
+            (Some(&0x88), Some(&u16::to_be_bytes(code)[..])),
+            "{bytes:x?}"
+        );
+    }
+}
