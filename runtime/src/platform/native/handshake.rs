@@ -93,12 +93,18 @@ fn is_key(key: &[u8]) -> bool {
 }
 
 fn hand_over(upgraded: hyper::upgrade::Upgraded, socket: Upgrade) {
-    match upgraded.downcast::<TokioIo<Peer<TcpStream>>>() {
-        Ok(parts) => match parts.io.into_inner().into_inner().into_std() {
-            Ok(stream) => socket.complete(Transport::Tcp(stream, parts.read_buf)),
-            Err(error) => tracing::warn!(%error, "a socket's connection cannot be handed over"),
-        },
-        Err(_) => tracing::error!("a socket's connection is of another kind"),
+    let Ok(parts) = upgraded.downcast::<TokioIo<Peer<TcpStream>>>() else {
+        tracing::error!("a socket's connection is of another kind");
+        return;
+    };
+    let (stream, share) = parts.io.into_inner().into_parts();
+    match stream.into_std() {
+        Ok(stream) => socket.complete(Transport::Tcp {
+            stream,
+            share,
+            read: parts.read_buf,
+        }),
+        Err(error) => tracing::warn!(%error, "a socket's connection cannot be handed over"),
     }
 }
 

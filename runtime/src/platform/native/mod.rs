@@ -4,6 +4,7 @@
 //! `store` keep what is written; `server`, `transport` and `outgoing` speak to the network; `host` runs shards
 //! in a process, `sim` one in a test.
 
+mod admission;
 mod assets;
 mod budget;
 mod clock;
@@ -18,6 +19,7 @@ mod peer;
 mod random;
 mod remote;
 mod request;
+mod requests;
 mod server;
 mod shard;
 mod sim;

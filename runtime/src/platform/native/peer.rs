@@ -9,7 +9,9 @@ use hyper::body::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
+use super::budget::Share;
 use super::frames::Frames;
+use super::requests::Requests;
 use super::waiting::{Eviction, Place, Waiting};
 
 /// How long a peer may take to accept any bytes at all while some wait for it.
@@ -21,13 +23,16 @@ const SEND_BUFFER: usize = 128 * 1024;
 const SMALL: usize = 16 * 1024;
 
 /// A connection whose writes end when the peer accepts nothing for too long, and whose unfinished
-/// messages are counted.
+/// requests or messages are counted.
 pub(super) struct Peer<S> {
     stream: S,
+    /// Of the process's connections.
+    share: Option<Share>,
     /// What was read too far before the messages began.
     ahead: Bytes,
     /// Runs while bytes wait for the peer.
     stalled: Option<Pin<Box<Sleep>>>,
+    requests: Option<Requests>,
     messages: Option<Messages>,
 }
 
@@ -57,14 +62,24 @@ impl<S> Peer<S> {
     pub(super) fn new(stream: S) -> Self {
         Self {
             stream,
+            share: None,
             ahead: Bytes::new(),
             stalled: None,
+            requests: None,
             messages: None,
         }
     }
 
-    pub(super) fn into_inner(self) -> S {
-        self.stream
+    /// A connection that holds a share until it ends.
+    pub(super) fn holding(stream: S, share: Option<Share>) -> Self {
+        Self {
+            share,
+            ..Self::new(stream)
+        }
+    }
+
+    pub(super) fn into_parts(self) -> (S, Option<Share>) {
+        (self.stream, self.share)
     }
 
     /// What is read from now on, `ahead` first, are frames of messages of at most `longest` bytes.
@@ -96,7 +111,18 @@ impl<S> Peer<S> {
         self.messages.as_ref()?.frames.unfinished_since()
     }
 
+    /// The peer accepts bytes.
+    fn wrote(&mut self) {
+        self.stalled = None;
+        if let Some(requests) = &self.requests {
+            requests.sent();
+        }
+    }
+
     fn wait_for_peer<T>(&mut self, context: &mut Context<'_>) -> Poll<io::Result<T>> {
+        if let Some(requests) = self.requests.as_ref().filter(|_| self.stalled.is_none()) {
+            requests.stalled();
+        }
         let stalled = self
             .stalled
             .get_or_insert_with(|| Box::pin(sleep(WRITE_PATIENCE)));
@@ -110,13 +136,20 @@ impl<S> Peer<S> {
 }
 
 impl Peer<tokio::net::TcpStream> {
-    /// A connection that was accepted.
-    pub(super) fn accepted(stream: tokio::net::TcpStream) -> Self {
+    /// A connection that was accepted, for requests.
+    pub(super) fn accepted(
+        stream: tokio::net::TcpStream,
+        share: Share,
+        requests: &Requests,
+    ) -> Self {
         // Answers are small and whole: waiting for more bytes only costs time.
         let _ = stream.set_nodelay(true);
         // Without it the system buffers as much as it likes, and slow readers seem to stand still.
         let _ = socket2::SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER);
-        Self::new(stream)
+        Self {
+            requests: Some(requests.clone()),
+            ..Self::holding(stream, Some(share))
+        }
     }
 }
 
@@ -144,7 +177,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Peer<S> {
         let this = &mut *self;
         loop {
             let Some(Messages { frames, .. }) = &mut this.messages else {
-                return this.poll_bytes(context, buffer);
+                let before = buffer.filled().len();
+                ready!(this.poll_bytes(context, buffer))?;
+                if let Some(requests) = &this.requests {
+                    requests.received(buffer.filled().len() - before);
+                }
+                return Poll::Ready(Ok(()));
             };
             if buffer.remaining() == 0 || frames.pass_header(buffer) {
                 return Poll::Ready(Ok(()));
@@ -177,7 +215,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Peer<S> {
         if polled.is_pending() {
             return self.wait_for_peer(context);
         }
-        self.stalled = None;
+        self.wrote();
         polled
     }
 
@@ -190,7 +228,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Peer<S> {
         if polled.is_pending() {
             return self.wait_for_peer(context);
         }
-        self.stalled = None;
+        self.wrote();
         polled
     }
 

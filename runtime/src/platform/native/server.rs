@@ -2,7 +2,9 @@
 
 use std::cell::Cell;
 use std::convert::Infallible;
+use std::fmt::Display;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
@@ -11,17 +13,21 @@ use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
+use super::admission::Admission;
 use super::assets;
 use super::budget::{Budget, Share};
 use super::handshake::Handshake;
 use super::peer::Peer;
 use super::remote::Env;
 use super::request::Request as PlatformRequest;
+use super::requests::Requests;
 use super::shard::Shard;
+use super::waiting::Waiting;
 use crate::app::App;
 use crate::fault::Fault;
 use crate::http::{Body, Request, Response};
@@ -38,7 +44,7 @@ const MAX_BODIES: usize = 64 * 1024 * 1024;
 const MAX_ANSWERS: usize = 128 * 1024 * 1024;
 /// Bodies and answers up to this size are not counted: the number of connections bounds them.
 const SMALL: usize = 8 * 1024;
-/// The head of a request; hyper answers 431 above it.
+/// The head of a request. hyper answers 431 when it has read so much and the head is not whole.
 const MAX_HEAD: usize = 64 * 1024;
 const MAX_HEADERS: usize = 100;
 /// How long a connection may take to send a request's head, and may be idle between requests.
@@ -50,10 +56,17 @@ const MAX_DISCARDED: usize = 32 * 1024 * 1024;
 const NO_ROOM_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a request's body may take.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
-/// Connections of one shard that speak HTTP; more wait in the listener's queue.
+/// Connections of one shard that speak HTTP.
 const MAX_CONNECTIONS: usize = 16_384;
 /// After the system refused a connection (too many open files), before the next is tried.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// What the heads of one shard's requests hold together until they are whole. Beyond it, the
+/// connection whose head began first is closed.
+const MAX_HEADS: usize = 64 * 1024 * 1024;
+/// How long a peer that is refused may take to read that it is.
+const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
+/// Refusals are logged together, at most so often.
+const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
 pub(super) type HttpResponse = hyper::Response<Full<Bytes>>;
 
@@ -61,7 +74,10 @@ pub(super) type HttpResponse = hyper::Response<Full<Bytes>>;
 pub(super) struct Server {
     shard: Rc<Shard>,
     app: Rc<App>,
+    admission: Arc<Admission>,
     connections: Rc<Cell<usize>>,
+    refused: Refused,
+    heads: Waiting,
     bodies: Budget,
     answers: Budget,
     draining: watch::Sender<bool>,
@@ -84,11 +100,14 @@ impl Drop for Counted {
 }
 
 impl Server {
-    pub(super) fn new(shard: Rc<Shard>, app: App) -> Rc<Self> {
+    pub(super) fn new(shard: Rc<Shard>, app: App, admission: Arc<Admission>) -> Rc<Self> {
         Rc::new(Self {
             shard,
             app: Rc::new(app),
+            admission,
             connections: Rc::default(),
+            refused: Refused::default(),
+            heads: Waiting::new(MAX_HEADS),
             bodies: Budget::new(MAX_BODIES),
             answers: Budget::new(MAX_ANSWERS),
             draining: watch::Sender::new(false),
@@ -102,19 +121,37 @@ impl Server {
             let accepted = tokio::select! {
                 biased;
                 _ = draining.wait_for(|draining| *draining) => return,
-                accepted = listener.accept(), if self.connections.get() < MAX_CONNECTIONS => accepted,
-                () = tokio::time::sleep(ACCEPT_PAUSE), if self.connections.get() >= MAX_CONNECTIONS => continue,
+                accepted = listener.accept() => accepted,
             };
             match accepted {
                 Ok((stream, _)) => {
-                    let counted = Counted::new(&self.connections);
-                    tokio::task::spawn_local(Rc::clone(&self).converse(stream, counted));
+                    self.admit(stream);
+                    // Those that make room for this one go before the next is taken.
+                    tokio::task::yield_now().await;
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "a connection was not accepted");
+                    self.refused.log(&error);
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }
+        }
+    }
+
+    fn admit(self: &Rc<Self>, stream: TcpStream) {
+        let share = if self.connections.get() < MAX_CONNECTIONS {
+            self.admission.admit(self.shard.number)
+        } else {
+            self.admission.displace(self.shard.number)
+        };
+        if let Some(share) = share {
+            let counted = Counted::new(&self.connections);
+            tokio::task::spawn_local(Rc::clone(self).converse(stream, share, counted));
+            return;
+        }
+        self.refused
+            .log(&"all that the limit of file descriptors allows are open and in use");
+        if let Some(share) = self.admission.refuse() {
+            tokio::task::spawn_local(refuse(stream, share));
         }
     }
 
@@ -127,27 +164,43 @@ impl Server {
         self.connections.get() == 0
     }
 
-    async fn converse(self: Rc<Self>, stream: TcpStream, _counted: Counted) {
+    async fn converse(self: Rc<Self>, stream: TcpStream, share: Share, _counted: Counted) {
         let mut draining = self.draining.subscribe();
-        let this = Rc::clone(&self);
-        let service = service_fn(move |request| Rc::clone(&this).answer(request));
+        let requests = Requests::new(self.admission.idle(self.shard.number), &self.heads);
+        let peer = Peer::accepted(stream, share, &requests);
+        let (this, answers) = (Rc::clone(&self), requests.clone());
+        let service = service_fn(move |request| {
+            let answering = answers.answer();
+            let answer = Rc::clone(&this).answer(request);
+            async move {
+                let answer = answer.await;
+                drop(answering);
+                answer
+            }
+        });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIMEOUT)
             .max_buf_size(MAX_HEAD)
             .max_headers(MAX_HEADERS)
-            .serve_connection(TokioIo::new(Peer::accepted(stream)), service)
+            .serve_connection(TokioIo::new(peer), service)
             .with_upgrades();
         let mut connection = std::pin::pin!(connection);
+        let eviction = requests.eviction();
         tokio::select! {
             biased;
             // How a connection ends is the peer's affair.
-            _ = connection.as_mut() => {}
-            _ = draining.wait_for(|draining| *draining) => {
-                connection.as_mut().graceful_shutdown();
-                let _ = connection.await;
+            _ = connection.as_mut() => return,
+            () = eviction.told() => {
+                // A request may have come at this very moment, and is answered.
+                if !requests.is_answering() {
+                    return;
+                }
             }
+            _ = draining.wait_for(|draining| *draining) => {}
         }
+        connection.as_mut().graceful_shutdown();
+        let _ = connection.await;
     }
 
     async fn answer(
@@ -254,6 +307,51 @@ impl Server {
                 "the body did not arrive within {} s",
                 BODY_TIMEOUT.as_secs()
             ))),
+        }
+    }
+}
+
+/// Says that there is no room for a connection, and closes it.
+async fn refuse(mut stream: TcpStream, _share: Share) {
+    let fault = Fault::Overloaded(
+        "as many connections are open as the limit of file descriptors allows; try again later"
+            .to_owned(),
+    );
+    let answer = fault.into_response();
+    let body = answer.body().unwrap_or_default();
+    let head = format!(
+        "HTTP/1.1 {} Service Unavailable\r\nconnection: close\r\nretry-after: 1\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        answer.status(),
+        body.len()
+    );
+    let told = async {
+        stream.write_all(head.as_bytes()).await?;
+        stream.write_all(body).await?;
+        stream.shutdown().await?;
+        // Ended with bytes unread, the connection would be reset, and the answer lost with it.
+        let mut rest = [0; 1_024];
+        while stream.read(&mut rest).await? > 0 {}
+        std::io::Result::Ok(())
+    };
+    let _ = timeout(REFUSAL_TIMEOUT, told).await;
+}
+
+/// Connections that were refused and not logged.
+#[derive(Default)]
+struct Refused {
+    count: Cell<u64>,
+    logged: Cell<Option<Instant>>,
+}
+
+impl Refused {
+    fn log(&self, why: &dyn Display) {
+        self.count.set(self.count.get() + 1);
+        let is_due = |logged: Instant| logged.elapsed() >= LOG_INTERVAL;
+        if self.logged.get().is_none_or(is_due) {
+            self.logged.set(Some(Instant::now()));
+            let count = self.count.take();
+            tracing::warn!(count, %why, "connections were refused; raise the limit with `ulimit -n`");
         }
     }
 }

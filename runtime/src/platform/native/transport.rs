@@ -15,6 +15,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message as WireMessage};
 
+use super::budget::Share;
 use super::peer::{Peer, WRITE_PATIENCE};
 use super::socket::{Frame, MAX_PENDING, NO_CODE, Outgoing, Socket};
 use super::waiting::Eviction;
@@ -48,7 +49,12 @@ pub(super) const MAX_UNFINISHED: usize = 128 * 1024 * 1024;
 
 pub(super) enum Transport {
     /// Not bound to a thread: the connection moves to the object's shard, with the bytes read too far.
-    Tcp(std::net::TcpStream, Bytes),
+    Tcp {
+        stream: std::net::TcpStream,
+        /// Of the process's connections.
+        share: Option<Share>,
+        read: Bytes,
+    },
     Memory(Pipe),
 }
 
@@ -90,8 +96,15 @@ pub(super) async fn pump(
 
 async fn carry(socket: &Socket, upgraded: oneshot::Receiver<Transport>, outgoing: Outgoing) {
     match upgraded.await {
-        Ok(Transport::Tcp(stream, read)) => match TcpStream::from_std(stream) {
-            Ok(stream) => pump_stream(socket, Peer::new(stream), read, outgoing).await,
+        Ok(Transport::Tcp {
+            stream,
+            share,
+            read,
+        }) => match TcpStream::from_std(stream) {
+            Ok(stream) => {
+                let peer = Peer::holding(stream, share);
+                pump_stream(socket, peer, read, outgoing).await;
+            }
             Err(error) => {
                 tracing::warn!(%error, "taking over a socket's connection");
                 socket.closed(BROKEN, String::new(), false);

@@ -64,6 +64,13 @@ impl Waiting {
         }
     }
 
+    /// Evicts the oldest, whatever it holds; false if there is none.
+    pub(super) fn evict_oldest(&self) -> bool {
+        let mut queue = self.lock();
+        let oldest = queue.entries.first_key_value().map(|(number, _)| *number);
+        oldest.is_some_and(|oldest| queue.evict(oldest))
+    }
+
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -74,6 +81,14 @@ impl Queue {
         let entry = self.entries.remove(&number)?;
         self.held -= entry.bytes;
         Some(entry)
+    }
+
+    fn evict(&mut self, number: u64) -> bool {
+        let evicted = self.remove(number);
+        evicted.is_some_and(|entry| {
+            entry.eviction.0.notify_one();
+            true
+        })
     }
 }
 
@@ -103,9 +118,7 @@ impl Place {
             let Some(oldest) = holders.next().map(|(number, _)| *number) else {
                 return;
             };
-            if let Some(entry) = queue.remove(oldest) {
-                entry.eviction.0.notify_one();
-            }
+            queue.evict(oldest);
         }
     }
 }

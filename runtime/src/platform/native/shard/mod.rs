@@ -44,7 +44,7 @@ type Event = kernel::Event<Work, Output>;
 type Effect = kernel::Effect<Work, Output>;
 
 pub(super) struct Shard {
-    number: usize,
+    pub(super) number: usize,
     /// The inboxes of all shards, this one's included.
     inboxes: Arc<[UnboundedSender<Inbound>]>,
     pub(super) disk: Disk,
