@@ -4,7 +4,7 @@
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use host_tests::{Application, Client, Host, Kind, Received, eventually};
 use serde_json::json;
@@ -139,6 +139,33 @@ fn upgrade(host: &Host) -> TcpStream {
         String::from_utf8_lossy(&head)
     );
     stream
+}
+
+#[test]
+fn pings_of_a_peer_that_hardly_reads_are_bounded() {
+    let host = start();
+    let mut socket = upgrade(&host);
+    let timeout = Some(Duration::from_millis(20));
+    socket
+        .set_write_timeout(timeout)
+        .expect("a connected stream");
+    let ping = [&[0x89, 0x80 | 125, 0, 0, 0, 0][..], &[7; 125]].concat();
+    let pings = ping.repeat(2_000);
+    let before = host.resident_memory().unwrap_or_default();
+    let (mut at, mut sent) = (0, 0);
+    let began = Instant::now();
+    // It sends as fast as it can, and reads a little, so that the connection never stands still.
+    while sent < 64 << 20 && began.elapsed() < Duration::from_secs(3) {
+        if let Ok(written) = socket.write(&pings[at..]) {
+            at = (at + written) % pings.len();
+            sent += written;
+        }
+        let read = socket.read(&mut [0; 64]);
+        assert!(read.is_ok_and(|read| read > 0), "the host still answers");
+    }
+    println!("{sent} bytes of pings");
+    assert_memory_below(&host, (before >> 20) + 16);
+    assert_serves(&host.client());
 }
 
 #[test]

@@ -61,7 +61,7 @@ struct Arguments {
 /// The data folder is readable by its owner only, and stays so. Its file `key` belongs to it: a folder
 /// that was used and lost its key is refused. The limit of file descriptors is raised as far as the
 /// system lets it (`ulimit -Hn`); half of them are for objects in memory, of which there are at most
-/// 256 for each core. A build with `panic = "abort"` is refused.
+/// 256 for each core, and half for connections. A build with `panic = "abort"` is refused.
 ///
 /// Warnings and errors are written to standard error. A program that wants more of them, or has
 /// another place for them, sets a `tracing` subscriber of its own before it calls this.
