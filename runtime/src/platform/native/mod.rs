@@ -6,6 +6,7 @@
 
 mod admission;
 mod assets;
+mod bodies;
 mod budget;
 mod clock;
 mod disk;

@@ -7,9 +7,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Full};
-use hyper::body::{Body as _, Bytes, Incoming};
-use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -20,6 +20,7 @@ use tokio::time::{Instant, timeout};
 
 use super::admission::Admission;
 use super::assets;
+use super::bodies::{Bodies, MAX_BODIES};
 use super::budget::{Budget, Share};
 use super::handshake::Handshake;
 use super::peer::Peer;
@@ -34,28 +35,16 @@ use crate::http::{Body, Request, Response};
 use crate::routing::is_upgrade;
 use crate::user_code::Guarded;
 
-/// A body that is read before its object is reached.
-const MAX_BODY: usize = 1024 * 1024;
-/// What the bodies of one shard's requests hold together, from their first byte until the handler is
-/// done with them; a request beyond it is answered with 503.
-const MAX_BODIES: usize = 64 * 1024 * 1024;
 /// What the answers of one shard hold together until their readers have taken them; an answer beyond
 /// it becomes a 503.
 const MAX_ANSWERS: usize = 128 * 1024 * 1024;
-/// Bodies and answers up to this size are not counted: the number of connections bounds them.
+/// Answers up to this size are not counted: the number of connections bounds them.
 const SMALL: usize = 8 * 1024;
 /// The head of a request. hyper answers 431 when it has read so much and the head is not whole.
 const MAX_HEAD: usize = 64 * 1024;
 const MAX_HEADERS: usize = 100;
 /// How long a connection may take to send a request's head, and may be idle between requests.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
-/// How much of a body that is refused for its size is read and dropped. Closing at once would reset
-/// the connection under a peer that is still sending, and the answer would be lost with it.
-const MAX_DISCARDED: usize = 32 * 1024 * 1024;
-/// How long the rest of a body that found no room is read and dropped, for the same reason.
-const NO_ROOM_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long a request's body may take.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Connections of one shard that speak HTTP.
 const MAX_CONNECTIONS: usize = 16_384;
 /// After the system refused a connection (too many open files), before the next is tried.
@@ -78,7 +67,7 @@ pub(super) struct Server {
     connections: Rc<Cell<usize>>,
     refused: Refused,
     heads: Waiting,
-    bodies: Budget,
+    bodies: Bodies,
     answers: Budget,
     draining: watch::Sender<bool>,
 }
@@ -108,7 +97,7 @@ impl Server {
             connections: Rc::default(),
             refused: Refused::default(),
             heads: Waiting::new(MAX_HEADS),
-            bodies: Budget::new(MAX_BODIES),
+            bodies: Bodies::new(MAX_BODIES),
             answers: Budget::new(MAX_ANSWERS),
             draining: watch::Sender::new(false),
         })
@@ -228,7 +217,7 @@ impl Server {
             None
         };
         let path = request.path().into_owned();
-        let body = self.read_body(request.inner.headers(), body).await?;
+        let body = self.bodies.read(request.inner.headers(), body).await?;
         request.inner.receive_body(body);
         let env = crate::context::Env::new(Env::ungated(Rc::clone(&self.shard)));
         let mut response = match self.app.answer(request, env).await {
@@ -269,44 +258,6 @@ impl Server {
                 drop(bytes);
                 self.to_http(answers_are_full().into_response())
             }
-        }
-    }
-
-    async fn read_body(&self, headers: &HeaderMap, body: Incoming) -> Result<Bytes, Fault> {
-        if body.is_end_stream() {
-            return Ok(Bytes::new());
-        }
-        let stated = headers
-            .get(header::CONTENT_LENGTH)
-            .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-        if let Some(length) = stated.filter(|length| *length > MAX_BODY) {
-            // A peer that asks first has not begun to send.
-            if !headers.contains_key(header::EXPECT) && length <= MAX_DISCARDED {
-                discard(body).await;
-            }
-            return Err(too_large(&length.to_string()));
-        }
-        let mut body = body;
-        let collected = timeout(BODY_TIMEOUT, collect(&mut body, &self.bodies)).await;
-        match collected {
-            Ok(Ok(body)) => Ok(body),
-            Ok(Err(Uncollected::TooLarge)) => {
-                discard(body).await;
-                Err(too_large("more"))
-            }
-            Ok(Err(Uncollected::NoRoom)) => {
-                let _ = timeout(NO_ROOM_TIMEOUT, discard(body)).await;
-                Err(Fault::Overloaded(format!(
-                    "the bodies of requests hold {MAX_BODIES} bytes together; send this one again later"
-                )))
-            }
-            Ok(Err(Uncollected::Broken(error))) => {
-                Err(Fault::BadRequest(format!("the body broke off: {error}")))
-            }
-            Err(_) => Err(Fault::TimedOut(format!(
-                "the body did not arrive within {} s",
-                BODY_TIMEOUT.as_secs()
-            ))),
         }
     }
 }
@@ -361,66 +312,6 @@ pub(super) fn answers_are_full() -> Fault {
     Fault::Overloaded(format!(
         "answers that their readers have not taken hold {MAX_ANSWERS} bytes together; ask again later"
     ))
-}
-
-enum Uncollected {
-    TooLarge,
-    NoRoom,
-    Broken(hyper::Error),
-}
-
-/// The whole body, counted while it comes and while it is held.
-async fn collect(body: &mut Incoming, budget: &Budget) -> Result<Bytes, Uncollected> {
-    let mut share: Option<Share> = None;
-    let mut collected = Vec::new();
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(Uncollected::Broken)?;
-        // Trailers are nobody's.
-        let Ok(data) = frame.into_data() else {
-            continue;
-        };
-        let size = collected.len() + data.len();
-        if size > MAX_BODY {
-            return Err(Uncollected::TooLarge);
-        }
-        if size > SMALL {
-            let share = match &mut share {
-                Some(share) => share,
-                none => none.insert(budget.open()),
-            };
-            if !share.grow(size - share.bytes()) {
-                return Err(Uncollected::NoRoom);
-            }
-        }
-        if collected.is_empty() && body.is_end_stream() && share.is_none() {
-            return Ok(data);
-        }
-        collected.extend_from_slice(&data);
-    }
-    Ok(match share {
-        Some(share) => share.holding(collected),
-        None => Bytes::from(collected),
-    })
-}
-
-fn too_large(size: &str) -> Fault {
-    Fault::TooLarge(format!(
-        "a body of {size} bytes is over the limit of {MAX_BODY}"
-    ))
-}
-
-async fn discard(mut body: Incoming) {
-    let mut discarded = 0;
-    let drop_frames = async {
-        while let Some(Ok(frame)) = body.frame().await {
-            discarded += frame.data_ref().map_or(0, Bytes::len);
-            if discarded > MAX_DISCARDED {
-                break;
-            }
-        }
-    };
-    // However it ends: the answer is the same.
-    let _ = timeout(BODY_TIMEOUT, drop_frames).await;
 }
 
 fn with_body(response: Response, body: Bytes) -> HttpResponse {
