@@ -41,18 +41,25 @@ impl Occupant {
             Run::Read(read) => {
                 let resident = self.resident.try_borrow().map_err(|_| gone())?;
                 let object = resident.as_ref().ok_or_else(gone)?.object.as_any();
-                self.atomically(handler, || {
+                let held = Held::begin();
+                let outcome = self.in_one_segment(handler, || {
                     self.outcome(user_code::call(|| read(object, ctx, &mut call)))
-                })
+                });
+                held.end(outcome.is_ok());
+                outcome
             }
             Run::Write(write) => {
                 let mut resident = self.resident.try_borrow_mut().map_err(|_| gone())?;
                 let resident = resident.as_mut().ok_or_else(gone)?;
-                self.atomically(handler, || {
+                let held = Held::begin();
+                let outcome = self.in_one_segment(handler, || {
                     let object = resident.object.as_any_mut();
                     let outcome = self.outcome(user_code::call(|| write(object, ctx, &mut call)));
-                    self.conclude(resident, outcome, self.inner.storage.wiped.get())
-                })
+                    self.store(resident, outcome, self.inner.storage.wiped.get())
+                });
+                let outcome = self.take_back_if_failed(resident, outcome);
+                held.end(outcome.is_ok());
+                outcome
             }
             Run::Shared(shared) => {
                 let resident = self.resident.try_borrow().map_err(|_| gone())?;
@@ -76,9 +83,10 @@ impl Occupant {
                     });
                     let outcome = self.outcome(ran.await);
                     drop(running);
-                    self.conclude(resident, outcome, wiped.get())
+                    self.store(resident, outcome, wiped.get())
                 };
-                self.in_segments(handler, turn).await
+                let outcome = self.in_segments(handler, turn).await;
+                self.take_back_if_failed(resident, outcome)
             }
         }
     }
@@ -96,17 +104,12 @@ impl Occupant {
         Fault::Panicked
     }
 
-    fn atomically(&self, handler: Handler, turn: impl FnOnce() -> Outcome) -> Outcome {
-        let held = Held::begin();
+    fn in_one_segment(&self, handler: Handler, turn: impl FnOnce() -> Outcome) -> Outcome {
         let end = |outcome: &Outcome| match outcome {
             Ok(_) => SegmentEnd::Success,
             Err(_) => SegmentEnd::Failure,
         };
-        let outcome = self.segment(handler, turn, end).flatten();
-        if outcome.is_ok() {
-            held.release();
-        }
-        outcome
+        self.segment(handler, turn, end).flatten()
     }
 
     async fn in_segments(&self, handler: Handler, turn: impl Future<Output = Outcome>) -> Outcome {
@@ -155,46 +158,39 @@ impl Occupant {
         ran.ok_or_else(|| Fault::Reset("the turn did not run".to_owned()))
     }
 
-    /// Writes the stored fields of a turn that succeeded, takes back those of one that failed.
-    fn conclude(
-        &self,
-        resident: &mut Resident,
-        outcome: Outcome,
-        wiped_by_itself: bool,
-    ) -> Outcome {
-        if matches!(outcome, Err(Fault::Panicked | Fault::Reset(_))) {
-            return outcome;
-        }
+    /// Writes the stored fields of a turn that succeeded.
+    fn store(&self, resident: &mut Resident, outcome: Outcome, wiped_by_itself: bool) -> Outcome {
+        let reply = outcome?;
         // After `delete_all` the fields hold their defaults, whatever the turn leaves in them.
-        if outcome.is_ok() && wiped_by_itself {
-            return outcome;
+        if wiped_by_itself {
+            return Ok(reply);
         }
         let Resident { object, fields } = resident;
-        let stored = outcome.and_then(|reply| {
-            user_code::call(|| object.store(fields)).map_err(|panic| self.panicked(&panic))??;
-            let wiped_beside_it = self.inner.storage.wiped.get();
-            if wiped_beside_it {
-                // The deletion came before the writes of this turn: what it changed stays.
-                fields.forget_stored();
-            }
-            fields.commit().inspect_err(|_| {
-                self.inner.state.reset("stored fields could not be written");
-            })?;
-            Ok((reply, wiped_beside_it))
-        });
-        let stored = stored.map(|(reply, wiped_beside_it)| {
-            if wiped_beside_it {
-                // What it left alone goes back to its default.
-                self.inner.storage.wiped.set(false);
-                self.restore(resident);
-            }
-            reply
-        });
-        if stored.is_err() {
+        user_code::call(|| object.store(fields)).map_err(|panic| self.panicked(&panic))??;
+        let wiped_beside_it = self.inner.storage.wiped.get();
+        if wiped_beside_it {
+            // The deletion came before the writes of this turn: what it changed stays.
+            fields.forget_stored();
+        }
+        fields.commit().inspect_err(|_| {
+            self.inner.state.reset("stored fields could not be written");
+        })?;
+        if wiped_beside_it {
+            // What it left alone goes back to its default.
+            self.inner.storage.wiped.set(false);
+            self.restore(resident);
+        }
+        Ok(reply)
+    }
+
+    /// After the segment was closed: some fields are restored from storage, which must be as it was.
+    fn take_back_if_failed(&self, resident: &mut Resident, outcome: Outcome) -> Outcome {
+        let ends_memory = matches!(outcome, Err(Fault::Panicked | Fault::Reset(_)));
+        if outcome.is_err() && !ends_memory {
             resident.fields.discard();
             self.restore(resident);
         }
-        stored
+        outcome
     }
 
     /// Brings the fields back to what storage held before the turn, or ends this memory.

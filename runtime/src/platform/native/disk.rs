@@ -8,7 +8,7 @@ use std::sync::{Arc, mpsc};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::kernel::ObjectIndex;
-use super::store::{Database, Files, Index, Unsynced};
+use super::store::{Database, Files, Index, Unsynced, io_error};
 use super::work::Inbound;
 use crate::error::StorageError;
 use crate::fault::Fault;
@@ -122,9 +122,9 @@ impl Disk {
                 folder, opening, ..
             } => {
                 let path = folder.database(class, id);
-                let exists = path.try_exists().map_err(|error| {
-                    StorageError::Io(format!("looking for {}: {error}", path.display()))
-                })?;
+                let exists = path
+                    .try_exists()
+                    .map_err(|error| io_error("looking for", &path, &error))?;
                 if !exists {
                     return Ok(Found::Nothing);
                 }

@@ -54,6 +54,7 @@ const BEFORE: Traces = Traces {
     is_scheduled: false,
     is_cancelled: false,
     remembered: 0,
+    log: (1, 2),
 };
 
 const AFTER: Traces = Traces {
@@ -65,6 +66,7 @@ const AFTER: Traces = Traces {
     is_scheduled: true,
     is_cancelled: true,
     remembered: 1,
+    log: (1, 3),
 };
 
 fn prepared(client: &Client, name: &str) -> Client {
@@ -143,6 +145,7 @@ fn failed_async_turn(client: &Client) {
     let committed = Traces {
         field: 0,
         entry: None,
+        log: (1, 2),
         ..AFTER
     };
     assert_eq!(object.get("/traces").json::<Traces>(), committed);
@@ -163,12 +166,25 @@ fn failed_wipe(client: &Client) {
         .expect_status(204);
     fail(&object, "/wipe");
     assert_eq!(object.get("/traces").json::<Traces>(), AFTER);
+    // What the next turn writes comes behind what was there.
+    object
+        .post("/write", json!({ "ending": Ending::Succeed }))
+        .expect_status(204);
+    let more = Traces {
+        field: 2,
+        rows: 2,
+        remembered: 2,
+        log: (1, 4),
+        ..AFTER
+    };
+    assert_eq!(object.get("/traces").json::<Traces>(), more);
 
     fail(&object, "/wipe-and-wait");
     let gone = Traces {
         deleted_key: None,
         is_cancelled: true,
-        remembered: 1,
+        remembered: 2,
+        log: (1, 1),
         ..BEFORE
     };
     assert_eq!(object.get("/traces").json::<Traces>(), gone);
@@ -177,7 +193,8 @@ fn failed_wipe(client: &Client) {
         .post("/write", json!({ "ending": Ending::Succeed }))
         .expect_status(204);
     let again = Traces {
-        remembered: 2,
+        remembered: 3,
+        log: (1, 2),
         ..AFTER
     };
     assert_eq!(object.get("/traces").json::<Traces>(), again);
