@@ -3,3 +3,4 @@
 mod bank;
 mod lock;
 mod register;
+mod turns;
