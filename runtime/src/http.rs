@@ -171,10 +171,13 @@ impl Request {
     }
 }
 
+/// Name and value.
+pub(crate) type Header = (Cow<'static, str>, Cow<'static, str>);
+
 /// An HTTP response.
 pub struct Response {
     pub(crate) status: u16,
-    pub(crate) headers: Vec<(Cow<'static, str>, Cow<'static, str>)>,
+    pub(crate) headers: Vec<Header>,
     pub(crate) body: Body,
 }
 

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{HeaderName, HeaderValue};
+use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -205,6 +206,7 @@ impl Server {
 
     async fn try_answer(&self, request: hyper::Request<Incoming>) -> Result<HttpResponse, Fault> {
         let (mut parts, body) = request.into_parts();
+        check_host(&parts)?;
         let mut request = Request {
             inner: PlatformRequest::received(&mut parts),
         };
@@ -258,6 +260,17 @@ impl Server {
             }
         }
     }
+}
+
+/// One host, or a guard and a proxy may each take another one for it (RFC 9112, section 3.2).
+fn check_host(parts: &Parts) -> Result<(), Fault> {
+    let hosts = parts.headers.get_all(header::HOST).iter().count();
+    if hosts == 1 || (hosts == 0 && parts.version < hyper::Version::HTTP_11) {
+        return Ok(());
+    }
+    Err(Fault::BadRequest(format!(
+        "a request has one `Host` header, this one has {hosts}"
+    )))
 }
 
 /// Says that there is no room for a connection, and closes it.
