@@ -114,11 +114,7 @@ impl Server {
                 accepted = listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, _)) => {
-                    self.admit(stream);
-                    // Those that make room for this one go before the next is taken.
-                    tokio::task::yield_now().await;
-                }
+                Ok((stream, _)) => self.admit(stream).await,
                 Err(error) => {
                     self.refused.log(&error);
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -127,12 +123,14 @@ impl Server {
         }
     }
 
-    fn admit(self: &Rc<Self>, stream: TcpStream) {
-        let share = if self.connections.get() < MAX_CONNECTIONS {
-            self.admission.admit(self.shard.number)
-        } else {
-            self.admission.displace(self.shard.number)
-        };
+    async fn admit(self: &Rc<Self>, stream: TcpStream) {
+        let is_full = self.connections.get() >= MAX_CONNECTIONS;
+        let mut share = self.admission.admit().filter(|_| !is_full);
+        if share.is_none() {
+            share = self.admission.displace(self.shard.number);
+            // The one that makes room goes before the next is taken.
+            tokio::task::yield_now().await;
+        }
         if let Some(share) = share {
             let counted = Counted::new(&self.connections);
             tokio::task::spawn_local(Rc::clone(self).converse(stream, share, counted));
