@@ -133,6 +133,7 @@ impl<Work, Output> Kernel<Work, Output> {
         self.dirty.retain(|dirty| *dirty != index);
         if object.unsettled_run.take().is_some() {
             self.timetable.unsettled(id, now);
+            self.leave_out_alarms(effects);
         }
         self.leave(index, Some(fault.clone()), effects);
         self.close_if_quiet(index, now.steady, effects);

@@ -1,5 +1,6 @@
 //! What happens to a kernel, and what it asks for.
 
+use super::timetable::{IndexedAlarm, PausedAlarm};
 use crate::fault::Fault;
 use crate::id::RawId;
 
@@ -118,7 +119,7 @@ pub(crate) enum Event<Work, Output> {
     },
     /// Alarms from the index on disk; `last` ends the reading.
     AlarmsLoaded {
-        alarms: Vec<(RawId, i64)>,
+        alarms: Vec<IndexedAlarm>,
         last: bool,
     },
     AlarmFinished {
@@ -189,6 +190,8 @@ pub(crate) enum Effect<Work, Output> {
     Commit { objects: Vec<ObjectIndex> },
     /// The index may follow: these alarms are later than it says, or gone.
     UpdateIndex { alarms: Vec<(RawId, Option<i64>)> },
+    /// These alarms failed and there is no room for them: the index is to keep their pauses.
+    PauseInIndex { alarms: Vec<PausedAlarm> },
     /// Run the alarm of this object; `AlarmFinished` answers.
     FireAlarm { id: RawId },
     /// There is room for more of the index's alarms.

@@ -2,7 +2,7 @@
 
 mod model;
 
-use super::{AlarmOutcome, Effect, Event, Kernel, Limits, Now, ObjectIndex};
+use super::{AlarmOutcome, Effect, Event, IndexedAlarm, Kernel, Limits, Now, ObjectIndex};
 use crate::fault::Fault;
 use crate::id::RawId;
 
@@ -11,6 +11,14 @@ type TestEffect = Effect<u32, u32>;
 
 fn id(number: u8) -> RawId {
     RawId([number; 32])
+}
+
+fn indexed(number: u8, at: i64) -> IndexedAlarm {
+    IndexedAlarm {
+        id: id(number),
+        at,
+        pause: None,
+    }
 }
 
 fn at(now: i64) -> Now {
@@ -429,7 +437,7 @@ fn due_alarms_fire_a_few_at_a_time_and_the_rest_at_once() {
         ..small_limits()
     });
     step(&mut kernel, Event::AlarmsLoading { until: 100 }, 0);
-    let alarms = (0..40).map(|number| (id(number), 5)).collect();
+    let alarms = (0..40).map(|number| indexed(number, 5)).collect();
     step(&mut kernel, Event::AlarmsLoaded { alarms, last: true }, 0);
     let mut fired = Vec::new();
     while kernel.next_due(at(5)) == Some(5) {
@@ -462,7 +470,7 @@ fn alarm_of_an_object_under_constant_writes_fires() {
     step(
         &mut kernel,
         Event::AlarmsLoaded {
-            alarms: vec![(id(1), 10)],
+            alarms: vec![indexed(1, 10)],
             last: true,
         },
         0,

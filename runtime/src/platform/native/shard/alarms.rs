@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::task::yield_now;
 
-use super::super::kernel::AlarmOutcome;
+use super::super::kernel::{AlarmOutcome, IndexedAlarm};
 use super::super::sim::FaultKind;
 use super::super::slot::{Life, Resident, Slot};
 use super::super::store::Due;
@@ -49,6 +49,14 @@ impl Shard {
     pub(in super::super) fn load_alarms_now(self: &Rc<Self>) {
         let mut loading = Loading::begin(self);
         while loading.load_page(self) {}
+    }
+
+    /// The date was set: pauses that the index keeps mean nothing by it.
+    pub(super) fn load_alarms_by_new_date(self: &Rc<Self>) {
+        if let Err(error) = self.disk.index().end_pauses() {
+            self.index_is_unreadable(&error);
+        }
+        self.load_alarms_now();
     }
 
     pub(super) fn fire_alarm(self: &Rc<Self>, id: RawId) {
@@ -240,12 +248,16 @@ impl Loading {
         if !page.is_empty() {
             shard.told_of.borrow_mut().unreadable_index = false;
         }
-        self.after = page.last().map(|due| (due.at, due.id));
+        self.after = page.last().map(|due| (due.date(), due.id));
         let is_full = page.len() == PAGE;
         let alarms = page
             .into_iter()
             .filter(|due| shard.home_of(due.id) == shard.number && shard.can_run(due))
-            .map(|due| (due.id, due.at))
+            .map(|due| IndexedAlarm {
+                id: due.id,
+                at: due.at,
+                pause: due.pause,
+            })
             .collect();
         shard.handle(Event::AlarmsLoaded {
             alarms,

@@ -99,6 +99,12 @@ impl Shard {
                     tracing::warn!(%error, "the index of alarms is behind");
                 }
             }
+            Effect::PauseInIndex { alarms } => {
+                if let Err(error) = self.disk.index().pause(&alarms) {
+                    // They are read with the next horizon, and tried again then.
+                    tracing::warn!(%error, "the index of alarms cannot keep the pauses of failed alarms");
+                }
+            }
             Effect::FireAlarm { id } => self.fire_alarm(id),
             Effect::LoadAlarms => self.loading_wanted.notify_one(),
             Effect::Leave { object, reset } => self.with(object, |slot| leave(&slot, reset)),
@@ -282,6 +288,7 @@ impl Concern {
             | Effect::Fail { .. }
             | Effect::RequestCommit
             | Effect::UpdateIndex { .. }
+            | Effect::PauseInIndex { .. }
             | Effect::LoadAlarms
             | Effect::Forget { .. } => Self::Nothing,
         }

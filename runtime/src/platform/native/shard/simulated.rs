@@ -152,7 +152,7 @@ impl Shard {
 
     /// The timer counts time that passes: it has to be set by the new time.
     pub(in super::super) fn clock_was_set(self: &Rc<Self>) {
-        self.load_alarms_now();
+        self.load_alarms_by_new_date();
         self.timer_changed.notify_one();
     }
 

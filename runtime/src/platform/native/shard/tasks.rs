@@ -78,7 +78,7 @@ impl Shard {
                 let step = (now.wall - before.wall) - (now.steady - before.steady);
                 if step.abs() > CLOCK_SLACK_MS {
                     tracing::warn!(by_ms = step, "the system's clock was set");
-                    self.load_alarms_now();
+                    self.load_alarms_by_new_date();
                 }
             }
             before = now;

@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params};
 
+use super::super::kernel::{Pause, PausedAlarm};
 use super::rebuild::rebuild;
 use super::{io_error, storage_error};
 use crate::error::StorageError;
@@ -12,6 +13,13 @@ use crate::id::RawId;
 
 /// Of the index's contents: another one is made anew.
 const VERSION: i64 = 1;
+
+const DUE: &str = "SELECT id, class, at, paused_until, failures FROM alarm
+    WHERE coalesce(paused_until, at) BETWEEN ?2 AND ?1
+        AND (coalesce(paused_until, at), id) > (?2, ?3)
+    ORDER BY coalesce(paused_until, at), id LIMIT ?4";
+const END_PAUSES: &str =
+    "UPDATE alarm SET paused_until = NULL, failures = 0 WHERE paused_until IS NOT NULL";
 
 /// What the index keeps of an object with an alarm.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +37,15 @@ pub(crate) struct Due {
     pub(crate) id: RawId,
     pub(crate) class: String,
     pub(crate) at: i64,
+    /// It failed and is to be tried again then.
+    pub(crate) pause: Option<Pause>,
+}
+
+impl Due {
+    /// When there is something to do.
+    pub(crate) fn date(&self) -> i64 {
+        self.pause.map_or(self.at, |pause| pause.until)
+    }
 }
 
 /// Shared by the shards: its transactions are few and short.
@@ -78,15 +95,36 @@ impl Index {
              PRAGMA synchronous = FULL;
              CREATE TABLE IF NOT EXISTS alarm (
                  id BLOB PRIMARY KEY, class TEXT NOT NULL, name TEXT, at INTEGER NOT NULL
-             ) WITHOUT ROWID;
-             CREATE INDEX IF NOT EXISTS alarm_at ON alarm (at);",
+             ) WITHOUT ROWID;",
         )?;
+        Self::add_pauses(&connection)?;
         let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
         if found != "ok" {
             let damaged = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
             return Err(rusqlite::Error::SqliteFailure(damaged, Some(found)));
         }
         Ok(Self(Mutex::new(connection)))
+    }
+
+    /// Pauses, which the first versions of the index did not keep. They end with the process, as
+    /// those that are in memory do.
+    fn add_pauses(connection: &Connection) -> rusqlite::Result<()> {
+        let known: bool = connection.query_row(
+            "SELECT EXISTS (SELECT 1 FROM pragma_table_info('alarm') WHERE name = 'paused_until')",
+            [],
+            |row| row.get(0),
+        )?;
+        if !known {
+            connection.execute_batch(
+                "ALTER TABLE alarm ADD COLUMN paused_until INTEGER;
+                 ALTER TABLE alarm ADD COLUMN failures INTEGER NOT NULL DEFAULT 0;
+                 DROP INDEX IF EXISTS alarm_at;",
+            )?;
+        }
+        connection.execute_batch(
+            "CREATE INDEX IF NOT EXISTS alarm_date ON alarm (coalesce(paused_until, at))",
+        )?;
+        connection.execute_batch(END_PAUSES)
     }
 
     fn connection(&self) -> MutexGuard<'_, Connection> {
@@ -104,6 +142,7 @@ impl Index {
                 let mut insert = transaction.prepare_cached(
                     "INSERT INTO alarm (id, class, name, at) VALUES (?1, ?2, ?3, ?4)
                      ON CONFLICT (id) DO UPDATE SET class = excluded.class, at = excluded.at,
+                         paused_until = NULL, failures = 0,
                          name = COALESCE(excluded.name, name)",
                 )?;
                 for entry in entries {
@@ -117,27 +156,59 @@ impl Index {
 
     /// Follows alarms that moved later or went. Not synced: an older entry only wakes an object too early.
     pub(crate) fn follow(&self, alarms: &[(RawId, Option<i64>)]) -> Result<(), StorageError> {
-        let mut connection = self.connection();
-        let mut run = || {
-            connection.execute_batch("PRAGMA synchronous = NORMAL")?;
-            let transaction = connection.transaction()?;
+        self.write_unsynced(|transaction| {
             for (id, at) in alarms {
                 match at {
                     Some(at) => transaction
-                        .prepare_cached("UPDATE alarm SET at = ?2 WHERE id = ?1")?
+                        .prepare_cached(
+                            "UPDATE alarm SET at = ?2, paused_until = NULL, failures = 0
+                             WHERE id = ?1",
+                        )?
                         .execute(params![id.0, at])?,
                     None => transaction
                         .prepare_cached("DELETE FROM alarm WHERE id = ?1")?
                         .execute([id.0])?,
                 };
             }
+            Ok(())
+        })
+    }
+
+    /// Writes what a crash may lose.
+    fn write_unsynced(
+        &self,
+        write: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
+    ) -> Result<(), StorageError> {
+        let mut connection = self.connection();
+        let run = || {
+            connection.execute_batch("PRAGMA synchronous = NORMAL")?;
+            let transaction = connection.transaction()?;
+            write(&transaction)?;
             transaction.commit()
         };
-        let followed = run();
+        let written = run();
         let restored = connection.execute_batch("PRAGMA synchronous = FULL");
-        followed
-            .and(restored)
-            .map_err(|error| storage_error(&error))
+        written.and(restored).map_err(|error| storage_error(&error))
+    }
+
+    /// Keeps the pauses of alarms that failed, until their entries change. Not synced: a pause that
+    /// is lost brings its alarm too early.
+    pub(crate) fn pause(&self, alarms: &[PausedAlarm]) -> Result<(), StorageError> {
+        self.write_unsynced(|transaction| {
+            for PausedAlarm { id, pause } in alarms {
+                transaction
+                    .prepare_cached(
+                        "UPDATE alarm SET paused_until = ?2, failures = ?3 WHERE id = ?1",
+                    )?
+                    .execute(params![id.0, pause.until, pause.failures])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Ends all pauses: their dates mean nothing once the clock was set.
+    pub(crate) fn end_pauses(&self) -> Result<(), StorageError> {
+        self.write_unsynced(|transaction| transaction.execute_batch(END_PAUSES))
     }
 
     /// The alarms up to a time, earliest first: one page, which begins behind `after`.
@@ -152,15 +223,19 @@ impl Index {
         let connection = self.connection();
         let run = || {
             connection
-                .prepare_cached(
-                    "SELECT id, class, at FROM alarm
-                     WHERE at <= ?1 AND (at, id) > (?2, ?3) ORDER BY at, id LIMIT ?4",
-                )?
+                .prepare_cached(DUE)?
                 .query_map(params![until, after_at, after_id, limit], |row| {
                     Ok(Due {
                         id: RawId(row.get(0)?),
                         class: row.get(1)?,
                         at: row.get(2)?,
+                        pause: match row.get(3)? {
+                            Some(until) => Some(Pause {
+                                until,
+                                failures: row.get(4)?,
+                            }),
+                            None => None,
+                        },
                     })
                 })?
                 .collect::<rusqlite::Result<_>>()
@@ -247,6 +322,7 @@ mod tests {
             id: id(number),
             class: "Counter".to_owned(),
             at,
+            pause: None,
         }
     }
 
@@ -285,6 +361,85 @@ mod tests {
         let second = index.due(2, Some((1, id(2))), 2).unwrap();
         assert_eq!(second, [due(3, 1), due(4, 2)]);
         assert_eq!(index.due(2, Some((2, id(4))), 2).unwrap(), [due(5, 2)]);
+    }
+
+    fn paused(number: u8, until: i64) -> PausedAlarm {
+        let failures = 3;
+        PausedAlarm {
+            id: id(number),
+            pause: Pause { until, failures },
+        }
+    }
+
+    #[test]
+    fn paused_alarms_are_due_when_their_pauses_end() {
+        let index = Index::in_memory().unwrap();
+        index
+            .record(&[entry(1, 10), entry(2, 10), entry(3, 10), entry(4, 20)])
+            .unwrap();
+        index
+            .pause(&[paused(1, 30), paused(2, 30), paused(3, 15)])
+            .unwrap();
+        let with_pause = |number, until| Due {
+            pause: Some(paused(number, until).pause),
+            ..due(number, 10)
+        };
+        let first = index.due(29, None, 9).unwrap();
+        assert_eq!(first, [with_pause(3, 15), due(4, 20)]);
+        let all = index.due(30, Some((20, id(4))), 9).unwrap();
+        assert_eq!(all, [with_pause(1, 30), with_pause(2, 30)]);
+        // The object's own alarm is what a wake compares.
+        assert_eq!(index.find(id(1)).unwrap(), Some(entry(1, 10)));
+        // What an object commits ends the pause.
+        index.record(&[entry(1, 12)]).unwrap();
+        index.follow(&[(id(2), Some(13))]).unwrap();
+        assert_eq!(index.due(14, None, 9).unwrap(), [due(1, 12), due(2, 13)]);
+        index.end_pauses().unwrap();
+        assert_eq!(index.due(10, None, 9).unwrap(), [due(3, 10)]);
+    }
+
+    #[test]
+    fn due_alarms_are_found_without_reading_the_others() {
+        let index = Index::in_memory().unwrap();
+        let connection = index.connection();
+        let plan: String = connection
+            .query_row(&format!("EXPLAIN QUERY PLAN {DUE}"), [0, 0, 0, 0], |row| {
+                row.get(3)
+            })
+            .unwrap();
+        assert_eq!(
+            plan,
+            "SEARCH alarm USING INDEX alarm_date (<expr>>? AND <expr><?)"
+        );
+    }
+
+    #[test]
+    fn index_of_the_first_version_keeps_its_alarms_and_gets_pauses() {
+        let root = folder(&[]);
+        let path = root.path().join("index.sqlite");
+        let old = Connection::open(&path).unwrap();
+        old.execute_batch(
+            "CREATE TABLE alarm (
+                 id BLOB PRIMARY KEY, class TEXT NOT NULL, name TEXT, at INTEGER NOT NULL
+             ) WITHOUT ROWID;
+             CREATE INDEX alarm_at ON alarm (at);
+             PRAGMA user_version = 1;",
+        )
+        .unwrap();
+        old.execute(
+            "INSERT INTO alarm VALUES (?1, 'Counter', 'a', 10)",
+            [id(1).0],
+        )
+        .unwrap();
+        drop(old);
+        let index = Index::open(&path).unwrap();
+        index.pause(&[paused(1, 30)]).unwrap();
+        assert_eq!(index.due(29, None, 9).unwrap(), []);
+        drop(index);
+        // A pause ends with the process.
+        let index = Index::open(&path).unwrap();
+        assert_eq!(index.due(10, None, 9).unwrap(), [due(1, 10)]);
+        assert_eq!(index.find(id(1)).unwrap(), Some(entry(1, 10)));
     }
 
     /// A data folder with objects, and whether they have an alarm.

@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use super::{TestEffect, TestKernel, id, small_limits};
 use crate::fault::Fault;
 use crate::id::RawId;
-use crate::platform::native::kernel::{AlarmOutcome, Effect, Event, Limits, Now, ObjectIndex};
+use crate::platform::native::kernel::{
+    AlarmOutcome, Effect, Event, IndexedAlarm, Limits, Now, ObjectIndex, Pause,
+};
 
 const OBJECTS: u8 = 4;
 
@@ -20,6 +22,7 @@ struct Model {
     /// What is on disk, by object.
     disk: [Stored; OBJECTS as usize],
     index: BTreeMap<RawId, i64>,
+    pauses: BTreeMap<RawId, Pause>,
     sent: u32,
     fired: usize,
     /// How many alarms were set: as many runs may have a reason.
@@ -61,6 +64,7 @@ impl Model {
             objects: HashMap::new(),
             disk: [Stored::default(); OBJECTS as usize],
             index: BTreeMap::new(),
+            pauses: BTreeMap::new(),
             sent: 0,
             fired: 0,
             set: 0,
@@ -166,11 +170,17 @@ impl Model {
             Effect::Commit { objects } => self.commit(objects),
             Effect::UpdateIndex { alarms } => {
                 for (id, at) in alarms {
+                    self.pauses.remove(&id);
                     match at {
                         Some(at) => self.index.insert(id, at),
                         None => self.index.remove(&id),
                     };
                 }
+            }
+            Effect::PauseInIndex { alarms } => {
+                let alarms = alarms.into_iter();
+                self.pauses
+                    .extend(alarms.map(|paused| (paused.id, paused.pause)));
             }
             Effect::Forget { object } => {
                 let state = self.objects.remove(&object).expect("known");
@@ -203,6 +213,7 @@ impl Model {
         for (object, at) in self.kernel.alarms_read(&alarms) {
             let number = self.state(object).number;
             self.index.insert(id(number), at);
+            self.pauses.remove(&id(number));
         }
         for &object in &objects {
             let state = self.state(object);
@@ -231,7 +242,12 @@ impl Model {
     fn load_alarms(&mut self) {
         let until = self.now.wall + 100;
         self.handle(Event::AlarmsLoading { until });
-        let alarms = self.index.iter().map(|(id, at)| (*id, *at)).collect();
+        let indexed = |(id, at): (&RawId, &i64)| IndexedAlarm {
+            id: *id,
+            at: *at,
+            pause: self.pauses.get(id).copied(),
+        };
+        let alarms = self.index.iter().map(indexed).collect();
         self.handle(Event::AlarmsLoaded { alarms, last: true });
     }
 
