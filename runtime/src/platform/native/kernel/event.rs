@@ -182,11 +182,12 @@ pub(crate) enum Effect<Work, Output> {
     Release { object: ObjectIndex, output: Output },
     /// Do not send this, tell those who wait for it.
     Fail { output: Output, fault: Fault },
-    /// There are writes: send `Settled` as soon as no other work is ready.
+    /// There are writes: send `Settled` as soon as no other work is ready, and the index holds the
+    /// changed alarms that [`alarms_to_record`](super::Kernel::alarms_to_record) names, durably.
     RequestCommit,
-    /// Commit these objects and sync them together. Before that, read the alarms that they changed
-    /// and record those in the index, durably, that [`alarms_read`](super::Kernel::alarms_read)
-    /// names. `CommitFailed` answers single failures, `Synced` the whole.
+    /// Commit these objects and sync them together. Tell of the alarms that they changed with
+    /// [`alarm_committing`](super::Kernel::alarm_committing). `CommitFailed` answers single failures,
+    /// `Synced` the whole.
     Commit { objects: Vec<ObjectIndex> },
     /// The index may follow: these alarms are later than it says, or gone.
     UpdateIndex { alarms: Vec<(RawId, Option<i64>)> },

@@ -492,9 +492,14 @@ fn alarm_of_an_object_under_constant_writes_fires() {
     );
     let mut fired = 0;
     for now in 11..1_000 {
+        if now == 11 {
+            let earlier = kernel.alarms_to_record(&[(object, Some(20))], None);
+            assert_eq!(earlier, [(object, 20)]);
+            assert!(kernel.alarm_recorded(object, 20, true));
+        }
         step(&mut kernel, Event::Settled, now);
         if now == 11 {
-            kernel.alarms_read(&[(object, Some(20))]);
+            assert!(kernel.alarm_committing(object, Some(20)));
         }
         // Another caller writes while the disk is at work.
         step(&mut kernel, Event::Wrote { object }, now);
@@ -506,4 +511,38 @@ fn alarm_of_an_object_under_constant_writes_fires() {
             .count();
     }
     assert_eq!(fired, 1, "the alarm at 20 was durable at 11");
+}
+
+#[test]
+fn commit_is_not_made_when_a_turn_set_an_earlier_alarm_than_the_index_has() {
+    let mut kernel = new_kernel(Limits::default());
+    let object = woken(&mut kernel, 1, 0);
+    step(&mut kernel, Event::Wrote { object }, 0);
+    assert_eq!(kernel.dirty(), [object]);
+    let alarms = [(object, Some(50))];
+    assert_eq!(kernel.alarms_to_record(&alarms, None), [(object, 50)]);
+    assert!(!kernel.alarm_committing(object, Some(50)), "on its way");
+    assert!(kernel.alarm_recorded(object, 50, true));
+    assert!(kernel.alarm_committing(object, Some(50)));
+    assert!(!kernel.alarm_committing(object, Some(40)));
+    // A date that no later turn goes below.
+    let alarms = [(object, Some(40))];
+    assert_eq!(kernel.alarms_to_record(&alarms, Some(30)), [(object, 30)]);
+    assert!(kernel.alarm_recorded(object, 30, true));
+    assert!(kernel.alarms_to_record(&alarms, None).is_empty());
+    assert!(kernel.alarm_committing(object, Some(35)));
+    assert!(kernel.alarm_committing(object, None));
+}
+
+#[test]
+fn alarm_recorded_for_a_life_that_is_over_counts_for_no_other() {
+    let mut kernel = new_kernel(Limits::default());
+    let object = woken(&mut kernel, 1, 0);
+    step(&mut kernel, Event::Wrote { object }, 0);
+    let alarms = [(object, Some(50))];
+    kernel.alarms_to_record(&alarms, None);
+    let fault = Fault::Panicked;
+    step(&mut kernel, Event::CommitFailed { object, fault }, 0);
+    assert!(!kernel.alarm_recorded(object, 50, true));
+    assert!(!kernel.alarm_committing(object, Some(50)));
 }

@@ -6,7 +6,7 @@ use super::super::disk::Found;
 use super::super::kernel::ObjectIndex;
 use super::super::slot::{Life, Resident, Slot};
 use super::super::state::ObjectState;
-use super::super::store::Database;
+use super::super::store::{Change, Database};
 use super::super::work::{Output, Work, answer};
 use super::{Effect, Event, Shard};
 use crate::error::StorageError;
@@ -94,16 +94,13 @@ impl Shard {
             Effect::RequestCommit => self.commit_wanted.notify_one(),
             Effect::Commit { objects } => self.commit(&objects),
             Effect::UpdateIndex { alarms } => {
-                if let Err(error) = self.disk.index().follow(&alarms) {
-                    // The index only wakes somebody too early now.
-                    tracing::warn!(%error, "the index of alarms is behind");
-                }
+                let follow = |(id, at)| Change::Follow(id, at);
+                self.disk
+                    .write_index(alarms.into_iter().map(follow).collect());
             }
             Effect::PauseInIndex { alarms } => {
-                if let Err(error) = self.disk.index().pause(&alarms) {
-                    // They are read with the next horizon, and tried again then.
-                    tracing::warn!(%error, "the index of alarms cannot keep the pauses of failed alarms");
-                }
+                self.disk
+                    .write_index(alarms.into_iter().map(Change::Pause).collect());
             }
             Effect::FireAlarm { id } => self.fire_alarm(id),
             Effect::LoadAlarms => self.loading_wanted.notify_one(),

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, params};
 
 use super::super::kernel::{Pause, PausedAlarm};
 use super::rebuild::rebuild;
@@ -48,8 +48,25 @@ impl Due {
     }
 }
 
-/// Shared by the shards: its transactions are few and short.
-pub(crate) struct Index(Mutex<Connection>);
+/// A change of the index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// Adds an entry or replaces it. On disk when the write has returned.
+    Record(Entry),
+    /// The alarm moved later or went. May be lost: an older entry only wakes an object too early.
+    Follow(RawId, Option<i64>),
+    /// The alarm failed and waits, until its entry changes. May be lost: it is tried too early then.
+    Pause(PausedAlarm),
+    /// All pauses end: their dates mean nothing once the clock was set.
+    EndPauses,
+}
+
+/// Shared by the shards, which read; one thread writes, and no reader waits for it.
+pub(crate) struct Index {
+    writer: Mutex<Connection>,
+    /// None in memory, where the writer's connection is the only one that has the contents.
+    reader: Option<Mutex<Connection>>,
+}
 
 impl Index {
     /// Opens the index of a data folder. Where it is missing, damaged or of another version, it is
@@ -59,7 +76,7 @@ impl Index {
             StorageError::Io(format!("opening {}: {error}", path.display()))
         };
         let opened = Connection::open(path).and_then(Self::set_up);
-        let index = match opened {
+        let writer = match opened {
             Err(error) if is_damaged(&error) => {
                 tracing::error!(%error, path = %path.display(), "the index of alarms is damaged; it is set aside and made anew");
                 set_aside(path)?;
@@ -67,31 +84,40 @@ impl Index {
             }
             opened => opened,
         };
-        let index = index.map_err(|error| explain(&error))?;
+        let writer = writer.map_err(|error| explain(&error))?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let reader = Connection::open_with_flags(path, flags).map_err(|error| explain(&error))?;
+        let index = Self {
+            writer: Mutex::new(writer),
+            reader: Some(Mutex::new(reader)),
+        };
         let version = index
-            .connection()
+            .writer()
             .query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0));
         if version.map_err(|error| explain(&error))? != VERSION {
             let root = path.parent().unwrap_or(path);
             rebuild(&index, &root.join("objects"))?;
             // Last: a rebuilding that was interrupted begins again.
             let mark = format!("PRAGMA user_version = {VERSION}");
-            let marked = index.connection().execute_batch(&mark);
+            let marked = index.writer().execute_batch(&mark);
             marked.map_err(|error| explain(&error))?;
         }
         Ok(index)
     }
 
     pub(crate) fn in_memory() -> Result<Self, StorageError> {
-        Connection::open_in_memory()
+        let writer = Connection::open_in_memory()
             .and_then(Self::set_up)
-            .map_err(|error| storage_error(&error))
+            .map_err(|error| storage_error(&error))?;
+        Ok(Self {
+            writer: Mutex::new(writer),
+            reader: None,
+        })
     }
 
-    fn set_up(connection: Connection) -> rusqlite::Result<Self> {
+    fn set_up(connection: Connection) -> rusqlite::Result<Connection> {
         connection.execute_batch(
-            "PRAGMA locking_mode = EXCLUSIVE;
-             PRAGMA journal_mode = WAL;
+            "PRAGMA journal_mode = WAL;
              PRAGMA synchronous = FULL;
              CREATE TABLE IF NOT EXISTS alarm (
                  id BLOB PRIMARY KEY, class TEXT NOT NULL, name TEXT, at INTEGER NOT NULL
@@ -103,7 +129,7 @@ impl Index {
             let damaged = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
             return Err(rusqlite::Error::SqliteFailure(damaged, Some(found)));
         }
-        Ok(Self(Mutex::new(connection)))
+        Ok(connection)
     }
 
     /// Pauses, which the first versions of the index did not keep. They end with the process, as
@@ -127,88 +153,43 @@ impl Index {
         connection.execute_batch(END_PAUSES)
     }
 
-    fn connection(&self) -> MutexGuard<'_, Connection> {
-        // A transaction that a panic cut short was rolled back when its guard was dropped.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn writer(&self) -> MutexGuard<'_, Connection> {
+        // A transaction that a panic cut short was rolled back when its guard was dropped, and each
+        // says anew whether it is synced.
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds or replaces entries; on disk when it returns.
-    pub(crate) fn record(&self, entries: &[Entry]) -> Result<(), StorageError> {
-        let mut connection = self.connection();
-        let mut run = || {
-            let transaction = connection.transaction()?;
-            {
-                // Reached by its identifier an object has no name here, but it keeps the one it had.
-                let mut insert = transaction.prepare_cached(
-                    "INSERT INTO alarm (id, class, name, at) VALUES (?1, ?2, ?3, ?4)
-                     ON CONFLICT (id) DO UPDATE SET class = excluded.class, at = excluded.at,
-                         paused_until = NULL, failures = 0,
-                         name = COALESCE(excluded.name, name)",
-                )?;
-                for entry in entries {
-                    insert.execute(params![entry.id.0, entry.class, entry.name, entry.at])?;
-                }
-            }
-            transaction.commit()
-        };
-        run().map_err(|error| storage_error(&error))
+    /// Held for short reads only, never while the disk is waited for.
+    fn reader(&self) -> MutexGuard<'_, Connection> {
+        let reader = self.reader.as_ref().unwrap_or(&self.writer);
+        reader.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Follows alarms that moved later or went. Not synced: an older entry only wakes an object too early.
-    pub(crate) fn follow(&self, alarms: &[(RawId, Option<i64>)]) -> Result<(), StorageError> {
-        self.write_unsynced(|transaction| {
-            for (id, at) in alarms {
-                match at {
-                    Some(at) => transaction
-                        .prepare_cached(
-                            "UPDATE alarm SET at = ?2, paused_until = NULL, failures = 0
-                             WHERE id = ?1",
-                        )?
-                        .execute(params![id.0, at])?,
-                    None => transaction
-                        .prepare_cached("DELETE FROM alarm WHERE id = ?1")?
-                        .execute([id.0])?,
-                };
-            }
-            Ok(())
+    /// Makes all changes, or none.
+    ///
+    /// # Errors
+    /// None was made, or what was recorded may not be on disk.
+    pub(crate) fn write(&self, changes: &[Change]) -> Result<(), StorageError> {
+        let is_recorded = |change: &Change| matches!(change, Change::Record(_));
+        let synced = changes.iter().any(is_recorded);
+        self.transaction(synced, |transaction| {
+            let mut make = |change| make_change(transaction, change);
+            changes.iter().try_for_each(&mut make)
         })
+        .map_err(|error| storage_error(&error))
     }
 
-    /// Writes what a crash may lose.
-    fn write_unsynced(
+    fn transaction(
         &self,
-        write: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
-    ) -> Result<(), StorageError> {
-        let mut connection = self.connection();
-        let run = || {
-            connection.execute_batch("PRAGMA synchronous = NORMAL")?;
-            let transaction = connection.transaction()?;
-            write(&transaction)?;
-            transaction.commit()
-        };
-        let written = run();
-        let restored = connection.execute_batch("PRAGMA synchronous = FULL");
-        written.and(restored).map_err(|error| storage_error(&error))
-    }
-
-    /// Keeps the pauses of alarms that failed, until their entries change. Not synced: a pause that
-    /// is lost brings its alarm too early.
-    pub(crate) fn pause(&self, alarms: &[PausedAlarm]) -> Result<(), StorageError> {
-        self.write_unsynced(|transaction| {
-            for PausedAlarm { id, pause } in alarms {
-                transaction
-                    .prepare_cached(
-                        "UPDATE alarm SET paused_until = ?2, failures = ?3 WHERE id = ?1",
-                    )?
-                    .execute(params![id.0, pause.until, pause.failures])?;
-            }
-            Ok(())
-        })
-    }
-
-    /// Ends all pauses: their dates mean nothing once the clock was set.
-    pub(crate) fn end_pauses(&self) -> Result<(), StorageError> {
-        self.write_unsynced(|transaction| transaction.execute_batch(END_PAUSES))
+        synced: bool,
+        run: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
+    ) -> rusqlite::Result<()> {
+        let mut connection = self.writer();
+        let synchronous = if synced { "FULL" } else { "NORMAL" };
+        connection.pragma_update(None, "synchronous", synchronous)?;
+        let transaction = connection.transaction()?;
+        run(&transaction)?;
+        transaction.commit()
     }
 
     /// The alarms up to a time, earliest first: one page, which begins behind `after`.
@@ -220,7 +201,7 @@ impl Index {
     ) -> Result<Vec<Due>, StorageError> {
         let (after_at, after_id) = after.map_or((i64::MIN, [0; 32]), |(at, id)| (at, id.0));
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let connection = self.connection();
+        let connection = self.reader();
         let run = || {
             connection
                 .prepare_cached(DUE)?
@@ -243,6 +224,13 @@ impl Index {
         run().map_err(|error| storage_error(&error))
     }
 
+    /// Runs this while a write is on its way to the disk and does not arrive.
+    #[cfg(test)]
+    pub(crate) fn while_the_disk_hangs(&self, run: impl FnOnce()) {
+        let _hangs = self.writer();
+        run();
+    }
+
     /// Makes the index unreadable, or readable again.
     #[cfg(test)]
     pub(crate) fn break_down(&self, broken: bool) {
@@ -251,11 +239,11 @@ impl Index {
         } else {
             "ALTER TABLE broken RENAME TO alarm"
         };
-        self.connection().execute_batch(statement).unwrap();
+        self.writer().execute_batch(statement).unwrap();
     }
 
     pub(crate) fn find(&self, id: RawId) -> Result<Option<Entry>, StorageError> {
-        let connection = self.connection();
+        let connection = self.reader();
         let run = || {
             connection
                 .prepare_cached("SELECT class, name, at FROM alarm WHERE id = ?1")?
@@ -273,6 +261,32 @@ impl Index {
     }
 }
 
+fn make_change(transaction: &Transaction<'_>, change: &Change) -> rusqlite::Result<()> {
+    match change {
+        // Reached by its identifier an object has no name here, but it keeps the one it had.
+        Change::Record(entry) => transaction
+            .prepare_cached(
+                "INSERT INTO alarm (id, class, name, at) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (id) DO UPDATE SET class = excluded.class, at = excluded.at,
+                     paused_until = NULL, failures = 0, name = COALESCE(excluded.name, name)",
+            )?
+            .execute(params![entry.id.0, entry.class, entry.name, entry.at]),
+        Change::Follow(id, Some(at)) => transaction
+            .prepare_cached(
+                "UPDATE alarm SET at = ?2, paused_until = NULL, failures = 0 WHERE id = ?1",
+            )?
+            .execute(params![id.0, at]),
+        Change::Follow(id, None) => transaction
+            .prepare_cached("DELETE FROM alarm WHERE id = ?1")?
+            .execute([id.0]),
+        Change::Pause(PausedAlarm { id, pause }) => transaction
+            .prepare_cached("UPDATE alarm SET paused_until = ?2, failures = ?3 WHERE id = ?1")?
+            .execute(params![id.0, pause.until, pause.failures]),
+        Change::EndPauses => transaction.prepare_cached(END_PAUSES)?.execute([]),
+    }
+    .map(drop)
+}
+
 fn is_damaged(error: &rusqlite::Error) -> bool {
     matches!(
         error.sqlite_error_code(),
@@ -282,7 +296,7 @@ fn is_damaged(error: &rusqlite::Error) -> bool {
 
 /// Keeps a damaged index for whoever wants to look at it.
 fn set_aside(path: &Path) -> Result<(), StorageError> {
-    for suffix in ["", "-wal"] {
+    for suffix in ["", "-wal", "-shm"] {
         let mut from = path.as_os_str().to_owned();
         from.push(suffix);
         let mut to = path.as_os_str().to_owned();
@@ -317,6 +331,11 @@ mod tests {
         }
     }
 
+    fn record(index: &Index, entries: impl IntoIterator<Item = Entry>) {
+        let changes: Vec<_> = entries.into_iter().map(Change::Record).collect();
+        index.write(&changes).unwrap();
+    }
+
     fn due(number: u8, at: i64) -> Due {
         Due {
             id: id(number),
@@ -331,15 +350,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("index.sqlite");
         let index = Index::open(&path).unwrap();
-        index.record(&[entry(1, 10), entry(2, 20)]).unwrap();
+        record(&index, [entry(1, 10), entry(2, 20)]);
+        let nameless = Entry {
+            name: None,
+            ..entry(1, 5)
+        };
+        record(&index, [nameless]);
         index
-            .record(&[Entry {
-                name: None,
-                ..entry(1, 5)
-            }])
-            .unwrap();
-        index
-            .follow(&[(id(1), Some(30)), (id(2), None), (id(3), Some(1))])
+            .write(&[
+                Change::Follow(id(1), Some(30)),
+                Change::Follow(id(2), None),
+                Change::Follow(id(3), Some(1)),
+            ])
             .unwrap();
         drop(index);
         let index = Index::open(&path).unwrap();
@@ -352,10 +374,10 @@ mod tests {
     #[test]
     fn due_alarms_are_read_in_pages() {
         let index = Index::in_memory().unwrap();
-        let entries: Vec<Entry> = (1..=5)
-            .map(|number| entry(number, i64::from(number / 2)))
-            .collect();
-        index.record(&entries).unwrap();
+        record(
+            &index,
+            (1..=5).map(|number| entry(number, i64::from(number / 2))),
+        );
         let first = index.due(2, None, 2).unwrap();
         assert_eq!(first, [due(1, 0), due(2, 1)]);
         let second = index.due(2, Some((1, id(2))), 2).unwrap();
@@ -374,12 +396,12 @@ mod tests {
     #[test]
     fn paused_alarms_are_due_when_their_pauses_end() {
         let index = Index::in_memory().unwrap();
-        index
-            .record(&[entry(1, 10), entry(2, 10), entry(3, 10), entry(4, 20)])
-            .unwrap();
-        index
-            .pause(&[paused(1, 30), paused(2, 30), paused(3, 15)])
-            .unwrap();
+        record(
+            &index,
+            [entry(1, 10), entry(2, 10), entry(3, 10), entry(4, 20)],
+        );
+        let pauses = [paused(1, 30), paused(2, 30), paused(3, 15)];
+        index.write(&pauses.map(Change::Pause)).unwrap();
         let with_pause = |number, until| Due {
             pause: Some(paused(number, until).pause),
             ..due(number, 10)
@@ -391,17 +413,17 @@ mod tests {
         // The object's own alarm is what a wake compares.
         assert_eq!(index.find(id(1)).unwrap(), Some(entry(1, 10)));
         // What an object commits ends the pause.
-        index.record(&[entry(1, 12)]).unwrap();
-        index.follow(&[(id(2), Some(13))]).unwrap();
+        record(&index, [entry(1, 12)]);
+        index.write(&[Change::Follow(id(2), Some(13))]).unwrap();
         assert_eq!(index.due(14, None, 9).unwrap(), [due(1, 12), due(2, 13)]);
-        index.end_pauses().unwrap();
+        index.write(&[Change::EndPauses]).unwrap();
         assert_eq!(index.due(10, None, 9).unwrap(), [due(3, 10)]);
     }
 
     #[test]
     fn due_alarms_are_found_without_reading_the_others() {
         let index = Index::in_memory().unwrap();
-        let connection = index.connection();
+        let connection = index.writer();
         let plan: String = connection
             .query_row(&format!("EXPLAIN QUERY PLAN {DUE}"), [0, 0, 0, 0], |row| {
                 row.get(3)
@@ -433,13 +455,29 @@ mod tests {
         .unwrap();
         drop(old);
         let index = Index::open(&path).unwrap();
-        index.pause(&[paused(1, 30)]).unwrap();
+        index.write(&[Change::Pause(paused(1, 30))]).unwrap();
         assert_eq!(index.due(29, None, 9).unwrap(), []);
         drop(index);
         // A pause ends with the process.
         let index = Index::open(&path).unwrap();
         assert_eq!(index.due(10, None, 9).unwrap(), [due(1, 10)]);
         assert_eq!(index.find(id(1)).unwrap(), Some(entry(1, 10)));
+    }
+
+    #[test]
+    fn entries_are_synced_when_an_earlier_write_panicked() {
+        let folder = tempfile::tempdir().unwrap();
+        let index = Index::open(&folder.path().join("index.sqlite")).unwrap();
+        let panics = || index.transaction(false, |_| panic!("on purpose"));
+        crate::user_code::call(panics).unwrap_err();
+        let synchronous = |transaction: &Transaction<'_>| {
+            let full = 2;
+            let level: i64 =
+                transaction.pragma_query_value(None, "synchronous", |row| row.get(0))?;
+            assert_eq!(level, full);
+            Ok(())
+        };
+        index.transaction(true, synchronous).unwrap();
     }
 
     /// A data folder with objects, and whether they have an alarm.
@@ -492,14 +530,14 @@ mod tests {
         let root = folder(&[(1, Some(10)), (2, Some(20))]);
         let path = root.path().join("index.sqlite");
         let index = Index::open(&path).unwrap();
-        index.record(&[entry(1, 5)]).unwrap();
-        index.follow(&[(id(2), None)]).unwrap();
+        record(&index, [entry(1, 5)]);
+        index.write(&[Change::Follow(id(2), None)]).unwrap();
         drop(index);
         // Of this version, it is believed.
         let index = Index::open(&path).unwrap();
         assert_eq!(index.due(99, None, 9).unwrap(), [due(1, 5)]);
         let other = "PRAGMA user_version = 0";
-        index.connection().execute_batch(other).unwrap();
+        index.writer().execute_batch(other).unwrap();
         drop(index);
         let index = Index::open(&path).unwrap();
         assert_eq!(index.due(99, None, 9).unwrap(), [due(1, 10), due(2, 20)]);

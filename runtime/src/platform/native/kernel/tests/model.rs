@@ -7,7 +7,7 @@ use super::{TestEffect, TestKernel, id, small_limits};
 use crate::fault::Fault;
 use crate::id::RawId;
 use crate::platform::native::kernel::{
-    AlarmOutcome, Effect, Event, IndexedAlarm, Limits, Now, ObjectIndex, Pause,
+    AlarmOutcome, Effect, Event, IndexedAlarm, Limits, Now, ObjectIndex, Pause, PausedAlarm,
 };
 
 const OBJECTS: u8 = 4;
@@ -23,6 +23,8 @@ struct Model {
     disk: [Stored; OBJECTS as usize],
     index: BTreeMap<RawId, i64>,
     pauses: BTreeMap<RawId, Pause>,
+    /// On their way into the index.
+    changes: VecDeque<Change>,
     sent: u32,
     fired: usize,
     /// How many alarms were set: as many runs may have a reason.
@@ -30,6 +32,13 @@ struct Model {
     failures: usize,
     /// Nothing fails any more: the end.
     calm: bool,
+}
+
+/// What another thread is to do with the index.
+enum Change {
+    Record(Vec<(ObjectIndex, RawId, i64)>),
+    Follow(RawId, Option<i64>),
+    Pause(RawId, Pause),
 }
 
 /// The alarm of one object's database.
@@ -65,6 +74,7 @@ impl Model {
             disk: [Stored::default(); OBJECTS as usize],
             index: BTreeMap::new(),
             pauses: BTreeMap::new(),
+            changes: VecDeque::new(),
             sent: 0,
             fired: 0,
             set: 0,
@@ -169,18 +179,12 @@ impl Model {
             }
             Effect::Commit { objects } => self.commit(objects),
             Effect::UpdateIndex { alarms } => {
-                for (id, at) in alarms {
-                    self.pauses.remove(&id);
-                    match at {
-                        Some(at) => self.index.insert(id, at),
-                        None => self.index.remove(&id),
-                    };
-                }
+                let follow = |(id, at)| Change::Follow(id, at);
+                self.changes.extend(alarms.into_iter().map(follow));
             }
             Effect::PauseInIndex { alarms } => {
-                let alarms = alarms.into_iter();
-                self.pauses
-                    .extend(alarms.map(|paused| (paused.id, paused.pause)));
+                let pause = |paused: PausedAlarm| Change::Pause(paused.id, paused.pause);
+                self.changes.extend(alarms.into_iter().map(pause));
             }
             Effect::Forget { object } => {
                 let state = self.objects.remove(&object).expect("known");
@@ -203,17 +207,63 @@ impl Model {
         }
     }
 
-    fn commit(&mut self, objects: Vec<ObjectIndex>) {
+    /// Commits what is settled, when the index has its alarms.
+    fn settle(&mut self, latest: Option<i64>) {
         let mut alarms = Vec::new();
-        for &object in &objects {
-            if std::mem::take(&mut self.state(object).touched) {
+        for object in self.kernel.dirty().to_vec() {
+            if self.state(object).touched {
                 alarms.push((object, self.alarm_of(object)));
             }
         }
-        for (object, at) in self.kernel.alarms_read(&alarms) {
-            let number = self.state(object).number;
-            self.index.insert(id(number), at);
-            self.pauses.remove(&id(number));
+        let earlier = self.kernel.alarms_to_record(&alarms, latest);
+        if earlier.is_empty() {
+            self.handle(Event::Settled);
+            return;
+        }
+        let entries = earlier
+            .into_iter()
+            .map(|(object, at)| (object, id(self.state(object).number), at));
+        let record = Change::Record(entries.collect());
+        self.changes.push_back(record);
+    }
+
+    fn change_index(&mut self) {
+        match self.changes.pop_front() {
+            None => {}
+            Some(Change::Pause(id, pause)) => drop(self.pauses.insert(id, pause)),
+            Some(Change::Follow(id, at)) => {
+                self.pauses.remove(&id);
+                match at {
+                    Some(at) => self.index.insert(id, at),
+                    None => self.index.remove(&id),
+                };
+            }
+            Some(Change::Record(entries)) => {
+                let fails = !self.calm && self.below(20) == 0;
+                for (object, id, at) in entries {
+                    if !fails {
+                        self.index.insert(id, at);
+                        self.pauses.remove(&id);
+                    }
+                    let is_expected = self.kernel.alarm_recorded(object, at, !fails);
+                    if is_expected && fails {
+                        self.failures += 1;
+                        self.roll_back(object);
+                        let fault = Fault::Panicked;
+                        self.handle(Event::CommitFailed { object, fault });
+                    }
+                }
+                self.settle(Some(self.now.wall));
+            }
+        }
+    }
+
+    fn commit(&mut self, objects: Vec<ObjectIndex>) {
+        for &object in &objects {
+            if std::mem::take(&mut self.state(object).touched) {
+                let alarm = self.alarm_of(object);
+                assert!(self.kernel.alarm_committing(object, alarm));
+            }
         }
         for &object in &objects {
             let state = self.state(object);
@@ -270,7 +320,7 @@ impl Model {
             } => self.turn(object, bytes),
             Effect::Start { object, .. } => self.alarm(object),
             Effect::Commit { objects } => self.synced(objects),
-            Effect::RequestCommit => self.handle(Event::Settled),
+            Effect::RequestCommit => self.settle(None),
             Effect::Close { object } => {
                 self.roll_back(object);
                 self.handle(Event::Closed { object });
@@ -291,6 +341,7 @@ impl Model {
         let number = self.state(object).number;
         let alarm = self.disk[usize::from(number)].committed;
         let indexed = self.index.get(&id(number)).copied();
+        let indexed = alarm.filter(|at| indexed.is_some_and(|indexed| indexed <= *at));
         if !self.calm && self.below(10) == 0 {
             self.failures += 1;
             let fault = Fault::Panicked;
@@ -425,6 +476,7 @@ impl Model {
         self.failures += 1;
         self.kernel = Self::kernel();
         self.waiting.clear();
+        self.changes.clear();
         self.objects.clear();
         for number in 0..self.disk.len() {
             // Power is lost, or not: what was not durable may be there.
@@ -460,6 +512,7 @@ impl Model {
                 self.load_alarms();
             }
             21 if self.below(4) == 0 => self.crash(),
+            22..26 => self.change_index(),
             _ if !self.waiting.is_empty() => {
                 let position = self.below(self.waiting.len() as u64) as usize;
                 self.run_waiting(position);
@@ -472,7 +525,9 @@ impl Model {
     fn run_to_the_end(&mut self) {
         self.calm = true;
         for step in 0..20_000 {
-            if !self.waiting.is_empty() {
+            if !self.changes.is_empty() {
+                self.change_index();
+            } else if !self.waiting.is_empty() {
                 self.run_waiting(0);
             } else if let Some(due) = self.kernel.next_due(self.now) {
                 let passed = (due - self.now.steady).max(0);
@@ -500,7 +555,7 @@ impl Model {
 #[test]
 fn under_any_schedule_outputs_wait_for_their_writes_and_no_alarm_is_lost() {
     let mut fired = 0;
-    for seed in 1..=400 {
+    for seed in 1..=500 {
         let mut model = Model::new(seed);
         model.load_alarms();
         for _ in 0..600 {
