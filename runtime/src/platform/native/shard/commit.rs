@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::super::kernel::ObjectIndex;
 use super::super::sim::FaultKind;
 use super::super::slot::Life;
-use super::super::store::{Database, Unsynced};
+use super::super::store::Database;
 use super::{Event, Shard};
 use crate::error::StorageError;
 use crate::fault::Fault;
@@ -90,10 +90,11 @@ impl Shard {
                 None => {}
             }
             let failure = failed.iter().position(|(failed, _)| *failed == object);
-            match self.commit_one(
-                &life,
-                failure.map(|position| failed.swap_remove(position).1),
-            ) {
+            let committed = match failure {
+                Some(position) => Err(failed.swap_remove(position).1),
+                None => life.committable().map_or(Ok(None), |mut it| it.commit()),
+            };
+            match committed {
                 Ok(Some(unsynced)) => {
                     batch.push((object, unsynced));
                     let has_long_log = |database: RefMut<'_, Database>| database.has_long_log();
@@ -114,23 +115,6 @@ impl Shard {
         let slot = self.slot_at(object)?;
         let resident = slot.resident.borrow();
         Some(Rc::clone(&resident.as_ref()?.life))
-    }
-
-    fn commit_one(
-        &self,
-        life: &Life,
-        failure: Option<StorageError>,
-    ) -> Result<Option<Unsynced>, StorageError> {
-        let Some(mut database) = life.committable() else {
-            return Ok(None);
-        };
-        match failure {
-            None => database.commit(),
-            Some(error) => {
-                database.roll_back();
-                Err(error)
-            }
-        }
     }
 
     /// Nothing of the object's open transaction is kept.

@@ -1,14 +1,12 @@
 //! The kernel against a host that is a plain model, under many random schedules, with rollbacks,
 //! lost commits, crashes and a clock that is set.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
+use super::index::{Change, ModelIndex};
 use super::{TestEffect, TestKernel, id, small_limits};
 use crate::fault::Fault;
-use crate::id::RawId;
-use crate::platform::native::kernel::{
-    AlarmOutcome, Effect, Event, IndexedAlarm, Limits, Now, ObjectIndex, Pause, PausedAlarm,
-};
+use crate::platform::native::kernel::{AlarmOutcome, Effect, Event, Limits, Now, ObjectIndex};
 
 const OBJECTS: u8 = 4;
 
@@ -21,10 +19,7 @@ struct Model {
     objects: HashMap<ObjectIndex, ModelObject>,
     /// What is on disk, by object.
     disk: [Stored; OBJECTS as usize],
-    index: BTreeMap<RawId, i64>,
-    pauses: BTreeMap<RawId, Pause>,
-    /// On their way into the index.
-    changes: VecDeque<Change>,
+    index: ModelIndex,
     sent: u32,
     fired: usize,
     /// How many alarms were set: as many runs may have a reason.
@@ -32,13 +27,6 @@ struct Model {
     failures: usize,
     /// Nothing fails any more: the end.
     calm: bool,
-}
-
-/// What another thread is to do with the index.
-enum Change {
-    Record(Vec<(ObjectIndex, RawId, i64)>),
-    Follow(RawId, Option<i64>),
-    Pause(RawId, Pause),
 }
 
 /// The alarm of one object's database.
@@ -72,9 +60,7 @@ impl Model {
             waiting: Vec::new(),
             objects: HashMap::new(),
             disk: [Stored::default(); OBJECTS as usize],
-            index: BTreeMap::new(),
-            pauses: BTreeMap::new(),
-            changes: VecDeque::new(),
+            index: ModelIndex::default(),
             sent: 0,
             fired: 0,
             set: 0,
@@ -179,12 +165,14 @@ impl Model {
             }
             Effect::Commit { objects } => self.commit(objects),
             Effect::UpdateIndex { alarms } => {
-                let follow = |(id, at)| Change::Follow(id, at);
-                self.changes.extend(alarms.into_iter().map(follow));
+                for (id, at) in alarms {
+                    self.index.send(Change::Follow(id, at));
+                }
             }
             Effect::PauseInIndex { alarms } => {
-                let pause = |paused: PausedAlarm| Change::Pause(paused.id, paused.pause);
-                self.changes.extend(alarms.into_iter().map(pause));
+                for paused in alarms {
+                    self.index.send(Change::Pause(paused));
+                }
             }
             Effect::Forget { object } => {
                 let state = self.objects.remove(&object).expect("known");
@@ -224,37 +212,29 @@ impl Model {
             .into_iter()
             .map(|(object, at)| (object, id(self.state(object).number), at));
         let record = Change::Record(entries.collect());
-        self.changes.push_back(record);
+        self.index.send(record);
     }
 
     fn change_index(&mut self) {
-        match self.changes.pop_front() {
-            None => {}
-            Some(Change::Pause(id, pause)) => drop(self.pauses.insert(id, pause)),
-            Some(Change::Follow(id, at)) => {
-                self.pauses.remove(&id);
-                match at {
-                    Some(at) => self.index.insert(id, at),
-                    None => self.index.remove(&id),
-                };
-            }
-            Some(Change::Record(entries)) => {
-                let fails = !self.calm && self.below(20) == 0;
-                for (object, id, at) in entries {
-                    if !fails {
-                        self.index.insert(id, at);
-                        self.pauses.remove(&id);
-                    }
-                    let is_expected = self.kernel.alarm_recorded(object, at, !fails);
-                    if is_expected && fails {
-                        self.failures += 1;
-                        self.roll_back(object);
-                        let fault = Fault::Panicked;
-                        self.handle(Event::CommitFailed { object, fault });
-                    }
+        let Some(change) = self.index.next_change() else {
+            return;
+        };
+        let is_record = matches!(change, Change::Record(_));
+        let fails = is_record && !self.calm && self.below(20) == 0;
+        if !fails {
+            self.index.make(&change);
+        }
+        if let Change::Record(entries) = change {
+            for (object, _, at) in entries {
+                let is_expected = self.kernel.alarm_recorded(object, at, !fails);
+                if is_expected && fails {
+                    self.failures += 1;
+                    self.roll_back(object);
+                    let fault = Fault::Panicked;
+                    self.handle(Event::CommitFailed { object, fault });
                 }
-                self.settle(Some(self.now.wall));
             }
+            self.settle(Some(self.now.wall));
         }
     }
 
@@ -280,9 +260,9 @@ impl Model {
     fn check_alarms(&self) {
         for (number, stored) in self.disk.iter().enumerate() {
             for at in [stored.committed, stored.durable].into_iter().flatten() {
-                let indexed = self.index.get(&id(number as u8));
+                let indexed = self.index.find(id(number as u8));
                 assert!(
-                    indexed.is_some_and(|indexed| *indexed <= at),
+                    indexed.is_some_and(|indexed| indexed <= at),
                     "object {number}: {indexed:?} is after {at}"
                 );
             }
@@ -292,12 +272,7 @@ impl Model {
     fn load_alarms(&mut self) {
         let until = self.now.wall + 100;
         self.handle(Event::AlarmsLoading { until });
-        let indexed = |(id, at): (&RawId, &i64)| IndexedAlarm {
-            id: *id,
-            at: *at,
-            pause: self.pauses.get(id).copied(),
-        };
-        let alarms = self.index.iter().map(indexed).collect();
+        let alarms = self.index.all();
         self.handle(Event::AlarmsLoaded { alarms, last: true });
     }
 
@@ -340,7 +315,7 @@ impl Model {
     fn wake(&mut self, object: ObjectIndex) {
         let number = self.state(object).number;
         let alarm = self.disk[usize::from(number)].committed;
-        let indexed = self.index.get(&id(number)).copied();
+        let indexed = self.index.find(id(number));
         let indexed = alarm.filter(|at| indexed.is_some_and(|indexed| indexed <= *at));
         if !self.calm && self.below(10) == 0 {
             self.failures += 1;
@@ -476,7 +451,7 @@ impl Model {
         self.failures += 1;
         self.kernel = Self::kernel();
         self.waiting.clear();
-        self.changes.clear();
+        self.index.crash();
         self.objects.clear();
         for number in 0..self.disk.len() {
             // Power is lost, or not: what was not durable may be there.
@@ -525,7 +500,7 @@ impl Model {
     fn run_to_the_end(&mut self) {
         self.calm = true;
         for step in 0..20_000 {
-            if !self.changes.is_empty() {
+            if self.index.is_behind() {
                 self.change_index();
             } else if !self.waiting.is_empty() {
                 self.run_waiting(0);
@@ -541,7 +516,7 @@ impl Model {
                 assert!(
                     step < 19_000,
                     "alarms are left in the index: {:?}",
-                    self.index
+                    self.index.all()
                 );
                 self.now.steady += 60;
                 self.now.wall += 60;
