@@ -149,6 +149,11 @@ impl Fault {
         response
     }
 
+    /// What a client gets for a request.
+    pub(crate) fn respond(outcome: Result<Response, Self>) -> Response {
+        outcome.unwrap_or_else(Self::into_response).checked()
+    }
+
     /// The same failure as a caller sees it that expects no error of the method's own.
     pub(crate) fn into_plain_call_error(self) -> CallError {
         self.into_call_error(expects_none)

@@ -25,14 +25,9 @@ impl Occupant {
         self: &Rc<Self>,
         request: Request,
         origin: Origin,
-    ) -> LocalFuture<'static, Response> {
+    ) -> LocalFuture<'static, Result<Response, Fault>> {
         let this = self.clone();
-        Box::pin(async move {
-            match this.answer(request, &origin).await {
-                Ok(response) => response.checked(),
-                Err(fault) => fault.into_response().checked(),
-            }
-        })
+        Box::pin(async move { this.answer(request, &origin).await })
     }
 
     async fn answer(&self, mut request: Request, origin: &Origin) -> Result<Response, Fault> {

@@ -226,6 +226,28 @@ impl Storage {
     /// Runs `body` so that its writes, SQL included, stay together: all if it returns `Ok`, none if
     /// it returns `Err` or panics. Transactions nest. Stored fields take no part.
     ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// # #[durable_object]
+    /// # struct Account {}
+    /// # #[durable_object]
+    /// # impl Account {
+    /// #[rpc]
+    /// fn move_all(&self, ctx: &Ctx, from: &str, to: &str) -> Result<(), Error> {
+    ///     ctx.storage().transaction(|storage| {
+    ///         let amount: i64 = storage.get(from)?.unwrap_or_default();
+    ///         storage.put(to, &amount)?;
+    ///         if amount == 0 {
+    ///             return Err(Error::conflict("empty", "there is nothing to move"));
+    ///         }
+    ///         storage.delete(from)?;
+    ///         Ok(())
+    ///     })
+    /// }
+    /// # }
+    /// # fn main() {}
+    /// ```
+    ///
     /// # Errors
     /// The error of `body`, or of storage itself.
     pub fn transaction<T, E: From<StorageError>>(

@@ -280,9 +280,13 @@ function answerWithBody(largest) {
   };
 }
 
+// The turns that wait for a request of a stub. They travel as `cf`, which the platform alone sets
+// on what comes from outside; the header, which a client may set, only says that it is worth reading.
 function chainOf(request) {
-  return request.headers.get("anchorhold-chain") ?? undefined;
+  return request.headers.has(CHAIN) ? request.cf?.[CHAIN] : undefined;
 }
+
+export const CHAIN = "anchorhold-chain";
 
 // Method and address of a request in one string; neither holds the separator.
 export function describe(request) {

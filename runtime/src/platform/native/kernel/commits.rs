@@ -182,8 +182,8 @@ impl<Work, Output> Kernel<Work, Output> {
 
     /// Looks again when the disk has had its time for what the object waits for.
     pub(super) fn watch_disk(&mut self, index: ObjectIndex) {
-        let object = &mut self.objects[index.0];
-        if object.disk_check_at.is_none()
+        if let Some(object) = self.objects.get_mut(index.0)
+            && object.disk_check_at.is_none()
             && let Some(since) = object.waits_for_disk_since()
         {
             let at = since + self.limits.commit_ms;

@@ -89,6 +89,7 @@ impl<Work, Output> Object<Work, Output> {
             && self.events == 0
             && self.blocked == 0
             && self.sockets == 0
+            && self.gate.is_quiet()
     }
 
     /// Since when the object waits for the disk.

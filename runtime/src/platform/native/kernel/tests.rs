@@ -405,6 +405,26 @@ fn late_answers_for_forgotten_objects_are_ignored() {
 }
 
 #[test]
+fn object_with_held_outputs_is_not_forgotten() {
+    let mut kernel = new_kernel(small_limits());
+    let object = woken(&mut kernel, 1, 0);
+    step(&mut kernel, Event::Tick, 10);
+    // A destructor's write, behind the end of the object's life.
+    step(&mut kernel, Event::Wrote { object }, 10);
+    step(&mut kernel, Event::Emitted { object, output: 1 }, 10);
+    assert!(step(&mut kernel, Event::Closed { object }, 10).is_empty());
+    step(&mut kernel, Event::Settled, 10);
+    let effects = step(&mut kernel, Event::Synced { failed: Vec::new() }, 11);
+    assert!(
+        matches!(
+            effects[..],
+            [Effect::Release { output: 1, .. }, Effect::Forget { .. }]
+        ),
+        "{effects:?}"
+    );
+}
+
+#[test]
 fn start_that_failed_commits_nothing() {
     let mut kernel = new_kernel(small_limits());
     let object = kernel.add(id(1), at(0));

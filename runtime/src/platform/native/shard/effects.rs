@@ -224,7 +224,9 @@ impl Shard {
         };
         match output {
             Output::Called { reply, result } => answer(reply, result),
-            Output::Fetched { reply, response } => answer(reply, Ok(response)),
+            Output::Fetched { reply, response } => {
+                answer(reply, Ok(Fault::respond(response)));
+            }
             Output::Delivery(delivery) => self.deliver(*delivery),
             Output::Frame { socket, frame } => socket.transmit(frame),
             Output::Barrier(waiting) => {

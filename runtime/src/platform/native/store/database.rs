@@ -176,6 +176,7 @@ impl Database {
         }
         let committed = self
             .check_transaction()
+            .and_then(|()| self.prepare_commit())
             .and_then(|()| self.execute("COMMIT"));
         if let Err(error) = committed {
             self.roll_back();

@@ -536,3 +536,26 @@ fn write_whose_sync_failed_does_not_come_back_after_a_kill() {
     let folder = folder.kill(database);
     assert_eq!(folder.entry("failed"), None);
 }
+
+/// Whatever has to be opened is opened before the COMMIT: here nothing can be opened behind it.
+#[test]
+fn commit_needs_nothing_that_may_not_open_behind_it() {
+    for fails in [false, true] {
+        let folder = Folder::new();
+        folder.made().close().expect("a disk");
+        let mut database = folder.open();
+        let log = folder.log();
+        database.put("kept", &[1]).expect("a value");
+        let unsynced = database.commit().expect("a disk").expect("a commit");
+        if fails {
+            folder.files.power.fail_next("-wal");
+        }
+        let place = log.parent().expect("a folder");
+        let moved = place.with_extension("moved");
+        std::fs::rename(place, &moved).expect("a folder");
+        assert_eq!(unsynced.sync().is_err(), fails);
+        std::fs::rename(&moved, place).expect("a folder");
+        let folder = folder.kill(database);
+        assert_eq!(folder.entry("kept"), (!fails).then_some(1));
+    }
+}
