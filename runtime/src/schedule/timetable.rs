@@ -316,6 +316,7 @@ impl Timetable {
 
     fn give_up(&self, state: &ObjectState, due: &Due) -> Result<(), StorageError> {
         tracing::error!(
+            object = %state.id(),
             alarm = due.method.name,
             key = due.run.key,
             "an alarm failed {MAX_RETRIES} retries; its run is dropped"

@@ -9,7 +9,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
 use super::kernel::ObjectIndex;
-use super::store::{Change, Database, Entry, Files, Index, IndexWriter, Unsynced};
+use super::store::{Change, Database, Entry, Files, Index, IndexWriter, Unsynced, io_error};
 use super::work::Inbound;
 use crate::error::StorageError;
 use crate::fault::Fault;
@@ -155,9 +155,9 @@ impl Disk {
                 folder, opening, ..
             } => {
                 let path = folder.database(class, id);
-                let exists = path.try_exists().map_err(|error| {
-                    StorageError::Io(format!("looking for {}: {error}", path.display()))
-                })?;
+                let exists = path
+                    .try_exists()
+                    .map_err(|error| io_error("looking for", &path, &error))?;
                 if !exists {
                     return Ok(Found::Nothing);
                 }

@@ -519,7 +519,7 @@ fn give_back_pages(connection: &Connection) -> rusqlite::Result<()> {
 fn explain(error: StorageError, path: &Path) -> StorageError {
     match error {
         StorageError::Io(message) | StorageError::Sql(message) => {
-            StorageError::Io(format!("opening {}: {message}", path.display()))
+            io_error("opening", path, &message)
         }
         other => other,
     }
