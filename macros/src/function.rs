@@ -119,7 +119,7 @@ fn read_options(diagnostics: &Diagnostics, arguments: TokenStream) -> Option<Tes
     if let Some(literal) = &seeds
         && !matches!(literal.base10_parse::<u32>(), Ok(1..))
     {
-        diagnostics.error(literal, "`seeds` is how many, 1 or more: `seeds = 100`");
+        diagnostics.error(literal, "`seeds` must be 1 to 4,294,967,295: `seeds = 100`");
     }
     Some(TestOptions {
         seed,

@@ -272,9 +272,10 @@ impl App {
         self
     }
 
-    /// Serves the files of a folder where no route matches; `/` is `index.html`. The folder is
-    /// relative to the working directory on the embedded host (under `cargo run`, else to the package), and the `assets.directory` of the
-    /// Wrangler configuration on Cloudflare.
+    /// Serves the files of a folder where no route matches; `/` is `index.html`.
+    ///
+    /// On the embedded host the folder is relative to the package under `cargo run`, else to the
+    /// working directory. On Cloudflare it is `assets.directory` of the Wrangler configuration.
     #[must_use]
     pub fn assets(mut self, folder: &'static str) -> Self {
         self.assets = Some(folder);
@@ -421,9 +422,10 @@ impl App {
             return Ok(());
         };
         let own = request.header("host").is_some_and(|host| {
-            origin
-                .split_once("://")
-                .is_some_and(|(_, rest)| rest.eq_ignore_ascii_case(&host))
+            // Other schemes are not pages of the host: an extension may have its name.
+            origin.split_once("://").is_some_and(|(scheme, rest)| {
+                matches!(scheme, "http" | "https") && rest.eq_ignore_ascii_case(&host)
+            })
         });
         if own
             || self

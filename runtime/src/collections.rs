@@ -213,8 +213,8 @@ impl Entries {
 ///
 /// Changes take effect when the turn succeeds and are taken back when it fails, as with every
 /// stored field. A map that is moved to another field takes its entries along, one by one: that costs
-/// as much as reading and writing them all. Keys are text or integers, up to 2,048 bytes together with the field's name; an
-/// entry may have up to 2 MiB.
+/// as much as reading and writing them all. Keys are text or integers, up to 2,048 bytes together
+/// with the field's name; an entry may have up to 2 MiB.
 ///
 /// ```
 /// # use anchorhold::prelude::*;
@@ -415,7 +415,7 @@ impl<T: Serialize + DeserializeOwned, const BOUND: u64> StoredLog<T, BOUND> {
         })?;
         self.entries.put(key, bytes)?;
         self.set_next(index + 1)?;
-        let excess = (self.next - self.first).saturating_sub(BOUND);
+        let excess = self.next.saturating_sub(self.first).saturating_sub(BOUND);
         for _ in 0..excess.min(DROPPED_AT_ONCE) {
             self.entries.remove(&self.first.to_key())?;
             self.first += 1;
@@ -529,7 +529,7 @@ impl<T, const BOUND: u64> StoredField<ByEntry> for StoredLog<T, BOUND> {
         let first = oldest.first().and_then(|(key, _)| u64::from_key(key));
         Ok(Self {
             entries,
-            first: first.unwrap_or(next),
+            first: first.unwrap_or(next).min(next),
             next,
             types: PhantomData,
         })

@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use chrono::Datelike;
 use croner::Cron;
 
 use crate::error::Error;
@@ -17,7 +18,14 @@ use crate::time::Timestamp;
 /// assert_eq!(schedule.next_after(Timestamp::from_millis(0)), Some(Timestamp::from_millis(300_000)));
 /// ```
 #[derive(Clone, Debug)]
-pub struct CronSchedule(Cron);
+pub struct CronSchedule(String);
+
+/// How many years ahead an occurrence is looked for: 29 February on a given weekday may be 40 years
+/// away. Searching all the years that the library knows for what never comes takes 0.2 s, and
+/// strangers may choose the expression.
+const YEARS: i32 = 41;
+/// The library's last one.
+const LAST_YEAR: i32 = 4_999;
 
 impl FromStr for CronSchedule {
     type Err = Error;
@@ -34,18 +42,23 @@ impl FromStr for CronSchedule {
                 "it has five fields (minute, hour, day, month, weekday), found {fields}"
             )));
         }
-        Cron::from_str(pattern)
-            .map(Self)
-            .map_err(|error| wrong(error.to_string()))
+        match Cron::from_str(pattern) {
+            Ok(_) => Ok(Self(pattern.to_owned())),
+            Err(error) => Err(wrong(error.to_string())),
+        }
     }
 }
 
 impl CronSchedule {
-    /// The first occurrence later than `time`; `None` if there is none.
+    /// The first occurrence later than `time`; `None` if there is none within 40 years.
     #[must_use]
     pub fn next_after(&self, time: Timestamp) -> Option<Timestamp> {
         let time = chrono::DateTime::from_timestamp_millis(time.as_millis())?;
-        let next = self.0.find_next_occurrence(&time, false).ok()?;
+        let first = time.year().clamp(1, LAST_YEAR);
+        let last = first.saturating_add(YEARS).min(LAST_YEAR);
+        let within = format!("0 {} {first}-{last}", self.0.trim());
+        let within = Cron::from_str(&within).ok()?;
+        let next = within.find_next_occurrence(&time, false).ok()?;
         Some(Timestamp::from_millis(next.timestamp_millis()))
     }
 }
@@ -72,5 +85,40 @@ mod tests {
             );
         }
         assert!("0 4 * JAN MON-FRI".parse::<CronSchedule>().is_ok());
+    }
+
+    #[test]
+    fn occurrence_is_the_one_that_the_library_finds_in_all_years() {
+        let now = chrono::DateTime::from_timestamp_millis(1_767_225_600_000).unwrap();
+        for pattern in [
+            "* * * * *",
+            "0 4 * JAN MON-FRI",
+            "59 23 31 12 *",
+            "0 0 29 2 *",
+            "0 0 29 2 +MON",
+            "0 0 1 1 SUN",
+            "*/7 3-5 L * *",
+            "0 12 * * FRI#5",
+            "0 0 15W * *",
+        ] {
+            let schedule: CronSchedule = pattern.parse().unwrap();
+            let all = Cron::from_str(pattern).unwrap();
+            let expected = all.find_next_occurrence(&now, false).unwrap();
+            assert_eq!(
+                schedule.next_after(Timestamp::from_millis(now.timestamp_millis())),
+                Some(Timestamp::from_millis(expected.timestamp_millis())),
+                "{pattern}"
+            );
+        }
+    }
+
+    #[test]
+    fn expression_that_never_comes_true_has_no_occurrence() {
+        for pattern in ["0 0 31 2,4,6,9,11 *", "0 0 30 2 *"] {
+            let schedule: CronSchedule = pattern.parse().unwrap();
+            for time in [i64::MIN, 0, 1_767_225_600_000, 95_000_000_000_000, i64::MAX] {
+                assert_eq!(schedule.next_after(Timestamp::from_millis(time)), None);
+            }
+        }
     }
 }

@@ -35,8 +35,11 @@ impl Held {
         Self(())
     }
 
-    /// The turn succeeded: everything happens, in its order.
-    pub(crate) fn release(self) {
+    /// The turn is over: everything happens, in its order, if it succeeded.
+    pub(crate) fn end(self, succeeded: bool) {
+        if !succeeded {
+            return;
+        }
         let effects = TURN.take().unwrap_or_default();
         std::mem::forget(self);
         for effect in effects {
@@ -168,7 +171,7 @@ mod tests {
         when_kept(note(&seen, "first"), note(&seen, "not first"));
         when_kept(note(&seen, "second"), note(&seen, "not second"));
         assert!(seen.borrow().is_empty());
-        held.release();
+        held.end(true);
         assert_eq!(*seen.borrow(), ["first", "second"]);
     }
 
@@ -201,7 +204,7 @@ mod tests {
             let mut work = begin(|| Box::pin(std::future::ready(Ok(7))));
             assert!(poll_once(&mut work).is_none());
             if keep {
-                held.release();
+                held.end(true);
                 assert_eq!(poll_once(&mut work), Some(Ok(7)));
             } else {
                 drop(held);

@@ -102,7 +102,7 @@ impl Fault {
             Self::UpgradeRequired => (
                 426,
                 "upgrade_required",
-                "this path is a WebSocket: send `Upgrade: websocket`".to_owned(),
+                "this path is a WebSocket: send a GET with `Upgrade: websocket`".to_owned(),
             ),
             Self::Forbidden(message) => (403, "forbidden", message.clone()),
             Self::TooLarge(message) => (413, "too_large", message.clone()),
@@ -147,6 +147,11 @@ impl Fault {
             _ => {}
         }
         response
+    }
+
+    /// What a client gets for a request.
+    pub(crate) fn respond(outcome: Result<Response, Self>) -> Response {
+        outcome.unwrap_or_else(Self::into_response).checked()
     }
 
     /// The same failure as a caller sees it that expects no error of the method's own.

@@ -217,8 +217,8 @@ impl<T: Serialize + DeserializeOwned> StoredField<Whole> for T {
         *self = match &slot.fields.committed[slot.index] {
             Some(bytes) => decode_field(slot.key(), bytes)?,
             None => match &slot.fields.defaults[slot.index] {
-                Some(first) => decode_field(slot.key(), &first.value)?,
-                None => default(),
+                Some(first) if first.varies => decode_field(slot.key(), &first.value)?,
+                _ => default(),
             },
         };
         Ok(())

@@ -122,8 +122,9 @@ impl Request {
     /// The path, percent-encoded; in an object's handler, what follows the mount point.
     ///
     /// A received path is in normal form, which routes match too: characters that need no encoding
-    /// are decoded, and a path with a backslash, a control character or a segment `.` or `..` was
-    /// answered with 400. An empty segment is kept: `//a` is not `/a`.
+    /// are decoded. A path with a written-out backslash or control character, or with a segment `.` or
+    /// `..` in any spelling, was answered with 400. Encoded, `%5c` and `%0a` are part of a name. An
+    /// empty segment is kept: `//a` is not `/a`.
     #[must_use]
     pub fn path(&self) -> Cow<'_, str> {
         self.inner.path()
@@ -170,10 +171,13 @@ impl Request {
     }
 }
 
+/// Name and value.
+pub(crate) type Header = (Cow<'static, str>, Cow<'static, str>);
+
 /// An HTTP response.
 pub struct Response {
     pub(crate) status: u16,
-    pub(crate) headers: Vec<(Cow<'static, str>, Cow<'static, str>)>,
+    pub(crate) headers: Vec<Header>,
     pub(crate) body: Body,
 }
 

@@ -7,6 +7,8 @@ mod app;
 mod call;
 mod caller;
 mod chain;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod check;
 mod collections;
 mod context;
 mod cron;

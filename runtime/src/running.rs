@@ -18,6 +18,16 @@ use crate::fault::Fault;
 use crate::occupant::{Aborted, Occupant, Resident};
 use crate::user_code::{self, Guarded, Panic};
 
+/// How a segment of a turn ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SegmentEnd {
+    /// The turn waits; what it wrote so far is kept (P12).
+    Await,
+    Success,
+    /// What the segment wrote is taken back.
+    Failure,
+}
+
 impl Occupant {
     /// Runs the handler, and commits or takes back what it did. A panic is a failed turn and the end
     /// of this memory: what the panic left half done may not be seen by the next turn.
@@ -31,18 +41,25 @@ impl Occupant {
             Run::Read(read) => {
                 let resident = self.resident.try_borrow().map_err(|_| gone())?;
                 let object = resident.as_ref().ok_or_else(gone)?.object.as_any();
-                self.atomically(handler, || {
+                let held = Held::begin();
+                let outcome = self.in_one_segment(handler, || {
                     self.outcome(user_code::call(|| read(object, ctx, &mut call)))
-                })
+                });
+                held.end(outcome.is_ok());
+                outcome
             }
             Run::Write(write) => {
                 let mut resident = self.resident.try_borrow_mut().map_err(|_| gone())?;
                 let resident = resident.as_mut().ok_or_else(gone)?;
-                self.atomically(handler, || {
+                let held = Held::begin();
+                let outcome = self.in_one_segment(handler, || {
                     let object = resident.object.as_any_mut();
                     let outcome = self.outcome(user_code::call(|| write(object, ctx, &mut call)));
-                    self.conclude(resident, outcome, self.inner.storage.wiped.get())
-                })
+                    self.store(resident, outcome, self.inner.storage.wiped.get())
+                });
+                let outcome = self.take_back_if_failed(resident, outcome);
+                held.end(outcome.is_ok());
+                outcome
             }
             Run::Shared(shared) => {
                 let resident = self.resident.try_borrow().map_err(|_| gone())?;
@@ -66,9 +83,10 @@ impl Occupant {
                     });
                     let outcome = self.outcome(ran.await);
                     drop(running);
-                    self.conclude(resident, outcome, wiped.get())
+                    self.store(resident, outcome, wiped.get())
                 };
-                self.in_segments(handler, turn).await
+                let outcome = self.in_segments(handler, turn).await;
+                self.take_back_if_failed(resident, outcome)
             }
         }
     }
@@ -86,32 +104,35 @@ impl Occupant {
         Fault::Panicked
     }
 
-    fn atomically(&self, handler: Handler, turn: impl FnOnce() -> Outcome) -> Outcome {
-        let held = Held::begin();
-        let outcome = self.segment(handler, turn, Outcome::is_ok).flatten();
-        if outcome.is_ok() {
-            held.release();
-        }
-        outcome
+    fn in_one_segment(&self, handler: Handler, turn: impl FnOnce() -> Outcome) -> Outcome {
+        let end = |outcome: &Outcome| match outcome {
+            Ok(_) => SegmentEnd::Success,
+            Err(_) => SegmentEnd::Failure,
+        };
+        self.segment(handler, turn, end).flatten()
     }
 
     async fn in_segments(&self, handler: Handler, turn: impl Future<Output = Outcome>) -> Outcome {
         let mut turn = pin!(turn);
-        let keeps = |polled: &Poll<Outcome>| !matches!(polled, Poll::Ready(Err(_)));
+        let end = |polled: &Poll<Outcome>| match polled {
+            Poll::Pending => SegmentEnd::Await,
+            Poll::Ready(Ok(_)) => SegmentEnd::Success,
+            Poll::Ready(Err(_)) => SegmentEnd::Failure,
+        };
         poll_fn(|context| {
-            self.segment(handler, || turn.as_mut().poll(context), keeps)
+            self.segment(handler, || turn.as_mut().poll(context), end)
                 .unwrap_or_else(|fault| Poll::Ready(Err(fault)))
         })
         .await
     }
 
-    /// Runs `body`. Unless `keeps` says so of its result, storage is as it was before, and so is
+    /// Runs `body`. If its result is a failure, as `end` says, storage is as it was before, and so is
     /// everything that is remembered of storage.
     fn segment<T>(
         &self,
         handler: Handler,
         body: impl FnOnce() -> T,
-        keeps: impl Fn(&T) -> bool,
+        end: impl Fn(&T) -> SegmentEnd,
     ) -> Result<T, Fault> {
         let state = &self.inner.state;
         let wiped_before = self.inner.storage.wiped.get();
@@ -119,12 +140,14 @@ impl Occupant {
         let mut ran = None;
         let closed = state.segment(handler, &mut || {
             let result = body.take().map(|body| body());
-            let keep = result.as_ref().is_some_and(&keeps);
+            let end = result.as_ref().map_or(SegmentEnd::Failure, &end);
             ran = result;
-            keep
+            end
         });
-        let kept = closed.is_ok() && ran.as_ref().is_some_and(keeps);
-        if !kept {
+        let failed = ran
+            .as_ref()
+            .is_none_or(|result| end(result) == SegmentEnd::Failure);
+        if failed || closed.is_err() {
             self.inner.timetable.forget();
             self.inner.storage.wiped.set(wiped_before);
         }
@@ -135,46 +158,39 @@ impl Occupant {
         ran.ok_or_else(|| Fault::Reset("the turn did not run".to_owned()))
     }
 
-    /// Writes the stored fields of a turn that succeeded, takes back those of one that failed.
-    fn conclude(
-        &self,
-        resident: &mut Resident,
-        outcome: Outcome,
-        wiped_by_itself: bool,
-    ) -> Outcome {
-        if matches!(outcome, Err(Fault::Panicked | Fault::Reset(_))) {
-            return outcome;
-        }
+    /// Writes the stored fields of a turn that succeeded.
+    fn store(&self, resident: &mut Resident, outcome: Outcome, wiped_by_itself: bool) -> Outcome {
+        let reply = outcome?;
         // After `delete_all` the fields hold their defaults, whatever the turn leaves in them.
-        if outcome.is_ok() && wiped_by_itself {
-            return outcome;
+        if wiped_by_itself {
+            return Ok(reply);
         }
         let Resident { object, fields } = resident;
-        let stored = outcome.and_then(|reply| {
-            user_code::call(|| object.store(fields)).map_err(|panic| self.panicked(&panic))??;
-            let wiped_beside_it = self.inner.storage.wiped.get();
-            if wiped_beside_it {
-                // The deletion came before the writes of this turn: what it changed stays.
-                fields.forget_stored();
-            }
-            fields.commit().inspect_err(|_| {
-                self.inner.state.reset("stored fields could not be written");
-            })?;
-            Ok((reply, wiped_beside_it))
-        });
-        let stored = stored.map(|(reply, wiped_beside_it)| {
-            if wiped_beside_it {
-                // What it left alone goes back to its default.
-                self.inner.storage.wiped.set(false);
-                self.restore(resident);
-            }
-            reply
-        });
-        if stored.is_err() {
+        user_code::call(|| object.store(fields)).map_err(|panic| self.panicked(&panic))??;
+        let wiped_beside_it = self.inner.storage.wiped.get();
+        if wiped_beside_it {
+            // The deletion came before the writes of this turn: what it changed stays.
+            fields.forget_stored();
+        }
+        fields.commit().inspect_err(|_| {
+            self.inner.state.reset("stored fields could not be written");
+        })?;
+        if wiped_beside_it {
+            // What it left alone goes back to its default.
+            self.inner.storage.wiped.set(false);
+            self.restore(resident);
+        }
+        Ok(reply)
+    }
+
+    /// After the segment was closed: some fields are restored from storage, which must be as it was.
+    fn take_back_if_failed(&self, resident: &mut Resident, outcome: Outcome) -> Outcome {
+        let ends_memory = matches!(outcome, Err(Fault::Panicked | Fault::Reset(_)));
+        if outcome.is_err() && !ends_memory {
             resident.fields.discard();
             self.restore(resident);
         }
-        stored
+        outcome
     }
 
     /// Brings the fields back to what storage held before the turn, or ends this memory.

@@ -157,6 +157,19 @@ macro_rules! integers {
 }
 integers!(i8, i16, i32, i64, u8, u16, u32, bool);
 
+macro_rules! unsigned_integers {
+    ($($type:ty),*) => { $(
+        impl From<$type> for SqlValue {
+            /// What no `i64` holds becomes the largest one, and is refused with everything beyond
+            /// 2^53 where the statement runs.
+            fn from(value: $type) -> Self {
+                Self::Integer(i64::try_from(value).unwrap_or(i64::MAX))
+            }
+        }
+    )* };
+}
+unsigned_integers!(u64, usize);
+
 impl From<f64> for SqlValue {
     fn from(value: f64) -> Self {
         Self::Real(value)
@@ -199,6 +212,14 @@ impl<T: Into<SqlValue>> From<Option<T>> for SqlValue {
 }
 
 /// The parameters of a statement: `()`, a tuple of up to eight values, or a `Vec<SqlValue>`.
+///
+/// A value is text, bytes, a `bool`, an integer up to 2^53 on either side of zero, an `f64`, a
+/// [`Timestamp`] (as milliseconds), or an `Option` of these.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the parameters of a statement",
+    label = "needs a tuple of values",
+    note = "write `()`, `(name,)`, `(name, 5)` up to eight values, or a `Vec<SqlValue>`;\na value is text, bytes, a `bool`, an integer, an `f64`, a `Timestamp`, or an `Option` of these"
+)]
 pub trait SqlParameters {
     #[doc(hidden)]
     fn into_values(self) -> Vec<SqlValue>;

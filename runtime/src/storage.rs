@@ -135,9 +135,11 @@ impl Storage {
             self.check_writable(key)?;
             encoded.push((*key, encode(key, value)?));
         }
-        encoded
-            .iter()
-            .try_for_each(|(key, value)| self.state().put(key, value))
+        self.transaction(|_| {
+            encoded
+                .iter()
+                .try_for_each(|(key, value)| self.state().put(key, value))
+        })
     }
 
     /// Removes `key`; whether it was there.
@@ -160,11 +162,13 @@ impl Storage {
             self.check_writable(key)?;
             limits::check_key(key)?;
         }
-        let mut deleted = 0;
-        for key in keys {
-            deleted += usize::from(self.state().delete(key)?);
-        }
-        Ok(deleted)
+        self.transaction(|_| {
+            let mut deleted = 0;
+            for key in keys {
+                deleted += usize::from(self.state().delete(key)?);
+            }
+            Ok(deleted)
+        })
     }
 
     /// The entries of a range, ordered by the bytes of their keys.
@@ -222,6 +226,28 @@ impl Storage {
     /// Runs `body` so that its writes, SQL included, stay together: all if it returns `Ok`, none if
     /// it returns `Err` or panics. Transactions nest. Stored fields take no part.
     ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// # #[durable_object]
+    /// # struct Account {}
+    /// # #[durable_object]
+    /// # impl Account {
+    /// #[rpc]
+    /// fn move_all(&self, ctx: &Ctx, from: &str, to: &str) -> Result<(), Error> {
+    ///     ctx.storage().transaction(|storage| {
+    ///         let amount: i64 = storage.get(from)?.unwrap_or_default();
+    ///         storage.put(to, &amount)?;
+    ///         if amount == 0 {
+    ///             return Err(Error::conflict("empty", "there is nothing to move"));
+    ///         }
+    ///         storage.delete(from)?;
+    ///         Ok(())
+    ///     })
+    /// }
+    /// # }
+    /// # fn main() {}
+    /// ```
+    ///
     /// # Errors
     /// The error of `body`, or of storage itself.
     pub fn transaction<T, E: From<StorageError>>(
@@ -231,7 +257,7 @@ impl Storage {
         let mut body = Some(body);
         let mut result = None;
         let _open = OpenTransaction::new(&self.inner);
-        self.state().transaction(&mut || match body.take() {
+        let closed = self.state().transaction(&mut || match body.take() {
             Some(body) => {
                 let outcome = body(self);
                 let keep = outcome.is_ok();
@@ -239,10 +265,11 @@ impl Storage {
                 keep
             }
             None => false,
-        })?;
-        if !matches!(result, Some(Ok(_))) {
+        });
+        if closed.is_err() || !matches!(result, Some(Ok(_))) {
             self.inner.timetable.forget();
         }
+        closed?;
         result.unwrap_or_else(|| {
             Err(StorageError::Io("the transaction did not run".to_owned()).into())
         })

@@ -123,3 +123,43 @@ async fn recurring_alarm_goes_on_after_the_clock_was_wrong_for_a_moment(sim: Sim
     // The first wake comes after ten minutes.
     assert!(runs >= 49, "{runs} runs in an hour");
 }
+
+/// Its first two tries fail.
+#[durable_object]
+struct Stubborn {
+    done: bool,
+}
+
+#[durable_object]
+impl Stubborn {
+    #[rpc]
+    fn plan(&self, ctx: &Ctx) -> Result<(), StorageError> {
+        Self::schedules(ctx).work().after(Duration::from_secs(1))
+    }
+    #[rpc]
+    fn done(&self) -> bool {
+        self.done
+    }
+    #[alarm]
+    fn work(&mut self, run: AlarmRun) -> Result<(), Error> {
+        if run.retry_count < 2 {
+            return Err(Error::conflict("not_yet", "on purpose"));
+        }
+        self.done = true;
+        Ok(())
+    }
+}
+
+#[anchorhold::test]
+async fn retry_that_a_wrong_clock_put_a_year_away_comes_after_the_next_wake(sim: Sim) {
+    let object = sim.objects::<Stubborn>().named("a");
+    object.plan().await.unwrap();
+    let right = sim.now();
+    sim.set_clock(right + Duration::from_secs(365 * 86_400))
+        .await;
+    sim.set_clock(right).await;
+    sim.evict(&object).await;
+    assert!(!object.done().await.unwrap());
+    sim.advance(Duration::from_secs(60)).await;
+    assert!(object.done().await.unwrap());
+}

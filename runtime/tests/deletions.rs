@@ -140,3 +140,52 @@ async fn calls_keep_their_order_beside_a_deletion(sim: Sim) {
         assert_eq!(object.last().await.unwrap(), Some(2), "wiped: {wiped}");
     }
 }
+
+/// A log whose turns delete everything and fail.
+#[durable_object]
+struct Journal {
+    entries: StoredLog<u32, 10>,
+}
+
+#[durable_object]
+impl Journal {
+    #[rpc]
+    fn push(&mut self, value: u32) -> Result<u64, StorageError> {
+        self.entries.push(&value)
+    }
+    #[rpc]
+    fn entries(&self) -> Result<Vec<(u64, u32)>, StorageError> {
+        self.entries.newest(0..u64::MAX, 10)
+    }
+    #[rpc]
+    fn delete_and_fail(&mut self, ctx: &Ctx) -> Result<(), Error> {
+        ctx.storage().delete_all()?;
+        Err(Error::conflict("no", "on purpose"))
+    }
+    #[rpc]
+    async fn delete_late_and_fail(&mut self, ctx: &Ctx) -> Result<(), Error> {
+        ctx.sleep(MOMENT).await;
+        ctx.storage().delete_all()?;
+        Err(Error::conflict("no", "on purpose"))
+    }
+}
+
+#[anchorhold::test]
+async fn failed_deletion_leaves_a_log_as_it_was(sim: Sim) {
+    let journal = sim.objects::<Journal>().named("a");
+    let mut expected = vec![(1, 10)];
+    assert_eq!(journal.push(10).await.unwrap(), 1);
+    for (index, is_late) in [(2, false), (3, true)] {
+        let failed = if is_late {
+            journal.delete_late_and_fail().await
+        } else {
+            journal.delete_and_fail().await
+        };
+        failed.unwrap_err();
+        assert_eq!(journal.entries().await.unwrap(), expected);
+        assert_eq!(journal.push(7).await.unwrap(), index);
+        expected.push((index, 7));
+        sim.evict(&journal).await;
+        assert_eq!(journal.entries().await.unwrap(), expected);
+    }
+}

@@ -81,6 +81,43 @@ async fn run_whose_method_a_bad_deployment_lacks_is_kept(sim: Sim) {
     );
 }
 
+#[anchorhold::test]
+async fn run_whose_method_is_deployed_again_happens_as_soon_as_its_object_is_called(sim: Sim) {
+    let good = sim.objects::<good::Billing>().named("a");
+    good.promise().await.unwrap();
+    sim.crash().await;
+    // Long enough that the next look would come hours later.
+    sim.objects::<bad::Billing>()
+        .named("a")
+        .look()
+        .await
+        .unwrap();
+    sim.advance(Duration::from_secs(3 * 86_400)).await;
+    sim.crash().await;
+    let good = sim.objects::<good::Billing>().named("a");
+    good.sent().await.unwrap();
+    sim.advance(Duration::from_secs(2)).await;
+    assert_eq!(good.sent().await.unwrap().0, 1);
+}
+
+#[anchorhold::test]
+async fn run_whose_method_stays_away_is_dropped_after_30_days(sim: Sim) {
+    let good = sim.objects::<good::Billing>().named("a");
+    good.promise().await.unwrap();
+    sim.crash().await;
+    sim.objects::<bad::Billing>()
+        .named("a")
+        .look()
+        .await
+        .unwrap();
+    sim.advance(Duration::from_secs(32 * 86_400)).await;
+    sim.crash().await;
+    let good = sim.objects::<good::Billing>().named("a");
+    good.sent().await.unwrap();
+    sim.advance(Duration::from_secs(3_600)).await;
+    assert_eq!(good.sent().await.unwrap().0, 0);
+}
+
 mod small {
     use anchorhold::prelude::*;
     #[durable_object]

@@ -60,9 +60,9 @@ enum Task {
         /// The port on 127.0.0.1; 0 picks a free one
         #[arg(long, default_value_t = 8788)]
         port: u16,
-        /// Where the objects' databases are kept
-        #[arg(long, default_value = ".anchorhold/workerd")]
-        data: PathBuf,
+        /// Where the objects' databases are kept; `.anchorhold/workerd` in the app's folder if not given
+        #[arg(long)]
+        data: Option<PathBuf>,
         /// Builds faster and larger, with assertions and debug names
         #[arg(long)]
         dev: bool,
@@ -143,7 +143,7 @@ fn run(task: Task) -> Result<ExitCode> {
                 caller: caller.as_deref(),
                 flags: &flag,
                 port,
-                data: &data,
+                data: &data.unwrap_or_else(|| app.join(".anchorhold/workerd")),
             };
             workerd::serve(&workspace, &options).map(|()| ExitCode::SUCCESS)
         }

@@ -200,7 +200,10 @@ fn install(
     if folder.is_dir() {
         return Ok(folder);
     }
-    eprintln!("installing {package} {version} into {}", tools.display());
+    eprintln!(
+        "installing {package} {version} into {}: some minutes, once",
+        tools.display()
+    );
     // Moved into place when it is complete: an interrupted installation leaves nothing that looks done.
     let unfinished = tools.join(format!("unfinished-{}-{package}", std::process::id()));
     fs::create_dir_all(&unfinished)

@@ -1,6 +1,7 @@
 //! One object calls another. A call is a turn of the other object with a commit of its own, so what it
-//! did stays done when the caller fails later: the caller gives it back. (Should the host die in the
-//! middle, nobody does. Where that matters, store what is being taken first, and let an alarm clean up.)
+//! did stays done when the caller fails later: the caller gives it back. Should the host die in the
+//! middle, nothing is given back. Where that matters, schedule a run before the call, which looks for
+//! what was left half done. A changed field does not do: it is stored when the turn ends.
 //!
 //! ```sh
 //! cargo run -p examples --example calling_another_object

@@ -11,7 +11,7 @@
 //!   are checked above the seam, with the same words on both hosts. Writes without an await
 //!   between them commit together; outputs wait for the writes before them (P6, P12).
 //!   `segment` runs one stretch of a turn without an await and takes back what it wrote, the alarm
-//!   included, unless its body says true; segments do not nest, `transaction` does inside of one.
+//!   included, if its body fails; segments do not nest, `transaction` does inside of one.
 //!   What `store_fields` writes at a turn's end is not taken back: its error ends the object's memory.
 //!   `delete_all` can be part of a segment. `ensure_alarm` writes only if the alarm stands too late.
 //! - [`Socket`]: one accepted socket; its attachment and tags outlive the object's memory. It tells

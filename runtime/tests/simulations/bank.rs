@@ -163,3 +163,50 @@ fn transfer_survives_a_crash_at_every_step() {
         }
     }
 }
+
+#[test]
+fn every_kind_of_fault_happens_and_loses_no_money() {
+    for kind in [
+        FaultKind::Crash,
+        FaultKind::Panic,
+        FaultKind::PanicAtWrite,
+        FaultKind::FailedCommit,
+        FaultKind::SlowDisk,
+        FaultKind::LateAlarm,
+        FaultKind::SlowCall,
+        FaultKind::LostCall,
+        FaultKind::LostReply,
+        FaultKind::Eviction,
+        FaultKind::ClockStep,
+    ] {
+        let happened = Cell::new(0);
+        for seed in 0..5 {
+            run_test(Some(seed), "one kind", async |sim: Sim| {
+                sim.set_faults(Faults::none().one_in(4, kind));
+                let mut promised = 0;
+                for _ in 0..6 {
+                    let paid = sim.objects::<Account>().named("ann").pay("bob", 10).await;
+                    promised += i64::from(paid.is_ok());
+                    sim.advance(Duration::from_secs(1)).await;
+                }
+                sim.heal().await;
+                sim.advance(Duration::from_secs(7_200)).await;
+                let (balance, _, outgoing) = total(&sim, "ann").await;
+                let (_, inbox, _) = total(&sim, "bob").await;
+                assert_eq!((outgoing, inbox), (0, OPENING - balance), "{kind}");
+                assert!(
+                    inbox >= 10 * promised,
+                    "{kind}: an acknowledged transfer is lost"
+                );
+                let mark = format!("!! {kind}");
+                let found = sim
+                    .trace()
+                    .iter()
+                    .filter(|line| line.ends_with(&mark))
+                    .count();
+                happened.set(happened.get() + found);
+            });
+        }
+        assert!(happened.get() > 0, "{kind} never happened");
+    }
+}

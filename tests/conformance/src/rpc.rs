@@ -136,6 +136,13 @@ impl Peer {
         Self::go_on(ctx, route).await
     }
 
+    /// Sends a request to another, or to itself, and waits for it; its status.
+    #[post("/ask-exclusively")]
+    async fn ask_exclusively(&mut self, ctx: &Ctx, whom: String) -> Result<u16, Error> {
+        let whom = ctx.objects::<Self>().named(&whom);
+        Ok(whom.fetch(Request::new("GET", "/heard")).await?.status())
+    }
+
     async fn go_on(ctx: &Ctx, mut route: Vec<Hop>) -> Result<String, Error> {
         if route.is_empty() {
             return Ok(ctx.name().unwrap_or_default());

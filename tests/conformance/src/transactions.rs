@@ -36,6 +36,8 @@ pub struct Traces {
     pub is_scheduled: bool,
     pub is_cancelled: bool,
     pub remembered: i64,
+    /// The first and the next index of the log.
+    pub log: (u64, u64),
 }
 
 /// Changes everything that a turn can change.
@@ -43,6 +45,7 @@ pub struct Traces {
 pub struct TransactionProbe {
     field: i64,
     entries: StoredMap<String, i64>,
+    log: StoredLog<i64, 100>,
     #[memory]
     remembered: i64,
 }
@@ -52,6 +55,7 @@ impl TransactionProbe {
     #[post("/prepare")]
     fn prepare(&mut self, ctx: &Ctx) -> Result<(), StorageError> {
         ctx.storage().put("deleted", &1)?;
+        self.log.push(&0)?;
         Self::schedules(ctx).ring().key("cancelled").after(HOUR)
     }
 
@@ -70,6 +74,7 @@ impl TransactionProbe {
             is_scheduled: Self::schedules(ctx).next_ring("scheduled")?.is_some(),
             is_cancelled: Self::schedules(ctx).next_ring("cancelled")?.is_none(),
             remembered: self.remembered,
+            log: (self.log.indices().start, self.log.indices().end),
         })
     }
 
@@ -78,6 +83,7 @@ impl TransactionProbe {
         self.field += 1;
         self.remembered += 1;
         self.entries.insert("entry", &1)?;
+        self.log.push(&1)?;
         storage.put("key", &1)?;
         storage.delete("deleted")?;
         storage.sql().execute("INSERT INTO trace VALUES (1)", ())?;
@@ -178,6 +184,14 @@ impl TransactionProbe {
     async fn send_and_wait(&self, ctx: &Ctx, ending: Ending) -> Result<(), Error> {
         Self::send_and_mark(ctx)?;
         ctx.sleep(MOMENT).await;
+        ending.reach()
+    }
+
+    /// What the platform answers by itself to `"ping"`.
+    #[post("/answer-pings")]
+    fn answer_pings(&self, ctx: &Ctx, with: String, ending: Ending) -> Result<(), Error> {
+        let pair = (r#""ping""#, with.as_str());
+        ctx.sockets::<i64>().set_automatic_response(Some(pair))?;
         ending.reach()
     }
 

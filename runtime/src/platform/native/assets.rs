@@ -1,6 +1,6 @@
 //! The files of the app's assets folder.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use hyper::body::Bytes;
@@ -58,19 +58,26 @@ fn locate(folder: &str) -> PathBuf {
 
 fn read(folder: &Path, path: &str, answers: &Budget) -> Result<(&'static str, Bytes), Fault> {
     let not_found = || Fault::NotFound(format!("nothing at {path}"));
+    let failed = |error: std::io::Error| match error.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidFilename => not_found(),
+        // A cache would keep a 404 for what is there.
+        _ => {
+            tracing::error!(path, %error, "an asset cannot be read");
+            Fault::Overloaded("the asset cannot be read at present".to_owned())
+        }
+    };
     let relative = relative(path).ok_or_else(not_found)?;
-    let root = folder.canonicalize().map_err(|_| not_found())?;
+    let root = folder.canonicalize().map_err(failed)?;
     let mut file = root.join(relative);
     if file.is_dir() {
         file.push("index.html");
     }
     // A symbolic link may lead out of the folder; what it leads to is nobody's asset.
-    let file = file
-        .canonicalize()
-        .ok()
-        .filter(|file| file.starts_with(&root))
-        .ok_or_else(not_found)?;
-    let size = file.metadata().map_err(|_| not_found())?.len();
+    let file = file.canonicalize().map_err(failed)?;
+    if !file.starts_with(&root) {
+        return Err(not_found());
+    }
+    let size = file.metadata().map_err(failed)?.len();
     if size > MAX_FILE {
         return Err(Fault::TooLarge(format!(
             "{path} has {size} bytes, an asset may have {MAX_FILE}"
@@ -84,10 +91,7 @@ fn read(folder: &Path, path: &str, answers: &Budget) -> Result<(&'static str, By
     let mut bytes = Vec::with_capacity(share.bytes());
     std::fs::File::open(&file)
         .and_then(|file| file.take(size).read_to_end(&mut bytes))
-        .map_err(|error| {
-            tracing::error!(file = %file.display(), %error, "an asset cannot be read");
-            not_found()
-        })?;
+        .map_err(failed)?;
     Ok((content_type(&file), share.holding(bytes)))
 }
 
@@ -183,6 +187,16 @@ mod tests {
             std::os::unix::fs::symlink("/etc/hostname", folder.path().join("out")).unwrap();
             assert!(matches!(
                 read(folder.path(), "/out", &budget),
+                Err(Fault::NotFound(_))
+            ));
+            // What cannot be read at present is not said to be missing.
+            std::os::unix::fs::symlink("loop", folder.path().join("loop")).unwrap();
+            assert!(matches!(
+                read(folder.path(), "/loop", &budget),
+                Err(Fault::Overloaded(_))
+            ));
+            assert!(matches!(
+                read(folder.path(), &format!("/{}", "a".repeat(300)), &budget),
                 Err(Fault::NotFound(_))
             ));
         }

@@ -28,7 +28,7 @@ use url::Url;
 
 use super::budget::Budget;
 use crate::fault::Fault;
-use crate::http::{Body, Request, Response};
+use crate::http::{Body, Header, Request, Response};
 use crate::turn::LocalFuture;
 
 /// Requests of one shard that are under way; more wait for their turn.
@@ -185,16 +185,21 @@ impl Network {
             }
             bytes.extend_from_slice(&data);
         }
-        let headers = parts.headers.iter().filter_map(|(name, value)| {
-            let value = value.to_str().ok()?;
-            Some((name.as_str().to_owned().into(), value.to_owned().into()))
-        });
         Ok(Response {
             status: parts.status.as_u16(),
-            headers: headers.collect(),
+            headers: headers_of(&parts.headers),
             body: Body::Bytes(bytes),
         })
     }
+}
+
+/// What is not ASCII is kept, as in a request that is received.
+fn headers_of(received: &HeaderMap) -> Vec<Header> {
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    received
+        .iter()
+        .map(|(name, value)| (name.as_str().to_owned().into(), text(value).into()))
+        .collect()
 }
 
 /// One request on the way from redirect to redirect.
@@ -244,8 +249,8 @@ impl Hop {
             return Ok(false);
         };
         let astray = || Fault::Disconnected("the answer is redirected to no address".to_owned());
-        let location = location.to_str().map_err(|_| astray())?;
-        let next = self.address.join(location).map_err(|_| astray())?;
+        let location = String::from_utf8_lossy(location.as_bytes());
+        let next = self.address.join(&location).map_err(|_| astray())?;
         let next = address_of(next.as_str()).map_err(|_| astray())?;
         let becomes_get = match status.as_u16() {
             303 => !matches!(self.method, Method::GET | Method::HEAD),
@@ -366,7 +371,10 @@ mod tests {
     fn redirected(method: Method, status: u16, location: &str) -> Option<Hop> {
         let mut hop = hop(method, "https://a.example/x/y?q=1");
         let mut answer = HeaderMap::new();
-        answer.insert(header::LOCATION, HeaderValue::from_str(location).unwrap());
+        answer.insert(
+            header::LOCATION,
+            HeaderValue::from_bytes(location.as_bytes()).unwrap(),
+        );
         let status = StatusCode::from_u16(status).unwrap();
         hop.redirect(status, &answer).unwrap().then_some(hop)
     }
@@ -397,6 +405,16 @@ mod tests {
         for status in [200, 300, 304, 305] {
             assert!(redirected(Method::GET, status, "/z").is_none());
         }
+    }
+
+    #[test]
+    fn headers_beyond_ascii_are_kept() {
+        let value = HeaderValue::from_bytes("caf\u{e9}".as_bytes()).unwrap();
+        let received = HeaderMap::from_iter([(header::SERVER, value)]);
+        let expected = [("server".into(), "caf\u{e9}".into())];
+        assert_eq!(headers_of(&received), expected);
+        let hop = redirected(Method::GET, 302, "/caf\u{e9}").expect("a redirect");
+        assert_eq!(hop.address.path(), "/caf%C3%A9");
     }
 
     #[test]

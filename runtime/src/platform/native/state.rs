@@ -17,6 +17,7 @@ use crate::error::StorageError;
 use crate::fault::Fault;
 use crate::id::RawId;
 use crate::occupant::Aborted;
+use crate::running::SegmentEnd;
 use crate::socket::SocketError;
 use crate::sql::{SqlRows, SqlValue};
 use crate::storage::ListRange;
@@ -140,14 +141,19 @@ impl ObjectState {
         self.write(Database::delete_all)
     }
 
-    /// Runs one stretch of a turn without an await. Unless `body` says true, what it wrote is as it
-    /// was before. Nothing is paid by a stretch that does not write.
-    pub(crate) fn segment(&self, _: Handler, body: &mut dyn FnMut() -> bool) -> Result<(), Fault> {
+    /// Runs one stretch of a turn without an await. If `body` fails, what it wrote is as it was before. Nothing is paid by a stretch that does not write.
+    pub(crate) fn segment(
+        &self,
+        _: Handler,
+        body: &mut dyn FnMut() -> SegmentEnd,
+    ) -> Result<(), Fault> {
         self.life.in_segment.set(true);
-        let keep = body();
+        let end = body();
         self.life.in_segment.set(false);
         match self.life.committable() {
-            Some(database) => database.leave_segment(keep).map_err(Fault::Storage),
+            Some(database) => database
+                .leave_segment(end != SegmentEnd::Failure)
+                .map_err(Fault::Storage),
             None => Ok(()),
         }
     }

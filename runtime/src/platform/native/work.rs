@@ -109,7 +109,7 @@ pub(super) enum Output {
     },
     Fetched {
         reply: ReplyTo<Response>,
-        response: Response,
+        response: Result<Response, Fault>,
     },
     /// An outgoing call.
     Delivery(Box<Delivery>),
@@ -136,18 +136,30 @@ impl Output {
     pub(super) fn size(&self) -> usize {
         match self {
             Self::Called { result, .. } => result.as_ref().map_or(0, Vec::len),
-            Self::Fetched { response, .. } => match &response.body {
-                Body::Bytes(bytes) => bytes.len(),
-                Body::Empty | Body::Upgrade(_) => 0,
-            },
+            Self::Fetched { response, .. } => {
+                match response.as_ref().map(|response| &response.body) {
+                    Ok(Body::Bytes(bytes)) => bytes.len(),
+                    Ok(Body::Empty | Body::Upgrade(_)) | Err(_) => 0,
+                }
+            }
             Self::Delivery(delivery) => delivery.task.size(),
             Self::Frame { frame, .. } => frame.size(),
             Self::Barrier(_) => 0,
         }
     }
 
+    /// It does not leave, because what it rests on is lost. That a turn panicked stays true, and is
+    /// what its own caller hears.
     pub(super) fn fail(self, fault: Fault) {
         match self {
+            Self::Called {
+                reply,
+                result: Err(panicked @ Fault::Panicked),
+            } => answer(reply, Err(panicked)),
+            Self::Fetched {
+                reply,
+                response: Err(panicked @ Fault::Panicked),
+            } => answer(reply, Ok(panicked.into_response())),
             Self::Called { reply, .. } => answer(reply, Err(fault)),
             Self::Fetched { reply, .. } => answer(reply, Err(fault)),
             Self::Delivery(delivery) => delivery.task.refuse(fault),

@@ -234,6 +234,15 @@ extern "C" {
         headers: Vec<String>,
         body: Option<&[u8]>,
     ) -> Result<Request, JsValue>;
+    #[wasm_bindgen(catch, js_name = requestOfTurns)]
+    pub(super) fn make_request_of_turns(
+        base: Option<&Request>,
+        method: &str,
+        url: &str,
+        headers: Vec<String>,
+        body: Option<&[u8]>,
+        chain: Option<&str>,
+    ) -> Result<Request, JsValue>;
     #[wasm_bindgen(catch, js_name = jsonResponse)]
     pub(super) fn json_response(status: u16, body: &[u8]) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(catch, js_name = response)]

@@ -129,7 +129,7 @@ impl ObjectClass {
                 caller,
             };
             let answer = occupant.fetch(crate::http::Request { inner: request }, origin);
-            async move { response::to_js(&answer.await) }
+            async move { response::to_js(&Fault::respond(answer.await)) }
         })
     }
 

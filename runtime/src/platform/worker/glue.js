@@ -3,7 +3,7 @@
 // Bytes come in as views of WebAssembly's memory. They are copied before they go on: the platform
 // keeps bodies by reference, and a structured clone of a view takes its whole buffer along.
 
-import { whileItLives } from "./life.js";
+import { CHAIN, whileItLives } from "./life.js";
 
 export function failure(code, message, status, flag, fault) {
   const error = new Error(message);
@@ -72,6 +72,14 @@ export function request(base, method, url, headers, body) {
   const made = body === undefined ? moved(base, method, url) : withBody(base, method, url, body);
   appendAll(made.headers, headers, "set");
   return made;
+}
+
+export function requestOfTurns(base, method, url, headers, body, chain) {
+  const made = request(base, method, url, headers, body);
+  made.headers.delete(CHAIN);
+  if (chain === undefined) return made;
+  made.headers.set(CHAIN, "");
+  return new Request(made, { cf: { ...made.cf, [CHAIN]: chain } });
 }
 
 function moved(base, method, url) {
@@ -215,10 +223,19 @@ export function releaseIfEmpty(storage) {
   if (!table) storage.deleteAll().catch(() => {});
 }
 
+// How often the alarm of a storage was set.
+const settings = new WeakMap();
+
 // Sets the alarm if it stands later than this, or nowhere.
 export function ensureAlarm(storage, at) {
   const look = async () => {
-    const alarm = await storage.getAlarm();
+    let alarm;
+    let seen;
+    // A turn that set a nearer one meanwhile must not be overruled by what was read before.
+    do {
+      seen = settings.get(storage);
+      alarm = await storage.getAlarm();
+    } while (settings.get(storage) !== seen);
     if (alarm === null || alarm > at) await storage.setAlarm(at);
   };
   look().catch(() => {});
@@ -234,6 +251,7 @@ export function isOpen(socket) {
 }
 
 export function setAlarm(storage, at) {
+  settings.set(storage, (settings.get(storage) ?? 0) + 1);
   (at === undefined ? storage.deleteAlarm() : storage.setAlarm(at)).catch(() => {});
 }
 

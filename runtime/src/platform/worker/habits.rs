@@ -30,14 +30,18 @@ pub(super) fn only_reads(handler: Handler) -> bool {
     matches!(habit, Some(Habit::ReadSoFar(LEARNING_RUNS..)))
 }
 
-pub(super) fn note(handler: Handler, wrote: bool) {
+/// A turn of this handler writes.
+pub(super) fn note_write(handler: Handler) {
+    HABITS.with_borrow_mut(|habits| habits.insert(key(handler), Habit::Writes));
+}
+
+/// A turn of this handler has ended, without a write since its last await.
+pub(super) fn note_end(handler: Handler) {
     HABITS.with_borrow_mut(|habits| {
         let habit = habits.entry(key(handler)).or_insert(Habit::ReadSoFar(0));
-        *habit = match *habit {
-            _ if wrote => Habit::Writes,
-            Habit::ReadSoFar(runs) => Habit::ReadSoFar(runs.saturating_add(1)),
-            Habit::Writes => Habit::Writes,
-        };
+        if let Habit::ReadSoFar(runs) = habit {
+            *runs = runs.saturating_add(1);
+        }
     });
 }
 

@@ -280,9 +280,13 @@ function answerWithBody(largest) {
   };
 }
 
+// The turns that wait for a request of a stub. They travel as `cf`, which the platform alone sets
+// on what comes from outside; the header, which a client may set, only says that it is worth reading.
 function chainOf(request) {
-  return request.headers.get("anchorhold-chain") ?? undefined;
+  return request.headers.has(CHAIN) ? request.cf?.[CHAIN] : undefined;
 }
+
+export const CHAIN = "anchorhold-chain";
 
 // Method and address of a request in one string; neither holds the separator.
 export function describe(request) {
@@ -450,10 +454,12 @@ function dropAbandoned() {
   }
 }
 
-// An answer of the app: what ended with the instance is answered without it.
+// An answer of the app: what ended with the instance is answered without it. The next instance may
+// be at work by then.
 export function answered(promise) {
+  const { lost } = offered;
   return promise.catch((error) => {
-    if (error === offered.lost) return lostResponse(error);
+    if (error === lost) return lostResponse(error);
     throw error;
   });
 }

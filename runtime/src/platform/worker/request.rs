@@ -14,9 +14,6 @@ use crate::error::Error;
 use crate::fault::Fault;
 use crate::wire;
 
-/// Where a stub's call chain travels.
-const CHAIN_HEADER: &str = "anchorhold-chain";
-
 /// The host in the address of requests to objects. It leads nowhere: the stub is the address.
 const ORIGIN: &str = "http://object";
 
@@ -84,7 +81,7 @@ impl Request {
     /// The chain of the stub that sent this; `None` if no stub did.
     pub(super) fn chain(&self) -> Option<CallChain> {
         let hex = self.chain.as_deref()?;
-        // Unreadable: of another version, or a stranger's. It only ever makes errors clearer.
+        // Unreadable: of another version.
         Some(
             from_hex(hex)
                 .and_then(|bytes| wire::decode(&bytes).ok())
@@ -100,40 +97,37 @@ impl Request {
                 self.path()
             )));
         }
-        let headers = self
-            .headers
-            .iter()
-            .flat_map(|(name, value)| [name.clone(), value.clone()])
-            .collect();
         bindings::make_request(
             self.base.as_ref(),
             &self.method,
             &self.url,
-            headers,
+            self.flat_headers(),
             self.body.as_deref(),
         )
         .map_err(|error| Fault::Configuration(message_of(&error)))
     }
 
+    fn flat_headers(&self) -> Vec<String> {
+        self.headers
+            .iter()
+            .flat_map(|(name, value)| [name.clone(), value.clone()])
+            .collect()
+    }
+
     /// The platform's form, for a stub. Borrows the body of the request it came from.
     pub(super) fn to_js(&self, chain: &CallChain) -> Result<JsValue, Fault> {
         let chain = if chain.is_empty() {
-            String::new()
+            None
         } else {
-            to_hex(&wire::encode(chain).map_err(Fault::Undecodable)?)
+            Some(to_hex(&wire::encode(chain).map_err(Fault::Undecodable)?))
         };
-        let headers = self
-            .headers
-            .iter()
-            .flat_map(|(name, value)| [name.clone(), value.clone()])
-            .chain([CHAIN_HEADER.to_owned(), chain])
-            .collect();
-        bindings::make_request(
+        bindings::make_request_of_turns(
             self.base.as_ref(),
             &self.method,
             &self.url,
-            headers,
+            self.flat_headers(),
             self.body.as_deref(),
+            chain.as_deref(),
         )
         .map(Into::into)
         .map_err(|error| Fault::BadRequest(message_of(&error)))

@@ -27,6 +27,7 @@ use crate::effects;
 use crate::error::StorageError;
 use crate::fault::Fault;
 use crate::id::RawId;
+use crate::running::SegmentEnd;
 use crate::socket::SocketError;
 use crate::sql::{SqlRows, SqlValue};
 use crate::storage::ListRange;
@@ -197,8 +198,7 @@ impl ObjectState {
         }
     }
 
-    /// Runs one stretch of a turn without an await. Unless `body` says true, what it wrote is as it
-    /// was before.
+    /// Runs one stretch of a turn without an await. If `body` fails, what it wrote is as it was before.
     ///
     /// A savepoint cannot be opened in the middle of a stretch here, by its first write: it is one
     /// call of the platform's. So the handlers that write get one at the start.
@@ -208,20 +208,29 @@ impl ObjectState {
     pub(crate) fn segment(
         &self,
         handler: Handler,
-        body: &mut dyn FnMut() -> bool,
+        body: &mut dyn FnMut() -> SegmentEnd,
     ) -> Result<(), Fault> {
-        let before = self.0.writes.get();
         // Without a context there is only a `Storage` that the object kept from another turn.
-        let only_reads = !handler.takes_context || habits::only_reads(handler);
-        let keep = if only_reads {
-            body()
+        let learns = handler.takes_context;
+        let before = self.0.writes.get();
+        let has_savepoint = learns && !habits::only_reads(handler);
+        let mut end = SegmentEnd::Failure;
+        if has_savepoint {
+            let mut keeps = || {
+                end = body();
+                end != SegmentEnd::Failure
+            };
+            self.transaction(&mut keeps).map_err(Fault::Storage)?;
         } else {
-            self.transaction(body).map_err(Fault::Storage)?;
-            true
-        };
+            end = body();
+        }
         let wrote = self.0.writes.get() != before;
-        habits::note(handler, wrote);
-        if wrote && !keep {
+        if learns && wrote {
+            habits::note_write(handler);
+        } else if learns && end != SegmentEnd::Await {
+            habits::note_end(handler);
+        }
+        if wrote && end == SegmentEnd::Failure && !has_savepoint {
             return Err(Fault::Reset(
                 "a turn failed after its handler's first write: try again".to_owned(),
             ));

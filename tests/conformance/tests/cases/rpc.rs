@@ -38,6 +38,11 @@ pub const CASES: &[Case] = &[
     ),
     Case::together("a call cycle fails with the cycle in its text", "", cycles),
     Case::together(
+        "a request of a stub says who waits for it, and a client's request does not",
+        "",
+        chains_of_requests,
+    ),
+    Case::together(
         "a call that comes back to a shared turn joins it",
         "",
         no_cycle,
@@ -179,6 +184,34 @@ fn cycles(client: &Client) {
     for name in ["a", "b", "c", "d", "e", "f"] {
         assert_eq!(relay(name, &[]).json::<String>(), name);
     }
+}
+
+fn chains_of_requests(client: &Client) {
+    let asker = client.at("/peers/asker");
+    let ask = |whom: &str| asker.post("/ask-exclusively", json!({ "whom": whom }));
+    assert_eq!(ask("asked").json::<u16>(), 200);
+    let text = cycle_text(|| {
+        let status: u16 = ask("asker").json();
+        assert_eq!(status, 508);
+        asker.post(
+            "/relay-exclusively",
+            json!({ "route": [hop("asker", false)] }),
+        )
+    });
+    assert!(text.contains("asker"), "{text}");
+
+    // 64 turns that wait, more than a chain may have: `{"links": [{"id", "turn", "call", "label"}]}`.
+    let id = "a".repeat(64);
+    let link = format!(
+        "84a26964d940{}a47475726e01a463616c6c00a56c6162656ca44576696c",
+        id.bytes()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>()
+    );
+    let chain = format!("81a56c696e6b73dc0040{}", link.repeat(64));
+    let headers = [("anchorhold-chain", chain.as_str())];
+    let answer = client.send("GET", "/peers/asked/heard", &headers, None);
+    assert_eq!(answer.expect("the host answers").status, 200);
 }
 
 fn no_cycle(client: &Client) {

@@ -35,6 +35,11 @@ pub const CASES: &[Case] = &[
         "",
         failed_reader,
     ),
+    Case::together(
+        "a failed atomic turn leaves the automatic response as it was",
+        "",
+        failed_automatic_response,
+    ),
     Case::together("a failed atomic turn closes no socket", "", failed_close),
     Case::together(
         "a failed atomic turn begins no call and no work in the background",
@@ -54,6 +59,7 @@ const BEFORE: Traces = Traces {
     is_scheduled: false,
     is_cancelled: false,
     remembered: 0,
+    log: (1, 2),
 };
 
 const AFTER: Traces = Traces {
@@ -65,6 +71,7 @@ const AFTER: Traces = Traces {
     is_scheduled: true,
     is_cancelled: true,
     remembered: 1,
+    log: (1, 3),
 };
 
 fn prepared(client: &Client, name: &str) -> Client {
@@ -143,6 +150,7 @@ fn failed_async_turn(client: &Client) {
     let committed = Traces {
         field: 0,
         entry: None,
+        log: (1, 2),
         ..AFTER
     };
     assert_eq!(object.get("/traces").json::<Traces>(), committed);
@@ -163,12 +171,25 @@ fn failed_wipe(client: &Client) {
         .expect_status(204);
     fail(&object, "/wipe");
     assert_eq!(object.get("/traces").json::<Traces>(), AFTER);
+    // What the next turn writes comes behind what was there.
+    object
+        .post("/write", json!({ "ending": Ending::Succeed }))
+        .expect_status(204);
+    let more = Traces {
+        field: 2,
+        rows: 2,
+        remembered: 2,
+        log: (1, 4),
+        ..AFTER
+    };
+    assert_eq!(object.get("/traces").json::<Traces>(), more);
 
     fail(&object, "/wipe-and-wait");
     let gone = Traces {
         deleted_key: None,
         is_cancelled: true,
-        remembered: 1,
+        remembered: 2,
+        log: (1, 1),
         ..BEFORE
     };
     assert_eq!(object.get("/traces").json::<Traces>(), gone);
@@ -177,7 +198,8 @@ fn failed_wipe(client: &Client) {
         .post("/write", json!({ "ending": Ending::Succeed }))
         .expect_status(204);
     let again = Traces {
-        remembered: 2,
+        remembered: 3,
+        log: (1, 2),
         ..AFTER
     };
     assert_eq!(object.get("/traces").json::<Traces>(), again);
@@ -202,6 +224,21 @@ fn failed_sends(client: &Client) {
         .expect_status(204);
     assert_eq!(sessions(), [2]);
     assert_eq!(socket.receive_json::<String>(), "sent");
+}
+
+fn failed_automatic_response(client: &Client) {
+    let object = client.at("/transactions/answers-pings");
+    let answer_with = |with: &str, ending: Ending| {
+        object.post("/answer-pings", json!({ "with": with, "ending": ending }))
+    };
+    let mut socket = object.connect("/ws");
+    answer_with("1", Ending::Succeed).expect_status(204);
+    answer_with("2", Ending::Fail).expect_status(409);
+    socket.send(&json!("ping"));
+    assert_eq!(socket.receive_json::<i64>(), 1);
+    answer_with("3", Ending::Succeed).expect_status(204);
+    socket.send(&json!("ping"));
+    assert_eq!(socket.receive_json::<i64>(), 3);
 }
 
 fn failed_close(client: &Client) {

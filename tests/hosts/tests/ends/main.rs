@@ -6,6 +6,9 @@ mod poisoned;
 mod waiters;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::Scope;
 use std::time::{Duration, Instant};
 
 use causes::{Cause, causes};
@@ -33,6 +36,31 @@ impl Complaints {
     }
 }
 
+/// Requests that keep arriving, so that the next instance is at work before the last one's waiters
+/// are told.
+struct Arriving(Arc<AtomicBool>);
+
+impl Arriving {
+    const CLIENTS: usize = 4;
+
+    fn start<'scope>(scope: &'scope Scope<'scope, '_>, client: &Client) -> Self {
+        let is_over = Arc::new(AtomicBool::new(false));
+        for _ in 0..Self::CLIENTS {
+            let (client, is_over) = (client.clone(), is_over.clone());
+            scope.spawn(move || {
+                while !is_over.load(Ordering::Relaxed) {
+                    let _ = client.send("GET", "/sleep?ms=1", &[], None);
+                }
+            });
+        }
+        Self(is_over)
+    }
+
+    fn stop(self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Lets objects and handlers wait, causes an end beside them, and looks at what came of it.
 fn try_out(host: &mut Host, cause: &Cause) -> Vec<String> {
     let kind = host.kind();
@@ -41,11 +69,13 @@ fn try_out(host: &mut Host, cause: &Cause) -> Vec<String> {
     let waiters = Waiters::prepare(&client, cause.name);
     std::thread::scope(|scope| {
         let waiting = waiters.start(scope, &client);
+        let arriving = Arriving::start(scope, &client);
         let caused = Instant::now();
         for answer in cause.bring_about(&client) {
             complaints.check(cause.judge_answer(kind, answer));
         }
         let took = caused.elapsed();
+        arriving.stop();
         if took >= BOUND {
             complaints.add(format!("who caused it waited for {took:?}"));
         }

@@ -16,16 +16,6 @@ impl DurableCounter {
         self.value += by;
         self.value
     }
-
-    #[get("/value")]
-    fn value(&self) -> i64 {
-        self.value
-    }
-
-    #[get("/stored")]
-    fn stored(&self, ctx: &Ctx) -> Result<i64, StorageError> {
-        Ok(ctx.storage().get("beside")?.unwrap_or_default())
-    }
 }
 
 /// A counter in memory.

@@ -152,6 +152,9 @@ impl<Work, Output> Kernel<Work, Output> {
             object.moves_since = now;
             self.watch_disk(index);
             effects.push(Effect::Close { object: index });
+        } else {
+            // Its last output may have left behind its last life.
+            self.forget_if_unused(index, effects);
         }
     }
 

@@ -100,7 +100,7 @@ impl Shard {
                 let caller = Awaiting::new(reply);
                 let turn = occupant.fetch(request, caller.origin(chain));
                 self.drive(&life, bytes, turn, caller, |life, caller, result| {
-                    let response = result.unwrap_or_else(Fault::into_response);
+                    let response = result.and_then(|response| response);
                     let reply = caller.reply;
                     life.emit(Output::Fetched { reply, response });
                 });

@@ -11,6 +11,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Deserialize;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -80,7 +81,8 @@ impl Sim {
         let random = Random::Seeded(SplitMix::new(generator.next()));
         let (sender, inbox) = unbounded_channel();
         let simulation = Simulation::new(generator.next(), inbox);
-        let disk = Disk::Memory(MemoryDisk::new(random.bytes(), sender.clone())?);
+        let disk = MemoryDisk::new(random.bytes(), sender.clone())?;
+        let disk = Disk::Memory(Box::new(disk));
         let start = Instant::now();
         let parts = Parts {
             number: 0,
@@ -193,7 +195,7 @@ impl Sim {
     /// Opens a socket by a `#[websocket]` route; the path is the object's own.
     ///
     /// # Errors
-    /// The object refused; the error has the response's status.
+    /// The object refused; the error has the response's status, code and message.
     pub async fn connect<S: Stub>(&self, stub: &S, path: &str) -> Result<SimSocket, Error> {
         let request = Request::new("GET", path).with_header("upgrade", "websocket");
         let mut response = match stub.core().fetch(request).await {
@@ -209,11 +211,7 @@ impl Sim {
                     closed: None,
                 })
             }
-            Body::Bytes(bytes) => Err(Error::new(
-                response.status,
-                "refused",
-                String::from_utf8_lossy(&bytes).into_owned(),
-            )),
+            Body::Bytes(bytes) => Err(refusal(response.status, &bytes)),
             Body::Empty => Err(Error::new(
                 response.status,
                 "refused",
@@ -350,5 +348,26 @@ impl Sim {
                 return;
             }
         }
+    }
+}
+
+/// The error that a body tells of.
+fn refusal(status: u16, body: &[u8]) -> Error {
+    #[derive(Deserialize)]
+    struct Refusal {
+        error: Named,
+    }
+    #[derive(Deserialize)]
+    struct Named {
+        code: String,
+        message: String,
+    }
+    match serde_json::from_slice(body) {
+        Ok(Refusal { error }) => Error::new(status, error.code, error.message),
+        Err(_) => Error::new(
+            status,
+            "refused",
+            String::from_utf8_lossy(body).into_owned(),
+        ),
     }
 }

@@ -56,7 +56,6 @@ impl Database {
     pub(super) fn begin(&self) -> Result<(), StorageError> {
         self.check_transaction()?;
         if !self.open.get() {
-            self.bound_log()?;
             self.execute("BEGIN")?;
             self.open.set(true);
             self.began_in_segment
@@ -177,6 +176,7 @@ impl Database {
         }
         let committed = self
             .check_transaction()
+            .and_then(|()| self.prepare_commit())
             .and_then(|()| self.execute("COMMIT"));
         if let Err(error) = committed {
             self.roll_back();
@@ -205,11 +205,17 @@ impl Database {
 
     /// Runs `body`; its writes stay if it returns true, else none does, nor after a panic.
     pub(crate) fn transaction(&self, body: &mut dyn FnMut() -> bool) -> Result<(), StorageError> {
+        let was_open = self.is_in_transaction();
         self.begin()?;
         let savepoint = Savepoint::open(self)?;
         let keep = body();
         let closed = savepoint.close(keep);
-        self.settled(closed)
+        let settled = self.settled(closed);
+        if !was_open {
+            // One that only read costs no commit.
+            self.end_empty_transaction();
+        }
+        settled
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a crash, a power failure and a disk that fails leave of what was acknowledged.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tempfile::TempDir;
@@ -470,13 +470,9 @@ fn half_made_file_of_an_earlier_version_is_taken_up() {
     std::fs::write(folder.path(), [0; 8_192]).unwrap();
     let opened = Database::open(&folder.files, &folder.path()).map(drop);
     assert!(
-        matches!(&opened, Err(StorageError::Io(message)) if message.contains(path_text(&folder.path()))),
+        matches!(&opened, Err(StorageError::Io(message)) if message.contains("is not a database")),
         "a file that is no database is not taken for a new object: {opened:?}"
     );
-}
-
-fn path_text(path: &Path) -> &str {
-    path.to_str().expect("a path of text")
 }
 
 #[test]
@@ -535,4 +531,45 @@ fn write_whose_sync_failed_does_not_come_back_after_a_kill() {
     try_put(&mut database, "failed", 1).unwrap_err();
     let folder = folder.kill(database);
     assert_eq!(folder.entry("failed"), None);
+}
+
+/// Whatever has to be opened is opened before the COMMIT: here nothing can be opened behind it.
+#[test]
+fn commit_needs_nothing_that_may_not_open_behind_it() {
+    for fails in [false, true] {
+        let folder = Folder::new();
+        folder.made().close().expect("a disk");
+        let mut database = folder.open();
+        let log = folder.log();
+        database.put("kept", &[1]).expect("a value");
+        let unsynced = database.commit().expect("a disk").expect("a commit");
+        if fails {
+            folder.files.power.fail_next("-wal");
+        }
+        let place = log.parent().expect("a folder");
+        let moved = place.with_extension("moved");
+        std::fs::rename(place, &moved).expect("a folder");
+        assert_eq!(unsynced.sync().is_err(), fails);
+        std::fs::rename(&moved, place).expect("a folder");
+        let folder = folder.kill(database);
+        assert_eq!(folder.entry("kept"), (!fails).then_some(1));
+    }
+}
+
+/// A client may read the message, and the path would tell it the object's identifier.
+#[test]
+fn error_of_a_file_does_not_show_its_path() {
+    let folder = Folder::new();
+    drop(folder.made());
+    std::fs::remove_file(folder.log()).expect("a log");
+    std::fs::create_dir(folder.log()).expect("a folder in the place of the log");
+    let Err(error) = Database::open(&folder.files, &folder.path()) else {
+        panic!("a folder is no log");
+    };
+    let message = error.to_string();
+    assert!(
+        message.contains("the log of the object's database"),
+        "{message}"
+    );
+    assert!(!message.contains("object.sqlite"), "{message}");
 }

@@ -90,8 +90,7 @@ impl Files {
     }
 
     pub(super) fn sync_entries(&self, folder: &Path) -> Result<(), StorageError> {
-        let handle = File::open(folder).map_err(|error| io_error("opening", folder, &error))?;
-        self.sync_folder(&handle, folder)
+        self.sync_folder(&open_folder(folder)?, folder)
     }
 
     /// Makes `folder`, which lies under the root, if it is not there. When this returns it is on
@@ -124,7 +123,7 @@ impl Files {
         let folder = path.parent().unwrap_or(&self.root);
         self.settle(folder)?;
         // Before the name changes: what fails until then has no effect.
-        let handle = File::open(folder).map_err(|error| io_error("opening", folder, &error))?;
+        let handle = open_folder(folder)?;
         let draft = self.drafts().join(path.file_name().unwrap_or_default());
         let written = File::create(&draft).and_then(|mut file| {
             file.write_all(image)?;
@@ -145,13 +144,11 @@ impl Files {
     /// Makes a log void whose commits are in the database: a power failure must not bring back the
     /// part of them that later commits have not overwritten yet. The file keeps its length. To sync a
     /// log that grows takes a fifth longer: its new size and blocks have to reach the disk, too.
-    pub(super) fn void_log(&self, log: &Path) -> Result<(), StorageError> {
-        let voided = File::options().write(true).open(log).and_then(|mut file| {
-            file.write_all(&[0; LOG_HEADER])?;
-            Ok(file)
-        });
-        let file = voided.map_err(|error| io_error("writing", log, &error))?;
-        self.sync_file(&file, log)
+    pub(super) fn void_log(&self, mut log: &File, path: &Path) -> Result<(), StorageError> {
+        log.seek(SeekFrom::Start(0))
+            .and_then(|_| log.write_all(&[0; LOG_HEADER]))
+            .map_err(|error| io_error("writing", path, &error))?;
+        self.sync_file(log, path)
     }
 
     /// Makes a log durable that was found beside its database. Its bytes are written anew: what the
@@ -170,6 +167,10 @@ impl Files {
         self.sync_file(&file, log)?;
         self.sync_entries(log.parent().unwrap_or(&self.root))
     }
+}
+
+pub(super) fn open_folder(folder: &Path) -> Result<File, StorageError> {
+    File::open(folder).map_err(|error| io_error("opening", folder, &error))
 }
 
 fn rewrite(mut file: &File) -> io::Result<u64> {
@@ -192,13 +193,11 @@ fn rewrite(mut file: &File) -> io::Result<u64> {
 const LOG_HEADER: usize = 32;
 
 /// Takes from a log what a failed sync may have left out of it: its callers are told that it is lost.
-pub(super) fn cut_log(log: &Path, durable: u64) {
-    let cut = File::options()
-        .write(true)
-        .open(log)
-        .and_then(|file| file.set_len(durable).and_then(|()| file.sync_data()));
+/// Opens nothing: where descriptors are short, that would fail as well.
+pub(super) fn cut_log(log: &File, path: &Path, durable: u64) {
+    let cut = log.set_len(durable).and_then(|()| log.sync_data());
     if let Err(error) = cut {
-        tracing::error!(%error, log = %log.display(), "a commit that was reported as lost may come back");
+        tracing::error!(%error, log = %path.display(), "a commit that was reported as lost may come back");
     }
 }
 
@@ -215,8 +214,8 @@ pub(super) enum What {
     /// Frames at the end of a log.
     Log {
         log: Arc<File>,
-        /// The log is new in its folder.
-        is_new: bool,
+        /// Its folder, if the log is new in it.
+        folder: Option<File>,
         /// Of the log with these frames.
         length: u64,
         /// How much of the log is on disk.
@@ -239,20 +238,20 @@ impl Unsynced {
         let synced = match &self.what {
             What::Log {
                 log,
-                is_new,
+                folder,
                 length,
                 durable,
             } => self
                 .files
                 .sync_file(log, &self.path)
-                .and_then(|()| {
-                    let folder = self.path.parent().filter(|_| *is_new);
-                    folder.map_or(Ok(()), |folder| self.files.sync_entries(folder))
+                .and_then(|()| match (folder, self.path.parent()) {
+                    (Some(folder), Some(path)) => self.files.sync_folder(folder, path),
+                    _ => Ok(()),
                 })
                 .inspect(|()| durable.store(*length, Ordering::Release))
                 // Now, before anybody is told: the process may be killed before the object's
                 // database is closed, and the next one would take the commit for a good one.
-                .inspect_err(|_| cut_log(&self.path, durable.load(Ordering::Acquire))),
+                .inspect_err(|_| cut_log(log, &self.path, durable.load(Ordering::Acquire))),
             What::Image { image, exists } => self
                 .files
                 .write_image(&self.path, image, !exists.load(Ordering::Acquire))

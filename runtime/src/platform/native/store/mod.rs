@@ -9,6 +9,7 @@ mod descriptors;
 mod durability_tests;
 mod files;
 mod index;
+mod index_writer;
 mod key_value;
 mod log;
 mod math;
@@ -29,7 +30,12 @@ mod tests;
 pub(crate) use database::Database;
 pub(crate) use descriptors::Descriptors;
 pub(crate) use files::{Files, Unsynced};
-pub(crate) use index::{Due, Entry, Index};
+pub(crate) use index::{Change, Due, Entry, Index};
+pub(crate) use index_writer::IndexWriter;
+
+use std::ffi::OsStr;
+use std::fmt::Display;
+use std::path::Path;
 
 use rusqlite::ErrorCode;
 
@@ -63,6 +69,14 @@ fn storage_error(error: &rusqlite::Error) -> StorageError {
     }
 }
 
-fn io_error(doing: &str, path: &std::path::Path, error: &std::io::Error) -> StorageError {
-    StorageError::Io(format!("{doing} {}: {error}", path.display()))
+/// The error of a file. A client may get to read it, and the path holds the object's identifier,
+/// which may be a key to it: the path goes to the log.
+pub(crate) fn io_error(doing: &str, path: &Path, error: &impl Display) -> StorageError {
+    tracing::error!(path = %path.display(), %error, "{doing}");
+    let what = match path.extension().and_then(OsStr::to_str) {
+        Some("sqlite") => "the object's database",
+        Some("sqlite-wal") => "the log of the object's database",
+        _ => "a folder of the data folder",
+    };
+    StorageError::Io(format!("{doing} {what}: {error}"))
 }

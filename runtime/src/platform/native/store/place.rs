@@ -14,7 +14,7 @@ use super::authorizer::{Guard, STATEMENT_LIMIT};
 use super::copy::copy;
 use super::database::Segment;
 use super::descriptors::Share;
-use super::files::{Files, Unsynced, What, cut_log};
+use super::files::{Files, Unsynced, What, cut_log, open_folder};
 use super::{Database, io_error, log, math, storage_error};
 use crate::error::StorageError;
 
@@ -60,8 +60,7 @@ pub(super) enum Place {
         log: Arc<File>,
         /// The end of its last commit. The file may be longer: see [`Files::void_log`].
         length: Arc<AtomicU64>,
-        /// The log has no durable entry in its folder yet.
-        is_new: Cell<bool>,
+        entry: Cell<LogEntry>,
         /// How much of the log is on disk.
         durable: Arc<AtomicU64>,
         /// A part of the log may be in the database.
@@ -69,6 +68,17 @@ pub(super) enum Place {
         is_broken: Arc<AtomicBool>,
         _share: Share,
     },
+}
+
+/// The log's entry in its folder.
+#[derive(Debug, Default)]
+pub(super) enum LogEntry {
+    /// Not yet on disk.
+    New,
+    /// Not yet on disk; the folder is open to be synced.
+    Ready(File),
+    #[default]
+    Durable,
 }
 
 /// Tells whether anything was written in between: the rows that were changed so far, and the version
@@ -133,14 +143,15 @@ impl Database {
         let length = Arc::new(AtomicU64::new(log::length(&connection).map_err(opening)?));
         log::follow(&mut connection, &length).map_err(opening)?;
         // All that may fail is done before a commit: its outcome would not be known.
-        let log = File::open(&log_path).map_err(|error| io_error("opening", &log_path, &error))?;
+        let log = File::options().read(true).write(true).open(&log_path);
+        let log = log.map_err(|error| io_error("opening", &log_path, &error))?;
         let durable = length.load(Ordering::Acquire);
         let place = Place::File {
             files: Arc::clone(files),
             path: log_path,
             log: Arc::new(log),
             length,
-            is_new: Cell::new(true),
+            entry: Cell::new(LogEntry::New),
             durable: Arc::new(durable.into()),
             is_half_moved: Cell::default(),
             is_broken: Arc::default(),
@@ -217,6 +228,28 @@ impl Database {
         }
     }
 
+    /// Before a commit: opens what its sync will need, since after it a failure would leave open
+    /// what became of it.
+    pub(super) fn prepare_commit(&self) -> Result<(), StorageError> {
+        let Place::File { path, entry, .. } = &self.place else {
+            return Ok(());
+        };
+        let prepared = match (entry.take(), path.parent()) {
+            (LogEntry::New, Some(folder)) => open_folder(folder).map(LogEntry::Ready),
+            (as_it_is, _) => Ok(as_it_is),
+        };
+        match prepared {
+            Ok(prepared) => {
+                entry.set(prepared);
+                Ok(())
+            }
+            Err(error) => {
+                entry.set(LogEntry::New);
+                Err(error)
+            }
+        }
+    }
+
     /// What makes the commit durable that was just made.
     pub(super) fn hand_over(&mut self) -> Result<Option<Unsynced>, StorageError> {
         if self.is_as_at_wake()? {
@@ -228,6 +261,13 @@ impl Database {
         {
             // It goes on as an image.
             tracing::warn!(%error, "an object's database stays in memory");
+        }
+        // Now, while no batch is on its way whose sync would tell of a log that is gone. The commit
+        // stands whatever comes of it: it is in the log, if it is not in the database.
+        if self.log_length() > LONGEST_LOG
+            && let Err(error) = self.shorten_log()
+        {
+            tracing::error!(%error, "a long log stays as it is");
         }
         match &mut self.place {
             Place::Memory { written } => {
@@ -263,7 +303,7 @@ impl Database {
                 path,
                 log,
                 length,
-                is_new,
+                entry,
                 durable,
                 is_broken,
                 ..
@@ -273,7 +313,10 @@ impl Database {
                 is_broken: Arc::clone(is_broken),
                 what: What::Log {
                     log: Arc::clone(log),
-                    is_new: is_new.take(),
+                    folder: match entry.take() {
+                        LogEntry::Ready(folder) => Some(folder),
+                        LogEntry::New | LogEntry::Durable => None,
+                    },
                     length: length.load(Ordering::Acquire),
                     durable: Arc::clone(durable),
                 },
@@ -291,6 +334,7 @@ impl Database {
             return Ok(());
         };
         let mut moved = Self::open_with(share, files, path)?;
+        moved.prepare_commit()?;
         copy(&self.connection, &mut moved.connection).map_err(|error| storage_error(&error))?;
         moved.measure_log()?;
         moved.statement_limit = self.statement_limit;
@@ -314,15 +358,6 @@ impl Database {
         }
     }
 
-    /// Moves a log that has grown too long, before a transaction begins: afterwards a failure would
-    /// leave a commit behind that was reported as failed.
-    pub(super) fn bound_log(&self) -> Result<(), StorageError> {
-        if self.log_length() > LONGEST_LOG {
-            self.shorten_log()?;
-        }
-        Ok(())
-    }
-
     /// Whether nothing but the wake of an object has written, which each wake does anew.
     pub(super) fn is_as_new(&self) -> bool {
         match &self.place {
@@ -343,6 +378,7 @@ impl Database {
         let Place::File {
             files,
             path,
+            log,
             length,
             durable,
             is_half_moved,
@@ -366,7 +402,7 @@ impl Database {
                 length.store(0, Ordering::Release);
                 durable.store(0, Ordering::Release);
                 return files
-                    .void_log(path)
+                    .void_log(log, path)
                     .inspect_err(|_| is_broken.store(true, Ordering::Release));
             }
             Ok(_) => StorageError::Io("a log could not be moved into its database".to_owned()),
@@ -421,6 +457,7 @@ impl Database {
             .map_err(|(_, error)| storage_error(&error))?;
         if is_broken {
             place.cut_log();
+            return Ok(());
         }
         #[cfg(test)]
         place.note_moved_log();
@@ -433,6 +470,7 @@ impl Place {
     fn cut_log(&self) {
         if let Self::File {
             path,
+            log,
             durable,
             is_half_moved,
             ..
@@ -440,7 +478,7 @@ impl Place {
             // Else the database may have a part of it, and needs the rest.
             && !is_half_moved.get()
         {
-            cut_log(path, durable.load(Ordering::Acquire));
+            cut_log(log, path, durable.load(Ordering::Acquire));
         }
     }
 }
@@ -481,7 +519,7 @@ fn give_back_pages(connection: &Connection) -> rusqlite::Result<()> {
 fn explain(error: StorageError, path: &Path) -> StorageError {
     match error {
         StorageError::Io(message) | StorageError::Sql(message) => {
-            StorageError::Io(format!("opening {}: {message}", path.display()))
+            io_error("opening", path, &message)
         }
         other => other,
     }

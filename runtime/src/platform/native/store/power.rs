@@ -61,7 +61,9 @@ impl Power {
     }
 
     pub(super) fn folder_synced(&self, path: &Path) {
-        let entries = fs::read_dir(path).expect("a folder");
+        let Ok(entries) = fs::read_dir(path) else {
+            return;
+        };
         let entries = entries.map(|entry| {
             let entry = entry.expect("an entry");
             (entry.path(), entry.metadata().expect("a file").ino())

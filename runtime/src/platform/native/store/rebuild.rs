@@ -1,12 +1,13 @@
 //! Making the index of alarms from the objects' databases.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
-use super::index::{Entry, Index};
+use super::index::{Change, Entry, Index};
 use super::io_error;
 use crate::error::StorageError;
 use crate::id::RawId;
@@ -52,21 +53,24 @@ pub(super) fn rebuild(index: &Index, objects: &Path) -> Result<(), StorageError>
     Ok(())
 }
 
-/// What a folder holds; nothing if it is not there or is a file.
+/// What a folder holds; nothing if it is not there or is a file. Any other error is one: objects that
+/// cannot be listed are not objects that do not exist.
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, StorageError> {
     let explain = |error: std::io::Error| io_error("reading", folder, &error);
-    if !folder.is_dir() {
-        return Ok(Vec::new());
-    }
-    std::fs::read_dir(folder)
-        .map_err(explain)?
+    let listed = match std::fs::read_dir(folder) {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(Vec::new());
+        }
+        listed => listed.map_err(explain)?,
+    };
+    listed
         .map(|entry| entry.map(|entry| entry.path()).map_err(explain))
         .collect()
 }
 
 struct Scan<'a> {
     index: &'a Index,
-    found: Vec<Entry>,
+    found: Vec<Change>,
     looked_at: usize,
     alarms: usize,
     told_at: Instant,
@@ -80,12 +84,12 @@ impl Scan<'_> {
         self.looked_at += 1;
         match alarm_in(path) {
             Ok(None) => {}
-            Ok(Some(at)) => self.found.push(Entry {
+            Ok(Some(at)) => self.found.push(Change::Record(Entry {
                 id,
                 class: class.to_owned(),
                 name: None,
                 at,
-            }),
+            })),
             // It is checked again when it wakes.
             Err(error) => tracing::error!(
                 %error,
@@ -105,7 +109,7 @@ impl Scan<'_> {
 
     fn record(&mut self) -> Result<(), StorageError> {
         self.alarms += self.found.len();
-        self.index.record(&std::mem::take(&mut self.found))
+        self.index.write(&std::mem::take(&mut self.found))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Database, Descriptors, Files};
+use super::{Database, Descriptors, Files, Index};
 use crate::error::StorageError;
 use crate::sql::SqlValue;
 use crate::storage::ListRange;
@@ -428,4 +428,34 @@ fn setting_is_changed_each_time_that_its_statement_runs() {
         let expected = i64::from(value == "ON");
         assert_eq!(is_on(), [[expected.into()]], "{value}");
     }
+}
+
+#[test]
+fn index_is_not_made_from_objects_that_cannot_be_listed() {
+    let root = tempfile::tempdir().unwrap();
+    let class = root.path().join("objects/Counter");
+    std::fs::create_dir_all(class.parent().unwrap()).unwrap();
+    // Looking into it is an error, as a disk's is.
+    std::os::unix::fs::symlink(&class, &class).unwrap();
+    let path = root.path().join("index.sqlite");
+    assert!(Index::open(&path).is_err());
+    std::fs::remove_file(&class).unwrap();
+    // It was not taken for made.
+    assert!(Index::open(&path).is_ok());
+}
+
+#[test]
+fn transaction_that_only_reads_leaves_nothing_to_commit() {
+    let (_folder, files, path) = folder();
+    let mut database = Database::new(&files, &path).unwrap();
+    database.put("a", b"1").unwrap();
+    commit(&mut database);
+    database
+        .transaction(&mut || database.get("a").unwrap().is_some())
+        .unwrap();
+    assert!(!database.is_in_transaction());
+    database
+        .transaction(&mut || database.put("a", b"2").is_ok())
+        .unwrap();
+    assert!(database.is_in_transaction());
 }
