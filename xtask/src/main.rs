@@ -7,6 +7,7 @@ mod capnp;
 mod command;
 mod features;
 mod run_folder;
+mod sim;
 mod steps;
 mod suite;
 mod tools;
@@ -87,6 +88,8 @@ enum Task {
     Features,
     /// Runs every check and test; see `xtask/src/steps.rs` for the list
     Test,
+    /// Runs the simulations of the ready-made objects with many seeds, and says what they went through
+    Sim(sim::Options),
     /// Measures anchorhold beside workers-rs and TypeScript, and prints the ratios
     Bench(bench::Options),
 }
@@ -146,6 +149,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Screenshots => browser::screenshots(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Features => features::lint(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Test => suite::run(&workspace),
+        Task::Sim(options) => sim::run(&workspace, &options).map(|()| ExitCode::SUCCESS),
         Task::Bench(options) => bench::run(&workspace, &options).map(|()| ExitCode::SUCCESS),
     }
 }
