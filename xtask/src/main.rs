@@ -9,6 +9,7 @@ mod features;
 mod fuzz;
 mod mutants;
 mod run_folder;
+mod sim;
 mod steps;
 mod suite;
 mod tools;
@@ -94,6 +95,8 @@ enum Task {
     /// Plants the bugs of `tests/mutants` one by one in a copy of the repository, and says which test
     /// finds each
     Mutants(mutants::Options),
+    /// Runs the simulations of the ready-made objects with many seeds, and says what they went through
+    Sim(sim::Options),
     /// Measures anchorhold beside workers-rs and TypeScript, and prints the ratios
     Bench(bench::Options),
 }
@@ -155,6 +158,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Test => suite::run(&workspace),
         Task::Fuzz(options) => fuzz::run(&workspace, &options).map(|()| ExitCode::SUCCESS),
         Task::Mutants(options) => mutants::run(&workspace, &options).map(|()| ExitCode::SUCCESS),
+        Task::Sim(options) => sim::run(&workspace, &options).map(|()| ExitCode::SUCCESS),
         Task::Bench(options) => bench::run(&workspace, &options).map(|()| ExitCode::SUCCESS),
     }
 }
