@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::oneshot;
 
 use super::kernel::ObjectIndex;
-use super::store::{Database, Files, Index, Unsynced, io_error};
+use super::store::{Change, Database, Entry, Files, Index, IndexWriter, Unsynced, io_error};
 use super::work::Inbound;
 use crate::error::StorageError;
 use crate::fault::Fault;
@@ -18,7 +19,8 @@ use crate::id::RawId;
 pub(super) struct Folder {
     pub(super) root: PathBuf,
     pub(super) files: Arc<Files>,
-    pub(super) index: Index,
+    pub(super) index: Arc<Index>,
+    pub(super) index_writer: IndexWriter,
     /// Of the identifiers made in this folder.
     pub(super) key: [u8; 32],
 }
@@ -43,7 +45,7 @@ pub(super) enum Disk {
         syncing: mpsc::Sender<SyncJob>,
         closing: mpsc::Sender<CloseJob>,
     },
-    Memory(MemoryDisk),
+    Memory(Box<MemoryDisk>),
 }
 
 /// What is found of an object that wakes.
@@ -100,10 +102,41 @@ impl Disk {
         }
     }
 
+    /// The index of alarms, for reading.
     pub(super) fn index(&self) -> &Index {
         match self {
             Self::Folder { folder, .. } => &folder.index,
             Self::Memory(memory) => &memory.index,
+        }
+    }
+
+    /// Adds or replaces entries of the index, off the shard's thread. What is returned resolves when
+    /// they are on disk.
+    pub(super) fn record(
+        &self,
+        entries: Vec<Entry>,
+    ) -> oneshot::Receiver<Result<(), StorageError>> {
+        match self {
+            Self::Folder { folder, .. } => folder.index_writer.record(entries),
+            Self::Memory(memory) => {
+                let (done, recorded) = oneshot::channel();
+                let changes: Vec<_> = entries.into_iter().map(Change::Record).collect();
+                // The receiver is here.
+                let _ = done.send(memory.index.write(&changes));
+                recorded
+            }
+        }
+    }
+
+    /// Changes the index some time later, off the shard's thread, in the order of the calls.
+    pub(super) fn write_index(&self, changes: Vec<Change>) {
+        match self {
+            Self::Folder { folder, .. } => folder.index_writer.write(changes),
+            Self::Memory(memory) => {
+                if let Err(error) = memory.index.write(&changes) {
+                    tracing::error!(%error, "the index of alarms cannot be written");
+                }
+            }
         }
     }
 

@@ -22,7 +22,7 @@ use super::outgoing::Outgoing;
 use super::random::Random;
 use super::server::Server;
 use super::shard::{Command, Parts, Shard};
-use super::store::{Descriptors, Files, Index};
+use super::store::{Descriptors, Files, Index, IndexWriter};
 use super::work::Inbound;
 use crate::app::App;
 use crate::user_code;
@@ -126,10 +126,15 @@ fn run(app: fn() -> App, arguments: &Arguments) -> Result<(), Failure> {
     let key = folder_key(&root)?;
     let files =
         Files::new(&root, Descriptors::of_process()).map_err(|error| Failure(error.to_string()))?;
-    let index = Index::open(&root.join("index.sqlite"));
+    let index =
+        Index::open(&root.join("index.sqlite")).map_err(|error| Failure(error.to_string()))?;
+    let index = Arc::new(index);
+    let index_writer = IndexWriter::start(Arc::clone(&index))
+        .map_err(Failure::io("starting the thread of the index in", &root))?;
     let folder = Arc::new(Folder {
         files: Arc::new(files),
-        index: index.map_err(|error| Failure(error.to_string()))?,
+        index,
+        index_writer,
         key,
         root: root.clone(),
     });

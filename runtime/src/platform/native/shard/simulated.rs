@@ -138,11 +138,7 @@ impl Shard {
             #[cfg(test)]
             simulation.while_the_disk_hangs().await;
             if matches!(inbound, Inbound::Synced { .. }) && simulation.is_running(machine) {
-                let point = self.point(&[FaultKind::SlowDisk, FaultKind::Crash]);
-                if point == Some(FaultKind::SlowDisk) {
-                    tokio::time::sleep(simulation.up_to(20_000)).await;
-                }
-                self.inside(|| {});
+                self.sync_takes_its_time(simulation).await;
             }
             if simulation.is_running(machine) {
                 self.receive_one(inbound);
@@ -150,9 +146,25 @@ impl Shard {
         }
     }
 
+    /// What is in the index is on disk: a step as well.
+    pub(super) async fn index_answers(self: &Rc<Self>, simulation: &Simulation) {
+        simulation.delay().await;
+        #[cfg(test)]
+        simulation.while_the_disk_hangs().await;
+        self.sync_takes_its_time(simulation).await;
+    }
+
+    async fn sync_takes_its_time(self: &Rc<Self>, simulation: &Simulation) {
+        let point = self.point(&[FaultKind::SlowDisk, FaultKind::Crash]);
+        if point == Some(FaultKind::SlowDisk) {
+            tokio::time::sleep(simulation.up_to(20_000)).await;
+        }
+        self.inside(|| {});
+    }
+
     /// The timer counts time that passes: it has to be set by the new time.
     pub(in super::super) fn clock_was_set(self: &Rc<Self>) {
-        self.load_alarms_now();
+        self.load_alarms_by_new_date();
         self.timer_changed.notify_one();
     }
 

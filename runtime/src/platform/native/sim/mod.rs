@@ -81,7 +81,8 @@ impl Sim {
         let random = Random::Seeded(SplitMix::new(generator.next()));
         let (sender, inbox) = unbounded_channel();
         let simulation = Simulation::new(generator.next(), inbox);
-        let disk = Disk::Memory(MemoryDisk::new(random.bytes(), sender.clone())?);
+        let disk = MemoryDisk::new(random.bytes(), sender.clone())?;
+        let disk = Disk::Memory(Box::new(disk));
         let start = Instant::now();
         let parts = Parts {
             number: 0,

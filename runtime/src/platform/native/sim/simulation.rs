@@ -264,6 +264,7 @@ impl Simulation {
             }
             Effect::RequestCommit
             | Effect::UpdateIndex { .. }
+            | Effect::PauseInIndex { .. }
             | Effect::LoadAlarms
             | Effect::Close { .. }
             | Effect::Forget { .. } => return,
