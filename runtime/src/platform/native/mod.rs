@@ -4,10 +4,14 @@
 //! `store` keep what is written; `server`, `transport` and `outgoing` speak to the network; `host` runs shards
 //! in a process, `sim` one in a test.
 
+mod admission;
 mod assets;
+mod bodies;
 mod budget;
 mod clock;
 mod disk;
+mod frames;
+mod handshake;
 mod host;
 mod ids;
 mod kernel;
@@ -16,6 +20,7 @@ mod peer;
 mod random;
 mod remote;
 mod request;
+mod requests;
 mod server;
 mod shard;
 mod sim;
@@ -26,6 +31,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod transport;
+mod waiting;
 mod work;
 
 pub use host::serve;

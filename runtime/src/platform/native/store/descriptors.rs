@@ -1,4 +1,5 @@
-//! The process's file descriptors are a budget: half of them for the databases of objects.
+//! The process's file descriptors are a budget: half of them for the databases of objects, half for
+//! connections.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,7 +12,7 @@ const EACH: u64 = 3;
 const RESERVED: u64 = 128;
 /// Where the system sets no limit, or a very high one.
 const MOST: u64 = 1_000_000;
-/// The minimum, whatever the limit.
+/// The minimum of databases, and of connections, whatever the limit.
 const FEWEST: u64 = 8;
 /// How long the opening of a database waits for others to close.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -20,6 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// count until they are closed.
 pub(crate) struct Descriptors {
     databases: usize,
+    connections: usize,
     free: Mutex<usize>,
     freed: Condvar,
 }
@@ -30,11 +32,13 @@ impl Descriptors {
         Self::of(raise_limit())
     }
 
-    pub(super) fn of(limit: u64) -> Arc<Self> {
-        let databases = limit.min(MOST).saturating_sub(RESERVED) / 2 / EACH;
-        let databases = usize::try_from(databases.max(FEWEST)).unwrap_or(usize::MAX);
+    pub(crate) fn of(limit: u64) -> Arc<Self> {
+        let half = limit.min(MOST).saturating_sub(RESERVED) / 2;
+        let count = |count: u64| usize::try_from(count.max(FEWEST)).unwrap_or(usize::MAX);
+        let databases = count(half / EACH);
         Arc::new(Self {
             databases,
+            connections: count(half),
             free: Mutex::new(databases),
             freed: Condvar::new(),
         })
@@ -44,6 +48,11 @@ impl Descriptors {
     /// those that are busy when they should leave, and for those on their way out.
     pub(crate) fn objects_of_each(&self, shards: usize) -> usize {
         (self.databases * 3 / 4 / shards.max(1)).max(1)
+    }
+
+    /// How many connections may be open at a time in this process, WebSockets included.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections
     }
 
     fn free(&self) -> MutexGuard<'_, usize> {
