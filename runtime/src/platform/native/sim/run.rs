@@ -141,6 +141,7 @@ where
             sim.set_faults(faults.clone());
             let result = tokio::select! {
                 biased;
+                violation = sim.violated() => panic!("{violation}"),
                 result = body(sim.clone()) => result,
                 () = sim.lose_patience() => panic!(
                     "the test waited {} hours of virtual time for something that does not happen",
@@ -152,6 +153,10 @@ where
                 if let Some(pending) = sim.still_pending(QUIET_PHASE).await {
                     panic!("an hour after the last fault, {pending}");
                 }
+            }
+            // Since the body was polled last.
+            if let Some(violation) = sim.violation() {
+                panic!("{violation}");
             }
             (result, start.elapsed())
         })
@@ -178,7 +183,8 @@ where
     }
 }
 
-fn message_of(panic: &(dyn Any + Send)) -> String {
+/// What a panic says.
+pub(super) fn message_of(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied())
         .unwrap_or("it panicked")

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
+use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -14,7 +15,9 @@ use super::super::kernel::{Effect, ObjectIndex};
 use super::super::random::SplitMix;
 use super::super::work::{Inbound, Output, Work};
 use super::faults::{FaultKind, Faults};
+use super::run::message_of;
 use crate::id::RawId;
+use crate::user_code;
 
 /// The seeded part of a simulated shard.
 pub(in super::super) struct Simulation {
@@ -34,8 +37,12 @@ pub(in super::super) struct Simulation {
     injected: RefCell<Vec<Injected>>,
     /// Of late calls, by caller and object.
     arrivals: RefCell<BTreeMap<(ObjectIndex, RawId), Instant>>,
-    /// The process ends as soon as what runs has paused.
-    crash_wanted: Cell<bool>,
+    /// How the process ends, as soon as what runs has paused.
+    ending: Cell<Option<Ending>>,
+    /// What the test checks after each turn: what does not hold.
+    after_turn: RefCell<Option<AfterTurn>>,
+    violation: RefCell<Option<String>>,
+    violated: Notify,
     /// Tests of the host have a disk that does not answer for a while.
     #[cfg(test)]
     hang: (Cell<bool>, Notify),
@@ -48,6 +55,15 @@ pub(in super::super) struct Simulation {
 pub(in super::super) struct Injected {
     pub(in super::super) step: u64,
     pub(in super::super) kind: FaultKind,
+}
+
+type AfterTurn = Rc<dyn Fn() -> Option<String>>;
+
+/// How a run of the simulated host ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(in super::super) enum Ending {
+    Crash,
+    PowerFailure,
 }
 
 /// One run of the simulated host, from its start to a crash.
@@ -67,11 +83,14 @@ impl Simulation {
             script: RefCell::default(),
             injected: RefCell::default(),
             arrivals: RefCell::default(),
-            crash_wanted: Cell::new(false),
+            ending: Cell::default(),
             random,
             ready: RefCell::default(),
             inbox: RefCell::new(inbox),
             machine: Cell::new(Machine(0)),
+            after_turn: RefCell::default(),
+            violation: RefCell::default(),
+            violated: Notify::new(),
             #[cfg(test)]
             hang: (Cell::new(false), Notify::new()),
             some_ready: Notify::new(),
@@ -95,30 +114,41 @@ impl Simulation {
         self.injected.borrow().clone()
     }
 
-    /// A point where one of these faults may happen: the one that does. A crash is carried out when
-    /// what runs has paused.
+    /// A point where one of these faults may happen: the one that does. Where the process may crash,
+    /// the power may fail, too, which reads as a crash. Either is carried out when what runs has
+    /// paused.
     pub(in super::super) fn point(&self, now: i64, possible: &[FaultKind]) -> Option<FaultKind> {
         let step = self.steps.get();
         self.steps.set(step + 1);
-        if self.crash_wanted.get() {
+        if self.ending.get().is_some() {
             return None;
         }
+        let ends = possible.contains(&FaultKind::Crash);
+        let mut possible = possible
+            .iter()
+            .copied()
+            .chain(ends.then_some(FaultKind::PowerFailure));
         let scripted = self.script.borrow_mut().remove(&step);
         let kind = scripted
-            .filter(|kind| possible.contains(kind))
+            .filter(|scripted| possible.clone().any(|kind| kind == *scripted))
             .or_else(|| {
                 let faults = self.faults.borrow();
-                possible.iter().copied().find(|kind| {
+                possible.find(|kind| {
                     faults
                         .rate(*kind)
                         .is_some_and(|n| self.dice.next().is_multiple_of(u64::from(n)))
                 })
             })?;
-        if kind == FaultKind::Crash {
-            self.crash_wanted.set(true);
-        }
         self.injected.borrow_mut().push(Injected { step, kind });
         self.trace.borrow_mut().push(format!("{now} !! {kind}"));
+        match kind {
+            FaultKind::Crash => self.ending.set(Some(Ending::Crash)),
+            FaultKind::PowerFailure => {
+                self.ending.set(Some(Ending::PowerFailure));
+                return Some(FaultKind::Crash);
+            }
+            _ => {}
+        }
         Some(kind)
     }
 
@@ -149,8 +179,8 @@ impl Simulation {
         self.dice.below(count)
     }
 
-    pub(in super::super) fn is_crash_wanted(&self) -> bool {
-        self.crash_wanted.get()
+    pub(in super::super) fn ending(&self) -> Option<Ending> {
+        self.ending.get()
     }
 
     /// Work that may start; that of one object keeps its order.
@@ -200,6 +230,41 @@ impl Simulation {
         }
     }
 
+    /// Has this called after each turn.
+    pub(in super::super) fn after_turns(&self, check: AfterTurn) {
+        self.after_turn.replace(Some(check));
+    }
+
+    pub(in super::super) fn turn_ended(&self) {
+        let check = self.after_turn.borrow().clone();
+        let Some(check) = check.filter(|_| self.violation.borrow().is_none()) else {
+            return;
+        };
+        let violation = user_code::call(|| check()).unwrap_or_else(|panic| {
+            let message = message_of(&*panic);
+            Some(format!("the check of an invariant panicked: {message}"))
+        });
+        if violation.is_some() {
+            self.violation.replace(violation);
+            self.violated.notify_one();
+        }
+    }
+
+    /// What did not hold after a turn.
+    pub(in super::super) fn violation(&self) -> Option<String> {
+        self.violation.borrow().clone()
+    }
+
+    /// Waits until something does not hold.
+    pub(in super::super) async fn violated(&self) -> String {
+        loop {
+            if let Some(violation) = self.violation() {
+                return violation;
+            }
+            self.violated.notified().await;
+        }
+    }
+
     pub(in super::super) fn machine(&self) -> Machine {
         self.machine.get()
     }
@@ -210,7 +275,7 @@ impl Simulation {
 
     /// All that was ready is lost in a crash, and so are the answers on their way.
     pub(in super::super) fn crash(&self) -> Vec<Work> {
-        self.crash_wanted.set(false);
+        self.ending.set(None);
         self.arrivals.borrow_mut().clear();
         self.machine.set(Machine(self.machine.get().0 + 1));
         while self.inbox.borrow_mut().try_recv().is_ok() {}
