@@ -5,3 +5,4 @@ mod inside;
 mod lock;
 mod power;
 mod register;
+mod turns;

@@ -367,6 +367,25 @@ fn request_targets_that_are_no_paths_are_refused() {
     assert_serves(&host.client());
 }
 
+#[test]
+fn request_has_one_host() {
+    let host = start();
+    for (version, hosts, status) in [
+        ("1.1", "host: a\r\n", 200),
+        ("1.1", "", 400),
+        ("1.1", "host: a\r\nhost: b\r\n", 400),
+        ("1.0", "", 200),
+    ] {
+        let request = format!("GET /healthz HTTP/{version}\r\n{hosts}connection: close\r\n\r\n");
+        let answer = send_raw(&host, request.as_bytes());
+        assert_eq!(
+            answer.get(9..12),
+            Some(status.to_string().as_str()),
+            "{answer}"
+        );
+    }
+}
+
 /// A server that takes every connection and answers none; each connection that its client ends is
 /// told.
 fn mute_server() -> (String, mpsc::Receiver<()>) {

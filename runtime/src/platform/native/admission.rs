@@ -30,13 +30,13 @@ impl Admission {
         &self.idle[shard]
     }
 
-    /// A share for a connection that a shard has accepted. If none is free, the connection that has
-    /// waited longest for a request is closed, and its share is taken in advance.
-    pub(super) fn admit(&self, shard: usize) -> Option<Share> {
-        self.connections.take(1).or_else(|| self.displace(shard))
+    /// A share for a connection that was accepted, if one is free.
+    pub(super) fn admit(&self) -> Option<Share> {
+        self.connections.take(1)
     }
 
-    /// As [`admit`](Self::admit), as if none were free.
+    /// Closes the connection that has waited longest for a request, one of this shard's if there is
+    /// any, and takes its share in advance.
     pub(super) fn displace(&self, shard: usize) -> Option<Share> {
         let (before, own_and_behind) = self.idle.split_at(shard);
         let mut idle = own_and_behind.iter().chain(before);
@@ -66,25 +66,27 @@ mod tests {
         let admission = Admission::new(&descriptors, 2);
         let mut shares = Vec::new();
         while shares.len() < 100
-            && let Some(share) = admission.admit(0)
+            && let Some(share) = admission.admit()
         {
             shares.push(share);
         }
         // The rest of 256 is for databases and for the process itself.
         assert_eq!(shares.len(), 60);
-        assert!(admission.admit(0).is_none());
+        assert!(admission.displace(0).is_none());
         let heads = Waiting::new(usize::MAX);
         let [other, own] = [1, 0].map(|shard| Requests::new(admission.idle(shard), &heads));
         let is_evicted = |requests: &Requests| requests.eviction().told().now_or_never().is_some();
-        let _third = admission.admit(0).unwrap();
+        let _first = admission.displace(0).unwrap();
         assert!(is_evicted(&own) && !is_evicted(&other));
-        let _fourth = admission.admit(0).unwrap();
+        let _second = admission.displace(0).unwrap();
         assert!(is_evicted(&other));
-        assert!(admission.admit(0).is_none());
+        assert!(admission.displace(0).is_none());
         let refusals: Vec<_> = std::iter::from_fn(|| admission.refuse()).collect();
         assert_eq!(refusals.len(), 4);
         // Two were taken in advance.
+        shares.truncate(58);
+        assert!(admission.admit().is_none());
         shares.truncate(57);
-        assert!(admission.admit(1).is_some());
+        assert!(admission.admit().is_some());
     }
 }

@@ -9,6 +9,7 @@ use tokio::time::timeout;
 
 use super::budget::{Budget, Share};
 use super::waiting::{Eviction, Place, Waiting};
+use crate::error::Error;
 use crate::fault::Fault;
 
 /// What the bodies of one shard's requests hold together, from their first byte until the handler is
@@ -72,9 +73,14 @@ impl Bodies {
             Ok(Err(Uncollected::Broken(error))) => {
                 Err(Fault::BadRequest(format!("the body broke off: {error}")))
             }
-            Err(_) => Err(Fault::TimedOut(format!(
-                "the body did not arrive within {} s",
-                BODY_TIMEOUT.as_secs()
+            // Not 504, which says that another server was slow, and which proxies send again.
+            Err(_) => Err(Fault::application(&Error::new(
+                408,
+                "body_timed_out",
+                format!(
+                    "the body did not arrive within {} s",
+                    BODY_TIMEOUT.as_secs()
+                ),
             ))),
         }
     }

@@ -109,8 +109,8 @@ impl Disk {
         }
     }
 
-    /// Adds or replaces entries of the index, off the shard's thread. What is returned resolves when
-    /// they are on disk.
+    /// Adds entries to the index or brings their dates forward, off the shard's thread. What is
+    /// returned resolves when that is on disk.
     pub(super) fn record(
         &self,
         entries: Vec<Entry>,

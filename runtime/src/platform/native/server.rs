@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{HeaderName, HeaderValue};
+use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -113,11 +114,7 @@ impl Server {
                 accepted = listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, _)) => {
-                    self.admit(stream);
-                    // Those that make room for this one go before the next is taken.
-                    tokio::task::yield_now().await;
-                }
+                Ok((stream, _)) => self.admit(stream).await,
                 Err(error) => {
                     self.refused.log(&error);
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -126,12 +123,14 @@ impl Server {
         }
     }
 
-    fn admit(self: &Rc<Self>, stream: TcpStream) {
-        let share = if self.connections.get() < MAX_CONNECTIONS {
-            self.admission.admit(self.shard.number)
-        } else {
-            self.admission.displace(self.shard.number)
-        };
+    async fn admit(self: &Rc<Self>, stream: TcpStream) {
+        let is_full = self.connections.get() >= MAX_CONNECTIONS;
+        let mut share = self.admission.admit().filter(|_| !is_full);
+        if share.is_none() {
+            share = self.admission.displace(self.shard.number);
+            // The one that makes room goes before the next is taken.
+            tokio::task::yield_now().await;
+        }
         if let Some(share) = share {
             let counted = Counted::new(&self.connections);
             tokio::task::spawn_local(Rc::clone(self).converse(stream, share, counted));
@@ -207,6 +206,7 @@ impl Server {
 
     async fn try_answer(&self, request: hyper::Request<Incoming>) -> Result<HttpResponse, Fault> {
         let (mut parts, body) = request.into_parts();
+        check_host(&parts)?;
         let mut request = Request {
             inner: PlatformRequest::received(&mut parts),
         };
@@ -260,6 +260,17 @@ impl Server {
             }
         }
     }
+}
+
+/// One host, or a guard and a proxy may each take another one for it (RFC 9112, section 3.2).
+fn check_host(parts: &Parts) -> Result<(), Fault> {
+    let hosts = parts.headers.get_all(header::HOST).iter().count();
+    if hosts == 1 || (hosts == 0 && parts.version < hyper::Version::HTTP_11) {
+        return Ok(());
+    }
+    Err(Fault::BadRequest(format!(
+        "a request has one `Host` header, this one has {hosts}"
+    )))
 }
 
 /// Says that there is no room for a connection, and closes it.

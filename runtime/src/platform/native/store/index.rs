@@ -54,7 +54,7 @@ impl Due {
 /// A change of the index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
-    /// Adds an entry or replaces it. On disk when the write has returned.
+    /// Adds an entry, or brings its date forward. On disk when the write has returned.
     Record(Entry),
     /// The alarm moved later or went. May be lost: an older entry only wakes an object too early.
     Follow(RawId, Option<i64>),
@@ -280,11 +280,12 @@ impl Index {
 
 fn make_change(transaction: &Transaction<'_>, change: &Change) -> rusqlite::Result<()> {
     match change {
-        // Reached by its identifier an object has no name here, but it keeps the one it had.
+        // Reached by its identifier an object has no name here, but it keeps the one it had. It keeps
+        // an earlier date, too: the commit that leaves a later one is still to be made.
         Change::Record(entry) => transaction
             .prepare_cached(
                 "INSERT INTO alarm (id, class, name, at) VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT (id) DO UPDATE SET class = excluded.class, at = excluded.at,
+                 ON CONFLICT (id) DO UPDATE SET class = excluded.class, at = min(excluded.at, at),
                      paused_until = NULL, failures = 0, name = COALESCE(excluded.name, name)",
             )?
             .execute(params![entry.id.0, entry.class, entry.name, entry.at]),

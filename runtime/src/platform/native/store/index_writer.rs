@@ -35,7 +35,7 @@ impl IndexWriter {
         Ok(Self { jobs })
     }
 
-    /// Adds or replaces entries. What is returned resolves when they are on disk.
+    /// Adds entries, or brings their dates forward. What is returned resolves when that is on disk.
     pub(crate) fn record(
         &self,
         entries: Vec<Entry>,

@@ -38,7 +38,8 @@ impl ModelIndex {
         match change {
             Change::Record(entries) => {
                 for (_, id, at) in entries {
-                    self.alarms.insert(*id, *at);
+                    let indexed = self.alarms.entry(*id).or_insert(*at);
+                    *indexed = *at.min(indexed);
                     self.pauses.remove(id);
                 }
             }

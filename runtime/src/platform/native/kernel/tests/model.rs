@@ -316,7 +316,9 @@ impl Model {
         let number = self.state(object).number;
         let alarm = self.disk[usize::from(number)].committed;
         let indexed = self.index.find(id(number));
-        let indexed = alarm.filter(|at| indexed.is_some_and(|indexed| indexed <= *at));
+        let is_readable = self.calm || self.below(10) > 0;
+        let covers = |at: &i64| is_readable && indexed.is_some_and(|indexed| indexed <= *at);
+        let indexed = alarm.filter(covers);
         if !self.calm && self.below(10) == 0 {
             self.failures += 1;
             let fault = Fault::Panicked;
