@@ -188,7 +188,7 @@ impl Shard {
             match self.point(&[FaultKind::Crash, FaultKind::FailedSync]) {
                 None => memory.synced(id),
                 Some(FaultKind::FailedSync) => {
-                    memory.sync_failed(id, |commits| simulation.one_of(commits + 1));
+                    memory.sync_failed(id, |commits| simulation.kept(commits));
                     failed.push((
                         object,
                         Fault::Storage(StorageError::Io("injected".to_owned())),
@@ -263,7 +263,7 @@ impl Shard {
     pub(in super::super) fn power_failure(self: &Rc<Self>) {
         self.lose_memory(&Fault::Disconnected("the power failed".to_owned()));
         if let (Disk::Memory(memory), Some(simulation)) = (&self.disk, &self.simulation)
-            && let Err(error) = memory.lose_power(|commits| simulation.one_of(commits + 1))
+            && let Err(error) = memory.lose_power(|commits| simulation.kept(commits))
         {
             tracing::error!(%error, "the simulated disk cannot be restored");
         }

@@ -1,6 +1,7 @@
 //! The test kit: a simulated host in one thread, without network and with virtual time.
 
 mod disk;
+mod exhaustive;
 mod faults;
 mod inside;
 mod run;
@@ -316,6 +317,19 @@ impl Sim {
     pub async fn heal(&self) {
         self.set_faults(Faults::none());
         self.settle().await;
+    }
+
+    /// From now on a power failure loses all that was not synced.
+    fn keep_nothing_unsynced(&self) {
+        if let Some(simulation) = self.0.shard.simulation() {
+            simulation.keep_nothing_unsynced();
+        }
+    }
+
+    /// The steps so far at which the process could have ended.
+    fn endings(&self) -> Vec<u64> {
+        let simulation = self.0.shard.simulation();
+        simulation.map(Simulation::endings).unwrap_or_default()
     }
 
     pub(super) fn injected(&self) -> Vec<simulation::Injected> {

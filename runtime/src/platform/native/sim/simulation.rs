@@ -19,6 +19,9 @@ use super::run::message_of;
 use crate::id::RawId;
 use crate::user_code;
 
+/// Steps that a test may take without time passing.
+const MAX_STEPS_AT_ONCE: u64 = 100_000;
+
 /// The seeded part of a simulated shard.
 pub(in super::super) struct Simulation {
     random: SplitMix,
@@ -32,6 +35,12 @@ pub(in super::super) struct Simulation {
     faults: RefCell<Faults>,
     /// Counts the points where a fault may happen.
     steps: Cell<u64>,
+    /// The time of the last step, and the steps in a row that had it.
+    at_once: Cell<(i64, u64)>,
+    /// Those where the process can end.
+    endings: RefCell<Vec<u64>>,
+    /// A power failure loses all that was not synced.
+    keeps_nothing: Cell<bool>,
     /// Faults that happen at their step, whatever the rates say.
     script: RefCell<BTreeMap<u64, FaultKind>>,
     injected: RefCell<Vec<Injected>>,
@@ -80,6 +89,9 @@ impl Simulation {
             dice: SplitMix::new(random.next()),
             faults: RefCell::default(),
             steps: Cell::new(0),
+            at_once: Cell::default(),
+            endings: RefCell::default(),
+            keeps_nothing: Cell::new(false),
             script: RefCell::default(),
             injected: RefCell::default(),
             arrivals: RefCell::default(),
@@ -110,6 +122,35 @@ impl Simulation {
         self.steps.get()
     }
 
+    pub(in super::super) fn endings(&self) -> Vec<u64> {
+        self.endings.borrow().clone()
+    }
+
+    pub(in super::super) fn keep_nothing_unsynced(&self) {
+        self.keeps_nothing.set(true);
+    }
+
+    /// A test that tries again and again would never end: only time that passes can end it.
+    fn look_for_a_loop(&self, now: i64) {
+        let (at, steps) = self.at_once.get();
+        let steps = if at == now { steps + 1 } else { 0 };
+        self.at_once.set((now, steps));
+        if steps == MAX_STEPS_AT_ONCE {
+            self.fail(format!(
+                "{MAX_STEPS_AT_ONCE} steps were taken and no time has passed: pause before trying again, or let time pass with `sim.advance`"
+            ));
+        }
+    }
+
+    /// How many of so many commits a power failure leaves, or a sync that failed.
+    pub(in super::super) fn kept(&self, commits: usize) -> usize {
+        if self.keeps_nothing.get() {
+            0
+        } else {
+            self.dice.below(commits + 1)
+        }
+    }
+
     pub(in super::super) fn injected(&self) -> Vec<Injected> {
         self.injected.borrow().clone()
     }
@@ -120,10 +161,14 @@ impl Simulation {
     pub(in super::super) fn point(&self, now: i64, possible: &[FaultKind]) -> Option<FaultKind> {
         let step = self.steps.get();
         self.steps.set(step + 1);
+        self.look_for_a_loop(now);
+        let ends = possible.contains(&FaultKind::Crash);
+        if ends {
+            self.endings.borrow_mut().push(step);
+        }
         if self.ending.get().is_some() {
             return None;
         }
-        let ends = possible.contains(&FaultKind::Crash);
         let mut possible = possible
             .iter()
             .copied()
@@ -244,10 +289,15 @@ impl Simulation {
             let message = message_of(&*panic);
             Some(format!("the check of an invariant panicked: {message}"))
         });
-        if violation.is_some() {
-            self.violation.replace(violation);
-            self.violated.notify_one();
+        if let Some(violation) = violation {
+            self.fail(violation);
         }
+    }
+
+    /// Fails the test as soon as it pauses.
+    fn fail(&self, violation: String) {
+        self.violation.borrow_mut().get_or_insert(violation);
+        self.violated.notify_one();
     }
 
     /// What did not hold after a turn.
