@@ -155,7 +155,7 @@ async fn any(sim: &Sim, number: u64, seen: &Seen) {
             until: lease.expires_at,
         };
         pause(10_000).await;
-        if number % 2 == 0
+        if number.is_multiple_of(2)
             && let Ok(renewed) = lock.renew(Renew::of(&lease.lease, ttl)).await
         {
             assert_eq!((renewed.token, &renewed.lease), (lease.token, &lease.lease));

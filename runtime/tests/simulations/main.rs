@@ -5,10 +5,12 @@ mod broken;
 mod chat_room;
 mod clients;
 mod counter;
+mod exhaustive;
+mod inside;
 mod lock;
+mod power;
 mod rate_limiter;
 mod register;
-
 mod scheduled_task;
 mod socket_hub;
 mod turns;

@@ -3,10 +3,11 @@
 use std::cell::RefMut;
 use std::rc::Rc;
 
+use super::super::disk::Disk;
 use super::super::kernel::ObjectIndex;
 use super::super::sim::FaultKind;
 use super::super::slot::Life;
-use super::super::store::Database;
+use super::super::store::{Database, Entry, Unsynced};
 use super::{Event, Shard};
 use crate::error::StorageError;
 use crate::fault::Fault;
@@ -28,15 +29,8 @@ impl Shard {
                 let slot = self.slot_at(object)?;
                 Some(slot.index_entry(at))
             };
-            let recorded = self.disk.record(earlier.iter().filter_map(entry).collect());
-            if let Some(simulation) = &self.simulation {
-                self.index_answers(simulation).await;
-            }
-            let recorded = recorded.await.unwrap_or_else(|_| {
-                Err(StorageError::Io(
-                    "the index of alarms is no longer written".to_owned(),
-                ))
-            });
+            let entries = earlier.iter().filter_map(entry).collect();
+            let recorded = self.record(entries).await;
             for (object, at) in earlier {
                 let succeeded = recorded.is_ok();
                 let is_expected = self
@@ -48,6 +42,21 @@ impl Shard {
                 }
             }
         }
+    }
+
+    async fn record(self: &Rc<Self>, entries: Vec<Entry>) -> Result<(), StorageError> {
+        if self.point(&[FaultKind::FailedSync]).is_some() {
+            return Err(StorageError::Io("injected".to_owned()));
+        }
+        let recorded = self.disk.record(entries);
+        if let Some(simulation) = &self.simulation {
+            self.index_answers(simulation).await;
+        }
+        recorded.await.unwrap_or_else(|_| {
+            Err(StorageError::Io(
+                "the index of alarms is no longer written".to_owned(),
+            ))
+        })
     }
 
     fn alarms_to_record(&self, latest: Option<i64>) -> Vec<(ObjectIndex, i64)> {
@@ -92,7 +101,7 @@ impl Shard {
             let failure = failed.iter().position(|(failed, _)| *failed == object);
             let committed = match failure {
                 Some(position) => Err(failed.swap_remove(position).1),
-                None => life.committable().map_or(Ok(None), |mut it| it.commit()),
+                None => self.commit_one(object, &life),
             };
             match committed {
                 Ok(Some(unsynced)) => {
@@ -109,6 +118,24 @@ impl Shard {
         if self.point(&[FaultKind::Crash]).is_none() {
             self.disk.sync(batch);
         }
+    }
+
+    fn commit_one(
+        &self,
+        object: ObjectIndex,
+        life: &Life,
+    ) -> Result<Option<Unsynced>, StorageError> {
+        let Some(mut database) = life.committable() else {
+            return Ok(None);
+        };
+        let has_writes = database.is_in_transaction();
+        let unsynced = database.commit()?;
+        if let Disk::Memory(memory) = &self.disk
+            && has_writes
+        {
+            memory.committed(object, life.slot.id, &mut database)?;
+        }
+        Ok(unsynced)
     }
 
     pub(super) fn life_at(&self, object: ObjectIndex) -> Option<Rc<Life>> {

@@ -244,7 +244,7 @@ impl Shard {
             return;
         }
         match resident.and_then(|resident| resident.life.take_database()) {
-            Some(database) => self.disk.close(slot.index, slot.id, database),
+            Some(database) => self.disk.close(slot.index, database),
             None => self.handle(Event::Closed { object: slot.index }),
         }
     }

@@ -6,6 +6,7 @@
 mod alarms;
 mod commit;
 mod effects;
+mod inside;
 mod logs;
 mod simulated;
 mod tasks;

@@ -6,7 +6,7 @@ mod tests;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, OptionalExtension, Transaction, params};
 
 use super::super::kernel::{Pause, PausedAlarm};
 use super::rebuild::rebuild;
@@ -116,6 +116,20 @@ impl Index {
             writer: Mutex::new(writer),
             reader: None,
         })
+    }
+
+    /// The contents, for [`restore`](Self::restore).
+    pub(crate) fn image(&self) -> Result<Vec<u8>, StorageError> {
+        let mut connection = self.writer();
+        let image = connection.serialize(MAIN_DB);
+        Ok(image.map_err(|error| storage_error(&error))?.to_vec())
+    }
+
+    /// Makes an index in memory as it was.
+    pub(crate) fn restore(&self, image: &[u8]) -> Result<(), StorageError> {
+        self.writer()
+            .deserialize_read_exact(MAIN_DB, image, image.len(), false)
+            .map_err(|error| storage_error(&error))
     }
 
     fn set_up(connection: Connection) -> rusqlite::Result<Connection> {
