@@ -253,9 +253,9 @@ fn unfinished_socket_messages_are_bounded() {
     }
     assert_memory_below(&host, 700);
     assert_serves(&host.client());
-    // Those that began first made room.
-    let mut oldest = open.iter_mut().chain(&mut refused);
-    assert!(oldest.any(|stream| first_bytes(stream).contains("too many unfinished messages")));
+    // Those that found no room were told.
+    let mut latest = open.iter_mut().chain(&mut refused).rev();
+    assert!(latest.any(|stream| first_bytes(stream).contains("too many unfinished messages")));
     // Others are heard meanwhile.
     let mut small = host.client().connect("/scales/a/ws");
     small.send_text("small");
@@ -287,16 +287,19 @@ fn unfinished_bodies_are_bounded() {
     }
     assert_memory_below(&host, 300);
     assert_serves(&host.client());
-    // One that comes and is whole is taken.
-    let answer = host
-        .client()
-        .send("POST", "/scales/b/weigh", &[], Some(&part));
-    assert_eq!(answer.map(|answer| answer.status), Ok(200));
-    let refused = open.iter_mut().any(|stream| {
+    // One that comes and is whole is taken, since the others have stopped.
+    let taken = eventually(PATIENCE, || {
+        let answer = host
+            .client()
+            .send("POST", "/scales/b/weigh", &[], Some(&part));
+        (answer.ok()?.status == 200).then_some(())
+    });
+    assert!(taken.is_some(), "it finds no room");
+    let refused = open.iter_mut().rev().any(|stream| {
         let mut head = [0; 12];
         stream.read_exact(&mut head).is_ok() && &head == b"HTTP/1.1 503"
     });
-    assert!(refused, "the oldest beyond the limit are answered with 503");
+    assert!(refused, "those beyond the limit are answered with 503");
     drop(open);
     eventually(PATIENCE, || {
         let answer = host

@@ -7,13 +7,14 @@ use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::{self, HeaderMap};
 use tokio::time::timeout;
 
-use super::budget::{Budget, Share};
+use super::budget::Budget;
 use super::waiting::{Eviction, Place, Waiting};
 use crate::error::Error;
 use crate::fault::Fault;
 
-/// What the bodies of one shard's requests hold together, from their first byte until the handler is
-/// done with them. Beyond it, the request whose body began first and is not whole is answered with 503.
+/// What the bodies of one shard's requests hold together that are not whole. Beyond it, a request
+/// whose body has stopped coming is answered with 503, or the one that finds no room. Those that are
+/// whole may hold as much again, until the handler is done with them.
 pub(super) const MAX_BODIES: usize = 64 * 1024 * 1024;
 const MAX_BODY: usize = 1024 * 1024;
 /// Bodies up to this size are not counted: the number of connections bounds them.
@@ -38,7 +39,7 @@ impl Bodies {
     pub(super) fn new(limit: usize) -> Self {
         Self {
             held: Budget::new(limit),
-            unfinished: Waiting::new(usize::MAX),
+            unfinished: Waiting::new(limit),
         }
     }
 
@@ -91,7 +92,7 @@ impl Bodies {
         B: Body<Data = Bytes> + Unpin,
     {
         let eviction = Eviction::default();
-        let mut counted: Option<(Share, Place)> = None;
+        let mut place: Option<Place> = None;
         let mut collected = Vec::new();
         loop {
             let frame = tokio::select! {
@@ -111,23 +112,20 @@ impl Bodies {
                 return Err(Uncollected::TooLarge);
             }
             if size > SMALL {
-                let (share, _) = counted
-                    .get_or_insert_with(|| (self.held.open(), self.unfinished.enter(&eviction)));
-                let by = size - share.bytes();
-                if !share.grow(by) {
-                    // The oldest makes room, which may be this one.
-                    self.unfinished.evict_oldest();
-                    share.exceed(by);
-                }
+                place
+                    .get_or_insert_with(|| self.unfinished.enter(&eviction))
+                    .grow_to(size);
             } else if collected.is_empty() && body.is_end_stream() {
                 return Ok(data);
             }
             collected.extend_from_slice(&data);
         }
-        Ok(match counted {
-            Some((share, _)) => share.holding(collected),
-            None => Bytes::from(collected),
-        })
+        if place.is_none() {
+            return Ok(Bytes::from(collected));
+        }
+        let share = self.held.take(collected.len());
+        let share = share.ok_or(Uncollected::NoRoom)?;
+        Ok(share.holding(collected))
     }
 }
 
@@ -179,8 +177,8 @@ mod tests {
         iter(frames)
     }
 
-    #[test]
-    fn oldest_unfinished_body_makes_room_for_one_that_comes() {
+    #[tokio::test(flavor = "current_thread", start_paused = true)]
+    async fn body_that_has_stopped_makes_room_for_one_that_comes() {
         let bodies = Bodies::new(4 * SMALL);
         let mut bodies_of =
             [(); 2].map(|()| StreamBody::new(frames(&[2 * SMALL]).chain(pending())));
@@ -199,6 +197,7 @@ mod tests {
             "small ones take no room"
         );
 
+        tokio::time::advance(Duration::from_secs(2)).await;
         let whole = bodies
             .collect(&mut StreamBody::new(frames(&[SMALL; 2])))
             .now_or_never();

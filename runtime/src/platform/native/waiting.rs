@@ -1,10 +1,18 @@
-//! Peers that the shard waits for: what they hold is bounded together, and those that have kept it
-//! waiting longest make room for others.
+//! Peers that the shard waits for: what they hold is bounded together. Where there is no room, those
+//! that have stopped sending go first, the oldest before the others. If all go on, the one goes for
+//! which there is no room: those nearest to their end would be the oldest.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// What a peer sends in a second at least, if it is not to go first.
+const FAST: u64 = 16 * 1024;
+/// Over how long that is measured.
+const MEASURED: Duration = Duration::from_secs(2);
 
 /// Connections that have begun something and not finished it, oldest first. A clone is the same queue.
 #[derive(Clone, Debug)]
@@ -22,7 +30,42 @@ struct Queue {
 #[derive(Debug)]
 struct Entry {
     bytes: usize,
+    /// Since when, and from what on, its speed is measured.
+    since: Instant,
+    from: usize,
+    was_slow: bool,
     eviction: Eviction,
+}
+
+impl Entry {
+    fn new(eviction: &Eviction) -> Self {
+        Self {
+            bytes: 0,
+            since: Instant::now(),
+            from: 0,
+            was_slow: false,
+            eviction: eviction.clone(),
+        }
+    }
+
+    /// Whether it sends hardly anything. A new one is given time.
+    fn is_slow(&self) -> bool {
+        let took = self.since.elapsed();
+        if took < MEASURED {
+            return self.was_slow;
+        }
+        let came = (self.bytes - self.from) as u64;
+        came < FAST.saturating_mul(took.as_secs())
+    }
+
+    fn grow(&mut self, by: usize) {
+        if self.since.elapsed() >= MEASURED {
+            self.was_slow = self.is_slow();
+            self.since = Instant::now();
+            self.from = self.bytes;
+        }
+        self.bytes += by;
+    }
 }
 
 /// Tells a connection that it must make room.
@@ -52,11 +95,7 @@ impl Waiting {
         let mut queue = self.lock();
         let number = queue.next;
         queue.next += 1;
-        let entry = Entry {
-            bytes: 0,
-            eviction: eviction.clone(),
-        };
-        queue.entries.insert(number, entry);
+        queue.entries.insert(number, Entry::new(eviction));
         Place {
             waiting: self.clone(),
             number,
@@ -102,7 +141,7 @@ pub(super) struct Place {
 
 impl Place {
     /// Holds so many bytes, and no fewer than before. If there is no room, the oldest of those that
-    /// hold any is evicted, which may be this one.
+    /// hold any and are slow is evicted, or this one.
     pub(super) fn grow_to(&mut self, bytes: usize) {
         let by = bytes.saturating_sub(self.bytes);
         self.bytes += by;
@@ -111,14 +150,15 @@ impl Place {
         let Some(entry) = queue.entries.get_mut(&self.number) else {
             return;
         };
-        entry.bytes += by;
+        entry.grow(by);
         queue.held += by;
         while queue.held > queue.limit {
-            let mut holders = queue.entries.iter().filter(|(_, entry)| entry.bytes > 0);
-            let Some(oldest) = holders.next().map(|(number, _)| *number) else {
+            let mut entries = queue.entries.iter();
+            let slow = entries.find(|(_, entry)| entry.bytes > 0 && entry.is_slow());
+            let number = slow.map_or(self.number, |(number, _)| *number);
+            if !queue.evict(number) {
                 return;
-            };
-            queue.evict(oldest);
+            }
         }
     }
 }
@@ -139,29 +179,57 @@ mod tests {
         eviction.told().now_or_never().is_some()
     }
 
-    #[test]
-    fn queue_evicts_the_oldest_holder_when_it_is_full() {
-        let waiting = Waiting::new(10);
+    #[tokio::test(flavor = "current_thread", start_paused = true)]
+    async fn queue_evicts_the_oldest_that_is_slow() {
+        let waiting = Waiting::new(100);
         let [empty, first, second, third] = [(); 4].map(|()| Eviction::default());
         let _empty_place = waiting.enter(&empty);
         let mut first_place = waiting.enter(&first);
         let mut second_place = waiting.enter(&second);
         let mut third_place = waiting.enter(&third);
-        second_place.grow_to(6);
-        first_place.grow_to(4);
+        second_place.grow_to(60);
+        first_place.grow_to(40);
         assert!(!is_evicted(&first) && !is_evicted(&second));
-        third_place.grow_to(3);
-        assert!(is_evicted(&first), "it is older, though it holds less");
+        tokio::time::advance(MEASURED).await;
+        third_place.grow_to(30);
+        assert!(
+            is_evicted(&first),
+            "it is older, though it holds less, and both have stopped"
+        );
         assert!(!is_evicted(&second) && !is_evicted(&third) && !is_evicted(&empty));
         // One that was evicted counts no more, whatever it still does.
-        first_place.grow_to(10);
+        first_place.grow_to(100);
         drop(first_place);
-        third_place.grow_to(4);
+        third_place.grow_to(40);
         assert!(!is_evicted(&second) && !is_evicted(&third));
         drop(second_place);
-        third_place.grow_to(10);
+        third_place.grow_to(100);
         assert!(!is_evicted(&third));
-        third_place.grow_to(11);
+        third_place.grow_to(101);
         assert!(is_evicted(&third), "it has no room alone");
+    }
+
+    #[tokio::test(flavor = "current_thread", start_paused = true)]
+    async fn queue_evicts_the_one_that_finds_no_room_where_all_go_on() {
+        let fast = usize::try_from(FAST).unwrap();
+        let waiting = Waiting::new(10 * fast);
+        let [first, second] = [(); 2].map(|()| Eviction::default());
+        let mut first_place = waiting.enter(&first);
+        for second in 1..=4 {
+            tokio::time::advance(Duration::from_secs(1)).await;
+            first_place.grow_to(2 * second * fast);
+        }
+        let mut second_place = waiting.enter(&second);
+        second_place.grow_to(3 * fast);
+        assert!(!is_evicted(&first) && is_evicted(&second));
+        // A few bytes now and then are not enough.
+        let third = Eviction::default();
+        let mut third_place = waiting.enter(&third);
+        for byte in 1..=4 {
+            tokio::time::advance(Duration::from_secs(1)).await;
+            first_place.grow_to(8 * fast + byte);
+        }
+        third_place.grow_to(3 * fast);
+        assert!(is_evicted(&first) && !is_evicted(&third));
     }
 }
