@@ -93,6 +93,7 @@ pub struct TestOptions {
     pub seed: Option<LitInt>,
     pub seeds: Option<LitInt>,
     pub faults: Option<Expr>,
+    pub exhaustive: bool,
 }
 
 fn read_options(diagnostics: &Diagnostics, arguments: TokenStream) -> Option<TestOptions> {
@@ -110,7 +111,17 @@ fn read_options(diagnostics: &Diagnostics, arguments: TokenStream) -> Option<Tes
     let faults = arguments
         .take("faults")
         .and_then(|option| diagnostics.keep(option.expression("faults = Faults::all()")));
-    arguments.finish(diagnostics, "test", &["seed", "seeds", "faults"]);
+    let exhaustive = arguments.take_flag(diagnostics, "exhaustive");
+    let accepted = ["seed", "seeds", "faults", "exhaustive"];
+    arguments.finish(diagnostics, "test", &accepted);
+    if let Some(option) = &exhaustive
+        && (seeds.is_some() || faults.is_some())
+    {
+        diagnostics.error(
+            option,
+            "`exhaustive` runs one seed with one fault at each step: remove `seeds` and `faults`, or write two tests",
+        );
+    }
     if let Some(literal) = &seed
         && literal.base10_parse::<u64>().is_err()
     {
@@ -125,5 +136,6 @@ fn read_options(diagnostics: &Diagnostics, arguments: TokenStream) -> Option<Tes
         seed,
         seeds,
         faults,
+        exhaustive: exhaustive.is_some(),
     })
 }

@@ -422,9 +422,10 @@ impl App {
             return Ok(());
         };
         let own = request.header("host").is_some_and(|host| {
-            origin
-                .split_once("://")
-                .is_some_and(|(_, rest)| rest.eq_ignore_ascii_case(&host))
+            // Other schemes are not pages of the host: an extension may have its name.
+            origin.split_once("://").is_some_and(|(scheme, rest)| {
+                matches!(scheme, "http" | "https") && rest.eq_ignore_ascii_case(&host)
+            })
         });
         if own
             || self

@@ -102,7 +102,7 @@ impl Fault {
             Self::UpgradeRequired => (
                 426,
                 "upgrade_required",
-                "this path is a WebSocket: send `Upgrade: websocket`".to_owned(),
+                "this path is a WebSocket: send a GET with `Upgrade: websocket`".to_owned(),
             ),
             Self::Forbidden(message) => (403, "forbidden", message.clone()),
             Self::TooLarge(message) => (413, "too_large", message.clone()),

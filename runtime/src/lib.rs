@@ -18,6 +18,8 @@ mod effects;
 mod error;
 mod fault;
 mod fields;
+#[cfg(test)]
+mod fuzz;
 mod http;
 mod id;
 mod limits;
@@ -61,7 +63,7 @@ pub use crate::http::{Request, Response};
 pub use crate::id::{InvalidId, ObjectId};
 pub use crate::object::DurableObject;
 #[cfg(not(target_arch = "wasm32"))]
-pub use crate::platform::native::{FaultKind, Faults, Sim, SimSocket, serve};
+pub use crate::platform::native::{FaultKind, Faults, PendingRun, Sim, SimSocket, serve};
 pub use crate::schedule::{AlarmRun, Scheduling};
 pub use crate::shard::shard_name;
 pub use crate::socket::{Accept, CloseEvent, Message, Socket, SocketError, Sockets};

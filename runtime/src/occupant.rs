@@ -22,12 +22,16 @@ use crate::object::Object;
 use crate::platform::ObjectState;
 use crate::schedule::{Pending, Timetable};
 use crate::storage::Shared;
-use crate::turn::{Entering, LocalFuture, Mode, Permit, Turns};
+use crate::turn::{Entering, LocalFuture, Mode, Permit, Turns, poll_once};
 use crate::user_code;
 
 /// How long a turn waits for its start before the object counts as overloaded. It also ends what
 /// the call chain cannot see: two objects whose separate turns wait for each other.
 const MAX_WAIT: Duration = Duration::from_secs(30);
+
+/// The runs of one alarm event start within this time: all of them end with the event, which may
+/// take 15 minutes (P32). The rest is for the next event.
+const RUNS_START_WITHIN: Duration = Duration::from_secs(10);
 
 /// What unwinds out of a handler that called [`Ctx::abort`].
 pub(crate) struct Aborted(pub(crate) String);
@@ -154,7 +158,7 @@ impl Occupant {
         // An initialisation that cannot wait is done before the platform hears of it: its gate
         // costs a promise and two turns of the event loop. One that can wait begins inside the
         // gate: the reply to a call made outside would wait for the gate to open (P1).
-        if handler.may_wait() || crate::turn::poll_once(&mut start).is_none() {
+        if handler.may_wait() || poll_once(&mut start).is_none() {
             self.inner.state.block_concurrency_while(start);
         }
     }
@@ -343,8 +347,8 @@ impl Occupant {
         })
     }
 
-    /// The platform's alarm: runs what is due when it fires, one turn each. What becomes due
-    /// meanwhile is for the next alarm, so that a schedule which sets itself anew ends the event.
+    /// The platform's alarm: runs what is due when it fires, one turn each, as far as the
+    /// time for starts goes. What is left or becomes due meanwhile is for the next alarm, so that a schedule which sets itself anew ends the event.
     pub(crate) fn alarm(self: &Rc<Self>) -> LocalFuture<'static, Result<(), Fault>> {
         let this = self.clone();
         Box::pin(async move {
@@ -358,7 +362,12 @@ impl Occupant {
                 ..
             } = &*this.inner;
             timetable.forget();
-            for pending in timetable.due(state, description)? {
+            let due = timetable.due(state, description)?;
+            let mut starts_end = (due.len() > 1).then(|| state.sleep(RUNS_START_WITHIN));
+            for pending in due {
+                if starts_end.as_mut().and_then(poll_once).is_some() {
+                    break;
+                }
                 let method = pending.method;
                 let permit = match this
                     .enter(method.handler, &Origin::default(), method.name)

@@ -199,10 +199,13 @@ fn tell(socket: &platform::Socket, fault: &Fault) {
     let _ = socket.send_text(&text);
 }
 
+/// Whether a request asks for a WebSocket, which only a GET does (RFC 6455, section 4.1).
 pub(crate) fn is_upgrade(request: &Request) -> bool {
-    request
-        .header("upgrade")
-        .is_some_and(|value| value.eq_ignore_ascii_case("websocket"))
+    let offers = |protocols: String| {
+        let mut protocols = protocols.split(',').map(str::trim);
+        protocols.any(|protocol| protocol.eq_ignore_ascii_case("websocket"))
+    };
+    request.method() == "GET" && request.header("upgrade").is_some_and(offers)
 }
 
 type PathParameters = Vec<(&'static str, String)>;

@@ -82,10 +82,7 @@ impl Sql {
         statement: &str,
         parameters: impl SqlParameters,
     ) -> Result<Vec<T>, StorageError> {
-        let SqlRows { columns, rows, .. } = self.run(statement, parameters.into_values())?;
-        rows.into_iter()
-            .map(|values| decode_row(&columns, values))
-            .collect()
+        decode_rows(self.run(statement, parameters.into_values())?)
     }
 
     /// Runs a query for its first row, if there is one. All rows are read: write `LIMIT 1`.
@@ -257,6 +254,13 @@ pub(crate) struct SqlRows {
     pub(crate) columns: Vec<String>,
     pub(crate) rows: Vec<Vec<SqlValue>>,
     pub(crate) rows_written: u64,
+}
+
+pub(crate) fn decode_rows<T: DeserializeOwned>(rows: SqlRows) -> Result<Vec<T>, StorageError> {
+    let SqlRows { columns, rows, .. } = rows;
+    rows.into_iter()
+        .map(|values| decode_row(&columns, values))
+        .collect()
 }
 
 fn decode_row<T: DeserializeOwned>(

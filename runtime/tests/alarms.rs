@@ -47,6 +47,12 @@ impl Bell {
             "slow" => Self::schedules(ctx).slow().after(soon),
             "again" => Self::schedules(ctx).again().after(soon),
             "poisoned" => Self::schedules(ctx).poisoned().after(soon),
+            "long" => (0..6).try_for_each(|number| {
+                Self::schedules(ctx)
+                    .long()
+                    .key(number.to_string())
+                    .after(soon)
+            }),
             _ => Ok(()),
         }
     }
@@ -86,6 +92,14 @@ impl Bell {
         note_try(ctx, &run)?;
         ctx.sleep(Duration::from_secs(5)).await;
         Ok(())
+    }
+
+    /// Within the limit, but not several times.
+    #[alarm]
+    async fn long(&self, ctx: &Ctx, run: AlarmRun) -> Result<(), StorageError> {
+        note_try(ctx, &run)?;
+        ctx.sleep(Duration::from_secs(4 * 60)).await;
+        self.set(ctx, "after a long one".to_owned(), 0)
     }
 
     /// Schedules itself at once, for ever.
@@ -221,6 +235,25 @@ async fn run_over_fifteen_minutes_is_a_failed_try(sim: Sim) {
     sim.advance(Duration::from_secs(3 * 3_600)).await;
     assert_eq!(bell.tries().await.unwrap(), [0, 1, 2, 3, 4, 5, 6]);
     assert!(firings(&sim) < 30, "{} firings", firings(&sim));
+}
+
+#[anchorhold::test]
+async fn runs_due_together_have_fifteen_minutes_each(sim: Sim) {
+    let bell = sim.objects::<Bell>().named("a");
+    bell.start("long".to_owned()).await.unwrap();
+    sim.advance(Duration::from_secs(3_600)).await;
+    assert_eq!(bell.tries().await.unwrap(), [0; 6], "none was cut off");
+    assert!(!sim.trace().iter().any(|line| line.contains("reset")));
+}
+
+#[anchorhold::test]
+async fn run_over_fifteen_minutes_delays_other_runs_by_one_try_at_most(sim: Sim) {
+    let bell = sim.objects::<Bell>().named("a");
+    bell.start("endless".to_owned()).await.unwrap();
+    sim.advance(Duration::from_secs(60)).await;
+    bell.set("k".to_owned(), 1_000).await.unwrap();
+    sim.advance(Duration::from_secs(15 * 60)).await;
+    assert_eq!(bell.rung().await.unwrap().len(), 1, "before the second try");
 }
 
 #[anchorhold::test]

@@ -34,3 +34,43 @@ async fn one_path_has_one_handler(sim: Sim) {
             .get("/greet/{who}", async |_, _| Ok(Response::empty(204))),
     );
 }
+
+/// A browser sends cookies with every upgrade, and CORS does not protect sockets.
+#[anchorhold::test]
+async fn only_pages_of_the_host_and_of_allowed_origins_open_sockets(sim: Sim) {
+    sim.app(
+        App::new()
+            .mount::<Listener>("/listeners/{name}")
+            .allow_origin("https://friend.example"),
+    );
+    for (origin, status) in [
+        (None, 101),
+        (Some("https://own.example"), 101),
+        (Some("http://OWN.example"), 101),
+        (Some("https://friend.example"), 101),
+        (Some("https://own.example.evil"), 403),
+        (Some("https://evil.example"), 403),
+        (Some("http://friend.example"), 403),
+        (Some("chrome-extension://own.example"), 403),
+        (Some("null"), 403),
+    ] {
+        let mut request = Request::new("GET", "/listeners/a/ws")
+            .with_header("upgrade", "websocket")
+            .with_header("host", "own.example");
+        if let Some(origin) = origin {
+            request = request.with_header("origin", origin);
+        }
+        assert_eq!(sim.fetch(request).await.status(), status, "{origin:?}");
+    }
+}
+
+#[durable_object]
+struct Listener {}
+
+#[durable_object]
+impl Listener {
+    #[websocket("/ws")]
+    fn listen(&self) -> Accept<()> {
+        Accept::new(())
+    }
+}

@@ -27,6 +27,7 @@ pub fn test(function: &RawFunction, options: &TestOptions) -> TokenStream {
         Some(faults) => quote!(#faults),
         None => quote!(::core::default::Default::default()),
     };
+    let exhaustive = options.exhaustive;
     // The inner function keeps the user's signature, so that a wrong type is reported where it stands.
     quote! {
         #(#attributes)*
@@ -39,6 +40,7 @@ pub fn test(function: &RawFunction, options: &TestOptions) -> TokenStream {
                     seed: #seed,
                     seeds: #seeds,
                     faults: #faults,
+                    exhaustive: #exhaustive,
                 },
                 ::core::concat!(::core::module_path!(), "::", #label),
                 #name,

@@ -51,6 +51,9 @@ impl AlarmRun {
 /// fails is run again after 2 s, then 4 s and so on, with up to 25 % more at random, 6 times; then
 /// the run is dropped (a recurring alarm goes on with its next). A try counts from the moment its
 /// handler starts, a try that ends with the process included.
+///
+/// The runs of one object run one after the other. One that takes 15 minutes is cut off: a failed
+/// try, with which the object is reset. Other runs that are due then start before its next try.
 #[must_use = "nothing is scheduled until `at` or `after` says when"]
 pub struct Scheduling<'a> {
     ctx: &'a Ctx,

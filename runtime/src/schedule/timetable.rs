@@ -186,7 +186,8 @@ impl Timetable {
     }
 
     /// The runs that are due now. Those whose alarm this version of the class does not have wait for
-    /// a version that has it: a bad deployment may be rolled back.
+    /// a version that has it: a bad deployment may be rolled back. Retries come last: a run that is
+    /// cut off at each try holds up no other for longer than one try.
     pub(crate) fn due(
         &self,
         state: &ObjectState,
@@ -197,7 +198,7 @@ impl Timetable {
         }
         let SqlRows { rows, .. } = state.sql(
             "SELECT name, key, scheduled, attempt, running FROM _anchorhold_schedule
-                WHERE due <= ? ORDER BY due, name, key LIMIT 100",
+                WHERE due <= ? ORDER BY attempt, due, name, key LIMIT 100",
             &[state.now().into()],
         )?;
         let mut due = Vec::with_capacity(rows.len());

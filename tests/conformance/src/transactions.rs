@@ -187,6 +187,14 @@ impl TransactionProbe {
         ending.reach()
     }
 
+    /// What the platform answers by itself to `"ping"`.
+    #[post("/answer-pings")]
+    fn answer_pings(&self, ctx: &Ctx, with: String, ending: Ending) -> Result<(), Error> {
+        let pair = (r#""ping""#, with.as_str());
+        ctx.sockets::<i64>().set_automatic_response(Some(pair))?;
+        ending.reach()
+    }
+
     fn close_all(ctx: &Ctx) -> Result<(), SocketError> {
         for socket in ctx.sockets::<i64>().all() {
             socket.close(4_000, "closed")?;

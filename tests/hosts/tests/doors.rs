@@ -4,7 +4,7 @@
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use host_tests::{Application, Client, Host, Kind, Received, eventually};
 use serde_json::json;
@@ -142,6 +142,79 @@ fn upgrade(host: &Host) -> TcpStream {
 }
 
 #[test]
+fn pings_of_a_peer_that_hardly_reads_are_bounded() {
+    let host = start();
+    let mut socket = upgrade(&host);
+    let timeout = Some(Duration::from_millis(20));
+    socket
+        .set_write_timeout(timeout)
+        .expect("a connected stream");
+    let ping = [&[0x89, 0x80 | 125, 0, 0, 0, 0][..], &[7; 125]].concat();
+    let pings = ping.repeat(2_000);
+    let before = host.resident_memory().unwrap_or_default();
+    let (mut at, mut sent) = (0, 0);
+    let began = Instant::now();
+    // It sends as fast as it can, and reads a little, so that the connection never stands still.
+    while sent < 64 << 20 && began.elapsed() < Duration::from_secs(3) {
+        if let Ok(written) = socket.write(&pings[at..]) {
+            at = (at + written) % pings.len();
+            sent += written;
+        }
+        let read = socket.read(&mut [0; 64]);
+        assert!(read.is_ok_and(|read| read > 0), "the host still answers");
+    }
+    println!("{sent} bytes of pings");
+    assert_memory_below(&host, (before >> 20) + 16);
+    assert_serves(&host.client());
+}
+
+#[test]
+fn broken_handshakes_do_not_reach_the_object() {
+    let host = start();
+    let key = "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    let version = "sec-websocket-version: 13\r\n";
+    let upgrade = "upgrade: websocket\r\n";
+    let connection = "connection: upgrade\r\n";
+    for (line, headers, status) in [
+        (
+            "GET /scales/b/ws HTTP/1.1",
+            [upgrade, version, key, ""],
+            400,
+        ),
+        (
+            "GET /scales/b/ws HTTP/1.0",
+            [upgrade, connection, version, key],
+            400,
+        ),
+        (
+            "GET /scales/b/ws HTTP/1.1",
+            [upgrade, connection, version, "sec-websocket-key: x\r\n"],
+            400,
+        ),
+        (
+            "HEAD /scales/b/ws HTTP/1.1",
+            [upgrade, connection, version, key],
+            426,
+        ),
+        (
+            "GET /scales/b/ws HTTP/1.1",
+            [connection, version, key, ""],
+            426,
+        ),
+    ] {
+        let request = format!("{line}\r\nhost: a\r\n{}\r\n", headers.concat());
+        let answer = send_raw(&host, request.as_bytes());
+        let status = format!(" {status} ");
+        assert!(answer[8..].starts_with(&status), "{request}{answer}");
+    }
+    let connects: u32 = host.client().get("/scales/b/connects").json();
+    assert_eq!(connects, 0);
+    let list = [connection, version, key, "upgrade: h2c, websocket\r\n"].concat();
+    let request = format!("GET /scales/b/ws HTTP/1.1\r\nhost: a\r\n{list}\r\n");
+    assert!(send_raw(&host, request.as_bytes()).starts_with("HTTP/1.1 101 "));
+}
+
+#[test]
 fn unfinished_socket_messages_are_bounded() {
     let host = start();
     let chunk = vec![0; 1 << 20];
@@ -173,9 +246,13 @@ fn unfinished_socket_messages_are_bounded() {
     }
     assert_memory_below(&host, 700);
     assert_serves(&host.client());
-    // The newest are those that found no room.
-    let mut newest = refused.iter_mut().chain(open.iter_mut().rev());
-    assert!(newest.any(|stream| first_bytes(stream).contains("too many unfinished messages")));
+    // Those that began first made room.
+    let mut oldest = open.iter_mut().chain(&mut refused);
+    assert!(oldest.any(|stream| first_bytes(stream).contains("too many unfinished messages")));
+    // Others are heard meanwhile.
+    let mut small = host.client().connect("/scales/a/ws");
+    small.send_text("small");
+    assert_eq!(small.receive(), Received::Text("5".to_owned()));
     drop((open, refused));
     let weighed = eventually(PATIENCE, || {
         let mut socket = host.client().connect("/scales/a/ws");
@@ -203,11 +280,16 @@ fn unfinished_bodies_are_bounded() {
     }
     assert_memory_below(&host, 300);
     assert_serves(&host.client());
-    let refused = open.iter_mut().rev().any(|stream| {
+    // One that comes and is whole is taken.
+    let answer = host
+        .client()
+        .send("POST", "/scales/b/weigh", &[], Some(&part));
+    assert_eq!(answer.map(|answer| answer.status), Ok(200));
+    let refused = open.iter_mut().any(|stream| {
         let mut head = [0; 12];
         stream.read_exact(&mut head).is_ok() && &head == b"HTTP/1.1 503"
     });
-    assert!(refused, "bodies beyond the limit are answered with 503");
+    assert!(refused, "the oldest beyond the limit are answered with 503");
     drop(open);
     eventually(PATIENCE, || {
         let answer = host
@@ -283,6 +365,25 @@ fn request_targets_that_are_no_paths_are_refused() {
         );
     }
     assert_serves(&host.client());
+}
+
+#[test]
+fn request_has_one_host() {
+    let host = start();
+    for (version, hosts, status) in [
+        ("1.1", "host: a\r\n", 200),
+        ("1.1", "", 400),
+        ("1.1", "host: a\r\nhost: b\r\n", 400),
+        ("1.0", "", 200),
+    ] {
+        let request = format!("GET /healthz HTTP/{version}\r\n{hosts}connection: close\r\n\r\n");
+        let answer = send_raw(&host, request.as_bytes());
+        assert_eq!(
+            answer.get(9..12),
+            Some(status.to_string().as_str()),
+            "{answer}"
+        );
+    }
 }
 
 /// A server that takes every connection and answers none; each connection that its client ends is

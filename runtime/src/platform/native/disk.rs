@@ -1,14 +1,14 @@
 //! Where a shard's objects rest: a data folder on the host, memory in the simulator.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::oneshot;
 
 use super::kernel::ObjectIndex;
-use super::store::{Database, Files, Index, Unsynced, io_error};
+use super::sim::MemoryDisk;
+use super::store::{Change, Database, Entry, Files, Index, IndexWriter, Unsynced, io_error};
 use super::work::Inbound;
 use crate::error::StorageError;
 use crate::fault::Fault;
@@ -18,7 +18,8 @@ use crate::id::RawId;
 pub(super) struct Folder {
     pub(super) root: PathBuf,
     pub(super) files: Arc<Files>,
-    pub(super) index: Index,
+    pub(super) index: Arc<Index>,
+    pub(super) index_writer: IndexWriter,
     /// Of the identifiers made in this folder.
     pub(super) key: [u8; 32],
 }
@@ -43,7 +44,7 @@ pub(super) enum Disk {
         syncing: mpsc::Sender<SyncJob>,
         closing: mpsc::Sender<CloseJob>,
     },
-    Memory(MemoryDisk),
+    Memory(Box<MemoryDisk>),
 }
 
 /// What is found of an object that wakes.
@@ -100,10 +101,41 @@ impl Disk {
         }
     }
 
+    /// The index of alarms, for reading.
     pub(super) fn index(&self) -> &Index {
         match self {
             Self::Folder { folder, .. } => &folder.index,
             Self::Memory(memory) => &memory.index,
+        }
+    }
+
+    /// Adds entries to the index or brings their dates forward, off the shard's thread. What is
+    /// returned resolves when that is on disk.
+    pub(super) fn record(
+        &self,
+        entries: Vec<Entry>,
+    ) -> oneshot::Receiver<Result<(), StorageError>> {
+        match self {
+            Self::Folder { folder, .. } => folder.index_writer.record(entries),
+            Self::Memory(memory) => {
+                let (done, recorded) = oneshot::channel();
+                let changes: Vec<_> = entries.into_iter().map(Change::Record).collect();
+                // The receiver is here.
+                let _ = done.send(memory.write_index(&changes));
+                recorded
+            }
+        }
+    }
+
+    /// Changes the index some time later, off the shard's thread, in the order of the calls.
+    pub(super) fn write_index(&self, changes: Vec<Change>) {
+        match self {
+            Self::Folder { folder, .. } => folder.index_writer.write(changes),
+            Self::Memory(memory) => {
+                if let Err(error) = memory.write_index(&changes) {
+                    tracing::error!(%error, "the index of alarms cannot be written");
+                }
+            }
         }
     }
 
@@ -133,9 +165,7 @@ impl Disk {
                 Ok(Found::Later)
             }
             Self::Memory(memory) => Ok(memory
-                .databases
-                .borrow_mut()
-                .remove(&id)
+                .open(id)?
                 .map_or(Found::Nothing, |database| Found::Here(Box::new(database)))),
         }
     }
@@ -160,15 +190,13 @@ impl Disk {
     }
 
     /// Closes a database, off the shard's thread: its log moves into it, which takes syncs.
-    pub(super) fn close(&self, object: ObjectIndex, id: RawId, database: Database) {
+    pub(super) fn close(&self, object: ObjectIndex, database: Database) {
         match self {
             Self::Folder { closing, .. } => {
                 drop(closing.send(CloseJob::Close(object, Box::new(database))));
             }
-            Self::Memory(memory) => {
-                memory.keep(id, database);
-                drop(memory.inbox.send(Inbound::Closed { object }));
-            }
+            // What was committed is kept already.
+            Self::Memory(memory) => drop(memory.inbox.send(Inbound::Closed { object })),
         }
     }
 
@@ -238,36 +266,6 @@ fn close_all(jobs: &mpsc::Receiver<CloseJob>, answers: &UnboundedSender<Inbound>
         };
         if answers.send(answer).is_err() {
             return;
-        }
-    }
-}
-
-/// The simulator's disk: what was committed, across evictions and crashes.
-pub(super) struct MemoryDisk {
-    databases: RefCell<HashMap<RawId, Database>>,
-    index: Index,
-    key: [u8; 32],
-    inbox: UnboundedSender<Inbound>,
-}
-
-impl MemoryDisk {
-    pub(super) fn new(
-        key: [u8; 32],
-        inbox: UnboundedSender<Inbound>,
-    ) -> Result<Self, StorageError> {
-        Ok(Self {
-            databases: RefCell::default(),
-            index: Index::in_memory()?,
-            key,
-            inbox,
-        })
-    }
-
-    /// Takes a database back, without what no commit has closed.
-    pub(super) fn keep(&self, id: RawId, database: Database) {
-        database.roll_back();
-        if !database.is_unwritten() {
-            self.databases.borrow_mut().insert(id, database);
         }
     }
 }

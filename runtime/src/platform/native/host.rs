@@ -14,6 +14,7 @@ use clap::Parser;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use super::admission::Admission;
 use super::assets;
 use super::clock::Clock;
 use super::disk::{self, Disk, Folder};
@@ -22,7 +23,7 @@ use super::outgoing::Outgoing;
 use super::random::Random;
 use super::server::Server;
 use super::shard::{Command, Parts, Shard};
-use super::store::{Descriptors, Files, Index};
+use super::store::{Descriptors, Files, Index, IndexWriter};
 use super::work::Inbound;
 use crate::app::App;
 use crate::user_code;
@@ -60,7 +61,7 @@ struct Arguments {
 /// The data folder is readable by its owner only, and stays so. Its file `key` belongs to it: a folder
 /// that was used and lost its key is refused. The limit of file descriptors is raised as far as the
 /// system lets it (`ulimit -Hn`); half of them are for objects in memory, of which there are at most
-/// 256 for each core. A build with `panic = "abort"` is refused.
+/// 256 for each core, and half for connections. A build with `panic = "abort"` is refused.
 ///
 /// Warnings and errors are written to standard error. A program that wants more of them, or has
 /// another place for them, sets a `tracing` subscriber of its own before it calls this.
@@ -126,10 +127,15 @@ fn run(app: fn() -> App, arguments: &Arguments) -> Result<(), Failure> {
     let key = folder_key(&root)?;
     let files =
         Files::new(&root, Descriptors::of_process()).map_err(|error| Failure(error.to_string()))?;
-    let index = Index::open(&root.join("index.sqlite"));
+    let index =
+        Index::open(&root.join("index.sqlite")).map_err(|error| Failure(error.to_string()))?;
+    let index = Arc::new(index);
+    let index_writer = IndexWriter::start(Arc::clone(&index))
+        .map_err(Failure::io("starting the thread of the index in", &root))?;
     let folder = Arc::new(Folder {
         files: Arc::new(files),
-        index: index.map_err(|error| Failure(error.to_string()))?,
+        index,
+        index_writer,
         key,
         root: root.clone(),
     });
@@ -336,6 +342,7 @@ impl Shards {
         let (inboxes, receivers): (Vec<_>, Vec<_>) =
             (0..count).map(|_| unbounded_channel()).unzip();
         let inboxes: Arc<[_]> = inboxes.into();
+        let admission = Arc::new(Admission::new(folder.files.descriptors(), count));
         let (report, reports) = mpsc::channel();
         let mut threads = Vec::with_capacity(count);
         for (number, inbox) in receivers.into_iter().enumerate() {
@@ -343,6 +350,7 @@ impl Shards {
                 app,
                 number,
                 folder: Arc::clone(folder),
+                admission: Arc::clone(&admission),
                 listener: listener
                     .try_clone()
                     .map_err(|error| Failure(error.to_string()))?,
@@ -412,6 +420,7 @@ struct Seat {
     app: fn() -> App,
     number: usize,
     folder: Arc<Folder>,
+    admission: Arc<Admission>,
     listener: TcpListener,
     inboxes: Arc<[UnboundedSender<Inbound>]>,
     inbox: UnboundedReceiver<Inbound>,
@@ -437,6 +446,7 @@ impl Seat {
             app,
             number,
             folder,
+            admission,
             listener,
             inboxes,
             mut inbox,
@@ -458,7 +468,7 @@ impl Seat {
         };
         let shard = Shard::new(parts, app.objects());
         shard.start_tasks();
-        let server = Server::new(Rc::clone(&shard), app);
+        let server = Server::new(Rc::clone(&shard), app, admission);
         let listener = tokio::net::TcpListener::from_std(listener)?;
         tokio::task::spawn_local(Rc::clone(&server).accept(listener));
         let _ = report.send(Report::Started);

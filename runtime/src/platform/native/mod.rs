@@ -4,10 +4,14 @@
 //! `store` keep what is written; `server`, `transport` and `outgoing` speak to the network; `host` runs shards
 //! in a process, `sim` one in a test.
 
+mod admission;
 mod assets;
+mod bodies;
 mod budget;
 mod clock;
 mod disk;
+mod frames;
+mod handshake;
 mod host;
 mod ids;
 mod kernel;
@@ -16,6 +20,7 @@ mod peer;
 mod random;
 mod remote;
 mod request;
+mod requests;
 mod server;
 mod shard;
 mod sim;
@@ -26,11 +31,12 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod transport;
+mod waiting;
 mod work;
 
 pub use host::serve;
 pub(crate) use remote::{Env, Namespace, Remote};
 pub(crate) use request::Request;
-pub use sim::{FaultKind, Faults, Runs, Sim, SimSocket, run_test};
+pub use sim::{FaultKind, Faults, PendingRun, Runs, Sim, SimSocket, run_test};
 pub(crate) use socket::{Socket, Upgrade};
 pub(crate) use state::ObjectState;

@@ -2,91 +2,127 @@
 
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use hyper::body::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::budget::{Budget, Share};
+use super::budget::Share;
+use super::frames::Frames;
+use super::requests::Requests;
+use super::waiting::{Eviction, Place, Waiting};
 
 /// How long a peer may take to accept any bytes at all while some wait for it.
-const WRITE_PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const WRITE_PATIENCE: Duration = Duration::from_secs(30);
 /// What the system may buffer for a peer. It also sets what counts as progress: the system takes more
 /// bytes when about a third of this is free, so a peer must read some 3 kB in a second.
 const SEND_BUFFER: usize = 128 * 1024;
+/// An unfinished message up to this size is not counted: the number of connections bounds those.
+const SMALL: usize = 16 * 1024;
 
 /// A connection whose writes end when the peer accepts nothing for too long, and whose unfinished
-/// messages are counted.
+/// requests or messages are counted.
 pub(super) struct Peer<S> {
     stream: S,
+    /// Of the process's connections.
+    share: Option<Share>,
+    /// What was read too far before the messages began.
+    ahead: Bytes,
     /// Runs while bytes wait for the peer.
     stalled: Option<Pin<Box<Sleep>>>,
-    unfinished: Option<Unfinished>,
+    requests: Option<Requests>,
+    messages: Option<Messages>,
 }
 
-/// What was read of a message that is not whole.
-struct Unfinished {
-    share: Share,
-    since: Option<Instant>,
-    is_refused: bool,
+/// The messages that a peer sends.
+struct Messages {
+    frames: Frames,
+    waiting: Waiting,
+    eviction: Eviction,
+    /// While the message that is not whole is counted.
+    place: Option<Place>,
+}
+
+impl Messages {
+    fn count(&mut self) {
+        let bytes = self.frames.unfinished_bytes();
+        if bytes <= SMALL {
+            self.place = None;
+            return;
+        }
+        self.place
+            .get_or_insert_with(|| self.waiting.enter(&self.eviction))
+            .grow_to(bytes);
+    }
 }
 
 impl<S> Peer<S> {
     pub(super) fn new(stream: S) -> Self {
         Self {
             stream,
+            share: None,
+            ahead: Bytes::new(),
             stalled: None,
-            unfinished: None,
+            requests: None,
+            messages: None,
         }
     }
 
-    pub(super) fn into_inner(self) -> S {
-        self.stream
+    /// A connection that holds a share until it ends.
+    pub(super) fn holding(stream: S, share: Option<Share>) -> Self {
+        Self {
+            share,
+            ..Self::new(stream)
+        }
     }
 
-    /// Counts what is read from now on; a read that finds no room in the budget fails.
-    pub(super) fn count_unfinished(&mut self, budget: &Budget) {
-        self.unfinished = Some(Unfinished {
-            share: budget.open(),
-            since: None,
-            is_refused: false,
+    pub(super) fn into_parts(self) -> (S, Option<Share>) {
+        (self.stream, self.share)
+    }
+
+    /// What is read from now on, `ahead` first, are frames of messages of at most `longest` bytes.
+    /// Those that are not whole are counted in `waiting`.
+    pub(super) fn follow_messages(
+        &mut self,
+        ahead: Bytes,
+        longest: usize,
+        waiting: &Waiting,
+        eviction: &Eviction,
+    ) {
+        self.ahead = ahead;
+        self.messages = Some(Messages {
+            frames: Frames::new(longest),
+            waiting: waiting.clone(),
+            eviction: eviction.clone(),
+            place: None,
         });
     }
 
     /// What is read from now on is dropped.
-    pub(super) fn stop_counting(&mut self) {
-        self.unfinished = None;
-    }
-
-    /// A message is whole; the next one begins.
-    pub(super) fn message_done(&mut self) {
-        self.read_apart(usize::MAX);
-    }
-
-    /// So many of the bytes that were read were not of the message.
-    pub(super) fn read_apart(&mut self, bytes: usize) {
-        if let Some(unfinished) = &mut self.unfinished {
-            unfinished.share.shrink(bytes);
-            if unfinished.share.bytes() == 0 {
-                unfinished.since = None;
-            }
-        }
+    pub(super) fn stop_following(&mut self) {
+        self.ahead = Bytes::new();
+        self.messages = None;
     }
 
     /// When the first bytes of an unfinished message came.
     pub(super) fn unfinished_since(&self) -> Option<Instant> {
-        self.unfinished.as_ref()?.since
+        self.messages.as_ref()?.frames.unfinished_since()
     }
 
-    /// Whether a read failed because the budget had no room.
-    pub(super) fn was_refused(&self) -> bool {
-        self.unfinished
-            .as_ref()
-            .is_some_and(|unfinished| unfinished.is_refused)
+    /// The peer accepts bytes.
+    fn wrote(&mut self) {
+        self.stalled = None;
+        if let Some(requests) = &self.requests {
+            requests.sent();
+        }
     }
 
     fn wait_for_peer<T>(&mut self, context: &mut Context<'_>) -> Poll<io::Result<T>> {
+        if let Some(requests) = self.requests.as_ref().filter(|_| self.stalled.is_none()) {
+            requests.stalled();
+        }
         let stalled = self
             .stalled
             .get_or_insert_with(|| Box::pin(sleep(WRITE_PATIENCE)));
@@ -100,13 +136,35 @@ impl<S> Peer<S> {
 }
 
 impl Peer<tokio::net::TcpStream> {
-    /// A connection that was accepted.
-    pub(super) fn accepted(stream: tokio::net::TcpStream) -> Self {
+    /// A connection that was accepted, for requests.
+    pub(super) fn accepted(
+        stream: tokio::net::TcpStream,
+        share: Share,
+        requests: &Requests,
+    ) -> Self {
         // Answers are small and whole: waiting for more bytes only costs time.
         let _ = stream.set_nodelay(true);
         // Without it the system buffers as much as it likes, and slow readers seem to stand still.
         let _ = socket2::SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER);
-        Self::new(stream)
+        Self {
+            requests: Some(requests.clone()),
+            ..Self::holding(stream, Some(share))
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> Peer<S> {
+    fn poll_bytes(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.ahead.is_empty() {
+            return Pin::new(&mut self.stream).poll_read(context, buffer);
+        }
+        let taken = self.ahead.len().min(buffer.remaining());
+        buffer.put_slice(&self.ahead.split_to(taken));
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -116,17 +174,34 @@ impl<S: AsyncRead + Unpin> AsyncRead for Peer<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
-        let read = buffer.filled().len() - before;
-        if let Some(unfinished) = self.unfinished.as_mut().filter(|_| read > 0) {
-            if !unfinished.share.grow(read) {
-                unfinished.is_refused = true;
-                return Poll::Ready(Err(io::Error::other("too many unfinished messages")));
+        let this = &mut *self;
+        loop {
+            let Some(Messages { frames, .. }) = &mut this.messages else {
+                let before = buffer.filled().len();
+                ready!(this.poll_bytes(context, buffer))?;
+                if let Some(requests) = &this.requests {
+                    requests.received(buffer.filled().len() - before);
+                }
+                return Poll::Ready(Ok(()));
+            };
+            if buffer.remaining() == 0 || frames.pass_header(buffer) {
+                return Poll::Ready(Ok(()));
             }
-            unfinished.since.get_or_insert_with(Instant::now);
+            // What is read may be kept back, and then the next bytes come in its place.
+            let most = frames.may_read().min(buffer.remaining());
+            let mut read = ReadBuf::new(buffer.initialize_unfilled_to(most));
+            ready!(this.poll_bytes(context, &mut read))?;
+            let Some(messages) = this.messages.as_mut().filter(|_| !read.filled().is_empty())
+            else {
+                return Poll::Ready(Ok(()));
+            };
+            let passed = messages.frames.follow(read.filled_mut());
+            messages.count();
+            buffer.advance(passed);
+            if passed > 0 {
+                return Poll::Ready(Ok(()));
+            }
         }
-        polled
     }
 }
 
@@ -140,7 +215,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Peer<S> {
         if polled.is_pending() {
             return self.wait_for_peer(context);
         }
-        self.stalled = None;
+        self.wrote();
         polled
     }
 
@@ -153,7 +228,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Peer<S> {
         if polled.is_pending() {
             return self.wait_for_peer(context);
         }
-        self.stalled = None;
+        self.wrote();
         polled
     }
 
@@ -172,7 +247,13 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Peer<S> {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+    use futures_util::{FutureExt, SinkExt, StreamExt};
+    use tokio::io::{
+        AsyncReadExt, AsyncWriteExt, DuplexStream, copy, duplex, empty, join, sink, split,
+    };
+    use tokio_tungstenite::WebSocketStream;
+    use tokio_tungstenite::tungstenite::Message as WireMessage;
+    use tokio_tungstenite::tungstenite::protocol::Role;
 
     use super::*;
 
@@ -205,26 +286,92 @@ mod tests {
         peer.write_all(&[0; 64]).await.unwrap();
     }
 
-    #[tokio::test(flavor = "current_thread", start_paused = true)]
-    async fn unfinished_messages_are_bounded_together_and_return_their_bytes() {
-        let budget = Budget::new(100);
-        let (ours, mut theirs) = duplex(1_000);
+    /// A pair of a server and a client over a connection that takes so many bytes at a time.
+    async fn pair(
+        buffer: usize,
+        waiting: &Waiting,
+        eviction: &Eviction,
+        ahead: &[u8],
+    ) -> (WebSocketStream<Peer<DuplexStream>>, DuplexStream) {
+        let (ours, theirs) = duplex(buffer);
         let mut peer = Peer::new(ours);
-        peer.count_unfinished(&budget);
-        let mut buffer = [0; 60];
-        theirs.write_all(&[0; 120]).await.unwrap();
-        peer.read_exact(&mut buffer).await.unwrap();
-        assert!(peer.unfinished_since().is_some());
-        assert!(budget.take(41).is_none());
-        peer.read_apart(20);
-        assert!(budget.take(60).is_some());
-        peer.message_done();
-        assert!(peer.unfinished_since().is_none());
+        peer.follow_messages(Bytes::copy_from_slice(ahead), 1 << 20, waiting, eviction);
+        let server = WebSocketStream::from_raw_socket(peer, Role::Server, None).await;
+        (server, theirs)
+    }
 
-        let others = budget.take(50).unwrap();
-        assert!(peer.read_exact(&mut buffer).await.is_err());
-        assert!(peer.was_refused());
-        drop((peer, others));
-        assert!(budget.take(100).is_some());
+    #[tokio::test(flavor = "current_thread", start_paused = true)]
+    async fn messages_come_whole_however_their_bytes_fall() {
+        let sizes = [0, 1, 125, 126, 16_383, 16_384, 16_385, 40_000];
+        let messages: Vec<WireMessage> = sizes
+            .iter()
+            .flat_map(|size| {
+                let text: String = ('a'..='z').cycle().take(*size).collect();
+                let binary: Vec<u8> = (0..=250).cycle().take(*size).collect();
+                [
+                    WireMessage::Text(text.into()),
+                    WireMessage::Ping(Bytes::from(vec![7; size % 126])),
+                    WireMessage::Binary(binary.into()),
+                ]
+            })
+            .collect();
+        for buffer in [7, 1_000, 4_109, 1 << 20] {
+            let waiting = Waiting::new(1 << 20);
+            let (mut server, theirs) = pair(buffer, &waiting, &Eviction::default(), &[]).await;
+            let (reading, writing) = split(theirs);
+            let mut client =
+                WebSocketStream::from_raw_socket(join(empty(), writing), Role::Client, None).await;
+            let sent = messages.clone();
+            let send = async {
+                for message in sent {
+                    client.send(message).await.unwrap();
+                }
+            };
+            let receive = async {
+                for message in &messages {
+                    let received = server.next().await.unwrap().unwrap();
+                    assert!(&received == message, "a message of {}", message.len());
+                }
+                assert!(server.get_ref().unfinished_since().is_none());
+            };
+            let (mut pongs, mut nowhere) = (reading, sink());
+            tokio::select! {
+                _ = async { tokio::join!(send, receive) } => {}
+                _ = copy(&mut pongs, &mut nowhere) => panic!("the server ended"),
+            }
+        }
+    }
+
+    #[tokio::test(flavor = "current_thread", start_paused = true)]
+    async fn messages_that_are_not_whole_are_counted_and_small_ones_are_not() {
+        let waiting = Waiting::new(SMALL);
+        let [big, small] = [(); 2].map(|()| Eviction::default());
+        // A message of 32 kB, of which a part comes.
+        let header = [0x82, 0xfe, 0x7d, 0, 0, 0, 0, 0];
+        let (mut server, mut client) = pair(1 << 20, &waiting, &big, &header).await;
+        client.write_all(&[0; SMALL]).await.unwrap();
+        assert!(server.next().now_or_never().is_none());
+        assert!(server.get_ref().unfinished_since().is_some());
+        assert!(
+            big.told().now_or_never().is_none(),
+            "up to here it is small"
+        );
+
+        client.write_all(&[0; 1]).await.unwrap();
+        assert!(server.next().now_or_never().is_none());
+        assert!(
+            big.told().now_or_never().is_some(),
+            "there is no room for it"
+        );
+
+        let whole = [&[0x82, 0x84, 0, 0, 0, 0][..], b"good"].concat();
+        let (mut other, _theirs) = pair(1 << 20, &waiting, &small, &whole).await;
+        assert_eq!(other.next().await.unwrap().unwrap().into_data(), "good");
+        assert!(small.told().now_or_never().is_none());
+
+        // Whole, it holds nothing more.
+        client.write_all(&[0; 32_000 - SMALL - 1]).await.unwrap();
+        assert_eq!(server.next().await.unwrap().unwrap().len(), 32_000);
+        assert!(server.get_ref().unfinished_since().is_none());
     }
 }

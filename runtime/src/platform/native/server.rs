@@ -1,71 +1,74 @@
-//! HTTP and the handshake of WebSockets, on the shard's own thread.
+//! HTTP, on the shard's own thread.
 
 use std::cell::Cell;
 use std::convert::Infallible;
+use std::fmt::Display;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Full};
-use hyper::body::{Body as _, Bytes, Incoming};
-use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio::time::{Instant, timeout};
 
+use super::admission::Admission;
 use super::assets;
+use super::bodies::{Bodies, MAX_BODIES};
 use super::budget::{Budget, Share};
+use super::handshake::Handshake;
 use super::peer::Peer;
 use super::remote::Env;
 use super::request::Request as PlatformRequest;
+use super::requests::Requests;
 use super::shard::Shard;
-use super::socket::Upgrade;
-use super::transport::Transport;
+use super::waiting::Waiting;
 use crate::app::App;
 use crate::fault::Fault;
 use crate::http::{Body, Request, Response};
+use crate::routing::is_upgrade;
 use crate::user_code::Guarded;
 
-/// A body that is read before its object is reached.
-const MAX_BODY: usize = 1024 * 1024;
-/// What the bodies of one shard's requests hold together, from their first byte until the handler is
-/// done with them; a request beyond it is answered with 503.
-const MAX_BODIES: usize = 64 * 1024 * 1024;
 /// What the answers of one shard hold together until their readers have taken them; an answer beyond
 /// it becomes a 503.
 const MAX_ANSWERS: usize = 128 * 1024 * 1024;
-/// Bodies and answers up to this size are not counted: the number of connections bounds them.
+/// Answers up to this size are not counted: the number of connections bounds them.
 const SMALL: usize = 8 * 1024;
-/// The head of a request; hyper answers 431 above it.
+/// The head of a request. hyper answers 431 when it has read so much and the head is not whole.
 const MAX_HEAD: usize = 64 * 1024;
 const MAX_HEADERS: usize = 100;
 /// How long a connection may take to send a request's head, and may be idle between requests.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
-/// How much of a body that is refused for its size is read and dropped. Closing at once would reset
-/// the connection under a peer that is still sending, and the answer would be lost with it.
-const MAX_DISCARDED: usize = 32 * 1024 * 1024;
-/// How long the rest of a body that found no room is read and dropped, for the same reason.
-const NO_ROOM_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long a request's body may take.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
-/// Connections of one shard that speak HTTP; more wait in the listener's queue.
+/// Connections of one shard that speak HTTP.
 const MAX_CONNECTIONS: usize = 16_384;
 /// After the system refused a connection (too many open files), before the next is tried.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// What the heads of one shard's requests hold together until they are whole. Beyond it, the
+/// connection whose head began first is closed.
+const MAX_HEADS: usize = 64 * 1024 * 1024;
+/// How long a peer that is refused may take to read that it is.
+const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
+/// Refusals are logged together, at most so often.
+const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
-type HttpResponse = hyper::Response<Full<Bytes>>;
+pub(super) type HttpResponse = hyper::Response<Full<Bytes>>;
 
 /// The HTTP side of one shard.
 pub(super) struct Server {
     shard: Rc<Shard>,
     app: Rc<App>,
+    admission: Arc<Admission>,
     connections: Rc<Cell<usize>>,
-    bodies: Budget,
+    refused: Refused,
+    heads: Waiting,
+    bodies: Bodies,
     answers: Budget,
     draining: watch::Sender<bool>,
 }
@@ -87,12 +90,15 @@ impl Drop for Counted {
 }
 
 impl Server {
-    pub(super) fn new(shard: Rc<Shard>, app: App) -> Rc<Self> {
+    pub(super) fn new(shard: Rc<Shard>, app: App, admission: Arc<Admission>) -> Rc<Self> {
         Rc::new(Self {
             shard,
             app: Rc::new(app),
+            admission,
             connections: Rc::default(),
-            bodies: Budget::new(MAX_BODIES),
+            refused: Refused::default(),
+            heads: Waiting::new(MAX_HEADS),
+            bodies: Bodies::new(MAX_BODIES),
             answers: Budget::new(MAX_ANSWERS),
             draining: watch::Sender::new(false),
         })
@@ -105,19 +111,35 @@ impl Server {
             let accepted = tokio::select! {
                 biased;
                 _ = draining.wait_for(|draining| *draining) => return,
-                accepted = listener.accept(), if self.connections.get() < MAX_CONNECTIONS => accepted,
-                () = tokio::time::sleep(ACCEPT_PAUSE), if self.connections.get() >= MAX_CONNECTIONS => continue,
+                accepted = listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, _)) => {
-                    let counted = Counted::new(&self.connections);
-                    tokio::task::spawn_local(Rc::clone(&self).converse(stream, counted));
-                }
+                Ok((stream, _)) => self.admit(stream).await,
                 Err(error) => {
-                    tracing::warn!(%error, "a connection was not accepted");
+                    self.refused.log(&error);
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }
+        }
+    }
+
+    async fn admit(self: &Rc<Self>, stream: TcpStream) {
+        let is_full = self.connections.get() >= MAX_CONNECTIONS;
+        let mut share = self.admission.admit().filter(|_| !is_full);
+        if share.is_none() {
+            share = self.admission.displace(self.shard.number);
+            // The one that makes room goes before the next is taken.
+            tokio::task::yield_now().await;
+        }
+        if let Some(share) = share {
+            let counted = Counted::new(&self.connections);
+            tokio::task::spawn_local(Rc::clone(self).converse(stream, share, counted));
+            return;
+        }
+        self.refused
+            .log(&"all that the limit of file descriptors allows are open and in use");
+        if let Some(share) = self.admission.refuse() {
+            tokio::task::spawn_local(refuse(stream, share));
         }
     }
 
@@ -130,27 +152,43 @@ impl Server {
         self.connections.get() == 0
     }
 
-    async fn converse(self: Rc<Self>, stream: TcpStream, _counted: Counted) {
+    async fn converse(self: Rc<Self>, stream: TcpStream, share: Share, _counted: Counted) {
         let mut draining = self.draining.subscribe();
-        let this = Rc::clone(&self);
-        let service = service_fn(move |request| Rc::clone(&this).answer(request));
+        let requests = Requests::new(self.admission.idle(self.shard.number), &self.heads);
+        let peer = Peer::accepted(stream, share, &requests);
+        let (this, answers) = (Rc::clone(&self), requests.clone());
+        let service = service_fn(move |request| {
+            let answering = answers.answer();
+            let answer = Rc::clone(&this).answer(request);
+            async move {
+                let answer = answer.await;
+                drop(answering);
+                answer
+            }
+        });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIMEOUT)
             .max_buf_size(MAX_HEAD)
             .max_headers(MAX_HEADERS)
-            .serve_connection(TokioIo::new(Peer::accepted(stream)), service)
+            .serve_connection(TokioIo::new(peer), service)
             .with_upgrades();
         let mut connection = std::pin::pin!(connection);
+        let eviction = requests.eviction();
         tokio::select! {
             biased;
             // How a connection ends is the peer's affair.
-            _ = connection.as_mut() => {}
-            _ = draining.wait_for(|draining| *draining) => {
-                connection.as_mut().graceful_shutdown();
-                let _ = connection.await;
+            _ = connection.as_mut() => return,
+            () = eviction.told() => {
+                // A request may have come at this very moment, and is answered.
+                if !requests.is_answering() {
+                    return;
+                }
             }
+            _ = draining.wait_for(|draining| *draining) => {}
         }
+        connection.as_mut().graceful_shutdown();
+        let _ = connection.await;
     }
 
     async fn answer(
@@ -168,13 +206,18 @@ impl Server {
 
     async fn try_answer(&self, request: hyper::Request<Incoming>) -> Result<HttpResponse, Fault> {
         let (mut parts, body) = request.into_parts();
-        let handshake = Handshake::of(&mut parts)?;
+        check_host(&parts)?;
         let mut request = Request {
             inner: PlatformRequest::received(&mut parts),
         };
         request.check()?;
+        let handshake = if is_upgrade(&request) {
+            Some(Handshake::of(&mut parts, request.inner.headers())?)
+        } else {
+            None
+        };
         let path = request.path().into_owned();
-        let body = self.read_body(request.inner.headers(), body).await?;
+        let body = self.bodies.read(request.inner.headers(), body).await?;
         request.inner.receive_body(body);
         let env = crate::context::Env::new(Env::ungated(Rc::clone(&self.shard)));
         let mut response = match self.app.answer(request, env).await {
@@ -217,42 +260,60 @@ impl Server {
             }
         }
     }
+}
 
-    async fn read_body(&self, headers: &HeaderMap, body: Incoming) -> Result<Bytes, Fault> {
-        if body.is_end_stream() {
-            return Ok(Bytes::new());
-        }
-        let stated = headers
-            .get(header::CONTENT_LENGTH)
-            .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-        if let Some(length) = stated.filter(|length| *length > MAX_BODY) {
-            // A peer that asks first has not begun to send.
-            if !headers.contains_key(header::EXPECT) && length <= MAX_DISCARDED {
-                discard(body).await;
-            }
-            return Err(too_large(&length.to_string()));
-        }
-        let mut body = body;
-        let collected = timeout(BODY_TIMEOUT, collect(&mut body, &self.bodies)).await;
-        match collected {
-            Ok(Ok(body)) => Ok(body),
-            Ok(Err(Uncollected::TooLarge)) => {
-                discard(body).await;
-                Err(too_large("more"))
-            }
-            Ok(Err(Uncollected::NoRoom)) => {
-                let _ = timeout(NO_ROOM_TIMEOUT, discard(body)).await;
-                Err(Fault::Overloaded(format!(
-                    "the bodies of requests hold {MAX_BODIES} bytes together; send this one again later"
-                )))
-            }
-            Ok(Err(Uncollected::Broken(error))) => {
-                Err(Fault::BadRequest(format!("the body broke off: {error}")))
-            }
-            Err(_) => Err(Fault::TimedOut(format!(
-                "the body did not arrive within {} s",
-                BODY_TIMEOUT.as_secs()
-            ))),
+/// One host, or a guard and a proxy may each take another one for it (RFC 9112, section 3.2).
+fn check_host(parts: &Parts) -> Result<(), Fault> {
+    let hosts = parts.headers.get_all(header::HOST).iter().count();
+    if hosts == 1 || (hosts == 0 && parts.version < hyper::Version::HTTP_11) {
+        return Ok(());
+    }
+    Err(Fault::BadRequest(format!(
+        "a request has one `Host` header, this one has {hosts}"
+    )))
+}
+
+/// Says that there is no room for a connection, and closes it.
+async fn refuse(mut stream: TcpStream, _share: Share) {
+    let fault = Fault::Overloaded(
+        "as many connections are open as the limit of file descriptors allows; try again later"
+            .to_owned(),
+    );
+    let answer = fault.into_response();
+    let body = answer.body().unwrap_or_default();
+    let head = format!(
+        "HTTP/1.1 {} Service Unavailable\r\nconnection: close\r\nretry-after: 1\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        answer.status(),
+        body.len()
+    );
+    let told = async {
+        stream.write_all(head.as_bytes()).await?;
+        stream.write_all(body).await?;
+        stream.shutdown().await?;
+        // Ended with bytes unread, the connection would be reset, and the answer lost with it.
+        let mut rest = [0; 1_024];
+        while stream.read(&mut rest).await? > 0 {}
+        std::io::Result::Ok(())
+    };
+    let _ = timeout(REFUSAL_TIMEOUT, told).await;
+}
+
+/// Connections that were refused and not logged.
+#[derive(Default)]
+struct Refused {
+    count: Cell<u64>,
+    logged: Cell<Option<Instant>>,
+}
+
+impl Refused {
+    fn log(&self, why: &dyn Display) {
+        self.count.set(self.count.get() + 1);
+        let is_due = |logged: Instant| logged.elapsed() >= LOG_INTERVAL;
+        if self.logged.get().is_none_or(is_due) {
+            self.logged.set(Some(Instant::now()));
+            let count = self.count.take();
+            tracing::warn!(count, %why, "connections were refused; raise the limit with `ulimit -n`");
         }
     }
 }
@@ -262,66 +323,6 @@ pub(super) fn answers_are_full() -> Fault {
     Fault::Overloaded(format!(
         "answers that their readers have not taken hold {MAX_ANSWERS} bytes together; ask again later"
     ))
-}
-
-enum Uncollected {
-    TooLarge,
-    NoRoom,
-    Broken(hyper::Error),
-}
-
-/// The whole body, counted while it comes and while it is held.
-async fn collect(body: &mut Incoming, budget: &Budget) -> Result<Bytes, Uncollected> {
-    let mut share: Option<Share> = None;
-    let mut collected = Vec::new();
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(Uncollected::Broken)?;
-        // Trailers are nobody's.
-        let Ok(data) = frame.into_data() else {
-            continue;
-        };
-        let size = collected.len() + data.len();
-        if size > MAX_BODY {
-            return Err(Uncollected::TooLarge);
-        }
-        if size > SMALL {
-            let share = match &mut share {
-                Some(share) => share,
-                none => none.insert(budget.open()),
-            };
-            if !share.grow(size - share.bytes()) {
-                return Err(Uncollected::NoRoom);
-            }
-        }
-        if collected.is_empty() && body.is_end_stream() && share.is_none() {
-            return Ok(data);
-        }
-        collected.extend_from_slice(&data);
-    }
-    Ok(match share {
-        Some(share) => share.holding(collected),
-        None => Bytes::from(collected),
-    })
-}
-
-fn too_large(size: &str) -> Fault {
-    Fault::TooLarge(format!(
-        "a body of {size} bytes is over the limit of {MAX_BODY}"
-    ))
-}
-
-async fn discard(mut body: Incoming) {
-    let mut discarded = 0;
-    let drop_frames = async {
-        while let Some(Ok(frame)) = body.frame().await {
-            discarded += frame.data_ref().map_or(0, Bytes::len);
-            if discarded > MAX_DISCARDED {
-                break;
-            }
-        }
-    };
-    // However it ends: the answer is the same.
-    let _ = timeout(BODY_TIMEOUT, drop_frames).await;
 }
 
 fn with_body(response: Response, body: Bytes) -> HttpResponse {
@@ -357,69 +358,4 @@ fn with_body(response: Response, body: Bytes) -> HttpResponse {
         }
     }
     http
-}
-
-/// The client's half of a WebSocket handshake, found valid.
-struct Handshake {
-    accept: String,
-    upgrade: OnUpgrade,
-}
-
-impl Handshake {
-    fn of(parts: &mut Parts) -> Result<Option<Self>, Fault> {
-        let contains = |name, token: &str| {
-            parts.headers.get_all(name).iter().any(|value| {
-                value.to_str().is_ok_and(|value| {
-                    value
-                        .split(',')
-                        .any(|part| part.trim().eq_ignore_ascii_case(token))
-                })
-            })
-        };
-        if !contains(header::UPGRADE, "websocket") || !contains(header::CONNECTION, "upgrade") {
-            return Ok(None);
-        }
-        if !contains(header::SEC_WEBSOCKET_VERSION, "13") {
-            return Err(Fault::BadRequest(
-                "Sec-WebSocket-Version must be 13".to_owned(),
-            ));
-        }
-        let Some(key) = parts.headers.get(header::SEC_WEBSOCKET_KEY) else {
-            return Err(Fault::BadRequest("Sec-WebSocket-Key is missing".to_owned()));
-        };
-        let accept = derive_accept_key(key.as_bytes());
-        Ok(parts
-            .extensions
-            .remove::<OnUpgrade>()
-            .map(|upgrade| Self { accept, upgrade }))
-    }
-
-    /// Says yes, and gives the connection to the socket when the peer has been told.
-    fn complete(self, socket: Upgrade) -> HttpResponse {
-        tokio::task::spawn_local(async move {
-            match self.upgrade.await {
-                Ok(upgraded) => hand_over(upgraded, socket),
-                Err(error) => tracing::debug!(%error, "a peer left during the handshake"),
-            }
-        });
-        let mut response = hyper::Response::new(Full::new(Bytes::new()));
-        *response.status_mut() = hyper::StatusCode::SWITCHING_PROTOCOLS;
-        let headers = response.headers_mut();
-        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-        headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-        if let Ok(accept) = HeaderValue::try_from(self.accept) {
-            headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
-        }
-        response
-    }
-}
-
-fn hand_over(upgraded: hyper::upgrade::Upgraded, socket: Upgrade) {
-    match upgraded.downcast::<TokioIo<Peer<TcpStream>>>() {
-        Ok(parts) => match parts.io.into_inner().into_inner().into_std() {
-            Ok(stream) => socket.complete(Transport::Tcp(stream, parts.read_buf)),
-            Err(error) => tracing::warn!(%error, "a socket's connection cannot be handed over"),
-        },
-        Err(_) => tracing::error!("a socket's connection is of another kind"),
-    }
 }

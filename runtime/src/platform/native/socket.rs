@@ -5,10 +5,11 @@ use std::rc::{Rc, Weak};
 
 use tokio::sync::{Notify, mpsc, oneshot};
 
-use super::budget::{Budget, Share};
+use super::budget::Share;
 use super::kernel::Event;
 use super::slot::Slot;
 use super::transport::{self, Transport};
+use super::waiting::Waiting;
 use super::work::{Output, Work};
 use crate::fault::Fault;
 use crate::socket::{Message, SocketError};
@@ -16,7 +17,7 @@ use crate::socket::{Message, SocketError};
 /// Sockets of one object (P54).
 const MAX_SOCKETS: usize = 32_768;
 /// Bytes that wait for a peer that reads too slowly.
-const MAX_PENDING: usize = 16 * 1024 * 1024;
+pub(super) const MAX_PENDING: usize = 16 * 1024 * 1024;
 /// What waits for the peers of one shard's sockets together. Beyond it, only what is small is taken.
 pub(super) const MAX_ALL_PENDING: usize = 128 * 1024 * 1024;
 /// What may wait for any peer, whatever waits for others.
@@ -126,6 +127,33 @@ impl Socket {
         let pump = transport::pump(socket.clone(), upgraded, outgoing);
         tokio::task::spawn_local(pump);
         Ok((socket, Upgrade(upgrade)))
+    }
+
+    /// A socket of an object that is gone.
+    #[cfg(test)]
+    pub(super) fn detached() -> (Self, Outgoing) {
+        let (outgoing, frames) = mpsc::unbounded_channel();
+        let pending = Rc::new(Pending(RefCell::new(
+            super::budget::Budget::new(MAX_ALL_PENDING).open(),
+        )));
+        let socket = Self(Rc::new(Core {
+            slot: Weak::new(),
+            tags: Vec::new(),
+            attachment: RefCell::default(),
+            outgoing,
+            pending: Rc::clone(&pending),
+            closing: Cell::new(false),
+            last_automatic_response: Cell::new(None),
+            owes_close: Cell::new(false),
+            flights: Cell::new(0),
+            landed: Notify::new(),
+        }));
+        let outgoing = Outgoing {
+            frames,
+            pending,
+            taken: 0,
+        };
+        (socket, outgoing)
     }
 
     pub(crate) fn send_text(&self, text: &str) -> Result<(), SocketError> {
@@ -297,8 +325,10 @@ impl Socket {
     }
 
     /// What counts the unfinished messages of the shard's sockets.
-    pub(super) fn unfinished(&self) -> Option<Budget> {
-        Some(self.0.slot.upgrade()?.shard.unfinished.clone())
+    pub(super) fn unfinished(&self) -> Waiting {
+        // A socket of an object that is gone is about to end.
+        let slot = self.0.slot.upgrade();
+        slot.map_or_else(|| Waiting::new(0), |slot| slot.shard.unfinished.clone())
     }
 
     /// Waits until the object has room for another message of this socket.

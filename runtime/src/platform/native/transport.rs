@@ -1,21 +1,24 @@
 //! The two things a socket's frames travel over: a TCP connection, or a test's channel.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use hyper::body::Bytes;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, split};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message as WireMessage};
 
-use super::budget::Budget;
-use super::peer::Peer;
-use super::socket::{Frame, NO_CODE, Outgoing, Socket};
+use super::budget::Share;
+use super::peer::{Peer, WRITE_PATIENCE};
+use super::socket::{Frame, MAX_PENDING, NO_CODE, Outgoing, Socket};
+use super::waiting::Eviction;
 use crate::socket::Message;
 use crate::user_code::Guarded;
 
@@ -23,28 +26,35 @@ use crate::user_code::Guarded;
 const MAX_MESSAGE: usize = 32 * 1024 * 1024;
 /// Small: there may be tens of thousands of sockets.
 const BUFFER: usize = 4 * 1024;
+/// What one socket's connection holds that the system has not taken: the largest message, and pongs.
+const MAX_UNSENT: usize = MAX_PENDING + 64 * 1024;
 /// A peer that is silent this long is asked for a sign of life, and after as long again given up.
 const SILENCE: Duration = Duration::from_secs(60);
 /// How long a message may take from its first byte to its last.
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(120);
-/// The bytes of a control frame of a client beside its payload: two, and the mask.
-const CONTROL_HEAD: usize = 6;
 /// How long a peer may take to answer a Close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// RFC 6455: stands for a connection that ended without a Close; never sent.
 const BROKEN: u16 = 1006;
 const GOING_AWAY: u16 = 1001;
+const PROTOCOL_ERROR: u16 = 1002;
+const INVALID_DATA: u16 = 1007;
 const POLICY: u16 = 1008;
 const TOO_BIG: u16 = 1009;
 const TRY_AGAIN_LATER: u16 = 1013;
 
-/// What the unfinished messages of one shard's sockets hold together. A socket whose message finds no
-/// room is closed with 1013.
+/// What the unfinished messages of one shard's sockets hold together. Beyond it, the socket whose
+/// message began first is closed with 1013.
 pub(super) const MAX_UNFINISHED: usize = 128 * 1024 * 1024;
 
 pub(super) enum Transport {
     /// Not bound to a thread: the connection moves to the object's shard, with the bytes read too far.
-    Tcp(std::net::TcpStream, Bytes),
+    Tcp {
+        stream: std::net::TcpStream,
+        /// Of the process's connections.
+        share: Option<Share>,
+        read: Bytes,
+    },
     Memory(Pipe),
 }
 
@@ -86,8 +96,15 @@ pub(super) async fn pump(
 
 async fn carry(socket: &Socket, upgraded: oneshot::Receiver<Transport>, outgoing: Outgoing) {
     match upgraded.await {
-        Ok(Transport::Tcp(stream, read)) => match open(stream, read, socket.unfinished()).await {
-            Ok(stream) => pump_tcp(socket, stream, outgoing).await,
+        Ok(Transport::Tcp {
+            stream,
+            share,
+            read,
+        }) => match TcpStream::from_std(stream) {
+            Ok(stream) => {
+                let peer = Peer::holding(stream, share);
+                pump_stream(socket, peer, read, outgoing).await;
+            }
             Err(error) => {
                 tracing::warn!(%error, "taking over a socket's connection");
                 socket.closed(BROKEN, String::new(), false);
@@ -99,36 +116,93 @@ async fn carry(socket: &Socket, upgraded: oneshot::Receiver<Transport>, outgoing
     }
 }
 
-type Stream = WebSocketStream<Peer<TcpStream>>;
+type Stream<S> = WebSocketStream<Peer<S>>;
 
-async fn open(
-    stream: std::net::TcpStream,
-    read: Bytes,
-    unfinished: Option<Budget>,
-) -> std::io::Result<Stream> {
-    let mut stream = Peer::new(TcpStream::from_std(stream)?);
-    if let Some(budget) = unfinished {
-        stream.count_unfinished(&budget);
-    }
+/// What the pump asks of a connection.
+trait Connection: AsyncRead + AsyncWrite + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection for S {}
+
+async fn open<S: Connection>(peer: Peer<S>) -> Stream<S> {
     let config = WebSocketConfig::default()
         .read_buffer_size(BUFFER)
         .write_buffer_size(BUFFER)
+        .max_write_buffer_size(MAX_UNSENT)
         .max_message_size(Some(MAX_MESSAGE))
         .max_frame_size(Some(MAX_MESSAGE));
-    Ok(WebSocketStream::from_partially_read(stream, read.into(), Role::Server, Some(config)).await)
+    WebSocketStream::from_raw_socket(peer, Role::Server, Some(config)).await
 }
 
-/// What a round of the pump leads to.
-enum Next {
-    GoOn,
+/// How the exchange of frames ends, and what is left to do.
+enum Ending {
     /// The object or the host said goodbye: wait for the peer to answer.
-    AwaitClose {
-        tell: bool,
+    AwaitClose { tell: bool },
+    /// The peer said goodbye, which the object may answer.
+    AnswerClose,
+    /// The peer's messages cannot be taken.
+    GiveUp {
+        code: u16,
+        reason: String,
+        /// How long the Close may take that tells the peer.
+        patience: Duration,
     },
-    End,
+    /// The object has been told.
+    Over,
 }
 
-async fn pump_tcp(socket: &Socket, mut stream: Stream, mut outgoing: Outgoing) {
+impl Ending {
+    fn give_up(code: u16, reason: String) -> Self {
+        Self::GiveUp {
+            code,
+            reason,
+            patience: CLOSE_TIMEOUT,
+        }
+    }
+}
+
+async fn pump_stream<S: Connection>(
+    socket: &Socket,
+    mut peer: Peer<S>,
+    read: Bytes,
+    mut outgoing: Outgoing,
+) {
+    let eviction = Eviction::default();
+    peer.follow_messages(read, MAX_MESSAGE, &socket.unfinished(), &eviction);
+    let mut stream = open(peer).await;
+    let ending = tokio::select! {
+        biased;
+        () = eviction.told() => Ending::GiveUp {
+            code: TRY_AGAIN_LATER,
+            reason: "too many unfinished messages; send this one again later".to_owned(),
+            // Others need the room now.
+            patience: Duration::ZERO,
+        },
+        ending = exchange(socket, &mut stream, &mut outgoing) => ending,
+    };
+    match ending {
+        Ending::AwaitClose { tell } => finish(socket, &mut stream, tell).await,
+        Ending::AnswerClose => answer_close(stream, outgoing).await,
+        Ending::GiveUp {
+            code,
+            reason,
+            patience,
+        } => {
+            let close = close_frame(code, reason);
+            let _ = timeout(patience, stream.send(close)).await;
+            // With what the library holds of a message.
+            let peer = stream.into_inner();
+            socket.closed(code, String::new(), false);
+            linger(peer).await;
+        }
+        Ending::Over => {}
+    }
+}
+
+async fn exchange<S: Connection>(
+    socket: &Socket,
+    stream: &mut Stream<S>,
+    outgoing: &mut Outgoing,
+) -> Ending {
     let mut heard = Instant::now();
     let mut asked = false;
     loop {
@@ -137,53 +211,59 @@ async fn pump_tcp(socket: &Socket, mut stream: Stream, mut outgoing: Outgoing) {
             .get_ref()
             .unfinished_since()
             .map(|since| since + MESSAGE_TIMEOUT);
-        let incoming = async {
-            socket.has_room().await;
-            stream.next().await
-        };
-        tokio::select! {
+        let step = tokio::select! {
             biased;
-            frame = outgoing.next() => match send(socket, &mut stream, frame, &mut outgoing).await {
-                Next::GoOn => {}
-                Next::AwaitClose { tell } => return finish(socket, &mut stream, tell).await,
-                Next::End => return,
-            },
-            message = incoming => {
+            frame = outgoing.next() => send(socket, stream, frame, outgoing).await,
+            message = next_message(socket, stream) => {
                 heard = Instant::now();
                 asked = false;
-                match receive(socket, &mut stream, message).await {
-                    Received::GoOn => {}
-                    Received::Close => return answer_close(stream, outgoing).await,
-                    Received::End => return,
-                }
+                receive(socket, message)
             }
             () = tokio::time::sleep_until(unfinished_at.unwrap_or(silent_at).min(silent_at)) => {
                 if unfinished_at.is_some_and(|at| at <= Instant::now()) {
                     let reason = format!("a message may take {} s", MESSAGE_TIMEOUT.as_secs());
-                    return give_up(socket, &mut stream, POLICY, reason).await;
+                    return Ending::give_up(POLICY, reason);
                 }
                 if silent_at > Instant::now() {
                     continue;
                 }
                 let ping = WireMessage::Ping(Bytes::new());
                 if asked || stream.send(ping).await.is_err() {
-                    return socket.closed(BROKEN, String::new(), false);
+                    socket.closed(BROKEN, String::new(), false);
+                    return Ending::Over;
                 }
                 asked = true;
                 heard = Instant::now();
+                continue;
             }
+        };
+        if let ControlFlow::Break(ending) = step {
+            return ending;
         }
     }
 }
 
-/// Closes a socket whose messages cannot be taken; the peer hears why.
-async fn give_up(socket: &Socket, stream: &mut Stream, code: u16, reason: String) {
-    let _ = timeout(CLOSE_TIMEOUT, stream.send(close_frame(code, reason))).await;
-    socket.closed(code, String::new(), false);
-    let peer = stream.get_mut();
-    peer.stop_counting();
+/// The next message, which is read when the answers to those before it are out: a peer that sends
+/// pings and takes no pongs would fill the memory.
+async fn next_message<S: Connection>(
+    socket: &Socket,
+    stream: &mut Stream<S>,
+) -> Option<Result<WireMessage, Error>> {
+    // What waits here is a pong, since messages are flushed where they are sent. It has this long
+    // from its first byte to its last, however the peer takes them.
+    match timeout(WRITE_PATIENCE, stream.flush()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => return Some(Err(error)),
+        Err(_) => return None,
+    }
+    socket.has_room().await;
+    stream.next().await
+}
+
+/// Ends a connection. Ended with bytes unread, it would be reset, and the Close lost with it.
+async fn linger<S: Connection>(mut peer: Peer<S>) {
+    peer.stop_following();
     let _ = timeout(CLOSE_TIMEOUT, async {
-        // Ended with bytes unread, the connection would be reset, and the Close lost with it.
         let _ = peer.shutdown().await;
         let mut rest = [0; BUFFER];
         while matches!(peer.read(&mut rest).await, Ok(1..)) {}
@@ -192,46 +272,47 @@ async fn give_up(socket: &Socket, stream: &mut Stream, code: u16, reason: String
 }
 
 /// Sends a frame and those ready behind it, with one flush.
-async fn send(socket: &Socket, stream: &mut Stream, first: Frame, outgoing: &mut Outgoing) -> Next {
+async fn send<S: Connection>(
+    socket: &Socket,
+    stream: &mut Stream<S>,
+    first: Frame,
+    outgoing: &mut Outgoing,
+) -> ControlFlow<Ending> {
     let mut frame = Some(first);
-    let mut next = Next::GoOn;
+    let mut step = ControlFlow::Continue(());
     while let Some(current) = frame {
         let size = current.size();
         let message = match current {
             Frame::Message(Message::Text(text)) => WireMessage::Text(text.into()),
             Frame::Message(Message::Binary(bytes)) => WireMessage::Binary(bytes.into()),
             Frame::Close { code, reason } => {
-                next = Next::AwaitClose { tell: true };
+                step = ControlFlow::Break(Ending::AwaitClose { tell: true });
                 close_frame(code, reason)
             }
             Frame::GoingAway => {
-                next = Next::AwaitClose { tell: false };
+                step = ControlFlow::Break(Ending::AwaitClose { tell: false });
                 close_frame(GOING_AWAY, "the host is stopping".to_owned())
             }
             Frame::Drop => {
                 socket.forget();
-                return Next::End;
+                return ControlFlow::Break(Ending::Over);
             }
         };
         // The connection fails when the peer accepts no bytes for too long.
         if stream.feed(message).await.is_err() {
             socket.closed(BROKEN, String::new(), false);
-            return Next::End;
+            return ControlFlow::Break(Ending::Over);
         }
         // It is taken when those before it are with the system.
         outgoing.sent_all_but(size);
-        frame = if matches!(next, Next::GoOn) {
-            outgoing.try_next()
-        } else {
-            None
-        };
+        frame = step.is_continue().then(|| outgoing.try_next()).flatten();
     }
     if stream.flush().await.is_ok() {
         outgoing.sent_all_but(0);
-        return next;
+        return step;
     }
     socket.closed(BROKEN, String::new(), false);
-    Next::End
+    ControlFlow::Break(Ending::Over)
 }
 
 fn close_frame(code: u16, reason: String) -> WireMessage {
@@ -243,35 +324,11 @@ fn close_frame(code: u16, reason: String) -> WireMessage {
     WireMessage::Close(frame)
 }
 
-enum Received {
-    GoOn,
-    /// The peer's Close, which the object may answer.
-    Close,
-    End,
-}
-
 /// Hands on what came.
-async fn receive(
-    socket: &Socket,
-    stream: &mut Stream,
-    message: Option<Result<WireMessage, Error>>,
-) -> Received {
-    let peer = stream.get_mut();
-    match &message {
-        Some(Ok(WireMessage::Ping(payload) | WireMessage::Pong(payload))) => {
-            peer.read_apart(CONTROL_HEAD + payload.len());
-        }
-        Some(Ok(_)) => peer.message_done(),
-        Some(Err(_)) if peer.was_refused() => {
-            let reason = "too many unfinished messages; send this one again later".to_owned();
-            give_up(socket, stream, TRY_AGAIN_LATER, reason).await;
-            return Received::End;
-        }
-        _ => {}
-    }
+fn receive(socket: &Socket, message: Option<Result<WireMessage, Error>>) -> ControlFlow<Ending> {
     match message {
         Some(Ok(WireMessage::Text(text))) => {
-            socket.received(Message::Text(text.as_str().to_owned()))
+            socket.received(Message::Text(text.as_str().to_owned()));
         }
         Some(Ok(WireMessage::Binary(bytes))) => socket.received(Message::Binary(bytes.into())),
         Some(Ok(WireMessage::Ping(_) | WireMessage::Pong(_) | WireMessage::Frame(_))) => {}
@@ -280,13 +337,24 @@ async fn receive(
                 (frame.code.into(), frame.reason.to_string())
             });
             socket.closed_by_peer(code, reason);
-            return Received::Close;
+            return ControlFlow::Break(Ending::AnswerClose);
         }
         Some(Err(Error::Capacity(error))) => {
-            let reason = format!("a message may have {MAX_MESSAGE} bytes");
             socket.failed(error.to_string());
-            give_up(socket, stream, TOO_BIG, reason).await;
-            return Received::End;
+            let reason = format!("a message may have {MAX_MESSAGE} bytes");
+            return ControlFlow::Break(Ending::give_up(TOO_BIG, reason));
+        }
+        Some(Err(Error::Utf8(error))) => {
+            socket.failed(error);
+            let reason = "a text must be UTF-8".to_owned();
+            return ControlFlow::Break(Ending::give_up(INVALID_DATA, reason));
+        }
+        Some(Err(Error::Protocol(error)))
+            if error != ProtocolError::ResetWithoutClosingHandshake =>
+        {
+            socket.failed(error.to_string());
+            let reason = "a frame breaks the protocol (RFC 6455)".to_owned();
+            return ControlFlow::Break(Ending::give_up(PROTOCOL_ERROR, reason));
         }
         Some(Err(error)) => {
             if !matches!(
@@ -296,21 +364,21 @@ async fn receive(
                 socket.failed(error.to_string());
             }
             socket.closed(BROKEN, String::new(), false);
-            return Received::End;
+            return ControlFlow::Break(Ending::Over);
         }
         None => {
             socket.closed(BROKEN, String::new(), false);
-            return Received::End;
+            return ControlFlow::Break(Ending::Over);
         }
     }
-    Received::GoOn
+    ControlFlow::Continue(())
 }
 
 /// After the peer's Close: the object answers it, or the runtime after the object's handler. The
 /// library would at once, so it is taken off the connection.
-async fn answer_close(stream: Stream, mut outgoing: Outgoing) {
+async fn answer_close<S: Connection>(stream: Stream<S>, mut outgoing: Outgoing) {
     let mut peer = stream.into_inner();
-    peer.stop_counting();
+    peer.stop_following();
     let (mut reading, mut writing) = split(peer);
     let answer = async {
         loop {
@@ -353,10 +421,9 @@ fn close_bytes(code: u16, reason: &str) -> Vec<u8> {
 }
 
 /// After our Close: reads on to the peer's.
-async fn finish(socket: &Socket, stream: &mut Stream, tell: bool) {
+async fn finish<S: Connection>(socket: &Socket, stream: &mut Stream<S>, tell: bool) {
     let answer = timeout(CLOSE_TIMEOUT, async {
         while let Some(Ok(message)) = stream.next().await {
-            stream.get_mut().message_done();
             if let WireMessage::Close(frame) = message {
                 return Some(frame);
             }
@@ -420,3 +487,6 @@ async fn answer_close_in_pipe(pipe: &Pipe, mut outgoing: Outgoing) {
     };
     let _ = timeout(SILENCE, answer).await;
 }
+
+#[cfg(test)]
+mod tests;

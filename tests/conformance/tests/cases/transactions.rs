@@ -35,6 +35,11 @@ pub const CASES: &[Case] = &[
         "",
         failed_reader,
     ),
+    Case::together(
+        "a failed atomic turn leaves the automatic response as it was",
+        "",
+        failed_automatic_response,
+    ),
     Case::together("a failed atomic turn closes no socket", "", failed_close),
     Case::together(
         "a failed atomic turn begins no call and no work in the background",
@@ -219,6 +224,21 @@ fn failed_sends(client: &Client) {
         .expect_status(204);
     assert_eq!(sessions(), [2]);
     assert_eq!(socket.receive_json::<String>(), "sent");
+}
+
+fn failed_automatic_response(client: &Client) {
+    let object = client.at("/transactions/answers-pings");
+    let answer_with = |with: &str, ending: Ending| {
+        object.post("/answer-pings", json!({ "with": with, "ending": ending }))
+    };
+    let mut socket = object.connect("/ws");
+    answer_with("1", Ending::Succeed).expect_status(204);
+    answer_with("2", Ending::Fail).expect_status(409);
+    socket.send(&json!("ping"));
+    assert_eq!(socket.receive_json::<i64>(), 1);
+    answer_with("3", Ending::Succeed).expect_status(204);
+    socket.send(&json!("ping"));
+    assert_eq!(socket.receive_json::<i64>(), 3);
 }
 
 fn failed_close(client: &Client) {

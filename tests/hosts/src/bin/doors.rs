@@ -6,13 +6,22 @@ use anchorhold::prelude::*;
 
 /// Says over a socket how much came.
 #[durable_object]
-pub struct Scale {}
+pub struct Scale {
+    #[memory]
+    connects: u32,
+}
 
 #[durable_object]
 impl Scale {
     #[websocket("/ws")]
-    fn connect(&self) -> Accept<()> {
+    fn connect(&mut self) -> Accept<()> {
+        self.connects += 1;
         Accept::new(())
+    }
+
+    #[get("/connects")]
+    fn connects(&self) -> u32 {
+        self.connects
     }
 
     /// `fill 15` sends as many MiB, as far as they are taken.

@@ -75,3 +75,64 @@ fn no_request_fails_where_the_soft_limit_of_open_files_is_low() {
 fn no_request_fails_where_1024_open_files_are_allowed() {
     serve_under("ulimit -n 1024");
 }
+
+/// Where so few files may be open, some 60 connections are taken.
+const FEW: &str = "ulimit -n 256";
+
+#[test]
+fn connections_that_ask_nothing_make_room_for_those_that_do() {
+    let mut host = start(Kind::Embedded);
+    host.kill();
+    host.restart_under(FEW);
+    let client = host.client().within(PATIENCE);
+    let idle: Vec<_> = (0..400).filter_map(|_| client.dial().ok()).collect();
+    assert!(idle.len() > 250, "more than there are descriptors");
+    let (failures, watched) = watch(&host, || use_objects(&client, 100, 2));
+    watched.assert_healthy(FEW);
+    assert!(failures.is_empty(), "{failures:?}");
+    drop(idle);
+    let log = host.log();
+    assert!(!log.contains("Too many open files"), "{log}");
+}
+
+#[test]
+fn sockets_leave_databases_their_descriptors_and_the_rest_is_told() {
+    let mut host = start(Kind::Embedded);
+    host.kill();
+    host.restart_under(FEW);
+    let client = host.client().within(PATIENCE);
+    let mut open = Vec::new();
+    let mut refused = 0;
+    for number in 0..200 {
+        let hub = client.at(&format!("/hubs/{number}"));
+        match hub.open("/ws?topics=a", &[]) {
+            Ok(socket) => open.push(socket),
+            Err(refusal) => {
+                assert_eq!(refusal.status, 503, "{}", refusal.body);
+                refused += 1;
+            }
+        }
+    }
+    println!("{} sockets are open, {refused} were refused", open.len());
+    assert!((40..=80).contains(&open.len()) && refused >= 120);
+    let answer = client
+        .send("GET", "/healthz", &[], None)
+        .expect("an answer");
+    assert_eq!(answer.status, 503, "{}", answer.text());
+    assert_eq!(answer.error_code().as_deref(), Some("overloaded"));
+    // Room for one is room for the requests of many, one after the other.
+    drop(open.pop());
+    let served = host_tests::eventually(PATIENCE, || {
+        let answer = client
+            .send_json("POST", "/counters/late/increment", &json!({ "by": 1 }))
+            .ok()?;
+        (answer.status == 200).then_some(())
+    });
+    served.expect("there is room again");
+    let log = host.log();
+    assert!(!log.contains("Too many open files"), "{log}");
+    assert!(
+        log.matches("connections were refused").count() <= 4,
+        "{log}"
+    );
+}

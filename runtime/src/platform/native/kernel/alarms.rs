@@ -3,6 +3,7 @@
 use super::event::{AlarmOutcome, Effect};
 use super::object::UnsettledRun;
 use super::time::Now;
+use super::timetable::IndexedAlarm;
 use super::{Effects, Kernel};
 use crate::id::RawId;
 
@@ -15,9 +16,9 @@ impl<Work, Output> Kernel<Work, Output> {
         self.timetable.horizon()
     }
 
-    pub(super) fn alarms_loaded(&mut self, alarms: Vec<(RawId, i64)>, last: bool) {
-        for (id, at) in alarms {
-            self.timetable.lower(id, at);
+    pub(super) fn alarms_loaded(&mut self, alarms: Vec<IndexedAlarm>, last: bool, now: Now) {
+        for alarm in alarms {
+            self.timetable.load(alarm, now);
         }
         if last {
             self.timetable.end_loading();
@@ -56,8 +57,16 @@ impl<Work, Output> Kernel<Work, Output> {
             (AlarmOutcome::Failed { random }, _) => self.timetable.failed(id, now, random),
             (AlarmOutcome::Postponed, _) => self.timetable.postponed(id, now),
         }
+        self.leave_out_alarms(effects);
         if self.timetable.wants_loading() {
             effects.push(Effect::LoadAlarms);
+        }
+    }
+
+    pub(super) fn leave_out_alarms(&mut self, effects: &mut Effects<Work, Output>) {
+        let alarms = self.timetable.take_left_out();
+        if !alarms.is_empty() {
+            effects.push(Effect::PauseInIndex { alarms });
         }
     }
 

@@ -40,21 +40,41 @@ impl<Work, Output> Kernel<Work, Output> {
         effects.push(Effect::Commit { objects });
     }
 
-    /// The alarms that objects changed, as read from their databases just before their commits.
-    /// What is returned has to be in the index, durably, before these commits.
-    pub(crate) fn alarms_read(
+    /// The objects that the next commit is about.
+    pub(crate) fn dirty(&self) -> &[ObjectIndex] {
+        &self.dirty
+    }
+
+    /// The alarms that objects changed, as the next commit would leave them. What is returned has to
+    /// be in the index, on disk, before `Settled`. With `latest` no date is later than that.
+    pub(crate) fn alarms_to_record(
         &mut self,
         alarms: &[(ObjectIndex, Option<i64>)],
+        latest: Option<i64>,
     ) -> Vec<(ObjectIndex, i64)> {
         let mut earlier = Vec::new();
         for &(index, alarm) in alarms {
             if let Some(object) = self.objects.get_mut(index.0)
-                && let Some(at) = object.alarm.begin_commit(alarm)
+                && let Some(at) = object.alarm.begin_recording(alarm, latest)
             {
                 earlier.push((index, at));
             }
         }
         earlier
+    }
+
+    /// An object's alarm is in the index, or could not be brought there. Returns whether that is
+    /// still expected: the object may have been reset since, and woken again.
+    pub(crate) fn alarm_recorded(&mut self, index: ObjectIndex, at: i64, succeeded: bool) -> bool {
+        let object = self.objects.get_mut(index.0);
+        object.is_some_and(|object| object.alarm.recorded(at, succeeded))
+    }
+
+    /// An object's changed alarm, as read from its database just before its commit. False if the
+    /// index would wake it too late: the commit must not be made.
+    pub(crate) fn alarm_committing(&mut self, index: ObjectIndex, alarm: Option<i64>) -> bool {
+        let object = self.objects.get_mut(index.0);
+        object.is_none_or(|object| object.alarm.begin_commit(alarm))
     }
 
     pub(super) fn synced(
@@ -133,6 +153,7 @@ impl<Work, Output> Kernel<Work, Output> {
         self.dirty.retain(|dirty| *dirty != index);
         if object.unsettled_run.take().is_some() {
             self.timetable.unsettled(id, now);
+            self.leave_out_alarms(effects);
         }
         self.leave(index, Some(fault.clone()), effects);
         self.close_if_quiet(index, now.steady, effects);

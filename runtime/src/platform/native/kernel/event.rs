@@ -1,5 +1,6 @@
 //! What happens to a kernel, and what it asks for.
 
+use super::timetable::{IndexedAlarm, PausedAlarm};
 use crate::fault::Fault;
 use crate::id::RawId;
 
@@ -118,7 +119,7 @@ pub(crate) enum Event<Work, Output> {
     },
     /// Alarms from the index on disk; `last` ends the reading.
     AlarmsLoaded {
-        alarms: Vec<(RawId, i64)>,
+        alarms: Vec<IndexedAlarm>,
         last: bool,
     },
     AlarmFinished {
@@ -181,14 +182,17 @@ pub(crate) enum Effect<Work, Output> {
     Release { object: ObjectIndex, output: Output },
     /// Do not send this, tell those who wait for it.
     Fail { output: Output, fault: Fault },
-    /// There are writes: send `Settled` as soon as no other work is ready.
+    /// There are writes: send `Settled` as soon as no other work is ready, and the index holds the
+    /// changed alarms that [`alarms_to_record`](super::Kernel::alarms_to_record) names, durably.
     RequestCommit,
-    /// Commit these objects and sync them together. Before that, read the alarms that they changed
-    /// and record those in the index, durably, that [`alarms_read`](super::Kernel::alarms_read)
-    /// names. `CommitFailed` answers single failures, `Synced` the whole.
+    /// Commit these objects and sync them together. Tell of the alarms that they changed with
+    /// [`alarm_committing`](super::Kernel::alarm_committing). `CommitFailed` answers single failures,
+    /// `Synced` the whole.
     Commit { objects: Vec<ObjectIndex> },
     /// The index may follow: these alarms are later than it says, or gone.
     UpdateIndex { alarms: Vec<(RawId, Option<i64>)> },
+    /// These alarms failed and there is no room for them: the index is to keep their pauses.
+    PauseInIndex { alarms: Vec<PausedAlarm> },
     /// Run the alarm of this object; `AlarmFinished` answers.
     FireAlarm { id: RawId },
     /// There is room for more of the index's alarms.

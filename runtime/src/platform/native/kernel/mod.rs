@@ -26,6 +26,7 @@ pub(crate) use limits::Limits;
 use object::{Object, Presence};
 pub(crate) use time::Now;
 use timetable::Timetable;
+pub(crate) use timetable::{IndexedAlarm, Pause, PausedAlarm};
 
 use crate::fault::Fault;
 use crate::id::RawId;
@@ -189,7 +190,7 @@ impl<Work, Output> Kernel<Work, Output> {
                 self.forget_if_unused(object, effects);
             }
             Event::AlarmsLoading { until } => self.timetable.begin_loading(until),
-            Event::AlarmsLoaded { alarms, last } => self.alarms_loaded(alarms, last),
+            Event::AlarmsLoaded { alarms, last } => self.alarms_loaded(alarms, last, now),
             Event::AlarmFinished { id, outcome } => self.alarm_finished(id, outcome, now, effects),
             Event::Tick => {
                 self.fire_alarms(now, effects);

@@ -103,44 +103,72 @@ impl<Work, Output> Object<Work, Output> {
 
 /// What the index on disk holds of the object's alarm, and what a commit makes of it.
 ///
-/// The index may wake an object too early but never too late: an earlier time is recorded before
-/// the object's commit, a later one (or none) when the commit is durable. So wherever a crash falls,
+/// The index may wake an object too early but never too late: an earlier time is on disk before the
+/// object's commit is made, a later one (or none) when the commit is durable. So wherever a crash falls,
 /// the index holds a time at or before the one in the object's own database.
 #[derive(Debug, Default)]
 pub(super) struct Indexed {
     /// At or before this the index is known to wake the object.
     at: Option<i64>,
+    /// On its way into the index.
+    recording: Option<i64>,
     /// As read from the object's database just before its commit.
     committing: Option<Option<i64>>,
 }
 
 impl Indexed {
+    /// The index is about to follow this alarm, or does: what is still on its way into it, earlier,
+    /// will not be what it holds.
     pub(super) fn known(&mut self, at: Option<i64>) {
         self.at = at;
+        self.recording = None;
     }
 
-    /// What must be in the index before the commit.
-    pub(super) fn begin_commit(&mut self, alarm: Option<i64>) -> Option<i64> {
-        self.committing = Some(alarm);
-        let at = alarm?;
-        if self.at.is_some_and(|indexed| indexed <= at) {
+    /// Whether a commit that leaves this alarm may be made: the index wakes the object in time.
+    fn covers(&self, alarm: Option<i64>) -> bool {
+        alarm.is_none_or(|at| self.at.is_some_and(|indexed| indexed <= at))
+    }
+
+    /// What must be in the index before a commit that leaves this alarm: the alarm, or an earlier
+    /// date if it is not to be later than that.
+    pub(super) fn begin_recording(
+        &mut self,
+        alarm: Option<i64>,
+        latest: Option<i64>,
+    ) -> Option<i64> {
+        if self.covers(alarm) {
             return None;
         }
-        self.at = Some(at);
-        Some(at)
+        self.recording = alarm.map(|at| latest.map_or(at, |latest| latest.min(at)));
+        self.recording
+    }
+
+    /// This reached the index, or may not have. Whether it was still expected.
+    pub(super) fn recorded(&mut self, at: i64, succeeded: bool) -> bool {
+        let is_expected = self.recording == Some(at);
+        if is_expected {
+            self.known(succeeded.then_some(at));
+        }
+        is_expected
+    }
+
+    /// The commit leaves this alarm. False if the index does not cover it.
+    pub(super) fn begin_commit(&mut self, alarm: Option<i64>) -> bool {
+        self.committing = Some(alarm);
+        self.covers(alarm)
     }
 
     /// The alarm that the durable commit left, if it changed it, and whether the index has to follow.
     pub(super) fn durable(&mut self) -> Option<(Option<i64>, bool)> {
         let alarm = self.committing.take()?;
         let index_follows = self.at != alarm;
-        self.at = alarm;
+        self.known(alarm);
         Some((alarm, index_follows))
     }
 
     /// The outcome of the commit is unknown; the alarm that it may have left.
     pub(super) fn lost(&mut self) -> Option<i64> {
-        self.at = None;
+        self.known(None);
         self.committing.take().flatten()
     }
 }

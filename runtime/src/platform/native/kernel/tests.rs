@@ -1,8 +1,10 @@
 //! The kernel, one event after the other; under many random schedules in `model`.
 
+mod alarms;
+mod index;
 mod model;
 
-use super::{AlarmOutcome, Effect, Event, Kernel, Limits, Now, ObjectIndex};
+use super::{Effect, Event, Kernel, Limits, Now, ObjectIndex};
 use crate::fault::Fault;
 use crate::id::RawId;
 
@@ -440,82 +442,4 @@ fn start_that_failed_commits_nothing() {
         "{effects:?}"
     );
     assert!(step(&mut kernel, Event::Settled, 0).is_empty());
-}
-
-#[test]
-fn due_alarms_fire_a_few_at_a_time_and_the_rest_at_once() {
-    let mut kernel = new_kernel(Limits {
-        alarm_starts: 20,
-        ..small_limits()
-    });
-    step(&mut kernel, Event::AlarmsLoading { until: 100 }, 0);
-    let alarms = (0..40).map(|number| (id(number), 5)).collect();
-    step(&mut kernel, Event::AlarmsLoaded { alarms, last: true }, 0);
-    let mut fired = Vec::new();
-    while kernel.next_due(at(5)) == Some(5) {
-        let effects = step(&mut kernel, Event::Tick, 5);
-        assert!((1..=8).contains(&effects.len()), "{effects:?}");
-        fired.extend(effects.into_iter().map(|effect| match effect {
-            Effect::FireAlarm { id } => id,
-            other => panic!("{other:?}"),
-        }));
-    }
-    assert_eq!(fired.len(), 20, "as many as may start at a time");
-    let outcome = AlarmOutcome::Stale { actual: None };
-    step(
-        &mut kernel,
-        Event::AlarmFinished {
-            id: fired[0],
-            outcome,
-        },
-        5,
-    );
-    assert_eq!(kernel.next_due(at(5)), Some(5));
-}
-
-/// An object that is written to all the time: at every sync there is another write on its way.
-#[test]
-fn alarm_of_an_object_under_constant_writes_fires() {
-    let mut kernel = new_kernel(Limits::default());
-    let object = woken(&mut kernel, 1, 0);
-    step(&mut kernel, Event::AlarmsLoading { until: 1_000_000 }, 0);
-    step(
-        &mut kernel,
-        Event::AlarmsLoaded {
-            alarms: vec![(id(1), 10)],
-            last: true,
-        },
-        0,
-    );
-    let effects = step(&mut kernel, Event::Tick, 10);
-    assert!(
-        matches!(effects[..], [Effect::FireAlarm { .. }]),
-        "{effects:?}"
-    );
-    // Its run writes, and sets the next alarm at 20.
-    step(&mut kernel, Event::Wrote { object }, 10);
-    step(
-        &mut kernel,
-        Event::AlarmFinished {
-            id: id(1),
-            outcome: AlarmOutcome::Done,
-        },
-        10,
-    );
-    let mut fired = 0;
-    for now in 11..1_000 {
-        step(&mut kernel, Event::Settled, now);
-        if now == 11 {
-            kernel.alarms_read(&[(object, Some(20))]);
-        }
-        // Another caller writes while the disk is at work.
-        step(&mut kernel, Event::Wrote { object }, now);
-        step(&mut kernel, Event::Synced { failed: vec![] }, now);
-        let effects = step(&mut kernel, Event::Tick, now);
-        fired += effects
-            .iter()
-            .filter(|effect| matches!(effect, Effect::FireAlarm { .. }))
-            .count();
-    }
-    assert_eq!(fired, 1, "the alarm at 20 was durable at 11");
 }

@@ -23,13 +23,18 @@ const POSTPONED_MS: i64 = 60_000;
 const STARTING_MS: i64 = 1_000;
 
 /// The earliest alarms of one shard; the others stay in the index on disk.
+///
+/// Alarms that wait for their dates and alarms that wait for a retry are bounded apart. So alarms
+/// that keep failing, however many, keep no other alarm out of memory.
 #[derive(Debug)]
 pub(crate) struct Timetable {
     alarms: HashMap<RawId, Alarm>,
-    /// By date.
+    /// By date; at most `capacity`.
     waiting: BTreeSet<(i64, RawId)>,
-    /// By the steady clock: a pause is a duration.
+    /// By the steady clock: a pause is a duration. At most `capacity`.
     paused: BTreeSet<(i64, RawId)>,
+    /// The longest pauses, for which there was no room: the index is to keep them.
+    left_out: Vec<PausedAlarm>,
     /// All alarms up to this date are here.
     horizon: i64,
     /// Until when the horizon should reach.
@@ -41,6 +46,29 @@ pub(crate) struct Timetable {
     capacity: usize,
     starts: usize,
     runs: usize,
+}
+
+/// An alarm as the index holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct IndexedAlarm {
+    pub(crate) id: RawId,
+    pub(crate) at: i64,
+    pub(crate) pause: Option<Pause>,
+}
+
+/// An alarm that failed and is to wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PausedAlarm {
+    pub(crate) id: RawId,
+    pub(crate) pause: Pause,
+}
+
+/// A pause that the index keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Pause {
+    /// The date of the retry.
+    pub(crate) until: i64,
+    pub(crate) failures: u32,
 }
 
 #[derive(Debug)]
@@ -72,6 +100,7 @@ impl Timetable {
             alarms: HashMap::new(),
             waiting: BTreeSet::new(),
             paused: BTreeSet::new(),
+            left_out: Vec::new(),
             horizon: i64::MIN,
             wanted: i64::MIN,
             loading: false,
@@ -88,7 +117,7 @@ impl Timetable {
         self.horizon = until;
         self.wanted = until;
         self.loading = true;
-        while self.alarms.len() > self.capacity && self.drop_latest() {}
+        while self.waiting.len() > self.capacity && self.drop_latest() {}
     }
 
     pub(super) fn end_loading(&mut self) {
@@ -101,7 +130,7 @@ impl Timetable {
 
     /// Whether there is room again for alarms that did not fit.
     pub(super) fn wants_loading(&self) -> bool {
-        !self.loading && self.horizon < self.wanted && self.alarms.len() <= self.capacity / 2
+        !self.loading && self.horizon < self.wanted && self.waiting.len() <= self.capacity / 2
     }
 
     /// The object's alarm was committed: it is at `at`, or there is none.
@@ -115,6 +144,37 @@ impl Timetable {
             },
             None => self.place(id, at),
         }
+    }
+
+    /// The index holds this alarm.
+    pub(super) fn load(&mut self, alarm: IndexedAlarm, now: Now) {
+        let IndexedAlarm { id, at, pause } = alarm;
+        let until = pause.map(|pause| now.steady_at(pause.until));
+        match (pause, until) {
+            (Some(Pause { failures, .. }), Some(until)) if !self.alarms.contains_key(&id) => {
+                let is_full = self.paused.len() >= self.capacity;
+                if is_full && self.paused.last().is_some_and(|(last, _)| *last <= until) {
+                    return;
+                }
+                let state = State::Paused { until };
+                let at = Some(at);
+                self.alarms.insert(
+                    id,
+                    Alarm {
+                        at,
+                        state,
+                        failures,
+                    },
+                );
+                self.pause(id, until, now);
+            }
+            _ => self.lower(id, at),
+        }
+    }
+
+    /// The alarms that the index is to keep, with their pauses.
+    pub(super) fn take_left_out(&mut self) -> Vec<PausedAlarm> {
+        std::mem::take(&mut self.left_out)
     }
 
     /// The alarm may be at `at`, or later: the index says so, or a commit of unknown outcome.
@@ -151,18 +211,19 @@ impl Timetable {
         Some(id)
     }
 
+    /// What has been due for longest: neither retries nor first runs can keep the others waiting.
     fn take_due(&mut self, now: Now) -> Option<RawId> {
-        if let Some(&(until, id)) = self.paused.first()
-            && until <= now.steady
-        {
-            self.paused.pop_first();
-            return Some(id);
-        }
-        let &(at, id) = self.waiting.first()?;
-        (at <= now.wall).then(|| {
-            self.waiting.pop_first();
-            id
-        })
+        let waiting = self
+            .waiting
+            .first()
+            .map(|(at, _)| now.wall.saturating_sub(*at));
+        let paused = self.paused.first().map(|(until, _)| now.steady - until);
+        let taken = match (waiting, paused) {
+            (Some(late), _) if late >= paused.unwrap_or(0).max(0) => self.waiting.pop_first(),
+            (_, Some(0..)) => self.paused.pop_first(),
+            _ => None,
+        };
+        taken.map(|(_, id)| id)
     }
 
     /// The handler ran to its end. With `unsettled` the object has writes that are not durable.
@@ -203,12 +264,12 @@ impl Timetable {
             Some(at) if at != fired_for && at > now.wall => self.place(id, Some(at)),
             Some(at) if at != fired_for => {
                 alarm.failures = 0;
-                self.pause(id, now.steady + retry_delay(0, random));
+                self.pause(id, now.steady + retry_delay(0, random), now);
             }
             Some(_) => {
                 let delay = retry_delay(alarm.failures, random);
                 alarm.failures = alarm.failures.saturating_add(1);
-                self.pause(id, now.steady + delay);
+                self.pause(id, now.steady + delay, now);
             }
         }
     }
@@ -216,7 +277,7 @@ impl Timetable {
     /// The object cannot be found at present.
     pub(super) fn postponed(&mut self, id: RawId, now: Now) {
         if self.end_run(id).is_some() {
-            self.pause(id, now.steady + POSTPONED_MS);
+            self.pause(id, now.steady + POSTPONED_MS, now);
         }
     }
 
@@ -237,7 +298,7 @@ impl Timetable {
         {
             let delay = retry_delay(alarm.failures, 0);
             alarm.failures = alarm.failures.saturating_add(1);
-            self.pause(id, now.steady + delay);
+            self.pause(id, now.steady + delay, now);
         }
     }
 
@@ -288,17 +349,34 @@ impl Timetable {
         };
         self.alarms.insert(id, alarm);
         self.waiting.insert((at, id));
-        if self.alarms.len() > self.capacity {
+        if self.waiting.len() > self.capacity {
             self.drop_latest();
         }
     }
 
-    fn pause(&mut self, id: RawId, until: i64) {
+    fn pause(&mut self, id: RawId, until: i64, now: Now) {
         self.unlist(id);
         if let Some(alarm) = self.alarms.get_mut(&id) {
             alarm.state = State::Paused { until };
             self.paused.insert((until, id));
         }
+        if self.paused.len() > self.capacity {
+            self.leave_out_longest_pause(now);
+        }
+    }
+
+    /// Leaves an alarm that failed to the index, where its pause goes on. It may come up to one
+    /// reading of the index late.
+    fn leave_out_longest_pause(&mut self, now: Now) {
+        let Some((until, id)) = self.paused.pop_last() else {
+            return;
+        };
+        let failures = self.alarms.remove(&id).map_or(0, |alarm| alarm.failures);
+        let until = now.wall.saturating_add(until - now.steady);
+        self.left_out.push(PausedAlarm {
+            id,
+            pause: Pause { until, failures },
+        });
     }
 
     fn unlist(&mut self, id: RawId) {

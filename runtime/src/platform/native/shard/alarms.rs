@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use tokio::task::yield_now;
 
-use super::super::kernel::AlarmOutcome;
+use super::super::kernel::{AlarmOutcome, IndexedAlarm};
 use super::super::sim::FaultKind;
 use super::super::slot::{Life, Resident, Slot};
-use super::super::store::Due;
+use super::super::store::{Change, Due};
 use super::super::work::Work;
 use super::turns::Nobody;
 use super::{Event, Shard};
@@ -49,6 +49,12 @@ impl Shard {
     pub(in super::super) fn load_alarms_now(self: &Rc<Self>) {
         let mut loading = Loading::begin(self);
         while loading.load_page(self) {}
+    }
+
+    /// The date was set: pauses that the index keeps mean nothing by it.
+    pub(super) fn load_alarms_by_new_date(self: &Rc<Self>) {
+        self.disk.write_index(vec![Change::EndPauses]);
+        self.load_alarms_now();
     }
 
     pub(super) fn fire_alarm(self: &Rc<Self>, id: RawId) {
@@ -123,11 +129,12 @@ impl Shard {
         }
     }
 
-    /// What the index holds for an object that wakes with an alarm. An entry that is missing or too
-    /// late (an earlier fault, an old backup) is put right, and a name that it lacks is added.
+    /// The date up to which the index is known to wake an object that wakes with an alarm: this
+    /// alarm's, whatever is still to be written. An entry that is missing or too late (an earlier
+    /// fault, an old backup) is put right, and a name that it lacks is added; nothing is known until
+    /// that is on disk.
     pub(super) fn indexed(&self, slot: &Slot, at: i64) -> Option<i64> {
-        let index = self.disk.index();
-        let entry = match index.find(slot.id) {
+        let entry = match self.disk.index().find(slot.id) {
             Ok(entry) => entry,
             Err(error) => {
                 self.index_is_unreadable(&error);
@@ -139,18 +146,14 @@ impl Shard {
             && entry.class == slot.description.class
             && (entry.name.is_some() || slot.name.borrow().is_none())
         {
-            return Some(entry.at);
+            return Some(at);
         }
         if entry.as_ref().is_none_or(|entry| entry.at > at) {
             tracing::warn!(class = slot.description.class, id = %slot.id, "an alarm was missing from the index; it is put back");
         }
-        match index.record(&[slot.index_entry(at)]) {
-            Ok(()) => Some(at),
-            Err(error) => {
-                tracing::error!(%error, id = %slot.id, "an alarm cannot be put back into the index");
-                None
-            }
-        }
+        self.disk
+            .write_index(vec![Change::Record(slot.index_entry(at))]);
+        None
     }
 
     pub(super) fn start_alarm(self: &Rc<Self>, resident: &Resident, id: RawId) {
@@ -240,12 +243,16 @@ impl Loading {
         if !page.is_empty() {
             shard.told_of.borrow_mut().unreadable_index = false;
         }
-        self.after = page.last().map(|due| (due.at, due.id));
+        self.after = page.last().map(|due| (due.date(), due.id));
         let is_full = page.len() == PAGE;
         let alarms = page
             .into_iter()
             .filter(|due| shard.home_of(due.id) == shard.number && shard.can_run(due))
-            .map(|due| (due.id, due.at))
+            .map(|due| IndexedAlarm {
+                id: due.id,
+                at: due.at,
+                pause: due.pause,
+            })
             .collect();
         shard.handle(Event::AlarmsLoaded {
             alarms,

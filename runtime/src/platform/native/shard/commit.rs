@@ -3,6 +3,7 @@
 use std::cell::RefMut;
 use std::rc::Rc;
 
+use super::super::disk::Disk;
 use super::super::kernel::ObjectIndex;
 use super::super::sim::FaultKind;
 use super::super::slot::Life;
@@ -12,6 +13,63 @@ use crate::error::StorageError;
 use crate::fault::Fault;
 
 impl Shard {
+    /// Brings the alarms that the next commit would leave into the index, before it is made: no crash
+    /// leaves an alarm that the index does not know of. The disk is waited for by another thread.
+    /// Meanwhile objects go on, and may change their alarms again.
+    pub(super) async fn record_alarms(self: &Rc<Self>) {
+        // The second time: what a turn sets from now on is later than now.
+        let mut latest = None;
+        loop {
+            let earlier = self.alarms_to_record(latest);
+            if earlier.is_empty() {
+                return;
+            }
+            latest = Some(self.clock.now());
+            let entry = |&(object, at): &(ObjectIndex, i64)| {
+                let slot = self.slot_at(object)?;
+                Some(slot.index_entry(at))
+            };
+            let entries = earlier.iter().filter_map(entry).collect();
+            let recorded = self.record(entries).await;
+            for (object, at) in earlier {
+                let succeeded = recorded.is_ok();
+                let is_expected = self
+                    .kernel
+                    .borrow_mut()
+                    .alarm_recorded(object, at, succeeded);
+                if let (true, Err(error)) = (is_expected, &recorded) {
+                    self.commit_failed(object, error.clone());
+                }
+            }
+        }
+    }
+
+    async fn record(self: &Rc<Self>, entries: Vec<Entry>) -> Result<(), StorageError> {
+        if self.point(&[FaultKind::FailedSync]).is_some() {
+            return Err(StorageError::Io("injected".to_owned()));
+        }
+        let recorded = self.disk.record(entries);
+        if let Some(simulation) = &self.simulation {
+            self.index_answers(simulation).await;
+        }
+        recorded.await.unwrap_or_else(|_| {
+            Err(StorageError::Io(
+                "the index of alarms is no longer written".to_owned(),
+            ))
+        })
+    }
+
+    fn alarms_to_record(&self, latest: Option<i64>) -> Vec<(ObjectIndex, i64)> {
+        let dirty = self.kernel.borrow().dirty().to_vec();
+        let changed = |object| {
+            let life = self.life_at(object)?;
+            // What cannot be read fails at its commit.
+            Some((object, changed_alarm(&life).ok()??))
+        };
+        let changed: Vec<_> = dirty.into_iter().filter_map(changed).collect();
+        self.kernel.borrow_mut().alarms_to_record(&changed, latest)
+    }
+
     /// `_cf_ALARM`, as each database will be committed, is the one truth about an object's alarm:
     /// it is read here, behind every rollback, and index and timetable follow it.
     pub(super) fn commit(self: &Rc<Self>, objects: &[ObjectIndex]) {
@@ -19,23 +77,18 @@ impl Shard {
             .iter()
             .filter_map(|&object| Some((object, self.life_at(object)?)))
             .collect();
-        let (mut alarms, mut failed) = (Vec::new(), Vec::new());
+        let mut failed = Vec::new();
         for (object, life) in &lives {
-            let is_as_at_wake = |database: RefMut<'_, Database>| database.is_as_at_wake();
-            if matches!(life.committable().map(is_as_at_wake), Some(Ok(true))) {
-                // Nothing is kept of this object, and so no alarm.
-                continue;
-            }
-            match life.committable().map(|database| database.touched_alarm()) {
-                Some(Ok(Some(alarm))) => alarms.push((*object, alarm)),
-                Some(Err(error)) => failed.push((*object, error)),
-                Some(Ok(None)) | None => {}
-            }
-        }
-        if !alarms.is_empty() {
-            let earlier = self.kernel.borrow_mut().alarms_read(&alarms);
-            if let Err(error) = self.record_alarms(&earlier) {
-                failed.extend(earlier.iter().map(|(object, _)| (*object, error.clone())));
+            match changed_alarm(life) {
+                Ok(Some(alarm)) => {
+                    let mut kernel = self.kernel.borrow_mut();
+                    if !kernel.alarm_committing(*object, alarm) {
+                        let error = "an alarm is not in the index of alarms";
+                        failed.push((*object, StorageError::Io(error.to_owned())));
+                    }
+                }
+                Ok(None) => {}
+                Err(error) => failed.push((*object, error)),
             }
         }
         let mut batch = Vec::with_capacity(lives.len());
@@ -46,10 +99,11 @@ impl Shard {
                 None => {}
             }
             let failure = failed.iter().position(|(failed, _)| *failed == object);
-            match self.commit_one(
-                &life,
-                failure.map(|position| failed.swap_remove(position).1),
-            ) {
+            let committed = match failure {
+                Some(position) => Err(failed.swap_remove(position).1),
+                None => self.commit_one(object, &life),
+            };
+            match committed {
                 Ok(Some(unsynced)) => {
                     batch.push((object, unsynced));
                     let has_long_log = |database: RefMut<'_, Database>| database.has_long_log();
@@ -58,19 +112,30 @@ impl Shard {
                     }
                 }
                 Ok(None) => {}
-                Err(error) => {
-                    let slot = &life.slot;
-                    tracing::error!(%error, class = slot.description.class, id = %slot.id, "a commit failed");
-                    self.handle(Event::CommitFailed {
-                        object,
-                        fault: Fault::Storage(error),
-                    });
-                }
+                Err(error) => self.commit_failed(object, error),
             }
         }
         if self.point(&[FaultKind::Crash]).is_none() {
             self.disk.sync(batch);
         }
+    }
+
+    fn commit_one(
+        &self,
+        object: ObjectIndex,
+        life: &Life,
+    ) -> Result<Option<Unsynced>, StorageError> {
+        let Some(mut database) = life.committable() else {
+            return Ok(None);
+        };
+        let has_writes = database.is_in_transaction();
+        let unsynced = database.commit()?;
+        if let Disk::Memory(memory) = &self.disk
+            && has_writes
+        {
+            memory.committed(object, life.slot.id, &mut database)?;
+        }
+        Ok(unsynced)
     }
 
     pub(super) fn life_at(&self, object: ObjectIndex) -> Option<Rc<Life>> {
@@ -79,33 +144,30 @@ impl Shard {
         Some(Rc::clone(&resident.as_ref()?.life))
     }
 
-    fn commit_one(
-        &self,
-        life: &Life,
-        failure: Option<StorageError>,
-    ) -> Result<Option<Unsynced>, StorageError> {
-        let Some(mut database) = life.committable() else {
-            return Ok(None);
-        };
-        match failure {
-            None => database.commit(),
-            Some(error) => {
+    /// Nothing of the object's open transaction is kept.
+    fn commit_failed(self: &Rc<Self>, object: ObjectIndex, error: StorageError) {
+        if let Some(life) = self.life_at(object) {
+            if let Some(database) = life.committable() {
                 database.roll_back();
-                Err(error)
             }
+            let slot = &life.slot;
+            tracing::error!(%error, class = slot.description.class, id = %slot.id, "a commit failed");
         }
+        self.handle(Event::CommitFailed {
+            object,
+            fault: Fault::Storage(error),
+        });
     }
+}
 
-    /// Before the commits, so that no crash leaves an alarm that nobody knows of.
-    fn record_alarms(&self, alarms: &[(ObjectIndex, i64)]) -> Result<(), StorageError> {
-        if alarms.is_empty() {
-            return Ok(());
-        }
-        let entry = |&(object, at): &(ObjectIndex, i64)| {
-            let slot = self.slot_at(object)?;
-            Some(slot.index_entry(at))
-        };
-        let entries: Vec<Entry> = alarms.iter().filter_map(entry).collect();
-        self.disk.index().record(&entries)
+/// The object's alarm as its next commit will leave it, if that may have changed.
+fn changed_alarm(life: &Life) -> Result<Option<Option<i64>>, StorageError> {
+    let Some(database) = life.committable() else {
+        return Ok(None);
+    };
+    if database.is_as_at_wake()? {
+        // Nothing is kept of this object, and so no alarm.
+        return Ok(None);
     }
+    database.touched_alarm()
 }

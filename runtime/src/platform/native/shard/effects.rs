@@ -6,7 +6,7 @@ use super::super::disk::Found;
 use super::super::kernel::ObjectIndex;
 use super::super::slot::{Life, Resident, Slot};
 use super::super::state::ObjectState;
-use super::super::store::Database;
+use super::super::store::{Change, Database};
 use super::super::work::{Output, Work, answer};
 use super::{Effect, Event, Shard};
 use crate::error::StorageError;
@@ -94,10 +94,13 @@ impl Shard {
             Effect::RequestCommit => self.commit_wanted.notify_one(),
             Effect::Commit { objects } => self.commit(&objects),
             Effect::UpdateIndex { alarms } => {
-                if let Err(error) = self.disk.index().follow(&alarms) {
-                    // The index only wakes somebody too early now.
-                    tracing::warn!(%error, "the index of alarms is behind");
-                }
+                let follow = |(id, at)| Change::Follow(id, at);
+                self.disk
+                    .write_index(alarms.into_iter().map(follow).collect());
+            }
+            Effect::PauseInIndex { alarms } => {
+                self.disk
+                    .write_index(alarms.into_iter().map(Change::Pause).collect());
             }
             Effect::FireAlarm { id } => self.fire_alarm(id),
             Effect::LoadAlarms => self.loading_wanted.notify_one(),
@@ -241,7 +244,7 @@ impl Shard {
             return;
         }
         match resident.and_then(|resident| resident.life.take_database()) {
-            Some(database) => self.disk.close(slot.index, slot.id, database),
+            Some(database) => self.disk.close(slot.index, database),
             None => self.handle(Event::Closed { object: slot.index }),
         }
     }
@@ -284,6 +287,7 @@ impl Concern {
             | Effect::Fail { .. }
             | Effect::RequestCommit
             | Effect::UpdateIndex { .. }
+            | Effect::PauseInIndex { .. }
             | Effect::LoadAlarms
             | Effect::Forget { .. } => Self::Nothing,
         }

@@ -58,7 +58,7 @@ impl Shard {
             // It was to be closed meanwhile.
             None => {
                 self.handle(Event::TakenBack { object });
-                self.disk.close(object, slot.id, database);
+                self.disk.close(object, database);
             }
         });
     }

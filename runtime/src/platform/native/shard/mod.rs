@@ -6,6 +6,7 @@
 mod alarms;
 mod commit;
 mod effects;
+mod inside;
 mod logs;
 mod simulated;
 mod tasks;
@@ -34,6 +35,7 @@ use super::sim::Simulation;
 use super::slot::Slot;
 use super::socket::MAX_ALL_PENDING;
 use super::transport::MAX_UNFINISHED;
+use super::waiting::Waiting;
 use super::work::{Delivery, Inbound, Output, Work};
 use crate::description::Description;
 use crate::fault::Fault;
@@ -43,7 +45,7 @@ type Event = kernel::Event<Work, Output>;
 type Effect = kernel::Effect<Work, Output>;
 
 pub(super) struct Shard {
-    number: usize,
+    pub(super) number: usize,
     /// The inboxes of all shards, this one's included.
     inboxes: Arc<[UnboundedSender<Inbound>]>,
     pub(super) disk: Disk,
@@ -51,7 +53,7 @@ pub(super) struct Shard {
     pub(super) random: Random,
     pub(super) outgoing: Outgoing,
     /// The messages of sockets that are on their way here, and those that wait for their peers.
-    pub(super) unfinished: Budget,
+    pub(super) unfinished: Waiting,
     pub(super) pending: Budget,
     classes: RefCell<Vec<Class>>,
     /// In the simulator: what makes the order of events a matter of the seed.
@@ -126,7 +128,7 @@ impl Shard {
             clock,
             random,
             outgoing,
-            unfinished: Budget::new(MAX_UNFINISHED),
+            unfinished: Waiting::new(MAX_UNFINISHED),
             pending: Budget::new(MAX_ALL_PENDING),
             classes: RefCell::default(),
             simulation,

@@ -8,9 +8,10 @@ use tokio::time::Instant;
 
 use super::super::disk::Disk;
 use super::super::kernel::{Limits, ObjectIndex};
-use super::super::sim::{FaultKind, Simulation};
+use super::super::sim::{Ending, FaultKind, Simulation};
 use super::super::work::{Inbound, Output, Work};
 use super::{Event, Shard, new_kernel};
+use crate::error::StorageError;
 use crate::fault::Fault;
 use crate::id::RawId;
 
@@ -30,12 +31,10 @@ impl Shard {
 
     /// The process has ended: nothing that was decided since is carried out.
     pub(super) fn crash_if_wanted(self: &Rc<Self>) {
-        if self
-            .simulation
-            .as_ref()
-            .is_some_and(Simulation::is_crash_wanted)
-        {
-            self.crash();
+        match self.simulation.as_ref().and_then(Simulation::ending) {
+            Some(Ending::Crash) => self.crash(),
+            Some(Ending::PowerFailure) => self.power_failure(),
+            None => {}
         }
     }
 
@@ -133,16 +132,17 @@ impl Shard {
         let Some(simulation) = &self.simulation else {
             return;
         };
-        while let Some((inbound, machine)) = simulation.receive().await {
+        while let Some((mut inbound, machine)) = simulation.receive().await {
             simulation.delay().await;
             #[cfg(test)]
             simulation.while_the_disk_hangs().await;
-            if matches!(inbound, Inbound::Synced { .. }) && simulation.is_running(machine) {
-                let point = self.point(&[FaultKind::SlowDisk, FaultKind::Crash]);
-                if point == Some(FaultKind::SlowDisk) {
-                    tokio::time::sleep(simulation.up_to(20_000)).await;
+            if let Inbound::Synced { failed } = &mut inbound
+                && simulation.is_running(machine)
+            {
+                self.sync_takes_its_time(simulation).await;
+                if simulation.is_running(machine) {
+                    *failed = self.inside(|| self.sync_batch(simulation));
                 }
-                self.inside(|| {});
             }
             if simulation.is_running(machine) {
                 self.receive_one(inbound);
@@ -150,9 +150,59 @@ impl Shard {
         }
     }
 
+    /// What is in the index is on disk: a step as well.
+    pub(super) async fn index_answers(self: &Rc<Self>, simulation: &Simulation) {
+        let machine = simulation.machine();
+        simulation.delay().await;
+        #[cfg(test)]
+        simulation.while_the_disk_hangs().await;
+        self.sync_takes_its_time(simulation).await;
+        if let Disk::Memory(memory) = &self.disk
+            && simulation.is_running(machine)
+        {
+            memory.index_synced();
+        }
+    }
+
+    async fn sync_takes_its_time(self: &Rc<Self>, simulation: &Simulation) {
+        let possible = [
+            FaultKind::SlowDisk,
+            FaultKind::HangingSync,
+            FaultKind::Crash,
+        ];
+        match self.point(&possible) {
+            Some(FaultKind::SlowDisk) => tokio::time::sleep(simulation.up_to(20_000)).await,
+            Some(FaultKind::HangingSync) => tokio::time::sleep(simulation.up_to(180_000)).await,
+            _ => {}
+        }
+        self.inside(|| {});
+    }
+
+    /// The commits of a batch reach the disk, one object after the other: those that do not.
+    fn sync_batch(&self, simulation: &Simulation) -> Vec<(ObjectIndex, Fault)> {
+        let Disk::Memory(memory) = &self.disk else {
+            return Vec::new();
+        };
+        let mut failed = Vec::new();
+        for (object, id) in memory.take_batch() {
+            match self.point(&[FaultKind::Crash, FaultKind::FailedSync]) {
+                None => memory.synced(id),
+                Some(FaultKind::FailedSync) => {
+                    memory.sync_failed(id, |commits| simulation.kept(commits));
+                    failed.push((
+                        object,
+                        Fault::Storage(StorageError::Io("injected".to_owned())),
+                    ));
+                }
+                Some(_) => break,
+            }
+        }
+        failed
+    }
+
     /// The timer counts time that passes: it has to be set by the new time.
     pub(in super::super) fn clock_was_set(self: &Rc<Self>) {
-        self.load_alarms_now();
+        self.load_alarms_by_new_date();
         self.timer_changed.notify_one();
     }
 
@@ -183,12 +233,49 @@ impl Shard {
             .collect()
     }
 
+    /// Alarms that are due and that nothing will wake: those of databases that the index lacks, or
+    /// has later.
+    pub(in super::super) fn lost_alarms(&self) -> Vec<String> {
+        let now = self.clock.now();
+        let Disk::Memory(memory) = &self.disk else {
+            return Vec::new();
+        };
+        let is_missing = |(id, at): &(RawId, i64)| {
+            let entry = memory.index.find(*id).ok().flatten();
+            *at < now && entry.is_none_or(|entry| entry.at > *at)
+        };
+        let alarms = memory.alarms().unwrap_or_default();
+        let missing = alarms.iter().filter(|alarm| is_missing(alarm));
+        missing
+            .map(|(id, at)| format!("{} at {at}, which the index lacks", &id.to_string()[..8]))
+            .collect()
+    }
+
     /// Everything but the disk is lost: memory, sockets, answers on their way, and writes that no
     /// commit has closed. What the old machine still reports reaches nobody: its objects are gone,
     /// and the answers of its disk are dropped.
     pub(in super::super) fn crash(self: &Rc<Self>) {
-        let fault = Fault::Disconnected("the host crashed".to_owned());
-        self.lose_memory(&fault);
+        self.lose_memory(&Fault::Disconnected("the host crashed".to_owned()));
+        self.start_again();
+    }
+
+    /// A crash that also loses what the disk had not confirmed, as far as the seed says.
+    pub(in super::super) fn power_failure(self: &Rc<Self>) {
+        self.lose_memory(&Fault::Disconnected("the power failed".to_owned()));
+        if let (Disk::Memory(memory), Some(simulation)) = (&self.disk, &self.simulation)
+            && let Err(error) = memory.lose_power(|commits| simulation.kept(commits))
+        {
+            tracing::error!(%error, "the simulated disk cannot be restored");
+        }
+        self.start_again();
+    }
+
+    fn start_again(self: &Rc<Self>) {
+        if let Disk::Memory(memory) = &self.disk
+            && let Err(error) = memory.restart()
+        {
+            tracing::error!(%error, "the simulated index of alarms cannot be opened");
+        }
         self.load_alarms_now();
     }
 
@@ -203,16 +290,15 @@ impl Shard {
             let resident = slot.resident.borrow_mut().take();
             if let Some(resident) = resident {
                 resident.life.cut_off(fault.clone());
-                if let (Disk::Memory(memory), Some(database)) =
-                    (&self.disk, resident.life.take_database())
-                {
-                    memory.keep(slot.id, database);
-                }
+                drop(resident.life.take_database());
             }
         }
         let lost = self.kernel.replace(new_kernel(Limits::default()));
         drop(lost);
         drop(std::mem::take(&mut *self.queue.borrow_mut()));
+        if let Disk::Memory(memory) = &self.disk {
+            memory.crash();
+        }
         for work in self.simulation.iter().flat_map(Simulation::crash) {
             if let Work::Task(task) = work {
                 task.refuse(fault.clone());

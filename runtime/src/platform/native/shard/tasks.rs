@@ -60,12 +60,15 @@ impl Shard {
 
     /// Everything ready now belongs to the next commit: yielding lets it run first.
     async fn commit_when_settled(self: Rc<Self>) {
+        // A run of this task that panicked may have left a commit to be made.
+        self.commit_wanted.notify_one();
         loop {
             self.commit_wanted.notified().await;
             match &self.simulation {
                 Some(simulation) => simulation.delay().await,
                 None => yield_now().await,
             }
+            self.record_alarms().await;
             self.handle(Event::Settled);
         }
     }
@@ -78,7 +81,7 @@ impl Shard {
                 let step = (now.wall - before.wall) - (now.steady - before.steady);
                 if step.abs() > CLOCK_SLACK_MS {
                     tracing::warn!(by_ms = step, "the system's clock was set");
-                    self.load_alarms_now();
+                    self.load_alarms_by_new_date();
                 }
             }
             before = now;

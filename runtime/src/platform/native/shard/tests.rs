@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::super::sim::Sim;
+use super::super::store::Change;
 use super::{Effect, Event};
 use crate::prelude::*;
 
@@ -90,7 +91,7 @@ async fn alarm_that_the_index_lost_is_put_back_at_the_next_wake(sim: Sim) {
     let subject = sim.objects::<Subject>().named("a");
     subject.ring_after(600_000).await.unwrap();
     let id = subject.core().remote().expect("a native stub").id();
-    sim.shard().disk.index().follow(&[(id, None)]).unwrap();
+    sim.shard().disk.write_index(vec![Change::Follow(id, None)]);
     sim.crash().await;
     // A wake for another reason.
     assert_eq!(subject.rung().await.unwrap(), 0);
@@ -156,6 +157,65 @@ async fn disk_that_hangs_fails_all_writes_in_time_and_recovers(sim: Sim) {
         assert!([1, 11].contains(&value), "{value}");
         assert_eq!(subject.add(1).await.unwrap(), value + 1);
     }
+}
+
+#[anchorhold::test]
+async fn index_that_hangs_holds_up_only_writes_and_fails_them_in_time(sim: Sim) {
+    let objects = sim.objects::<Subject>();
+    let (subject, other) = (objects.named("a"), objects.named("other"));
+    subject.add(1).await.unwrap();
+    other.add(1).await.unwrap();
+    hang(&sim, true);
+    let began = sim.now();
+    let planned = subject.ring_after(600_000);
+    sim.advance(Duration::from_secs(1)).await;
+    assert!(!sim.trace().last().unwrap().contains("commit"));
+    assert_eq!(other.rung().await.unwrap(), 0);
+    let error = planned.await.unwrap_err();
+    assert!(error.to_string().contains("30 s"), "{error}");
+    assert!(sim.now() - began <= Duration::from_secs(31));
+    hang(&sim, false);
+    assert_eq!(other.add(1).await.unwrap(), 2);
+    assert_eq!(subject.add(1).await.unwrap(), 2);
+    // The index is early: nothing runs that was not committed.
+    sim.advance(15 * MINUTE).await;
+    assert_eq!(subject.rung().await.unwrap(), 0);
+}
+
+#[anchorhold::test]
+async fn alarm_moved_nearer_while_it_is_recorded_fires_on_time_after_a_crash(sim: Sim) {
+    let subject = sim.objects::<Subject>().named("a");
+    subject.add(1).await.unwrap();
+    hang(&sim, true);
+    let planned = [600_000, 300_000].map(|millis| subject.ring_after(millis));
+    sim.advance(Duration::from_secs(1)).await;
+    let nearer = subject.ring_after(5_000);
+    sim.advance(Duration::from_secs(1)).await;
+    hang(&sim, false);
+    for planned in planned {
+        planned.await.unwrap();
+    }
+    nearer.await.unwrap();
+    sim.crash().await;
+    sim.advance(Duration::from_secs(5)).await;
+    assert_eq!(subject.rung().await.unwrap(), 1);
+}
+
+#[anchorhold::test]
+async fn alarm_that_the_index_does_not_take_fails_its_commit_and_no_other(sim: Sim) {
+    let objects = sim.objects::<Subject>();
+    let (subject, other) = (objects.named("a"), objects.named("other"));
+    subject.add(1).await.unwrap();
+    sim.shard().disk.index().break_down(true);
+    let (planned, added) = (subject.ring_after(5_000), other.add(1));
+    let error = planned.await.unwrap_err();
+    assert!(matches!(error, CallError::Storage(_)), "{error:?}");
+    assert_eq!(added.await.unwrap(), 1);
+    sim.shard().disk.index().break_down(false);
+    assert_eq!(subject.add(1).await.unwrap(), 2);
+    subject.ring_after(5_000).await.unwrap();
+    sim.advance(MINUTE).await;
+    assert_eq!(subject.rung().await.unwrap(), 1);
 }
 
 #[anchorhold::test]

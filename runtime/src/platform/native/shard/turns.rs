@@ -158,6 +158,7 @@ impl Shard {
                 self.inside(|| user_code::dispose(turn));
                 conclude(life, audience, result);
                 self.end_if_asked(life);
+                self.turn_ended();
                 life.slot.handle(Event::Finished {
                     object: life.slot.index,
                     bytes,
@@ -171,6 +172,7 @@ impl Shard {
                     shard.inside(|| {
                         conclude(&life, audience, result);
                         shard.end_if_asked(&life);
+                        shard.turn_ended();
                         life.slot.handle(Event::Finished {
                             object: life.slot.index,
                             bytes,

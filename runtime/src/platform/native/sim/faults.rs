@@ -11,14 +11,24 @@ pub enum FaultKind {
     /// commits of a batch, before and after the disk has confirmed it, before anything is sent.
     /// Memory and sockets are lost. What was committed stays.
     Crash,
+    /// The power fails wherever a crash can happen. Memory and sockets are lost, and of each object
+    /// the last commits that the disk had not confirmed: none of them, some or all. The index of
+    /// alarms likewise.
+    PowerFailure,
     /// A turn panics before its first step, or at one of its awaits.
     Panic,
     /// A turn panics at a write to its storage.
     PanicAtWrite,
     /// The commit of one object fails: the disk is full, for one.
     FailedCommit,
-    /// The disk takes 1 to 20 s to confirm a batch of commits.
+    /// The disk reports that it could not confirm the commits of one object: they are lost or kept.
+    /// Or that it could not write the index of alarms.
+    FailedSync,
+    /// The disk takes up to 20 s to confirm a batch of commits.
     SlowDisk,
+    /// The disk takes up to 3 minutes to confirm a batch of commits. Objects that wait for longer
+    /// than 30 s are reset, and their callers told that what they wrote may be kept or lost.
+    HangingSync,
     /// An alarm fires up to 2 minutes late.
     LateAlarm,
     /// A call between objects arrives up to 2 s late. Calls of one object to another keep their
@@ -35,12 +45,15 @@ pub enum FaultKind {
 }
 
 impl FaultKind {
-    const ALL: [(Self, u32); 11] = [
+    const ALL: [(Self, u32); 14] = [
         (Self::Crash, 400),
+        (Self::PowerFailure, 400),
         (Self::Panic, 200),
         (Self::PanicAtWrite, 400),
         (Self::FailedCommit, 200),
+        (Self::FailedSync, 200),
         (Self::SlowDisk, 100),
+        (Self::HangingSync, 400),
         (Self::LateAlarm, 20),
         (Self::SlowCall, 20),
         (Self::LostCall, 50),
@@ -54,10 +67,13 @@ impl fmt::Display for FaultKind {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Crash => "crash",
+            Self::PowerFailure => "power failure",
             Self::Panic => "panic",
             Self::PanicAtWrite => "panic at a write",
             Self::FailedCommit => "failed commit",
+            Self::FailedSync => "failed sync",
             Self::SlowDisk => "slow disk",
+            Self::HangingSync => "hanging sync",
             Self::LateAlarm => "late alarm",
             Self::SlowCall => "slow call",
             Self::LostCall => "lost call",

@@ -1,6 +1,9 @@
 //! The test kit: a simulated host in one thread, without network and with virtual time.
 
+mod disk;
+mod exhaustive;
 mod faults;
+mod inside;
 mod run;
 mod simulation;
 mod socket;
@@ -16,15 +19,18 @@ use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, sleep_until};
 
+pub(super) use disk::MemoryDisk;
 pub use faults::{FaultKind, Faults};
+pub use inside::PendingRun;
 pub use run::{Runs, run_test};
-pub(super) use simulation::Simulation;
+pub(super) use simulation::{Ending, Simulation};
 pub use socket::SimSocket;
 
+use self::inside::Check;
 use super::assets;
 use super::budget::Budget;
 use super::clock::Clock;
-use super::disk::{Disk, MemoryDisk};
+use super::disk::Disk;
 use super::kernel::Limits;
 use super::outgoing::Outgoing;
 use super::random::{Random, SplitMix};
@@ -71,6 +77,7 @@ struct Inner {
     seed: u64,
     shard: Rc<Shard>,
     app: RefCell<Option<Rc<App>>>,
+    invariants: RefCell<Vec<(String, Check)>>,
     /// Time that the test itself let pass does not count as waiting.
     patient_since: Cell<Instant>,
 }
@@ -81,7 +88,8 @@ impl Sim {
         let random = Random::Seeded(SplitMix::new(generator.next()));
         let (sender, inbox) = unbounded_channel();
         let simulation = Simulation::new(generator.next(), inbox);
-        let disk = Disk::Memory(MemoryDisk::new(random.bytes(), sender.clone())?);
+        let disk = MemoryDisk::new(random.bytes(), sender.clone())?;
+        let disk = Disk::Memory(Box::new(disk));
         let start = Instant::now();
         let parts = Parts {
             number: 0,
@@ -102,6 +110,7 @@ impl Sim {
             seed,
             shard,
             app: RefCell::default(),
+            invariants: RefCell::default(),
             patient_since: Cell::new(start),
         })))
     }
@@ -268,6 +277,16 @@ impl Sim {
         }
     }
 
+    /// The power fails and comes back: as [`crash`](Self::crash), and what was committed and not yet
+    /// confirmed by the disk is lost or kept, for each object on its own, as the seed says. What was
+    /// acknowledged is there.
+    pub async fn power_failure(&self) {
+        self.0.shard.power_failure();
+        for _ in 0..SOME_STEPS {
+            yield_now().await;
+        }
+    }
+
     #[cfg(test)]
     pub(super) fn shard(&self) -> &Rc<Shard> {
         &self.0.shard
@@ -300,6 +319,19 @@ impl Sim {
         self.settle().await;
     }
 
+    /// From now on a power failure loses all that was not synced.
+    fn keep_nothing_unsynced(&self) {
+        if let Some(simulation) = self.0.shard.simulation() {
+            simulation.keep_nothing_unsynced();
+        }
+    }
+
+    /// The steps so far at which the process could have ended.
+    fn endings(&self) -> Vec<u64> {
+        let simulation = self.0.shard.simulation();
+        simulation.map(Simulation::endings).unwrap_or_default()
+    }
+
     pub(super) fn injected(&self) -> Vec<simulation::Injected> {
         self.0
             .shard
@@ -316,7 +348,10 @@ impl Sim {
             self.advance(step).await;
             let overdue = self.0.shard.overdue_alarms();
             if overdue.is_empty() && self.0.shard.is_quiet() {
-                return None;
+                let lost = self.0.shard.lost_alarms();
+                return lost
+                    .first()
+                    .map(|alarm| format!("a run is due and will not happen: {alarm}"));
             }
             if Instant::now() >= until {
                 return Some(match overdue.first() {

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, LocalOptions};
 
 use super::super::random::{Random, SplitMix};
+use super::exhaustive::run_exhaustively;
 use super::faults::{FaultKind, Faults};
 use super::{PATIENCE, START_MS, Sim};
 use crate::fault::Fault;
@@ -30,6 +31,8 @@ pub struct Runs {
     pub seeds: Option<u32>,
     /// What goes wrong in each run.
     pub faults: Faults,
+    /// One seed, with the process ending at each step in turn.
+    pub exhaustive: bool,
 }
 
 impl From<Option<u64>> for Runs {
@@ -76,6 +79,7 @@ where
         seed,
         seeds,
         faults,
+        exhaustive,
     } = runs.into();
     let test = name.split_once("::").map_or(name, |(_, path)| path);
     let given = variable("ANCHORHOLD_SEED");
@@ -89,15 +93,19 @@ where
     let first = given
         .or(seed)
         .unwrap_or_else(|| u64::from_le_bytes(Random::System.bytes()));
+    if exhaustive {
+        return run_exhaustively(first, test, &body);
+    }
     // One that nothing is done to is the same each time, and a test of one seed has to be quick.
     let twice = seeds.is_some() || !faults.are_none();
     let mut sweep = Sweep::new(test, count);
     let mut generator = SplitMix::new(first);
     let mut seed = first;
     loop {
-        let run = run_seed(seed, test, &faults, &body);
+        let disturbance = Disturbance::Faults(&faults);
+        let run = run_seed(seed, test, disturbance, &body);
         if twice {
-            let again = run_seed(seed, test, &faults, &body);
+            let again = run_seed(seed, test, disturbance, &body);
             assert_same(seed, test, &run.trace, &again.trace);
         }
         sweep.note(&run);
@@ -113,14 +121,57 @@ where
     }
 }
 
-struct Run<R> {
-    result: R,
-    trace: Vec<String>,
+pub(super) struct Run<R> {
+    pub(super) result: R,
+    pub(super) trace: Vec<String>,
     faults: Vec<FaultKind>,
+    /// The steps at which the process could have ended.
+    pub(super) endings: Vec<u64>,
     virtual_time: Duration,
 }
 
-fn run_seed<F, R>(seed: u64, test: &str, faults: &Faults, body: &impl Fn(Sim) -> F) -> Run<R>
+/// What goes wrong in a run.
+#[derive(Clone, Copy)]
+pub(super) enum Disturbance<'a> {
+    /// At random.
+    Faults(&'a Faults),
+    /// Once, at this step. A power failure loses all that was not synced.
+    At(u64, FaultKind),
+}
+
+impl Disturbance<'_> {
+    fn is_none(self) -> bool {
+        match self {
+            Self::Faults(faults) => faults.are_none(),
+            Self::At(..) => false,
+        }
+    }
+
+    fn begin(self, sim: &Sim) {
+        match self {
+            Self::Faults(faults) => sim.set_faults(faults.clone()),
+            Self::At(step, kind) => {
+                sim.keep_nothing_unsynced();
+                sim.inject_at(step, kind);
+            }
+        }
+    }
+
+    /// The failure, and what is known of its cause.
+    pub(super) fn explain(self, failure: &str) -> String {
+        match self {
+            Self::Faults(_) => failure.to_owned(),
+            Self::At(step, kind) => format!("with a {kind} at step {step}, {failure}"),
+        }
+    }
+}
+
+pub(super) fn run_seed<F, R>(
+    seed: u64,
+    test: &str,
+    disturbance: Disturbance<'_>,
+    body: &impl Fn(Sim) -> F,
+) -> Run<R>
 where
     F: Future<Output = R>,
 {
@@ -139,26 +190,32 @@ where
     let ran = catch_unwind(AssertUnwindSafe(|| {
         runtime.block_on(async {
             let start = tokio::time::Instant::now();
-            sim.set_faults(faults.clone());
+            disturbance.begin(&sim);
             let result = tokio::select! {
                 biased;
+                violation = sim.violated() => panic!("{violation}"),
                 result = body(sim.clone()) => result,
                 () = sim.lose_patience() => panic!(
                     "the test waited {} hours of virtual time for something that does not happen",
                     PATIENCE.as_secs() / 3_600,
                 ),
             };
-            if !faults.are_none() {
+            if !disturbance.is_none() {
                 sim.heal().await;
                 if let Some(pending) = sim.still_pending(QUIET_PHASE).await {
                     panic!("an hour after the last fault, {pending}");
                 }
+            }
+            // Since the body was polled last.
+            if let Some(violation) = sim.violation() {
+                panic!("{violation}");
             }
             (result, start.elapsed())
         })
     }));
     let trace = sim.trace();
     let faults = sim.injected().iter().map(|fault| fault.kind).collect();
+    let endings = sim.endings();
     runtime.block_on(async {
         sim.0
             .shard
@@ -169,17 +226,19 @@ where
             result,
             trace,
             faults,
+            endings,
             virtual_time,
         },
         Err(panic) => {
-            let message = message_of(&*panic);
+            let message = disturbance.explain(&message_of(&*panic));
             eprintln!("{}", Report::new(seed, test, &trace, &message));
             resume_unwind(panic)
         }
     }
 }
 
-fn message_of(panic: &(dyn Any + Send)) -> String {
+/// What a panic says.
+pub(super) fn message_of(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied())
         .unwrap_or("it panicked")
@@ -187,7 +246,7 @@ fn message_of(panic: &(dyn Any + Send)) -> String {
 }
 
 /// What is told of a failed run.
-struct Report<'a> {
+pub(super) struct Report<'a> {
     seed: u64,
     test: &'a str,
     trace: &'a [String],
@@ -195,7 +254,7 @@ struct Report<'a> {
 }
 
 impl<'a> Report<'a> {
-    fn new(seed: u64, test: &'a str, trace: &'a [String], failure: &'a str) -> Self {
+    pub(super) fn new(seed: u64, test: &'a str, trace: &'a [String], failure: &'a str) -> Self {
         Self {
             seed,
             test,

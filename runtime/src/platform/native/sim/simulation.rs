@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
+use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -14,7 +15,12 @@ use super::super::kernel::{Effect, ObjectIndex};
 use super::super::random::SplitMix;
 use super::super::work::{Inbound, Output, Work};
 use super::faults::{FaultKind, Faults};
+use super::run::message_of;
 use crate::id::RawId;
+use crate::user_code;
+
+/// Steps that a test may take without time passing.
+const MAX_STEPS_AT_ONCE: u64 = 100_000;
 
 /// The seeded part of a simulated shard.
 pub(in super::super) struct Simulation {
@@ -29,13 +35,23 @@ pub(in super::super) struct Simulation {
     faults: RefCell<Faults>,
     /// Counts the points where a fault may happen.
     steps: Cell<u64>,
+    /// The time of the last step, and the steps in a row that had it.
+    at_once: Cell<(i64, u64)>,
+    /// Those where the process can end.
+    endings: RefCell<Vec<u64>>,
+    /// A power failure loses all that was not synced.
+    keeps_nothing: Cell<bool>,
     /// Faults that happen at their step, whatever the rates say.
     script: RefCell<BTreeMap<u64, FaultKind>>,
     injected: RefCell<Vec<Injected>>,
     /// Of late calls, by caller and object.
     arrivals: RefCell<BTreeMap<(ObjectIndex, RawId), Instant>>,
-    /// The process ends as soon as what runs has paused.
-    crash_wanted: Cell<bool>,
+    /// How the process ends, as soon as what runs has paused.
+    ending: Cell<Option<Ending>>,
+    /// What the test checks after each turn: what does not hold.
+    after_turn: RefCell<Option<AfterTurn>>,
+    violation: RefCell<Option<String>>,
+    violated: Notify,
     /// Tests of the host have a disk that does not answer for a while.
     #[cfg(test)]
     hang: (Cell<bool>, Notify),
@@ -48,6 +64,15 @@ pub(in super::super) struct Simulation {
 pub(in super::super) struct Injected {
     pub(in super::super) step: u64,
     pub(in super::super) kind: FaultKind,
+}
+
+type AfterTurn = Rc<dyn Fn() -> Option<String>>;
+
+/// How a run of the simulated host ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(in super::super) enum Ending {
+    Crash,
+    PowerFailure,
 }
 
 /// One run of the simulated host, from its start to a crash.
@@ -64,14 +89,20 @@ impl Simulation {
             dice: SplitMix::new(random.next()),
             faults: RefCell::default(),
             steps: Cell::new(0),
+            at_once: Cell::default(),
+            endings: RefCell::default(),
+            keeps_nothing: Cell::new(false),
             script: RefCell::default(),
             injected: RefCell::default(),
             arrivals: RefCell::default(),
-            crash_wanted: Cell::new(false),
+            ending: Cell::default(),
             random,
             ready: RefCell::default(),
             inbox: RefCell::new(inbox),
             machine: Cell::new(Machine(0)),
+            after_turn: RefCell::default(),
+            violation: RefCell::default(),
+            violated: Notify::new(),
             #[cfg(test)]
             hang: (Cell::new(false), Notify::new()),
             some_ready: Notify::new(),
@@ -91,34 +122,78 @@ impl Simulation {
         self.steps.get()
     }
 
+    pub(in super::super) fn endings(&self) -> Vec<u64> {
+        self.endings.borrow().clone()
+    }
+
+    pub(in super::super) fn keep_nothing_unsynced(&self) {
+        self.keeps_nothing.set(true);
+    }
+
+    /// A test that tries again and again would never end: only time that passes can end it.
+    fn look_for_a_loop(&self, now: i64) {
+        let (at, steps) = self.at_once.get();
+        let steps = if at == now { steps + 1 } else { 0 };
+        self.at_once.set((now, steps));
+        if steps == MAX_STEPS_AT_ONCE {
+            self.fail(format!(
+                "{MAX_STEPS_AT_ONCE} steps were taken and no time has passed: pause before trying again, or let time pass with `sim.advance`"
+            ));
+        }
+    }
+
+    /// How many of so many commits a power failure leaves, or a sync that failed.
+    pub(in super::super) fn kept(&self, commits: usize) -> usize {
+        if self.keeps_nothing.get() {
+            0
+        } else {
+            self.dice.below(commits + 1)
+        }
+    }
+
     pub(in super::super) fn injected(&self) -> Vec<Injected> {
         self.injected.borrow().clone()
     }
 
-    /// A point where one of these faults may happen: the one that does. A crash is carried out when
-    /// what runs has paused.
+    /// A point where one of these faults may happen: the one that does. Where the process may crash,
+    /// the power may fail, too, which reads as a crash. Either is carried out when what runs has
+    /// paused.
     pub(in super::super) fn point(&self, now: i64, possible: &[FaultKind]) -> Option<FaultKind> {
         let step = self.steps.get();
         self.steps.set(step + 1);
-        if self.crash_wanted.get() {
+        self.look_for_a_loop(now);
+        let ends = possible.contains(&FaultKind::Crash);
+        if ends {
+            self.endings.borrow_mut().push(step);
+        }
+        if self.ending.get().is_some() {
             return None;
         }
+        let mut possible = possible
+            .iter()
+            .copied()
+            .chain(ends.then_some(FaultKind::PowerFailure));
         let scripted = self.script.borrow_mut().remove(&step);
         let kind = scripted
-            .filter(|kind| possible.contains(kind))
+            .filter(|scripted| possible.clone().any(|kind| kind == *scripted))
             .or_else(|| {
                 let faults = self.faults.borrow();
-                possible.iter().copied().find(|kind| {
+                possible.find(|kind| {
                     faults
                         .rate(*kind)
                         .is_some_and(|n| self.dice.next().is_multiple_of(u64::from(n)))
                 })
             })?;
-        if kind == FaultKind::Crash {
-            self.crash_wanted.set(true);
-        }
         self.injected.borrow_mut().push(Injected { step, kind });
         self.trace.borrow_mut().push(format!("{now} !! {kind}"));
+        match kind {
+            FaultKind::Crash => self.ending.set(Some(Ending::Crash)),
+            FaultKind::PowerFailure => {
+                self.ending.set(Some(Ending::PowerFailure));
+                return Some(FaultKind::Crash);
+            }
+            _ => {}
+        }
         Some(kind)
     }
 
@@ -149,8 +224,8 @@ impl Simulation {
         self.dice.below(count)
     }
 
-    pub(in super::super) fn is_crash_wanted(&self) -> bool {
-        self.crash_wanted.get()
+    pub(in super::super) fn ending(&self) -> Option<Ending> {
+        self.ending.get()
     }
 
     /// Work that may start; that of one object keeps its order.
@@ -200,6 +275,46 @@ impl Simulation {
         }
     }
 
+    /// Has this called after each turn.
+    pub(in super::super) fn after_turns(&self, check: AfterTurn) {
+        self.after_turn.replace(Some(check));
+    }
+
+    pub(in super::super) fn turn_ended(&self) {
+        let check = self.after_turn.borrow().clone();
+        let Some(check) = check.filter(|_| self.violation.borrow().is_none()) else {
+            return;
+        };
+        let violation = user_code::call(|| check()).unwrap_or_else(|panic| {
+            let message = message_of(&*panic);
+            Some(format!("the check of an invariant panicked: {message}"))
+        });
+        if let Some(violation) = violation {
+            self.fail(violation);
+        }
+    }
+
+    /// Fails the test as soon as it pauses.
+    fn fail(&self, violation: String) {
+        self.violation.borrow_mut().get_or_insert(violation);
+        self.violated.notify_one();
+    }
+
+    /// What did not hold after a turn.
+    pub(in super::super) fn violation(&self) -> Option<String> {
+        self.violation.borrow().clone()
+    }
+
+    /// Waits until something does not hold.
+    pub(in super::super) async fn violated(&self) -> String {
+        loop {
+            if let Some(violation) = self.violation() {
+                return violation;
+            }
+            self.violated.notified().await;
+        }
+    }
+
     pub(in super::super) fn machine(&self) -> Machine {
         self.machine.get()
     }
@@ -210,7 +325,7 @@ impl Simulation {
 
     /// All that was ready is lost in a crash, and so are the answers on their way.
     pub(in super::super) fn crash(&self) -> Vec<Work> {
-        self.crash_wanted.set(false);
+        self.ending.set(None);
         self.arrivals.borrow_mut().clear();
         self.machine.set(Machine(self.machine.get().0 + 1));
         while self.inbox.borrow_mut().try_recv().is_ok() {}
@@ -264,6 +379,7 @@ impl Simulation {
             }
             Effect::RequestCommit
             | Effect::UpdateIndex { .. }
+            | Effect::PauseInIndex { .. }
             | Effect::LoadAlarms
             | Effect::Close { .. }
             | Effect::Forget { .. } => return,

@@ -1,7 +1,8 @@
-//! The process's file descriptors are a budget: half of them for the databases of objects.
+//! The process's file descriptors are a budget: half of them for the databases of objects, half for
+//! connections.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::error::StorageError;
 
@@ -11,17 +12,41 @@ const EACH: u64 = 3;
 const RESERVED: u64 = 128;
 /// Where the system sets no limit, or a very high one.
 const MOST: u64 = 1_000_000;
-/// The minimum, whatever the limit.
+/// The minimum of databases, and of connections, whatever the limit.
 const FEWEST: u64 = 8;
-/// How long the opening of a database waits for others to close.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The opening of a database waits for others to close. When none has closed for so long, they are
+/// in use, and what waits is told so at once.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// How many databases of objects may be open at a time in this process. Those on their way out
 /// count until they are closed.
 pub(crate) struct Descriptors {
     databases: usize,
-    free: Mutex<usize>,
+    connections: usize,
+    free: Mutex<Free>,
     freed: Condvar,
+}
+
+#[derive(Debug)]
+struct Free {
+    databases: usize,
+    /// When this number last changed.
+    since: Instant,
+}
+
+impl Free {
+    fn change(&mut self, databases: usize) {
+        self.databases = databases;
+        self.since = Instant::now();
+    }
+
+    fn take(&mut self) -> bool {
+        let fewer = self.databases.checked_sub(1);
+        if let Some(fewer) = fewer {
+            self.change(fewer);
+        }
+        fewer.is_some()
+    }
 }
 
 impl Descriptors {
@@ -30,12 +55,17 @@ impl Descriptors {
         Self::of(raise_limit())
     }
 
-    pub(super) fn of(limit: u64) -> Arc<Self> {
-        let databases = limit.min(MOST).saturating_sub(RESERVED) / 2 / EACH;
-        let databases = usize::try_from(databases.max(FEWEST)).unwrap_or(usize::MAX);
+    pub(crate) fn of(limit: u64) -> Arc<Self> {
+        let half = limit.min(MOST).saturating_sub(RESERVED) / 2;
+        let count = |count: u64| usize::try_from(count.max(FEWEST)).unwrap_or(usize::MAX);
+        let databases = count(half / EACH);
         Arc::new(Self {
             databases,
-            free: Mutex::new(databases),
+            connections: count(half),
+            free: Mutex::new(Free {
+                databases,
+                since: Instant::now(),
+            }),
             freed: Condvar::new(),
         })
     }
@@ -46,31 +76,34 @@ impl Descriptors {
         (self.databases * 3 / 4 / shards.max(1)).max(1)
     }
 
-    fn free(&self) -> MutexGuard<'_, usize> {
+    /// How many connections may be open at a time in this process, WebSockets included.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections
+    }
+
+    fn free(&self) -> MutexGuard<'_, Free> {
         self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn try_take(self: &Arc<Self>) -> Option<Share> {
-        let mut free = self.free();
-        *free = free.checked_sub(1)?;
-        Some(Share(Arc::clone(self)))
+        self.free().take().then(|| Share(Arc::clone(self)))
     }
 
     /// Waits for a database to close, if as many are open as may be.
     pub(super) fn take(self: &Arc<Self>) -> Result<Share, StorageError> {
-        let waited = self
-            .freed
-            .wait_timeout_while(self.free(), PATIENCE, |free| *free == 0);
-        let (mut free, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        match free.checked_sub(1) {
-            Some(fewer) => {
-                *free = fewer;
-                Ok(Share(Arc::clone(self)))
+        let mut free = self.free();
+        loop {
+            if free.take() {
+                return Ok(Share(Arc::clone(self)));
             }
-            None => Err(StorageError::Io(format!(
-                "all {} databases that the file descriptor limit allows are open and in use: raise it with `ulimit -n`, or use fewer objects at a time",
-                self.databases
-            ))),
+            let Some(left) = PATIENCE.checked_sub(free.since.elapsed()) else {
+                return Err(StorageError::Io(format!(
+                    "all {} databases that the file descriptor limit allows are open and in use: raise it with `ulimit -n`, or use fewer objects at a time",
+                    self.databases
+                )));
+            };
+            let waited = self.freed.wait_timeout(free, left);
+            free = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 }
@@ -80,7 +113,10 @@ pub(super) struct Share(Arc<Descriptors>);
 
 impl Drop for Share {
     fn drop(&mut self) {
-        *self.0.free() += 1;
+        let mut free = self.0.free();
+        let more = free.databases + 1;
+        free.change(more);
+        drop(free);
         self.0.freed.notify_one();
     }
 }
@@ -105,4 +141,28 @@ fn raise_limit() -> u64 {
 fn raise_limit() -> u64 {
     // Handles are not limited in numbers that matter here.
     MOST
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn database_is_refused_at_once_where_none_has_closed_for_long() {
+        let descriptors = Descriptors::of(0);
+        let mut shares: Vec<_> = std::iter::from_fn(|| descriptors.try_take()).collect();
+        assert_eq!(shares.len() as u64, FEWEST);
+        let long_ago = Instant::now().checked_sub(PATIENCE * 2);
+        descriptors.free().since = long_ago.expect("the machine has run for some seconds");
+        let refused = descriptors.take().err().expect("nothing is free");
+        assert!(refused.to_string().contains("ulimit -n"), "{refused}");
+        shares.pop();
+        let _taken = descriptors.take().expect("one is free");
+        // From now on others may close again, so that it is worth waiting.
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| descriptors.take());
+            shares.pop();
+            waiting.join().expect("no panic").expect("one is free");
+        });
+    }
 }

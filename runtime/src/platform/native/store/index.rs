@@ -1,11 +1,15 @@
 //! The folder's index: which objects have an alarm, so that a host that starts wakes nobody else.
 
+#[cfg(test)]
+mod tests;
+
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
+use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, OptionalExtension, Transaction, params};
 
+use super::super::kernel::{Pause, PausedAlarm};
 use super::rebuild::rebuild;
 use super::{io_error, storage_error};
 use crate::error::StorageError;
@@ -13,6 +17,13 @@ use crate::id::RawId;
 
 /// Of the index's contents: another one is made anew.
 const VERSION: i64 = 1;
+
+const DUE: &str = "SELECT id, class, at, paused_until, failures FROM alarm
+    WHERE coalesce(paused_until, at) BETWEEN ?2 AND ?1
+        AND (coalesce(paused_until, at), id) > (?2, ?3)
+    ORDER BY coalesce(paused_until, at), id LIMIT ?4";
+const END_PAUSES: &str =
+    "UPDATE alarm SET paused_until = NULL, failures = 0 WHERE paused_until IS NOT NULL";
 
 /// What the index keeps of an object with an alarm.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,10 +41,36 @@ pub(crate) struct Due {
     pub(crate) id: RawId,
     pub(crate) class: String,
     pub(crate) at: i64,
+    /// It failed and is to be tried again then.
+    pub(crate) pause: Option<Pause>,
 }
 
-/// Shared by the shards: its transactions are few and short.
-pub(crate) struct Index(Mutex<Connection>);
+impl Due {
+    /// When there is something to do.
+    pub(crate) fn date(&self) -> i64 {
+        self.pause.map_or(self.at, |pause| pause.until)
+    }
+}
+
+/// A change of the index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// Adds an entry, or brings its date forward. On disk when the write has returned.
+    Record(Entry),
+    /// The alarm moved later or went. May be lost: an older entry only wakes an object too early.
+    Follow(RawId, Option<i64>),
+    /// The alarm failed and waits, until its entry changes. May be lost: it is tried too early then.
+    Pause(PausedAlarm),
+    /// All pauses end: their dates mean nothing once the clock was set.
+    EndPauses,
+}
+
+/// Shared by the shards, which read; one thread writes, and no reader waits for it.
+pub(crate) struct Index {
+    writer: Mutex<Connection>,
+    /// None in memory, where the writer's connection is the only one that has the contents.
+    reader: Option<Mutex<Connection>>,
+}
 
 impl Index {
     /// Opens the index of a data folder. Where it is missing, damaged or of another version, it is
@@ -43,7 +80,7 @@ impl Index {
             StorageError::Io(format!("opening {}: {error}", path.display()))
         };
         let opened = Connection::open(path).and_then(Self::set_up);
-        let index = match opened {
+        let writer = match opened {
             Err(error) if is_damaged(&error) => {
                 tracing::error!(%error, path = %path.display(), "the index of alarms is damaged; it is set aside and made anew");
                 set_aside(path)?;
@@ -51,97 +88,135 @@ impl Index {
             }
             opened => opened,
         };
-        let index = index.map_err(|error| explain(&error))?;
+        let writer = writer.map_err(|error| explain(&error))?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let reader = Connection::open_with_flags(path, flags)
+            .and_then(Self::keep_plans)
+            .map_err(|error| explain(&error))?;
+        let index = Self {
+            writer: Mutex::new(writer),
+            reader: Some(Mutex::new(reader)),
+        };
         let version = index
-            .connection()
+            .writer()
             .query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0));
         if version.map_err(|error| explain(&error))? != VERSION {
             let root = path.parent().unwrap_or(path);
             rebuild(&index, &root.join("objects"))?;
             // Last: a rebuilding that was interrupted begins again.
             let mark = format!("PRAGMA user_version = {VERSION}");
-            let marked = index.connection().execute_batch(&mark);
+            let marked = index.writer().execute_batch(&mark);
             marked.map_err(|error| explain(&error))?;
         }
         Ok(index)
     }
 
     pub(crate) fn in_memory() -> Result<Self, StorageError> {
-        Connection::open_in_memory()
+        let writer = Connection::open_in_memory()
             .and_then(Self::set_up)
+            .map_err(|error| storage_error(&error))?;
+        Ok(Self {
+            writer: Mutex::new(writer),
+            reader: None,
+        })
+    }
+
+    /// The contents, for [`restore`](Self::restore).
+    pub(crate) fn image(&self) -> Result<Vec<u8>, StorageError> {
+        let mut connection = self.writer();
+        let image = connection.serialize(MAIN_DB);
+        Ok(image.map_err(|error| storage_error(&error))?.to_vec())
+    }
+
+    /// Makes an index in memory as it was.
+    pub(crate) fn restore(&self, image: &[u8]) -> Result<(), StorageError> {
+        self.writer()
+            .deserialize_read_exact(MAIN_DB, image, image.len(), false)
             .map_err(|error| storage_error(&error))
     }
 
-    fn set_up(connection: Connection) -> rusqlite::Result<Self> {
+    fn set_up(connection: Connection) -> rusqlite::Result<Connection> {
         connection.execute_batch(
-            "PRAGMA locking_mode = EXCLUSIVE;
-             PRAGMA journal_mode = WAL;
+            "PRAGMA journal_mode = WAL;
              PRAGMA synchronous = FULL;
              CREATE TABLE IF NOT EXISTS alarm (
                  id BLOB PRIMARY KEY, class TEXT NOT NULL, name TEXT, at INTEGER NOT NULL
-             ) WITHOUT ROWID;
-             CREATE INDEX IF NOT EXISTS alarm_at ON alarm (at);",
+             ) WITHOUT ROWID;",
         )?;
+        Self::add_pauses(&connection)?;
         let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
         if found != "ok" {
             let damaged = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
             return Err(rusqlite::Error::SqliteFailure(damaged, Some(found)));
         }
-        // The plans are the same for every time that is asked for. Without this, SQLite prepares a
-        // cached statement anew for each.
+        Self::keep_plans(connection)
+    }
+
+    /// The plans are the same for every time that is asked for. Without this, SQLite prepares a cached
+    /// statement anew for each.
+    fn keep_plans(connection: Connection) -> rusqlite::Result<Connection> {
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-        Ok(Self(Mutex::new(connection)))
+        Ok(connection)
     }
 
-    fn connection(&self) -> MutexGuard<'_, Connection> {
-        // A transaction that a panic cut short was rolled back when its guard was dropped.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Pauses, which the first versions of the index did not keep. They end with the process, as
+    /// those that are in memory do.
+    fn add_pauses(connection: &Connection) -> rusqlite::Result<()> {
+        let known: bool = connection.query_row(
+            "SELECT EXISTS (SELECT 1 FROM pragma_table_info('alarm') WHERE name = 'paused_until')",
+            [],
+            |row| row.get(0),
+        )?;
+        if !known {
+            connection.execute_batch(
+                "ALTER TABLE alarm ADD COLUMN paused_until INTEGER;
+                 ALTER TABLE alarm ADD COLUMN failures INTEGER NOT NULL DEFAULT 0;
+                 DROP INDEX IF EXISTS alarm_at;",
+            )?;
+        }
+        connection.execute_batch(
+            "CREATE INDEX IF NOT EXISTS alarm_date ON alarm (coalesce(paused_until, at))",
+        )?;
+        connection.execute_batch(END_PAUSES)
     }
 
-    /// Adds or replaces entries; on disk when it returns.
-    pub(crate) fn record(&self, entries: &[Entry]) -> Result<(), StorageError> {
-        let mut connection = self.connection();
-        let mut run = || {
-            let transaction = connection.transaction()?;
-            {
-                // Reached by its identifier an object has no name here, but it keeps the one it had.
-                let mut insert = transaction.prepare_cached(
-                    "INSERT INTO alarm (id, class, name, at) VALUES (?1, ?2, ?3, ?4)
-                     ON CONFLICT (id) DO UPDATE SET class = excluded.class, at = excluded.at,
-                         name = COALESCE(excluded.name, name)",
-                )?;
-                for entry in entries {
-                    insert.execute(params![entry.id.0, entry.class, entry.name, entry.at])?;
-                }
-            }
-            transaction.commit()
-        };
-        run().map_err(|error| storage_error(&error))
+    fn writer(&self) -> MutexGuard<'_, Connection> {
+        // A transaction that a panic cut short was rolled back when its guard was dropped, and each
+        // says anew whether it is synced.
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Follows alarms that moved later or went. Not synced: an older entry only wakes an object too early.
-    pub(crate) fn follow(&self, alarms: &[(RawId, Option<i64>)]) -> Result<(), StorageError> {
-        let mut connection = self.connection();
-        let mut run = || {
-            connection.execute_batch("PRAGMA synchronous = NORMAL")?;
-            let transaction = connection.transaction()?;
-            for (id, at) in alarms {
-                match at {
-                    Some(at) => transaction
-                        .prepare_cached("UPDATE alarm SET at = ?2 WHERE id = ?1")?
-                        .execute(params![id.0, at])?,
-                    None => transaction
-                        .prepare_cached("DELETE FROM alarm WHERE id = ?1")?
-                        .execute([id.0])?,
-                };
-            }
-            transaction.commit()
-        };
-        let followed = run();
-        let restored = connection.execute_batch("PRAGMA synchronous = FULL");
-        followed
-            .and(restored)
-            .map_err(|error| storage_error(&error))
+    /// Held for short reads only, never while the disk is waited for.
+    fn reader(&self) -> MutexGuard<'_, Connection> {
+        let reader = self.reader.as_ref().unwrap_or(&self.writer);
+        reader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes all changes, or none.
+    ///
+    /// # Errors
+    /// None was made, or what was recorded may not be on disk.
+    pub(crate) fn write(&self, changes: &[Change]) -> Result<(), StorageError> {
+        let is_recorded = |change: &Change| matches!(change, Change::Record(_));
+        let synced = changes.iter().any(is_recorded);
+        self.transaction(synced, |transaction| {
+            let mut make = |change| make_change(transaction, change);
+            changes.iter().try_for_each(&mut make)
+        })
+        .map_err(|error| storage_error(&error))
+    }
+
+    fn transaction(
+        &self,
+        synced: bool,
+        run: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
+    ) -> rusqlite::Result<()> {
+        let mut connection = self.writer();
+        let synchronous = if synced { "FULL" } else { "NORMAL" };
+        connection.pragma_update(None, "synchronous", synchronous)?;
+        let transaction = connection.transaction()?;
+        run(&transaction)?;
+        transaction.commit()
     }
 
     /// The alarms up to a time, earliest first: one page, which begins behind `after`.
@@ -153,23 +228,34 @@ impl Index {
     ) -> Result<Vec<Due>, StorageError> {
         let (after_at, after_id) = after.map_or((i64::MIN, [0; 32]), |(at, id)| (at, id.0));
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let connection = self.connection();
+        let connection = self.reader();
         let run = || {
             connection
-                .prepare_cached(
-                    "SELECT id, class, at FROM alarm
-                     WHERE at <= ?1 AND (at, id) > (?2, ?3) ORDER BY at, id LIMIT ?4",
-                )?
+                .prepare_cached(DUE)?
                 .query_map(params![until, after_at, after_id, limit], |row| {
                     Ok(Due {
                         id: RawId(row.get(0)?),
                         class: row.get(1)?,
                         at: row.get(2)?,
+                        pause: match row.get(3)? {
+                            Some(until) => Some(Pause {
+                                until,
+                                failures: row.get(4)?,
+                            }),
+                            None => None,
+                        },
                     })
                 })?
                 .collect::<rusqlite::Result<_>>()
         };
         run().map_err(|error| storage_error(&error))
+    }
+
+    /// Runs this while a write is on its way to the disk and does not arrive.
+    #[cfg(test)]
+    pub(crate) fn while_the_disk_hangs(&self, run: impl FnOnce()) {
+        let _hangs = self.writer();
+        run();
     }
 
     /// Makes the index unreadable, or readable again.
@@ -180,11 +266,11 @@ impl Index {
         } else {
             "ALTER TABLE broken RENAME TO alarm"
         };
-        self.connection().execute_batch(statement).unwrap();
+        self.writer().execute_batch(statement).unwrap();
     }
 
     pub(crate) fn find(&self, id: RawId) -> Result<Option<Entry>, StorageError> {
-        let connection = self.connection();
+        let connection = self.reader();
         let run = || {
             connection
                 .prepare_cached("SELECT class, name, at FROM alarm WHERE id = ?1")?
@@ -202,6 +288,33 @@ impl Index {
     }
 }
 
+fn make_change(transaction: &Transaction<'_>, change: &Change) -> rusqlite::Result<()> {
+    match change {
+        // Reached by its identifier an object has no name here, but it keeps the one it had. It keeps
+        // an earlier date, too: the commit that leaves a later one is still to be made.
+        Change::Record(entry) => transaction
+            .prepare_cached(
+                "INSERT INTO alarm (id, class, name, at) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (id) DO UPDATE SET class = excluded.class, at = min(excluded.at, at),
+                     paused_until = NULL, failures = 0, name = COALESCE(excluded.name, name)",
+            )?
+            .execute(params![entry.id.0, entry.class, entry.name, entry.at]),
+        Change::Follow(id, Some(at)) => transaction
+            .prepare_cached(
+                "UPDATE alarm SET at = ?2, paused_until = NULL, failures = 0 WHERE id = ?1",
+            )?
+            .execute(params![id.0, at]),
+        Change::Follow(id, None) => transaction
+            .prepare_cached("DELETE FROM alarm WHERE id = ?1")?
+            .execute([id.0]),
+        Change::Pause(PausedAlarm { id, pause }) => transaction
+            .prepare_cached("UPDATE alarm SET paused_until = ?2, failures = ?3 WHERE id = ?1")?
+            .execute(params![id.0, pause.until, pause.failures]),
+        Change::EndPauses => transaction.prepare_cached(END_PAUSES)?.execute([]),
+    }
+    .map(drop)
+}
+
 fn is_damaged(error: &rusqlite::Error) -> bool {
     matches!(
         error.sqlite_error_code(),
@@ -211,7 +324,7 @@ fn is_damaged(error: &rusqlite::Error) -> bool {
 
 /// Keeps a damaged index for whoever wants to look at it.
 fn set_aside(path: &Path) -> Result<(), StorageError> {
-    for suffix in ["", "-wal"] {
+    for suffix in ["", "-wal", "-shm"] {
         let mut from = path.as_os_str().to_owned();
         from.push(suffix);
         let mut to = path.as_os_str().to_owned();
@@ -224,134 +337,4 @@ fn set_aside(path: &Path) -> Result<(), StorageError> {
         }
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use super::super::{Database, Descriptors, Files};
-    use super::*;
-
-    fn id(number: u8) -> RawId {
-        RawId([number; 32])
-    }
-
-    fn entry(number: u8, at: i64) -> Entry {
-        Entry {
-            id: id(number),
-            class: "Counter".to_owned(),
-            name: (number == 1).then(|| "a".to_owned()),
-            at,
-        }
-    }
-
-    fn due(number: u8, at: i64) -> Due {
-        Due {
-            id: id(number),
-            class: "Counter".to_owned(),
-            at,
-        }
-    }
-
-    #[test]
-    fn index_remembers_names_and_follows() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("index.sqlite");
-        let index = Index::open(&path).unwrap();
-        index.record(&[entry(1, 10), entry(2, 20)]).unwrap();
-        index
-            .record(&[Entry {
-                name: None,
-                ..entry(1, 5)
-            }])
-            .unwrap();
-        index
-            .follow(&[(id(1), Some(30)), (id(2), None), (id(3), Some(1))])
-            .unwrap();
-        drop(index);
-        let index = Index::open(&path).unwrap();
-        assert_eq!(index.due(29, None, 9).unwrap(), []);
-        assert_eq!(index.due(30, None, 9).unwrap(), [due(1, 30)]);
-        assert_eq!(index.find(id(1)).unwrap(), Some(entry(1, 30)));
-        assert_eq!(index.find(id(2)).unwrap(), None);
-    }
-
-    #[test]
-    fn due_alarms_are_read_in_pages() {
-        let index = Index::in_memory().unwrap();
-        let entries: Vec<Entry> = (1..=5)
-            .map(|number| entry(number, i64::from(number / 2)))
-            .collect();
-        index.record(&entries).unwrap();
-        let first = index.due(2, None, 2).unwrap();
-        assert_eq!(first, [due(1, 0), due(2, 1)]);
-        let second = index.due(2, Some((1, id(2))), 2).unwrap();
-        assert_eq!(second, [due(3, 1), due(4, 2)]);
-        assert_eq!(index.due(2, Some((2, id(4))), 2).unwrap(), [due(5, 2)]);
-    }
-
-    /// A data folder with objects, and whether they have an alarm.
-    fn folder(alarms: &[(u8, Option<i64>)]) -> tempfile::TempDir {
-        let root = tempfile::tempdir().unwrap();
-        let files = Arc::new(Files::new(root.path(), Descriptors::of(1_000)).unwrap());
-        for (number, at) in alarms {
-            let id = id(*number).to_string();
-            let path = root
-                .path()
-                .join(format!("objects/Counter/{}/{id}.sqlite", &id[..2]));
-            let mut database = Database::new(&files, &path).unwrap();
-            for value in [b"1", b"2"] {
-                database.set_alarm(*at).unwrap();
-                database.put("k", value).unwrap();
-                if let Some(unsynced) = database.commit().unwrap() {
-                    unsynced.sync().unwrap();
-                }
-            }
-            // One is closed in order, one as by a kill.
-            if number % 2 == 0 {
-                database.close().unwrap();
-            } else {
-                drop(database);
-            }
-        }
-        root
-    }
-
-    #[test]
-    fn missing_index_is_made_from_the_objects() {
-        let root = folder(&[(1, Some(10)), (2, Some(20)), (3, None)]);
-        std::fs::write(root.path().join("objects/Counter/02/other.txt"), "?").unwrap();
-        let index = Index::open(&root.path().join("index.sqlite")).unwrap();
-        assert_eq!(index.due(99, None, 9).unwrap(), [due(1, 10), due(2, 20)]);
-    }
-
-    #[test]
-    fn damaged_index_is_set_aside_and_made_anew() {
-        let root = folder(&[(2, Some(20))]);
-        let path = root.path().join("index.sqlite");
-        std::fs::write(&path, [7; 4096]).unwrap();
-        let index = Index::open(&path).unwrap();
-        assert_eq!(index.due(99, None, 9).unwrap(), [due(2, 20)]);
-        assert!(root.path().join("index.sqlite.damaged").exists());
-    }
-
-    #[test]
-    fn index_of_another_version_gets_what_it_lacks_and_keeps_its_names() {
-        let root = folder(&[(1, Some(10)), (2, Some(20))]);
-        let path = root.path().join("index.sqlite");
-        let index = Index::open(&path).unwrap();
-        index.record(&[entry(1, 5)]).unwrap();
-        index.follow(&[(id(2), None)]).unwrap();
-        drop(index);
-        // Of this version, it is believed.
-        let index = Index::open(&path).unwrap();
-        assert_eq!(index.due(99, None, 9).unwrap(), [due(1, 5)]);
-        let other = "PRAGMA user_version = 0";
-        index.connection().execute_batch(other).unwrap();
-        drop(index);
-        let index = Index::open(&path).unwrap();
-        assert_eq!(index.due(99, None, 9).unwrap(), [due(1, 10), due(2, 20)]);
-        assert_eq!(index.find(id(1)).unwrap(), Some(entry(1, 10)));
-    }
 }

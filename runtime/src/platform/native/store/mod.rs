@@ -9,6 +9,7 @@ mod descriptors;
 mod durability_tests;
 mod files;
 mod index;
+mod index_writer;
 mod key_value;
 mod log;
 mod math;
@@ -16,6 +17,8 @@ mod place;
 #[cfg(test)]
 mod power;
 mod rebuild;
+#[cfg(test)]
+mod sql_fuzz;
 #[cfg(test)]
 mod sql_lists;
 #[cfg(test)]
@@ -27,7 +30,8 @@ mod tests;
 pub(crate) use database::Database;
 pub(crate) use descriptors::Descriptors;
 pub(crate) use files::{Files, Unsynced};
-pub(crate) use index::{Due, Entry, Index};
+pub(crate) use index::{Change, Due, Entry, Index};
+pub(crate) use index_writer::IndexWriter;
 
 use std::ffi::OsStr;
 use std::fmt::Display;

@@ -108,6 +108,20 @@ impl Database {
         Ok(database)
     }
 
+    /// A database that begins as an earlier one was, and lives as long as this value.
+    pub(crate) fn from_image(image: &[u8]) -> Result<Self, StorageError> {
+        let mut connection = Connection::open_in_memory().map_err(|error| storage_error(&error))?;
+        connection
+            .deserialize_read_exact(MAIN_DB, image, image.len(), false)
+            .and_then(|()| Self::set_up(connection, Place::Memory { written: true }))
+            .map_err(|error| storage_error(&error))
+    }
+
+    /// Everything that was committed.
+    pub(crate) fn image(&mut self) -> Result<Vec<u8>, StorageError> {
+        image_of(&mut self.connection)
+    }
+
     fn without_file(place: Place) -> Result<Self, StorageError> {
         Connection::open_in_memory()
             .and_then(|connection| {
@@ -283,8 +297,7 @@ impl Database {
             } => {
                 // From here on even what a later commit takes away was there.
                 at_wake.set(None);
-                let image = self.connection.serialize(MAIN_DB);
-                let mut image = image.map_err(|error| storage_error(&error))?.to_vec();
+                let mut image = image_of(&mut self.connection)?;
                 if let Some(versions) = image.get_mut(JOURNAL_VERSIONS) {
                     versions.fill(HAS_A_LOG);
                 }
@@ -481,6 +494,11 @@ impl Place {
             cut_log(log, path, durable.load(Ordering::Acquire));
         }
     }
+}
+
+fn image_of(connection: &mut Connection) -> Result<Vec<u8>, StorageError> {
+    let image = connection.serialize(MAIN_DB);
+    Ok(image.map_err(|error| storage_error(&error))?.to_vec())
 }
 
 /// Settles how SQLite treats the file.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
-use super::index::{Entry, Index};
+use super::index::{Change, Entry, Index};
 use super::io_error;
 use crate::error::StorageError;
 use crate::id::RawId;
@@ -70,7 +70,7 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, StorageError> {
 
 struct Scan<'a> {
     index: &'a Index,
-    found: Vec<Entry>,
+    found: Vec<Change>,
     looked_at: usize,
     alarms: usize,
     told_at: Instant,
@@ -84,12 +84,12 @@ impl Scan<'_> {
         self.looked_at += 1;
         match alarm_in(path) {
             Ok(None) => {}
-            Ok(Some(at)) => self.found.push(Entry {
+            Ok(Some(at)) => self.found.push(Change::Record(Entry {
                 id,
                 class: class.to_owned(),
                 name: None,
                 at,
-            }),
+            })),
             // It is checked again when it wakes.
             Err(error) => tracing::error!(
                 %error,
@@ -109,7 +109,7 @@ impl Scan<'_> {
 
     fn record(&mut self) -> Result<(), StorageError> {
         self.alarms += self.found.len();
-        self.index.record(&std::mem::take(&mut self.found))
+        self.index.write(&std::mem::take(&mut self.found))
     }
 }
 

@@ -186,3 +186,121 @@ fn only_the_earliest_alarms_are_in_memory() {
     timetable.finished(id, false);
     assert!(timetable.wants_loading());
 }
+
+/// The index of one shard as the host keeps it: what is read first is what is due first.
+#[derive(Default)]
+struct IndexModel(std::collections::BTreeMap<RawId, IndexedAlarm>);
+
+impl IndexModel {
+    fn record(&mut self, id: RawId, at: i64) {
+        self.0.insert(
+            id,
+            IndexedAlarm {
+                id,
+                at,
+                pause: None,
+            },
+        );
+    }
+
+    fn keep(&mut self, timetable: &mut Timetable) {
+        for paused in timetable.take_left_out() {
+            let entry = self.0.get_mut(&paused.id).expect("recorded");
+            entry.pause = Some(paused.pause);
+        }
+    }
+
+    fn load(&self, timetable: &mut Timetable, now: Now) {
+        timetable.begin_loading(now.wall + 120_000);
+        let date = |alarm: &IndexedAlarm| alarm.pause.map_or(alarm.at, |pause| pause.until);
+        let mut due: Vec<_> = self.0.values().copied().collect();
+        due.sort_by_key(date);
+        for alarm in due
+            .into_iter()
+            .filter(|due| date(due) <= now.wall + 120_000)
+        {
+            timetable.load(alarm, now);
+        }
+        timetable.end_loading();
+    }
+}
+
+/// What a bad deployment does: the objects of one class do not start.
+#[test]
+fn alarm_fires_on_time_when_more_alarms_fail_than_fit_in_memory() {
+    const OTHER: RawId = RawId([99; 32]);
+    let limits = Limits {
+        alarms: 4,
+        ..Limits::default()
+    };
+    let mut timetable = timetable(&limits);
+    let mut index = IndexModel::default();
+    for number in 0..20 {
+        index.record(RawId([number; 32]), 10);
+    }
+    index.record(OTHER, 7_200_000);
+    let mut tries = 0;
+    for second in 0..=7_200 {
+        let now = at(10 + second * 1_000);
+        if second % 60 == 0 {
+            index.load(&mut timetable, now);
+        }
+        while let Some(id) = timetable.fire(now) {
+            if id == OTHER {
+                assert!(now.wall < 7_202_000, "late: {}", now.wall);
+                // Each of the 20 is tried some 10 times within 17 minutes, then once in 17.
+                assert!((200..500).contains(&tries), "{tries} tries");
+                return;
+            }
+            tries += 1;
+            timetable.failed(id, now, 0);
+            index.keep(&mut timetable);
+            assert!(timetable.alarms.len() <= 8, "{}", timetable.alarms.len());
+        }
+    }
+    panic!("did not fire");
+}
+
+#[test]
+fn longest_pauses_are_left_to_the_index_when_too_many_alarms_fail() {
+    let limits = Limits {
+        alarms: 2,
+        ..Limits::default()
+    };
+    let mut timetable = timetable(&limits);
+    for number in 1..=3 {
+        timetable.set(RawId([number; 32]), Some(0));
+        let id = timetable.fire(at(0)).unwrap();
+        timetable.failed(id, at(i64::from(number) * 1_000), 0);
+    }
+    let left: Vec<_> = timetable.take_left_out();
+    let pause = Pause {
+        until: 5_000,
+        failures: 1,
+    };
+    let id = RawId([3; 32]);
+    assert_eq!(left, [PausedAlarm { id, pause }]);
+    assert!(timetable.take_left_out().is_empty());
+    // Read again, its pause and its count go on.
+    let first = timetable.fire(at(3_000)).unwrap();
+    timetable.set(first, None);
+    timetable.finished(first, false);
+    let pause = Some(pause);
+    timetable.load(IndexedAlarm { id, at: 0, pause }, at(3_000));
+    assert_eq!(timetable.fire(at(4_000)), Some(RawId([2; 32])));
+    assert_eq!(timetable.fire(at(4_999)), None);
+    assert_eq!(timetable.fire(at(5_000)), Some(id));
+    timetable.failed(id, at(5_000), 0);
+    assert_eq!(timetable.next_due(at(5_000)), Some(9_000));
+}
+
+#[test]
+fn retries_and_due_alarms_take_turns_by_how_late_they_are() {
+    let mut timetable = empty();
+    timetable.set(A, Some(0));
+    timetable.fire(at(0));
+    timetable.failed(A, at(0), 0);
+    timetable.set(B, Some(1_000));
+    assert_eq!(timetable.fire(at(5_000)), Some(B), "due since 1,000");
+    assert_eq!(timetable.fire(at(5_000)), Some(A), "due since 2,000");
+}

@@ -1,0 +1,225 @@
+//! The bodies of requests, read whole before the object is reached.
+
+use std::time::Duration;
+
+use http_body_util::BodyExt;
+use hyper::body::{Body, Bytes, Incoming};
+use hyper::header::{self, HeaderMap};
+use tokio::time::timeout;
+
+use super::budget::{Budget, Share};
+use super::waiting::{Eviction, Place, Waiting};
+use crate::error::Error;
+use crate::fault::Fault;
+
+/// What the bodies of one shard's requests hold together, from their first byte until the handler is
+/// done with them. Beyond it, the request whose body began first and is not whole is answered with 503.
+pub(super) const MAX_BODIES: usize = 64 * 1024 * 1024;
+const MAX_BODY: usize = 1024 * 1024;
+/// Bodies up to this size are not counted: the number of connections bounds them.
+const SMALL: usize = 8 * 1024;
+/// How much of a body that is refused for its size is read and dropped. Closing at once would reset
+/// the connection under a peer that is still sending, and the answer would be lost with it.
+const MAX_DISCARDED: usize = 32 * 1024 * 1024;
+/// How long the rest of a body that found no room is read and dropped, for the same reason.
+const NO_ROOM_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a request's body may take.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The bodies of one shard's requests.
+pub(super) struct Bodies {
+    held: Budget,
+    /// Those that are not whole.
+    unfinished: Waiting,
+}
+
+impl Bodies {
+    /// Bodies that hold so many bytes together.
+    pub(super) fn new(limit: usize) -> Self {
+        Self {
+            held: Budget::new(limit),
+            unfinished: Waiting::new(usize::MAX),
+        }
+    }
+
+    pub(super) async fn read(&self, headers: &HeaderMap, body: Incoming) -> Result<Bytes, Fault> {
+        if body.is_end_stream() {
+            return Ok(Bytes::new());
+        }
+        let stated = headers
+            .get(header::CONTENT_LENGTH)
+            .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+        if let Some(length) = stated.filter(|length| *length > MAX_BODY) {
+            // A peer that asks first has not begun to send.
+            if !headers.contains_key(header::EXPECT) && length <= MAX_DISCARDED {
+                discard(body).await;
+            }
+            return Err(too_large(&length.to_string()));
+        }
+        let mut body = body;
+        let collected = timeout(BODY_TIMEOUT, self.collect(&mut body)).await;
+        match collected {
+            Ok(Ok(body)) => Ok(body),
+            Ok(Err(Uncollected::TooLarge)) => {
+                discard(body).await;
+                Err(too_large("more"))
+            }
+            Ok(Err(Uncollected::NoRoom)) => {
+                let _ = timeout(NO_ROOM_TIMEOUT, discard(body)).await;
+                Err(Fault::Overloaded(format!(
+                    "the bodies of requests hold {MAX_BODIES} bytes together; send this one again later"
+                )))
+            }
+            Ok(Err(Uncollected::Broken(error))) => {
+                Err(Fault::BadRequest(format!("the body broke off: {error}")))
+            }
+            // Not 504, which says that another server was slow, and which proxies send again.
+            Err(_) => Err(Fault::application(&Error::new(
+                408,
+                "body_timed_out",
+                format!(
+                    "the body did not arrive within {} s",
+                    BODY_TIMEOUT.as_secs()
+                ),
+            ))),
+        }
+    }
+
+    /// The whole body, counted while it comes and while it is held.
+    async fn collect<B>(&self, body: &mut B) -> Result<Bytes, Uncollected<B::Error>>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        let eviction = Eviction::default();
+        let mut counted: Option<(Share, Place)> = None;
+        let mut collected = Vec::new();
+        loop {
+            let frame = tokio::select! {
+                biased;
+                () = eviction.told() => return Err(Uncollected::NoRoom),
+                frame = body.frame() => frame,
+            };
+            let Some(frame) = frame else {
+                break;
+            };
+            // Trailers are nobody's.
+            let Ok(data) = frame.map_err(Uncollected::Broken)?.into_data() else {
+                continue;
+            };
+            let size = collected.len() + data.len();
+            if size > MAX_BODY {
+                return Err(Uncollected::TooLarge);
+            }
+            if size > SMALL {
+                let (share, _) = counted
+                    .get_or_insert_with(|| (self.held.open(), self.unfinished.enter(&eviction)));
+                let by = size - share.bytes();
+                if !share.grow(by) {
+                    // The oldest makes room, which may be this one.
+                    self.unfinished.evict_oldest();
+                    share.exceed(by);
+                }
+            } else if collected.is_empty() && body.is_end_stream() {
+                return Ok(data);
+            }
+            collected.extend_from_slice(&data);
+        }
+        Ok(match counted {
+            Some((share, _)) => share.holding(collected),
+            None => Bytes::from(collected),
+        })
+    }
+}
+
+#[derive(Debug)]
+enum Uncollected<E> {
+    TooLarge,
+    NoRoom,
+    Broken(E),
+}
+
+fn too_large(size: &str) -> Fault {
+    Fault::TooLarge(format!(
+        "a body of {size} bytes is over the limit of {MAX_BODY}"
+    ))
+}
+
+async fn discard(mut body: Incoming) {
+    let mut discarded = 0;
+    let drop_frames = async {
+        while let Some(Ok(frame)) = body.frame().await {
+            discarded += frame.data_ref().map_or(0, Bytes::len);
+            if discarded > MAX_DISCARDED {
+                break;
+            }
+        }
+    };
+    // However it ends: the answer is the same.
+    let _ = timeout(BODY_TIMEOUT, drop_frames).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use futures_util::stream::{iter, pending};
+    use futures_util::{FutureExt, Stream, StreamExt};
+    use http_body_util::StreamBody;
+    use hyper::body::Frame;
+
+    use super::*;
+
+    type Data = Result<Frame<Bytes>, Infallible>;
+
+    fn frames(sizes: &[usize]) -> impl Stream<Item = Data> + Unpin + use<> {
+        let frames: Vec<Data> = sizes
+            .iter()
+            .map(|size| Ok(Frame::data(Bytes::from(vec![7; *size]))))
+            .collect();
+        iter(frames)
+    }
+
+    #[test]
+    fn oldest_unfinished_body_makes_room_for_one_that_comes() {
+        let bodies = Bodies::new(4 * SMALL);
+        let mut bodies_of =
+            [(); 2].map(|()| StreamBody::new(frames(&[2 * SMALL]).chain(pending())));
+        let [first, second] = &mut bodies_of;
+        let mut first = Box::pin(bodies.collect(first));
+        let mut second = Box::pin(bodies.collect(second));
+        assert!(first.as_mut().now_or_never().is_none());
+        assert!(second.as_mut().now_or_never().is_none());
+
+        let small = bodies
+            .collect(&mut StreamBody::new(frames(&[SMALL])))
+            .now_or_never();
+        assert_eq!(small.unwrap().unwrap().len(), SMALL);
+        assert!(
+            first.as_mut().now_or_never().is_none(),
+            "small ones take no room"
+        );
+
+        let whole = bodies
+            .collect(&mut StreamBody::new(frames(&[SMALL; 2])))
+            .now_or_never();
+        let whole = whole.unwrap().unwrap();
+        assert_eq!(whole.len(), 2 * SMALL);
+        assert!(matches!(
+            first.now_or_never(),
+            Some(Err(Uncollected::NoRoom))
+        ));
+        assert!(second.as_mut().now_or_never().is_none());
+
+        // What a handler still holds makes no room, so it is the one that comes.
+        drop(second);
+        let held = bodies
+            .collect(&mut StreamBody::new(frames(&[SMALL; 2])))
+            .now_or_never();
+        let late = bodies
+            .collect(&mut StreamBody::new(frames(&[2 * SMALL, 1])))
+            .now_or_never();
+        assert!(matches!(late, Some(Err(Uncollected::NoRoom))));
+        drop((whole, held));
+        assert!(bodies.held.has_room(4 * SMALL));
+    }
+}

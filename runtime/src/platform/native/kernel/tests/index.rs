@@ -1,0 +1,78 @@
+//! The index of alarms as the model has it: another thread changes it, one change after the other.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::id::RawId;
+use crate::platform::native::kernel::{IndexedAlarm, ObjectIndex, Pause, PausedAlarm};
+
+#[derive(Default)]
+pub(super) struct ModelIndex {
+    alarms: BTreeMap<RawId, i64>,
+    pauses: BTreeMap<RawId, Pause>,
+    /// On their way.
+    changes: VecDeque<Change>,
+}
+
+pub(super) enum Change {
+    /// Alarms that commits wait for.
+    Record(Vec<(ObjectIndex, RawId, i64)>),
+    Follow(RawId, Option<i64>),
+    Pause(PausedAlarm),
+}
+
+impl ModelIndex {
+    pub(super) fn send(&mut self, change: Change) {
+        self.changes.push_back(change);
+    }
+
+    pub(super) fn is_behind(&self) -> bool {
+        !self.changes.is_empty()
+    }
+
+    /// The next change, for [`make`](Self::make) unless it fails.
+    pub(super) fn next_change(&mut self) -> Option<Change> {
+        self.changes.pop_front()
+    }
+
+    pub(super) fn make(&mut self, change: &Change) {
+        match change {
+            Change::Record(entries) => {
+                for (_, id, at) in entries {
+                    let indexed = self.alarms.entry(*id).or_insert(*at);
+                    *indexed = *at.min(indexed);
+                    self.pauses.remove(id);
+                }
+            }
+            Change::Follow(id, at) => {
+                self.pauses.remove(id);
+                match at {
+                    Some(at) => self.alarms.insert(*id, *at),
+                    None => self.alarms.remove(id),
+                };
+            }
+            Change::Pause(PausedAlarm { id, pause }) => drop(self.pauses.insert(*id, *pause)),
+        }
+    }
+
+    /// What is on its way is lost.
+    pub(super) fn crash(&mut self) {
+        self.changes.clear();
+    }
+
+    pub(super) fn find(&self, id: RawId) -> Option<i64> {
+        self.alarms.get(&id).copied()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.alarms.is_empty()
+    }
+
+    pub(super) fn all(&self) -> Vec<IndexedAlarm> {
+        let indexed = |(id, at): (&RawId, &i64)| IndexedAlarm {
+            id: *id,
+            at: *at,
+            pause: self.pauses.get(id).copied(),
+        };
+        self.alarms.iter().map(indexed).collect()
+    }
+}

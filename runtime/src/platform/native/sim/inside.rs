@@ -1,0 +1,232 @@
+//! Looking inside: what objects hold, without running anything of theirs.
+
+use std::future::pending;
+use std::rc::Rc;
+
+use serde::de::DeserializeOwned;
+
+use super::super::remote::Remote;
+use super::super::store::Database;
+use super::Sim;
+use crate::error::StorageError;
+use crate::id::ObjectId;
+use crate::object::DurableObject;
+use crate::sql::decode_rows;
+use crate::stub::Stub;
+use crate::time::Timestamp;
+
+/// Not there before the first run is scheduled.
+const HAS_RUNS: &str =
+    "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '_anchorhold_schedule'";
+const RUNS: &str =
+    "SELECT name, key, due, attempt FROM _anchorhold_schedule ORDER BY due, name, key";
+
+/// What is to hold after each turn.
+pub(super) type Check = Rc<dyn Fn(&Sim) -> Result<(), String>>;
+
+/// A run of an alarm that an object has pending.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PendingRun {
+    /// The alarm's method.
+    pub alarm: String,
+    /// The key it was scheduled under; empty unless one was given.
+    pub key: String,
+    /// When it is due. That of a run that failed, or whose handler is at work, is the time of its
+    /// next try.
+    pub due: Timestamp,
+    /// How many tries were begun.
+    pub tries: u32,
+}
+
+impl PendingRun {
+    fn all_in(database: &Database) -> Result<Vec<Self>, StorageError> {
+        if database.sql(HAS_RUNS, &[])?.rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let runs: Vec<(String, String, i64, u32)> = decode_rows(database.sql(RUNS, &[])?)?;
+        let run = |(alarm, key, due, tries)| Self {
+            alarm,
+            key,
+            due: Timestamp::from_millis(due),
+            tries,
+        };
+        Ok(runs.into_iter().map(run).collect())
+    }
+}
+
+impl Sim {
+    /// Calls `look` with the object's value: the one in memory, with what turns have changed and not
+    /// yet stored; or one loaded for the occasion from what was committed last. Nothing of the object
+    /// runs, not even `#[init]`, and the run goes on as if nobody had looked. Private fields are
+    /// reachable where the test is in the module of the struct.
+    ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// #[durable_object]
+    /// struct Counter {
+    ///     value: i64,
+    /// }
+    ///
+    /// #[durable_object]
+    /// impl Counter {
+    ///     #[rpc]
+    ///     fn increment(&mut self, by: i64) {
+    ///         self.value += by;
+    ///     }
+    /// }
+    ///
+    /// #[anchorhold::test]
+    /// async fn increment_adds(sim: Sim) {
+    ///     let counter = sim.objects::<Counter>().named("a");
+    ///     counter.increment(2).await.unwrap();
+    ///     sim.inside(&counter, |counter: &Counter| assert_eq!(counter.value, 2));
+    /// }
+    /// ```
+    ///
+    /// # Panics
+    /// The object cannot be loaded, an `async fn(&mut self)` of it is under way, or another version
+    /// of its class is in memory.
+    pub fn inside<S: Stub, R>(&self, stub: &S, look: impl FnOnce(&S::Object) -> R) -> R {
+        let remote = remote_of(stub);
+        let looked = self
+            .0
+            .shard
+            .look_inside(S::Object::__description(), remote.id(), |object| {
+                object.downcast_ref().map(look)
+            });
+        match looked {
+            Ok(Some(result)) => result,
+            Ok(None) => panic!(
+                "another version of {} is in memory: evict the object first",
+                S::Object::CLASS
+            ),
+            Err(fault) => panic!("the object cannot be looked into: {}", fault.summary().2),
+        }
+    }
+
+    /// The rows of a query of the object's own database, as [`Sql::query`](crate::Sql::query) gives
+    /// them, with what turns have written and not yet committed. What the statement itself writes is
+    /// taken back.
+    ///
+    /// # Errors
+    /// SQLite refuses the statement, or a row does not fit `T`.
+    ///
+    /// # Panics
+    /// The object cannot be loaded.
+    pub fn rows<T: DeserializeOwned>(
+        &self,
+        stub: &impl Stub,
+        statement: &str,
+    ) -> Result<Vec<T>, StorageError> {
+        self.with_database(stub, |database| {
+            let mut rows = Ok(Vec::new());
+            database.transaction(&mut || {
+                rows = database.sql(statement, &[]).and_then(decode_rows);
+                false
+            })?;
+            rows
+        })
+    }
+
+    /// The runs of alarms that the object has pending, earliest first. One whose handler is at work
+    /// is among them, with the time of its retry.
+    ///
+    /// # Panics
+    /// The object cannot be loaded.
+    pub fn pending_runs(&self, stub: &impl Stub) -> Vec<PendingRun> {
+        match self.with_database(stub, PendingRun::all_in) {
+            Ok(runs) => runs,
+            Err(error) => panic!("the pending runs cannot be read: {error}"),
+        }
+    }
+
+    /// The objects of a class that were written to, or are in memory; in the order of their
+    /// identifiers.
+    #[must_use]
+    pub fn all<T: DurableObject>(&self) -> Vec<ObjectId<T>> {
+        let ids = self.0.shard.all_of(T::__description());
+        ids.into_iter().map(ObjectId::new).collect()
+    }
+
+    /// Has `check` called after the end of every turn, of whichever object. The first error fails
+    /// the test at once, with the name, the error and the trace so far. The check looks by
+    /// [`inside`](Self::inside) and [`rows`](Self::rows); it cannot await.
+    ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// # #[durable_object]
+    /// # struct Account { balance: i64 }
+    /// # #[durable_object]
+    /// # impl Account {}
+    /// # async fn example(sim: Sim) {
+    /// sim.invariant("no account is overdrawn", |sim| {
+    ///     for id in sim.all::<Account>() {
+    ///         let account = sim.objects::<Account>().id(&id);
+    ///         let balance = sim.inside(&account, |account: &Account| account.balance);
+    ///         if balance < 0 {
+    ///             return Err(format!("{id} has {balance}"));
+    ///         }
+    ///     }
+    ///     Ok(())
+    /// });
+    /// # }
+    /// ```
+    pub fn invariant(
+        &self,
+        name: impl Into<String>,
+        check: impl Fn(&Self) -> Result<(), String> + 'static,
+    ) {
+        let mut invariants = self.0.invariants.borrow_mut();
+        invariants.push((name.into(), Rc::new(check)));
+        if invariants.len() == 1
+            && let Some(simulation) = self.0.shard.simulation()
+        {
+            // Weak: the shard belongs to this.
+            let inner = Rc::downgrade(&self.0);
+            simulation.after_turns(Rc::new(move || {
+                let sim = inner.upgrade().map(Sim)?;
+                sim.first_violation()
+            }));
+        }
+    }
+
+    pub(super) fn violation(&self) -> Option<String> {
+        let simulation = self.0.shard.simulation()?;
+        simulation.violation()
+    }
+
+    /// Waits until an invariant does not hold.
+    pub(super) async fn violated(&self) -> String {
+        match self.0.shard.simulation() {
+            Some(simulation) => simulation.violated().await,
+            None => pending().await,
+        }
+    }
+
+    fn first_violation(&self) -> Option<String> {
+        let invariants = self.0.invariants.borrow().clone();
+        invariants.iter().find_map(|(name, check)| {
+            let error = check(self).err()?;
+            Some(format!("the invariant `{name}` does not hold: {error}"))
+        })
+    }
+
+    fn with_database<R: Default>(
+        &self,
+        stub: &impl Stub,
+        read: impl FnOnce(&Database) -> Result<R, StorageError>,
+    ) -> Result<R, StorageError> {
+        match self.0.shard.look_at_database(remote_of(stub).id(), read) {
+            Some(result) => result,
+            None => Ok(R::default()),
+        }
+    }
+}
+
+fn remote_of(stub: &impl Stub) -> &Remote {
+    match stub.core().remote() {
+        Some(remote) => remote,
+        None => panic!("the stub leads to no object: its class is not part of the app"),
+    }
+}

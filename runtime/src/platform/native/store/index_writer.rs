@@ -1,0 +1,150 @@
+//! The thread that writes to the folder's index of alarms: no shard waits there for the disk.
+
+use std::sync::{Arc, mpsc};
+
+use tokio::sync::oneshot;
+
+use super::index::{Change, Entry, Index};
+use crate::error::StorageError;
+use crate::user_code;
+
+/// Changes that share a transaction, and with it a sync.
+const BATCH: usize = 1_000;
+
+/// Writes to an index in the background. The changes of one sender are made in their order.
+pub(crate) struct IndexWriter {
+    jobs: mpsc::Sender<Job>,
+}
+
+struct Job {
+    changes: Vec<Change>,
+    /// Told when the changes are on disk.
+    done: Option<oneshot::Sender<Result<(), StorageError>>>,
+}
+
+impl IndexWriter {
+    /// Starts the thread. It ends when the writer was dropped and all changes are made.
+    ///
+    /// # Errors
+    /// The system has no more threads.
+    pub(crate) fn start(index: Arc<Index>) -> std::io::Result<Self> {
+        let (jobs, received) = mpsc::channel();
+        std::thread::Builder::new()
+            .name("index".to_owned())
+            .spawn(move || write_all(&index, &received))?;
+        Ok(Self { jobs })
+    }
+
+    /// Adds entries, or brings their dates forward. What is returned resolves when that is on disk.
+    pub(crate) fn record(
+        &self,
+        entries: Vec<Entry>,
+    ) -> oneshot::Receiver<Result<(), StorageError>> {
+        let (done, recorded) = oneshot::channel();
+        self.send(Job {
+            changes: entries.into_iter().map(Change::Record).collect(),
+            done: Some(done),
+        });
+        recorded
+    }
+
+    /// Makes changes some time later. Failures are logged.
+    pub(crate) fn write(&self, changes: Vec<Change>) {
+        self.send(Job {
+            changes,
+            done: None,
+        });
+    }
+
+    fn send(&self, job: Job) {
+        // The thread ends after all writers: the job is taken.
+        drop(self.jobs.send(job));
+    }
+}
+
+fn write_all(index: &Index, jobs: &mpsc::Receiver<Job>) {
+    while let Ok(first) = jobs.recv() {
+        let mut changes = first.changes;
+        let mut waiting = Vec::from_iter(first.done);
+        while changes.len() < BATCH
+            && let Ok(job) = jobs.try_recv()
+        {
+            changes.extend(job.changes);
+            waiting.extend(job.done);
+        }
+        let written = user_code::call(|| index.write(&changes)).unwrap_or_else(|_| {
+            Err(StorageError::Io(
+                "the host panicked over the index of alarms".to_owned(),
+            ))
+        });
+        if let Err(error) = &written {
+            tracing::error!(%error, "the index of alarms cannot be written");
+        }
+        for done in waiting {
+            // The shard may have stopped meanwhile.
+            let _ = done.send(written.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::RawId;
+
+    fn entry(number: u8, at: i64) -> Entry {
+        Entry {
+            id: RawId([number; 32]),
+            class: "Counter".to_owned(),
+            name: None,
+            at,
+        }
+    }
+
+    #[test]
+    fn shards_read_and_send_while_a_write_waits_for_the_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let index = Arc::new(Index::open(&folder.path().join("index.sqlite")).unwrap());
+        let writer = IndexWriter::start(Arc::clone(&index)).unwrap();
+        writer
+            .record(vec![entry(1, 10)])
+            .blocking_recv()
+            .unwrap()
+            .unwrap();
+        let mut recorded = None;
+        index.while_the_disk_hangs(|| {
+            let mut waiting = writer.record(vec![entry(2, 20)]);
+            writer.write(vec![Change::Follow(RawId([1; 32]), Some(15))]);
+            assert_eq!(index.due(30, None, 9).unwrap().len(), 1);
+            assert_eq!(index.find(RawId([1; 32])).unwrap().unwrap().at, 10);
+            assert!(waiting.try_recv().is_err(), "not on disk");
+            recorded = Some(waiting);
+        });
+        recorded.unwrap().blocking_recv().unwrap().unwrap();
+        let done = writer.record(vec![entry(3, 30)]);
+        done.blocking_recv().unwrap().unwrap();
+        let due: Vec<i64> = index
+            .due(30, None, 9)
+            .unwrap()
+            .iter()
+            .map(|due| due.at)
+            .collect();
+        assert_eq!(due, [15, 20, 30]);
+    }
+
+    #[test]
+    fn record_that_fails_is_reported_and_the_next_one_is_made() {
+        let index = Arc::new(Index::in_memory().unwrap());
+        let writer = IndexWriter::start(Arc::clone(&index)).unwrap();
+        index.break_down(true);
+        let failed = writer.record(vec![entry(1, 10)]).blocking_recv().unwrap();
+        assert!(failed.is_err());
+        index.break_down(false);
+        writer
+            .record(vec![entry(1, 10)])
+            .blocking_recv()
+            .unwrap()
+            .unwrap();
+        assert_eq!(index.due(30, None, 9).unwrap().len(), 1);
+    }
+}

@@ -1,0 +1,217 @@
+//! What the disk loses: power failures, and syncs that fail or hang.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use anchorhold::__private::run_test;
+use anchorhold::prelude::*;
+use anchorhold::{FaultKind, Faults};
+
+#[durable_object]
+struct Tally {
+    value: u64,
+    rung: u64,
+}
+
+#[durable_object]
+impl Tally {
+    #[rpc]
+    fn add(&mut self) -> u64 {
+        self.value += 1;
+        self.value
+    }
+
+    #[rpc]
+    fn value(&self) -> u64 {
+        self.value
+    }
+
+    #[rpc]
+    fn ring_after(&self, ctx: &Ctx, millis: u64) -> Result<(), StorageError> {
+        Self::schedules(ctx)
+            .ring()
+            .after(Duration::from_millis(millis))
+    }
+
+    #[rpc]
+    fn rung(&self) -> u64 {
+        self.rung
+    }
+
+    #[alarm]
+    fn ring(&mut self) {
+        self.rung += 1;
+    }
+}
+
+/// The value once nothing fails any more.
+async fn value(sim: &Sim, name: &str) -> u64 {
+    let tally = sim.objects::<Tally>().named(name);
+    loop {
+        if let Ok(value) = tally.value().await {
+            return value;
+        }
+    }
+}
+
+fn count(sim: &Sim, kind: FaultKind) -> usize {
+    let mark = format!("!! {kind}");
+    let trace = sim.trace();
+    trace.iter().filter(|line| line.ends_with(&mark)).count()
+}
+
+#[anchorhold::test]
+async fn acknowledged_write_survives_a_power_failure(sim: Sim) {
+    let tally = sim.objects::<Tally>().named("a");
+    assert_eq!(tally.add().await.unwrap(), 1);
+    sim.power_failure().await;
+    assert_eq!(tally.add().await.unwrap(), 2);
+    sim.evict(&tally).await;
+    sim.power_failure().await;
+    assert_eq!(tally.value().await.unwrap(), 2);
+}
+
+/// Each step of one call has the power fail there; the write is lost or kept, as the seed says, and
+/// kept if it was acknowledged.
+#[test]
+fn unsynced_commit_is_lost_or_kept_when_the_power_fails() {
+    let found = RefCell::new(BTreeSet::new());
+    for seed in 0..40 {
+        for step in 0..30 {
+            run_test(Some(seed), "power", async |sim: Sim| {
+                let first = sim.steps();
+                sim.inject_at(first + step, FaultKind::PowerFailure);
+                let acknowledged = sim.objects::<Tally>().named("a").add().await.is_ok();
+                let kept = value(&sim, "a").await;
+                assert!(!acknowledged || kept == 1, "step {step}: lost");
+                let trace = sim.trace();
+                let failed_at = trace
+                    .iter()
+                    .position(|line| line.ends_with("power failure"));
+                let committed = failed_at
+                    .is_some_and(|at| trace[..at].iter().any(|line| line.contains(" commit ")));
+                if committed && !acknowledged {
+                    found.borrow_mut().insert(kept);
+                }
+            });
+        }
+    }
+    assert_eq!(found.into_inner(), BTreeSet::from([0, 1]));
+}
+
+#[test]
+fn crash_alone_keeps_what_was_committed() {
+    for step in 0..30 {
+        run_test(Some(1), "crash", async |sim: Sim| {
+            sim.inject_at(step, FaultKind::Crash);
+            let acknowledged = sim.objects::<Tally>().named("a").add().await.is_ok();
+            let trace = sim.trace();
+            let released = trace.iter().any(|line| line.contains(" release answer"));
+            let kept = value(&sim, "a").await;
+            assert!(!(acknowledged || released) || kept == 1, "step {step}");
+        });
+    }
+}
+
+#[anchorhold::test(seeds = 50)]
+async fn failed_sync_loses_or_keeps_what_it_reports_as_lost(sim: Sim) {
+    sim.set_faults(Faults::none().one_in(2, FaultKind::FailedSync));
+    let (mut acknowledged, mut tried) = (0, 0);
+    for _ in 0..20 {
+        let added = sim.objects::<Tally>().named("a").add().await;
+        acknowledged += u64::from(added.is_ok());
+        tried += 1;
+    }
+    assert!(count(&sim, FaultKind::FailedSync) > 0);
+    sim.heal().await;
+    let kept = value(&sim, "a").await;
+    assert!(
+        (acknowledged..=tried).contains(&kept),
+        "{acknowledged} {kept}"
+    );
+}
+
+#[test]
+fn hanging_sync_delays_the_answer_or_resets_the_object() {
+    let outcomes = RefCell::new(BTreeSet::new());
+    for seed in 0..20 {
+        run_test(Some(seed), "hanging", async |sim: Sim| {
+            sim.set_faults(Faults::none().one_in(1, FaultKind::HangingSync));
+            let before = sim.now();
+            let added = sim.objects::<Tally>().named("a").add().await;
+            let waited = sim.now().as_millis() - before.as_millis();
+            match &added {
+                Ok(_) => assert!(waited <= 30_000, "{waited} ms"),
+                Err(error) => {
+                    assert!(error.to_string().contains("may be kept or lost"), "{error}");
+                }
+            }
+            sim.heal().await;
+            sim.advance(Duration::from_secs(300)).await;
+            let kept = value(&sim, "a").await;
+            assert!(added.is_err() || kept == 1);
+            outcomes.borrow_mut().insert(added.is_ok());
+        });
+    }
+    assert_eq!(outcomes.into_inner(), BTreeSet::from([false, true]));
+}
+
+/// Of two objects that share a batch, the power failure may take one and leave the other.
+#[test]
+fn power_failure_decides_for_each_object_on_its_own() {
+    let found = RefCell::new(BTreeSet::new());
+    for seed in 0..200 {
+        run_test(Some(seed), "batch", async |sim: Sim| {
+            sim.set_faults(Faults::none().one_in(8, FaultKind::PowerFailure));
+            let objects = sim.objects::<Tally>();
+            let (a, b) = (objects.named("a"), objects.named("b"));
+            let (a, b) = tokio::join!(async { a.add().await }, async { b.add().await });
+            sim.heal().await;
+            let kept = (value(&sim, "a").await, value(&sim, "b").await);
+            assert!(a.is_err() || kept.0 == 1, "a is lost");
+            assert!(b.is_err() || kept.1 == 1, "b is lost");
+            found.borrow_mut().insert(kept);
+        });
+    }
+    let all = BTreeSet::from([(0, 0), (0, 1), (1, 0), (1, 1)]);
+    assert_eq!(found.into_inner(), all);
+}
+
+/// A run that was acknowledged happens, whatever the index of alarms loses.
+#[test]
+fn acknowledged_alarm_survives_two_failures_at_steps_that_are_near() {
+    let steps = Cell::new(0);
+    run_test(Some(1), "undisturbed", async |sim: Sim| {
+        alarm_that_rings(&sim).await;
+        steps.set(sim.steps());
+    });
+    let kinds = [FaultKind::Crash, FaultKind::PowerFailure];
+    for first in 0..steps.get() {
+        for (second, seed) in (first + 1..first + 6).zip(2..) {
+            for kind in kinds {
+                run_test(Some(seed), "disturbed", async |sim: Sim| {
+                    sim.inject_at(first, kind);
+                    sim.inject_at(second, FaultKind::PowerFailure);
+                    alarm_that_rings(&sim).await;
+                });
+            }
+        }
+    }
+}
+
+async fn alarm_that_rings(sim: &Sim) {
+    let tally = sim.objects::<Tally>().named("a");
+    let mut promised = false;
+    for _ in 0..3 {
+        promised |= tally.ring_after(1_000).await.is_ok();
+    }
+    assert!(promised);
+    sim.advance(Duration::from_secs(600)).await;
+    loop {
+        if let Ok(rung) = tally.rung().await {
+            assert!(rung > 0, "an acknowledged run did not happen");
+            return;
+        }
+    }
+}
