@@ -186,7 +186,7 @@ async fn any(sim: &Sim, number: u64, seen: &Seen) {
 async fn leases_exclude_each_other_and_tokens_rise(sim: Sim) {
     let seen = Seen::default();
     join_all((0..CLIENTS).map(|number| any(&sim, number, &seen))).await;
-    sim.heal().await;
+    clients::heal(&sim).await;
     sim.advance(clients::quiet_phase(&sim)).await;
     let lock = lock(&sim);
     let status = lock.status().await.unwrap();
