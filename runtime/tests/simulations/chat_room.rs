@@ -234,7 +234,7 @@ async fn acknowledged_messages_are_in_the_history_once_and_in_order(sim: Sim) {
         last: 0,
     });
     join_all(members.map(Member::run)).await;
-    sim.heal().await;
+    clients::heal(&sim).await;
     for number in 0..MEMBERS {
         let user = format!("user{number}");
         let call = async || room(&sim).post(&user, AFTERWARDS, None).await;

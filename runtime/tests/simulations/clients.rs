@@ -22,6 +22,12 @@ pub fn choices(sim: &Sim, client: u64) -> Rng {
     )
 }
 
+/// Ends all faults, and what has begun of them: a disk that hangs does so for up to 3 minutes.
+pub async fn heal(sim: &Sim) {
+    sim.heal().await;
+    sim.advance(Duration::from_secs(300)).await;
+}
+
 /// How often the clock was set.
 pub fn clock_steps(sim: &Sim) -> u32 {
     let mark = format!("!! {}", FaultKind::ClockStep);

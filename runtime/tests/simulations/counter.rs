@@ -154,7 +154,7 @@ async fn client(sim: &Sim, number: u64, history: &History<Op, Output>) {
 async fn counter_is_linearizable(sim: Sim) {
     let history = clients::history(&sim);
     join_all((0..CLIENTS).map(|number| client(&sim, number, &history))).await;
-    sim.heal().await;
+    clients::heal(&sim).await;
     ask(&sim, "afterwards", Op::Value, &history).await;
     ask(&sim, "afterwards", Op::Bounds, &history).await;
     history.check(&Sequential).unwrap();

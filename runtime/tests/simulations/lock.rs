@@ -73,6 +73,7 @@ async fn lock_is_linearizable(sim: Sim) {
 struct Held {
     token: u64,
     mode: Mode,
+    asked: Timestamp,
     from: Timestamp,
     until: Timestamp,
 }
@@ -81,8 +82,8 @@ struct Held {
 struct Seen {
     greatest: Cell<u64>,
     leases: RefCell<Vec<Held>>,
-    /// When the lock was to be broken.
-    breaks: RefCell<Vec<Timestamp>>,
+    /// From when to when the lock was to be broken.
+    breaks: RefCell<Vec<(Timestamp, Timestamp)>>,
 }
 
 impl Seen {
@@ -96,9 +97,11 @@ impl Seen {
     fn check(&self) {
         let mut leases = self.leases.take();
         for lease in &mut leases {
-            let broken = self.breaks.borrow();
-            let ends = broken.iter().filter(|at| **at >= lease.from);
-            lease.until = ends.copied().chain([lease.until]).min().unwrap();
+            // A lease may be broken before its client hears of it.
+            let breaks = self.breaks.borrow();
+            let ends = breaks.iter().filter(|(_, done)| *done >= lease.asked);
+            let ends = ends.map(|(asked, _)| *asked).chain([lease.until]);
+            lease.until = ends.min().unwrap();
         }
         leases.sort_by_key(|lease| lease.token);
         for (index, one) in leases.iter().enumerate() {
@@ -129,7 +132,7 @@ async fn any(sim: &Sim, number: u64, seen: &Seen) {
             request = request.shared();
         }
         let mode = request.mode;
-        let known = seen.greatest.get();
+        let (known, asked) = (seen.greatest.get(), sim.now());
         // A call that broke off is made again.
         let mut granted = None;
         for _ in 0..3 {
@@ -151,6 +154,7 @@ async fn any(sim: &Sim, number: u64, seen: &Seen) {
         let mut held = Held {
             token: lease.token,
             mode,
+            asked,
             from: sim.now(),
             until: lease.expires_at,
         };
@@ -165,12 +169,13 @@ async fn any(sim: &Sim, number: u64, seen: &Seen) {
         held.until = held.until.min(sim.now());
         seen.leases.borrow_mut().push(held);
         if number == 0 && round == 2 {
-            seen.breaks.borrow_mut().push(sim.now());
+            let asked = sim.now();
             let order = Break {
                 by: "admin".to_owned(),
                 reason: "maintenance".to_owned(),
             };
             let _ = lock.break_lock(order).await;
+            seen.breaks.borrow_mut().push((asked, sim.now()));
         } else {
             let _ = lock.release(Release::of(lease.lease)).await;
         }
@@ -181,7 +186,7 @@ async fn any(sim: &Sim, number: u64, seen: &Seen) {
 async fn leases_exclude_each_other_and_tokens_rise(sim: Sim) {
     let seen = Seen::default();
     join_all((0..CLIENTS).map(|number| any(&sim, number, &seen))).await;
-    sim.heal().await;
+    clients::heal(&sim).await;
     sim.advance(clients::quiet_phase(&sim)).await;
     let lock = lock(&sim);
     let status = lock.status().await.unwrap();

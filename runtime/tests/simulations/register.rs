@@ -11,6 +11,8 @@ use anchorhold::check::{Deliveries, History, NotLinearizable};
 use anchorhold::prelude::*;
 use futures_util::future::join_all;
 
+use crate::clients;
+
 use RegisterOp::{CompareAndSet, Read, Write};
 use RegisterOutput::{Swapped, Value, Written};
 
@@ -133,7 +135,7 @@ async fn client(
 async fn register_is_linearizable_and_writes_once(sim: Sim) {
     let (history, writes) = clients(&sim, false).await;
     history.check(&Model(0)).unwrap();
-    sim.heal().await;
+    clients::heal(&sim).await;
     let register = sim.objects::<Register>().named("a");
     writes.check(register.writes().await.unwrap()).unwrap();
 }

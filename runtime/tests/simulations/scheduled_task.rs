@@ -33,12 +33,13 @@ impl Seen {
         );
         // The clock may have been set back since, in the run too.
         let latest = clients::latest_time(sim);
+        let was_set = clients::clock_steps(sim) > 0;
         for run in runs {
             assert!(
                 run.scheduled <= Some(latest),
                 "a run started early: {run:?}"
             );
-            if clients::clock_steps(sim) == 0 {
+            if !was_set {
                 assert!(
                     run.scheduled <= Some(run.started),
                     "a run started early: {run:?}"
@@ -94,7 +95,7 @@ async fn insist<T, E>(sim: &Sim, call: impl AsyncFn() -> Result<T, CallError<E>>
     panic!("the task does not answer");
 }
 
-#[anchorhold::test(seeds = 300, faults = Faults::all())]
+#[anchorhold::test(seeds = 100, faults = Faults::all())]
 async fn each_due_run_happens_and_none_is_early(sim: Sim) {
     let task = sim.objects::<ScheduledTask>().named("a");
     let mut choices = clients::choices(&sim, 0);
@@ -126,8 +127,7 @@ async fn each_due_run_happens_and_none_is_early(sim: Sim) {
         }
         let is_last = phase + 1 == PHASES;
         if is_last {
-            sim.heal().await;
-            sim.advance(Duration::from_secs(300)).await;
+            clients::heal(&sim).await;
             seen.look(&sim, &task).await;
         }
         // An interval counts time, and cron counts dates: a clock that is set changes what is due.

@@ -313,7 +313,8 @@ impl Sim {
         self.0.shard.simulation().map_or(0, Simulation::steps)
     }
 
-    /// No fault happens from now on.
+    /// No fault happens from now on. What has begun goes on: a disk that hangs does so for up to 3
+    /// minutes. Let that time pass with [`advance`](Self::advance) before you ask for answers.
     pub async fn heal(&self) {
         self.set_faults(Faults::none());
         self.settle().await;

@@ -12,7 +12,7 @@ use tokio::runtime::{Builder, LocalOptions};
 use super::super::random::{Random, SplitMix};
 use super::exhaustive::run_exhaustively;
 use super::faults::{FaultKind, Faults};
-use super::{PATIENCE, Sim};
+use super::{PATIENCE, START_MS, Sim};
 use crate::fault::Fault;
 
 /// How long, in virtual time, everything that is pending has to happen when faults have ended.
@@ -282,13 +282,25 @@ impl fmt::Display for Report<'_> {
             writeln!(formatter, "… {skipped} events before")?;
         }
         for line in &trace[skipped..] {
-            writeln!(formatter, "{line}")?;
+            writeln!(formatter, "{}", since_start(line))?;
         }
         write!(
             formatter,
-            "times are milliseconds since 1970; `!!` marks an injected fault"
+            "times are seconds by the simulated clock, from the start of the run; `!!` marks an injected fault"
         )
     }
+}
+
+/// A line of the trace, with a time that people can read.
+#[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+fn since_start(line: &str) -> String {
+    let read = |(millis, event): (&str, &str)| {
+        let millis: i64 = millis.parse().ok()?;
+        let seconds = (millis - START_MS) as f64 / 1_000.0;
+        Some(format!("{seconds:>9.3}  {event}"))
+    };
+    let shown = line.split_once(' ').and_then(read);
+    shown.unwrap_or_else(|| line.to_owned())
 }
 
 fn assert_same(seed: u64, test: &str, first: &[String], second: &[String]) {

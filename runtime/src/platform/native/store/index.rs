@@ -6,6 +6,7 @@ mod tests;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, OptionalExtension, Transaction, params};
 
 use super::super::kernel::{Pause, PausedAlarm};
@@ -89,7 +90,9 @@ impl Index {
         };
         let writer = writer.map_err(|error| explain(&error))?;
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let reader = Connection::open_with_flags(path, flags).map_err(|error| explain(&error))?;
+        let reader = Connection::open_with_flags(path, flags)
+            .and_then(Self::keep_plans)
+            .map_err(|error| explain(&error))?;
         let index = Self {
             writer: Mutex::new(writer),
             reader: Some(Mutex::new(reader)),
@@ -146,6 +149,13 @@ impl Index {
             let damaged = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
             return Err(rusqlite::Error::SqliteFailure(damaged, Some(found)));
         }
+        Self::keep_plans(connection)
+    }
+
+    /// The plans are the same for every time that is asked for. Without this, SQLite prepares a cached
+    /// statement anew for each.
+    fn keep_plans(connection: Connection) -> rusqlite::Result<Connection> {
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         Ok(connection)
     }
 
