@@ -1,6 +1,7 @@
 //! Many seeds with every kind of fault: nothing acknowledged is lost, everything pending happens.
 
 mod bank;
+mod deploy;
 mod exhaustive;
 mod inside;
 mod lock;

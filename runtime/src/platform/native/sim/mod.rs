@@ -277,6 +277,24 @@ impl Sim {
         }
     }
 
+    /// Ends the host's process, as [`crash`](Self::crash) does, and starts another with the classes
+    /// of this app and no others; [`fetch`](Self::fetch) goes through it. A class of the same name
+    /// in another module is another version of the class. Alarms of a class that the app lacks wait
+    /// for an app that has it. Stubs of classes and versions that the app lacks fail as
+    /// [`CallError::Configuration`](crate::CallError::Configuration). Without a deployment a test
+    /// uses any class.
+    ///
+    /// # Panics
+    /// The app is put together wrongly.
+    pub async fn deploy(&self, app: App) {
+        let classes = app.objects().to_vec();
+        self.app(app);
+        self.0.shard.deploy(&classes);
+        for _ in 0..SOME_STEPS {
+            yield_now().await;
+        }
+    }
+
     /// The power fails and comes back: as [`crash`](Self::crash), and what was committed and not yet
     /// confirmed by the disk is lost or kept, for each object on its own, as the seed says. What was
     /// acknowledged is there.

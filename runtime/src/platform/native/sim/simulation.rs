@@ -48,6 +48,8 @@ pub(in super::super) struct Simulation {
     arrivals: RefCell<BTreeMap<(ObjectIndex, RawId), Instant>>,
     /// How the process ends, as soon as what runs has paused.
     ending: Cell<Option<Ending>>,
+    /// The test has said which classes there are.
+    is_deployed: Cell<bool>,
     /// What the test checks after each turn: what does not hold.
     after_turn: RefCell<Option<AfterTurn>>,
     violation: RefCell<Option<String>>,
@@ -100,6 +102,7 @@ impl Simulation {
             ready: RefCell::default(),
             inbox: RefCell::new(inbox),
             machine: Cell::new(Machine(0)),
+            is_deployed: Cell::new(false),
             after_turn: RefCell::default(),
             violation: RefCell::default(),
             violated: Notify::new(),
@@ -273,6 +276,14 @@ impl Simulation {
         while self.hang.0.get() {
             self.hang.1.notified().await;
         }
+    }
+
+    pub(in super::super) fn deployed(&self) {
+        self.is_deployed.set(true);
+    }
+
+    pub(in super::super) fn is_deployed(&self) -> bool {
+        self.is_deployed.get()
     }
 
     /// Has this called after each turn.
