@@ -18,6 +18,8 @@ mod effects;
 mod error;
 mod fault;
 mod fields;
+#[cfg(test)]
+mod fuzz;
 mod http;
 mod id;
 mod limits;

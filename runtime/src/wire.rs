@@ -6,8 +6,12 @@
 //! flavour: types with two forms (identifiers, addresses, dates) are text here as in JSON, and a
 //! result turns into JSON without knowing its type.
 
+mod nesting;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+use nesting::is_too_deep;
 
 /// How deep a value may nest: the bound of `serde_json`, so that both entrances refuse the same.
 const MAX_DEPTH: usize = 128;
@@ -22,18 +26,41 @@ pub(crate) fn encode_into<T: Serialize + ?Sized>(
     bytes: &mut Vec<u8>,
     value: &T,
 ) -> Result<(), String> {
-    let mut serializer = rmp_serde::Serializer::new(bytes)
+    let before = bytes.len();
+    let mut serializer = rmp_serde::Serializer::new(&mut *bytes)
         .with_struct_map()
         .with_human_readable();
     value
         .serialize(&mut serializer)
-        .map_err(|error| error.to_string())
+        .map_err(|error| error.to_string())?;
+    // What cannot be read again is not written either.
+    check_depth(&bytes[before..])
 }
 
-/// Reads one value, which must be all there is.
+fn check_depth(bytes: &[u8]) -> Result<(), String> {
+    if is_too_deep(bytes) {
+        return Err(too_deep());
+    }
+    Ok(())
+}
+
+fn too_deep() -> String {
+    format!("the value nests deeper than {MAX_DEPTH} levels")
+}
+
+/// Reads one value, which must be all there is. An error names the field inside of it.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     let mut rest = bytes;
-    let value = decode_next(&mut rest)?;
+    let value = decode_next(&mut rest).map_err(|message| {
+        // Where it went wrong is found by a second look, so that what fits is read at full speed.
+        match decode_foreign::<T>(bytes) {
+            Err(Misfit {
+                field: Some(field),
+                message,
+            }) => format!("`{field}`: {message}"),
+            _ => message,
+        }
+    })?;
     if rest.is_empty() {
         Ok(value)
     } else {
@@ -50,6 +77,10 @@ pub(crate) struct Misfit {
 
 /// Reads one value that a stranger wrote: an error names the field.
 pub(crate) fn decode_foreign<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Misfit> {
+    check_depth(bytes).map_err(|message| Misfit {
+        field: None,
+        message,
+    })?;
     let mut deserializer = rmp_serde::Deserializer::new(bytes).with_human_readable();
     deserializer.set_max_depth(MAX_DEPTH);
     serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
@@ -67,6 +98,7 @@ pub(crate) fn decode_foreign<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Mis
 /// Reads the value at the front of `bytes` and moves on behind it: the arguments of a call are
 /// values written one after another.
 pub(crate) fn decode_next<T: DeserializeOwned>(bytes: &mut &[u8]) -> Result<T, String> {
+    check_depth(bytes)?;
     let mut deserializer = rmp_serde::Deserializer::new(bytes).with_human_readable();
     deserializer.set_max_depth(MAX_DEPTH);
     T::deserialize(&mut deserializer).map_err(|error| readable(&error))
@@ -108,7 +140,7 @@ fn readable(error: &rmp_serde::decode::Error) -> String {
         Error::InvalidMarkerRead(_) | Error::InvalidDataRead(_) => {
             "the value is cut short".to_owned()
         }
-        Error::DepthLimitExceeded => format!("the value nests deeper than {MAX_DEPTH} levels"),
+        Error::DepthLimitExceeded => too_deep(),
         // serde's word for it is for readers of Rust.
         Error::Syntax(message) | Error::Uncategorized(message) => {
             message.replace("invalid type: unit value", "invalid type: null")
@@ -181,6 +213,15 @@ mod tests {
     }
 
     #[test]
+    fn float_that_comes_as_json_is_exact() {
+        for float in [0.1 + 0.2, 1.807_872_510_037_100_6e-308, f64::MAX, -5e-324] {
+            let json = serde_json::to_vec(&float).unwrap();
+            let read: f64 = decode(&from_json(&json).unwrap()).unwrap();
+            assert_eq!(read.to_bits(), float.to_bits(), "{float}");
+        }
+    }
+
+    #[test]
     fn a_struct_may_gain_and_lose_fields() {
         #[derive(Serialize)]
         struct Old {
@@ -202,6 +243,20 @@ mod tests {
         )
         .unwrap();
         assert_eq!((new.kept, new.added), (1, 0));
+    }
+
+    #[test]
+    fn stored_value_that_no_longer_fits_names_the_field() {
+        #[derive(Debug, Deserialize)]
+        #[expect(dead_code, reason = "only read")]
+        struct Inner {
+            count: u64,
+        }
+        let stored = from_json(br#"{"a": [{"count": 1}, {"count": "x"}]}"#).unwrap();
+        assert_eq!(
+            decode::<BTreeMap<String, Vec<Inner>>>(&stored).unwrap_err(),
+            "`a[1].count`: the value is text"
+        );
     }
 
     #[test]
@@ -259,6 +314,41 @@ mod tests {
                 "{json}"
             );
         }
+    }
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    enum Tree {
+        Leaf,
+        Node(Box<Tree>),
+        Fork(Vec<Tree>),
+    }
+
+    fn nested(levels: usize) -> Tree {
+        (0..levels).fold(Tree::Leaf, |inner, _| Tree::Node(Box::new(inner)))
+    }
+
+    #[test]
+    fn recursive_enum_is_followed_to_the_limit_and_not_to_the_end_of_the_stack() {
+        let deepest = nested(MAX_DEPTH - 1);
+        assert_eq!(decode(&encode(&deepest).unwrap()), Ok(deepest));
+        let mut bytes = Vec::new();
+        for _ in 0..100_000 {
+            bytes.extend(b"\x81\xa4Node");
+        }
+        bytes.extend(b"\xa4Leaf");
+        let error = decode::<Tree>(&bytes).unwrap_err();
+        assert_eq!(error, "the value nests deeper than 128 levels");
+        assert_eq!(decode_foreign::<Tree>(&bytes).unwrap_err().message, error);
+    }
+
+    #[test]
+    fn value_that_is_too_deep_to_be_read_is_not_written() {
+        let wide = Tree::Fork((0..1_000).map(|_| Tree::Leaf).collect());
+        assert_eq!(decode(&encode(&wide).unwrap()), Ok(wide));
+        assert!(encode(&nested(MAX_DEPTH)).is_err());
+        let list = (0..MAX_DEPTH).fold(serde_json::json!(1), |inner, _| serde_json::json!([inner]));
+        assert!(encode(&list).is_err());
+        assert!(encode(&list[0]).is_ok());
     }
 
     #[test]

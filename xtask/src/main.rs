@@ -6,7 +6,10 @@ mod bundle;
 mod capnp;
 mod command;
 mod features;
+mod fuzz;
+mod mutants;
 mod run_folder;
+mod sim;
 mod steps;
 mod suite;
 mod tools;
@@ -87,6 +90,13 @@ enum Task {
     Features,
     /// Runs every check and test; see `xtask/src/steps.rs` for the list
     Test,
+    /// Looks for inputs that break the runtime, coverage-guided, for longer than the tests do
+    Fuzz(fuzz::Options),
+    /// Plants the bugs of `tests/mutants` one by one in a copy of the repository, and says which test
+    /// finds each
+    Mutants(mutants::Options),
+    /// Runs the simulations of the ready-made objects with many seeds, and says what they went through
+    Sim(sim::Options),
     /// Measures anchorhold beside workers-rs and TypeScript, and prints the ratios
     Bench(bench::Options),
 }
@@ -146,6 +156,9 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Screenshots => browser::screenshots(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Features => features::lint(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Test => suite::run(&workspace),
+        Task::Fuzz(options) => fuzz::run(&workspace, &options).map(|()| ExitCode::SUCCESS),
+        Task::Mutants(options) => mutants::run(&workspace, &options).map(|()| ExitCode::SUCCESS),
+        Task::Sim(options) => sim::run(&workspace, &options).map(|()| ExitCode::SUCCESS),
         Task::Bench(options) => bench::run(&workspace, &options).map(|()| ExitCode::SUCCESS),
     }
 }

@@ -52,6 +52,11 @@ pub const STEPS: &[Step] = &[
         name: "documentation",
         command: "cargo rustdoc -p anchorhold --all-features -- -D warnings",
     },
+    // To plant them all takes two hours; that they still can be is known in seconds.
+    Step {
+        name: "planted bugs apply",
+        command: "cargo xtask mutants --check",
+    },
     // What a user has: a crate of its own, which depends on anchorhold by path.
     Step {
         name: "a crate outside of the workspace",

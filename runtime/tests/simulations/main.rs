@@ -1,10 +1,17 @@
 //! Many seeds with every kind of fault: nothing acknowledged is lost, everything pending happens.
 
 mod bank;
+mod broken;
+mod chat_room;
+mod clients;
+mod counter;
 mod deploy;
 mod exhaustive;
 mod inside;
 mod lock;
 mod power;
+mod rate_limiter;
 mod register;
+mod scheduled_task;
+mod socket_hub;
 mod turns;

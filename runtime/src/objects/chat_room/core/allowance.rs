@@ -18,6 +18,7 @@ const MANY_USERS: usize = 1_024;
 #[derive(Clone, Debug)]
 pub struct Allowances {
     policy: Policy,
+    window: Duration,
     /// Strangers choose the names, and on wasm the standard hash has no random key.
     users: BTreeMap<String, Usage>,
     /// At so many, those with nothing to remember are looked for again.
@@ -30,17 +31,13 @@ impl Allowances {
         settings: &Settings,
         full: impl IntoIterator<Item = (String, Timestamp)>,
     ) -> Self {
-        let bucket = |full| Usage::Bucket {
-            full,
-            part: 0,
-            of: 1,
-        };
         Self {
             policy: Policy::new(
                 Algorithm::TokenBucket,
                 settings.rate_limit,
                 settings.rate_window_ms,
             ),
+            window: Duration::from_millis(settings.rate_window_ms),
             users: full
                 .into_iter()
                 .map(|(user, full)| (user, bucket(full)))
@@ -49,7 +46,8 @@ impl Allowances {
         }
     }
 
-    /// Takes one message of `user`; when the bucket is full again.
+    /// Takes one message of `user`; when the bucket is full again. A clock that was set back grants
+    /// nothing extra: the bucket counts as empty at most.
     ///
     /// # Errors
     /// The bucket is empty: after what time there is one message's room.
@@ -61,6 +59,12 @@ impl Allowances {
             Some(usage) => usage,
             None => self.users.entry(user.to_owned()).or_default(),
         };
+        // No bucket is emptier than empty. One that seems so was used before the clock was set back,
+        // and would keep its user from posting until that time has come again.
+        let empty = bucket(now + self.window);
+        if usage.expires(&self.policy) > empty.expires(&self.policy) {
+            *usage = empty;
+        }
         let decision = self.policy.take(usage, 1, now);
         if decision.allowed {
             Ok(usage.expires(&self.policy).unwrap_or(now))
@@ -86,6 +90,15 @@ impl Allowances {
         self.users
             .retain(|_, usage| usage.expires(policy).is_some_and(|full| full > now));
         self.many = (self.users.len() * 2).max(MANY_USERS);
+    }
+}
+
+/// A bucket that is full at this time.
+fn bucket(full: Timestamp) -> Usage {
+    Usage::Bucket {
+        full,
+        part: 0,
+        of: 1,
     }
 }
 
@@ -143,6 +156,20 @@ mod tests {
                 *count += 1;
                 prop_assert_eq!(allowed, *count <= 5);
             }
+        }
+    }
+
+    #[test]
+    fn clock_that_is_set_back_costs_a_user_one_window_at_most() {
+        let mut allowances = Allowances::restored(&settings(5, 10_000), []);
+        let full = allowances.take("ann", START).unwrap();
+        let back = START - Duration::from_secs(3_600);
+        let restored = Allowances::restored(&settings(5, 10_000), [("ann".to_owned(), full)]);
+        for mut allowances in [allowances, restored] {
+            let wait = allowances.take("ann", back).unwrap_err();
+            assert_eq!(wait, Duration::from_secs(2), "one of five is back by then");
+            allowances.take("ann", back + wait).unwrap();
+            allowances.take("ann", back + wait).unwrap_err();
         }
     }
 

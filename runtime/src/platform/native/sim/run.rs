@@ -1,6 +1,7 @@
 //! Running tests in the simulator: each seed, each seed twice, and what is told of a failure.
 
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -123,7 +124,7 @@ where
 pub(super) struct Run<R> {
     pub(super) result: R,
     pub(super) trace: Vec<String>,
-    faults: usize,
+    faults: Vec<FaultKind>,
     /// The steps at which the process could have ended.
     pub(super) endings: Vec<u64>,
     virtual_time: Duration,
@@ -213,7 +214,7 @@ where
         })
     }));
     let trace = sim.trace();
-    let injected = sim.injected().len();
+    let faults = sim.injected().iter().map(|fault| fault.kind).collect();
     let endings = sim.endings();
     runtime.block_on(async {
         sim.0
@@ -224,7 +225,7 @@ where
         Ok((result, virtual_time)) => Run {
             result,
             trace,
-            faults: injected,
+            faults,
             endings,
             virtual_time,
         },
@@ -305,13 +306,13 @@ fn assert_same(seed: u64, test: &str, first: &[String], second: &[String]) {
     );
 }
 
-/// Tells how far a sweep over many seeds is.
+/// Tells how far a sweep over many seeds is. `cargo xtask sim` reads what it says at the end.
 struct Sweep<'a> {
     test: &'a str,
     count: u64,
     done: u64,
-    events: usize,
-    faults: usize,
+    turns: usize,
+    faults: BTreeMap<FaultKind, u64>,
     virtual_time: Duration,
     start: Instant,
     told: Instant,
@@ -324,8 +325,8 @@ impl<'a> Sweep<'a> {
             test,
             count,
             done: 0,
-            events: 0,
-            faults: 0,
+            turns: 0,
+            faults: BTreeMap::new(),
             virtual_time: Duration::ZERO,
             start: now,
             told: now,
@@ -334,12 +335,14 @@ impl<'a> Sweep<'a> {
 
     fn note<R>(&mut self, run: &Run<R>) {
         self.done += 1;
-        self.events += run.trace.len();
-        self.faults += run.faults;
+        self.turns += run.trace.iter().filter(|line| is_turn(line)).count();
+        for kind in &run.faults {
+            *self.faults.entry(*kind).or_default() += 1;
+        }
         self.virtual_time += run.virtual_time;
         if self.told.elapsed() > PROGRESS {
             self.told = Instant::now();
-            self.tell();
+            eprintln!("{self}");
         }
     }
 
@@ -348,25 +351,38 @@ impl<'a> Sweep<'a> {
     }
 
     fn finish(&self) {
-        if self.count > 1 {
-            self.tell();
+        if self.count == 1 {
+            return;
         }
+        let faults: Vec<String> = self
+            .faults
+            .iter()
+            .map(|(kind, count)| format!("{kind} {count}"))
+            .collect();
+        eprintln!("{self}; faults: {}", faults.join(", "));
     }
+}
 
+impl fmt::Display for Sweep<'_> {
     #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
-    fn tell(&self) {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = self.start.elapsed().as_secs_f64();
-        eprintln!(
-            "{}: {} of {} seeds, {} events, {} faults, {:.1} virtual hours in {seconds:.1} s ({:.0} seeds a second)",
+        write!(
+            formatter,
+            "{}: {} of {} seeds, {} turns, {:.1} virtual hours in {seconds:.1} s ({:.0} seeds a second)",
             self.test,
             self.done,
             self.count,
-            self.events,
-            self.faults,
+            self.turns,
             self.virtual_time.as_secs_f64() / 3_600.0,
             self.done as f64 / seconds.max(0.001),
-        );
+        )
     }
+}
+
+fn is_turn(line: &str) -> bool {
+    let event = line.split_once(' ').map(|(_, event)| event);
+    event.is_some_and(|event| event.starts_with("start "))
 }
 
 fn variable(name: &str) -> Option<u64> {

@@ -18,6 +18,8 @@ mod place;
 mod power;
 mod rebuild;
 #[cfg(test)]
+mod sql_fuzz;
+#[cfg(test)]
 mod sql_lists;
 #[cfg(test)]
 mod sql_tests;

@@ -1,0 +1,237 @@
+//! Values that another version of a type wrote.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+
+use bolero::TypeGenerator;
+use bolero::generator::produce;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::target;
+use crate::wire;
+
+#[derive(Clone, Debug, Serialize, Deserialize, TypeGenerator)]
+struct First {
+    name: String,
+    count: u32,
+}
+
+/// A field was added, another holds more.
+#[derive(Clone, Debug, Serialize, Deserialize, TypeGenerator)]
+struct Second {
+    name: String,
+    count: u64,
+    #[serde(default)]
+    tags: Vec<String>,
+}
+
+/// A field may be missing, others are of another type.
+#[derive(Clone, Debug, Serialize, Deserialize, TypeGenerator)]
+struct Third {
+    name: Option<String>,
+    #[serde(default)]
+    count: i8,
+    #[serde(default)]
+    level: Level,
+    #[serde(default)]
+    tags: BTreeMap<String, u32>,
+}
+
+/// Fields were dropped, one became a struct of its own.
+#[derive(Clone, Debug, Serialize, Deserialize, TypeGenerator)]
+struct Fourth {
+    count: f64,
+    #[serde(default)]
+    owner: Option<First>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, TypeGenerator)]
+enum Level {
+    #[default]
+    Low,
+    High,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, TypeGenerator)]
+enum Shape {
+    Low,
+    High,
+    Circle(f64),
+    Named { name: String },
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, TypeGenerator)]
+#[serde(untagged)]
+enum Either {
+    Number(i64),
+    Text(String),
+}
+
+/// Whatever an earlier version wrote.
+#[derive(Clone, Debug, TypeGenerator)]
+enum Written {
+    First(First),
+    Second(Second),
+    Third(Third),
+    Fourth(Fourth),
+    Level(Level),
+    Shape(Shape),
+    Either(Either),
+    Unit,
+    Bool(bool),
+    Small(u8),
+    Signed(i64),
+    Large(u64),
+    Single(f32),
+    Double(f64),
+    Letter(char),
+    Text(String),
+    Numbers(Vec<u16>),
+    Texts(Vec<String>),
+    Map(BTreeMap<String, u32>),
+    Firsts(Vec<First>),
+    Pair(String, u32),
+    Maybe(Option<u32>),
+}
+
+impl Written {
+    fn bytes(&self) -> Vec<u8> {
+        let bytes = match self {
+            Self::First(value) => wire::encode(value),
+            Self::Second(value) => wire::encode(value),
+            Self::Third(value) => wire::encode(value),
+            Self::Fourth(value) => wire::encode(value),
+            Self::Level(value) => wire::encode(value),
+            Self::Shape(value) => wire::encode(value),
+            Self::Either(value) => wire::encode(value),
+            Self::Unit => wire::encode(&()),
+            Self::Bool(value) => wire::encode(value),
+            Self::Small(value) => wire::encode(value),
+            Self::Signed(value) => wire::encode(value),
+            Self::Large(value) => wire::encode(value),
+            Self::Single(value) => wire::encode(value),
+            Self::Double(value) => wire::encode(value),
+            Self::Letter(value) => wire::encode(value),
+            Self::Text(value) => wire::encode(value),
+            Self::Numbers(value) => wire::encode(value),
+            Self::Texts(value) => wire::encode(value),
+            Self::Map(value) => wire::encode(value),
+            Self::Firsts(value) => wire::encode(value),
+            Self::Pair(name, count) => wire::encode(&(name, count)),
+            Self::Maybe(value) => wire::encode(value),
+        };
+        bytes.expect("plain values can be written")
+    }
+}
+
+fn json(bytes: &[u8]) -> Value {
+    let json = wire::to_json(bytes).expect("these values have a form in JSON");
+    serde_json::from_slice(&json).expect("JSON is well formed")
+}
+
+/// Whether what was read says nothing that was not written, but for defaults of what is missing.
+fn follows(read: &Value, written: &Value) -> bool {
+    match (read, written) {
+        (Value::Object(read), Value::Object(written)) => {
+            read.iter().all(|(key, value)| match written.get(key) {
+                Some(before) => follows(value, before),
+                None => is_default(value),
+            })
+        }
+        (Value::Array(read), Value::Array(written)) => {
+            read.len() == written.len()
+                && read
+                    .iter()
+                    .zip(written)
+                    .all(|(read, written)| follows(read, written))
+        }
+        // A float takes a whole number, to its precision.
+        (Value::Number(read), Value::Number(written)) => {
+            read == written || (read.is_f64() && nearly(read.as_f64(), written.as_f64()))
+        }
+        // Known, and not ours to change cheaply: what serde derives takes an enum's variant by its
+        // number and a struct's fields by their order, which other formats need.
+        (Value::String(variant), Value::Number(number)) => {
+            number.as_u64().is_some_and(|number| match number {
+                0 => variant == "Low",
+                1 => variant == "High",
+                _ => false,
+            })
+        }
+        (Value::Object(read), Value::Array(written)) => read
+            .values()
+            .all(|value| is_default(value) || written.iter().any(|before| follows(value, before))),
+        (read, written) => read == written,
+    }
+}
+
+/// To the precision of the shorter float: JSON has as many digits as it takes to tell one from another.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the precision of `f32` is asked for"
+)]
+fn nearly(read: Option<f64>, written: Option<f64>) -> bool {
+    let (Some(read), Some(written)) = (read, written) else {
+        return false;
+    };
+    read as f32 == written as f32
+}
+
+fn is_default(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => text == "Low",
+        Value::Array(entries) => entries.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        Value::Bool(bool) => !bool,
+    }
+}
+
+fn read_as<T: Serialize + DeserializeOwned + Debug>(bytes: &[u8], written: &Value) {
+    match wire::decode::<T>(bytes) {
+        Ok(value) => {
+            let read = json(&wire::encode(&value).expect("what was read can be written"));
+            assert!(
+                follows(&read, written),
+                "{written} was read as {value:?}, a {}",
+                std::any::type_name::<T>()
+            );
+        }
+        Err(message) => assert!(!message.is_empty()),
+    }
+}
+
+target!(
+    value_of_another_shape_is_itself_or_an_error,
+    produce::<Written>(),
+    |written| {
+        let bytes = written.bytes();
+        let before = &json(&bytes);
+        read_as::<First>(&bytes, before);
+        read_as::<Second>(&bytes, before);
+        read_as::<Third>(&bytes, before);
+        read_as::<Fourth>(&bytes, before);
+        read_as::<Level>(&bytes, before);
+        read_as::<Shape>(&bytes, before);
+        read_as::<Either>(&bytes, before);
+        read_as::<bool>(&bytes, before);
+        read_as::<u8>(&bytes, before);
+        read_as::<i64>(&bytes, before);
+        read_as::<u64>(&bytes, before);
+        read_as::<f64>(&bytes, before);
+        read_as::<char>(&bytes, before);
+        read_as::<String>(&bytes, before);
+        read_as::<Vec<u16>>(&bytes, before);
+        read_as::<Vec<String>>(&bytes, before);
+        read_as::<Vec<u8>>(&bytes, before);
+        read_as::<BTreeMap<String, u32>>(&bytes, before);
+        read_as::<Vec<First>>(&bytes, before);
+        read_as::<(String, u32)>(&bytes, before);
+        read_as::<Option<u32>>(&bytes, before);
+        read_as::<Option<First>>(&bytes, before);
+        read_as::<[u16; 2]>(&bytes, before);
+    }
+);

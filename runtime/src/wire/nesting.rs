@@ -1,0 +1,99 @@
+//! How deep an encoded value nests, found without recursion.
+//!
+//! The decoder's own limit does not count the variants of enums: a recursive enum would be followed
+//! until the stack overflows, which ends the process. And there is no limit on what is written: a
+//! value that is too deep to be read again must not be stored.
+
+use rmp::Marker;
+
+use super::MAX_DEPTH;
+
+/// Whether the value at the front of `bytes` nests deeper than the decoder follows. Bytes that are
+/// no value are left to the decoder.
+pub(super) fn is_too_deep(mut bytes: &[u8]) -> bool {
+    // Each level takes a byte.
+    if bytes.len() < MAX_DEPTH {
+        return false;
+    }
+    // How many values are still to come in each open container.
+    let mut open: Vec<u64> = Vec::new();
+    while let Some((part, rest)) = next_part(bytes) {
+        bytes = rest;
+        if let Part::Container { entries } = part {
+            if open.len() + 1 >= MAX_DEPTH {
+                return true;
+            }
+            if entries > 0 {
+                open.push(entries);
+                continue;
+            }
+        }
+        while let Some(left) = open.last_mut() {
+            *left -= 1;
+            if *left > 0 {
+                break;
+            }
+            open.pop();
+        }
+        if open.is_empty() {
+            return false;
+        }
+    }
+    false
+}
+
+enum Part {
+    Plain,
+    Container { entries: u64 },
+}
+
+/// The value that begins here, or the head of a container, and what follows. `None` if the bytes
+/// end within it.
+fn next_part(bytes: &[u8]) -> Option<(Part, &[u8])> {
+    let (&first, rest) = bytes.split_first()?;
+    let container = |entries| Part::Container { entries };
+    let (length, rest) = match Marker::from_u8(first) {
+        Marker::FixArray(entries) => return Some((container(entries.into()), rest)),
+        Marker::FixMap(pairs) => return Some((container(2 * u64::from(pairs)), rest)),
+        Marker::Array16 => {
+            return number(rest, 2).map(|(entries, rest)| (container(entries), rest));
+        }
+        Marker::Array32 => {
+            return number(rest, 4).map(|(entries, rest)| (container(entries), rest));
+        }
+        Marker::Map16 => return number(rest, 2).map(|(pairs, rest)| (container(2 * pairs), rest)),
+        Marker::Map32 => return number(rest, 4).map(|(pairs, rest)| (container(2 * pairs), rest)),
+        Marker::FixPos(_) | Marker::FixNeg(_) | Marker::Null | Marker::True | Marker::False => {
+            (0, rest)
+        }
+        Marker::U8 | Marker::I8 => (1, rest),
+        Marker::U16 | Marker::I16 => (2, rest),
+        Marker::U32 | Marker::I32 | Marker::F32 => (4, rest),
+        Marker::U64 | Marker::I64 | Marker::F64 => (8, rest),
+        Marker::FixStr(length) => (length.into(), rest),
+        Marker::Str8 | Marker::Bin8 => number(rest, 1)?,
+        Marker::Str16 | Marker::Bin16 => number(rest, 2)?,
+        Marker::Str32 | Marker::Bin32 => number(rest, 4)?,
+        // An extension has a byte for its type.
+        Marker::FixExt1 => (2, rest),
+        Marker::FixExt2 => (3, rest),
+        Marker::FixExt4 => (5, rest),
+        Marker::FixExt8 => (9, rest),
+        Marker::FixExt16 => (17, rest),
+        Marker::Ext8 => number(rest, 1).map(|(length, rest)| (length + 1, rest))?,
+        Marker::Ext16 => number(rest, 2).map(|(length, rest)| (length + 1, rest))?,
+        Marker::Ext32 => number(rest, 4).map(|(length, rest)| (length + 1, rest))?,
+        Marker::Reserved => return None,
+    };
+    let rest = rest.get(usize::try_from(length).ok()?..)?;
+    Some((Part::Plain, rest))
+}
+
+/// A length of so many bytes, the highest first.
+fn number(bytes: &[u8], width: usize) -> Option<(u64, &[u8])> {
+    let (digits, rest) = bytes.split_at_checked(width)?;
+    let number = digits
+        .iter()
+        .fold(0, |number, digit| number << 8 | u64::from(*digit));
+    Some((number, rest))
+}

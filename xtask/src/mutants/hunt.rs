@@ -1,0 +1,192 @@
+//! Which tests notice a planted bug.
+
+use std::fmt;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use super::copy::Copy;
+use super::patch::Patch;
+
+/// The tests in the order in which they run, the quick and general ones first. A stage runs to its
+/// end; the next runs only if none of its tests has failed.
+const STAGES: &[&str] = &[
+    // The kernel, the store, the shard, the fuzz targets; objects under all faults.
+    "-p anchorhold --all-features --lib --test simulations",
+    // The rest of the runtime's: objects, and all that a user of the public API can see.
+    "-p anchorhold --all-features --tests -E not (kind(lib) | binary(simulations))",
+];
+/// Both of them at once.
+const ALL: &str = "-p anchorhold --all-features --tests";
+/// nextest's exit code for tests that failed; others say that it could not run them.
+const TESTS_FAILED: i32 = 100;
+/// Parts of the names of tests that were written for no bug alone: they try what random seeds,
+/// fuzzing or a model make up.
+const GENERAL: &[&str] = &[
+    "simulations",
+    "fuzz::",
+    "model",
+    "random",
+    "histor",
+    "conformance",
+];
+
+/// What became of one planted bug.
+pub struct Found {
+    /// The tests that failed.
+    pub by: Vec<String>,
+    /// From the patch to the end of the stage that found it, building included.
+    pub took: Duration,
+}
+
+impl Found {
+    pub fn is_nothing(&self) -> bool {
+        self.by.is_empty()
+    }
+
+    /// The first test that was written for no bug alone.
+    pub fn general(&self) -> Option<&str> {
+        let mut tests = self.by.iter().map(String::as_str);
+        tests.find(|test| GENERAL.iter().any(|part| test.contains(part)))
+    }
+}
+
+impl fmt::Display for Found {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.by.as_slice() {
+            [] => formatter.write_str("NOT FOUND")?,
+            [only] => write!(formatter, "found by {only}")?,
+            [first, others @ ..] => {
+                write!(formatter, "found by {first} and {} more", others.len())?;
+            }
+        }
+        write!(formatter, ", {:.0} s", self.took.as_secs_f32())
+    }
+}
+
+/// Runs the tests with the bug planted.
+///
+/// # Errors
+/// It does not build.
+pub fn find(copy: &Copy, patch: &Patch, all: bool) -> Result<Found> {
+    let start = Instant::now();
+    let runtime: &[&str] = if all { &[ALL] } else { STAGES };
+    let stages = runtime.iter().copied().chain(patch.also.as_deref());
+    let mut by = Vec::new();
+    for stage in stages {
+        by = failures(copy, stage)?;
+        if !by.is_empty() {
+            break;
+        }
+    }
+    Ok(Found {
+        by,
+        took: start.elapsed(),
+    })
+}
+
+/// # Errors
+/// A test fails although no bug is planted: what it would find says nothing.
+pub fn expect_green(copy: &Copy) -> Result<()> {
+    let failed = failures(copy, ALL)?;
+    if failed.is_empty() {
+        return Ok(());
+    }
+    bail!(
+        "these tests fail without any planted bug, mend them first: {}",
+        failed.join(", ")
+    )
+}
+
+/// The tests that fail, twice: one that passes when it is tried again was disturbed by something
+/// else on this machine.
+fn failures(copy: &Copy, stage: &str) -> Result<Vec<String>> {
+    let mut nextest = copy.cargo();
+    nextest
+        .args(["nextest", "run", "--no-fail-fast", "--retries", "1"])
+        .args(["--profile", "mutants", "--color", "never"])
+        .args(["--status-level", "none", "--final-status-level", "fail"])
+        .args(["--success-output", "never", "--failure-output", "never"])
+        .args(arguments(stage));
+    let output = run(&mut nextest)?;
+    let printed = String::from_utf8_lossy(&output.stderr);
+    match output.status.code() {
+        Some(0) => Ok(Vec::new()),
+        Some(TESTS_FAILED) => {
+            let failed: Vec<String> = printed.lines().filter_map(failed_test).collect();
+            if failed.is_empty() {
+                bail!("nextest said that tests failed, but not which:\n{printed}");
+            }
+            Ok(failed)
+        }
+        _ => bail!(
+            "the tests cannot be built or run: {}\n{printed}",
+            output.status
+        ),
+    }
+}
+
+fn run(nextest: &mut Command) -> Result<std::process::Output> {
+    nextest
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .output()
+        .context("cannot run `cargo nextest`; `cargo install cargo-nextest --locked` installs it")
+}
+
+/// A stage's words; the expression behind `-E` is one.
+fn arguments(stage: &str) -> Vec<&str> {
+    match stage.split_once(" -E ") {
+        Some((words, expression)) => words.split_whitespace().chain(["-E", expression]).collect(),
+        None => stage.split_whitespace().collect(),
+    }
+}
+
+/// The test in a line such as `TRY 2 FAIL [   0.012s] (1/9) anchorhold::lock tokens_increase`.
+fn failed_test(line: &str) -> Option<String> {
+    const VERDICTS: &[&str] = &["FAIL", "TIMEOUT", "SIG", "ABORT", "TMT", "LEAK"];
+    let (verdict, rest) = line.trim_start().split_once('[')?;
+    if !VERDICTS.iter().any(|word| verdict.contains(word)) {
+        return None;
+    }
+    let (_, test) = rest.split_once(']')?;
+    let mut words = test.split_whitespace().rev();
+    let (name, binary) = (words.next()?, words.next()?);
+    Some(format!("{binary} {name}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{arguments, failed_test};
+
+    #[test]
+    fn failed_tests_are_read_from_the_lines_of_nextest() {
+        for (line, test) in [
+            (
+                "  TRY 2 FAIL [   0.010s] ( 3/392) anchorhold::lock tokens_increase",
+                Some("anchorhold::lock tokens_increase"),
+            ),
+            (
+                "     TIMEOUT [  60.009s] anchorhold turn::tests::order",
+                Some("anchorhold turn::tests::order"),
+            ),
+            (
+                "     SIGABRT [   0.009s] (1/1) anchorhold wire::tests::deep",
+                Some("anchorhold wire::tests::deep"),
+            ),
+            ("     Summary [  39.354s] 392 tests run: 392 passed", None),
+            ("        PASS [   0.016s] anchorhold::lock a", None),
+        ] {
+            assert_eq!(failed_test(line).as_deref(), test, "{line}");
+        }
+    }
+
+    #[test]
+    fn expression_of_a_stage_is_one_argument() {
+        assert_eq!(
+            arguments("-p a -E not (b or c)"),
+            ["-p", "a", "-E", "not (b or c)"]
+        );
+    }
+}
