@@ -215,3 +215,21 @@ async fn alarm_that_rings(sim: &Sim) {
         }
     }
 }
+
+#[test]
+fn disk_that_hangs_answers_when_the_faults_end() {
+    for seed in 0..20 {
+        run_test(Some(seed), "healed", async |sim: Sim| {
+            sim.set_faults(Faults::none().one_in(1, FaultKind::HangingSync));
+            let tally = sim.objects::<Tally>().named("a");
+            let call = tally.add();
+            let healed = async {
+                sim.advance(Duration::from_millis(1)).await;
+                sim.heal().await;
+                sim.now()
+            };
+            let (added, at) = tokio::join!(call, healed);
+            assert_eq!((added.unwrap(), sim.now()), (1, at));
+        });
+    }
+}

@@ -172,8 +172,8 @@ impl Shard {
             FaultKind::Crash,
         ];
         match self.point(&possible) {
-            Some(FaultKind::SlowDisk) => tokio::time::sleep(simulation.up_to(20_000)).await,
-            Some(FaultKind::HangingSync) => tokio::time::sleep(simulation.up_to(180_000)).await,
+            Some(FaultKind::SlowDisk) => simulation.disk_takes(20_000).await,
+            Some(FaultKind::HangingSync) => simulation.disk_takes(180_000).await,
             _ => {}
         }
         self.inside(|| {});

@@ -331,9 +331,11 @@ impl Sim {
         self.0.shard.simulation().map_or(0, Simulation::steps)
     }
 
-    /// No fault happens from now on.
+    /// No fault happens from now on, and a disk that hangs answers.
     pub async fn heal(&self) {
-        self.set_faults(Faults::none());
+        if let Some(simulation) = self.0.shard.simulation() {
+            simulation.heal();
+        }
         self.settle().await;
     }
 

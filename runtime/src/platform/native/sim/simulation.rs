@@ -54,6 +54,8 @@ pub(in super::super) struct Simulation {
     after_turn: RefCell<Option<AfterTurn>>,
     violation: RefCell<Option<String>>,
     violated: Notify,
+    /// The disk answers at once again.
+    healed: Notify,
     /// Tests of the host have a disk that does not answer for a while.
     #[cfg(test)]
     hang: (Cell<bool>, Notify),
@@ -106,6 +108,7 @@ impl Simulation {
             after_turn: RefCell::default(),
             violation: RefCell::default(),
             violated: Notify::new(),
+            healed: Notify::new(),
             #[cfg(test)]
             hang: (Cell::new(false), Notify::new()),
             some_ready: Notify::new(),
@@ -203,6 +206,21 @@ impl Simulation {
     /// Up to so many milliseconds.
     pub(in super::super) fn up_to(&self, millis: u64) -> Duration {
         Duration::from_millis(self.dice.next() % millis + 1)
+    }
+
+    /// The disk takes up to so many milliseconds, and no longer than the faults last.
+    pub(in super::super) async fn disk_takes(&self, millis: u64) {
+        tokio::select! {
+            biased;
+            () = self.healed.notified() => {}
+            () = tokio::time::sleep(self.up_to(millis)) => {}
+        }
+    }
+
+    /// No fault happens from now on, and none lasts.
+    pub(in super::super) fn heal(&self) {
+        self.set_faults(Faults::none());
+        self.healed.notify_waiters();
     }
 
     /// When what one object sends another arrives; none if at once. What was sent before it comes
