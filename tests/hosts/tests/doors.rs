@@ -196,6 +196,13 @@ fn broken_handshakes_do_not_reach_the_object() {
             [upgrade, connection, version, key],
             426,
         ),
+        // Where there is no WebSocket nothing is broken.
+        ("GET /healthz HTTP/1.1", [upgrade, "", "", ""], 200),
+        (
+            "GET /scales/b/connects HTTP/1.1",
+            [upgrade, key, "", ""],
+            200,
+        ),
         (
             "GET /scales/b/ws HTTP/1.1",
             [connection, version, key, ""],

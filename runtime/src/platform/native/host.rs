@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use tokio::runtime::{Builder, LocalOptions};
+use tokio::runtime::{Builder, LocalOptions, Runtime};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::admission::Admission;
@@ -156,14 +156,16 @@ fn run(app: fn() -> App, arguments: &Arguments) -> Result<(), Failure> {
         .set_nonblocking(true)
         .map_err(Failure::io("listening in", &root))?;
 
+    // From here on a signal lets the host finish what runs.
+    let signals = Signals::catch().map_err(Failure::io("catching signals in", &root))?;
     let shards = Shards::start(app, &folder, &listener)?;
     println!("state in {}", root.display());
     println!("listening on http://{bound}");
     let _ = io::stdout().flush();
 
-    let waited = wait_for_signal();
+    signals.wait();
     shards.stop();
-    waited.map_err(Failure::io("waiting for a signal in", &root))
+    Ok(())
 }
 
 /// Held as long as the process lives: two processes on one folder would lose each other's writes.
@@ -290,32 +292,66 @@ fn limits(descriptors: &Descriptors, shards: usize) -> Limits {
     }
 }
 
-/// Waits for SIGINT or SIGTERM; a second one ends the process at once.
-fn wait_for_signal() -> io::Result<()> {
-    let runtime = Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(next_signal())?;
-    std::thread::spawn(move || {
-        if runtime.block_on(next_signal()).is_ok() {
-            std::process::exit(130);
-        }
-    });
-    Ok(())
+/// What asks the process to stop: caught from the beginning, and awaited later.
+struct Signals {
+    runtime: Runtime,
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
 }
 
-#[cfg(unix)]
-async fn next_signal() -> io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        _ = interrupt.recv() => Ok(()),
-        _ = terminate.recv() => Ok(()),
+impl Signals {
+    fn catch() -> io::Result<Self> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        #[cfg(unix)]
+        let (interrupt, terminate) = {
+            use tokio::signal::unix::{SignalKind, signal};
+            let _entered = runtime.enter();
+            (
+                signal(SignalKind::interrupt())?,
+                signal(SignalKind::terminate())?,
+            )
+        };
+        Ok(Self {
+            runtime,
+            #[cfg(unix)]
+            interrupt,
+            #[cfg(unix)]
+            terminate,
+        })
     }
-}
 
-#[cfg(not(unix))]
-async fn next_signal() -> io::Result<()> {
-    tokio::signal::ctrl_c().await
+    /// Returns at the first; the next one ends the process.
+    fn wait(mut self) {
+        self.next();
+        std::thread::spawn(move || {
+            self.next();
+            std::process::exit(130);
+        });
+    }
+
+    #[cfg(unix)]
+    fn next(&mut self) {
+        let Self {
+            runtime,
+            interrupt,
+            terminate,
+        } = self;
+        runtime.block_on(async {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        });
+    }
+
+    #[cfg(not(unix))]
+    fn next(&mut self) {
+        if let Err(error) = self.runtime.block_on(tokio::signal::ctrl_c()) {
+            tracing::error!(%error, "signals cannot be awaited: the host stops");
+        }
+    }
 }
 
 /// The threads of a running host.

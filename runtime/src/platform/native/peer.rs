@@ -30,6 +30,8 @@ pub(super) struct Peer<S> {
     share: Option<Share>,
     /// What was read too far before the messages began.
     ahead: Bytes,
+    /// When bytes last came.
+    heard: Instant,
     /// Runs while bytes wait for the peer.
     stalled: Option<Pin<Box<Sleep>>>,
     requests: Option<Requests>,
@@ -64,6 +66,7 @@ impl<S> Peer<S> {
             stream,
             share: None,
             ahead: Bytes::new(),
+            heard: Instant::now(),
             stalled: None,
             requests: None,
             messages: None,
@@ -104,6 +107,11 @@ impl<S> Peer<S> {
     pub(super) fn stop_following(&mut self) {
         self.ahead = Bytes::new();
         self.messages = None;
+    }
+
+    /// When bytes last came.
+    pub(super) fn heard(&self) -> Instant {
+        self.heard
     }
 
     /// When the first bytes of an unfinished message came.
@@ -160,7 +168,11 @@ impl<S: AsyncRead + Unpin> Peer<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.ahead.is_empty() {
-            return Pin::new(&mut self.stream).poll_read(context, buffer);
+            let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
+            if polled.is_ready() {
+                self.heard = Instant::now();
+            }
+            return polled;
         }
         let taken = self.ahead.len().min(buffer.remaining());
         buffer.put_slice(&self.ahead.split_to(taken));

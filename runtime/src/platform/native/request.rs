@@ -65,6 +65,11 @@ impl Request {
         &self.headers
     }
 
+    /// Goes on as if no other protocol had been offered.
+    pub(super) fn ignore_upgrade(&mut self) {
+        self.headers.remove(hyper::header::UPGRADE);
+    }
+
     pub(super) fn receive_body(&mut self, body: Bytes) {
         self.body = body;
     }

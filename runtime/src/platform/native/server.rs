@@ -53,6 +53,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// What the heads of one shard's requests hold together until they are whole. Beyond it, the
 /// connection whose head began first is closed.
 const MAX_HEADS: usize = 64 * 1024 * 1024;
+const UPGRADE_REQUIRED: u16 = 426;
 /// How long a peer that is refused may take to read that it is.
 const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
 /// Refusals are logged together, at most so often.
@@ -211,10 +212,18 @@ impl Server {
             inner: PlatformRequest::received(&mut parts),
         };
         request.check()?;
-        let handshake = if is_upgrade(&request) {
-            Some(Handshake::of(&mut parts, request.inner.headers())?)
+        // A path that is no WebSocket is answered as if nothing had been asked (RFC 9110, section
+        // 7.8); one that is finds no upgrade, and the answer says what is broken.
+        let (handshake, broken) = if is_upgrade(&request) {
+            match Handshake::of(&mut parts, request.inner.headers()) {
+                Ok(handshake) => (Some(handshake), None),
+                Err(broken) => {
+                    request.inner.ignore_upgrade();
+                    (None, Some(broken))
+                }
+            }
         } else {
-            None
+            (None, None)
         };
         let path = request.path().into_owned();
         let body = self.bodies.read(request.inner.headers(), body).await?;
@@ -236,6 +245,9 @@ impl Server {
                 None => Err(Fault::UpgradeRequired),
             },
             body => {
+                if let Some(broken) = broken.filter(|_| response.status == UPGRADE_REQUIRED) {
+                    return Err(broken);
+                }
                 response.body = body;
                 Ok(self.to_http(response))
             }

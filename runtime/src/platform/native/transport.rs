@@ -203,10 +203,12 @@ async fn exchange<S: Connection>(
     stream: &mut Stream<S>,
     outgoing: &mut Outgoing,
 ) -> Ending {
-    let mut heard = Instant::now();
-    let mut asked = false;
+    let mut asked_at: Option<Instant> = None;
     loop {
-        let silent_at = heard + SILENCE;
+        // By bytes and not by messages: what sends a long frame cannot answer a ping within it.
+        let heard = stream.get_ref().heard();
+        let silent_since = asked_at.map_or(heard, |asked_at| asked_at.max(heard));
+        let silent_at = silent_since + SILENCE;
         let unfinished_at = stream
             .get_ref()
             .unfinished_since()
@@ -214,26 +216,22 @@ async fn exchange<S: Connection>(
         let step = tokio::select! {
             biased;
             frame = outgoing.next() => send(socket, stream, frame, outgoing).await,
-            message = next_message(socket, stream) => {
-                heard = Instant::now();
-                asked = false;
-                receive(socket, message)
-            }
+            message = next_message(socket, stream) => receive(socket, message),
             () = tokio::time::sleep_until(unfinished_at.unwrap_or(silent_at).min(silent_at)) => {
                 if unfinished_at.is_some_and(|at| at <= Instant::now()) {
                     let reason = format!("a message may take {} s", MESSAGE_TIMEOUT.as_secs());
                     return Ending::give_up(POLICY, reason);
                 }
-                if silent_at > Instant::now() {
+                if silent_at > Instant::now() || stream.get_ref().heard() > heard {
                     continue;
                 }
+                let is_unanswered = asked_at.is_some_and(|asked_at| asked_at >= heard);
                 let ping = WireMessage::Ping(Bytes::new());
-                if asked || stream.send(ping).await.is_err() {
+                if is_unanswered || stream.send(ping).await.is_err() {
                     socket.closed(BROKEN, String::new(), false);
                     return Ending::Over;
                 }
-                asked = true;
-                heard = Instant::now();
+                asked_at = Some(Instant::now());
                 continue;
             }
         };

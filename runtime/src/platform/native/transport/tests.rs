@@ -83,6 +83,28 @@ fn part_of_message(stated: u64, there: usize) -> Vec<u8> {
     bytes
 }
 
+/// A client cannot answer a ping within a frame.
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn pump_takes_a_long_frame_for_a_sign_of_life() {
+    let (pump, theirs, _socket) = pumped(1 << 10);
+    let (mut reading, mut writing) = split(theirs);
+    let peer = async {
+        sleep(SILENCE - Duration::from_secs(2)).await;
+        let message = part_of_message(10_000, 10_000);
+        for part in message.chunks(100) {
+            sleep(Duration::from_secs(1)).await;
+            writing.write_all(part).await.expect("the pump reads");
+        }
+        sleep(Duration::from_secs(1)).await;
+    };
+    let began = Instant::now();
+    tokio::select! {
+        () = pump => panic!("the pump ended after {:?}", began.elapsed()),
+        () = async { while reading.read_u8().await.is_ok() {} } => panic!("the connection ended"),
+        () = peer => {}
+    }
+}
+
 #[tokio::test(flavor = "current_thread", start_paused = true)]
 async fn pump_closes_the_socket_whose_message_is_oldest_when_there_is_no_room() {
     let (pump, mut theirs, _socket) = pumped(1 << 20);
