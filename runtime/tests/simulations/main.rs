@@ -5,6 +5,7 @@ mod broken;
 mod chat_room;
 mod clients;
 mod counter;
+mod deploy;
 mod documented;
 mod exhaustive;
 mod inside;

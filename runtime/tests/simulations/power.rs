@@ -215,3 +215,44 @@ async fn alarm_that_rings(sim: &Sim) {
         }
     }
 }
+
+#[test]
+fn disk_that_hangs_answers_when_the_faults_end() {
+    for seed in 0..20 {
+        run_test(Some(seed), "healed", async |sim: Sim| {
+            sim.set_faults(Faults::none().one_in(1, FaultKind::HangingSync));
+            let tally = sim.objects::<Tally>().named("a");
+            let call = tally.add();
+            let healed = async {
+                sim.advance(Duration::from_millis(1)).await;
+                sim.heal().await;
+                sim.now()
+            };
+            let (added, at) = tokio::join!(call, healed);
+            assert_eq!((added.unwrap(), sim.now()), (1, at));
+        });
+    }
+}
+
+/// What was read is not lost either: an answer waits for the writes that it rests on.
+#[anchorhold::test(seeds = 30)]
+async fn value_that_was_read_survives_a_power_failure(sim: Sim) {
+    sim.set_faults(Faults::none().one_in(1, FaultKind::SlowDisk));
+    let tally = sim.objects::<Tally>().named("a");
+    let write = tally.add();
+    let read = async {
+        sim.advance(Duration::from_millis(1)).await;
+        tally.value().await
+    };
+    let failure = async {
+        sim.advance(Duration::from_secs(5)).await;
+        sim.power_failure().await;
+    };
+    let (_, read, ()) = tokio::join!(write, read, failure);
+    sim.heal().await;
+    let kept = value(&sim, "a").await;
+    assert!(
+        read.is_err() || read.unwrap() <= kept,
+        "a value was seen that is lost"
+    );
+}

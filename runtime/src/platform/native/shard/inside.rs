@@ -4,6 +4,7 @@ use std::any::Any;
 use std::rc::Rc;
 
 use super::super::disk::Disk;
+use super::super::ids::IdKey;
 use super::super::kernel::ObjectIndex;
 use super::super::slot::{Life, Resident, Slot};
 use super::super::state::ObjectState;
@@ -66,9 +67,7 @@ impl Shard {
 
     /// The objects of a class that are on disk or in memory.
     pub(in super::super) fn all_of(&self, description: &'static Description) -> Vec<RawId> {
-        let Ok(key) = self.id_key(description) else {
-            return Vec::new();
-        };
+        let key = IdKey::new(self.disk.key(), description.class);
         let mut ids = match &self.disk {
             Disk::Memory(memory) => memory.ids(),
             Disk::Folder { .. } => Vec::new(),

@@ -179,11 +179,8 @@ impl Shard {
             }
             Some(index) => Ok(Rc::clone(&self.classes.borrow()[index].key)),
             // A test uses a class by naming it.
-            None if self.simulation.is_some() => Ok(self.add_class(description)),
-            None => Err(Fault::Configuration(format!(
-                "the class {class} is not part of the app: add `.object::<{class}>()` or mount it",
-                class = description.class
-            ))),
+            None if self.takes_any_class() => Ok(self.add_class(description)),
+            None => Err(not_in_the_app(description)),
         }
     }
 
@@ -221,6 +218,10 @@ impl Shard {
             name,
             task,
         } = delivery;
+        if let Some(fault) = self.missing(description) {
+            task.refuse(fault);
+            return;
+        }
         let slot = self.slot(description, id);
         if name.is_some() && slot.name.borrow().is_none() {
             *slot.name.borrow_mut() = name;
@@ -306,6 +307,13 @@ impl Shard {
     fn now(&self) -> Now {
         self.clock.both()
     }
+}
+
+fn not_in_the_app(description: &Description) -> Fault {
+    Fault::Configuration(format!(
+        "the class {class} is not part of the app: add `.object::<{class}>()` or mount it",
+        class = description.class
+    ))
 }
 
 /// Says that the shard is at work, a panic in it included.

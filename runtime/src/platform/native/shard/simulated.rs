@@ -10,7 +10,8 @@ use super::super::disk::Disk;
 use super::super::kernel::{Limits, ObjectIndex};
 use super::super::sim::{Ending, FaultKind, Simulation};
 use super::super::work::{Inbound, Output, Work};
-use super::{Event, Shard, new_kernel};
+use super::{Event, Shard, new_kernel, not_in_the_app};
+use crate::description::Description;
 use crate::error::StorageError;
 use crate::fault::Fault;
 use crate::id::RawId;
@@ -171,8 +172,8 @@ impl Shard {
             FaultKind::Crash,
         ];
         match self.point(&possible) {
-            Some(FaultKind::SlowDisk) => tokio::time::sleep(simulation.up_to(20_000)).await,
-            Some(FaultKind::HangingSync) => tokio::time::sleep(simulation.up_to(180_000)).await,
+            Some(FaultKind::SlowDisk) => simulation.disk_takes(20_000).await,
+            Some(FaultKind::HangingSync) => simulation.disk_takes(180_000).await,
             _ => {}
         }
         self.inside(|| {});
@@ -229,6 +230,8 @@ impl Shard {
         let due = self.disk.index().due(now.saturating_sub(1), None, 10);
         due.unwrap_or_default()
             .into_iter()
+            // Those of a class that the app lacks wait for one that has it.
+            .filter(|due| self.class(&due.class).is_some())
             .map(|due| format!("{} {} at {}", due.class, &due.id.to_string()[..8], due.at))
             .collect()
     }
@@ -270,7 +273,40 @@ impl Shard {
         self.start_again();
     }
 
+    /// The process ends, and the next one has these classes and no others.
+    pub(in super::super) fn deploy(self: &Rc<Self>, classes: &[&'static Description]) {
+        self.lose_memory(&Fault::Disconnected("the host was restarted".to_owned()));
+        self.classes.borrow_mut().clear();
+        for description in classes {
+            self.add_class(description);
+        }
+        if let Some(simulation) = &self.simulation {
+            simulation.deployed();
+        }
+        self.start_again();
+    }
+
+    /// A test uses a class by naming it, until it deploys an app.
+    pub(super) fn takes_any_class(&self) -> bool {
+        let simulation = self.simulation.as_ref();
+        simulation.is_some_and(|simulation| !simulation.is_deployed())
+    }
+
+    /// Why this version of a class takes no work: a stub of it was made before another app was
+    /// deployed.
+    pub(super) fn missing(&self, description: &'static Description) -> Option<Fault> {
+        if !self.simulation.as_ref()?.is_deployed() {
+            return None;
+        }
+        let classes = self.classes.borrow();
+        let is_there = classes
+            .iter()
+            .any(|class| std::ptr::eq(class.description, description));
+        (!is_there).then(|| not_in_the_app(description))
+    }
+
     fn start_again(self: &Rc<Self>) {
+        self.told_of.take();
         if let Disk::Memory(memory) = &self.disk
             && let Err(error) = memory.restart()
         {

@@ -277,6 +277,24 @@ impl Sim {
         }
     }
 
+    /// Ends the host's process, as [`crash`](Self::crash) does, and starts another with the classes
+    /// of this app and no others; [`fetch`](Self::fetch) goes through it. A class of the same name
+    /// in another module is another version of the class. Alarms of a class that the app lacks wait
+    /// for an app that has it. Stubs of classes and versions that the app lacks fail as
+    /// [`CallError::Configuration`](crate::CallError::Configuration). Without a deployment a test
+    /// uses any class.
+    ///
+    /// # Panics
+    /// The app is put together wrongly.
+    pub async fn deploy(&self, app: App) {
+        let classes = app.objects().to_vec();
+        self.app(app);
+        self.0.shard.deploy(&classes);
+        for _ in 0..SOME_STEPS {
+            yield_now().await;
+        }
+    }
+
     /// The power fails and comes back: as [`crash`](Self::crash), and what was committed and not yet
     /// confirmed by the disk is lost or kept, for each object on its own, as the seed says. What was
     /// acknowledged is there.
@@ -313,10 +331,11 @@ impl Sim {
         self.0.shard.simulation().map_or(0, Simulation::steps)
     }
 
-    /// No fault happens from now on. What has begun goes on: a disk that hangs does so for up to 3
-    /// minutes. Let that time pass with [`advance`](Self::advance) before you ask for answers.
+    /// No fault happens from now on, and a disk that hangs answers.
     pub async fn heal(&self) {
-        self.set_faults(Faults::none());
+        if let Some(simulation) = self.0.shard.simulation() {
+            simulation.heal();
+        }
         self.settle().await;
     }
 

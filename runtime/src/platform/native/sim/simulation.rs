@@ -48,10 +48,14 @@ pub(in super::super) struct Simulation {
     arrivals: RefCell<BTreeMap<(ObjectIndex, RawId), Instant>>,
     /// How the process ends, as soon as what runs has paused.
     ending: Cell<Option<Ending>>,
+    /// The test has said which classes there are.
+    is_deployed: Cell<bool>,
     /// What the test checks after each turn: what does not hold.
     after_turn: RefCell<Option<AfterTurn>>,
     violation: RefCell<Option<String>>,
     violated: Notify,
+    /// The disk answers at once again.
+    healed: Notify,
     /// Tests of the host have a disk that does not answer for a while.
     #[cfg(test)]
     hang: (Cell<bool>, Notify),
@@ -100,9 +104,11 @@ impl Simulation {
             ready: RefCell::default(),
             inbox: RefCell::new(inbox),
             machine: Cell::new(Machine(0)),
+            is_deployed: Cell::new(false),
             after_turn: RefCell::default(),
             violation: RefCell::default(),
             violated: Notify::new(),
+            healed: Notify::new(),
             #[cfg(test)]
             hang: (Cell::new(false), Notify::new()),
             some_ready: Notify::new(),
@@ -202,6 +208,21 @@ impl Simulation {
         Duration::from_millis(self.dice.next() % millis + 1)
     }
 
+    /// The disk takes up to so many milliseconds, and no longer than the faults last.
+    pub(in super::super) async fn disk_takes(&self, millis: u64) {
+        tokio::select! {
+            biased;
+            () = self.healed.notified() => {}
+            () = tokio::time::sleep(self.up_to(millis)) => {}
+        }
+    }
+
+    /// No fault happens from now on, and none lasts.
+    pub(in super::super) fn heal(&self) {
+        self.set_faults(Faults::none());
+        self.healed.notify_waiters();
+    }
+
     /// When what one object sends another arrives; none if at once. What was sent before it comes
     /// first (P68).
     pub(in super::super) fn arrival(
@@ -273,6 +294,14 @@ impl Simulation {
         while self.hang.0.get() {
             self.hang.1.notified().await;
         }
+    }
+
+    pub(in super::super) fn deployed(&self) {
+        self.is_deployed.set(true);
+    }
+
+    pub(in super::super) fn is_deployed(&self) -> bool {
+        self.is_deployed.get()
     }
 
     /// Has this called after each turn.
