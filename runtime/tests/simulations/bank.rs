@@ -100,7 +100,7 @@ async fn total(sim: &Sim, name: &str) -> (i64, i64, i64) {
     panic!("{name} does not answer though nothing fails");
 }
 
-#[anchorhold::test(seeds = 300, faults = Faults::all())]
+#[anchorhold::test(seed = 1, seeds = 300, faults = Faults::all())]
 async fn money_is_neither_made_nor_lost(sim: Sim) {
     let mut acknowledged = 0;
     for round in 0..12_i64 {

@@ -218,7 +218,7 @@ impl Member<'_> {
     }
 }
 
-#[anchorhold::test(seeds = 300, faults = Faults::all())]
+#[anchorhold::test(seed = 1, seeds = 300, faults = Faults::all())]
 async fn acknowledged_messages_are_in_the_history_once_and_in_order(sim: Sim) {
     let world = World {
         posts: clients::history(&sim),

@@ -190,7 +190,7 @@ async fn requests_go_through_the_app_that_was_deployed(sim: Sim) {
     }
 }
 
-#[anchorhold::test(seeds = 40, faults = Faults::all().one_in(200, FaultKind::PowerFailure))]
+#[anchorhold::test(seed = 1, seeds = 40, faults = Faults::all().one_in(200, FaultKind::PowerFailure))]
 async fn promised_runs_happen_through_bad_deployments(sim: Sim) {
     sim.deploy(with_parcels()).await;
     let parcels = sim.objects::<Parcels>().named("a");

@@ -131,7 +131,7 @@ async fn client(
     }
 }
 
-#[anchorhold::test(seeds = 100, faults = Faults::all())]
+#[anchorhold::test(seed = 1, seeds = 100, faults = Faults::all())]
 async fn register_is_linearizable_and_writes_once(sim: Sim) {
     let (history, writes) = clients(&sim, false).await;
     history.check(&Model(0)).unwrap();

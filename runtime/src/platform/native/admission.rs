@@ -12,7 +12,9 @@ const OF_EACH: usize = 16;
 pub(super) struct Admission {
     connections: Budget,
     refusals: Budget,
-    /// The connections of each shard that wait for a request.
+    /// The connections of each shard that have never made a request.
+    fresh: Box<[Waiting]>,
+    /// Those that wait for another request.
     idle: Box<[Waiting]>,
 }
 
@@ -22,12 +24,14 @@ impl Admission {
         Self {
             connections: Budget::new(descriptors.connections() - refusals),
             refusals: Budget::new(refusals),
+            fresh: (0..shards).map(|_| Waiting::new(usize::MAX)).collect(),
             idle: (0..shards).map(|_| Waiting::new(usize::MAX)).collect(),
         }
     }
 
-    pub(super) fn idle(&self, shard: usize) -> &Waiting {
-        &self.idle[shard]
+    /// The queues of a shard's connections: without a request so far, and between requests.
+    pub(super) fn queues(&self, shard: usize) -> [&Waiting; 2] {
+        [&self.fresh[shard], &self.idle[shard]]
     }
 
     /// A share for a connection that was accepted, if one is free.
@@ -36,11 +40,14 @@ impl Admission {
     }
 
     /// Closes the connection that has waited longest for a request, one of this shard's if there is
-    /// any, and takes its share in advance.
+    /// any, and takes its share in advance. Those that have never made one go first: a crowd that
+    /// asks nothing displaces itself.
     pub(super) fn displace(&self, shard: usize) -> Option<Share> {
-        let (before, own_and_behind) = self.idle.split_at(shard);
-        let mut idle = own_and_behind.iter().chain(before);
-        idle.any(Waiting::evict_oldest).then(|| {
+        let mut queues = [&self.fresh, &self.idle].into_iter().flat_map(|queues| {
+            let (before, own_and_behind) = queues.split_at(shard);
+            own_and_behind.iter().chain(before)
+        });
+        queues.any(Waiting::evict_oldest).then(|| {
             let mut share = self.connections.open();
             share.exceed(1);
             share
@@ -74,19 +81,24 @@ mod tests {
         assert_eq!(shares.len(), 60);
         assert!(admission.displace(0).is_none());
         let heads = Waiting::new(usize::MAX);
-        let [other, own] = [1, 0].map(|shard| Requests::new(admission.idle(shard), &heads));
+        let connection = |shard| Requests::new(admission.queues(shard), &heads);
+        let [kept, other, own] = [0, 1, 0].map(connection);
+        drop(kept.answer());
+        kept.sent();
         let is_evicted = |requests: &Requests| requests.eviction().told().now_or_never().is_some();
         let _first = admission.displace(0).unwrap();
         assert!(is_evicted(&own) && !is_evicted(&other));
         let _second = admission.displace(0).unwrap();
-        assert!(is_evicted(&other));
+        assert!(is_evicted(&other) && !is_evicted(&kept));
+        let _third = admission.displace(1).unwrap();
+        assert!(is_evicted(&kept));
         assert!(admission.displace(0).is_none());
         let refusals: Vec<_> = std::iter::from_fn(|| admission.refuse()).collect();
         assert_eq!(refusals.len(), 4);
-        // Two were taken in advance.
-        shares.truncate(58);
-        assert!(admission.admit().is_none());
+        // Three were taken in advance.
         shares.truncate(57);
+        assert!(admission.admit().is_none());
+        shares.truncate(56);
         assert!(admission.admit().is_some());
     }
 }

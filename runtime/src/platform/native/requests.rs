@@ -28,11 +28,12 @@ struct State {
 pub(super) struct Answering(Requests);
 
 impl Requests {
-    /// Of a new connection. It may be evicted while it is in one of these queues.
-    pub(super) fn new(idle: &Waiting, heads: &Waiting) -> Self {
+    /// Of a new connection. It may be evicted while it is in one of these queues: that of those
+    /// without a request so far, that of those between requests, and that of unfinished heads.
+    pub(super) fn new([fresh, idle]: [&Waiting; 2], heads: &Waiting) -> Self {
         let eviction = Eviction::default();
         Self(Arc::new(Mutex::new(State {
-            idle_place: Some(idle.enter(&eviction)),
+            idle_place: Some(fresh.enter(&eviction)),
             idle: idle.clone(),
             heads: heads.clone(),
             eviction,
@@ -120,7 +121,9 @@ mod tests {
     #[test]
     fn connection_is_idle_when_it_waits_for_a_request_only() {
         let (idle, heads) = (Waiting::new(usize::MAX), Waiting::new(usize::MAX));
-        let connection = Requests::new(&idle, &heads);
+        let fresh = Waiting::new(usize::MAX);
+        let connection = Requests::new([&fresh, &idle], &heads);
+        assert!(!idle.evict_oldest(), "it has made no request");
         let answering = connection.answer();
         assert!(!idle.evict_oldest(), "it is being answered");
         connection.sent();
@@ -130,7 +133,7 @@ mod tests {
         connection.stalled();
         assert!(!idle.evict_oldest(), "the peer has not taken it");
         connection.sent();
-        let younger = Requests::new(&idle, &heads);
+        let younger = Requests::new([&idle, &idle], &heads);
         assert!(idle.evict_oldest() && is_evicted(&connection) && !is_evicted(&younger));
         drop(younger);
         assert!(!idle.evict_oldest());
@@ -139,7 +142,7 @@ mod tests {
     #[tokio::test(flavor = "current_thread", start_paused = true)]
     async fn heads_are_counted_together_until_they_are_whole() {
         let (idle, heads) = (Waiting::new(usize::MAX), Waiting::new(3 * SMALL));
-        let connections = [(); 3].map(|()| Requests::new(&idle, &heads));
+        let connections = [(); 3].map(|()| Requests::new([&idle, &idle], &heads));
         for connection in &connections {
             connection.received(SMALL);
         }

@@ -155,7 +155,7 @@ impl Server {
 
     async fn converse(self: Rc<Self>, stream: TcpStream, share: Share, _counted: Counted) {
         let mut draining = self.draining.subscribe();
-        let requests = Requests::new(self.admission.idle(self.shard.number), &self.heads);
+        let requests = Requests::new(self.admission.queues(self.shard.number), &self.heads);
         let peer = Peer::accepted(stream, share, &requests);
         let (this, answers) = (Rc::clone(&self), requests.clone());
         let service = service_fn(move |request| {

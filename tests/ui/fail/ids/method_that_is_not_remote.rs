@@ -11,16 +11,16 @@ struct Counter {
 impl Counter {
     #[rpc]
     fn increment(&mut self, by: i64) {
-        self.add(by);
+        self.raise(by);
     }
 
-    fn add(&mut self, by: i64) {
+    fn raise(&mut self, by: i64) {
         self.value += by;
     }
 }
 
 async fn caller(env: Env) {
-    let _ = env.objects::<Counter>().named("a").add(5).await;
+    let _ = env.objects::<Counter>().named("a").raise(5).await;
 }
 
 fn main() {}
