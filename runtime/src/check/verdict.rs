@@ -47,12 +47,14 @@ pub(super) fn check<M: Model>(
             }
         }
     }
+    // The first wrong response of any part may be the first of all.
+    let all_known = undecided.is_none() && violations.iter().all(|(_, _, blamed)| blamed.is_first);
     let first = violations
         .into_iter()
         .min_by_key(|(_, _, blamed)| operations[blamed.operation].ended);
     match (first, undecided) {
-        (Some((name, members, mut blamed)), undecided) => {
-            blamed.is_first &= undecided.is_none();
+        (Some((name, members, mut blamed)), _) => {
+            blamed.is_first = all_known;
             Err(Violation::new(operations, &members, &name, &blamed).into())
         }
         (None, Some(undecided)) => Err(undecided.into()),

@@ -124,6 +124,30 @@ fn earliest_violation_of_all_parts_is_blamed() {
 }
 
 #[test]
+fn response_of_another_part_may_be_the_earlier_one_that_the_bound_hid() {
+    let history = History::new();
+    let swap = |expected, new| CompareAndSet { expected, new };
+    let long = history.begin(1, ("pears", swap(0, 2)));
+    history
+        .begin(2, ("pears", swap(1, 2)))
+        .returned(Swapped(true));
+    history.begin(2, ("apples", Read)).returned(Value(2));
+    long.returned(Swapped(false));
+    let model = PerKey::new(Register(0));
+    let blamed = |bound| match history.check_within(&model, bound) {
+        Err(NotLinearizable::Violation(violation)) => (
+            violation.operation(),
+            violation
+                .to_string()
+                .contains("An earlier response may be wrong too"),
+        ),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(blamed(usize::MAX), (1, false));
+    assert_eq!(blamed(1), (2, true));
+}
+
+#[test]
 fn search_that_reaches_its_bound_says_what_to_do() {
     let history = History::new();
     for _ in 0..10 {
