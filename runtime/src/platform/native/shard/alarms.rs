@@ -53,7 +53,7 @@ impl Shard {
 
     /// The date was set: pauses that the index keeps mean nothing by it.
     pub(super) fn load_alarms_by_new_date(self: &Rc<Self>) {
-        self.disk.write_index(vec![Change::EndPauses]);
+        self.change_index(vec![Change::EndPauses]);
         self.load_alarms_now();
     }
 
@@ -151,8 +151,7 @@ impl Shard {
         if entry.as_ref().is_none_or(|entry| entry.at > at) {
             tracing::warn!(class = slot.description.class, id = %slot.id, "an alarm was missing from the index; it is put back");
         }
-        self.disk
-            .write_index(vec![Change::Record(slot.index_entry(at))]);
+        self.change_index(vec![Change::Record(slot.index_entry(at))]);
         None
     }
 
@@ -196,6 +195,8 @@ impl Shard {
     /// set back.
     fn alarm_ended(&self, life: &Rc<Life>, id: RawId, result: Result<(), Fault>) {
         let outcome = match result {
+            // That it has run is lost on the way, and it is delivered again.
+            Ok(()) if self.point(&[FaultKind::RepeatedAlarm]).is_some() => self.failed_outcome(),
             Ok(()) => AlarmOutcome::Done,
             Err(fault) => {
                 tracing::warn!(%id, reason = fault.summary().2, "an alarm's run is to be repeated");

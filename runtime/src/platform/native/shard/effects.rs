@@ -7,7 +7,7 @@ use super::super::kernel::ObjectIndex;
 use super::super::slot::{Life, Resident, Slot};
 use super::super::state::ObjectState;
 use super::super::store::{Change, Database};
-use super::super::work::{Output, Work, answer};
+use super::super::work::{Output, Work};
 use super::{Effect, Event, Shard};
 use crate::error::StorageError;
 use crate::fault::Fault;
@@ -95,12 +95,10 @@ impl Shard {
             Effect::Commit { objects } => self.commit(&objects),
             Effect::UpdateIndex { alarms } => {
                 let follow = |(id, at)| Change::Follow(id, at);
-                self.disk
-                    .write_index(alarms.into_iter().map(follow).collect());
+                self.change_index(alarms.into_iter().map(follow).collect());
             }
             Effect::PauseInIndex { alarms } => {
-                self.disk
-                    .write_index(alarms.into_iter().map(Change::Pause).collect());
+                self.change_index(alarms.into_iter().map(Change::Pause).collect());
             }
             Effect::FireAlarm { id } => self.fire_alarm(id),
             Effect::LoadAlarms => self.loading_wanted.notify_one(),
@@ -130,7 +128,10 @@ impl Shard {
     }
 
     fn wake(self: &Rc<Self>, slot: &Rc<Slot>) {
-        let found = self.disk.find(slot.index, slot.description.class, slot.id);
+        let found = match self.opening_fault(slot.id) {
+            Some(error) => Err(error),
+            None => self.disk.find(slot.index, slot.description.class, slot.id),
+        };
         match found {
             Ok(Found::Nothing) => self.wake_with(slot, Ok(None)),
             Ok(Found::Here(database)) => self.wake_with(slot, Ok(Some(*database))),
@@ -223,10 +224,7 @@ impl Shard {
             return;
         };
         match output {
-            Output::Called { reply, result } => answer(reply, result),
-            Output::Fetched { reply, response } => {
-                answer(reply, Ok(Fault::respond(response)));
-            }
+            answer @ (Output::Called { .. } | Output::Fetched { .. }) => answer.answer(),
             Output::Delivery(delivery) => self.deliver(*delivery),
             Output::Frame { socket, frame } => socket.transmit(frame),
             Output::Barrier(waiting) => {

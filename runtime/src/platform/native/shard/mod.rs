@@ -5,6 +5,7 @@
 
 mod alarms;
 mod commit;
+mod disk_faults;
 mod effects;
 mod inside;
 mod logs;
@@ -14,6 +15,7 @@ mod tasks;
 mod tests;
 mod turns;
 
+pub(super) use disk_faults::WriteFault;
 pub(super) use tasks::Command;
 
 use std::cell::{Cell, RefCell};

@@ -8,11 +8,10 @@ use tokio::time::Instant;
 
 use super::super::disk::Disk;
 use super::super::kernel::{Limits, ObjectIndex};
-use super::super::sim::{Ending, FaultKind, Simulation};
+use super::super::sim::{Ending, FaultKind, Link, Simulation};
 use super::super::work::{Inbound, Output, Work};
 use super::{Event, Shard, new_kernel, not_in_the_app};
 use crate::description::Description;
-use crate::error::StorageError;
 use crate::fault::Fault;
 use crate::id::RawId;
 
@@ -49,9 +48,11 @@ impl Shard {
             return Some(output);
         };
         let possible: &[FaultKind] = match &output {
-            Output::Called { .. } | Output::Fetched { .. } => {
-                &[FaultKind::Crash, FaultKind::LostReply]
-            }
+            Output::Called { .. } | Output::Fetched { .. } => &[
+                FaultKind::Crash,
+                FaultKind::LostReply,
+                FaultKind::SlowReply,
+            ],
             Output::Delivery(_) => &[FaultKind::Crash, FaultKind::LostCall, FaultKind::SlowCall],
             Output::Frame { .. } | Output::Barrier(_) => &[FaultKind::Crash],
         };
@@ -59,6 +60,10 @@ impl Shard {
             Some(FaultKind::Crash) => None,
             Some(FaultKind::LostReply | FaultKind::LostCall) => {
                 output.fail(Fault::Disconnected("the connection was lost".to_owned()));
+                None
+            }
+            Some(FaultKind::SlowReply) => {
+                self.later(simulation.up_to(2_000), |_| output.answer());
                 None
             }
             slow => {
@@ -76,9 +81,24 @@ impl Shard {
         }
     }
 
+    /// A frame is on its way: the connection may be cut, and the frame is lost.
+    pub(in super::super) fn may_cut(&self, link: &Link) {
+        if let Some(simulation) = &self.simulation
+            && self.point(&[FaultKind::DroppedSocket]).is_some()
+        {
+            simulation.cut(link);
+        }
+    }
+
     /// Between events: what happens to a host beside its work.
     fn surroundings(self: &Rc<Self>, simulation: &Simulation) {
-        match self.point(&[FaultKind::Eviction, FaultKind::ClockStep]) {
+        let possible = [
+            FaultKind::Eviction,
+            FaultKind::ClockStep,
+            FaultKind::DroppedSocket,
+        ];
+        match self.point(&possible) {
+            Some(FaultKind::DroppedSocket) => simulation.cut_any(),
             Some(FaultKind::Eviction) => {
                 let residents = self.kernel.borrow().residents();
                 if !residents.is_empty() {
@@ -135,8 +155,7 @@ impl Shard {
         };
         while let Some((mut inbound, machine)) = simulation.receive().await {
             simulation.delay().await;
-            #[cfg(test)]
-            simulation.while_the_disk_hangs().await;
+            simulation.disk.answers().await;
             if let Inbound::Synced { failed } = &mut inbound
                 && simulation.is_running(machine)
             {
@@ -149,56 +168,6 @@ impl Shard {
                 self.receive_one(inbound);
             }
         }
-    }
-
-    /// What is in the index is on disk: a step as well.
-    pub(super) async fn index_answers(self: &Rc<Self>, simulation: &Simulation) {
-        let machine = simulation.machine();
-        simulation.delay().await;
-        #[cfg(test)]
-        simulation.while_the_disk_hangs().await;
-        self.sync_takes_its_time(simulation).await;
-        if let Disk::Memory(memory) = &self.disk
-            && simulation.is_running(machine)
-        {
-            memory.index_synced();
-        }
-    }
-
-    async fn sync_takes_its_time(self: &Rc<Self>, simulation: &Simulation) {
-        let possible = [
-            FaultKind::SlowDisk,
-            FaultKind::HangingSync,
-            FaultKind::Crash,
-        ];
-        match self.point(&possible) {
-            Some(FaultKind::SlowDisk) => simulation.disk_takes(20_000).await,
-            Some(FaultKind::HangingSync) => simulation.disk_takes(180_000).await,
-            _ => {}
-        }
-        self.inside(|| {});
-    }
-
-    /// The commits of a batch reach the disk, one object after the other: those that do not.
-    fn sync_batch(&self, simulation: &Simulation) -> Vec<(ObjectIndex, Fault)> {
-        let Disk::Memory(memory) = &self.disk else {
-            return Vec::new();
-        };
-        let mut failed = Vec::new();
-        for (object, id) in memory.take_batch() {
-            match self.point(&[FaultKind::Crash, FaultKind::FailedSync]) {
-                None => memory.synced(id),
-                Some(FaultKind::FailedSync) => {
-                    memory.sync_failed(id, |commits| simulation.kept(commits));
-                    failed.push((
-                        object,
-                        Fault::Storage(StorageError::Io("injected".to_owned())),
-                    ));
-                }
-                Some(_) => break,
-            }
-        }
-        failed
     }
 
     /// The timer counts time that passes: it has to be set by the new time.

@@ -19,8 +19,11 @@ pub enum FaultKind {
     Panic,
     /// A turn panics at a write to its storage.
     PanicAtWrite,
-    /// The commit of one object fails: the disk is full, for one.
+    /// The commit of one object fails.
     FailedCommit,
+    /// The disk is full for up to a minute. Writes, commits, the opening of databases, and changes of
+    /// the index of alarms fail. Objects in memory can be read.
+    FullDisk,
     /// The disk reports that it could not confirm the commits of one object: they are lost or kept.
     /// Or that it could not write the index of alarms.
     FailedSync,
@@ -31,13 +34,21 @@ pub enum FaultKind {
     HangingSync,
     /// An alarm fires up to 2 minutes late.
     LateAlarm,
+    /// The platform delivers an alarm again whose run has succeeded. A handler does not run again for
+    /// that: the run is no longer pending.
+    RepeatedAlarm,
     /// A call between objects arrives up to 2 s late. Calls of one object to another keep their
     /// order (P68).
     SlowCall,
+    /// An answer arrives up to 2 s late. Others overtake it.
+    SlowReply,
     /// A call between objects does not arrive. The caller is told that it was disconnected.
     LostCall,
     /// A call runs, and its caller is told that it was disconnected.
     LostReply,
+    /// A connection is cut without a Close. Messages on their way are lost. Each end learns of it
+    /// within 2 minutes.
+    DroppedSocket,
     /// An idle object leaves memory.
     Eviction,
     /// Somebody sets the clock, forward or back, by up to an hour.
@@ -45,19 +56,23 @@ pub enum FaultKind {
 }
 
 impl FaultKind {
-    const ALL: [(Self, u32); 14] = [
+    const ALL: [(Self, u32); 18] = [
         (Self::Crash, 400),
         (Self::PowerFailure, 400),
         (Self::Panic, 200),
         (Self::PanicAtWrite, 400),
         (Self::FailedCommit, 200),
+        (Self::FullDisk, 800),
         (Self::FailedSync, 200),
         (Self::SlowDisk, 100),
         (Self::HangingSync, 400),
         (Self::LateAlarm, 20),
+        (Self::RepeatedAlarm, 20),
         (Self::SlowCall, 20),
+        (Self::SlowReply, 40),
         (Self::LostCall, 50),
         (Self::LostReply, 50),
+        (Self::DroppedSocket, 100),
         (Self::Eviction, 20),
         (Self::ClockStep, 400),
     ];
@@ -71,13 +86,17 @@ impl fmt::Display for FaultKind {
             Self::Panic => "panic",
             Self::PanicAtWrite => "panic at a write",
             Self::FailedCommit => "failed commit",
+            Self::FullDisk => "full disk",
             Self::FailedSync => "failed sync",
             Self::SlowDisk => "slow disk",
             Self::HangingSync => "hanging sync",
             Self::LateAlarm => "late alarm",
+            Self::RepeatedAlarm => "repeated alarm",
             Self::SlowCall => "slow call",
+            Self::SlowReply => "slow reply",
             Self::LostCall => "lost call",
             Self::LostReply => "lost reply",
+            Self::DroppedSocket => "dropped socket",
             Self::Eviction => "eviction",
             Self::ClockStep => "clock step",
         })

@@ -14,13 +14,20 @@ use tokio::time::Instant;
 use super::super::kernel::{Effect, ObjectIndex};
 use super::super::random::SplitMix;
 use super::super::work::{Inbound, Output, Work};
+use super::disk_state::DiskState;
 use super::faults::{FaultKind, Faults};
+use super::pipe::{Link, Links};
 use super::run::message_of;
 use crate::id::RawId;
 use crate::user_code;
 
 /// Steps that a test may take without time passing.
 const MAX_STEPS_AT_ONCE: u64 = 100_000;
+/// How long the disk is full at most.
+const FULL_FOR_MS: u64 = 60_000;
+/// How long a connection that was cut goes unnoticed at most: as long as the host takes that asks a
+/// silent peer for a sign of life.
+const CUT_UNNOTICED_MS: u64 = 120_000;
 
 /// The seeded part of a simulated shard.
 pub(in super::super) struct Simulation {
@@ -54,11 +61,8 @@ pub(in super::super) struct Simulation {
     after_turn: RefCell<Option<AfterTurn>>,
     violation: RefCell<Option<String>>,
     violated: Notify,
-    /// The disk answers at once again.
-    healed: Notify,
-    /// Tests of the host have a disk that does not answer for a while.
-    #[cfg(test)]
-    hang: (Cell<bool>, Notify),
+    pub(in super::super) disk: DiskState,
+    pub(super) links: Links,
     pub(in super::super) some_ready: Notify,
     pub(in super::super) trace: RefCell<Vec<String>>,
 }
@@ -108,9 +112,8 @@ impl Simulation {
             after_turn: RefCell::default(),
             violation: RefCell::default(),
             violated: Notify::new(),
-            healed: Notify::new(),
-            #[cfg(test)]
-            hang: (Cell::new(false), Notify::new()),
+            disk: DiskState::default(),
+            links: Links::default(),
             some_ready: Notify::new(),
             trace: RefCell::default(),
         }
@@ -198,6 +201,7 @@ impl Simulation {
                 self.ending.set(Some(Ending::PowerFailure));
                 return Some(FaultKind::Crash);
             }
+            FaultKind::FullDisk => self.disk.fill(Some(self.up_to(FULL_FOR_MS))),
             _ => {}
         }
         Some(kind)
@@ -208,19 +212,26 @@ impl Simulation {
         Duration::from_millis(self.dice.next() % millis + 1)
     }
 
-    /// The disk takes up to so many milliseconds, and no longer than the faults last.
-    pub(in super::super) async fn disk_takes(&self, millis: u64) {
-        tokio::select! {
-            biased;
-            () = self.healed.notified() => {}
-            () = tokio::time::sleep(self.up_to(millis)) => {}
-        }
-    }
-
     /// No fault happens from now on, and none lasts.
     pub(in super::super) fn heal(&self) {
         self.set_faults(Faults::none());
-        self.healed.notify_waiters();
+        self.disk.free();
+        self.disk.restore_syncs();
+        self.links.tell();
+    }
+
+    /// Cuts a connection. Either end learns of it at once, or after a while.
+    pub(in super::super) fn cut(&self, link: &Link) {
+        let learns = || self.up_to([1_000, CUT_UNNOTICED_MS][self.one_of(2)]);
+        link.cut(learns(), learns());
+    }
+
+    /// Cuts one of the connections, if there are any.
+    pub(in super::super) fn cut_any(&self) {
+        let links = self.links.open();
+        if !links.is_empty() {
+            self.cut(&links[self.one_of(links.len())]);
+        }
     }
 
     /// When what one object sends another arrives; none if at once. What was sent before it comes
@@ -281,19 +292,6 @@ impl Simulation {
     pub(in super::super) async fn receive(&self) -> Option<(Inbound, Machine)> {
         let inbound = poll_fn(|context| self.inbox.borrow_mut().poll_recv(context)).await?;
         Some((inbound, self.machine.get()))
-    }
-
-    #[cfg(test)]
-    pub(in super::super) fn let_the_disk_hang(&self, hangs: bool) {
-        self.hang.0.set(hangs);
-        self.hang.1.notify_waiters();
-    }
-
-    #[cfg(test)]
-    pub(in super::super) async fn while_the_disk_hangs(&self) {
-        while self.hang.0.get() {
-            self.hang.1.notified().await;
-        }
     }
 
     pub(in super::super) fn deployed(&self) {

@@ -19,7 +19,7 @@ use super::{Database, io_error, log, math, storage_error};
 use crate::error::StorageError;
 
 /// The platform's 10 GB (P39), in pages of 4 KiB.
-const MAX_PAGES: u32 = 2_621_440;
+pub(super) const MAX_PAGES: u32 = 2_621_440;
 const STATEMENT_CACHE: usize = 64;
 /// A file gives empty pages back when they are one in so many.
 const EMPTY_PART: i64 = 4;
