@@ -28,6 +28,10 @@ pub(in super::super) enum WriteFault {
 impl Shard {
     pub(in super::super) fn fault_at_write(&self, life: &Life) -> Option<WriteFault> {
         let simulation = self.simulation.as_ref()?;
+        if life.slot.gone.get() {
+            // The test looks inside.
+            return None;
+        }
         let possible: &[FaultKind] = if life.in_segment.get() {
             &[FaultKind::PanicAtWrite, FaultKind::FullDisk]
         } else {

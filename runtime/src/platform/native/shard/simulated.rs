@@ -233,6 +233,9 @@ impl Shard {
 
     /// A crash that also loses what the disk had not confirmed, as far as the seed says.
     pub(in super::super) fn power_failure(self: &Rc<Self>) {
+        if let Some(simulation) = &self.simulation {
+            simulation.cut_all();
+        }
         self.lose_memory(&Fault::Disconnected("the power failed".to_owned()));
         if let (Disk::Memory(memory), Some(simulation)) = (&self.disk, &self.simulation)
             && let Err(error) = memory.lose_power(|commits| simulation.kept(commits))

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::super::random::SplitMix;
+
 /// A fault that the simulator injects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -112,8 +114,19 @@ impl fmt::Display for FaultKind {
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Faults {
-    one_in: BTreeMap<FaultKind, u32>,
+    rates: BTreeMap<FaultKind, Rate>,
 }
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Rate {
+    /// 0 is never.
+    one_in: u32,
+    /// Another one for each run.
+    varies: bool,
+}
+
+/// What a rate that varies is multiplied by in a run, each as likely as the others.
+const FACTORS: [u32; 6] = [0, 1, 1, 1, 3, 10];
 
 impl Faults {
     /// No faults.
@@ -122,18 +135,28 @@ impl Faults {
         Self::default()
     }
 
-    /// Every kind of fault, each as often as serves a test of some hundred turns.
+    /// Every kind of fault, as often as serves a test of some hundred turns. In each run the seed
+    /// leaves some kinds out and makes others up to ten times as frequent: so faults meet in one run
+    /// that are rare together.
     #[must_use]
     pub fn all() -> Self {
+        let vary = |(kind, one_in)| {
+            let varies = true;
+            (kind, Rate { one_in, varies })
+        };
         Self {
-            one_in: FaultKind::ALL.into(),
+            rates: FaultKind::ALL.map(vary).into(),
         }
     }
 
     /// Injects this kind at one in `n` of the points where it can happen; 0 is never.
     #[must_use]
     pub fn one_in(mut self, n: u32, kind: FaultKind) -> Self {
-        self.one_in.insert(kind, n);
+        let rate = Rate {
+            one_in: n,
+            varies: false,
+        };
+        self.rates.insert(kind, rate);
         self
     }
 
@@ -143,11 +166,24 @@ impl Faults {
         self.one_in(0, kind)
     }
 
+    /// The rates of one run, by the seed.
+    pub(super) fn for_run(mut self, dice: &SplitMix) -> Self {
+        for rate in self.rates.values_mut().filter(|rate| rate.varies) {
+            let factor = FACTORS[dice.below(FACTORS.len())];
+            *rate = Rate {
+                one_in: rate.one_in.checked_div(factor).unwrap_or(0),
+                varies: false,
+            };
+        }
+        self
+    }
+
     pub(super) fn rate(&self, kind: FaultKind) -> Option<u32> {
-        self.one_in.get(&kind).copied().filter(|n| *n > 0)
+        let rate = self.rates.get(&kind)?;
+        (rate.one_in > 0).then_some(rate.one_in)
     }
 
     pub(super) fn are_none(&self) -> bool {
-        self.one_in.values().all(|n| *n == 0)
+        self.rates.values().all(|rate| rate.one_in == 0)
     }
 }

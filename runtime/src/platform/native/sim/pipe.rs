@@ -134,14 +134,16 @@ impl Pipe {
 
     /// The next frame for the client. `None` when it learns that the connection is gone.
     pub(super) async fn receive(&mut self) -> Option<Frame> {
-        let link = Arc::clone(&self.link);
-        let learned = link.learned(|cut| cut.client_learns);
-        tokio::select! {
+        let frame = tokio::select! {
             biased;
-            Some(frame) = self.incoming.recv() => Some(frame),
-            () = learned => None,
-            else => None,
+            frame = self.incoming.recv() => frame,
+            () = self.link.learned(|cut| cut.client_learns) => None,
+        };
+        if frame.is_none() && self.link.is_cut() {
+            // The host is gone, which no packet tells the client.
+            self.link.learned(|cut| cut.client_learns).await;
         }
+        frame
     }
 
     /// Carries a socket's frames until the connection ends.

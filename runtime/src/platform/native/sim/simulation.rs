@@ -120,7 +120,7 @@ impl Simulation {
     }
 
     pub(in super::super) fn set_faults(&self, faults: Faults) {
-        self.faults.replace(faults);
+        self.faults.replace(faults.for_run(&self.dice));
     }
 
     pub(in super::super) fn inject_at(&self, step: u64, kind: FaultKind) {
@@ -231,6 +231,13 @@ impl Simulation {
         let links = self.links.open();
         if !links.is_empty() {
             self.cut(&links[self.one_of(links.len())]);
+        }
+    }
+
+    /// The power of the host fails: no packet tells its peers.
+    pub(in super::super) fn cut_all(&self) {
+        for link in self.links.open() {
+            self.cut(&link);
         }
     }
 

@@ -16,6 +16,8 @@ mod math;
 mod place;
 #[cfg(test)]
 mod power;
+#[cfg(test)]
+mod power_rounds;
 mod rebuild;
 #[cfg(test)]
 mod sql_fuzz;
