@@ -187,6 +187,9 @@ impl Shard {
     }
 
     fn class(&self, name: &str) -> Option<&'static Description> {
+        if self.lacks(name) {
+            return None;
+        }
         let classes = self.classes.borrow();
         classes
             .iter()

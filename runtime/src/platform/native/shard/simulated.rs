@@ -15,6 +15,9 @@ use crate::description::Description;
 use crate::fault::Fault;
 use crate::id::RawId;
 
+/// How long a bad deployment lasts at most.
+const BAD_DEPLOYMENT_MS: u64 = 300_000;
+
 impl Shard {
     /// Starts a simulated shard's tasks on the current runtime.
     pub(in super::super) fn start_simulated_tasks(self: &Rc<Self>) {
@@ -96,9 +99,11 @@ impl Shard {
             FaultKind::Eviction,
             FaultKind::ClockStep,
             FaultKind::DroppedSocket,
+            FaultKind::BadDeployment,
         ];
         match self.point(&possible) {
             Some(FaultKind::DroppedSocket) => simulation.cut_any(),
+            Some(FaultKind::BadDeployment) => self.deploy_badly(simulation),
             Some(FaultKind::Eviction) => {
                 let residents = self.kernel.borrow().residents();
                 if !residents.is_empty() {
@@ -254,8 +259,46 @@ impl Shard {
         }
         if let Some(simulation) = &self.simulation {
             simulation.deployed();
+            simulation.lacks.set(None);
         }
         self.start_again();
+    }
+
+    /// The next process lacks a class, and the one after it has it again.
+    fn deploy_badly(self: &Rc<Self>, simulation: &Simulation) {
+        let class = {
+            let classes = self.classes.borrow();
+            if classes.is_empty() || simulation.lacks.get().is_some() {
+                return;
+            }
+            classes[simulation.one_of(classes.len())].description.class
+        };
+        simulation.lacks.set(Some(class));
+        self.restart();
+        let (shard, lasts) = (Rc::clone(self), simulation.up_to(BAD_DEPLOYMENT_MS));
+        tokio::task::spawn_local(async move {
+            tokio::time::sleep(lasts).await;
+            shard.roll_back();
+        });
+    }
+
+    /// Ends a bad deployment, if there is one.
+    pub(in super::super) fn roll_back(self: &Rc<Self>) {
+        let simulation = self.simulation.as_ref();
+        if simulation.is_some_and(|simulation| simulation.lacks.take().is_some()) {
+            self.restart();
+        }
+    }
+
+    fn restart(self: &Rc<Self>) {
+        self.lose_memory(&Fault::Disconnected("the host was restarted".to_owned()));
+        self.start_again();
+    }
+
+    /// Whether the simulated deployment lacks a class that the test uses.
+    pub(super) fn lacks(&self, class: &str) -> bool {
+        let simulation = self.simulation.as_ref();
+        simulation.is_some_and(|simulation| simulation.lacks.get() == Some(class))
     }
 
     /// A test uses a class by naming it, until it deploys an app.
@@ -267,6 +310,9 @@ impl Shard {
     /// Why this version of a class takes no work: a stub of it was made before another app was
     /// deployed.
     pub(super) fn missing(&self, description: &'static Description) -> Option<Fault> {
+        if self.lacks(description.class) {
+            return Some(not_in_the_app(description));
+        }
         if !self.simulation.as_ref()?.is_deployed() {
             return None;
         }

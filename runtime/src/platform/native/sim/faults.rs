@@ -53,12 +53,16 @@ pub enum FaultKind {
     DroppedSocket,
     /// An idle object leaves memory.
     Eviction,
-    /// Somebody sets the clock, forward or back, by up to an hour.
+    /// The clock is set forward or back, by up to an hour.
     ClockStep,
+    /// The host is restarted with an app that lacks a class. Calls of its objects fail as
+    /// [`CallError::Configuration`](crate::CallError::Configuration), and their alarms wait. Up to 5
+    /// minutes later the deployment is rolled back.
+    BadDeployment,
 }
 
 impl FaultKind {
-    const ALL: [(Self, u32); 18] = [
+    const ALL: [(Self, u32); 19] = [
         (Self::Crash, 400),
         (Self::PowerFailure, 400),
         (Self::Panic, 200),
@@ -77,6 +81,7 @@ impl FaultKind {
         (Self::DroppedSocket, 100),
         (Self::Eviction, 20),
         (Self::ClockStep, 400),
+        (Self::BadDeployment, 1_000),
     ];
 }
 
@@ -101,6 +106,7 @@ impl fmt::Display for FaultKind {
             Self::DroppedSocket => "dropped socket",
             Self::Eviction => "eviction",
             Self::ClockStep => "clock step",
+            Self::BadDeployment => "bad deployment",
         })
     }
 }

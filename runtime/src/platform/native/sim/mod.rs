@@ -381,11 +381,13 @@ impl Sim {
         }
     }
 
-    /// No fault happens from now on. A disk that is full has room, and one that hangs answers.
+    /// No fault happens from now on, and none lasts. A disk that is full has room, and one that hangs
+    /// answers. Both ends learn of a connection that was cut. A bad deployment is rolled back.
     pub async fn heal(&self) {
         if let Some(simulation) = self.0.shard.simulation() {
             simulation.heal();
         }
+        self.0.shard.roll_back();
         self.settle().await;
     }
 

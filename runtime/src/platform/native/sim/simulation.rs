@@ -57,6 +57,8 @@ pub(in super::super) struct Simulation {
     ending: Cell<Option<Ending>>,
     /// The test has said which classes there are.
     is_deployed: Cell<bool>,
+    /// The class that a bad deployment lacks.
+    pub(in super::super) lacks: Cell<Option<&'static str>>,
     /// What the test checks after each turn: what does not hold.
     after_turn: RefCell<Option<AfterTurn>>,
     violation: RefCell<Option<String>>,
@@ -109,6 +111,7 @@ impl Simulation {
             inbox: RefCell::new(inbox),
             machine: Cell::new(Machine(0)),
             is_deployed: Cell::new(false),
+            lacks: Cell::new(None),
             after_turn: RefCell::default(),
             violation: RefCell::default(),
             violated: Notify::new(),

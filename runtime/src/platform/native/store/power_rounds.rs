@@ -10,6 +10,8 @@ use tempfile::TempDir;
 use super::super::random::SplitMix;
 use super::power::Power;
 use super::{Database, Descriptors, Files, Unsynced};
+use crate::error::StorageError;
+use crate::storage::ListRange;
 
 /// Rounds of each seed; every round ends with a power failure.
 const ROUNDS: u64 = 10;
@@ -45,12 +47,11 @@ fn files_in(root: &TempDir) -> Arc<Files> {
     Arc::new(Files::new(root.path(), Descriptors::of(10_000)).expect("the files"))
 }
 
-fn state_of(database: &Database) -> State {
-    let entries = database.list(&crate::storage::ListRange::default());
-    let entries = entries.expect("the entries").into_iter();
-    entries
+fn state_of(database: &Database) -> Result<State, StorageError> {
+    let entries = database.list(&ListRange::default())?.into_iter();
+    Ok(entries
         .map(|(key, value)| (key, (value[0], value.len())))
-        .collect()
+        .collect())
 }
 
 impl World {
@@ -86,14 +87,15 @@ impl World {
         if self.objects[number].database.is_some() {
             return;
         }
-        let path = self.path(number);
-        let database = if path.exists() {
-            Database::open(&self.files, &path)
-        } else {
-            Database::new(&self.files, &path)
+        let (found, database) = loop {
+            match self.open(number) {
+                Ok(opened) => break opened,
+                Err(StorageError::Io(error)) if error.contains("injected") => {
+                    self.note(number, error);
+                }
+                Err(error) => panic!("object {number}: {error}, after\n{:#?}", self.done),
+            }
         };
-        let database = database.unwrap_or_else(|error| panic!("{error}\n{:#?}", self.done));
-        let found = state_of(&database);
         self.note(number, format_args!("woken with {found:?}"));
         let object = &mut self.objects[number];
         assert!(
@@ -105,6 +107,16 @@ impl World {
         object.open = found.clone();
         object.states = vec![found];
         object.database = Some(database);
+    }
+
+    fn open(&self, number: usize) -> Result<(State, Database), StorageError> {
+        let path = self.path(number);
+        let database = if path.exists() {
+            Database::open(&self.files, &path)?
+        } else {
+            Database::new(&self.files, &path)?
+        };
+        Ok((state_of(&database)?, database))
     }
 
     fn write(&mut self, number: usize) {
@@ -227,6 +239,7 @@ impl World {
     /// The power fails while a log is moved into its database: SQLite has synced the log, and some of
     /// the database is written.
     fn lose_power_amid_a_move(&mut self, number: usize) {
+        self.wake(number);
         self.commit(number);
         self.sync(number);
         let path = self.path(number);
