@@ -217,9 +217,9 @@ async fn promised_runs_happen_through_bad_deployments(sim: Sim) {
 }
 
 /// By rate: calls fail while the class is missing, and alarms wait for it.
-#[anchorhold::test(seed = 1, seeds = 30)]
+#[anchorhold::test(seed = 1, seeds = 20)]
 async fn bad_deployment_is_rolled_back_and_loses_nothing(sim: Sim) {
-    sim.set_faults(Faults::none().one_in(10, FaultKind::BadDeployment));
+    sim.set_faults(Faults::none().one_in(3, FaultKind::BadDeployment));
     let parcels = sim.objects::<Parcels>().named("a");
     let (mut promised, mut refused) = (0, 0);
     for round in 0..20 {

@@ -23,7 +23,7 @@ pub enum FaultKind {
     PanicAtWrite,
     /// The commit of one object fails.
     FailedCommit,
-    /// The disk is full for up to a minute. Writes, commits, the opening of databases, and changes of
+    /// The disk is full for up to 30 s. Writes, commits, the opening of databases, and changes of
     /// the index of alarms fail. Objects in memory can be read.
     FullDisk,
     /// The disk reports that it could not confirm the commits of one object: they are lost or kept.

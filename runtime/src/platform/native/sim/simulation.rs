@@ -24,7 +24,7 @@ use crate::user_code;
 /// Steps that a test may take without time passing.
 const MAX_STEPS_AT_ONCE: u64 = 100_000;
 /// How long the disk is full at most.
-const FULL_FOR_MS: u64 = 60_000;
+const FULL_FOR_MS: u64 = 30_000;
 /// How long a connection that was cut goes unnoticed at most: as long as the host takes that asks a
 /// silent peer for a sign of life.
 const CUT_UNNOTICED_MS: u64 = 120_000;
@@ -184,7 +184,9 @@ impl Simulation {
         let mut possible = possible
             .iter()
             .copied()
-            .chain(ends.then_some(FaultKind::PowerFailure));
+            .chain(ends.then_some(FaultKind::PowerFailure))
+            // A disk that is full becomes so when there is room again.
+            .filter(|kind| *kind != FaultKind::FullDisk || !self.disk.is_full());
         let scripted = self.script.borrow_mut().remove(&step);
         let kind = scripted
             .filter(|scripted| possible.clone().any(|kind| kind == *scripted))
