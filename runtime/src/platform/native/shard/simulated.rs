@@ -16,7 +16,7 @@ use crate::fault::Fault;
 use crate::id::RawId;
 
 /// How long a bad deployment lasts at most.
-const BAD_DEPLOYMENT_MS: u64 = 300_000;
+const BAD_DEPLOYMENT_MS: u64 = 60_000;
 
 impl Shard {
     /// Starts a simulated shard's tasks on the current runtime.

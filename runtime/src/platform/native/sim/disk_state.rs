@@ -6,6 +6,9 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
+/// A disk that was full has room for this long, so that something succeeds where it is often full.
+const ROOM_LASTS: Duration = Duration::from_secs(30);
+
 /// What is wrong with the simulated disk. It outlives crashes of the host.
 #[derive(Default)]
 pub(in super::super) struct DiskState {
@@ -29,6 +32,15 @@ impl DiskState {
     pub(super) fn fill(&self, duration: Option<Duration>) {
         let until = |duration| Room::NoneUntil(Instant::now() + duration);
         self.room.set(duration.map_or(Room::None, until));
+    }
+
+    /// Whether the disk may become full by itself.
+    pub(super) fn may_fill(&self) -> bool {
+        match self.room.get() {
+            Room::Left => true,
+            Room::NoneUntil(until) => until + ROOM_LASTS <= Instant::now(),
+            Room::None => false,
+        }
     }
 
     pub(super) fn free(&self) {

@@ -56,8 +56,8 @@ pub enum FaultKind {
     /// The clock is set forward or back, by up to an hour.
     ClockStep,
     /// The host is restarted with an app that lacks a class. Calls of its objects fail as
-    /// [`CallError::Configuration`](crate::CallError::Configuration), and their alarms wait. Up to 5
-    /// minutes later the deployment is rolled back.
+    /// [`CallError::Configuration`](crate::CallError::Configuration), and their alarms wait. Up to a
+    /// minute later the deployment is rolled back.
     BadDeployment,
 }
 

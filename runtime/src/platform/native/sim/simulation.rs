@@ -185,8 +185,7 @@ impl Simulation {
             .iter()
             .copied()
             .chain(ends.then_some(FaultKind::PowerFailure))
-            // A disk that is full becomes so when there is room again.
-            .filter(|kind| *kind != FaultKind::FullDisk || !self.disk.is_full());
+            .filter(|kind| *kind != FaultKind::FullDisk || self.disk.may_fill());
         let scripted = self.script.borrow_mut().remove(&step);
         let kind = scripted
             .filter(|scripted| possible.clone().any(|kind| kind == *scripted))
