@@ -235,5 +235,9 @@ async fn bad_deployment_is_rolled_back_and_loses_nothing(sim: Sim) {
     sim.heal().await;
     sim.advance(2 * HOUR).await;
     let sent = sim.field(&parcels, "sent").unwrap().unwrap_or(0);
-    assert_eq!(sent & promised, promised, "an acknowledged run did not happen");
+    assert_eq!(
+        sent & promised,
+        promised,
+        "an acknowledged run did not happen"
+    );
 }

@@ -160,7 +160,10 @@ fn failing_step_is_repeated_by_the_command_that_its_report_shows() {
     let seed = variables[0].clone();
     let step = ("ANCHORHOLD_STEP".to_owned(), "1000000".to_owned());
     let refused = report_of_the_failure(&[seed, step]);
-    assert!(refused.contains("the process cannot end at this step"), "{refused}");
+    assert!(
+        refused.contains("the process cannot end at this step"),
+        "{refused}"
+    );
 }
 
 #[test]

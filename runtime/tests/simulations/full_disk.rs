@@ -168,7 +168,10 @@ fn disk_that_is_full_from_any_step_on_loses_nothing_acknowledged() {
         }
     }
     let errors = errors.into_inner();
-    assert!(errors.iter().any(|error| error.contains(MARK)), "{errors:?}");
+    assert!(
+        errors.iter().any(|error| error.contains(MARK)),
+        "{errors:?}"
+    );
 }
 
 /// The errors that calls got.
@@ -199,8 +202,14 @@ async fn writes_and_alarms(sim: &Sim) -> Vec<String> {
     sim.advance(HOUR).await;
     let (count, rows, rung) = state(sim).await;
     assert!((acknowledged..=tried).contains(&count), "{count}");
-    assert!(rows <= 6 && rows % 3 == 0, "{rows} rows: a turn is whole or gone");
-    assert!(promised == 0 || rung > 0, "an acknowledged run did not happen");
+    assert!(
+        rows <= 6 && rows % 3 == 0,
+        "{rows} rows: a turn is whole or gone"
+    );
+    assert!(
+        promised == 0 || rung > 0,
+        "an acknowledged run did not happen"
+    );
     errors
 }
 

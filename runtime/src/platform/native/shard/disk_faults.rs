@@ -42,10 +42,9 @@ impl Shard {
         if self.point(possible) == Some(FaultKind::PanicAtWrite) {
             return Some(WriteFault::Panic);
         }
-        self.has_no_room(life.slot.id)
-            .then(|| WriteFault::NoRoom {
-                spills: simulation.one_of(2) == 0,
-            })
+        self.has_no_room(life.slot.id).then(|| WriteFault::NoRoom {
+            spills: simulation.one_of(2) == 0,
+        })
     }
 
     /// Whether a write to the object's file fails. Without a file, the object is in memory until

@@ -51,11 +51,9 @@ impl Shard {
             return Some(output);
         };
         let possible: &[FaultKind] = match &output {
-            Output::Called { .. } | Output::Fetched { .. } => &[
-                FaultKind::Crash,
-                FaultKind::LostReply,
-                FaultKind::SlowReply,
-            ],
+            Output::Called { .. } | Output::Fetched { .. } => {
+                &[FaultKind::Crash, FaultKind::LostReply, FaultKind::SlowReply]
+            }
             Output::Delivery(_) => &[FaultKind::Crash, FaultKind::LostCall, FaultKind::SlowCall],
             Output::Frame { .. } | Output::Barrier(_) => &[FaultKind::Crash],
         };

@@ -26,7 +26,10 @@ where
     let run_with = |disturbance: Disturbance<'_>| {
         let run: Run<R> = run_seed(seed, test, disturbance, body);
         if let Some(failure) = run.result.failure() {
-            eprintln!("{}", Report::new(seed, test, disturbance, &run.trace, &failure));
+            eprintln!(
+                "{}",
+                Report::new(seed, test, disturbance, &run.trace, &failure)
+            );
         }
         run
     };

@@ -112,7 +112,10 @@ where
         sweep.note(&run);
         if sweep.is_done() || run.result.failure().is_some() {
             if let Some(failure) = run.result.failure() {
-                eprintln!("{}", Report::new(seed, test, disturbance, &run.trace, &failure));
+                eprintln!(
+                    "{}",
+                    Report::new(seed, test, disturbance, &run.trace, &failure)
+                );
             }
             sweep.finish();
             return run.result;

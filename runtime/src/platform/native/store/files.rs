@@ -154,12 +154,13 @@ impl Files {
     /// Takes from a log what a failed sync may have left out of it: its callers are told that it is
     /// lost. Opens nothing: where descriptors are short, that would fail as well.
     pub(super) fn cut_log(&self, log: &File, path: &Path, durable: u64) {
-        let cut = log.set_len(durable).and_then(|()| log.sync_data());
+        let cut = log
+            .set_len(durable)
+            .map_err(|error| io_error("cutting", path, &error))
+            .and_then(|()| self.sync_file(log, path));
         if let Err(error) = cut {
             tracing::error!(%error, log = %path.display(), "a commit that was reported as lost may come back");
         }
-        #[cfg(test)]
-        self.power.file_synced(path);
     }
 
     /// Makes a log durable that was found beside its database. Its bytes are written anew: what the

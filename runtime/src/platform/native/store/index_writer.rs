@@ -160,7 +160,12 @@ mod tests {
         record(3).unwrap().expect_err("the index is broken");
         index.break_down(false);
         record(4).unwrap().unwrap();
-        let due: Vec<RawId> = index.due(30, None, 9).unwrap().iter().map(|due| due.id).collect();
+        let due: Vec<RawId> = index
+            .due(30, None, 9)
+            .unwrap()
+            .iter()
+            .map(|due| due.id)
+            .collect();
         assert!(due.contains(&id), "the pause goes on");
     }
 

@@ -55,6 +55,11 @@ impl Power {
         self.disk().failing.push(ending.to_owned());
     }
 
+    /// Whether a sync that is to fail has not been made yet.
+    pub(super) fn is_failing(&self) -> bool {
+        !self.disk().failing.is_empty()
+    }
+
     pub(super) fn before_sync(&self, path: &Path) -> Result<(), StorageError> {
         let mut disk = self.disk();
         let name = path.to_string_lossy();

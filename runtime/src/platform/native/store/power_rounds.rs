@@ -74,7 +74,10 @@ impl World {
     fn path(&self, number: usize) -> PathBuf {
         // Two of them share a folder.
         let folder = format!("objects/Counter/{}", number / 2);
-        self.root.path().join(folder).join(format!("{number}.sqlite"))
+        self.root
+            .path()
+            .join(folder)
+            .join(format!("{number}.sqlite"))
     }
 
     fn note(&mut self, number: usize, what: impl std::fmt::Display) {
@@ -170,6 +173,10 @@ impl World {
     }
 
     fn fail_next_sync(&mut self, number: usize) {
+        if self.files.power.is_failing() {
+            // After two failures in a row, of a commit and of its cutting off, it may come back.
+            return;
+        }
         let failing = match self.dice.below(3) {
             0 => "-wal".to_owned(),
             1 => format!("/{}", number / 2),
@@ -291,7 +298,7 @@ impl World {
 
 /// `ANCHORHOLD_POWER_ROUNDS` says how many rounds each seed has.
 #[test]
-fn folder_of_which_the_power_failed_opens_with_all_that_was_acknowledged() {
+fn random_work_loses_nothing_acknowledged_when_the_power_fails() {
     let rounds = std::env::var("ANCHORHOLD_POWER_ROUNDS");
     let rounds = rounds.map_or(ROUNDS, |rounds| rounds.parse().expect("a number of rounds"));
     for seed in 0..SEEDS {
