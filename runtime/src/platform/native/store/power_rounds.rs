@@ -287,9 +287,12 @@ impl World {
                 }
             }
         }
-        if self.dice.below(4) == 0 {
-            let number = self.dice.below(OBJECTS);
-            self.lose_power_amid_a_move(number);
+        let number = self.dice.below(OBJECTS);
+        match self.dice.below(4) {
+            0 => self.lose_power_amid_a_move(number),
+            // What the new process shows of the old one's work is on the disk.
+            1 => self.kill(),
+            _ => {}
         }
         let power = self.files.power.present();
         self.lose_power(&power);
