@@ -110,8 +110,7 @@ impl Shard {
                 }
             }
             Some(FaultKind::ClockStep) => {
-                let by = i64::try_from(simulation.up_to(7_200_000).as_millis()).unwrap_or_default();
-                self.clock.set(self.clock.now() + by - 3_600_000);
+                self.clock.set(self.clock.now() + simulation.clock_step());
                 self.clock_was_set();
             }
             _ => {}

@@ -53,7 +53,8 @@ pub enum FaultKind {
     DroppedSocket,
     /// An idle object leaves memory.
     Eviction,
-    /// The clock is set forward or back, by up to an hour.
+    /// The clock is set forward or back, by up to an hour. It is never more than half an hour from the
+    /// right time.
     ClockStep,
     /// The host is restarted with an app that lacks a class. Calls of its objects fail as
     /// [`CallError::Configuration`](crate::CallError::Configuration), and their alarms wait. Up to a

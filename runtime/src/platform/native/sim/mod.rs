@@ -136,6 +136,9 @@ impl Sim {
     /// as [`Ctx::sleep`](crate::Ctx::sleep), count time that passes and do not notice.
     pub async fn set_clock(&self, now: Timestamp) {
         self.0.shard.clock.set(now.as_millis());
+        if let Some(simulation) = self.0.shard.simulation() {
+            simulation.clock_is_right();
+        }
         self.0.shard.clock_was_set();
         self.settle().await;
     }

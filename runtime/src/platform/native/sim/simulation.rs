@@ -25,6 +25,8 @@ use crate::user_code;
 const MAX_STEPS_AT_ONCE: u64 = 100_000;
 /// How long the disk is full at most.
 const FULL_FOR_MS: u64 = 30_000;
+/// How far the clock is from the right time at most.
+const CLOCK_ERROR_MS: u64 = 1_800_000;
 /// How long a connection that was cut goes unnoticed at most: as long as the host takes that asks a
 /// silent peer for a sign of life.
 const CUT_UNNOTICED_MS: u64 = 120_000;
@@ -55,6 +57,8 @@ pub(in super::super) struct Simulation {
     arrivals: RefCell<BTreeMap<(ObjectIndex, RawId), Instant>>,
     /// How the process ends, as soon as what runs has paused.
     ending: Cell<Option<Ending>>,
+    /// How far faults have set the clock from the right time, in milliseconds.
+    clock_error: Cell<i64>,
     /// The test has said which classes there are.
     is_deployed: Cell<bool>,
     /// The class that a bad deployment lacks.
@@ -110,6 +114,7 @@ impl Simulation {
             ready: RefCell::default(),
             inbox: RefCell::new(inbox),
             machine: Cell::new(Machine(0)),
+            clock_error: Cell::new(0),
             is_deployed: Cell::new(false),
             lacks: Cell::new(None),
             after_turn: RefCell::default(),
@@ -222,6 +227,18 @@ impl Simulation {
         self.disk.free();
         self.disk.restore_syncs();
         self.links.tell();
+    }
+
+    /// By how many milliseconds the clock is set, forward or back.
+    pub(in super::super) fn clock_step(&self) -> i64 {
+        let error = i64::try_from(self.up_to(2 * CLOCK_ERROR_MS).as_millis()).unwrap_or_default()
+            - CLOCK_ERROR_MS.cast_signed();
+        error - self.clock_error.replace(error)
+    }
+
+    /// The test has set the clock: its time is the right one.
+    pub(in super::super) fn clock_is_right(&self) {
+        self.clock_error.set(0);
     }
 
     /// Cuts a connection. Either end learns of it at once, or after a while.
