@@ -85,7 +85,7 @@ fn ends_of_a_cut_connection_learn_of_it_at_times_of_their_own() {
             };
             let host = async {
                 while echo.closes().await.unwrap().is_empty() {
-                    sim.env().sleep(Duration::from_millis(10)).await;
+                    sim.env().sleep(Duration::from_millis(250)).await;
                 }
                 sim.now()
             };

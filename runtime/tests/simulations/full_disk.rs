@@ -214,7 +214,7 @@ async fn writes_and_alarms(sim: &Sim) -> Vec<String> {
 }
 
 /// Several objects at once, on a disk that is full again and again and also fails otherwise.
-#[anchorhold::test(seed = 1, seeds = 30)]
+#[anchorhold::test(seed = 1, seeds = 15)]
 async fn nothing_acknowledged_is_lost_on_a_disk_that_is_often_full(sim: Sim) {
     let faults = Faults::none()
         .one_in(15, FaultKind::FullDisk)

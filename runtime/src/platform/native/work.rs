@@ -148,15 +148,6 @@ impl Output {
         }
     }
 
-    /// An answer reaches its caller.
-    pub(super) fn answer(self) {
-        match self {
-            Self::Called { reply, result } => answer(reply, result),
-            Self::Fetched { reply, response } => answer(reply, Ok(Fault::respond(response))),
-            Self::Delivery(_) | Self::Frame { .. } | Self::Barrier(_) => {}
-        }
-    }
-
     /// It does not leave, because what it rests on is lost. That a turn panicked stays true, and is
     /// what its own caller hears.
     pub(super) fn fail(self, fault: Fault) {

@@ -7,7 +7,7 @@ use super::super::kernel::ObjectIndex;
 use super::super::slot::{Life, Resident, Slot};
 use super::super::state::ObjectState;
 use super::super::store::{Change, Database};
-use super::super::work::{Output, Work};
+use super::super::work::{Output, Work, answer};
 use super::{Effect, Event, Shard};
 use crate::error::StorageError;
 use crate::fault::Fault;
@@ -222,11 +222,17 @@ impl Shard {
     }
 
     fn release(self: &Rc<Self>, object: ObjectIndex, output: Output) {
-        let Some(output) = self.through_the_network(object, output) else {
-            return;
-        };
+        if let Some(output) = self.through_the_network(object, output) {
+            self.send(output);
+        }
+    }
+
+    pub(super) fn send(self: &Rc<Self>, output: Output) {
         match output {
-            answer @ (Output::Called { .. } | Output::Fetched { .. }) => answer.answer(),
+            Output::Called { reply, result } => answer(reply, result),
+            Output::Fetched { reply, response } => {
+                answer(reply, Ok(Fault::respond(response)));
+            }
             Output::Delivery(delivery) => self.deliver(*delivery),
             Output::Frame { socket, frame } => socket.transmit(frame),
             Output::Barrier(waiting) => {

@@ -64,7 +64,7 @@ impl Shard {
                 None
             }
             Some(FaultKind::SlowReply) => {
-                self.later(simulation.up_to(2_000), |_| output.answer());
+                self.later(simulation.up_to(2_000), |shard| shard.send(output));
                 None
             }
             slow => {
