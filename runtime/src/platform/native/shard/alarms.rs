@@ -194,9 +194,16 @@ impl Shard {
     /// if it "still stands where it stood" (P28) would take a new one for the old where the clock was
     /// set back.
     fn alarm_ended(&self, life: &Rc<Life>, id: RawId, result: Result<(), Fault>) {
+        if result.is_ok() && self.point(&[FaultKind::RepeatedAlarm]).is_some() {
+            // That it has run is lost on the way. What the second delivery finds ends the run.
+            life.slot.handle(Event::Arrived {
+                object: life.slot.index,
+                work: Work::Alarm { id },
+                bytes: 0,
+            });
+            return;
+        }
         let outcome = match result {
-            // That it has run is lost on the way, and it is delivered again.
-            Ok(()) if self.point(&[FaultKind::RepeatedAlarm]).is_some() => self.failed_outcome(),
             Ok(()) => AlarmOutcome::Done,
             Err(fault) => {
                 tracing::warn!(%id, reason = fault.summary().2, "an alarm's run is to be repeated");
