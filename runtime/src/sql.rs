@@ -12,7 +12,7 @@ use crate::sql_text;
 use crate::time::Timestamp;
 
 /// The largest integer that a JavaScript number, and so a value of the platform's SQL API, holds exactly.
-const MAX_EXACT: i64 = 1 << 53;
+pub(crate) const MAX_EXACT: i64 = 1 << 53;
 
 /// The object's SQLite database.
 ///

@@ -6,6 +6,7 @@ use wasm_bindgen::prelude::*;
 use super::bindings;
 use crate::error::StorageError;
 use crate::fault::Fault;
+use crate::limits::TOO_BIG;
 use crate::wire;
 
 /// What a JavaScript exception says, for people.
@@ -25,6 +26,21 @@ pub(super) fn storage_error(error: &JsValue) -> StorageError {
         Some("TypeError" | "RangeError") => StorageError::Usage(message),
         _ => StorageError::Io(message),
     }
+}
+
+/// Why a statement failed, in SQLite's own words: without the result code that workerd adds.
+pub(super) fn sql_error(error: &JsValue, parameters: usize) -> StorageError {
+    let message = message_of(error);
+    if message.starts_with("Wrong number of parameter bindings") {
+        return StorageError::Usage(format!(
+            "the statement has another number of parameters than the {parameters} that were given"
+        ));
+    }
+    let (said, code) = message.rsplit_once(": SQLITE_").unwrap_or((&message, ""));
+    if code.starts_with("TOOBIG") {
+        return StorageError::Limit(TOO_BIG.to_owned());
+    }
+    StorageError::Sql(said.to_owned())
 }
 
 /// Why a call or request to another object failed, by the properties that the platform sets (P67).

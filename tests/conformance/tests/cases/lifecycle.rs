@@ -28,6 +28,11 @@ pub const CASES: &[Case] = &[
         start,
     ),
     Case::together(
+        "a stub that calls nothing starts nothing",
+        "P17",
+        unused_stub,
+    ),
+    Case::together(
         "a failed initialisation reaches every caller, and the next event tries again",
         "P14 P16",
         failed_start,
@@ -125,6 +130,14 @@ fn start(client: &Client) {
         client.get("/switches/start").json::<SwitchState>().starts,
         1
     );
+}
+
+fn unused_stub(client: &Client) {
+    let starts = || client.get("/switches/unused").json::<SwitchState>().starts;
+    client.get("/unused-stub?name=unused").done();
+    assert_eq!(starts(), 0);
+    assert_eq!(client.get("/starters/unused").json::<u64>(), 1);
+    assert_eq!(starts(), 1, "a call does start it");
 }
 
 fn failed_start(client: &Client) {
