@@ -21,8 +21,11 @@ enum Token<'a> {
     Other,
 }
 
-/// Refuses what would end a transaction that other turns share, and reserved names for tables.
+/// Refuses a text without a statement, as the platform does, what would end a transaction that other turns share, and reserved names for tables.
 pub(crate) fn check(statement: &str) -> Result<(), StorageError> {
+    if Tokens::new(statement).next().is_none() {
+        return Err(StorageError::Sql("the text holds no statement".to_owned()));
+    }
     let mut renaming = Renaming::No;
     check_own_tables(statement)?;
     for token in Tokens::new(statement) {

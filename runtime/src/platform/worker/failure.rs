@@ -36,12 +36,20 @@ pub(super) fn sql_error(error: &JsValue, parameters: usize) -> StorageError {
             "the statement has another number of parameters than the {parameters} that were given"
         ));
     }
-    let (said, code) = message.rsplit_once(": SQLITE_").unwrap_or((&message, ""));
+    let (said, code) = without_code(&message);
     if code.starts_with("TOOBIG") {
         return StorageError::Limit(TOO_BIG.to_owned());
     }
     StorageError::Sql(said.to_owned())
 }
+
+/// What SQLite says, and the name of its result code.
+fn without_code(message: &str) -> (&str, &str) {
+    message.rsplit_once(": SQLITE_").unwrap_or((message, ""))
+}
+
+/// How the platform begins to say that a constraint failed at the commit, which reset the object (P51).
+const VIOLATED: &str = "Durable Object was reset and rolled back to its last known good state because the application left the database in a state where constraints were violated: ";
 
 /// Why a call or request to another object failed, by the properties that the platform sets (P67).
 pub(super) fn fault_of(error: &JsValue) -> Fault {
@@ -49,6 +57,11 @@ pub(super) fn fault_of(error: &JsValue) -> Fault {
         return fault;
     }
     let message = message_of(error);
+    if let Some(said) = message.strip_prefix(VIOLATED) {
+        // The platform has it retried; the same writes would fail again.
+        let (said, _) = without_code(said);
+        return Fault::Storage(StorageError::Sql(said.to_owned()));
+    }
     let is = |flag| property(error, flag).is_some_and(|value| value.is_truthy());
     let is_trap = property(error, "name").is_some_and(|name| name == "RuntimeError");
     if is("overloaded") {

@@ -247,7 +247,7 @@ const STATEMENTS: [(&str, usize); 39] = [
     ),
     ("SELECT ?, ?2, typeof(?1)", 2),
     ("SELECT sum(number), count(*), max(text) FROM word", 0),
-    ("SELECT total_changes(), changes(), last_insert_rowid()", 0),
+    ("SELECT last_insert_rowid()", 0),
     ("INSERT INTO mention VALUES (?)", 1),
     ("DELETE FROM mention", 0),
     ("SELECT upper(?), length(?1), hex(?1), quote(?1)", 1),

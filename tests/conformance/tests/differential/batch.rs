@@ -51,10 +51,8 @@ fn run(host: &mut Host, plans: &[Named<'_>]) -> Vec<Transcript> {
             host.kill();
             host.restart();
         }
-        let began = std::time::Instant::now();
         let client = host.client();
         warm_up(&client);
-        eprintln!("{} phase {phase} warm {:?}", host.kind(), began.elapsed());
         let calm = runs.iter().filter(|(plan, _)| !plan.panics);
         let queue = Mutex::new(calm);
         std::thread::scope(|scope| {
@@ -69,7 +67,6 @@ fn run(host: &mut Host, plans: &[Named<'_>]) -> Vec<Transcript> {
                 });
             }
         });
-        eprintln!("{} phase {phase} calm {:?}", host.kind(), began.elapsed());
         for (plan, run) in runs.iter().filter(|(plan, _)| plan.panics) {
             run.lock()
                 .expect("each is taken once")

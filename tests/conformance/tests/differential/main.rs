@@ -22,14 +22,14 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use transcript::{Transcript, side_by_side};
 
 /// How many plans the suite runs: about a minute.
-const PLANS: u64 = 300;
+const PLANS: u64 = 400;
 /// How many plans share a start of the hosts, and one restart. On workerd hundreds of aborts in one
 /// process have the instance replaced, which ends what other plans have in memory.
 const BATCH: usize = 60;
 /// How often a plan is run to make it smaller.
-const TRIES: usize = 1;
+const TRIES: usize = 200;
 /// How many differences are made smaller and shown.
-const SHOWN: usize = 500;
+const SHOWN: usize = 5;
 
 type Tree = Box<dyn ValueTree<Value = Plan>>;
 

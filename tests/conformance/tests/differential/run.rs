@@ -244,12 +244,13 @@ fn seen(answer: Result<Answer, String>) -> Value {
         // The text names the address.
         return json!("the connection broke");
     };
-    let headers: BTreeMap<_, _> = answer
-        .headers
-        .iter()
-        .filter(|(name, _)| !OF_THE_CONNECTION.contains(&name.as_str()))
-        .map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes())))
-        .collect();
+    let mut headers = BTreeMap::<_, Vec<_>>::new();
+    for (name, value) in &answer.headers {
+        if !OF_THE_CONNECTION.contains(&name.as_str()) {
+            let value = String::from_utf8_lossy(value.as_bytes());
+            headers.entry(name.as_str()).or_default().push(value);
+        }
+    }
     let body = serde_json::from_slice(&answer.body)
         .unwrap_or_else(|_| json!(String::from_utf8_lossy(&answer.body)));
     json!({ "status": answer.status, "headers": headers, "body": body })
@@ -299,12 +300,14 @@ fn normalise_panic(what: &mut Value) {
 
 /// How texts begin that say why SQL refuses a statement. Each host has its own: see "Where the hosts
 /// differ" in `docs/platform.md`.
-const REFUSALS: [&str; 7] = [
+const REFUSALS: [&str; 9] = [
     "SQL: BEGIN, COMMIT and SAVEPOINT are not allowed",
     "SQL: To execute a transaction, please use",
     "SQL: `_cf_",
     "SQL: access to _cf_",
     "SQL: PRAGMA `",
+    "SQL: the function `",
+    "SQL: temporary tables are not allowed",
     "SQL: not authorized",
     "the statement has ",
 ];

@@ -137,10 +137,16 @@ fn request() -> BoxedStrategy<Request> {
             method,
             path: path.to_owned(),
             headers,
-            // A body of these is refused on the way by the client.
-            body: body.filter(|_| !matches!(method, "GET" | "HEAD" | "OPTIONS")),
+            body: body.filter(|body| may_carry(method, path, body)),
         })
         .boxed()
+}
+
+/// The client refuses a body of some methods. A large one is read by one host, and refused by the
+/// other, where no argument binds to it: see "Where the hosts differ" in `docs/platform.md`.
+fn may_carry(method: &str, path: &str, body: &str) -> bool {
+    let binds = matches!(method, "POST" | "PUT") && !path.starts_with("/raw");
+    !matches!(method, "GET" | "HEAD" | "OPTIONS") && (binds || body.len() < 1 << 20)
 }
 
 fn line() -> BoxedStrategy<(&'static str, &'static str)> {
