@@ -341,7 +341,7 @@ mod tests {
 
     #[test]
     fn text_without_a_statement_is_refused() {
-        for statement in ["", " \n", "/*", "-- SELECT 1"] {
+        for statement in ["", " \n", "/* SELECT 1 */", "-- SELECT 1"] {
             assert!(check(statement).is_err(), "{statement}");
         }
     }
