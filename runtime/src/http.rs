@@ -171,6 +171,8 @@ impl Request {
     }
 }
 
+const CONTENT_TYPE: &str = "content-type";
+
 /// Name and value.
 pub(crate) type Header = (Cow<'static, str>, Cow<'static, str>);
 
@@ -222,12 +224,12 @@ impl Response {
     /// Bytes of a stated type.
     #[must_use]
     pub fn bytes(status: u16, content_type: &'static str, bytes: Vec<u8>) -> Self {
-        if let Err(message) = header_value("content-type", content_type) {
+        if let Err(message) = header_value(CONTENT_TYPE, content_type) {
             return Self::unsendable(&message);
         }
         Self {
             status,
-            headers: vec![(Cow::Borrowed("content-type"), Cow::Borrowed(content_type))],
+            headers: vec![(Cow::Borrowed(CONTENT_TYPE), Cow::Borrowed(content_type))],
             body: Body::Bytes(bytes),
         }
     }
@@ -285,7 +287,8 @@ impl Response {
         Self::bytes(status, "application/json", body.to_string().into_bytes())
     }
 
-    /// Adds a header. The length and the framing of the body are stated by the host.
+    /// Adds a header; `content-type` replaces the one that is there. The length and the framing of
+    /// the body are stated by the host.
     ///
     /// HTTP allows visible ASCII characters, spaces and tabs in a value. With any other value or
     /// name the whole response becomes a 500 that names the header.
@@ -293,10 +296,13 @@ impl Response {
     pub fn with_header(mut self, name: &str, value: &str) -> Self {
         match header_value(name, value) {
             Ok(value) => {
-                self.headers.push((
-                    Cow::Owned(name.to_ascii_lowercase()),
-                    Cow::Owned(value.to_owned()),
-                ));
+                let name = name.to_ascii_lowercase();
+                if name == CONTENT_TYPE {
+                    // A body has one type, and the hosts would tell two in different ways.
+                    self.headers.retain(|(known, _)| known != CONTENT_TYPE);
+                }
+                self.headers
+                    .push((Cow::Owned(name), Cow::Owned(value.to_owned())));
                 self
             }
             Err(message) => Self::unsendable(&message),

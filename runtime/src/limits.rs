@@ -34,6 +34,9 @@ pub(crate) const MAX_STATEMENT: usize = 100_000;
 /// Bound parameters of a statement (P50).
 pub(crate) const MAX_PARAMETERS: usize = 100;
 
+/// What SQLite's own limit of a string, a blob or a row means (P39).
+pub(crate) const TOO_BIG: &str = "a string, blob or row is over the limit of 2 MiB";
+
 /// Keys below this prefix are the runtime's own.
 pub(crate) const INTERNAL_PREFIX: &str = "__anchorhold/";
 /// The smallest key after all that begin so.

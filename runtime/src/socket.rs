@@ -367,7 +367,7 @@ impl<S> Sockets<S> {
         }
     }
 
-    /// Every open socket.
+    /// Every open socket, the oldest first.
     #[must_use]
     pub fn all(&self) -> Vec<Socket<S>> {
         self.state
@@ -377,7 +377,7 @@ impl<S> Sockets<S> {
             .collect()
     }
 
-    /// The open sockets with a tag.
+    /// The open sockets with a tag, the oldest first.
     #[must_use]
     pub fn tagged(&self, tag: &str) -> Vec<Socket<S>> {
         self.state

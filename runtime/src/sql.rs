@@ -12,7 +12,7 @@ use crate::sql_text;
 use crate::time::Timestamp;
 
 /// The largest integer that a JavaScript number, and so a value of the platform's SQL API, holds exactly.
-const MAX_EXACT: i64 = 1 << 53;
+pub(crate) const MAX_EXACT: i64 = 1 << 53;
 
 /// The object's SQLite database.
 ///
@@ -20,7 +20,11 @@ const MAX_EXACT: i64 = 1 << 53;
 /// statements up to 100 kB, 100 parameters, 100 columns. `BEGIN`, `SAVEPOINT`, `ATTACH`, temporary
 /// tables and names that begin `_cf_` are refused: use
 /// [`Storage::transaction`](crate::Storage::transaction). Names that begin `_anchorhold_` are the
-/// runtime's own. Integers are exact up to 2^53.
+/// runtime's own.
+///
+/// Numbers are JavaScript's on both hosts: integers are exact up to 2^53. A bound number is stored as
+/// an integer in a column that is declared so, and is REAL elsewhere: `? / 2` is 3.5 for 7, unless the
+/// statement says `CAST(? AS INTEGER)`.
 ///
 /// The bare word `ROLLBACK` is refused in every statement and migration: `INSERT OR ROLLBACK`,
 /// `ON CONFLICT ROLLBACK` and `RAISE(ROLLBACK, …)` would take back what other turns wrote. Use

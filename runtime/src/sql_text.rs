@@ -21,8 +21,11 @@ enum Token<'a> {
     Other,
 }
 
-/// Refuses what would end a transaction that other turns share, and reserved names for tables.
+/// Refuses a text without a statement, as the platform does, what would end a transaction that other turns share, and reserved names for tables.
 pub(crate) fn check(statement: &str) -> Result<(), StorageError> {
+    if Tokens::new(statement).next().is_none() {
+        return Err(StorageError::Sql("the text holds no statement".to_owned()));
+    }
     let mut renaming = Renaming::No;
     check_own_tables(statement)?;
     for token in Tokens::new(statement) {
@@ -74,6 +77,15 @@ fn check_own_tables(statement: &str) -> Result<(), StorageError> {
 
 /// Begins the names of the runtime's own tables.
 const OWN_PREFIX: &str = "_anchorhold_";
+
+/// What SQLite says in an error of workerd's, and the name of the result code that workerd adds:
+/// `UNIQUE constraint failed: t.a: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_UNIQUE)`.
+#[cfg(any(test, target_arch = "wasm32"))]
+pub(crate) fn without_code(message: &str) -> (&str, &str) {
+    let extended = message.rsplit_once(" (extended: SQLITE_");
+    let plain = extended.map_or(message, |(plain, _)| plain);
+    plain.rsplit_once(": SQLITE_").unwrap_or((plain, ""))
+}
 
 pub(crate) fn is_reserved(name: &str) -> bool {
     name.get(..4)
@@ -257,7 +269,31 @@ fn is_space(byte: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{check, only_reads};
+    use super::{check, only_reads, without_code};
+
+    #[test]
+    fn message_of_workerd_loses_its_result_code() {
+        for (message, said, code) in [
+            (
+                "no such table: t: SQLITE_ERROR",
+                "no such table: t",
+                "ERROR",
+            ),
+            (
+                "UNIQUE constraint failed: t.a: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_UNIQUE)",
+                "UNIQUE constraint failed: t.a",
+                "CONSTRAINT",
+            ),
+            (
+                "near \"a\": SQLITE_X: SQLITE_ERROR",
+                "near \"a\": SQLITE_X",
+                "ERROR",
+            ),
+            ("not authorized", "not authorized", ""),
+        ] {
+            assert_eq!(without_code(message), (said, code));
+        }
+    }
 
     #[test]
     fn bare_rollback_is_refused_wherever_it_stands() {
@@ -297,11 +333,16 @@ mod tests {
             "SELECT 1rollback",
             "SELECT '",
             "SELECT \"rollback",
-            "",
-            "/*",
             "ü",
         ] {
             assert!(check(statement).is_ok(), "{statement}");
+        }
+    }
+
+    #[test]
+    fn text_without_a_statement_is_refused() {
+        for statement in ["", " \n", "/* SELECT 1 */", "-- SELECT 1"] {
+            assert!(check(statement).is_err(), "{statement}");
         }
     }
 

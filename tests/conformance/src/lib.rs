@@ -10,6 +10,7 @@ mod alarms;
 mod answers;
 mod contexts;
 mod deaths;
+pub mod differential;
 mod doors;
 mod ends;
 mod gates;
@@ -32,6 +33,7 @@ pub use alarms::{AlarmProbe, Conduct, Planned, Ring};
 pub use answers::{AnswerProbe, Deaf, Fetched, Odd};
 pub use contexts::Keeper;
 pub use deaths::{Death, Holding, Mortal};
+pub use differential::Differential;
 pub use doors::DoorProbe;
 pub use ends::{Bell, Bystander, Doomed, Grenade, NoDefault, Tally, Unstartable, Wait};
 pub use gates::{GateProbe, Ledger, Witness};
@@ -58,6 +60,7 @@ pub fn app() -> App {
         .mount::<TransactionProbe>("/transactions/{name}")
         .mount::<LifeProbe>("/lives/{name}")
         .mount::<Starter>("/starters/{name}")
+        .get("/unused-stub", lifecycle::unused_stub)
         .mount::<Switch>("/switches/{name}")
         .mount::<Peer>("/peers/{name}")
         .mount::<Lock>("/locks/{name}")
@@ -72,6 +75,7 @@ pub fn app() -> App {
         .mount::<Adopted>("/adopted/{name}")
         .mount::<AnswerProbe>("/answers/{name}")
         .mount::<Deaf>("/deaf/{name}")
+        .mount::<Differential>("/differential/{name}")
         .mount_sharded::<ShardProbe>("/shards/{key}", SHARDS)
         .post("/kept/stub", contexts::kept_stub)
         .post("/kept/stub-in-order", contexts::kept_stub_in_order)

@@ -110,7 +110,7 @@ impl StorageProbe {
     }
 }
 
-fn run(storage: &Storage, step: Step) -> StepResult {
+pub(crate) fn run(storage: &Storage, step: Step) -> StepResult {
     match step {
         Step::Get { key } => storage.get::<Value>(&key).map(|found| json!(found)),
         Step::GetMany { keys } => storage
@@ -184,7 +184,7 @@ fn parameter(value: Value) -> SqlValue {
     }
 }
 
-fn column(value: SqlValue) -> Value {
+pub(crate) fn column(value: SqlValue) -> Value {
     match value {
         SqlValue::Null => Value::Null,
         SqlValue::Integer(integer) => json!(integer),

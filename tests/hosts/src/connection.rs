@@ -142,6 +142,14 @@ impl Connection {
             .map_err(|error| error.to_string())
     }
 
+    /// # Errors
+    /// The connection is broken.
+    pub fn try_send_bytes(&mut self, bytes: &[u8]) -> Result<(), String> {
+        self.socket
+            .send(Message::binary(bytes.to_vec()))
+            .map_err(|error| error.to_string())
+    }
+
     /// What comes next.
     ///
     /// # Panics

@@ -226,13 +226,18 @@ impl ObjectClass {
         clean: JsValue,
     ) -> Answer {
         const NO_STATUS: u16 = 1005;
+        const BROKEN: u16 = 1006;
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "`as` saturates"
         )]
         let code = code.as_f64().map_or(NO_STATUS, |code| code as u16);
-        let reason = reason.as_string().unwrap_or_default();
+        // A peer that sent no Close gave no reason; the one that comes is workerd's (P58).
+        let reason = match code {
+            BROKEN => String::new(),
+            _ => reason.as_string().unwrap_or_default(),
+        };
         let clean = clean.is_truthy();
         self.on_socket(socket, |occupant, socket| {
             occupant.socket_close(socket, code, reason, clean)

@@ -6,6 +6,8 @@ use wasm_bindgen::prelude::*;
 use super::bindings;
 use crate::error::StorageError;
 use crate::fault::Fault;
+use crate::limits::TOO_BIG;
+use crate::sql_text;
 use crate::wire;
 
 /// What a JavaScript exception says, for people.
@@ -27,12 +29,35 @@ pub(super) fn storage_error(error: &JsValue) -> StorageError {
     }
 }
 
+/// Why a statement failed, in SQLite's own words: without the result code that workerd adds.
+pub(super) fn sql_error(error: &JsValue, parameters: usize) -> StorageError {
+    let message = message_of(error);
+    if message.starts_with("Wrong number of parameter bindings") {
+        return StorageError::Usage(format!(
+            "the statement has another number of parameters than the {parameters} that were given"
+        ));
+    }
+    let (said, code) = sql_text::without_code(&message);
+    if code.starts_with("TOOBIG") {
+        return StorageError::Limit(TOO_BIG.to_owned());
+    }
+    StorageError::Sql(said.to_owned())
+}
+
+/// How the platform begins to say that a constraint failed at the commit, which reset the object (P51).
+const VIOLATED: &str = "Durable Object was reset and rolled back to its last known good state because the application left the database in a state where constraints were violated: ";
+
 /// Why a call or request to another object failed, by the properties that the platform sets (P67).
 pub(super) fn fault_of(error: &JsValue) -> Fault {
     if let Some(fault) = carried_fault(error) {
         return fault;
     }
     let message = message_of(error);
+    if let Some(said) = message.strip_prefix(VIOLATED) {
+        // The platform has it retried; the same writes would fail again.
+        let (said, _) = sql_text::without_code(said);
+        return Fault::Storage(StorageError::Sql(said.to_owned()));
+    }
     let is = |flag| property(error, flag).is_some_and(|value| value.is_truthy());
     let is_trap = property(error, "name").is_some_and(|name| name == "RuntimeError");
     if is("overloaded") {

@@ -14,7 +14,7 @@ use wasm_bindgen_futures::JsFuture;
 
 use super::bindings::{self, Kv, Sql, State, Storage, WebSocket};
 use super::env::{Env, raw_id};
-use super::failure::{message_of, storage_error, thrown};
+use super::failure::{message_of, sql_error, storage_error, thrown};
 use super::gathering::Gathering;
 use super::habits;
 use super::promise;
@@ -258,9 +258,10 @@ impl ObjectState {
         parameters: &[SqlValue],
     ) -> Result<SqlRows, StorageError> {
         let sql = self.0.sql.get_or_init(|| self.0.storage.sql());
+        let parameter_count = parameters.len();
         let parameters: Array = parameters.iter().map(sql_to_js).collect();
         let answer = bindings::query(sql, statement, parameters)
-            .map_err(|error| StorageError::Sql(message_of(&error)))?;
+            .map_err(|error| sql_error(&error, parameter_count))?;
         let rows_written = count_from_js(&answer.get(2));
         if rows_written > 0 {
             self.note_write();
@@ -336,12 +337,14 @@ impl ObjectState {
     }
 
     pub(crate) fn sockets(&self, tag: Option<&str>) -> Vec<Socket> {
-        self.0
-            .state
-            .web_sockets(tag)
-            .into_iter()
-            .map(|socket| Socket::new(socket.unchecked_into(), self.0.state.clone()))
-            .collect()
+        let sockets = self.0.state.web_sockets(tag).into_iter();
+        let sockets =
+            sockets.map(|socket| Socket::new(socket.unchecked_into(), self.0.state.clone()));
+        match tag {
+            Some(_) => sockets.collect(),
+            // Without a tag the platform lists the newest first.
+            None => sockets.rev().collect(),
+        }
     }
 
     pub(crate) fn set_automatic_response(&self, pair: Option<(&str, &str)>) {

@@ -16,7 +16,7 @@ pub const CASES: &[Case] = &[
         odd_errors,
     ),
     Case::together(
-        "a response has a status and a body that HTTP can carry",
+        "a response has a status, a type and a body that HTTP can carry",
         "",
         odd_responses,
     ),
@@ -85,6 +85,10 @@ fn odd_responses(client: &Client) {
             assert_eq!((answer.status, answer.body.len()), (status, 0), "{path}");
         }
     }
+    let path = "/differential/one-type/respond?status=200&name=content-type&value=a/b";
+    let answer = client.get(path).expect_status(200);
+    let types: Vec<_> = answer.headers.get_all("content-type").iter().collect();
+    assert_eq!(types, ["a/b"], "a body has one type");
 }
 
 /// Serves one request with what `respond` writes, and says where.

@@ -28,6 +28,17 @@ pub const CASES: &[Case] = &[
         start,
     ),
     Case::together(
+        "a turn that waits keeps its object in memory",
+        "P20",
+        waiting_turn,
+    )
+    .slow(),
+    Case::together(
+        "a stub that calls nothing starts nothing",
+        "P17",
+        unused_stub,
+    ),
+    Case::together(
         "a failed initialisation reaches every caller, and the next event tries again",
         "P14 P16",
         failed_start,
@@ -125,6 +136,26 @@ fn start(client: &Client) {
         client.get("/switches/start").json::<SwitchState>().starts,
         1
     );
+}
+
+/// Twice as long as an idle object with a socket stays on either host.
+fn waiting_turn(client: &Client) {
+    let object = client.at("/mortals/awake");
+    let _socket = object.connect("/ws");
+    let seen = || object.get("/").json::<u64>();
+    assert_eq!(seen(), 1);
+    object
+        .post("/wait", json!({ "ms": 25_000 }))
+        .expect_status(200);
+    assert_eq!(seen(), 2, "what it has in memory is still there");
+}
+
+fn unused_stub(client: &Client) {
+    let starts = || client.get("/switches/unused").json::<SwitchState>().starts;
+    client.get("/unused-stub?name=unused").done();
+    assert_eq!(starts(), 0);
+    assert_eq!(client.get("/starters/unused").json::<u64>(), 1);
+    assert_eq!(starts(), 1, "a call does start it");
 }
 
 fn failed_start(client: &Client) {

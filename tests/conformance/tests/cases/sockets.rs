@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use conformance::{Closed, Command, Told};
 use host_tests::{Client, Connection, Received, eventually};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::case::Case;
 
@@ -21,6 +21,7 @@ pub const CASES: &[Case] = &[
         tags,
     )
     .remark("32,768 sockets are not opened here"),
+    Case::together("sockets are listed from the oldest on", "P54", order),
     Case::together("a session has up to 16,320 bytes", "P55", sessions)
         .remark("the platform's 16,384 less what its serialisation adds"),
     Case::together(
@@ -182,6 +183,16 @@ fn tags(client: &Client) {
     assert_eq!(object.get("/count").json::<usize>(), 2);
 }
 
+fn order(client: &Client) {
+    let object = client.at("/differential/order-a");
+    let labels = ["first", "second", "third"];
+    let _sockets = labels.map(|label| object.connect(&format!("/ws?label={label}&tags=blue")));
+    let look = json!({ "acts": ["Sessions"], "ending": "Succeed" });
+    let listed: Value = object.post("/look", look).json();
+    let listed: Vec<_> = (0..3).map(|index| &listed[0][index][0]).collect();
+    assert_eq!(listed, labels);
+}
+
 fn sessions(client: &Client) {
     let object = client.at("/sockets/sessions");
     // The encoding puts 20 bytes around the padding of a session with a label of one letter.
@@ -303,6 +314,7 @@ fn dropped(client: &Client) {
     connection.vanish();
     let closes = wait_for_closes(&object, 1);
     assert_eq!((closes[0].code, closes[0].clean), (1006, false));
+    assert_eq!(closes[0].reason, "", "a peer that sent no Close gave none");
     assert_eq!(
         closes[0].label, "a",
         "the session of a closed socket can be read"

@@ -20,6 +20,16 @@ pub const CASES: &[Case] = &[
         values,
     ),
     Case::together(
+        "a bound number is REAL where no column says otherwise",
+        "P49",
+        bound_numbers,
+    ),
+    Case::together(
+        "an error of SQL is in SQLite's words and without the statement",
+        "",
+        errors,
+    ),
+    Case::together(
         "a statement has up to 100 kB, 100 parameters, 100 columns",
         "P50",
         sizes,
@@ -154,6 +164,65 @@ fn values(client: &Client) {
         "{:?}",
         results[6]
     );
+}
+
+fn bound_numbers(client: &Client) {
+    let results = run(
+        client,
+        "bound-numbers",
+        &[
+            with("SELECT typeof(?), ?1 / 2, CAST(?1 AS TEXT)", vec![json!(7)]),
+            with("SELECT CAST(? AS INTEGER) / 2", vec![json!(7)]),
+            sql("CREATE TABLE t (whole INTEGER, number NUMERIC, any)"),
+            with("INSERT INTO t VALUES (?1, ?1, ?1)", vec![json!(7)]),
+            sql("SELECT typeof(whole), typeof(number), typeof(any) FROM t"),
+            with(
+                "SELECT count(*) FROM t WHERE any = ? LIMIT ?",
+                vec![json!(7), json!(1)],
+            ),
+            sql("SELECT -9223372036854775808"),
+        ],
+    );
+    assert_eq!(results[0], Ok(json!([["real", 3.5, "7.0"]])));
+    assert_eq!(results[1], Ok(json!([[3]])));
+    assert_eq!(results[4], Ok(json!([["integer", "integer", "real"]])));
+    assert_eq!(results[5], Ok(json!([[1]])));
+    assert_eq!(
+        results[6],
+        Ok(json!([[-9_223_372_036_854_775_808.0]])),
+        "a double, and no integer that looks exact"
+    );
+}
+
+fn errors(client: &Client) {
+    let results = run(
+        client,
+        "errors",
+        &[
+            sql("SELEC 'secret'"),
+            sql("SELECT 'secret' FROM nowhere"),
+            sql("CREATE TABLE t (a UNIQUE)"),
+            sql("INSERT INTO t VALUES (1), (1)"),
+            sql(""),
+            sql(" -- nothing"),
+        ],
+    );
+    for (index, said) in [
+        (4, "the text holds no statement"),
+        (5, "the text holds no statement"),
+        (0, "near \"SELEC\": syntax error at offset 0"),
+        (1, "no such table: nowhere"),
+        (3, "UNIQUE constraint failed: t.a"),
+    ] {
+        assert_eq!(results[index], Err(StorageError::Sql(said.to_owned())));
+    }
+    for (given, parameters) in [(1, vec![json!(1)]), (3, vec![json!(1); 3])] {
+        let result = &run(client, "errors", &[with("SELECT ?, ?", parameters)])[0];
+        assert!(
+            matches!(result, Err(StorageError::Usage(message)) if message.contains(&given.to_string())),
+            "{result:?}"
+        );
+    }
 }
 
 fn sizes(client: &Client) {
@@ -399,11 +468,11 @@ fn deferred_violations(client: &Client) {
                 |answer: std::thread::ScopedJoinHandle<'_, _>| answer.join().expect("an answer");
             (joined(violating), joined(other))
         });
-        assert!(
-            violating.status >= 500,
-            "{}: {}",
-            violating.status,
-            violating.text()
+        let violating = violating.expect_status(500);
+        assert_eq!(
+            violating.error_message().as_deref(),
+            Some("SQL: FOREIGN KEY constraint failed"),
+            "the same writes would fail again: no reset that is worth a retry"
         );
         let found = run_well(
             client,

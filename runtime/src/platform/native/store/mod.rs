@@ -42,10 +42,15 @@ use std::path::Path;
 use rusqlite::ErrorCode;
 
 use crate::error::StorageError;
+use crate::limits::TOO_BIG;
 
 /// What SQLite reported, in the user's terms: a failing disk is told from a wrong statement.
 fn storage_error(error: &rusqlite::Error) -> StorageError {
-    let message = error.to_string();
+    let message = match error {
+        // Its text has the statement in it, which may hold what the caller is not to read.
+        rusqlite::Error::SqlInputError { msg, offset, .. } => format!("{msg} at offset {offset}"),
+        error => error.to_string(),
+    };
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => disk_is_full(),
         Some(ErrorCode::ReadOnly) => {
@@ -62,9 +67,7 @@ fn storage_error(error: &rusqlite::Error) -> StorageError {
             | ErrorCode::OutOfMemory
             | ErrorCode::PermissionDenied,
         ) => StorageError::Io(message),
-        Some(ErrorCode::TooBig) => {
-            StorageError::Limit("a string, blob or row is over the limit of 2 MiB".to_owned())
-        }
+        Some(ErrorCode::TooBig) => StorageError::Limit(TOO_BIG.to_owned()),
         _ => StorageError::Sql(message),
     }
 }

@@ -6,7 +6,7 @@ use rusqlite::{Batch, ErrorCode, Statement, ToSql, params_from_iter};
 use super::authorizer::USERS_MARK;
 use super::{Database, storage_error};
 use crate::error::StorageError;
-use crate::sql::{SqlRows, SqlValue};
+use crate::sql::{MAX_EXACT, SqlRows, SqlValue};
 use crate::sql_text::{only_reads, pragmas};
 
 impl Database {
@@ -146,16 +146,25 @@ fn wrong_count(expected: usize, given: usize) -> StorageError {
     ))
 }
 
-/// Integers come back as JavaScript's numbers hold them: exact to 2^53 (P49).
+/// Integers come back as JavaScript's numbers hold them: exact to 2^53, and as reals beyond (P49).
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     reason = "the rounding is the point"
 )]
+fn integer_of(integer: i64) -> SqlValue {
+    let number = integer as f64;
+    if number.abs() <= MAX_EXACT as f64 {
+        SqlValue::Integer(number as i64)
+    } else {
+        SqlValue::Real(number)
+    }
+}
+
 fn value_of(value: ValueRef<'_>) -> SqlValue {
     match value {
         ValueRef::Null => SqlValue::Null,
-        ValueRef::Integer(integer) => SqlValue::Integer(integer as f64 as i64),
+        ValueRef::Integer(integer) => integer_of(integer),
         ValueRef::Real(real) => SqlValue::Real(real),
         ValueRef::Text(text) => SqlValue::Text(String::from_utf8_lossy(text).into_owned()),
         ValueRef::Blob(bytes) => SqlValue::Blob(bytes.to_vec()),
@@ -163,10 +172,16 @@ fn value_of(value: ValueRef<'_>) -> SqlValue {
 }
 
 impl ToSql for SqlValue {
+    /// Integers are bound as JavaScript's numbers are: where no column says otherwise they are REAL,
+    /// and `? / 2` is 3.5 for 7 (P49).
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "the common code refuses integers beyond 2^53"
+    )]
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(match self {
             Self::Null => ToSqlOutput::Owned(Value::Null),
-            Self::Integer(integer) => ToSqlOutput::Owned(Value::Integer(*integer)),
+            Self::Integer(integer) => ToSqlOutput::Owned(Value::Real(*integer as f64)),
             Self::Real(real) => ToSqlOutput::Owned(Value::Real(*real)),
             Self::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
             Self::Blob(bytes) => ToSqlOutput::Borrowed(ValueRef::Blob(bytes)),
