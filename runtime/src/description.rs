@@ -126,7 +126,7 @@ pub struct AlarmMethod {
 /// Whether an alarm comes back by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recurrence {
-    Once,
+    OnDemand,
     EveryMillis(u64),
     Cron(&'static str),
 }
@@ -135,7 +135,7 @@ impl Recurrence {
     /// Tells one recurrence from another across versions of a class; none for an alarm without.
     pub(crate) fn text(self) -> Option<String> {
         match self {
-            Self::Once => None,
+            Self::OnDemand => None,
             Self::EveryMillis(interval) => Some(format!("every {interval} ms")),
             Self::Cron(pattern) => Some(format!("cron {pattern}")),
         }

@@ -12,9 +12,12 @@ use serde::de::DeserializeOwned;
 
 use crate::call::{Arguments, Call, Outcome, encode_result};
 use crate::context::Ctx;
-use crate::error::{CallError, ObjectError, StorageError};
+use crate::error::{CallError, StorageError};
 use crate::fault::Fault;
 use crate::fields::{FieldStore, StoredField};
+use crate::recognition::{
+    AlarmPayload, ErrorOf, HandlerError, MethodArgument, MethodResult, Output,
+};
 use crate::schedule::{Scheduling, scheduling};
 use crate::wire;
 
@@ -31,9 +34,9 @@ impl<T: StoredField<Kind> + Default, Kind> DefaultField<Kind> for T {}
 
 /// What travels in calls and alarm payloads.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot travel in a call",
+    message = "`{Self}` cannot be sent to another object",
     label = "needs `Serialize` and `Deserialize`",
-    note = "arguments, results and alarm payloads cross from one machine to another:\nderive `serde::Serialize` and `serde::Deserialize` for the type"
+    note = "derive `serde::Serialize` and `serde::Deserialize` for the type"
 )]
 pub trait Carried: Serialize + DeserializeOwned + 'static {}
 
@@ -123,9 +126,9 @@ impl<T> Parameter<T> {
         reason = "a const constructor that carries the bound"
     )]
     #[must_use]
-    pub const fn new() -> Self
+    pub const fn new<const KIND: u8>() -> Self
     where
-        T: Carried,
+        T: MethodArgument<KIND>,
     {
         Self {
             argument: Call::argument::<T>,
@@ -162,9 +165,9 @@ impl<T> Returned<T> {
         reason = "a const constructor that carries the bound"
     )]
     #[must_use]
-    pub const fn new() -> Self
+    pub const fn new<const KIND: u8>() -> Self
     where
-        T: Carried,
+        T: MethodResult<KIND>,
     {
         Self {
             encode: encode_result::<T>,
@@ -181,9 +184,17 @@ impl<T> Returned<T> {
         (self.encode)(&value)
     }
 
+    /// Encodes what a handler returned that may fail.
     #[inline]
-    pub fn reply_result<E>(&self, failed: &Failed<E>, result: Result<T, E>) -> Outcome {
-        match result {
+    pub fn reply_output<R, const IS_RESULT: bool>(
+        &self,
+        failed: &Failed<ErrorOf<R, IS_RESULT>>,
+        output: R,
+    ) -> Outcome
+    where
+        R: Output<IS_RESULT, Value = T>,
+    {
+        match output.into_result() {
             Ok(value) => (self.encode)(&value),
             Err(error) => Err((failed.fault)(&error)),
         }
@@ -206,13 +217,13 @@ impl<E> Failed<E> {
         reason = "a const constructor that carries the bound"
     )]
     #[must_use]
-    pub const fn new() -> Self
+    pub const fn new<const IS_RESULT: bool>() -> Self
     where
-        E: ObjectError,
+        E: HandlerError<IS_RESULT>,
     {
         Self {
-            fault: Fault::application::<E>,
-            decode: wire::decode::<E>,
+            fault: E::fault,
+            decode: E::decode,
         }
     }
 
@@ -233,9 +244,9 @@ impl<T> Payload<T> {
         reason = "a const constructor that carries the bound"
     )]
     #[must_use]
-    pub const fn new() -> Self
+    pub const fn new<const KIND: u8>() -> Self
     where
-        T: Carried,
+        T: AlarmPayload<KIND>,
     {
         Self {
             decode: Call::payload::<T>,
@@ -252,22 +263,6 @@ impl<T> Payload<T> {
     pub fn schedule<'a>(&self, ctx: &'a Ctx, alarm: &'static str, payload: &T) -> Scheduling<'a> {
         (self.schedule)(ctx, alarm, payload)
     }
-}
-
-/// Projects the two sides of a `Result`, through aliases.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is called `Result`, but it is not `core::result::Result`",
-    label = "not a `Result<T, E>`",
-    note = "return `core::result::Result<T, E>` (an alias of it will do), or give this type another name"
-)]
-pub trait IsResult {
-    type Value;
-    type Error;
-}
-
-impl<T, E> IsResult for Result<T, E> {
-    type Value = T;
-    type Error = E;
 }
 
 /// What a stub's future resolves to, decoded.

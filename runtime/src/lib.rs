@@ -28,6 +28,7 @@ mod object;
 pub mod objects;
 mod occupant;
 mod platform;
+mod recognition;
 mod route;
 mod routing;
 mod running;
