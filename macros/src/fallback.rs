@@ -99,7 +99,16 @@ fn impl_support(raw: &RawImpl, krate: &Path) -> Option<TokenStream> {
     };
     let stub_methods = with_role(RoleName::Rpc).map(|method| stub_method(method, path));
     let alarms: Vec<&RawMethod> = with_role(RoleName::Alarm).collect();
-    let schedules = schedules(name, path, &alarms, krate);
+    let is_taken = raw
+        .helpers
+        .iter()
+        .chain(handlers.iter().map(|method| &method.signature.ident))
+        .any(|method| method == "schedules");
+    let schedules = if is_taken {
+        TokenStream::new()
+    } else {
+        schedules(name, path, &alarms, krate)
+    };
     let class = unraw(name);
     let support = in_block(
         krate,
@@ -201,7 +210,17 @@ fn schedules(name: &Ident, path: &Path, alarms: &[&RawMethod], krate: &Path) -> 
         return TokenStream::new();
     }
     let schedules = schedule_type(name);
-    let methods = alarms.iter().map(|method| schedule_methods(method, path));
+    let methods = alarms
+        .iter()
+        .filter(|method| {
+            // Two alarms may ask for one name, which was reported.
+            let name = unraw(&method.signature.ident);
+            !alarms.iter().any(|other| {
+                let other = unraw(&other.signature.ident);
+                name == format!("cancel_{other}") || name == format!("next_{other}")
+            })
+        })
+        .map(|method| schedule_methods(method, path));
     let support = in_block(
         krate,
         &[],

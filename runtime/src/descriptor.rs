@@ -10,7 +10,7 @@ use std::future::Future;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::call::{Arguments, Call, Outcome, encode_result};
+use crate::call::{Arguments, Call, Outcome};
 use crate::context::Ctx;
 use crate::error::{CallError, StorageError};
 use crate::fault::Fault;
@@ -18,8 +18,7 @@ use crate::fields::{FieldStore, StoredField};
 use crate::recognition::{
     AlarmPayload, ErrorOf, HandlerError, MethodArgument, MethodResult, Output,
 };
-use crate::schedule::{Scheduling, scheduling};
-use crate::wire;
+use crate::schedule::Scheduling;
 
 /// A durable field without a stated default.
 #[diagnostic::on_unimplemented(
@@ -33,22 +32,12 @@ pub trait DefaultField<Kind>: StoredField<Kind> + Default {}
 impl<T: StoredField<Kind> + Default, Kind> DefaultField<Kind> for T {}
 
 /// What travels in calls and alarm payloads.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be sent to another object",
-    label = "needs `Serialize` and `Deserialize`",
-    note = "derive `serde::Serialize` and `serde::Deserialize` for the type"
-)]
 pub trait Carried: Serialize + DeserializeOwned + 'static {}
 
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + 'static> Carried for T {}
 
 /// What a route binds an argument to.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be read from a request",
-    label = "needs `Deserialize`",
-    note = "derive `serde::Deserialize` for the type, or take the whole `anchorhold::Request`"
-)]
 pub trait Argument: DeserializeOwned + 'static {}
 
 #[diagnostic::do_not_recommend]
@@ -131,9 +120,9 @@ impl<T> Parameter<T> {
         T: MethodArgument<KIND>,
     {
         Self {
-            argument: Call::argument::<T>,
-            body: Call::body::<T>,
-            push: Arguments::push::<T>,
+            argument: T::take,
+            body: T::take_body,
+            push: T::push,
         }
     }
 
@@ -170,8 +159,8 @@ impl<T> Returned<T> {
         T: MethodResult<KIND>,
     {
         Self {
-            encode: encode_result::<T>,
-            decode: wire::decode::<T>,
+            encode: T::encode,
+            decode: T::decode,
         }
     }
 
@@ -249,8 +238,8 @@ impl<T> Payload<T> {
         T: AlarmPayload<KIND>,
     {
         Self {
-            decode: Call::payload::<T>,
-            schedule: scheduling::<T>,
+            decode: T::take,
+            schedule: T::schedule,
         }
     }
 

@@ -22,13 +22,13 @@ use std::sync::atomic::{
 use std::sync::{self, Arc, LazyLock, Mutex, OnceLock, RwLock};
 
 use crate::app::App;
-use crate::call::{Call, Outcome, encode_result};
+use crate::call::{Arguments, Call, Outcome, encode_result};
 use crate::context::{Ctx, Env};
 use crate::descriptor::{Argument, Carried};
 use crate::error::ObjectError;
 use crate::fault::{Fault, expects_none};
 use crate::http::{Request, Response};
-use crate::schedule::AlarmRun;
+use crate::schedule::{AlarmRun, Scheduling, scheduling};
 use crate::socket::{Accept, CloseEvent, Session, Socket, SocketError};
 use crate::wire;
 
@@ -176,6 +176,11 @@ pub type ValueOf<T, const IS_RESULT: bool> = <T as Output<IS_RESULT>>::Value;
 pub type ErrorOf<T, const IS_RESULT: bool> = <T as Output<IS_RESULT>>::Error;
 
 /// The error of a handler: none, or one that crosses calls.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the error of a Durable Object's method",
+    label = "needs `ObjectError`",
+    note = "use `anchorhold::Error`, or implement `anchorhold::ObjectError` for the type"
+)]
 pub trait HandlerError<const IS_RESULT: bool>: Sized {
     fn fault(&self) -> Fault;
     fn decode(bytes: &[u8]) -> Result<Self, String>;
@@ -191,6 +196,7 @@ impl HandlerError<false> for Infallible {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<E: ObjectError> HandlerError<true> for E {
     fn fault(&self) -> Fault {
         Fault::application(self)
@@ -203,36 +209,38 @@ impl<E: ObjectError> HandlerError<true> for E {
 
 /// The result of an `#[rpc]` method.
 #[diagnostic::on_unimplemented(
-    message = "an `#[rpc]` method cannot return `{Self}`",
-    label = "a typed caller cannot receive it",
-    note = "return the value and let the route make the response, or remove `#[rpc]`"
+    message = "`{Self}` cannot be sent to another object",
+    label = "needs `Serialize` and `Deserialize`",
+    note = "derive `serde::Serialize` and `serde::Deserialize` for the type"
 )]
-pub trait MethodResult<const KIND: u8>: Carried {}
-
-impl<T: Carried> MethodResult<{ kind::VALUE }> for T {}
-
-/// The result of a route.
-#[diagnostic::on_unimplemented(
-    message = "this route cannot answer with `{Self}`",
-    label = "only a `#[websocket]` route accepts sockets",
-    note = "write `#[websocket(\"/path\")]` instead of this method's route"
-)]
-pub trait RouteResult<const KIND: u8>: Sized {
-    fn into_reply(self) -> Outcome;
+pub trait MethodResult<const KIND: u8>: Sized {
+    fn encode(&self) -> Outcome;
+    fn decode(bytes: &[u8]) -> Result<Self, String>;
 }
 
-/// A result that serde writes.
+#[diagnostic::do_not_recommend]
+impl<T: Carried> MethodResult<{ kind::VALUE }> for T {
+    fn encode(&self) -> Outcome {
+        encode_result(self)
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, String> {
+        wire::decode(bytes)
+    }
+}
+
+/// The result of a route.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the result of a Durable Object's method",
     label = "needs `Serialize`",
     note = "derive `serde::Serialize` for the type; a route may also return `anchorhold::Response`"
 )]
-pub trait Written: serde::Serialize {}
+pub trait RouteResult<const KIND: u8>: Sized {
+    fn into_reply(self) -> Outcome;
+}
 
 #[diagnostic::do_not_recommend]
-impl<T: serde::Serialize> Written for T {}
-
-impl<T: Written> RouteResult<{ kind::VALUE }> for T {
+impl<T: serde::Serialize> RouteResult<{ kind::VALUE }> for T {
     fn into_reply(self) -> Outcome {
         encode_result(&self)
     }
@@ -272,16 +280,16 @@ impl EventResult for () {}
 
 /// A result for which a route may state the status.
 #[diagnostic::on_unimplemented(
-    message = "a `{Self}` carries its own status",
+    message = "`{Self}` carries its own status",
     label = "has no effect",
     note = "remove `status`, and set the status of the response"
 )]
-pub trait TakesStatus<const KIND: u8> {}
+pub trait TakesStatus<const IS_RESPONSE: bool> {}
 
 #[diagnostic::do_not_recommend]
-impl<T> TakesStatus<{ kind::VALUE }> for T {}
+impl<T> TakesStatus<false> for T {}
 
-pub const fn assert_takes_status<T: TakesStatus<KIND>, const KIND: u8>() {}
+pub const fn assert_takes_status<T: TakesStatus<IS_RESPONSE>, const IS_RESPONSE: bool>() {}
 
 /// The result of a route whose status allows no body.
 #[diagnostic::on_unimplemented(
@@ -343,15 +351,43 @@ pub fn reply_nothing() -> Outcome {
 }
 
 /// An argument of an `#[rpc]` method.
-pub trait MethodArgument<const KIND: u8>: Carried {}
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be sent to another object",
+    label = "needs `Serialize` and `Deserialize`",
+    note = "derive `serde::Serialize` and `serde::Deserialize` for the type"
+)]
+pub trait MethodArgument<const KIND: u8>: Sized {
+    fn take(call: &mut Call, index: usize, name: &'static str) -> Result<Self, Fault>;
+    fn take_body(call: &mut Call, index: usize, name: &'static str) -> Result<Self, Fault>;
+    fn push(arguments: &mut Arguments, name: &'static str, value: &Self);
+}
 
-impl<T: Carried> MethodArgument<{ kind::VALUE }> for T {}
+#[diagnostic::do_not_recommend]
+impl<T: Carried> MethodArgument<{ kind::VALUE }> for T {
+    fn take(call: &mut Call, index: usize, name: &'static str) -> Result<Self, Fault> {
+        call.argument(index, name)
+    }
+
+    fn take_body(call: &mut Call, index: usize, name: &'static str) -> Result<Self, Fault> {
+        call.body(index, name)
+    }
+
+    fn push(arguments: &mut Arguments, name: &'static str, value: &Self) {
+        arguments.push(name, value);
+    }
+}
 
 /// An argument of a route: the request itself, or a value out of it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be read from a request",
+    label = "needs `Deserialize`",
+    note = "derive `serde::Deserialize` for the type, or take the whole `anchorhold::Request`"
+)]
 pub trait RouteArgument<const KIND: u8>: Sized {
     fn take(call: &mut Call, index: usize, name: &'static str) -> Result<Self, Fault>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: Argument> RouteArgument<{ kind::VALUE }> for T {
     fn take(call: &mut Call, index: usize, name: &'static str) -> Result<Self, Fault> {
         call.argument(index, name)
@@ -365,39 +401,60 @@ impl RouteArgument<{ kind::REQUEST }> for Request {
 }
 
 /// The argument of a route that takes the whole body.
-pub trait BodyArgument<const KIND: u8>: Argument {}
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be read from the body of a request",
+    label = "needs `Deserialize`",
+    note = "derive `serde::Deserialize` for the type"
+)]
+pub trait BodyArgument<const KIND: u8>: Sized {
+    fn take(call: &mut Call, index: usize, name: &'static str) -> Result<Self, Fault>;
+}
 
-impl<T: Argument> BodyArgument<{ kind::VALUE }> for T {}
+#[diagnostic::do_not_recommend]
+impl<T: Argument> BodyArgument<{ kind::VALUE }> for T {
+    fn take(call: &mut Call, index: usize, name: &'static str) -> Result<Self, Fault> {
+        call.body(index, name)
+    }
+}
 
 /// The message of a `#[message]` handler.
-pub trait MessageArgument<const KIND: u8>: Argument {}
-
-impl<T: ReadFromMessage> MessageArgument<{ kind::VALUE }> for T {}
-
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be read from a message",
     label = "needs `Deserialize`",
     note = "derive `serde::Deserialize` for the type, or take the message as it is:\n`#[message(text)]` with `&str`, `#[message(binary)]` with `&[u8]`"
 )]
-pub trait ReadFromMessage: Argument {}
+pub trait MessageArgument<const KIND: u8>: Sized {
+    fn take(call: &mut Call) -> Result<Self, Fault>;
+}
 
 #[diagnostic::do_not_recommend]
-impl<T: Argument> ReadFromMessage for T {}
+impl<T: Argument> MessageArgument<{ kind::VALUE }> for T {
+    fn take(call: &mut Call) -> Result<Self, Fault> {
+        call.message()
+    }
+}
 
 /// The payload of an alarm.
-pub trait AlarmPayload<const KIND: u8>: Carried {}
-
-impl<T: StoredPayload> AlarmPayload<{ kind::VALUE }> for T {}
-
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be stored as the payload of an alarm",
     label = "needs `Serialize` and `Deserialize`",
     note = "derive `serde::Serialize` and `serde::Deserialize` for the type"
 )]
-pub trait StoredPayload: Carried {}
+pub trait AlarmPayload<const KIND: u8>: Sized {
+    fn take(call: &mut Call) -> Result<Self, Fault>;
+    fn schedule<'a>(ctx: &'a Ctx, alarm: &'static str, payload: &Self) -> Scheduling<'a>;
+}
 
 #[diagnostic::do_not_recommend]
-impl<T: Carried> StoredPayload for T {}
+impl<T: Carried> AlarmPayload<{ kind::VALUE }> for T {
+    fn take(call: &mut Call) -> Result<Self, Fault> {
+        call.payload()
+    }
+
+    fn schedule<'a>(ctx: &'a Ctx, alarm: &'static str, payload: &Self) -> Scheduling<'a> {
+        scheduling(ctx, alarm, payload)
+    }
+}
 
 /// The message of a `#[message(text)]` handler.
 #[diagnostic::on_unimplemented(
@@ -454,7 +511,7 @@ pub fn take_run<T: RunArgument>(call: &mut Call) -> Result<T, Fault> {
 }
 
 pub fn take_message<T: MessageArgument<KIND>, const KIND: u8>(call: &mut Call) -> Result<T, Fault> {
-    call.message()
+    T::take(call)
 }
 
 pub fn take_text<T: TextMessage>(call: &mut Call) -> Result<T, Fault> {
@@ -486,7 +543,7 @@ pub fn take_body<T: BodyArgument<KIND>, const KIND: u8>(
     index: usize,
     name: &'static str,
 ) -> Result<T, Fault> {
-    call.body(index, name)
+    T::take(call, index, name)
 }
 
 /// An argument beside one that may be the whole request.
@@ -579,33 +636,83 @@ impl IsApp for App {}
 
 pub const fn assert_app<T: IsApp>() {}
 
-/// For each kind of argument, the kinds that it cannot be, and the trait whose message says so.
-/// No type implements that trait; what it requires only makes the implementation complete.
-macro_rules! never {
+/// Stands where a type of a refused kind would have to be: rustc reports the requirement of the
+/// innermost trait only if it is about another type than the outermost.
+pub struct Refused;
+
+/// For each kind of type, the places where it cannot be, and the trait whose message says so.
+/// [`Refused`] implements none of these traits.
+macro_rules! refused {
     ($(
         $(#[$message:meta])*
-        $reason:ident: $($argument:ident<$kind:ident>),*;
+        $reason:ident: $($place:ident<$kind:ident>),*;
     )*) => {$(
         $(#[$message])*
-        pub trait $reason: Carried {}
+        pub trait $reason<T> {
+            fn never<R>() -> R;
+        }
 
-        $(never! { @ $argument $kind $reason })*
+        $(refused! { @ $place $kind $reason })*
     )*};
-    (@ RouteArgument $kind:ident $reason:ident) => {
-        impl<T: $reason> RouteArgument<{ kind::$kind }> for T {
-            fn take(call: &mut Call, index: usize, name: &'static str) -> Result<Self, Fault> {
-                call.argument(index, name)
+    (@ MethodArgument $kind:ident $reason:ident) => {
+        impl<T> MethodArgument<{ kind::$kind }> for T where Refused: $reason<T> {
+            fn take(_: &mut Call, _: usize, _: &'static str) -> Result<Self, Fault> {
+                <Refused as $reason<T>>::never()
+            }
+            fn take_body(_: &mut Call, _: usize, _: &'static str) -> Result<Self, Fault> {
+                <Refused as $reason<T>>::never()
+            }
+            fn push(_: &mut Arguments, _: &'static str, _: &Self) {
+                <Refused as $reason<T>>::never()
             }
         }
     };
-    (@ $argument:ident $kind:ident $reason:ident) => {
-        impl<T: $reason> $argument<{ kind::$kind }> for T {}
+    (@ MethodResult $kind:ident $reason:ident) => {
+        impl<T> MethodResult<{ kind::$kind }> for T where Refused: $reason<T> {
+            fn encode(&self) -> Outcome {
+                <Refused as $reason<T>>::never()
+            }
+            fn decode(_: &[u8]) -> Result<Self, String> {
+                <Refused as $reason<T>>::never()
+            }
+        }
+    };
+    (@ RouteResult $kind:ident $reason:ident) => {
+        impl<T> RouteResult<{ kind::$kind }> for T where Refused: $reason<T> {
+            fn into_reply(self) -> Outcome {
+                <Refused as $reason<T>>::never()
+            }
+        }
+    };
+    (@ MessageArgument $kind:ident $reason:ident) => {
+        impl<T> MessageArgument<{ kind::$kind }> for T where Refused: $reason<T> {
+            fn take(_: &mut Call) -> Result<Self, Fault> {
+                <Refused as $reason<T>>::never()
+            }
+        }
+    };
+    (@ AlarmPayload $kind:ident $reason:ident) => {
+        impl<T> AlarmPayload<{ kind::$kind }> for T where Refused: $reason<T> {
+            fn take(_: &mut Call) -> Result<Self, Fault> {
+                <Refused as $reason<T>>::never()
+            }
+            fn schedule<'a>(_: &'a Ctx, _: &'static str, _: &Self) -> Scheduling<'a> {
+                <Refused as $reason<T>>::never()
+            }
+        }
+    };
+    (@ $place:ident $kind:ident $reason:ident) => {
+        impl<T> $place<{ kind::$kind }> for T where Refused: $reason<T> {
+            fn take(_: &mut Call, _: usize, _: &'static str) -> Result<Self, Fault> {
+                <Refused as $reason<T>>::never()
+            }
+        }
     };
 }
 
-never! {
+refused! {
     #[diagnostic::on_unimplemented(
-        message = "`{Self}` is only available in HTTP routes",
+        message = "`{T}` is only available in HTTP routes",
         label = "this method is called without a request",
         note = "take the values by name, or remove the attribute that is not a route"
     )]
@@ -619,7 +726,7 @@ never! {
     NotABody: BodyArgument<REQUEST>;
 
     #[diagnostic::on_unimplemented(
-        message = "a message does not provide a `{Self}`",
+        message = "a message does not provide a `{T}`",
         label = "not available here",
         note = "keep what is needed of the request in the session"
     )]
@@ -634,7 +741,7 @@ never! {
         MessageArgument<CONTEXT>, AlarmPayload<CONTEXT>;
 
     #[diagnostic::on_unimplemented(
-        message = "`{Self}` is only available in the app",
+        message = "`{T}` is only available in the app",
         label = "not available in an object",
         note = "an object reaches other objects through `ctx: &Ctx`, with `ctx.objects::<…>()`"
     )]
@@ -661,7 +768,7 @@ never! {
         MessageArgument<SOCKET>, AlarmPayload<SOCKET>;
 
     #[diagnostic::on_unimplemented(
-        message = "this event does not provide a `{Self}`",
+        message = "this event does not provide a `{T}`",
         label = "not available here",
         note = "a `CloseEvent` is for `#[close]`, a `SocketError` for `#[error]`"
     )]
@@ -670,7 +777,7 @@ never! {
         MessageArgument<SOCKET_EVENT>, AlarmPayload<SOCKET_EVENT>;
 
     #[diagnostic::on_unimplemented(
-        message = "`{Self}` is an answer and cannot be an argument",
+        message = "`{T}` is an answer and cannot be an argument",
         label = "cannot be decoded"
     )]
     OnlyAnAnswer:
@@ -678,4 +785,29 @@ never! {
         MessageArgument<RESPONSE>, AlarmPayload<RESPONSE>,
         MethodArgument<ACCEPT>, RouteArgument<ACCEPT>, BodyArgument<ACCEPT>,
         MessageArgument<ACCEPT>, AlarmPayload<ACCEPT>;
+
+    #[diagnostic::on_unimplemented(
+        message = "an `#[rpc]` method cannot return `{T}`",
+        label = "a typed caller cannot receive it",
+        note = "return the value and let the route make the response, or remove `#[rpc]`"
+    )]
+    OnlyOfRoutes: MethodResult<RESPONSE>, MethodResult<ACCEPT>;
+
+    #[diagnostic::on_unimplemented(
+        message = "only a `#[websocket]` route accepts sockets",
+        label = "this route cannot",
+        note = "write `#[websocket(\"/path\")]` instead of this method's route"
+    )]
+    OnlyOfUpgrades: RouteResult<ACCEPT>;
+
+    #[diagnostic::on_unimplemented(
+        message = "`{T}` cannot be sent to a caller",
+        label = "belongs to the object",
+        note = "return a value that serde can write"
+    )]
+    OnlyInside:
+        MethodResult<REQUEST>, MethodResult<CONTEXT>, MethodResult<ENV>, MethodResult<SOCKET>,
+        MethodResult<ALARM_RUN>, MethodResult<SOCKET_EVENT>,
+        RouteResult<REQUEST>, RouteResult<CONTEXT>, RouteResult<ENV>, RouteResult<SOCKET>,
+        RouteResult<ALARM_RUN>, RouteResult<SOCKET_EVENT>;
 }

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use crate::diag::Diagnostics;
 use crate::model::{
-    ArgumentKind, Event, Handler, MessageFormat, ObjectImpl, Output, Receiver, Role,
+    Argument, ArgumentKind, Event, Handler, MessageFormat, ObjectImpl, Output, Receiver, Role,
+    arguments_of, is_named, is_plain_value,
 };
 use crate::names::unraw;
 
@@ -56,6 +57,23 @@ pub fn message_is_taken(diagnostics: &Diagnostics, handler: &Handler<'_>) {
             message.attribute,
             "`#[message]` must take the message\nhelp: write `fn received(&mut self, socket: &Socket<Session>, message: T)`",
         );
+    }
+}
+
+/// Text and bytes are passed as they came: a type that shows by its text that it is neither is refused here, any other
+/// by the traits of the runtime.
+pub fn undecoded_message(event: Event, argument: &Argument<'_>) -> Option<&'static str> {
+    let ty = argument.owned().filter(|ty| is_plain_value(ty))?;
+    let is_bytes = || {
+        is_named(ty, "Vec")
+            && arguments_of(ty)
+                .first()
+                .is_some_and(|element| is_named(element, "u8") || !is_plain_value(element))
+    };
+    match event {
+        Event::Message(MessageFormat::Text) if !is_named(ty, "String") => Some(super::TEXT),
+        Event::Message(MessageFormat::Binary) if !is_bytes() => Some(super::BINARY),
+        _ => None,
     }
 }
 

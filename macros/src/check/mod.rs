@@ -44,7 +44,10 @@ pub fn check_impl(diagnostics: &Diagnostics, block: &ObjectImpl<'_>) {
     names::generated_names_are_free(diagnostics, block);
     routes::routes_do_not_collide(diagnostics, block);
     events::one_handler_per_event(diagnostics, block);
-    events::sockets_are_accepted(diagnostics, block);
+    if diagnostics.count() == 0 {
+        // A wrong attribute may be the reason.
+        events::sockets_are_accepted(diagnostics, block);
+    }
 }
 
 fn durable_keys<'o>(object: &'o Object<'_>) -> impl Iterator<Item = (&'o str, &'o Field<'o>)> {
@@ -189,10 +192,11 @@ fn provides(event: Event, shape: Shape) -> Result<(), &'static str> {
 fn arguments_are_provided(diagnostics: &Diagnostics, handler: &Handler<'_>) {
     for argument in &handler.arguments {
         let shape = Shape::of(argument);
-        let refused = handler
-            .roles
-            .iter()
-            .find_map(|role| provides(role.event(), shape).err());
+        let refused = handler.roles.iter().find_map(|role| {
+            provides(role.event(), shape)
+                .err()
+                .or_else(|| events::undecoded_message(role.event(), argument))
+        });
         if let Some(message) = refused {
             diagnostics.error(argument.ty, message);
         }

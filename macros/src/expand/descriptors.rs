@@ -5,7 +5,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 use syn::Type;
 
-use super::{private_at, probe, resolve_self};
+use super::{first_and_last_span, private_at, probe, resolve_self, respan};
 use crate::model::{
     Argument, ArgumentKind, Event, Handler, ObjectImpl, Output, Route, arguments_of, is_named,
     is_plain_value, is_unit, named_type,
@@ -36,8 +36,8 @@ pub struct Fallible {
     pub whole: Type,
     pub value_at: Type,
     pub error_at: Type,
-    /// The constant that says whether it is a `Result`, as a const argument.
-    pub is_result: TokenStream,
+    /// The constant that says whether it is a `Result`.
+    is_result: TokenStream,
 }
 
 impl Fallible {
@@ -52,7 +52,7 @@ impl Fallible {
             whole: resolved(ty),
             value_at: resolved(Output::value_at(ty)),
             error_at: resolved(Output::error_at(ty)),
-            is_result: quote!({ #is_result }),
+            is_result: is_result.to_token_stream(),
         })
     }
 
@@ -64,10 +64,16 @@ impl Fallible {
         self.side(&quote!(ErrorOf), &self.error_at)
     }
 
+    /// Whether it is a `Result`, as a const argument.
+    pub fn is_result(&self, shown: &impl ToTokens) -> TokenStream {
+        let (first, _) = first_and_last_span(&shown.to_token_stream());
+        let is_result = respan(self.is_result.clone(), first);
+        quote!({ #is_result })
+    }
+
     fn side(&self, side: &TokenStream, shown: &Type) -> TokenStream {
-        let Self {
-            whole, is_result, ..
-        } = self;
+        let whole = &self.whole;
+        let is_result = self.is_result(shown);
         private_at(
             shown,
             side,
@@ -97,19 +103,25 @@ pub fn value_at(handler: &Handler<'_>) -> TokenStream {
 }
 
 /// The kind of a value's type, as a const argument.
-pub fn kind_of(ty: &Type) -> TokenStream {
+pub fn kind_of(shown: &impl ToTokens, ty: &Type) -> TokenStream {
     if is_plain_value(ty) || is_unit(ty) {
-        quote!({ __anchorhold::__private::kind::VALUE })
+        plain_kind(shown)
     } else {
-        probe(ty, "KIND")
+        probe(shown, ty, "KIND")
     }
+}
+
+fn plain_kind(shown: &impl ToTokens) -> TokenStream {
+    let (first, _) = first_and_last_span(&shown.to_token_stream());
+    let value = respan(quote!(__anchorhold::__private::kind::VALUE), first);
+    quote!({ #value })
 }
 
 /// The kind of what the handler answers when it succeeds, as a const argument.
 pub fn value_kind(handler: &Handler<'_>, block: &ObjectImpl<'_>) -> TokenStream {
     match Fallible::of(handler, block) {
-        Some(fallible) => probe(&fallible.value(), "KIND"),
-        None => quote!({ __anchorhold::__private::kind::VALUE }),
+        Some(fallible) => probe(&fallible.value_at, &fallible.value(), "KIND"),
+        None => plain_kind(&value_at(handler)),
     }
 }
 
@@ -119,7 +131,7 @@ pub fn descriptors(block: &ObjectImpl<'_>) -> TokenStream {
     for handler in &block.handlers {
         if let Some(fallible) = Fallible::of(handler, block) {
             let name = is_result(handler);
-            let probe = probe(&fallible.whole, "IS_RESULT");
+            let probe = probe(&fallible.whole, &fallible.whole, "IS_RESULT");
             constants.extend(quote!(const #name: ::core::primitive::bool = #probe;));
         }
         if handler.is_rpc() {
@@ -131,7 +143,7 @@ pub fn descriptors(block: &ObjectImpl<'_>) -> TokenStream {
                 &quote!(Payload),
                 payload_type,
                 &resolve_self(payload_type, block.path).into_token_stream(),
-                &kind_of(&resolve_self(payload_type, block.path)),
+                &kind_of(payload_type, &resolve_self(payload_type, block.path)),
             ));
         }
         for route in handler.routes() {
@@ -154,7 +166,7 @@ fn of_method(handler: &Handler<'_>, block: &ObjectImpl<'_>) -> TokenStream {
                 &quote!(Parameter),
                 ty,
                 &resolved.to_token_stream(),
-                &kind_of(&resolved),
+                &kind_of(ty, &resolved),
             ));
         }
     }
@@ -171,7 +183,7 @@ fn of_method(handler: &Handler<'_>, block: &ObjectImpl<'_>) -> TokenStream {
             &quote!(Failed),
             &fallible.error_at,
             &fallible.error(),
-            &fallible.is_result,
+            &fallible.is_result(&fallible.error_at),
         ));
     }
     constants
@@ -203,12 +215,14 @@ fn status_check(
     let status = route.status.as_ref()?;
     let value = value_type(handler, block);
     let check = if status.allows_body() {
-        let kind = value_kind(handler, block);
-        Fallible::of(handler, block)?;
+        let kind = probe(&status.key, &Fallible::of(handler, block)?.value(), "KIND");
         private_at(
             &status.key,
             &quote!(assert_takes_status),
-            &quote!(#value, #kind),
+            &respanned(
+                &quote!(#value, { (#kind) == __anchorhold::__private::kind::RESPONSE }),
+                &status.key,
+            ),
             &quote!(()),
         )
     } else {
@@ -224,8 +238,8 @@ fn status_check(
 
 /// The tokens with the span of others, so that a mistake is shown there.
 fn respanned(tokens: &TokenStream, shown: &impl ToTokens) -> TokenStream {
-    let (first, _) = super::first_and_last_span(&shown.to_token_stream());
-    super::respan(tokens.clone(), first)
+    let (first, _) = first_and_last_span(&shown.to_token_stream());
+    respan(tokens.clone(), first)
 }
 
 /// Whether an argument may be the request, as far as its text shows.

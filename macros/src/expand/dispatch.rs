@@ -217,7 +217,7 @@ fn decode_message(
         (Entry::Message(MessageFormat::Binary), PassBy::Value(ty)) => taken("take_binary", ty),
         (_, PassBy::Value(_)) => {
             let resolved = resolve_self(ty, block.path);
-            let kind = kind_of(&resolved);
+            let kind = kind_of(ty, &resolved);
             let take = private_at(
                 ty,
                 &quote!(take_message),
@@ -255,7 +255,7 @@ fn decode_argument(
         }
         PassBy::Value(ty) => {
             let resolved = resolve_self(ty, block.path);
-            let kind = kind_of(&resolved);
+            let kind = kind_of(ty, &resolved);
             let take = private_at(
                 ty,
                 &function,
@@ -293,9 +293,8 @@ fn reply(
         .map(|kind| quote!(#kind,));
     let (error, is_result, result) = match &fallible {
         Some(fallible) => {
-            let Fallible {
-                whole, is_result, ..
-            } = fallible;
+            let whole = &fallible.whole;
+            let is_result = fallible.is_result(&fallible.error_at);
             (
                 fallible.error(),
                 is_result.clone(),
@@ -325,10 +324,9 @@ fn reply_to_rpc(
     output: &TokenStream,
 ) -> TokenStream {
     let returned = descriptors::returned(handler);
-    if let Some(Fallible {
-        whole, is_result, ..
-    }) = Fallible::of(handler, block)
-    {
+    if let Some(fallible) = Fallible::of(handler, block) {
+        let whole = &fallible.whole;
+        let is_result = fallible.is_result(whole);
         let failed = descriptors::failed(handler);
         return quote!(#returned.reply_output::<#whole, #is_result>(&#failed, #output));
     }

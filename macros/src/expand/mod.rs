@@ -132,10 +132,12 @@ fn project_at(ty: &impl ToTokens, path: &TokenStream, item: &TokenStream) -> Tok
     quote!(#open #ty #close)
 }
 
-/// What the compiler knows of a type, as a const argument: see `recognition.rs` in the runtime.
-fn probe(ty: &impl ToTokens, constant: &str) -> TokenStream {
+/// What the compiler knows of a type, as a const argument: see `recognition.rs` in the runtime. The span is that of
+/// `shown`, since a mistake may be reported at any argument of a generic path.
+fn probe(shown: &impl ToTokens, ty: &impl ToTokens, constant: &str) -> TokenStream {
     let constant = format_ident!("{constant}");
-    quote!({ __anchorhold::__private::Probe::<#ty>::#constant })
+    let known = private_at(shown, &quote!(Probe), &quote!(#ty), &quote!(::#constant));
+    quote!({ #known })
 }
 
 fn first_and_last_span(tokens: &TokenStream) -> (Span, Span) {

@@ -216,7 +216,7 @@ fn rollback_checks(ty: &Type) -> TokenStream {
         earlier.extend(quote!(&& !__anchorhold::__private::Probe::<#inner>::ESCAPES_ROLLBACK));
     }
     if !named.is_empty() {
-        let only_through_mut = probe(ty, "CHANGES_ONLY_THROUGH_MUT");
+        let only_through_mut = probe(ty, ty, "CHANGES_ONLY_THROUGH_MUT");
         let check = private_at(
             ty,
             &quote!(assert_rolls_back),

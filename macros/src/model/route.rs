@@ -220,7 +220,9 @@ fn parse_path(literal: &LitStr) -> syn::Result<Vec<Segment>> {
     if rest.is_empty() {
         return Ok(Vec::new());
     }
-    if rest.contains(['?', '#']) {
+    let is_parameter = |text: &&str| text.starts_with('{') && text.ends_with('}');
+    let mut literals = rest.split('/').filter(|text| !is_parameter(text));
+    if literals.any(|text| text.contains(['?', '#'])) {
         return Err(wrong(String::from(
             "a path cannot contain a query string\nhelp: leave it out: arguments that are not in the path are read from the query string automatically",
         )));

@@ -119,7 +119,7 @@ impl RawImpl {
     fn parse_item(&mut self, input: ParseStream<'_>, krate: &Path) -> syn::Result<RawItem> {
         let ahead = input.fork();
         let Ok(method) = parse_method(&ahead, krate) else {
-            return parse_other(input).map(RawItem::Other);
+            return parse_other(input, krate).map(RawItem::Other);
         };
         input.advance_to(&ahead);
         let ParsedMethod {
@@ -220,13 +220,19 @@ fn parse_method(input: ParseStream<'_>, krate: &Path) -> syn::Result<ParsedMetho
 
 /// Any other item. One that does not parse was reported by rustc before the attribute was called: it is kept as it is,
 /// up to where the next item begins, so that it costs no other method.
-fn parse_other(input: ParseStream<'_>) -> syn::Result<TokenStream> {
+fn parse_other(input: ParseStream<'_>, krate: &Path) -> syn::Result<TokenStream> {
     let ahead = input.fork();
     if let Ok(item) = ahead.parse::<ImplItem>() {
         input.advance_to(&ahead);
         return Ok(item.into_token_stream());
     }
     let mut tokens = TokenStream::new();
+    // Ours would be expanded by themselves, and complain of their place.
+    for attribute in input.call(Attribute::parse_outer).unwrap_or_default() {
+        if RoleName::of(&attribute, krate).is_none() {
+            attribute.to_tokens(&mut tokens);
+        }
+    }
     while !input.is_empty() {
         let token: TokenTree = input.parse()?;
         let ends = ends_item(&token);
