@@ -14,22 +14,58 @@ use crate::call::{Arguments, Call, Outcome};
 use crate::context::Ctx;
 use crate::error::{CallError, StorageError};
 use crate::fault::Fault;
-use crate::fields::{FieldStore, StoredField};
+use crate::fields::{FieldStore, StoredField, Whole};
 use crate::recognition::{
     AlarmPayload, ErrorOf, HandlerError, MethodArgument, MethodResult, Output,
 };
 use crate::schedule::Scheduling;
 
-/// A durable field without a stated default.
+/// A durable field without a stated default. One that escapes the rollback is refused for that alone.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be stored, and this field is durable",
     label = "needs `Serialize`, `Deserialize` and `Default`",
     note = "derive them for the type (a missing `Default` may also be given as `#[stored(default = …)]`),\nor mark the field `#[memory]` if it may be forgotten when the object leaves memory"
 )]
-pub trait DefaultField<Kind>: StoredField<Kind> + Default {}
+pub trait DefaultField<Kind, const ESCAPES: bool>: Sized {
+    const FIELD: Field<Self>;
+}
 
 #[diagnostic::do_not_recommend]
-impl<T: StoredField<Kind> + Default, Kind> DefaultField<Kind> for T {}
+impl<T: StoredField<Kind> + Default, Kind> DefaultField<Kind, false> for T {
+    const FIELD: Field<T> = Field::stored::<Kind>(T::default);
+}
+
+#[diagnostic::do_not_recommend]
+impl<T> DefaultField<Whole, true> for T {
+    const FIELD: Field<T> = Field::refused();
+}
+
+/// A durable field with a stated default.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be stored, and this field is durable",
+    label = "needs `Serialize` and `Deserialize`",
+    note = "derive `serde::Serialize` and `serde::Deserialize` for the type,\nor mark the field `#[memory]` if it may be forgotten when the object leaves memory"
+)]
+pub trait StatedField<Kind, const ESCAPES: bool>: Sized {
+    /// Without a default to begin with.
+    const FIELD: Field<Self>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: StoredField<Kind>, Kind> StatedField<Kind, false> for T {
+    const FIELD: Field<T> = Field::stored::<Kind>(never);
+}
+
+#[diagnostic::do_not_recommend]
+impl<T> StatedField<Whole, true> for T {
+    const FIELD: Field<T> = Field::refused();
+}
+
+fn never<R>() -> R {
+    unreachable!(
+        "a field that escapes the rollback does not compile, and one with a stated default has it"
+    )
+}
 
 /// What travels in calls and alarm payloads.
 pub trait Carried: Serialize + DeserializeOwned + 'static {}
@@ -58,16 +94,34 @@ pub struct Field<T> {
 impl<T> Field<T> {
     /// A field that begins with its type's default.
     #[must_use]
-    pub const fn new<Kind>() -> Self
+    pub const fn new<Kind, const ESCAPES: bool>() -> Self
     where
-        T: DefaultField<Kind>,
+        T: DefaultField<Kind, ESCAPES>,
     {
-        Self::with_default::<Kind>(T::default)
+        T::FIELD
     }
 
     /// A field that begins with a stated default.
     #[must_use]
-    pub const fn with_default<Kind>(default: fn() -> T) -> Self
+    pub const fn with_default<Kind, const ESCAPES: bool>(default: fn() -> T) -> Self
+    where
+        T: StatedField<Kind, ESCAPES>,
+    {
+        let Field {
+            load,
+            store,
+            restore,
+            ..
+        } = T::FIELD;
+        Self {
+            default,
+            load,
+            store,
+            restore,
+        }
+    }
+
+    const fn stored<Kind>(default: fn() -> T) -> Self
     where
         T: StoredField<Kind>,
     {
@@ -76,6 +130,16 @@ impl<T> Field<T> {
             load: FieldStore::load::<T, Kind>,
             store: FieldStore::store::<T, Kind>,
             restore: FieldStore::restore::<T, Kind>,
+        }
+    }
+
+    /// Of a type that does not compile as a field.
+    const fn refused() -> Self {
+        Self {
+            default: never,
+            load: |_, _, _| never(),
+            store: |_, _, _| never(),
+            restore: |_, _, _, _| never(),
         }
     }
 

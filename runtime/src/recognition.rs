@@ -575,7 +575,7 @@ impl Borrowed for Ctx {
     }
 }
 
-pub fn borrow<T: Borrowed>(ctx: &Ctx) -> &T {
+pub fn borrow<T: ?Sized + Borrowed>(ctx: &Ctx) -> &T {
     T::of(ctx)
 }
 

@@ -109,7 +109,7 @@ pub fn description(block: &ObjectImpl<'_>) -> TokenStream {
 
         // An object that the app does not mount yet is not dead code.
         const _: fn() -> &'static __anchorhold::__private::Description =
-            <#path as __anchorhold::DurableObject>::__description;
+            <#object as __anchorhold::DurableObject>::__description;
     }
 }
 

@@ -1,10 +1,10 @@
 //! The struct: loading, storing and restoring its fields, and its stub's type.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote};
+use quote::{format_ident, quote, quote_spanned};
 use syn::{Attribute, Path, Type, Visibility};
 
-use super::{first_and_last_span, in_block, private_at, probe, project_at, quiet, stub_name};
+use super::{first_and_last_span, in_block, private_at, project_at, quiet, respan, stub_name};
 use crate::model::{Durability, Field, Object, find_in_type, is_plain_value, named_type};
 use crate::names::unraw;
 
@@ -157,18 +157,31 @@ fn durable_field(
 ) -> FieldCode {
     let Field { name, ty, .. } = field;
     let descriptor = format_ident!("__FIELD_{index}");
-    let checks = rollback_checks(ty);
+    let escapes = format_ident!("__ESCAPES_{index}");
+    let checks = rollback_checks(ty, &escapes);
+    let (_, last) = first_and_last_span(&quote!(#ty));
+    let escapes = respan(quote!(#escapes), last);
     let constant = match default {
         None => {
-            let constructor = private_at(ty, &quote!(Field), &quote!(#ty), &quote!(::new()));
+            let constructor = private_at(
+                ty,
+                &quote!(Field),
+                &quote!(#ty),
+                &quote!(::new::<_, { #escapes }>()),
+            );
             quote!(const #descriptor: __anchorhold::__private::Field<#ty> = #constructor;)
         }
         Some(default) => {
             // In a trait of its own `Self` is the object. The span of the argument is where an unmet bound is reported.
             let (first, _) = first_and_last_span(&quote!(#ty));
             let defaults = format_ident!("__Default{index}", span = first);
-            let function = quote!(<#object as #defaults>::default);
-            let constructor = private_at(ty, &quote!(Field), &quote!(#ty), &quote!(::with_default));
+            let function = quote_spanned!(first=> <#object as #defaults>::default);
+            let constructor = private_at(
+                ty,
+                &quote!(Field),
+                &quote!(#ty),
+                &quote!(::with_default::<_, { #escapes }>),
+            );
             quote! {
                 trait #defaults {
                     fn default() -> #ty;
@@ -194,7 +207,7 @@ fn durable_field(
 /// A failed turn rolls a field back to what is stored, which changes behind a shared reference would escape. Each type
 /// that the field's type names is asked by itself, so that a mistake is shown at its place, and then the whole, since an
 /// auto trait sees what other types are made of.
-fn rollback_checks(ty: &Type) -> TokenStream {
+fn rollback_checks(ty: &Type, escapes: &Ident) -> TokenStream {
     let mut named = Vec::new();
     find_in_type(ty, |inner| {
         if named_type(inner).is_some() && !is_plain_value(inner) {
@@ -202,28 +215,35 @@ fn rollback_checks(ty: &Type) -> TokenStream {
         }
         None::<()>
     });
-    let mut checks = TokenStream::new();
-    let mut earlier = TokenStream::new();
-    for inner in &named {
-        let escapes = quote!(__anchorhold::__private::Probe::<#inner>::ESCAPES_ROLLBACK);
-        let check = private_at(
-            inner,
-            &quote!(assert_rolls_back),
-            &quote!(#inner, { #escapes #earlier }),
-            &quote!(()),
-        );
-        checks.extend(quote!(const _: () = #check;));
-        earlier.extend(quote!(&& !__anchorhold::__private::Probe::<#inner>::ESCAPES_ROLLBACK));
-    }
+    let mut mistakes: Vec<(&Type, TokenStream)> = named
+        .iter()
+        .map(|inner| {
+            (
+                *inner,
+                quote!(__anchorhold::__private::Probe::<#inner>::ESCAPES_ROLLBACK),
+            )
+        })
+        .collect();
     if !named.is_empty() {
-        let only_through_mut = probe(ty, ty, "CHANGES_ONLY_THROUGH_MUT");
+        let only_through_mut =
+            quote!(__anchorhold::__private::Probe::<#ty>::CHANGES_ONLY_THROUGH_MUT);
+        mistakes.push((ty, quote!(!#only_through_mut)));
+    }
+    let mut checks = TokenStream::new();
+    let mut earlier = quote!(false);
+    for (shown, mistake) in mistakes {
+        // The first of them is enough.
         let check = private_at(
-            ty,
+            shown,
             &quote!(assert_rolls_back),
-            &quote!(#ty, { !#only_through_mut #earlier }),
+            &quote!(#shown, { #mistake && !(#earlier) }),
             &quote!(()),
         );
         checks.extend(quote!(const _: () = #check;));
+        earlier.extend(quote!(|| #mistake));
     }
-    checks
+    quote! {
+        #checks
+        const #escapes: ::core::primitive::bool = #earlier;
+    }
 }
