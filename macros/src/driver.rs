@@ -151,7 +151,7 @@ pub fn misplaced(attribute: &str, item: &TokenStream) -> Failure {
         format!("`#[{attribute}]` belongs on a method inside a `#[durable_object] impl` block");
     if has_receiver {
         message.push_str(&format!(
-            "\nhelp: an object has one such block; inside it the attribute is recognised by its name: write `#[{attribute}]` or `#[anchorhold::{attribute}]`, not renamed and not from a macro"
+            "\nhelp: put `#[durable_object]` on the impl block, of which an object has one; inside it, write `#[{attribute}]` or `#[anchorhold::{attribute}]`, since a renamed attribute or one from a macro is not recognised"
         ));
     }
     let error = syn::Error::new(proc_macro2::Span::call_site(), message);

@@ -598,10 +598,21 @@ impl BorrowedByEvent for Ctx {
 }
 
 impl<S: 'static> BorrowedByEvent for Socket<S> {
-    type Held<'a> = Box<Self>;
+    type Held<'a> = Owned<Self>;
 
-    fn hold<'a>(_: &'a Ctx, call: &Call) -> Result<Box<Self>, Fault> {
-        call.socket().map(Box::new)
+    fn hold<'a>(_: &'a Ctx, call: &Call) -> Result<Owned<Self>, Fault> {
+        call.socket().map(Owned)
+    }
+}
+
+/// Something that a handler borrows and that its event owns.
+pub struct Owned<T>(T);
+
+impl<T> Deref for Owned<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
     }
 }
 

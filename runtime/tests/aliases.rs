@@ -47,7 +47,10 @@ impl Account {
     #[put("/names/{r#type}")]
     async fn upload(&self, r#type: String, mut upload: Upload) -> Answer<Page> {
         let bytes = upload.bytes().await?;
-        Ok(Response::text(202, format!("{}: {} bytes", r#type, bytes.len())))
+        Ok(Response::text(
+            202,
+            format!("{}: {} bytes", r#type, bytes.len()),
+        ))
     }
 
     #[websocket("/live/{user}")]

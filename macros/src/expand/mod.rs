@@ -14,6 +14,7 @@ mod descriptors;
 mod dispatch;
 mod object;
 mod schedules;
+mod shared;
 mod stub;
 mod test;
 

@@ -3,7 +3,7 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
-use super::stub::shared_attributes;
+use super::shared::shared_attributes;
 use super::{descriptors, quiet, resolve_self};
 use crate::model::{Handler, ObjectImpl};
 use crate::names::unraw;
@@ -31,7 +31,7 @@ pub fn declaration(block: &ObjectImpl<'_>) -> TokenStream {
     quote! {
         #(#conditions)*
         #[doc = #documentation]
-        pub struct #name<'__a>(&'__a #krate::Ctx);
+        pub struct #name<'a>(&'a #krate::Ctx);
     }
 }
 
@@ -53,7 +53,7 @@ pub fn methods(block: &ObjectImpl<'_>) -> TokenStream {
 
         #[automatically_derived]
         #[allow(private_interfaces, private_bounds)]
-        impl<'__a> #name<'__a> {
+        impl<'a> #name<'a> {
             #(#methods)*
         }
     }
@@ -66,6 +66,7 @@ fn method(block: &ObjectImpl<'_>, handler: &Handler<'_>) -> TokenStream {
     let next = quiet(&format_ident!("next_{name}", span = method.span()));
     let attributes = shared_attributes(
         &handler.raw.attributes,
+        block.name,
         &format!(" Schedules `{}::{name}`.", unraw(block.name)),
     );
     let cancel_documentation = format!(
@@ -90,7 +91,7 @@ fn method(block: &ObjectImpl<'_>, handler: &Handler<'_>) -> TokenStream {
     };
     quote! {
         #attributes
-        pub fn #method(&self, #parameter) -> __anchorhold::Scheduling<'__a> {
+        pub fn #method(&self, #parameter) -> __anchorhold::Scheduling<'a> {
             #scheduling
         }
 

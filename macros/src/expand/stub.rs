@@ -2,9 +2,10 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote};
-use syn::{Attribute, Meta, Visibility};
+use syn::Visibility;
 
 use super::descriptors::{self, Fallible, value_type};
+use super::shared::shared_attributes;
 use super::{quiet, resolve_self, stub_path};
 use crate::model::{Argument, Handler, ObjectImpl, PassBy};
 use crate::names::unraw;
@@ -22,27 +23,6 @@ pub fn methods(block: &ObjectImpl<'_>) -> TokenStream {
     }
 }
 
-/// What a method's generated twin shares with it: documentation, deprecation, allowed lints.
-pub fn shared_attributes(attributes: &[Attribute], otherwise: &str) -> TokenStream {
-    let is = |attribute: &Attribute, name: &str| attribute.path().is_ident(name);
-    let mut shared = TokenStream::new();
-    if !attributes.iter().any(|attribute| is(attribute, "doc")) {
-        shared.extend(quote!(#[doc = #otherwise]));
-    }
-    for attribute in attributes {
-        if is(attribute, "doc") || is(attribute, "deprecated") || is(attribute, "allow") {
-            attribute.to_tokens(&mut shared);
-        } else if is(attribute, "expect")
-            && let Meta::List(list) = &attribute.meta
-        {
-            // Whether the lint fires in the twin is not for the user to know.
-            let lints = &list.tokens;
-            shared.extend(quote!(#[allow(#lints)]));
-        }
-    }
-    shared
-}
-
 /// The visibility that the user restricted, or else that of the stub itself: a handler without one is remote all the same.
 fn visibility(handler: &Handler<'_>) -> TokenStream {
     match &handler.raw.visibility {
@@ -56,6 +36,7 @@ fn method(block: &ObjectImpl<'_>, handler: &Handler<'_>) -> TokenStream {
     let remote_name = unraw(handler.name);
     let attributes = shared_attributes(
         &handler.raw.attributes,
+        block.name,
         &format!(
             " Calls `{}::{remote_name}` on the object.",
             unraw(block.name)
