@@ -5,7 +5,7 @@ pub use crate::call::{Arguments, Call, Outcome, Reply, object_mut, object_ref};
 pub use crate::context::Ctx;
 pub use crate::description::{
     AlarmMethod, BodyUse, Description, Handler, Method, Recurrence, Route, RouteKind, Run,
-    SocketHandlers,
+    SocketHandlers, TextArgument,
 };
 pub use crate::descriptor::{
     Argument, Carried, DefaultField, Failed, Field, Parameter, Payload, Returned,

@@ -119,14 +119,11 @@ async fn alias_of_the_request_takes_the_body(sim: Sim) {
 async fn alias_of_a_socket_has_the_session_of_the_upgrade(sim: Sim) {
     let account = sim.objects::<Account>().named("ann");
     let mut socket = sim.connect(&account, "/live/bob").await.unwrap();
-    socket.send("fail");
+    socket.send_text("fail");
     let refused: serde_json::Value = socket.receive_json().await;
     assert_eq!(refused["code"], "as_told");
-    socket.send("hello");
-    assert_eq!(
-        socket.receive().await,
-        Some(anchorhold::Message::Text("bob 1".to_owned()))
-    );
+    socket.send_text("hello");
+    assert_eq!(socket.receive_json::<String>().await, "bob 1");
 }
 
 #[test]

@@ -3,12 +3,12 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::descriptors::{Fallible, is_request, may_be_request};
+use super::descriptors::{Fallible, is_request, kind_of, may_be_request};
 use super::dispatch::Entry;
-use super::{resolve_self, stub_path};
+use super::{private_at, resolve_self, stub_path};
 use crate::model::{
-    ArgumentKind, Event, Handler, MessageFormat, ObjectImpl, Output, Receiver, Recurrence, Route,
-    is_named,
+    Argument, ArgumentKind, Event, Handler, MessageFormat, ObjectImpl, Output, Receiver,
+    Recurrence, Route, arguments_of, is_named, is_plain_value,
 };
 use crate::names::{camel_case, screaming_snake_case, unraw};
 
@@ -167,6 +167,9 @@ fn route(block: &ObjectImpl<'_>, handler: &Handler<'_>, route: &Route<'_>) -> To
             if #(#requests)||* { __anchorhold::__private::BodyUse::Raw } else { #body }
         };
     }
+    let texts = handler
+        .values()
+        .filter_map(|argument| text_argument(block, route, argument));
     quote! {
         __anchorhold::__private::Route {
             method: #method,
@@ -177,8 +180,41 @@ fn route(block: &ObjectImpl<'_>, handler: &Handler<'_>, route: &Route<'_>) -> To
             kind: __anchorhold::__private::RouteKind::#kind,
             body: #body,
             fields: &[#(#fields),*],
+            texts: &[#(#texts),*],
         }
     }
+}
+
+/// An argument that the route reads from a text, if it is for the runtime to see whether its type allows that.
+fn text_argument(
+    block: &ObjectImpl<'_>,
+    route: &Route<'_>,
+    argument: &Argument<'_>,
+) -> Option<TokenStream> {
+    let ty = argument.owned()?;
+    // `Option<Filter>` is read as a `Filter`.
+    let read = arguments_of(ty).first().copied().unwrap_or(ty);
+    if is_plain_value(ty) && is_plain_value(read) {
+        return None;
+    }
+    if route.method.has_body() && !route.has_parameter(&argument.name) {
+        return None;
+    }
+    let name = &argument.name;
+    let resolved = resolve_self(ty, block.path);
+    let kind = kind_of(ty, &resolved);
+    let misfit = private_at(
+        ty,
+        &quote!(text_misfit),
+        &quote!(#resolved, #kind),
+        &TokenStream::new(),
+    );
+    Some(quote! {
+        __anchorhold::__private::TextArgument {
+            name: #name,
+            misfit: #misfit,
+        }
+    })
 }
 
 /// The status of a success.

@@ -133,7 +133,7 @@ fn project_at(ty: &impl ToTokens, path: &TokenStream, item: &TokenStream) -> Tok
     quote!(#open #ty #close)
 }
 
-/// What the compiler knows of a type, as a const argument: see `recognition.rs` in the runtime. The span is that of
+/// What the compiler knows of a type, as a const argument: see `recognition` in the runtime. The span is that of
 /// `shown`, since a mistake may be reported at any argument of a generic path.
 fn probe(shown: &impl ToTokens, ty: &impl ToTokens, constant: &str) -> TokenStream {
     let constant = format_ident!("{constant}");

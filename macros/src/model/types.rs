@@ -1,4 +1,4 @@
-//! What can be read off a type's text. What a type *is* decides a trait: see `recognition.rs` in the runtime.
+//! What can be read off a type's text. What a type *is* decides a trait: see `recognition` in the runtime.
 
 use syn::visit::{self, Visit};
 use syn::{
