@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use host_tests::{Host, Kind, demo};
+use host_tests::{Host, Kind, demo, eventually};
 use serde_json::json;
+
+const PATIENCE: Duration = Duration::from_secs(20);
 
 fn start(kind: Kind) -> Host {
     Host::start(kind, &demo(env!("CARGO_BIN_EXE_embedded-demo")))
@@ -32,6 +34,29 @@ fn sigterm_stops_it_and_its_state_is_there_again() {
         host.restart();
         assert_eq!(host.client().get("/counters/a").json::<i64>(), 5, "{kind}");
     }
+}
+
+#[test]
+fn turn_that_outlasts_the_stop_is_cut_off_and_its_caller_told() {
+    let mut host = start(Kind::Embedded);
+    let client = host.client();
+    let lease = json!({ "holder": "ann", "ttl_ms": 60_000, "wait_ms": 60_000 });
+    client
+        .post("/locks/a/acquire", lease.clone())
+        .expect_status(200);
+    let waiter = std::thread::spawn(move || client.post("/locks/a/acquire", lease));
+    let queue = host.client();
+    let waits = eventually(PATIENCE, || {
+        let state: serde_json::Value = queue.get("/locks/a").json();
+        (state["waiting"] == 1).then_some(())
+    });
+    waits.expect("the second one waits");
+    let stopped = host.stop();
+    let answer = waiter.join().expect("no panic").expect_status(503);
+    assert_eq!(answer.error_code().as_deref(), Some("reset"));
+    assert!(stopped.status.success(), "{stopped:?}\n{}", host.log());
+    let log = host.log();
+    assert!(log.contains("are cut off"), "{log}");
 }
 
 #[test]

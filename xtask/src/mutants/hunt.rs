@@ -9,16 +9,34 @@ use anyhow::{Context, Result, bail};
 use super::copy::Copy;
 use super::patch::Patch;
 
-/// The tests in the order in which they run, the quick and general ones first. A stage runs to its
-/// end; the next runs only if none of its tests has failed.
-const STAGES: &[&str] = &[
-    // The kernel, the store, the shard, the fuzz targets; objects under all faults.
-    "-p anchorhold --all-features --lib --test simulations",
-    // The rest of the runtime's: objects, and all that a user of the public API can see.
-    "-p anchorhold --all-features --tests -E not (kind(lib) | binary(simulations))",
+/// Tests that run together, as arguments of `cargo nextest run`.
+#[derive(Clone, Copy)]
+struct Stage<'a> {
+    arguments: &'a str,
+    /// How many seeds each simulation takes, if not as many as in the test command.
+    seeds: Option<&'a str>,
+}
+
+/// In the order in which they run, the quick and general ones first. A stage runs to its end; the
+/// next runs only if none of its tests has failed.
+const STAGES: &[Stage<'_>] = &[
+    // The kernel, the store, the shard, the fuzz targets; objects under all faults. Most bugs that a
+    // simulation finds are found within a few seeds.
+    Stage {
+        arguments: "-p anchorhold --all-features --lib --test simulations",
+        seeds: Some("30"),
+    },
+    // Objects, and all that a user of the public API can see.
+    Stage {
+        arguments: "-p anchorhold --all-features --tests -E not kind(lib)",
+        seeds: None,
+    },
 ];
-/// Both of them at once.
-const ALL: &str = "-p anchorhold --all-features --tests";
+/// All of them at once.
+const ALL: Stage<'_> = Stage {
+    arguments: "-p anchorhold --all-features --tests",
+    seeds: None,
+};
 /// nextest's exit code for tests that failed; others say that it could not run them.
 const TESTS_FAILED: i32 = 100;
 /// Parts of the names of tests that were written for no bug alone: they try what random seeds,
@@ -71,8 +89,12 @@ impl fmt::Display for Found {
 /// It does not build.
 pub fn find(copy: &Copy, patch: &Patch, all: bool) -> Result<Found> {
     let start = Instant::now();
-    let runtime: &[&str] = if all { &[ALL] } else { STAGES };
-    let stages = runtime.iter().copied().chain(patch.also.as_deref());
+    let runtime = if all { &[ALL] } else { STAGES };
+    let also = patch.also.as_deref().map(|arguments| Stage {
+        arguments,
+        seeds: None,
+    });
+    let stages = runtime.iter().copied().chain(also);
     let mut by = Vec::new();
     for stage in stages {
         by = failures(copy, stage)?;
@@ -101,14 +123,17 @@ pub fn expect_green(copy: &Copy) -> Result<()> {
 
 /// The tests that fail, twice: one that passes when it is tried again was disturbed by something
 /// else on this machine.
-fn failures(copy: &Copy, stage: &str) -> Result<Vec<String>> {
+fn failures(copy: &Copy, stage: Stage<'_>) -> Result<Vec<String>> {
     let mut nextest = copy.cargo();
     nextest
         .args(["nextest", "run", "--no-fail-fast", "--retries", "1"])
         .args(["--profile", "mutants", "--color", "never"])
         .args(["--status-level", "none", "--final-status-level", "fail"])
         .args(["--success-output", "never", "--failure-output", "never"])
-        .args(arguments(stage));
+        .args(arguments(stage.arguments));
+    if let Some(seeds) = stage.seeds {
+        nextest.env("ANCHORHOLD_SEEDS", seeds);
+    }
     let output = run(&mut nextest)?;
     let printed = String::from_utf8_lossy(&output.stderr);
     match output.status.code() {
@@ -135,7 +160,7 @@ fn run(nextest: &mut Command) -> Result<std::process::Output> {
         .context("cannot run `cargo nextest`; `cargo install cargo-nextest --locked` installs it")
 }
 
-/// A stage's words; the expression behind `-E` is one.
+/// The words of a stage's arguments; the expression behind `-E` is one.
 fn arguments(stage: &str) -> Vec<&str> {
     match stage.split_once(" -E ") {
         Some((words, expression)) => words.split_whitespace().chain(["-E", expression]).collect(),

@@ -6,12 +6,15 @@ use super::waiting::Waiting;
 
 /// One of so many connections is kept for telling a peer that there is no room for it.
 const OF_EACH: usize = 16;
+/// One of so many connections is not for WebSockets, so that those never take all.
+const NOT_FOR_SOCKETS: usize = 4;
 
-/// The connections of all shards. One that is upgraded to a WebSocket keeps its share.
+/// The connections of all shards.
 #[derive(Debug)]
 pub(super) struct Admission {
     connections: Budget,
     refusals: Budget,
+    sockets: Budget,
     /// The connections of each shard that have never made a request.
     fresh: Box<[Waiting]>,
     /// Those that wait for another request.
@@ -21,9 +24,11 @@ pub(super) struct Admission {
 impl Admission {
     pub(super) fn new(descriptors: &Descriptors, shards: usize) -> Self {
         let refusals = descriptors.connections().div_ceil(OF_EACH);
+        let connections = descriptors.connections() - refusals;
         Self {
-            connections: Budget::new(descriptors.connections() - refusals),
+            connections: Budget::new(connections),
             refusals: Budget::new(refusals),
+            sockets: Budget::new(connections - connections.div_ceil(NOT_FOR_SOCKETS)),
             fresh: (0..shards).map(|_| Waiting::new(usize::MAX)).collect(),
             idle: (0..shards).map(|_| Waiting::new(usize::MAX)).collect(),
         }
@@ -54,9 +59,38 @@ impl Admission {
         })
     }
 
+    /// A share for a connection that is to become a WebSocket, beside the one that it has.
+    pub(super) fn upgrade(&self) -> Option<Share> {
+        self.sockets.take(1)
+    }
+
     /// A share for a connection that is told that there is no room, and closed.
     pub(super) fn refuse(&self) -> Option<Share> {
         self.refusals.take(1)
+    }
+}
+
+/// The place of a connection among those of the process, until it ends.
+#[derive(Debug)]
+pub(super) struct Admitted {
+    _connection: Share,
+    /// While it is a WebSocket.
+    _socket: Option<Share>,
+}
+
+impl Admitted {
+    pub(super) fn new(connection: Share) -> Self {
+        Self {
+            _connection: connection,
+            _socket: None,
+        }
+    }
+
+    pub(super) fn upgraded(self, share: Share) -> Self {
+        Self {
+            _socket: Some(share),
+            ..self
+        }
     }
 }
 
@@ -93,6 +127,8 @@ mod tests {
         let _third = admission.displace(1).unwrap();
         assert!(is_evicted(&kept));
         assert!(admission.displace(0).is_none());
+        let sockets: Vec<_> = std::iter::from_fn(|| admission.upgrade()).collect();
+        assert_eq!(sockets.len(), 45);
         let refusals: Vec<_> = std::iter::from_fn(|| admission.refuse()).collect();
         assert_eq!(refusals.len(), 4);
         // Three were taken in advance.

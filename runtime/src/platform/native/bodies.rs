@@ -111,19 +111,23 @@ impl Bodies {
             if size > MAX_BODY {
                 return Err(Uncollected::TooLarge);
             }
+            if size <= SMALL && collected.is_empty() && body.is_end_stream() {
+                return Ok(data);
+            }
+            collected.reserve(data.len());
             if size > SMALL {
+                // What it takes, which may be twice what has come.
                 place
                     .get_or_insert_with(|| self.unfinished.enter(&eviction))
-                    .grow_to(size);
-            } else if collected.is_empty() && body.is_end_stream() {
-                return Ok(data);
+                    .grow_to(collected.capacity());
             }
             collected.extend_from_slice(&data);
         }
         if place.is_none() {
             return Ok(Bytes::from(collected));
         }
-        let share = self.held.take(collected.len());
+        collected.shrink_to_fit();
+        let share = self.held.take(collected.capacity());
         let share = share.ok_or(Uncollected::NoRoom)?;
         Ok(share.holding(collected))
     }

@@ -9,6 +9,8 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+use super::admission::Admission;
+use super::budget::Share;
 use super::peer::Peer;
 use super::server::HttpResponse;
 use super::socket::Upgrade;
@@ -20,12 +22,17 @@ use crate::fault::Fault;
 pub(super) struct Handshake {
     accept: String,
     upgrade: OnUpgrade,
+    share: Share,
 }
 
 impl Handshake {
-    /// What a request that [asks for a WebSocket](crate::routing::is_upgrade) has to bring, or what
-    /// is wrong with it.
-    pub(super) fn of(parts: &mut Parts, headers: &HeaderMap) -> Result<Self, Fault> {
+    /// What a request that [asks for a WebSocket](crate::routing::is_upgrade) has to bring, or why
+    /// there will be none.
+    pub(super) fn of(
+        parts: &mut Parts,
+        headers: &HeaderMap,
+        admission: &Admission,
+    ) -> Result<Self, Fault> {
         if parts.version < hyper::Version::HTTP_11 {
             return Err(broken(
                 "it needs HTTP/1.1; a proxy may speak an older version",
@@ -45,20 +52,28 @@ impl Handshake {
         if !is_key(key.as_bytes()) {
             return Err(broken("Sec-WebSocket-Key must be 16 bytes in base64"));
         }
-        match parts.extensions.remove() {
-            Some(upgrade) => Ok(Self {
-                accept: derive_accept_key(key.as_bytes()),
-                upgrade,
-            }),
-            None => Err(broken("this connection cannot be upgraded")),
-        }
+        let accept = derive_accept_key(key.as_bytes());
+        let Some(upgrade) = parts.extensions.remove() else {
+            return Err(broken("this connection cannot be upgraded"));
+        };
+        let share = admission.upgrade().ok_or_else(|| {
+            Fault::Overloaded(
+                "as many WebSockets are open as the limit of file descriptors allows; try again later"
+                    .to_owned(),
+            )
+        })?;
+        Ok(Self {
+            accept,
+            upgrade,
+            share,
+        })
     }
 
     /// Says yes, and gives the connection to the socket when the peer has been told.
     pub(super) fn complete(self, socket: Upgrade) -> HttpResponse {
         tokio::task::spawn_local(async move {
             match self.upgrade.await {
-                Ok(upgraded) => hand_over(upgraded, socket),
+                Ok(upgraded) => hand_over(upgraded, self.share, socket),
                 Err(error) => tracing::debug!(%error, "a peer left during the handshake"),
             }
         });
@@ -92,16 +107,20 @@ fn is_key(key: &[u8]) -> bool {
     matches!(key.strip_suffix(b"=="), Some(digits) if digits.len() == 22 && digits.iter().all(is_digit))
 }
 
-fn hand_over(upgraded: hyper::upgrade::Upgraded, socket: Upgrade) {
+fn hand_over(upgraded: hyper::upgrade::Upgraded, share: Share, socket: Upgrade) {
     let Ok(parts) = upgraded.downcast::<TokioIo<Peer<TcpStream>>>() else {
         tracing::error!("a socket's connection is of another kind");
         return;
     };
-    let (stream, share) = parts.io.into_inner().into_parts();
+    let (stream, admitted) = parts.io.into_inner().into_parts();
+    let Some(admitted) = admitted else {
+        tracing::error!("a socket's connection has no place among the others");
+        return;
+    };
     match stream.into_std() {
         Ok(stream) => socket.complete(Transport::Tcp {
             stream,
-            share,
+            admitted: admitted.upgraded(share),
             read: parts.read_buf,
         }),
         Err(error) => tracing::warn!(%error, "a socket's connection cannot be handed over"),
@@ -112,6 +131,7 @@ fn hand_over(upgraded: hyper::upgrade::Upgraded, socket: Upgrade) {
 mod tests {
     use super::*;
     use crate::http::Request;
+    use crate::platform::native::store::Descriptors;
     use crate::routing::is_upgrade;
 
     #[test]
@@ -144,7 +164,9 @@ mod tests {
             }
             let (mut parts, ()) = request.body(()).unwrap().into_parts();
             let headers = std::mem::take(&mut parts.headers);
-            Handshake::of(&mut parts, &headers).unwrap_err().summary().2
+            let admission = Admission::new(&Descriptors::of(256), 1);
+            let refused = Handshake::of(&mut parts, &headers, &admission);
+            refused.unwrap_err().summary().2
         };
         let http_11 = hyper::Version::HTTP_11;
         // Only the connection is missing, which a server has.

@@ -30,7 +30,7 @@ use crate::user_code;
 
 /// How long running turns may take to finish after a signal.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long databases may take to close after that.
+/// How long databases may take to close after that, and callers to read that they were cut off.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Connections that wait to be accepted; the system may allow fewer. The standard library asks for
 /// 128: more at once, and the next ones are delayed by a second, until their systems ask again.
@@ -56,7 +56,8 @@ struct Arguments {
 /// Takes `--port` (8787; 0 picks a free one), `--host` (127.0.0.1) and `--data` (`./.anchorhold`)
 /// from the command line; prints `state in DIR` and `listening on http://HOST:PORT` to standard
 /// output once connections are accepted. Ends on SIGINT and SIGTERM: running turns finish, for at
-/// most 10 seconds, and sockets are closed with 1001.
+/// most 10 seconds, and sockets are closed with 1001. A turn that has not ended by then is rolled
+/// back, and its caller gets 503 `reset`.
 ///
 /// The data folder is readable by its owner only, and stays so. Its file `key` belongs to it: a folder
 /// that was used and lost its key is refused. The limit of file descriptors is raised as far as the
@@ -512,10 +513,14 @@ impl Seat {
         if shard.receive(&mut inbox).await == Command::Drain {
             server.drain();
             shard.drain();
-            tokio::task::spawn_local(report_when_quiet(Rc::clone(&shard), server, report));
+            tokio::task::spawn_local(report_when_quiet(
+                Rc::clone(&shard),
+                Rc::clone(&server),
+                report,
+            ));
             while shard.receive(&mut inbox).await != Command::Stop {}
         }
-        close_databases(&shard, &mut inbox).await;
+        close(&shard, &server, &mut inbox).await;
         Ok(())
     }
 }
@@ -527,9 +532,12 @@ async fn report_when_quiet(shard: Rc<Shard>, server: Rc<Server>, report: mpsc::S
     let _ = report.send(Report::Drained);
 }
 
-async fn close_databases(shard: &Rc<Shard>, inbox: &mut UnboundedReceiver<Inbound>) {
+/// Ends what still runs, tells its callers, and closes the databases.
+async fn close(shard: &Rc<Shard>, server: &Server, inbox: &mut UnboundedReceiver<Inbound>) {
     let deadline = Instant::now() + CLOSE_TIMEOUT;
-    while shard.evict_all() > 0 && Instant::now() < deadline {
+    shard.evict_all();
+    shard.cut_off_all();
+    while (shard.evict_all() > 0 || !server.is_quiet()) && Instant::now() < deadline {
         // Only what closes still comes in.
         let _ = tokio::time::timeout(POLL, shard.receive(inbox)).await;
     }

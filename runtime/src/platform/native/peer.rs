@@ -9,6 +9,7 @@ use hyper::body::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
+use super::admission::Admitted;
 use super::budget::Share;
 use super::frames::Frames;
 use super::requests::Requests;
@@ -26,8 +27,7 @@ const SMALL: usize = 16 * 1024;
 /// requests or messages are counted.
 pub(super) struct Peer<S> {
     stream: S,
-    /// Of the process's connections.
-    share: Option<Share>,
+    admitted: Option<Admitted>,
     /// What was read too far before the messages began.
     ahead: Bytes,
     /// When bytes last came.
@@ -64,7 +64,7 @@ impl<S> Peer<S> {
     pub(super) fn new(stream: S) -> Self {
         Self {
             stream,
-            share: None,
+            admitted: None,
             ahead: Bytes::new(),
             heard: Instant::now(),
             stalled: None,
@@ -73,16 +73,16 @@ impl<S> Peer<S> {
         }
     }
 
-    /// A connection that holds a share until it ends.
-    pub(super) fn holding(stream: S, share: Option<Share>) -> Self {
+    /// A connection that keeps its place until it ends.
+    pub(super) fn admitted(stream: S, admitted: Admitted) -> Self {
         Self {
-            share,
+            admitted: Some(admitted),
             ..Self::new(stream)
         }
     }
 
-    pub(super) fn into_parts(self) -> (S, Option<Share>) {
-        (self.stream, self.share)
+    pub(super) fn into_parts(self) -> (S, Option<Admitted>) {
+        (self.stream, self.admitted)
     }
 
     /// What is read from now on, `ahead` first, are frames of messages of at most `longest` bytes.
@@ -156,7 +156,7 @@ impl Peer<tokio::net::TcpStream> {
         let _ = socket2::SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER);
         Self {
             requests: Some(requests.clone()),
-            ..Self::holding(stream, Some(share))
+            ..Self::admitted(stream, Admitted::new(share))
         }
     }
 }

@@ -213,13 +213,13 @@ impl Server {
         };
         request.check()?;
         // A path that is no WebSocket is answered as if nothing had been asked (RFC 9110, section
-        // 7.8); one that is finds no upgrade, and the answer says what is broken.
-        let (handshake, broken) = if is_upgrade(&request) {
-            match Handshake::of(&mut parts, request.inner.headers()) {
+        // 7.8); one that is finds no upgrade, and the answer says why there is none.
+        let (handshake, refused) = if is_upgrade(&request) {
+            match Handshake::of(&mut parts, request.inner.headers(), &self.admission) {
                 Ok(handshake) => (Some(handshake), None),
-                Err(broken) => {
+                Err(refused) => {
                     request.inner.ignore_upgrade();
-                    (None, Some(broken))
+                    (None, Some(refused))
                 }
             }
         } else {
@@ -245,8 +245,8 @@ impl Server {
                 None => Err(Fault::UpgradeRequired),
             },
             body => {
-                if let Some(broken) = broken.filter(|_| response.status == UPGRADE_REQUIRED) {
-                    return Err(broken);
+                if let Some(refused) = refused.filter(|_| response.status == UPGRADE_REQUIRED) {
+                    return Err(refused);
                 }
                 response.body = body;
                 Ok(self.to_http(response))

@@ -15,7 +15,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message as WireMessage};
 
-use super::budget::Share;
+use super::admission::Admitted;
 use super::peer::{Peer, WRITE_PATIENCE};
 use super::socket::{Frame, MAX_PENDING, NO_CODE, Outgoing, Socket};
 use super::waiting::Eviction;
@@ -51,8 +51,7 @@ pub(super) enum Transport {
     /// Not bound to a thread: the connection moves to the object's shard, with the bytes read too far.
     Tcp {
         stream: std::net::TcpStream,
-        /// Of the process's connections.
-        share: Option<Share>,
+        admitted: Admitted,
         read: Bytes,
     },
     Memory(Pipe),
@@ -98,11 +97,11 @@ async fn carry(socket: &Socket, upgraded: oneshot::Receiver<Transport>, outgoing
     match upgraded.await {
         Ok(Transport::Tcp {
             stream,
-            share,
+            admitted,
             read,
         }) => match TcpStream::from_std(stream) {
             Ok(stream) => {
-                let peer = Peer::holding(stream, share);
+                let peer = Peer::admitted(stream, admitted);
                 pump_stream(socket, peer, read, outgoing).await;
             }
             Err(error) => {

@@ -96,7 +96,7 @@ fn connections_that_ask_nothing_make_room_for_those_that_do() {
 }
 
 #[test]
-fn sockets_leave_databases_their_descriptors_and_the_rest_is_told() {
+fn sockets_leave_databases_and_requests_their_descriptors() {
     let mut host = start(Kind::Embedded);
     host.kill();
     host.restart_under(FEW);
@@ -114,21 +114,14 @@ fn sockets_leave_databases_their_descriptors_and_the_rest_is_told() {
         }
     }
     println!("{} sockets are open, {refused} were refused", open.len());
-    assert!((40..=80).contains(&open.len()) && refused >= 120);
-    let answer = client
-        .send("GET", "/healthz", &[], None)
-        .expect("an answer");
-    assert_eq!(answer.status, 503, "{}", answer.text());
-    assert_eq!(answer.error_code().as_deref(), Some("overloaded"));
-    // Room for one is room for the requests of many, one after the other.
+    assert!((40..=50).contains(&open.len()) && refused >= 150);
+    // Connections that are no sockets keep their part.
+    client.get("/healthz").expect_status(200);
     drop(open.pop());
-    let served = host_tests::eventually(PATIENCE, || {
-        let answer = client
-            .send_json("POST", "/counters/late/increment", &json!({ "by": 1 }))
-            .ok()?;
-        (answer.status == 200).then_some(())
+    let opened = host_tests::eventually(PATIENCE, || {
+        client.at("/hubs/late").open("/ws?topics=a", &[]).ok()
     });
-    served.expect("there is room again");
+    opened.expect("there is room again");
     let log = host.log();
     assert!(!log.contains("Too many open files"), "{log}");
     assert!(

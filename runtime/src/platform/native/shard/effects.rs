@@ -54,7 +54,9 @@ impl Shard {
         }
     }
 
-    fn reset(self: &Rc<Self>, object: ObjectIndex, fault: Fault) {
+    /// Ends an object's time in memory: what it runs fails with `fault`, and what no commit has closed
+    /// is rolled back.
+    pub(super) fn reset(self: &Rc<Self>, object: ObjectIndex, fault: Fault) {
         if let Some(slot) = self.slot_at(object)
             && let Some(resident) = slot.resident.borrow().as_ref()
         {

@@ -10,6 +10,7 @@ use tokio::task::yield_now;
 use super::super::kernel::ObjectIndex;
 use super::super::work::Inbound;
 use super::{Event, Shard};
+use crate::fault::Fault;
 use crate::user_code::{self, Guarded};
 
 /// How often to look whether somebody set the system's clock: alarms follow the date.
@@ -171,6 +172,15 @@ impl Shard {
             .iter()
             .flatten()
             .any(|slot| !slot.sockets.borrow().is_empty())
+    }
+
+    /// Ends what still runs, in objects that cannot leave memory before it has.
+    pub(in super::super) fn cut_off_all(self: &Rc<Self>) {
+        let residents = self.kernel.borrow().residents();
+        for object in residents {
+            let stopped = "the host stopped before the turn had ended; try again";
+            self.reset(object, Fault::Reset(stopped.to_owned()));
+        }
     }
 
     /// Takes all idle objects out of memory. Returns how many databases are still open: a log whose
