@@ -151,14 +151,29 @@ fn expecting(error: &syn::Error, shape: &str) -> syn::Error {
     syn::Error::new(error.span(), format!("{error}\nhelp: write `{shape}`"))
 }
 
+/// The expression without the invisible group that a `macro_rules` fragment is wrapped in.
+fn ungroup(expression: &Expr) -> &Expr {
+    match expression {
+        Expr::Group(group) => ungroup(&group.expr),
+        other => other,
+    }
+}
+
+/// As [`ungroup`], for an expression that is kept.
+pub fn ungrouped(expression: Expr) -> Expr {
+    match expression {
+        Expr::Group(group) => ungrouped(*group.expr),
+        other => other,
+    }
+}
+
 /// The text of a string literal.
 pub fn as_string(expression: &Expr) -> Option<&LitStr> {
-    match expression {
+    match ungroup(expression) {
         Expr::Lit(ExprLit {
             lit: Lit::Str(literal),
             ..
         }) => Some(literal),
-        Expr::Group(group) => as_string(&group.expr),
         _ => None,
     }
 }
@@ -173,7 +188,7 @@ impl RawOption {
     }
 
     pub fn integer(&self, example: &str) -> syn::Result<LitInt> {
-        match &self.value {
+        match self.value.as_ref().map(ungroup) {
             Some(Expr::Lit(ExprLit {
                 lit: Lit::Int(literal),
                 ..
@@ -189,7 +204,7 @@ impl RawOption {
     }
 
     pub fn path(&self, example: &str) -> syn::Result<Path> {
-        match &self.value {
+        match self.value.as_ref().map(ungroup) {
             Some(Expr::Path(ExprPath {
                 qself: None, path, ..
             })) => Ok(path.clone()),

@@ -92,33 +92,10 @@ pub struct Field<T> {
 }
 
 impl<T> Field<T> {
-    /// A field that begins with its type's default.
+    /// The same field, beginning with a stated default.
     #[must_use]
-    pub const fn new<Kind, const ESCAPES: bool>() -> Self
-    where
-        T: DefaultField<Kind, ESCAPES>,
-    {
-        T::FIELD
-    }
-
-    /// A field that begins with a stated default.
-    #[must_use]
-    pub const fn with_default<Kind, const ESCAPES: bool>(default: fn() -> T) -> Self
-    where
-        T: StatedField<Kind, ESCAPES>,
-    {
-        let Field {
-            load,
-            store,
-            restore,
-            ..
-        } = T::FIELD;
-        Self {
-            default,
-            load,
-            store,
-            restore,
-        }
+    pub const fn starting_with(self, default: fn() -> T) -> Self {
+        Self { default, ..self }
     }
 
     const fn stored<Kind>(default: fn() -> T) -> Self

@@ -8,7 +8,7 @@ pub use crate::description::{
     SocketHandlers, TextArgument,
 };
 pub use crate::descriptor::{
-    Argument, Carried, DefaultField, Failed, Field, Parameter, Payload, Returned,
+    Argument, Carried, DefaultField, Failed, Field, Parameter, Payload, Returned, StatedField,
 };
 pub use crate::fault::Fault;
 pub use crate::fields::{

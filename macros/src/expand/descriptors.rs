@@ -71,6 +71,11 @@ impl Fallible {
         quote!({ #is_result })
     }
 
+    /// The same, where a mistake may be reported at it.
+    pub fn checked(&self, shown: &impl ToTokens) -> TokenStream {
+        probe(shown, &self.whole, "IS_RESULT")
+    }
+
     fn side(&self, side: &TokenStream, shown: &Type) -> TokenStream {
         let whole = &self.whole;
         let is_result = self.is_result(shown);
@@ -112,9 +117,10 @@ pub fn kind_of(shown: &impl ToTokens, ty: &Type) -> TokenStream {
 }
 
 fn plain_kind(shown: &impl ToTokens) -> TokenStream {
-    let (first, _) = first_and_last_span(&shown.to_token_stream());
-    let value = respan(quote!(__anchorhold::__private::kind::VALUE), first);
-    quote!({ #value })
+    let (first, last) = first_and_last_span(&shown.to_token_stream());
+    let module = respan(quote!(__anchorhold::__private::kind::), first);
+    let value = respan(quote!(VALUE), last);
+    quote!({ #module #value })
 }
 
 /// The kind of what the handler answers when it succeeds, as a const argument.
@@ -183,7 +189,7 @@ fn of_method(handler: &Handler<'_>, block: &ObjectImpl<'_>) -> TokenStream {
             &quote!(Failed),
             &fallible.error_at,
             &fallible.error(),
-            &fallible.is_result(&fallible.error_at),
+            &fallible.checked(&fallible.error_at),
         ));
     }
     constants

@@ -297,7 +297,7 @@ fn reply(
             let is_result = fallible.is_result(&fallible.error_at);
             (
                 fallible.error(),
-                is_result.clone(),
+                fallible.checked(&fallible.error_at),
                 quote!(<#whole as __anchorhold::__private::Output<#is_result>>::into_result(#output)),
             )
         }

@@ -42,11 +42,13 @@ pub fn expand_impl(block: &ObjectImpl<'_>) -> TokenStream {
         stub::methods(block),
         schedules::methods(block),
     ];
+    let allowed = block.allowed_lints();
     let support = in_block(block.krate, &block.conditions(), quote!(#(#parts)*));
     let class = class::class(block);
     quote! {
         #user_block
         #schedules_type
+        #(#[allow(#allowed)])*
         #support
         #class
     }

@@ -1,10 +1,10 @@
 //! The struct: loading, storing and restoring its fields, and its stub's type.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use quote::{format_ident, quote};
 use syn::{Attribute, Path, Type, Visibility};
 
-use super::{first_and_last_span, in_block, private_at, project_at, quiet, respan, stub_name};
+use super::{in_block, private_at, project_at, quiet, respan, stub_name};
 use crate::model::{Durability, Field, Object, find_in_type, is_plain_value, named_type};
 use crate::names::unraw;
 
@@ -97,6 +97,7 @@ fn fields(object: &Object<'_>, allow: Option<&TokenStream>) -> TokenStream {
             }
         })
         .collect();
+    let key_checks = key_checks(object);
     let keys = fields.iter().filter_map(|field| field.key.as_ref());
     let items = fields.iter().map(|field| &field.items);
     let loads = fields.iter().map(|field| &field.load);
@@ -104,6 +105,7 @@ fn fields(object: &Object<'_>, allow: Option<&TokenStream>) -> TokenStream {
     let restores = fields.iter().map(|field| &field.restore);
     quote! {
         #(#items)*
+        #key_checks
 
         #allow
         #[automatically_derived]
@@ -136,12 +138,54 @@ fn fields(object: &Object<'_>, allow: Option<&TokenStream>) -> TokenStream {
     }
 }
 
+/// A key that begins with that of another field belongs to the other's entries, if that is a collection under another name.
+fn key_checks(object: &Object<'_>) -> TokenStream {
+    let durable = || {
+        object
+            .fields
+            .iter()
+            .filter_map(|field| match &field.durability {
+                Durability::Durable { key, .. } => Some((field, key)),
+                Durability::Memory => None,
+            })
+    };
+    let mut checks = TokenStream::new();
+    for (owner, collection) in durable() {
+        for (field, key) in durable() {
+            let is_below = key
+                .strip_prefix(collection.as_str())
+                .is_some_and(|rest| rest.starts_with('/'));
+            if is_below && !is_plain_value(owner.ty) {
+                let ty = owner.ty;
+                let key = Ident::new("key", field.key_span);
+                let is_collection =
+                    quote!({ __anchorhold::__private::Probe::<#ty>::IS_COLLECTION });
+                let generics = respan(quote!(#ty, #is_collection), field.key_span);
+                let check = private_at(&key, &quote!(assert_key_is_free), &generics, &quote!(()));
+                checks.extend(quote!(const _: () = #check;));
+            }
+        }
+    }
+    checks
+}
+
 fn memory_field(field: &Field<'_>) -> FieldCode {
     let name = field.name;
-    let fresh = project_at(field.ty, &quote!(MemoryDefault), &quote!(fresh()));
+    let ty = field.ty;
+    let fresh = project_at(ty, &quote!(MemoryDefault), &quote!(fresh()));
+    let check = (!is_plain_value(ty)).then(|| {
+        let is_collection = quote!({ __anchorhold::__private::Probe::<#ty>::IS_COLLECTION });
+        let check = private_at(
+            ty,
+            &quote!(assert_forgettable),
+            &quote!(#ty, #is_collection),
+            &quote!(()),
+        );
+        quote!(const _: () = #check;)
+    });
     FieldCode {
         key: None,
-        items: TokenStream::new(),
+        items: quote!(#check),
         load: quote!(#name: #fresh),
         store: TokenStream::new(),
         restore: TokenStream::new(),
@@ -159,29 +203,15 @@ fn durable_field(
     let descriptor = format_ident!("__FIELD_{index}");
     let escapes = format_ident!("__ESCAPES_{index}");
     let checks = rollback_checks(ty, &escapes);
-    let (_, last) = first_and_last_span(&quote!(#ty));
-    let escapes = respan(quote!(#escapes), last);
     let constant = match default {
         None => {
-            let constructor = private_at(
-                ty,
-                &quote!(Field),
-                &quote!(#ty),
-                &quote!(::new::<_, { #escapes }>()),
-            );
-            quote!(const #descriptor: __anchorhold::__private::Field<#ty> = #constructor;)
+            let field_of = project_at(ty, &quote!(DefaultField<_, { #escapes }>), &quote!(FIELD));
+            quote!(const #descriptor: __anchorhold::__private::Field<#ty> = #field_of;)
         }
         Some(default) => {
-            // In a trait of its own `Self` is the object. The span of the argument is where an unmet bound is reported.
-            let (first, _) = first_and_last_span(&quote!(#ty));
-            let defaults = format_ident!("__Default{index}", span = first);
-            let function = quote_spanned!(first=> <#object as #defaults>::default);
-            let constructor = private_at(
-                ty,
-                &quote!(Field),
-                &quote!(#ty),
-                &quote!(::with_default::<_, { #escapes }>),
-            );
+            // In a trait of its own `Self` is the object.
+            let defaults = format_ident!("__Default{index}");
+            let field_of = project_at(ty, &quote!(StatedField<_, { #escapes }>), &quote!(FIELD));
             quote! {
                 trait #defaults {
                     fn default() -> #ty;
@@ -191,7 +221,8 @@ fn durable_field(
                         #default
                     }
                 }
-                const #descriptor: __anchorhold::__private::Field<#ty> = #constructor(#function);
+                const #descriptor: __anchorhold::__private::Field<#ty> =
+                    #field_of.starting_with(<#object as #defaults>::default);
             }
         }
     };

@@ -1,6 +1,7 @@
 //! The impl block: which class it gives its methods to.
 
-use syn::{Attribute, Ident, LitStr, Path, Type};
+use proc_macro2::TokenStream;
+use syn::{Attribute, Ident, LitStr, Meta, Path, Type};
 
 use crate::attr::Arguments;
 use crate::diag::Diagnostics;
@@ -114,6 +115,21 @@ impl<'a> ObjectImpl<'a> {
     /// The `#[cfg]` attributes of the block, which everything beside it shares.
     pub fn conditions(&self) -> Vec<&'a Attribute> {
         conditions(&self.raw.attributes)
+    }
+
+    /// The lints that the block or one of its methods allows: generated code names the same types.
+    pub fn allowed_lints(&self) -> impl Iterator<Item = &'a TokenStream> {
+        let raw = self.raw;
+        let of_methods = raw.handlers().flat_map(|method| &method.attributes);
+        raw.attributes
+            .iter()
+            .chain(of_methods)
+            .filter_map(|attribute| match &attribute.meta {
+                Meta::List(list) if list.path.is_ident("allow") || list.path.is_ident("expect") => {
+                    Some(&list.tokens)
+                }
+                _ => None,
+            })
     }
 }
 

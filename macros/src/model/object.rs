@@ -2,7 +2,7 @@
 
 use syn::{Attribute, Expr, Fields, Ident, ItemStruct, Path, Visibility};
 
-use crate::attr::Arguments;
+use crate::attr::{Arguments, ungrouped};
 use crate::diag::Diagnostics;
 use crate::parse::RawStruct;
 
@@ -30,7 +30,7 @@ impl<'a> Object<'a> {
             .take("migrations")
             .and_then(|option| {
                 let example = "migrations = [\"CREATE TABLE …\"]";
-                match diagnostics.ok_or_report(option.expression(example))? {
+                match ungrouped(diagnostics.ok_or_report(option.expression(example))?) {
                     Expr::Array(array) => Some(array.elems),
                     other => {
                         diagnostics.error(

@@ -181,7 +181,7 @@ fn parse_method(input: ParseStream<'_>, krate: &Path) -> syn::Result<ParsedMetho
     let visibility: Visibility = input.parse()?;
     let mut signature: Signature = input.parse()?;
     let body = input.step(|cursor| match cursor.token_tree() {
-        Some((token, rest)) if ends_item(&token) => Ok((token, rest)),
+        Some((token, rest)) if ends_item(&token) || is_fragment(&token) => Ok((token, rest)),
         _ => Err(cursor.error("expected a body")),
     })?;
 
@@ -242,6 +242,11 @@ fn parse_other(input: ParseStream<'_>, krate: &Path) -> syn::Result<TokenStream>
         }
     }
     Ok(tokens)
+}
+
+/// A body that came as a `block` fragment of a `macro_rules` macro, in an invisible group.
+fn is_fragment(token: &TokenTree) -> bool {
+    matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::None)
 }
 
 fn ends_item(token: &TokenTree) -> bool {

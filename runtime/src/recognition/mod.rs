@@ -29,6 +29,7 @@ use std::sync::atomic::{
 };
 use std::sync::{self, Arc, LazyLock, Mutex, OnceLock, RwLock};
 
+use crate::collections::{StoredLog, StoredMap};
 use crate::context::{Ctx, Env};
 use crate::http::{Request, Response};
 use crate::schedule::AlarmRun;
@@ -59,6 +60,7 @@ pub trait Unrecognised {
     const IS_UNIT: bool = false;
     const ESCAPES_ROLLBACK: bool = false;
     const CHANGES_ONLY_THROUGH_MUT: bool = false;
+    const IS_COLLECTION: bool = false;
 }
 
 impl<T: ?Sized> Unrecognised for Probe<T> {}
@@ -74,6 +76,14 @@ impl Probe<()> {
 /// An auto trait, which sees through every type that is made of others.
 impl<T: ?Sized + RefUnwindSafe> Probe<T> {
     pub const CHANGES_ONLY_THROUGH_MUT: bool = true;
+}
+
+impl<K, V> Probe<StoredMap<K, V>> {
+    pub const IS_COLLECTION: bool = true;
+}
+
+impl<T, const BOUND: u64> Probe<StoredLog<T, BOUND>> {
+    pub const IS_COLLECTION: bool = true;
 }
 
 macro_rules! kinds {
@@ -145,3 +155,37 @@ pub trait RollsBack<const ESCAPES: bool> {}
 impl<T: ?Sized> RollsBack<false> for T {}
 
 pub const fn assert_rolls_back<T: ?Sized + RollsBack<ESCAPES>, const ESCAPES: bool>() {}
+
+/// A field that may be forgotten when the object leaves memory.
+#[diagnostic::on_unimplemented(
+    message = "a stored collection keeps its entries in storage",
+    label = "cannot be forgotten",
+    note = "remove `#[memory]`, or use `HashMap` or `Vec`"
+)]
+pub trait Forgettable<const IS_COLLECTION: bool> {}
+
+#[diagnostic::do_not_recommend]
+impl<T: ?Sized> Forgettable<false> for T {}
+
+pub const fn assert_forgettable<T, const IS_COLLECTION: bool>()
+where
+    T: ?Sized + Forgettable<IS_COLLECTION>,
+{
+}
+
+/// A field whose key may be the beginning of another field's key.
+#[diagnostic::on_unimplemented(
+    message = "this key belongs to the entries of a `{Self}`",
+    label = "begins with the key of the collection",
+    note = "choose another key"
+)]
+pub trait LeavesKeysFree<const IS_COLLECTION: bool> {}
+
+#[diagnostic::do_not_recommend]
+impl<T: ?Sized> LeavesKeysFree<false> for T {}
+
+pub const fn assert_key_is_free<T, const IS_COLLECTION: bool>()
+where
+    T: ?Sized + LeavesKeysFree<IS_COLLECTION>,
+{
+}
