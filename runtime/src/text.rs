@@ -180,7 +180,6 @@ mod tests {
         #[expect(dead_code, reason = "only asked for its shape")]
         struct Id(u64);
         #[derive(serde::Deserialize)]
-        #[expect(dead_code, reason = "only asked for its shape")]
         enum Order {
             Newest,
         }

@@ -5,7 +5,7 @@ use quote::{format_ident, quote};
 use syn::{Attribute, Path, Type, Visibility};
 
 use super::{in_block, private_at, project_at, quiet, respan, stub_name};
-use crate::model::{Durability, Field, Object, find_in_type, is_plain_value, named_type};
+use crate::model::{Durability, Field, Object, is_plain_value, named_types};
 use crate::names::unraw;
 
 pub fn expand_struct(object: &Object<'_>) -> TokenStream {
@@ -239,13 +239,7 @@ fn durable_field(
 /// that the field's type names is asked by itself, so that a mistake is shown at its place, and then the whole, since an
 /// auto trait sees what other types are made of.
 fn rollback_checks(ty: &Type, escapes: &Ident) -> TokenStream {
-    let mut named = Vec::new();
-    find_in_type(ty, |inner| {
-        if named_type(inner).is_some() && !is_plain_value(inner) {
-            named.push(inner);
-        }
-        None::<()>
-    });
+    let named = named_types(ty);
     let mut mistakes: Vec<(&Type, TokenStream)> = named
         .iter()
         .map(|inner| {

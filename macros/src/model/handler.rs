@@ -171,7 +171,7 @@ fn receiver(diagnostics: &Diagnostics, raw: &RawMethod) -> Option<Receiver> {
         diagnostics.error(&raw.signature.ident, message);
         return None;
     };
-    for attribute in &receiver.attrs {
+    if let Some(attribute) = receiver.attrs.first() {
         diagnostics.error(attribute, "attributes are not supported on the receiver");
         return None;
     }

@@ -26,5 +26,5 @@ pub use role::{Event, Fit, Role};
 pub use route::{HttpMethod, Route};
 pub use types::{
     arguments_of, find_in_type, is_named, is_plain_value, is_unit, last_segment, named_type,
-    opaque_type, ungroup,
+    named_types, opaque_type, ungroup,
 };

@@ -68,6 +68,35 @@ pub fn arguments_of(ty: &Type) -> Vec<&Type> {
     }
 }
 
+/// The types at any depth that may be anything, the type itself included.
+///
+/// In `Log<Entry, BOUND>` the text does not tell the type from the constant, so that both are left out; what `Log` is made
+/// of, an auto trait sees.
+pub fn named_types(ty: &Type) -> Vec<&Type> {
+    match ungroup(ty) {
+        Type::Tuple(tuple) => tuple.elems.iter().flat_map(named_types).collect(),
+        Type::Array(array) => named_types(&array.elem),
+        Type::Slice(slice) => named_types(&slice.elem),
+        other if named_type(other).is_some() => {
+            let is_plain = is_plain_value(other);
+            let itself = (!is_plain).then_some(other);
+            let inner = arguments_of(other)
+                .into_iter()
+                .filter(|inner| is_plain || !may_be_constant(inner))
+                .flat_map(named_types);
+            itself.into_iter().chain(inner).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Whether an argument of a type may be a constant, as far as its text shows.
+fn may_be_constant(argument: &Type) -> bool {
+    last_segment(argument).is_some_and(|segment| {
+        segment.arguments.is_none() && !segment.ident.to_string().starts_with("Atomic")
+    })
+}
+
 /// The first type at any depth, the type itself included, for which `select` answers.
 pub fn find_in_type<'a, T>(ty: &'a Type, select: impl FnMut(&'a Type) -> Option<T>) -> Option<T> {
     struct Search<F, T> {

@@ -127,8 +127,8 @@ pub fn pattern_name(pattern: &Pat) -> Option<&Ident> {
 
 /// The item under `#[durable_object]`.
 pub enum RawObject {
-    Struct(RawStruct),
-    Impl(RawImpl),
+    Struct(Box<RawStruct>),
+    Impl(Box<RawImpl>),
     /// An enum, a function, …: kept whole, since the user needs it to compile.
     Other(TokenStream),
 }
@@ -142,11 +142,11 @@ impl RawObject {
             ahead.parse::<Visibility>()?;
             if ahead.peek(Token![struct]) {
                 let item: ItemStruct = input.parse()?;
-                return Ok(Self::Struct(RawStruct::new(item, krate)));
+                return Ok(Self::Struct(Box::new(RawStruct::new(item, krate))));
             }
             if ahead.peek(Token![impl]) || (ahead.peek(Token![unsafe]) && ahead.peek2(Token![impl]))
             {
-                return RawImpl::parse(input, krate).map(Self::Impl);
+                return RawImpl::parse(input, krate).map(|raw| Self::Impl(Box::new(raw)));
             }
             input.parse().map(Self::Other)
         };

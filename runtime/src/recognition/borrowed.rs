@@ -52,7 +52,7 @@ impl BorrowedByEvent for Ctx {
 impl<S: 'static> BorrowedByEvent for Socket<S> {
     type Held<'a> = Owned<Self>;
 
-    fn hold<'a>(_: &'a Ctx, call: &Call) -> Result<Owned<Self>, Fault> {
+    fn hold(_: &Ctx, call: &Call) -> Result<Owned<Self>, Fault> {
         call.socket().map(Owned)
     }
 }

@@ -27,12 +27,16 @@ pub struct Counter {
     value: i64,
     cells: Vec<Cell>,
     named: Text,
+    log: StoredLog<i64, LOG_BOUND>,
 }
+
+const LOG_BOUND: u64 = 100;
 
 #[durable_object]
 impl Counter {
     #[init]
     fn start(&mut self) -> Done {
+        let _ = &self.log;
         self.cells.push(Cell { alive: true });
         Ok(())
     }
