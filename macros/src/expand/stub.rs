@@ -13,10 +13,10 @@ use crate::names::unraw;
 pub fn methods(block: &ObjectImpl<'_>) -> TokenStream {
     let stub = stub_path(block.path);
     let methods = block.methods().map(|handler| method(block, handler));
-    // A public object may have private types in its signatures.
+    // A public object may have private types in its signatures, and its stubs stay on their thread.
     quote! {
         #[automatically_derived]
-        #[allow(private_interfaces, private_bounds)]
+        #[allow(private_interfaces, private_bounds, clippy::future_not_send)]
         impl #stub {
             #(#methods)*
         }

@@ -10,9 +10,10 @@
     unused_variables,
     unreachable_pub,
     clippy::all,
-    clippy::pedantic,
-    clippy::nursery
+    clippy::pedantic
 )]
+#![deny(clippy::nursery)]
+#![allow(clippy::missing_const_for_fn, reason = "of the handlers themselves")]
 
 use anchorhold::prelude::*;
 
@@ -31,7 +32,9 @@ impl Counter {
     #[rpc]
     #[get("/")]
     fn value(&self) -> Result<i64, Error> {
-        let _ = self.reads;
+        if self.reads > 0 {
+            return Err(Error::conflict("read", "it was read before"));
+        }
         Ok(self.value.min(self.limit))
     }
 
