@@ -225,7 +225,10 @@ impl<T: Serialize + DeserializeOwned> StoredField<Whole> for T {
     }
 }
 
-fn decode_field<T: DeserializeOwned>(key: &str, bytes: &[u8]) -> Result<T, StorageError> {
+pub(crate) fn decode_field<T: DeserializeOwned>(
+    key: &str,
+    bytes: &[u8],
+) -> Result<T, StorageError> {
     wire::decode(bytes).map_err(|message| StorageError::Undecodable {
         subject: format!("stored field `{key}`"),
         message: format!("{message}; its type is `{}`", std::any::type_name::<T>()),

@@ -171,13 +171,17 @@ fn every_kind_of_fault_happens_and_loses_no_money() {
         FaultKind::Panic,
         FaultKind::PanicAtWrite,
         FaultKind::FailedCommit,
+        FaultKind::FullDisk,
         FaultKind::SlowDisk,
         FaultKind::LateAlarm,
+        FaultKind::RepeatedAlarm,
         FaultKind::SlowCall,
+        FaultKind::SlowReply,
         FaultKind::LostCall,
         FaultKind::LostReply,
         FaultKind::Eviction,
         FaultKind::ClockStep,
+        FaultKind::BadDeployment,
     ] {
         let happened = Cell::new(0);
         for seed in 0..5 {

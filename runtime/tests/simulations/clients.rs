@@ -39,10 +39,10 @@ pub fn clock_steps(sim: &Sim) -> u32 {
     u32::try_from(steps).unwrap()
 }
 
-/// Until what was due within a few minutes is due by a clock that may have been set back, each time
-/// by up to an hour.
+/// Until what was due within a few minutes is due by a clock that may have been set back, by up to an
+/// hour.
 pub fn quiet_phase(sim: &Sim) -> Duration {
-    Duration::from_secs(300) + Duration::from_secs(3_600) * clock_steps(sim)
+    Duration::from_secs(300) + Duration::from_secs(3_600) * clock_steps(sim).min(1)
 }
 
 /// The latest time that the clock has shown.

@@ -215,3 +215,29 @@ async fn promised_runs_happen_through_bad_deployments(sim: Sim) {
         assert!(digit(sent) >= digit(promised), "{promised} {sent}");
     }
 }
+
+/// By rate: calls fail while the class is missing, and alarms wait for it.
+#[anchorhold::test(seed = 1, seeds = 20)]
+async fn bad_deployment_is_rolled_back_and_loses_nothing(sim: Sim) {
+    sim.set_faults(Faults::none().one_in(3, FaultKind::BadDeployment));
+    let parcels = sim.objects::<Parcels>().named("a");
+    let (mut promised, mut refused) = (0, 0);
+    for round in 0..20 {
+        let key = 1 << round;
+        match parcels.promise(key).await {
+            Ok(()) => promised |= key,
+            Err(CallError::Configuration(_)) => refused += 1,
+            Err(_) => {}
+        }
+        sim.env().sleep(Duration::from_secs(30)).await;
+    }
+    assert!(refused > 0, "the class was never missing");
+    sim.heal().await;
+    sim.advance(2 * HOUR).await;
+    let sent = sim.field(&parcels, "sent").unwrap().unwrap_or(0);
+    assert_eq!(
+        sent & promised,
+        promised,
+        "an acknowledged run did not happen"
+    );
+}

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::Command;
 use std::time::Duration;
 
 use anchorhold::__private::{Runs, run_test};
@@ -110,6 +111,59 @@ fn call_that_is_not_idempotent_is_found_with_the_step() {
         });
     }));
     assert!(failed.is_err(), "the stock ships twice after a crash");
+}
+
+/// Fails, for the test below, which runs it as a user would.
+#[anchorhold::test(exhaustive, seed = 5)]
+#[ignore = "fails on purpose: another test runs it"]
+async fn order_that_is_placed_once(sim: Sim) {
+    let order = sim.objects::<Order>().named("a");
+    let placed = order.place().await;
+    sim.advance(Duration::from_secs(300)).await;
+    assert!(placed.is_ok(), "the caller gave up");
+}
+
+/// What a run of the failing test tells, with these variables.
+fn report_of_the_failure(variables: &[(String, String)]) -> String {
+    let program = std::env::current_exe().unwrap();
+    let run = Command::new(program)
+        .args(["--ignored", "--exact", "--nocapture"])
+        .arg("exhaustive::order_that_is_placed_once")
+        .env_remove("ANCHORHOLD_SEEDS")
+        .envs(variables.iter().cloned())
+        .output()
+        .unwrap();
+    assert!(!run.status.success());
+    String::from_utf8(run.stderr).unwrap()
+}
+
+fn line_with<'a>(report: &'a str, text: &str) -> &'a str {
+    let mut lines = report.lines();
+    lines.find(|line| line.contains(text)).expect(report)
+}
+
+#[test]
+fn failing_step_is_repeated_by_the_command_that_its_report_shows() {
+    let first = report_of_the_failure(&[]);
+    let failed = line_with(&first, "failed with seed");
+    let command = line_with(&first, "the same run again: ");
+    let variables: Vec<(String, String)> = command
+        .split(' ')
+        .filter_map(|word| word.split_once('='))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    assert_eq!(variables.len(), 2, "{command}");
+    let again = report_of_the_failure(&variables);
+    assert_eq!(line_with(&again, "failed with seed"), failed);
+    assert_eq!(line_with(&again, "the same run again: "), command);
+
+    let seed = variables[0].clone();
+    let step = ("ANCHORHOLD_STEP".to_owned(), "1000000".to_owned());
+    let refused = report_of_the_failure(&[seed, step]);
+    assert!(
+        refused.contains("the process cannot end at this step"),
+        "{refused}"
+    );
 }
 
 #[test]

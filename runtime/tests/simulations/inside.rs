@@ -108,6 +108,35 @@ async fn writes_of_a_query_are_taken_back_in_memory_too(sim: Sim) {
 }
 
 #[anchorhold::test]
+async fn stored_field_is_read_by_its_name(sim: Sim) {
+    let ledger = sim.objects::<Ledger>().named("a");
+    assert_eq!(sim.field::<_, i64>(&ledger, "balance"), Ok(None));
+    ledger.book(5).await.unwrap();
+    assert_eq!(sim.field(&ledger, "balance"), Ok(Some(5)));
+    sim.evict(&ledger).await;
+    assert_eq!(sim.field(&ledger, "balance"), Ok(Some(5)));
+    let misfit = sim.field::<_, String>(&ledger, "balance");
+    let text = misfit.expect_err("a number").to_string();
+    assert!(text.contains("stored field `balance`"), "{text}");
+}
+
+#[test]
+fn field_that_is_not_stored_is_named_with_those_that_are() {
+    for name in ["reads", "missing"] {
+        let failed = catch_unwind(AssertUnwindSafe(|| {
+            run_test(Some(1), "field", async |sim: Sim| {
+                let ledger = sim.objects::<Ledger>().named("a");
+                let _ = sim.field::<_, i64>(&ledger, name);
+            });
+        }));
+        let panic = failed.expect_err("it is in memory only, or nowhere");
+        let text = panic.downcast_ref::<String>().expect("a text");
+        let expected = format!("Ledger has no stored field `{name}`; it has: balance, notes");
+        assert_eq!(*text, expected);
+    }
+}
+
+#[anchorhold::test]
 async fn pending_runs_tell_their_dates_and_tries(sim: Sim) {
     let ledger = sim.objects::<Ledger>().named("a");
     assert_eq!(sim.pending_runs(&ledger), []);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anchorhold::__private::run_test;
 use anchorhold::prelude::*;
 use anchorhold::{FaultKind, Faults};
+use futures_util::future::join_all;
 
 #[durable_object]
 struct Tally {
@@ -232,6 +233,36 @@ fn disk_that_hangs_answers_when_the_faults_end() {
             assert_eq!((added.unwrap(), sim.now()), (1, at));
         });
     }
+}
+
+#[anchorhold::test(seed = 1, seeds = 10)]
+async fn alarm_that_is_delivered_again_runs_once(sim: Sim) {
+    sim.set_faults(Faults::none().one_in(1, FaultKind::RepeatedAlarm));
+    let tally = sim.objects::<Tally>().named("a");
+    for rings in 1..=5 {
+        tally.ring_after(1_000).await.unwrap();
+        sim.advance(Duration::from_secs(60)).await;
+        assert_eq!(tally.rung().await.unwrap(), rings);
+    }
+    let trace = sim.trace();
+    let delivered = trace.iter().filter(|line| line.contains(" start alarm "));
+    assert_eq!(delivered.count(), 10);
+    assert_eq!(count(&sim, FaultKind::RepeatedAlarm), 5);
+}
+
+#[anchorhold::test(seed = 1, seeds = 10)]
+async fn slow_replies_overtake_each_other(sim: Sim) {
+    sim.set_faults(Faults::none().one_in(1, FaultKind::SlowReply));
+    let tally = sim.objects::<Tally>().named("a");
+    let arrived = RefCell::new(Vec::new());
+    let calls = (0..8).map(|_| async {
+        let value = tally.add().await.unwrap();
+        arrived.borrow_mut().push(value);
+    });
+    join_all(calls).await;
+    assert!(!arrived.borrow().is_sorted(), "{arrived:?}");
+    arrived.borrow_mut().sort_unstable();
+    assert!(arrived.into_inner().into_iter().eq(1..=8));
 }
 
 /// What was read is not lost either: an answer waits for the writes that it rests on.

@@ -318,11 +318,12 @@ impl Dice {
     }
 }
 
-async fn state_of(subject: &SubjectStub) -> State {
+async fn state_of(sim: &Sim, subject: &SubjectStub) -> State {
     for _ in 0..1_000 {
         if let Ok(state) = subject.state().await {
             return state;
         }
+        sim.env().sleep(Duration::from_millis(200)).await;
     }
     panic!("the object does not answer");
 }
@@ -349,7 +350,7 @@ async fn run(sim: &Sim, turns: usize) {
         if dice.throw(4) == 0 {
             sim.crash().await;
         }
-        let after = state_of(&subject).await;
+        let after = state_of(sim, &subject).await;
         let is_its_own_end = match &ended {
             Ok(()) | Err(CallError::Application(_)) => true,
             Err(_) => false,

@@ -7,6 +7,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::budget::Share;
 use super::kernel::Event;
+use super::sim::Link;
 use super::slot::Slot;
 use super::transport::{self, Transport};
 use super::waiting::Waiting;
@@ -335,6 +336,13 @@ impl Socket {
     pub(super) async fn has_room(&self) {
         while self.0.flights.get() >= MAX_FLIGHTS {
             self.0.landed.notified().await;
+        }
+    }
+
+    /// Where the simulator may cut the connection.
+    pub(super) fn may_be_cut(&self, link: &Link) {
+        if let Some(slot) = self.0.slot.upgrade() {
+            slot.shard.may_cut(link);
         }
     }
 

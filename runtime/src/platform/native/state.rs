@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::kernel::Event;
 use super::remote::Env;
-use super::sim::FaultKind;
+use super::shard::WriteFault;
 use super::slot::{Life, Slot};
 use super::socket::{Socket, Upgrade};
 use super::store::Database;
@@ -62,13 +62,8 @@ impl ObjectState {
         &self,
         write: impl FnOnce(&Database) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
-        if self.life.in_segment.get()
-            && self
-                .slot()
-                .shard
-                .point(&[FaultKind::PanicAtWrite])
-                .is_some()
-        {
+        let fault = self.slot().shard.fault_at_write(&self.life);
+        if fault == Some(WriteFault::Panic) {
             resume_unwind(Box::new("injected"));
         }
         let result = self
@@ -78,7 +73,10 @@ impl ObjectState {
                 if self.life.in_segment.get() {
                     database.enter_segment();
                 }
-                let result = write(&database);
+                let result = match fault {
+                    Some(WriteFault::NoRoom { spills }) => database.without_room(spills, write),
+                    _ => write(&database),
+                };
                 if database.is_in_transaction() {
                     self.wrote();
                 }

@@ -7,7 +7,7 @@ use futures_util::{SinkExt, StreamExt};
 use hyper::body::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split};
 use tokio::net::TcpStream;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
@@ -17,6 +17,7 @@ use tokio_tungstenite::tungstenite::{Error, Message as WireMessage};
 
 use super::admission::Admitted;
 use super::peer::{Peer, WRITE_PATIENCE};
+use super::sim::Pipe;
 use super::socket::{Frame, MAX_PENDING, NO_CODE, Outgoing, Socket};
 use super::waiting::Eviction;
 use crate::socket::Message;
@@ -29,13 +30,13 @@ const BUFFER: usize = 4 * 1024;
 /// What one socket's connection holds that the system has not taken: the largest message, and pongs.
 const MAX_UNSENT: usize = MAX_PENDING + 64 * 1024;
 /// A peer that is silent this long is asked for a sign of life, and after as long again given up.
-const SILENCE: Duration = Duration::from_secs(60);
+pub(super) const SILENCE: Duration = Duration::from_secs(60);
 /// How long a message may take from its first byte to its last.
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(120);
 /// How long a peer may take to answer a Close.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// RFC 6455: stands for a connection that ended without a Close; never sent.
-const BROKEN: u16 = 1006;
+pub(super) const BROKEN: u16 = 1006;
 const GOING_AWAY: u16 = 1001;
 const PROTOCOL_ERROR: u16 = 1002;
 const INVALID_DATA: u16 = 1007;
@@ -55,29 +56,6 @@ pub(super) enum Transport {
         read: Bytes,
     },
     Memory(Pipe),
-}
-
-/// One end of a connection without a network.
-pub(super) struct Pipe {
-    pub(super) incoming: mpsc::UnboundedReceiver<Frame>,
-    pub(super) outgoing: mpsc::UnboundedSender<Frame>,
-}
-
-impl Pipe {
-    pub(super) fn pair() -> (Self, Self) {
-        let (to_second, from_first) = mpsc::unbounded_channel();
-        let (to_first, from_second) = mpsc::unbounded_channel();
-        (
-            Self {
-                incoming: from_second,
-                outgoing: to_second,
-            },
-            Self {
-                incoming: from_first,
-                outgoing: to_first,
-            },
-        )
-    }
 }
 
 /// Carries a socket's frames both ways until the connection ends.
@@ -109,7 +87,7 @@ async fn carry(socket: &Socket, upgraded: oneshot::Receiver<Transport>, outgoing
                 socket.closed(BROKEN, String::new(), false);
             }
         },
-        Ok(Transport::Memory(pipe)) => pump_pipe(socket, pipe, outgoing).await,
+        Ok(Transport::Memory(pipe)) => pipe.carry(socket, outgoing).await,
         // The peer went away during the handshake, or the response was never sent.
         Err(_) => socket.closed(BROKEN, String::new(), false),
     }
@@ -436,53 +414,6 @@ async fn finish<S: Connection>(socket: &Socket, stream: &mut Stream<S>, tell: bo
         Ok(Some(None)) => socket.closed(NO_CODE, String::new(), true),
         Ok(None) | Err(_) => socket.closed(BROKEN, String::new(), false),
     }
-}
-
-async fn pump_pipe(socket: &Socket, mut pipe: Pipe, mut outgoing: Outgoing) {
-    loop {
-        let incoming = async {
-            socket.has_room().await;
-            pipe.incoming.recv().await
-        };
-        tokio::select! {
-            biased;
-            frame = outgoing.next() => match frame {
-                Frame::Drop => return socket.forget(),
-                Frame::Close { code, reason } => {
-                    // The test's end answers a Close as every client does: at once, with the same code.
-                    let _ = pipe.outgoing.send(Frame::Close { code, reason: reason.clone() });
-                    return socket.closed(code, reason, true);
-                }
-                frame => {
-                outgoing.sent_all_but(0);
-                drop(pipe.outgoing.send(frame));
-            }
-            },
-            frame = incoming => match frame {
-                Some(Frame::Message(message)) => socket.received(message),
-                Some(Frame::Close { code, reason }) => {
-                    socket.closed_by_peer(code, reason);
-                    return answer_close_in_pipe(&pipe, outgoing).await;
-                }
-                Some(Frame::GoingAway | Frame::Drop) | None => {
-                    return socket.closed(BROKEN, String::new(), false);
-                }
-            },
-        }
-    }
-}
-
-async fn answer_close_in_pipe(pipe: &Pipe, mut outgoing: Outgoing) {
-    let answer = async {
-        loop {
-            match outgoing.next().await {
-                // The peer has said that it listens no more.
-                Frame::Message(_) => {}
-                last => return drop(pipe.outgoing.send(last)),
-            }
-        }
-    };
-    let _ = timeout(SILENCE, answer).await;
 }
 
 #[cfg(test)]

@@ -60,7 +60,7 @@ async fn every_acknowledged_reminder_is_sent(sim: Sim) {
         sim.env().sleep(Duration::from_secs(5)).await;
     }
     sim.heal().await;
-    // The clock may have been set back, each time by up to an hour.
+    // The clock may have been set back, by up to an hour.
     sim.advance(Duration::from_secs(2 * 60 * 60)).await;
     let sent = reminders.sent().await.unwrap();
     deliveries.check(sent).unwrap();

@@ -53,7 +53,7 @@ impl Shard {
 
     /// The date was set: pauses that the index keeps mean nothing by it.
     pub(super) fn load_alarms_by_new_date(self: &Rc<Self>) {
-        self.disk.write_index(vec![Change::EndPauses]);
+        self.change_index(vec![Change::EndPauses]);
         self.load_alarms_now();
     }
 
@@ -151,8 +151,7 @@ impl Shard {
         if entry.as_ref().is_none_or(|entry| entry.at > at) {
             tracing::warn!(class = slot.description.class, id = %slot.id, "an alarm was missing from the index; it is put back");
         }
-        self.disk
-            .write_index(vec![Change::Record(slot.index_entry(at))]);
+        self.change_index(vec![Change::Record(slot.index_entry(at))]);
         None
     }
 
@@ -195,6 +194,15 @@ impl Shard {
     /// if it "still stands where it stood" (P28) would take a new one for the old where the clock was
     /// set back.
     fn alarm_ended(&self, life: &Rc<Life>, id: RawId, result: Result<(), Fault>) {
+        if result.is_ok() && self.point(&[FaultKind::RepeatedAlarm]).is_some() {
+            // That it has run is lost on the way. What the second delivery finds ends the run.
+            life.slot.handle(Event::Arrived {
+                object: life.slot.index,
+                work: Work::Alarm { id },
+                bytes: 0,
+            });
+            return;
+        }
         let outcome = match result {
             Ok(()) => AlarmOutcome::Done,
             Err(fault) => {

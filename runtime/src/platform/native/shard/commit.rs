@@ -7,7 +7,8 @@ use super::super::disk::Disk;
 use super::super::kernel::ObjectIndex;
 use super::super::sim::FaultKind;
 use super::super::slot::Life;
-use super::super::store::{Database, Entry, Unsynced};
+use super::super::store::{Database, Entry, Unsynced, disk_is_full};
+use super::disk_faults::injected;
 use super::{Event, Shard};
 use crate::error::StorageError;
 use crate::fault::Fault;
@@ -45,8 +46,8 @@ impl Shard {
     }
 
     async fn record(self: &Rc<Self>, entries: Vec<Entry>) -> Result<(), StorageError> {
-        if self.point(&[FaultKind::FailedSync]).is_some() {
-            return Err(StorageError::Io("injected".to_owned()));
+        if let Some(error) = self.recording_fault() {
+            return Err(error);
         }
         let recorded = self.disk.record(entries);
         if let Some(simulation) = &self.simulation {
@@ -93,10 +94,16 @@ impl Shard {
         }
         let mut batch = Vec::with_capacity(lives.len());
         for (object, life) in lives {
-            match self.point(&[FaultKind::Crash, FaultKind::FailedCommit]) {
+            let possible = [
+                FaultKind::Crash,
+                FaultKind::FailedCommit,
+                FaultKind::FullDisk,
+            ];
+            match self.point(&possible) {
                 Some(FaultKind::Crash) => return,
-                Some(_) => failed.push((object, StorageError::Io("injected".to_owned()))),
-                None => {}
+                Some(FaultKind::FailedCommit) => failed.push((object, injected())),
+                _ if self.has_no_room(life.slot.id) => failed.push((object, disk_is_full())),
+                _ => {}
             }
             let failure = failed.iter().position(|(failed, _)| *failed == object);
             let committed = match failure {

@@ -97,12 +97,10 @@ impl Shard {
             Effect::Commit { objects } => self.commit(&objects),
             Effect::UpdateIndex { alarms } => {
                 let follow = |(id, at)| Change::Follow(id, at);
-                self.disk
-                    .write_index(alarms.into_iter().map(follow).collect());
+                self.change_index(alarms.into_iter().map(follow).collect());
             }
             Effect::PauseInIndex { alarms } => {
-                self.disk
-                    .write_index(alarms.into_iter().map(Change::Pause).collect());
+                self.change_index(alarms.into_iter().map(Change::Pause).collect());
             }
             Effect::FireAlarm { id } => self.fire_alarm(id),
             Effect::LoadAlarms => self.loading_wanted.notify_one(),
@@ -132,7 +130,10 @@ impl Shard {
     }
 
     fn wake(self: &Rc<Self>, slot: &Rc<Slot>) {
-        let found = self.disk.find(slot.index, slot.description.class, slot.id);
+        let found = match self.opening_fault(slot.id) {
+            Some(error) => Err(error),
+            None => self.disk.find(slot.index, slot.description.class, slot.id),
+        };
         match found {
             Ok(Found::Nothing) => self.wake_with(slot, Ok(None)),
             Ok(Found::Here(database)) => self.wake_with(slot, Ok(Some(*database))),
@@ -221,9 +222,12 @@ impl Shard {
     }
 
     fn release(self: &Rc<Self>, object: ObjectIndex, output: Output) {
-        let Some(output) = self.through_the_network(object, output) else {
-            return;
-        };
+        if let Some(output) = self.through_the_network(object, output) {
+            self.send(output);
+        }
+    }
+
+    pub(super) fn send(self: &Rc<Self>, output: Output) {
         match output {
             Output::Called { reply, result } => answer(reply, result),
             Output::Fetched { reply, response } => {

@@ -5,6 +5,7 @@
 
 mod alarms;
 mod commit;
+mod disk_faults;
 mod effects;
 mod inside;
 mod logs;
@@ -14,6 +15,7 @@ mod tasks;
 mod tests;
 mod turns;
 
+pub(super) use disk_faults::WriteFault;
 pub(super) use tasks::Command;
 
 use std::cell::{Cell, RefCell};
@@ -185,6 +187,9 @@ impl Shard {
     }
 
     fn class(&self, name: &str) -> Option<&'static Description> {
+        if self.lacks(name) {
+            return None;
+        }
         let classes = self.classes.borrow();
         classes
             .iter()

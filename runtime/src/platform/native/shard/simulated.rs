@@ -8,13 +8,15 @@ use tokio::time::Instant;
 
 use super::super::disk::Disk;
 use super::super::kernel::{Limits, ObjectIndex};
-use super::super::sim::{Ending, FaultKind, Simulation};
+use super::super::sim::{Ending, FaultKind, Link, Simulation};
 use super::super::work::{Inbound, Output, Work};
 use super::{Event, Shard, new_kernel, not_in_the_app};
 use crate::description::Description;
-use crate::error::StorageError;
 use crate::fault::Fault;
 use crate::id::RawId;
+
+/// How long a bad deployment lasts at most.
+const BAD_DEPLOYMENT_MS: u64 = 60_000;
 
 impl Shard {
     /// Starts a simulated shard's tasks on the current runtime.
@@ -50,7 +52,7 @@ impl Shard {
         };
         let possible: &[FaultKind] = match &output {
             Output::Called { .. } | Output::Fetched { .. } => {
-                &[FaultKind::Crash, FaultKind::LostReply]
+                &[FaultKind::Crash, FaultKind::LostReply, FaultKind::SlowReply]
             }
             Output::Delivery(_) => &[FaultKind::Crash, FaultKind::LostCall, FaultKind::SlowCall],
             Output::Frame { .. } | Output::Barrier(_) => &[FaultKind::Crash],
@@ -59,6 +61,10 @@ impl Shard {
             Some(FaultKind::Crash) => None,
             Some(FaultKind::LostReply | FaultKind::LostCall) => {
                 output.fail(Fault::Disconnected("the connection was lost".to_owned()));
+                None
+            }
+            Some(FaultKind::SlowReply) => {
+                self.later(simulation.up_to(2_000), |shard| shard.send(output));
                 None
             }
             slow => {
@@ -76,9 +82,26 @@ impl Shard {
         }
     }
 
+    /// A frame is on its way: the connection may be cut, and the frame is lost.
+    pub(in super::super) fn may_cut(&self, link: &Link) {
+        if let Some(simulation) = &self.simulation
+            && self.point(&[FaultKind::DroppedSocket]).is_some()
+        {
+            simulation.cut(link);
+        }
+    }
+
     /// Between events: what happens to a host beside its work.
     fn surroundings(self: &Rc<Self>, simulation: &Simulation) {
-        match self.point(&[FaultKind::Eviction, FaultKind::ClockStep]) {
+        let possible = [
+            FaultKind::Eviction,
+            FaultKind::ClockStep,
+            FaultKind::DroppedSocket,
+            FaultKind::BadDeployment,
+        ];
+        match self.point(&possible) {
+            Some(FaultKind::DroppedSocket) => simulation.cut_any(),
+            Some(FaultKind::BadDeployment) => self.deploy_badly(simulation),
             Some(FaultKind::Eviction) => {
                 let residents = self.kernel.borrow().residents();
                 if !residents.is_empty() {
@@ -87,8 +110,7 @@ impl Shard {
                 }
             }
             Some(FaultKind::ClockStep) => {
-                let by = i64::try_from(simulation.up_to(7_200_000).as_millis()).unwrap_or_default();
-                self.clock.set(self.clock.now() + by - 3_600_000);
+                self.clock.set(self.clock.now() + simulation.clock_step());
                 self.clock_was_set();
             }
             _ => {}
@@ -135,8 +157,7 @@ impl Shard {
         };
         while let Some((mut inbound, machine)) = simulation.receive().await {
             simulation.delay().await;
-            #[cfg(test)]
-            simulation.while_the_disk_hangs().await;
+            simulation.disk.answers().await;
             if let Inbound::Synced { failed } = &mut inbound
                 && simulation.is_running(machine)
             {
@@ -149,56 +170,6 @@ impl Shard {
                 self.receive_one(inbound);
             }
         }
-    }
-
-    /// What is in the index is on disk: a step as well.
-    pub(super) async fn index_answers(self: &Rc<Self>, simulation: &Simulation) {
-        let machine = simulation.machine();
-        simulation.delay().await;
-        #[cfg(test)]
-        simulation.while_the_disk_hangs().await;
-        self.sync_takes_its_time(simulation).await;
-        if let Disk::Memory(memory) = &self.disk
-            && simulation.is_running(machine)
-        {
-            memory.index_synced();
-        }
-    }
-
-    async fn sync_takes_its_time(self: &Rc<Self>, simulation: &Simulation) {
-        let possible = [
-            FaultKind::SlowDisk,
-            FaultKind::HangingSync,
-            FaultKind::Crash,
-        ];
-        match self.point(&possible) {
-            Some(FaultKind::SlowDisk) => simulation.disk_takes(20_000).await,
-            Some(FaultKind::HangingSync) => simulation.disk_takes(180_000).await,
-            _ => {}
-        }
-        self.inside(|| {});
-    }
-
-    /// The commits of a batch reach the disk, one object after the other: those that do not.
-    fn sync_batch(&self, simulation: &Simulation) -> Vec<(ObjectIndex, Fault)> {
-        let Disk::Memory(memory) = &self.disk else {
-            return Vec::new();
-        };
-        let mut failed = Vec::new();
-        for (object, id) in memory.take_batch() {
-            match self.point(&[FaultKind::Crash, FaultKind::FailedSync]) {
-                None => memory.synced(id),
-                Some(FaultKind::FailedSync) => {
-                    memory.sync_failed(id, |commits| simulation.kept(commits));
-                    failed.push((
-                        object,
-                        Fault::Storage(StorageError::Io("injected".to_owned())),
-                    ));
-                }
-                Some(_) => break,
-            }
-        }
-        failed
     }
 
     /// The timer counts time that passes: it has to be set by the new time.
@@ -264,6 +235,9 @@ impl Shard {
 
     /// A crash that also loses what the disk had not confirmed, as far as the seed says.
     pub(in super::super) fn power_failure(self: &Rc<Self>) {
+        if let Some(simulation) = &self.simulation {
+            simulation.cut_all();
+        }
         self.lose_memory(&Fault::Disconnected("the power failed".to_owned()));
         if let (Disk::Memory(memory), Some(simulation)) = (&self.disk, &self.simulation)
             && let Err(error) = memory.lose_power(|commits| simulation.kept(commits))
@@ -282,8 +256,46 @@ impl Shard {
         }
         if let Some(simulation) = &self.simulation {
             simulation.deployed();
+            simulation.lacks.set(None);
         }
         self.start_again();
+    }
+
+    /// The next process lacks a class, and the one after it has it again.
+    fn deploy_badly(self: &Rc<Self>, simulation: &Simulation) {
+        let class = {
+            let classes = self.classes.borrow();
+            if classes.is_empty() || simulation.lacks.get().is_some() {
+                return;
+            }
+            classes[simulation.one_of(classes.len())].description.class
+        };
+        simulation.lacks.set(Some(class));
+        self.restart();
+        let (shard, lasts) = (Rc::clone(self), simulation.up_to(BAD_DEPLOYMENT_MS));
+        tokio::task::spawn_local(async move {
+            tokio::time::sleep(lasts).await;
+            shard.roll_back();
+        });
+    }
+
+    /// Ends a bad deployment, if there is one.
+    pub(in super::super) fn roll_back(self: &Rc<Self>) {
+        let simulation = self.simulation.as_ref();
+        if simulation.is_some_and(|simulation| simulation.lacks.take().is_some()) {
+            self.restart();
+        }
+    }
+
+    fn restart(self: &Rc<Self>) {
+        self.lose_memory(&Fault::Disconnected("the host was restarted".to_owned()));
+        self.start_again();
+    }
+
+    /// Whether the simulated deployment lacks a class that the test uses.
+    pub(super) fn lacks(&self, class: &str) -> bool {
+        let simulation = self.simulation.as_ref();
+        simulation.is_some_and(|simulation| simulation.lacks.get() == Some(class))
     }
 
     /// A test uses a class by naming it, until it deploys an app.
@@ -295,6 +307,9 @@ impl Shard {
     /// Why this version of a class takes no work: a stub of it was made before another app was
     /// deployed.
     pub(super) fn missing(&self, description: &'static Description) -> Option<Fault> {
+        if self.lacks(description.class) {
+            return Some(not_in_the_app(description));
+        }
         if !self.simulation.as_ref()?.is_deployed() {
             return None;
         }

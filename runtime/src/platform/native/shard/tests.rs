@@ -46,7 +46,11 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 fn hang(sim: &Sim, hangs: bool) {
     let simulation = sim.shard().simulation().expect("simulated");
-    simulation.let_the_disk_hang(hangs);
+    if hangs {
+        simulation.disk.hang_syncs();
+    } else {
+        simulation.disk.restore_syncs();
+    }
 }
 
 #[anchorhold::test]

@@ -102,6 +102,14 @@ impl MemoryDisk {
         image.map(|image| Database::from_image(image)).transpose()
     }
 
+    /// Whether the disk has a file of the object.
+    pub(in super::super) fn has_file(&self, id: RawId) -> bool {
+        let objects = self.objects.borrow();
+        objects
+            .get(&id)
+            .is_some_and(|writes| writes.durable.is_some())
+    }
+
     /// The objects that have a database.
     pub(in super::super) fn ids(&self) -> Vec<RawId> {
         self.objects.borrow().keys().copied().collect()

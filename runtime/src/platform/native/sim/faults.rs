@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::super::random::SplitMix;
+
 /// A fault that the simulator injects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -19,8 +21,11 @@ pub enum FaultKind {
     Panic,
     /// A turn panics at a write to its storage.
     PanicAtWrite,
-    /// The commit of one object fails: the disk is full, for one.
+    /// The commit of one object fails.
     FailedCommit,
+    /// The disk is full for up to 30 s. Writes, commits, the opening of databases, and changes of
+    /// the index of alarms fail. Objects in memory can be read.
+    FullDisk,
     /// The disk reports that it could not confirm the commits of one object: they are lost or kept.
     /// Or that it could not write the index of alarms.
     FailedSync,
@@ -31,35 +36,53 @@ pub enum FaultKind {
     HangingSync,
     /// An alarm fires up to 2 minutes late.
     LateAlarm,
+    /// The platform delivers an alarm again whose run has succeeded. A handler does not run again for
+    /// that: the run is no longer pending.
+    RepeatedAlarm,
     /// A call between objects arrives up to 2 s late. Calls of one object to another keep their
     /// order (P68).
     SlowCall,
+    /// An answer arrives up to 2 s late. Others overtake it.
+    SlowReply,
     /// A call between objects does not arrive. The caller is told that it was disconnected.
     LostCall,
     /// A call runs, and its caller is told that it was disconnected.
     LostReply,
+    /// A connection is cut without a Close. Messages on their way are lost. Each end learns of it
+    /// within 2 minutes.
+    DroppedSocket,
     /// An idle object leaves memory.
     Eviction,
-    /// Somebody sets the clock, forward or back, by up to an hour.
+    /// The clock is set forward or back, by up to an hour. It is never more than half an hour from the
+    /// right time.
     ClockStep,
+    /// The host is restarted with an app that lacks a class. Calls of its objects fail as
+    /// [`CallError::Configuration`](crate::CallError::Configuration), and their alarms wait. Up to a
+    /// minute later the deployment is rolled back.
+    BadDeployment,
 }
 
 impl FaultKind {
-    const ALL: [(Self, u32); 14] = [
+    const ALL: [(Self, u32); 19] = [
         (Self::Crash, 400),
         (Self::PowerFailure, 400),
         (Self::Panic, 200),
         (Self::PanicAtWrite, 400),
         (Self::FailedCommit, 200),
+        (Self::FullDisk, 800),
         (Self::FailedSync, 200),
         (Self::SlowDisk, 100),
         (Self::HangingSync, 400),
         (Self::LateAlarm, 20),
+        (Self::RepeatedAlarm, 20),
         (Self::SlowCall, 20),
+        (Self::SlowReply, 40),
         (Self::LostCall, 50),
         (Self::LostReply, 50),
+        (Self::DroppedSocket, 100),
         (Self::Eviction, 20),
         (Self::ClockStep, 400),
+        (Self::BadDeployment, 1_000),
     ];
 }
 
@@ -71,15 +94,20 @@ impl fmt::Display for FaultKind {
             Self::Panic => "panic",
             Self::PanicAtWrite => "panic at a write",
             Self::FailedCommit => "failed commit",
+            Self::FullDisk => "full disk",
             Self::FailedSync => "failed sync",
             Self::SlowDisk => "slow disk",
             Self::HangingSync => "hanging sync",
             Self::LateAlarm => "late alarm",
+            Self::RepeatedAlarm => "repeated alarm",
             Self::SlowCall => "slow call",
+            Self::SlowReply => "slow reply",
             Self::LostCall => "lost call",
             Self::LostReply => "lost reply",
+            Self::DroppedSocket => "dropped socket",
             Self::Eviction => "eviction",
             Self::ClockStep => "clock step",
+            Self::BadDeployment => "bad deployment",
         })
     }
 }
@@ -93,8 +121,19 @@ impl fmt::Display for FaultKind {
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Faults {
-    one_in: BTreeMap<FaultKind, u32>,
+    rates: BTreeMap<FaultKind, Rate>,
 }
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Rate {
+    /// 0 is never.
+    one_in: u32,
+    /// Another one for each run.
+    varies: bool,
+}
+
+/// What a rate that varies is multiplied by in a run, each as likely as the others.
+const FACTORS: [u32; 6] = [0, 1, 1, 1, 3, 10];
 
 impl Faults {
     /// No faults.
@@ -103,18 +142,28 @@ impl Faults {
         Self::default()
     }
 
-    /// Every kind of fault, each as often as serves a test of some hundred turns.
+    /// Every kind of fault, as often as serves a test of some hundred turns. In each run the seed
+    /// leaves some kinds out and makes others up to ten times as frequent: so faults meet in one run
+    /// that are rare together.
     #[must_use]
     pub fn all() -> Self {
+        let vary = |(kind, one_in)| {
+            let varies = true;
+            (kind, Rate { one_in, varies })
+        };
         Self {
-            one_in: FaultKind::ALL.into(),
+            rates: FaultKind::ALL.map(vary).into(),
         }
     }
 
     /// Injects this kind at one in `n` of the points where it can happen; 0 is never.
     #[must_use]
     pub fn one_in(mut self, n: u32, kind: FaultKind) -> Self {
-        self.one_in.insert(kind, n);
+        let rate = Rate {
+            one_in: n,
+            varies: false,
+        };
+        self.rates.insert(kind, rate);
         self
     }
 
@@ -124,11 +173,24 @@ impl Faults {
         self.one_in(0, kind)
     }
 
+    /// The rates of one run, by the seed.
+    pub(super) fn for_run(mut self, dice: &SplitMix) -> Self {
+        for rate in self.rates.values_mut().filter(|rate| rate.varies) {
+            let factor = FACTORS[dice.below(FACTORS.len())];
+            *rate = Rate {
+                one_in: rate.one_in.checked_div(factor).unwrap_or(0),
+                varies: false,
+            };
+        }
+        self
+    }
+
     pub(super) fn rate(&self, kind: FaultKind) -> Option<u32> {
-        self.one_in.get(&kind).copied().filter(|n| *n > 0)
+        let rate = self.rates.get(&kind)?;
+        (rate.one_in > 0).then_some(rate.one_in)
     }
 
     pub(super) fn are_none(&self) -> bool {
-        self.one_in.values().all(|n| *n == 0)
+        self.rates.values().all(|rate| rate.one_in == 0)
     }
 }

@@ -9,6 +9,7 @@ use super::super::remote::Remote;
 use super::super::store::Database;
 use super::Sim;
 use crate::error::StorageError;
+use crate::fields::decode_field;
 use crate::id::ObjectId;
 use crate::object::DurableObject;
 use crate::sql::decode_rows;
@@ -127,6 +128,49 @@ impl Sim {
             })?;
             rows
         })
+    }
+
+    /// One stored field by its name, as the object's database has it, with what turns have written and
+    /// not yet committed. `None` if no turn has changed the field. Where the struct's type and its
+    /// private fields are at hand, [`inside`](Self::inside) shows the value in memory.
+    ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// # #[durable_object]
+    /// # struct Counter { value: i64 }
+    /// # #[durable_object]
+    /// # impl Counter {
+    /// #     #[rpc]
+    /// #     fn increment(&mut self, by: i64) { self.value += by; }
+    /// # }
+    /// #[anchorhold::test]
+    /// async fn increment_is_stored(sim: Sim) {
+    ///     let counter = sim.objects::<Counter>().named("a");
+    ///     counter.increment(2).await.unwrap();
+    ///     assert_eq!(sim.field(&counter, "value"), Ok(Some(2)));
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// The value does not fit `T`, or the database cannot be read.
+    ///
+    /// # Panics
+    /// The class has no stored field of this name. The entries of a `StoredMap` or `StoredLog` are no
+    /// fields of their own.
+    pub fn field<S: Stub, T: DeserializeOwned>(
+        &self,
+        stub: &S,
+        field: &str,
+    ) -> Result<Option<T>, StorageError> {
+        let keys = S::Object::__description().keys;
+        assert!(
+            keys.contains(&field),
+            "{} has no stored field `{field}`; it has: {}",
+            S::Object::CLASS,
+            keys.join(", ")
+        );
+        let stored = self.with_database(stub, |database| database.get(field))?;
+        stored.map(|bytes| decode_field(field, &bytes)).transpose()
     }
 
     /// The runs of alarms that the object has pending, earliest first. One whose handler is at work

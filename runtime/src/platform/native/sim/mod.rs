@@ -1,9 +1,11 @@
 //! The test kit: a simulated host in one thread, without network and with virtual time.
 
 mod disk;
+mod disk_state;
 mod exhaustive;
 mod faults;
 mod inside;
+mod pipe;
 mod run;
 mod simulation;
 mod socket;
@@ -22,10 +24,12 @@ use tokio::time::{Instant, sleep, sleep_until};
 pub(super) use disk::MemoryDisk;
 pub use faults::{FaultKind, Faults};
 pub use inside::PendingRun;
+pub(super) use pipe::{Link, Pipe};
 pub use run::{Runs, run_test};
 pub(super) use simulation::{Ending, Simulation};
 pub use socket::SimSocket;
 
+use self::disk_state::DiskState;
 use self::inside::Check;
 use super::assets;
 use super::budget::Budget;
@@ -36,7 +40,7 @@ use super::outgoing::Outgoing;
 use super::random::{Random, SplitMix};
 use super::remote::{Env as PlatformEnv, Remote};
 use super::shard::{Parts, Shard};
-use super::transport::{Pipe, Transport};
+use super::transport::Transport;
 use crate::app::App;
 use crate::context::Env;
 use crate::error::{Error, StorageError};
@@ -132,6 +136,9 @@ impl Sim {
     /// as [`Ctx::sleep`](crate::Ctx::sleep), count time that passes and do not notice.
     pub async fn set_clock(&self, now: Timestamp) {
         self.0.shard.clock.set(now.as_millis());
+        if let Some(simulation) = self.0.shard.simulation() {
+            simulation.clock_is_right();
+        }
         self.0.shard.clock_was_set();
         self.settle().await;
     }
@@ -212,7 +219,10 @@ impl Sim {
         };
         match std::mem::replace(&mut response.body, Body::Empty) {
             Body::Upgrade(upgrade) => {
-                let (ours, theirs) = Pipe::pair();
+                let (theirs, ours, link) = Pipe::pair();
+                if let Some(simulation) = self.0.shard.simulation() {
+                    simulation.links.add(&link);
+                }
                 upgrade.complete(Transport::Memory(theirs));
                 Ok(SimSocket {
                     pipe: ours,
@@ -225,6 +235,15 @@ impl Sim {
                 "refused",
                 "the object accepted no socket",
             )),
+        }
+    }
+
+    /// Cuts a connection, as a network that fails: without a Close. Messages on their way are lost.
+    /// Each end learns of it within 2 minutes, when the seed says, and sees code 1006. Until then
+    /// what it sends is lost.
+    pub fn cut(&self, socket: &SimSocket) {
+        if let Some(simulation) = self.0.shard.simulation() {
+            simulation.cut(socket.pipe.link());
         }
     }
 
@@ -331,11 +350,47 @@ impl Sim {
         self.0.shard.simulation().map_or(0, Simulation::steps)
     }
 
-    /// No fault happens from now on, and a disk that hangs answers.
+    /// Fills the disk: writes, commits and changes of the index of alarms fail, and some databases
+    /// cannot be opened, until [`free_disk`](Self::free_disk). Objects in memory can be read.
+    pub fn fill_disk(&self) {
+        self.with_disk(|disk| disk.fill(None));
+    }
+
+    /// The disk has room again.
+    pub fn free_disk(&self) {
+        self.with_disk(DiskState::free);
+    }
+
+    /// Every sync fails, until [`restore_syncs`](Self::restore_syncs). The seed says what a commit
+    /// whose sync failed leaves on the disk.
+    pub fn fail_syncs(&self) {
+        self.with_disk(DiskState::fail_syncs);
+    }
+
+    /// No sync returns, until [`restore_syncs`](Self::restore_syncs). An object that waits for longer
+    /// than 30 s is reset.
+    pub fn hang_syncs(&self) {
+        self.with_disk(DiskState::hang_syncs);
+    }
+
+    /// Syncs return and succeed again.
+    pub fn restore_syncs(&self) {
+        self.with_disk(DiskState::restore_syncs);
+    }
+
+    fn with_disk(&self, act: impl FnOnce(&DiskState)) {
+        if let Some(simulation) = self.0.shard.simulation() {
+            act(&simulation.disk);
+        }
+    }
+
+    /// No fault happens from now on, and none lasts. A disk that is full has room, and one that hangs
+    /// answers. Both ends learn of a connection that was cut. A bad deployment is rolled back.
     pub async fn heal(&self) {
         if let Some(simulation) = self.0.shard.simulation() {
             simulation.heal();
         }
+        self.0.shard.roll_back();
         self.settle().await;
     }
 

@@ -65,7 +65,8 @@ impl<T, E: fmt::Debug> Outcome for Result<T, E> {
 /// Runs one test; `#[anchorhold::test]` expands to a call of it.
 ///
 /// The first seed is the attribute's, unless `ANCHORHOLD_SEED` is set, which also means: this one
-/// only. `ANCHORHOLD_SEEDS` says how many. A failure tells its seed.
+/// only. `ANCHORHOLD_SEEDS` says how many. A failure tells its seed. `ANCHORHOLD_STEP` has an
+/// exhaustive test disturb this step only.
 ///
 /// # Panics
 /// As the test does; when it waits for something that will not happen; when two runs of one seed
@@ -94,7 +95,7 @@ where
         .or(seed)
         .unwrap_or_else(|| u64::from_le_bytes(Random::System.bytes()));
     if exhaustive {
-        return run_exhaustively(first, test, &body);
+        return run_exhaustively(first, variable("ANCHORHOLD_STEP"), test, &body);
     }
     // One that nothing is done to is the same each time, and a test of one seed has to be quick.
     let twice = seeds.is_some() || !faults.are_none();
@@ -111,7 +112,10 @@ where
         sweep.note(&run);
         if sweep.is_done() || run.result.failure().is_some() {
             if let Some(failure) = run.result.failure() {
-                eprintln!("{}", Report::new(seed, test, &run.trace, &failure));
+                eprintln!(
+                    "{}",
+                    Report::new(seed, test, disturbance, &run.trace, &failure)
+                );
             }
             sweep.finish();
             return run.result;
@@ -158,10 +162,18 @@ impl Disturbance<'_> {
     }
 
     /// The failure, and what is known of its cause.
-    pub(super) fn explain(self, failure: &str) -> String {
+    fn explain(self, failure: &str) -> String {
         match self {
             Self::Faults(_) => failure.to_owned(),
             Self::At(step, kind) => format!("with a {kind} at step {step}, {failure}"),
+        }
+    }
+
+    /// What has a test repeat the run.
+    fn variables(self, seed: u64) -> String {
+        match self {
+            Self::Faults(_) => format!("ANCHORHOLD_SEED={seed}"),
+            Self::At(step, _) => format!("ANCHORHOLD_SEED={seed} ANCHORHOLD_STEP={step}"),
         }
     }
 }
@@ -230,8 +242,8 @@ where
             virtual_time,
         },
         Err(panic) => {
-            let message = disturbance.explain(&message_of(&*panic));
-            eprintln!("{}", Report::new(seed, test, &trace, &message));
+            let failure = message_of(&*panic);
+            eprintln!("{}", Report::new(seed, test, disturbance, &trace, &failure));
             resume_unwind(panic)
         }
     }
@@ -249,15 +261,23 @@ pub(super) fn message_of(panic: &(dyn Any + Send)) -> String {
 pub(super) struct Report<'a> {
     seed: u64,
     test: &'a str,
+    disturbance: Disturbance<'a>,
     trace: &'a [String],
     failure: &'a str,
 }
 
 impl<'a> Report<'a> {
-    pub(super) fn new(seed: u64, test: &'a str, trace: &'a [String], failure: &'a str) -> Self {
+    pub(super) fn new(
+        seed: u64,
+        test: &'a str,
+        disturbance: Disturbance<'a>,
+        trace: &'a [String],
+        failure: &'a str,
+    ) -> Self {
         Self {
             seed,
             test,
+            disturbance,
             trace,
             failure,
         }
@@ -269,13 +289,16 @@ impl fmt::Display for Report<'_> {
         let Self {
             seed,
             test,
+            disturbance,
             trace,
             failure,
         } = self;
+        let failure = disturbance.explain(failure);
         writeln!(formatter, "\nfailed with seed {seed}: {failure}")?;
         writeln!(
             formatter,
-            "the same run again: ANCHORHOLD_SEED={seed} cargo test {test}"
+            "the same run again: {} cargo test {test}",
+            disturbance.variables(*seed)
         )?;
         let skipped = trace.len().saturating_sub(SHOWN_LINES);
         if skipped > 0 {

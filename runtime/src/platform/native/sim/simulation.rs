@@ -14,13 +14,22 @@ use tokio::time::Instant;
 use super::super::kernel::{Effect, ObjectIndex};
 use super::super::random::SplitMix;
 use super::super::work::{Inbound, Output, Work};
+use super::disk_state::DiskState;
 use super::faults::{FaultKind, Faults};
+use super::pipe::{Link, Links};
 use super::run::message_of;
 use crate::id::RawId;
 use crate::user_code;
 
 /// Steps that a test may take without time passing.
 const MAX_STEPS_AT_ONCE: u64 = 100_000;
+/// How long the disk is full at most.
+const FULL_FOR_MS: u64 = 30_000;
+/// How far the clock is from the right time at most.
+const CLOCK_ERROR_MS: u64 = 1_800_000;
+/// How long a connection that was cut goes unnoticed at most: as long as the host takes that asks a
+/// silent peer for a sign of life.
+const CUT_UNNOTICED_MS: u64 = 120_000;
 
 /// The seeded part of a simulated shard.
 pub(in super::super) struct Simulation {
@@ -48,17 +57,18 @@ pub(in super::super) struct Simulation {
     arrivals: RefCell<BTreeMap<(ObjectIndex, RawId), Instant>>,
     /// How the process ends, as soon as what runs has paused.
     ending: Cell<Option<Ending>>,
+    /// How far faults have set the clock from the right time, in milliseconds.
+    clock_error: Cell<i64>,
     /// The test has said which classes there are.
     is_deployed: Cell<bool>,
+    /// The class that a bad deployment lacks.
+    pub(in super::super) lacks: Cell<Option<&'static str>>,
     /// What the test checks after each turn: what does not hold.
     after_turn: RefCell<Option<AfterTurn>>,
     violation: RefCell<Option<String>>,
     violated: Notify,
-    /// The disk answers at once again.
-    healed: Notify,
-    /// Tests of the host have a disk that does not answer for a while.
-    #[cfg(test)]
-    hang: (Cell<bool>, Notify),
+    pub(in super::super) disk: DiskState,
+    pub(super) links: Links,
     pub(in super::super) some_ready: Notify,
     pub(in super::super) trace: RefCell<Vec<String>>,
 }
@@ -104,20 +114,21 @@ impl Simulation {
             ready: RefCell::default(),
             inbox: RefCell::new(inbox),
             machine: Cell::new(Machine(0)),
+            clock_error: Cell::new(0),
             is_deployed: Cell::new(false),
+            lacks: Cell::new(None),
             after_turn: RefCell::default(),
             violation: RefCell::default(),
             violated: Notify::new(),
-            healed: Notify::new(),
-            #[cfg(test)]
-            hang: (Cell::new(false), Notify::new()),
+            disk: DiskState::default(),
+            links: Links::default(),
             some_ready: Notify::new(),
             trace: RefCell::default(),
         }
     }
 
     pub(in super::super) fn set_faults(&self, faults: Faults) {
-        self.faults.replace(faults);
+        self.faults.replace(faults.for_run(&self.dice));
     }
 
     pub(in super::super) fn inject_at(&self, step: u64, kind: FaultKind) {
@@ -178,7 +189,8 @@ impl Simulation {
         let mut possible = possible
             .iter()
             .copied()
-            .chain(ends.then_some(FaultKind::PowerFailure));
+            .chain(ends.then_some(FaultKind::PowerFailure))
+            .filter(|kind| *kind != FaultKind::FullDisk || self.disk.may_fill());
         let scripted = self.script.borrow_mut().remove(&step);
         let kind = scripted
             .filter(|scripted| possible.clone().any(|kind| kind == *scripted))
@@ -198,6 +210,7 @@ impl Simulation {
                 self.ending.set(Some(Ending::PowerFailure));
                 return Some(FaultKind::Crash);
             }
+            FaultKind::FullDisk => self.disk.fill(Some(self.up_to(FULL_FOR_MS))),
             _ => {}
         }
         Some(kind)
@@ -208,19 +221,45 @@ impl Simulation {
         Duration::from_millis(self.dice.next() % millis + 1)
     }
 
-    /// The disk takes up to so many milliseconds, and no longer than the faults last.
-    pub(in super::super) async fn disk_takes(&self, millis: u64) {
-        tokio::select! {
-            biased;
-            () = self.healed.notified() => {}
-            () = tokio::time::sleep(self.up_to(millis)) => {}
-        }
-    }
-
     /// No fault happens from now on, and none lasts.
     pub(in super::super) fn heal(&self) {
         self.set_faults(Faults::none());
-        self.healed.notify_waiters();
+        self.disk.free();
+        self.disk.restore_syncs();
+        self.links.tell();
+    }
+
+    /// By how many milliseconds the clock is set, forward or back.
+    pub(in super::super) fn clock_step(&self) -> i64 {
+        let error = i64::try_from(self.up_to(2 * CLOCK_ERROR_MS).as_millis()).unwrap_or_default()
+            - CLOCK_ERROR_MS.cast_signed();
+        error - self.clock_error.replace(error)
+    }
+
+    /// The test has set the clock: its time is the right one.
+    pub(in super::super) fn clock_is_right(&self) {
+        self.clock_error.set(0);
+    }
+
+    /// Cuts a connection. Either end learns of it at once, or after a while.
+    pub(in super::super) fn cut(&self, link: &Link) {
+        let learns = || self.up_to([1_000, CUT_UNNOTICED_MS][self.one_of(2)]);
+        link.cut(learns(), learns());
+    }
+
+    /// Cuts one of the connections, if there are any.
+    pub(in super::super) fn cut_any(&self) {
+        let links = self.links.open();
+        if !links.is_empty() {
+            self.cut(&links[self.one_of(links.len())]);
+        }
+    }
+
+    /// The power of the host fails: no packet tells its peers.
+    pub(in super::super) fn cut_all(&self) {
+        for link in self.links.open() {
+            self.cut(&link);
+        }
     }
 
     /// When what one object sends another arrives; none if at once. What was sent before it comes
@@ -281,19 +320,6 @@ impl Simulation {
     pub(in super::super) async fn receive(&self) -> Option<(Inbound, Machine)> {
         let inbound = poll_fn(|context| self.inbox.borrow_mut().poll_recv(context)).await?;
         Some((inbound, self.machine.get()))
-    }
-
-    #[cfg(test)]
-    pub(in super::super) fn let_the_disk_hang(&self, hangs: bool) {
-        self.hang.0.set(hangs);
-        self.hang.1.notify_waiters();
-    }
-
-    #[cfg(test)]
-    pub(in super::super) async fn while_the_disk_hangs(&self) {
-        while self.hang.0.get() {
-            self.hang.1.notified().await;
-        }
     }
 
     pub(in super::super) fn deployed(&self) {

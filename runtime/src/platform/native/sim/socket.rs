@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::super::socket::Frame;
-use super::super::transport::Pipe;
+use super::pipe::Pipe;
 use crate::socket::{CloseEvent, Message};
 
 /// The client's end of a socket in a test; see [`Sim::connect`](super::Sim::connect).
@@ -44,7 +44,7 @@ impl SimSocket {
         if self.closed.is_some() {
             return None;
         }
-        let event = match self.pipe.incoming.recv().await {
+        let event = match self.pipe.receive().await {
             Some(Frame::Message(message)) => return Some(message),
             Some(Frame::Close { code, reason }) => CloseEvent {
                 code,

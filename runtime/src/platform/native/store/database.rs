@@ -8,8 +8,8 @@ use std::time::Duration;
 use rusqlite::{Connection, TransactionState};
 
 use super::authorizer::Guard;
-use super::place::Place;
-use super::{Unsynced, storage_error};
+use super::place::{MAX_PAGES, Place};
+use super::{Unsynced, disk_is_full, storage_error};
 use crate::error::StorageError;
 
 /// An open database. It belongs to one thread at a time; the host may open and close it on another.
@@ -163,6 +163,32 @@ impl Database {
         {
             self.roll_back();
         }
+    }
+
+    /// Makes a write as on a disk that is full: what makes the database grow fails. With `spills`, it
+    /// fails in any case, and SQLite takes the transaction back: a cache that is full is written to
+    /// the log before the commit.
+    pub(crate) fn without_room<T>(
+        &self,
+        spills: bool,
+        write: impl FnOnce(&Self) -> Result<T, StorageError>,
+    ) -> Result<T, StorageError> {
+        // SQLite takes no limit below the present size.
+        self.limit_pages(1)?;
+        let written = write(self);
+        self.limit_pages(MAX_PAGES)?;
+        let has_written = self.connection.transaction_state(None::<&str>);
+        if spills && matches!(has_written, Ok(TransactionState::Write)) {
+            self.execute("ROLLBACK")?;
+            return self.settled(Err(disk_is_full()));
+        }
+        written
+    }
+
+    fn limit_pages(&self, pages: u32) -> Result<(), StorageError> {
+        self.connection
+            .execute_batch(&format!("PRAGMA max_page_count = {pages}"))
+            .map_err(|error| storage_error(&error))
     }
 
     /// Hands the open transaction to the operating system. What is returned makes it durable; none

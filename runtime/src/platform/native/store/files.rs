@@ -151,6 +151,18 @@ impl Files {
         self.sync_file(log, path)
     }
 
+    /// Takes from a log what a failed sync may have left out of it: its callers are told that it is
+    /// lost. Opens nothing: where descriptors are short, that would fail as well.
+    pub(super) fn cut_log(&self, log: &File, path: &Path, durable: u64) {
+        let cut = log
+            .set_len(durable)
+            .map_err(|error| io_error("cutting", path, &error))
+            .and_then(|()| self.sync_file(log, path));
+        if let Err(error) = cut {
+            tracing::error!(%error, log = %path.display(), "a commit that was reported as lost may come back");
+        }
+    }
+
     /// Makes a log durable that was found beside its database. Its bytes are written anew: what the
     /// operating system shows of it may be what an earlier sync failed to write, and is not tried
     /// again.
@@ -191,15 +203,6 @@ fn rewrite(mut file: &File) -> io::Result<u64> {
 
 /// Without its header, nothing of a log is valid.
 const LOG_HEADER: usize = 32;
-
-/// Takes from a log what a failed sync may have left out of it: its callers are told that it is lost.
-/// Opens nothing: where descriptors are short, that would fail as well.
-pub(super) fn cut_log(log: &File, path: &Path, durable: u64) {
-    let cut = log.set_len(durable).and_then(|()| log.sync_data());
-    if let Err(error) = cut {
-        tracing::error!(%error, log = %path.display(), "a commit that was reported as lost may come back");
-    }
-}
 
 /// A commit that the operating system has and the disk has not. It can cross threads.
 pub(crate) struct Unsynced {
@@ -251,7 +254,10 @@ impl Unsynced {
                 .inspect(|()| durable.store(*length, Ordering::Release))
                 // Now, before anybody is told: the process may be killed before the object's
                 // database is closed, and the next one would take the commit for a good one.
-                .inspect_err(|_| cut_log(log, &self.path, durable.load(Ordering::Acquire))),
+                .inspect_err(|_| {
+                    let durable = durable.load(Ordering::Acquire);
+                    self.files.cut_log(log, &self.path, durable);
+                }),
             What::Image { image, exists } => self
                 .files
                 .write_image(&self.path, image, !exists.load(Ordering::Acquire))

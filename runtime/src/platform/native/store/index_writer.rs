@@ -63,8 +63,12 @@ impl IndexWriter {
 }
 
 fn write_all(index: &Index, jobs: &mpsc::Receiver<Job>) {
+    let mut owes_end_of_pauses = false;
     while let Ok(first) = jobs.recv() {
         let mut changes = first.changes;
+        if owes_end_of_pauses {
+            changes.insert(0, Change::EndPauses);
+        }
         let mut waiting = Vec::from_iter(first.done);
         while changes.len() < BATCH
             && let Ok(job) = jobs.try_recv()
@@ -77,6 +81,8 @@ fn write_all(index: &Index, jobs: &mpsc::Receiver<Job>) {
                 "the host panicked over the index of alarms".to_owned(),
             ))
         });
+        // Others may be lost. Pauses by a date that was set back would keep alarms for as long.
+        owes_end_of_pauses = written.is_err() && changes.contains(&Change::EndPauses);
         if let Err(error) = &written {
             tracing::error!(%error, "the index of alarms cannot be written");
         }
@@ -89,6 +95,7 @@ fn write_all(index: &Index, jobs: &mpsc::Receiver<Job>) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::kernel::{Pause, PausedAlarm};
     use super::*;
     use crate::id::RawId;
 
@@ -130,6 +137,36 @@ mod tests {
             .map(|due| due.at)
             .collect();
         assert_eq!(due, [15, 20, 30]);
+    }
+
+    #[test]
+    fn end_of_pauses_that_fails_is_made_with_the_next_change() {
+        let index = Arc::new(Index::in_memory().unwrap());
+        let writer = IndexWriter::start(Arc::clone(&index)).unwrap();
+        let (id, late) = (RawId([1; 32]), 1_000_000);
+        let pause = Pause {
+            until: late,
+            failures: 3,
+        };
+        writer.write(vec![
+            Change::Record(entry(1, 10)),
+            Change::Pause(PausedAlarm { id, pause }),
+        ]);
+        let record = |number| writer.record(vec![entry(number, 20)]).blocking_recv();
+        record(2).unwrap().unwrap();
+        assert_eq!(index.due(30, None, 9).unwrap().len(), 1, "paused");
+        index.break_down(true);
+        writer.write(vec![Change::EndPauses]);
+        record(3).unwrap().expect_err("the index is broken");
+        index.break_down(false);
+        record(4).unwrap().unwrap();
+        let due: Vec<RawId> = index
+            .due(30, None, 9)
+            .unwrap()
+            .iter()
+            .map(|due| due.id)
+            .collect();
+        assert!(due.contains(&id), "the pause goes on");
     }
 
     #[test]

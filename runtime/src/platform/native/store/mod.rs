@@ -16,6 +16,8 @@ mod math;
 mod place;
 #[cfg(test)]
 mod power;
+#[cfg(test)]
+mod power_rounds;
 mod rebuild;
 #[cfg(test)]
 mod sql_fuzz;
@@ -45,9 +47,7 @@ use crate::error::StorageError;
 fn storage_error(error: &rusqlite::Error) -> StorageError {
     let message = error.to_string();
     match error.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => StorageError::Io(
-            "the disk is full, or the object reached 10 GB: free space, or delete data".to_owned(),
-        ),
+        Some(ErrorCode::DiskFull) => disk_is_full(),
         Some(ErrorCode::ReadOnly) => {
             StorageError::Io("the data folder is read-only: make it writable".to_owned())
         }
@@ -67,6 +67,12 @@ fn storage_error(error: &rusqlite::Error) -> StorageError {
         }
         _ => StorageError::Sql(message),
     }
+}
+
+pub(crate) fn disk_is_full() -> StorageError {
+    StorageError::Io(
+        "the disk is full, or the object reached 10 GB: free space, or delete data".to_owned(),
+    )
 }
 
 /// The error of a file. A client may get to read it, and the path holds the object's identifier,

@@ -14,12 +14,12 @@ use super::authorizer::{Guard, STATEMENT_LIMIT};
 use super::copy::copy;
 use super::database::Segment;
 use super::descriptors::Share;
-use super::files::{Files, Unsynced, What, cut_log, open_folder};
+use super::files::{Files, Unsynced, What, open_folder};
 use super::{Database, io_error, log, math, storage_error};
 use crate::error::StorageError;
 
 /// The platform's 10 GB (P39), in pages of 4 KiB.
-const MAX_PAGES: u32 = 2_621_440;
+pub(super) const MAX_PAGES: u32 = 2_621_440;
 const STATEMENT_CACHE: usize = 64;
 /// A file gives empty pages back when they are one in so many.
 const EMPTY_PART: i64 = 4;
@@ -465,6 +465,10 @@ impl Database {
         let Self {
             connection, place, ..
         } = self;
+        #[cfg(test)]
+        if !is_broken {
+            place.note_synced_log();
+        }
         connection
             .close()
             .map_err(|(_, error)| storage_error(&error))?;
@@ -482,6 +486,7 @@ impl Place {
     /// Cuts the log again: SQLite may have written to it since the sync failed.
     fn cut_log(&self) {
         if let Self::File {
+            files,
             path,
             log,
             durable,
@@ -491,7 +496,7 @@ impl Place {
             // Else the database may have a part of it, and needs the rest.
             && !is_half_moved.get()
         {
-            cut_log(log, path, durable.load(Ordering::Acquire));
+            files.cut_log(log, path, durable.load(Ordering::Acquire));
         }
     }
 }
@@ -545,6 +550,13 @@ fn explain(error: StorageError, path: &Path) -> StorageError {
 
 #[cfg(test)]
 impl Place {
+    /// SQLite syncs the log before it moves it: with the pages that were given back.
+    fn note_synced_log(&self) {
+        if let Self::File { files, path, .. } = self {
+            files.power.file_synced(path);
+        }
+    }
+
     /// SQLite has synced the database.
     fn note_moved_log(&self) {
         if let Self::File { files, path, .. } = self {

@@ -1,21 +1,36 @@
-//! A power failure for tests: what was not synced is lost.
+//! A power failure for tests: what was not synced is lost, or a part of it.
 
-use std::collections::HashMap;
-use std::fs;
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
+use super::super::random::SplitMix;
 use crate::error::StorageError;
+
+/// What a disk writes whole or not at all.
+pub(super) const SECTOR: usize = 512;
 
 /// Notes what every sync made durable. Files are known by their inodes, since a rename moves them.
 #[derive(Default)]
 pub(super) struct Power(Mutex<Disk>);
 
-#[derive(Default)]
+/// An inode's number is used again. Its time of birth is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Inode(u64, Option<SystemTime>);
+
+impl Inode {
+    fn of(metadata: &Metadata) -> Self {
+        Self(metadata.ino(), metadata.created().ok())
+    }
+}
+
+#[derive(Clone, Default)]
 struct Disk {
-    contents: HashMap<u64, Vec<u8>>,
-    entries: HashMap<PathBuf, Vec<(PathBuf, u64)>>,
+    contents: HashMap<Inode, Vec<u8>>,
+    entries: HashMap<PathBuf, Vec<(PathBuf, Inode)>>,
     /// How many syncs of paths that end so are to fail.
     failing: Vec<String>,
 }
@@ -40,6 +55,11 @@ impl Power {
         self.disk().failing.push(ending.to_owned());
     }
 
+    /// Whether a sync that is to fail has not been made yet.
+    pub(super) fn is_failing(&self) -> bool {
+        !self.disk().failing.is_empty()
+    }
+
     pub(super) fn before_sync(&self, path: &Path) -> Result<(), StorageError> {
         let mut disk = self.disk();
         let name = path.to_string_lossy();
@@ -56,7 +76,7 @@ impl Power {
 
     pub(super) fn file_synced(&self, path: &Path) {
         if let (Ok(inode), Ok(bytes)) = (fs::metadata(path), fs::read(path)) {
-            self.disk().contents.insert(inode.ino(), bytes);
+            self.disk().contents.insert(Inode::of(&inode), bytes);
         }
     }
 
@@ -66,11 +86,23 @@ impl Power {
         };
         let entries = entries.map(|entry| {
             let entry = entry.expect("an entry");
-            (entry.path(), entry.metadata().expect("a file").ino())
+            (entry.path(), Inode::of(&entry.metadata().expect("a file")))
         });
         self.disk()
             .entries
             .insert(path.to_owned(), entries.collect());
+    }
+
+    /// The disk holds everything in this folder.
+    pub(super) fn has_all(&self, folder: &Path) {
+        self.folder_synced(folder);
+        for path in entries_of(folder).into_keys() {
+            if path.is_dir() {
+                self.has_all(&path);
+            } else {
+                self.file_synced(&path);
+            }
+        }
     }
 
     /// What is found in `root` after the power failed, made in the folder `after`.
@@ -90,4 +122,75 @@ impl Power {
             }
         }
     }
+
+    /// What the disk holds now, for [`cut_some`](Self::cut_some).
+    pub(super) fn present(&self) -> Self {
+        Self(Mutex::new(self.disk().clone()))
+    }
+
+    /// As [`cut`](Self::cut), but some of what was not synced is kept: any sectors of files, any
+    /// entries of folders.
+    pub(super) fn cut_some(&self, root: &Path, after: &Path, dice: &SplitMix) {
+        let disk = self.disk();
+        let mut folders = vec![root.to_owned()];
+        while let Some(folder) = folders.pop() {
+            let shown = entries_of(&folder);
+            let durable = disk.entries.get(&folder).into_iter().flatten();
+            let durable: BTreeMap<_, _> = durable.cloned().collect();
+            let mut paths: Vec<&PathBuf> = shown.keys().chain(durable.keys()).collect();
+            paths.sort();
+            paths.dedup();
+            for path in paths {
+                let (shown, durable) = (shown.get(path), durable.get(path));
+                let kept = if dice.below(2) == 0 { shown } else { durable };
+                let Some(inode) = kept else { continue };
+                let found = after.join(path.strip_prefix(root).expect("a path in the root"));
+                if path.is_dir() {
+                    fs::create_dir_all(&found).expect("a folder");
+                    folders.push(path.clone());
+                    continue;
+                }
+                let durable = disk.contents.get(inode).cloned().unwrap_or_default();
+                let bytes = match fs::read(path) {
+                    Ok(bytes) if shown == Some(inode) => mix(&durable, &bytes, dice),
+                    // Another file has taken its place.
+                    _ => durable,
+                };
+                fs::write(&found, bytes).expect("a file");
+            }
+        }
+    }
+}
+
+fn entries_of(folder: &Path) -> BTreeMap<PathBuf, Inode> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let entry = |entry: fs::DirEntry| Some((entry.path(), Inode::of(&entry.metadata().ok()?)));
+    entries.filter_map(entry).collect()
+}
+
+/// A file of which the disk had one state and was to have another: some sectors of each.
+fn mix(durable: &[u8], shown: &[u8], dice: &SplitMix) -> Vec<u8> {
+    let (shorter, longer) = (
+        durable.len().min(shown.len()),
+        durable.len().max(shown.len()),
+    );
+    let length = match dice.below(3) {
+        0 => durable.len(),
+        1 => shown.len(),
+        _ => (shorter + dice.below(longer - shorter + 1))
+            .next_multiple_of(SECTOR)
+            .min(longer),
+    };
+    // None of the sectors that were not synced, all of them, or one in two.
+    let share = dice.below(3);
+    let mut bytes = vec![0; length];
+    for at in (0..length).step_by(SECTOR) {
+        let is_new = share == 2 || share == 1 && dice.below(2) == 0;
+        let from = if is_new { shown } else { durable };
+        let end = (at + SECTOR).min(length).min(from.len());
+        if at < end {
+            bytes[at..end].copy_from_slice(&from[at..end]);
+        }
+    }
+    bytes
 }

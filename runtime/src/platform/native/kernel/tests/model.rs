@@ -181,6 +181,13 @@ impl Model {
             }
             Effect::Leave { object, .. } => self.state(object).resident = false,
             Effect::LoadAlarms => self.load_alarms(),
+            Effect::Close { object } => {
+                assert!(
+                    self.state(object).outputs.is_empty(),
+                    "an object is closed while what it sent waits for the disk"
+                );
+                self.waiting.push(Effect::Close { object });
+            }
             later => self.waiting.push(later),
         }
     }

@@ -1,0 +1,92 @@
+//! How the simulated disk is: whether it has room, and whether syncs succeed and return.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep};
+
+/// A disk that was full has room for this long, so that something succeeds where it is often full.
+const ROOM_LASTS: Duration = Duration::from_secs(30);
+
+/// What is wrong with the simulated disk. It outlives crashes of the host.
+#[derive(Default)]
+pub(in super::super) struct DiskState {
+    room: Cell<Room>,
+    fails_syncs: Cell<bool>,
+    hangs: Cell<bool>,
+    /// The disk hangs no longer.
+    answers: Notify,
+}
+
+#[derive(Clone, Copy, Default)]
+enum Room {
+    #[default]
+    Left,
+    NoneUntil(Instant),
+    None,
+}
+
+impl DiskState {
+    /// The disk is full until it is [freed](Self::free), or for this long.
+    pub(super) fn fill(&self, duration: Option<Duration>) {
+        let until = |duration| Room::NoneUntil(Instant::now() + duration);
+        self.room.set(duration.map_or(Room::None, until));
+    }
+
+    /// Whether the disk may become full by itself.
+    pub(super) fn may_fill(&self) -> bool {
+        match self.room.get() {
+            Room::Left => true,
+            Room::NoneUntil(until) => until + ROOM_LASTS <= Instant::now(),
+            Room::None => false,
+        }
+    }
+
+    pub(super) fn free(&self) {
+        self.room.set(Room::Left);
+    }
+
+    pub(in super::super) fn is_full(&self) -> bool {
+        match self.room.get() {
+            Room::Left => false,
+            Room::NoneUntil(until) => Instant::now() < until,
+            Room::None => true,
+        }
+    }
+
+    pub(super) fn fail_syncs(&self) {
+        self.fails_syncs.set(true);
+    }
+
+    pub(in super::super) fn fails_syncs(&self) -> bool {
+        self.fails_syncs.get()
+    }
+
+    pub(in super::super) fn hang_syncs(&self) {
+        self.hangs.set(true);
+    }
+
+    /// Syncs return again, and succeed.
+    pub(in super::super) fn restore_syncs(&self) {
+        self.fails_syncs.set(false);
+        self.hangs.set(false);
+        self.answers.notify_waiters();
+    }
+
+    /// Waits while syncs hang.
+    pub(in super::super) async fn answers(&self) {
+        while self.hangs.get() {
+            self.answers.notified().await;
+        }
+    }
+
+    /// Waits for so long, or until syncs are restored.
+    pub(in super::super) async fn takes(&self, duration: Duration) {
+        tokio::select! {
+            biased;
+            () = self.answers.notified() => {}
+            () = sleep(duration) => {}
+        }
+    }
+}
