@@ -1,9 +1,9 @@
 //! Options of attributes: `status = 201`, `key = "…"`, `text`.
 
 use proc_macro2::TokenStream;
+use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Parser};
-use syn::punctuated::Punctuated;
-use syn::{Attribute, Expr, ExprLit, Ident, Lit, LitInt, LitStr, Meta, Token};
+use syn::{Attribute, Expr, ExprLit, ExprPath, Ident, Lit, LitInt, LitStr, Meta, Path, Token};
 
 use crate::diag::Diagnostics;
 use crate::names::{did_you_mean, listed};
@@ -16,7 +16,8 @@ pub struct RawOption {
 
 impl Parse for RawOption {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let key = input.parse()?;
+        // `crate = …` is an option too.
+        let key = input.call(Ident::parse_any)?;
         let value = if input.peek(Token![=]) {
             input.parse::<Token![=]>()?;
             Some(input.parse()?)
@@ -27,9 +28,9 @@ impl Parse for RawOption {
     }
 }
 
-/// What stands between an attribute's parentheses: a string first where one is wanted, then options.
+/// The arguments of an attribute: an expression first where one is expected, then options.
 pub struct Arguments {
-    pub leading: Option<LitStr>,
+    leading: Option<Expr>,
     options: Vec<RawOption>,
 }
 
@@ -46,12 +47,16 @@ impl Arguments {
                 .map_err(|error| expecting(&error, shape)),
             Meta::NameValue(pair) => Err(syn::Error::new_spanned(
                 pair,
-                format!("expected parentheses: `{shape}`"),
+                if shape.contains('(') {
+                    format!("expected parentheses\nhelp: write `{shape}`")
+                } else {
+                    format!("`{shape}` takes no value")
+                },
             )),
         }
     }
 
-    /// Reads the same from an attribute that expands by itself, whose brackets rustc keeps.
+    /// Reads the arguments of an attribute macro, which rustc passes without the parentheses.
     pub fn of_macro(tokens: TokenStream, shape: &str) -> syn::Result<Self> {
         Self::read
             .parse2(tokens)
@@ -59,23 +64,34 @@ impl Arguments {
     }
 
     fn read(input: ParseStream<'_>) -> syn::Result<Self> {
-        let leading = if input.peek(LitStr) {
-            let literal = input.parse()?;
+        let mut leading = None;
+        if !input.is_empty() && !begins_option(input) {
+            leading = Some(input.parse()?);
             if !input.is_empty() {
                 input.parse::<Token![,]>()?;
             }
-            Some(literal)
-        } else {
-            None
-        };
-        let options = Punctuated::<RawOption, Token![,]>::parse_terminated(input)?;
+        }
+        let options = input.parse_terminated(RawOption::parse, Token![,])?;
         Ok(Self {
             leading,
             options: options.into_iter().collect(),
         })
     }
 
-    /// Takes the option `name`; a second one of that name is left for [`Arguments::finish`].
+    /// Takes the expression that comes first and has no name.
+    pub fn take_leading(&mut self) -> Option<Expr> {
+        self.leading.take()
+    }
+
+    /// Takes an option that is neither accepted nor has a value: a constant in place of a literal.
+    pub fn take_unnamed(&mut self, accepted: &[&str]) -> Option<Ident> {
+        let position = self.options.iter().position(|option| {
+            option.value.is_none() && !accepted.iter().any(|name| option.key == name)
+        })?;
+        Some(self.options.remove(position).key)
+    }
+
+    /// Takes the option `name`; a second one of that name is left for [`Arguments::reject_rest`].
     pub fn take(&mut self, name: &str) -> Option<RawOption> {
         let position = self.options.iter().position(|option| option.key == name)?;
         Some(self.options.remove(position))
@@ -90,54 +106,89 @@ impl Arguments {
         Some(option.key)
     }
 
-    /// Reports what nobody took: unknown options and repeated ones.
-    pub fn finish(self, diagnostics: &Diagnostics, attribute: &str, accepted: &[&str]) {
-        if let Some(literal) = &self.leading {
+    /// Reports options that were not consumed: unknown and repeated ones.
+    pub fn reject_rest(self, diagnostics: &Diagnostics, attribute: &str, accepted: &[&str]) {
+        if let Some(leading) = &self.leading {
             let hint = match accepted {
-                [] => String::new(),
-                accepted => format!("; it accepts {}", listed(accepted)),
+                [] => String::from("takes no options"),
+                accepted => format!("accepts {}", listed(accepted)),
             };
-            diagnostics.error(
-                literal,
-                format!("`#[{attribute}]` takes no text here{hint}"),
-            );
+            let what = match leading {
+                Expr::Lit(ExprLit {
+                    lit: Lit::Str(_), ..
+                }) => "unexpected string",
+                _ => "unexpected value",
+            };
+            diagnostics.error(leading, format!("{what}: `#[{attribute}]` {hint}"));
         }
         for option in &self.options {
             let key = option.key.to_string();
             if accepted.contains(&key.as_str()) {
-                diagnostics.error(&option.key, format!("`{key}` is given twice"));
+                diagnostics.error(&option.key, format!("duplicate option `{key}`"));
                 continue;
             }
             let hint = match did_you_mean(&key, accepted.iter().copied()) {
-                Some(candidate) => format!("; did you mean `{candidate}`?"),
-                None if accepted.is_empty() => String::from("; it takes no options"),
-                None => format!("; it accepts {}", listed(accepted)),
+                Some(candidate) => format!("did you mean `{candidate}`?"),
+                None if accepted.is_empty() => String::from("it takes no options"),
+                None => format!("it accepts {}", listed(accepted)),
             };
             diagnostics.error(
                 &option.key,
-                format!("unknown option `{key}` of `#[{attribute}]`{hint}"),
+                format!("unknown option `{key}` of `#[{attribute}]`; {hint}"),
             );
         }
     }
 }
 
+/// Whether the input begins with `key`, alone or with a value.
+fn begins_option(input: ParseStream<'_>) -> bool {
+    let ahead = input.fork();
+    ahead.call(Ident::parse_any).is_ok()
+        && (ahead.is_empty() || ahead.peek(Token![,]) || ahead.peek(Token![=]))
+}
+
 fn expecting(error: &syn::Error, shape: &str) -> syn::Error {
-    syn::Error::new(error.span(), format!("{error}: write `{shape}`"))
+    syn::Error::new(error.span(), format!("{error}\nhelp: write `{shape}`"))
+}
+
+/// The expression without the invisible group that a `macro_rules` fragment is wrapped in.
+fn ungroup(expression: &Expr) -> &Expr {
+    match expression {
+        Expr::Group(group) => ungroup(&group.expr),
+        other => other,
+    }
+}
+
+/// As [`ungroup`], for an expression that is kept.
+pub fn ungrouped(expression: Expr) -> Expr {
+    match expression {
+        Expr::Group(group) => ungrouped(*group.expr),
+        other => other,
+    }
+}
+
+/// The text of a string literal.
+pub fn as_string(expression: &Expr) -> Option<&LitStr> {
+    match ungroup(expression) {
+        Expr::Lit(ExprLit {
+            lit: Lit::Str(literal),
+            ..
+        }) => Some(literal),
+        _ => None,
+    }
 }
 
 impl RawOption {
     pub fn string(&self, example: &str) -> syn::Result<LitStr> {
-        match &self.value {
-            Some(Expr::Lit(ExprLit {
-                lit: Lit::Str(literal),
-                ..
-            })) => Ok(literal.clone()),
-            _ => Err(self.wrong_value("a string", example)),
-        }
+        self.value
+            .as_ref()
+            .and_then(as_string)
+            .cloned()
+            .ok_or_else(|| self.wrong_value("a string", example))
     }
 
     pub fn integer(&self, example: &str) -> syn::Result<LitInt> {
-        match &self.value {
+        match self.value.as_ref().map(ungroup) {
             Some(Expr::Lit(ExprLit {
                 lit: Lit::Int(literal),
                 ..
@@ -152,8 +203,17 @@ impl RawOption {
             .ok_or_else(|| self.wrong_value("an expression", example))
     }
 
+    pub fn path(&self, example: &str) -> syn::Result<Path> {
+        match self.value.as_ref().map(ungroup) {
+            Some(Expr::Path(ExprPath {
+                qself: None, path, ..
+            })) => Ok(path.clone()),
+            _ => Err(self.wrong_value("a path", example)),
+        }
+    }
+
     fn wrong_value(&self, wanted: &str, example: &str) -> syn::Error {
-        let message = format!("`{}` wants {wanted}: `{example}`", self.key);
+        let message = format!("`{}` must be {wanted}, for example `{example}`", self.key);
         match &self.value {
             Some(value) => syn::Error::new_spanned(value, message),
             None => syn::Error::new_spanned(&self.key, message),

@@ -6,13 +6,13 @@ use std::fmt::Display;
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
 
-/// The errors found so far. It must be read: dropping it unread would lose an error silently.
+/// The errors found so far. Must be consumed by [`Diagnostics::finish`]; dropping it would lose errors.
 pub struct Diagnostics {
     errors: RefCell<Option<Vec<syn::Error>>>,
 }
 
 impl Diagnostics {
-    pub fn new() -> Self {
+    fn new() -> Self {
         Self {
             errors: RefCell::new(Some(Vec::new())),
         }
@@ -36,13 +36,17 @@ impl Diagnostics {
             .push(error);
     }
 
-    /// Keeps the value of a step that can fail, and its error otherwise.
-    pub fn keep<T>(&self, result: syn::Result<T>) -> Option<T> {
+    /// How many errors were reported so far.
+    pub fn count(&self) -> usize {
+        self.errors.borrow().as_ref().map_or(0, Vec::len)
+    }
+
+    /// Returns the value, or records the error and returns `None`.
+    pub fn ok_or_report<T>(&self, result: syn::Result<T>) -> Option<T> {
         result.map_err(|error| self.push(error)).ok()
     }
 
-    /// Ends this stage: the next one never sees what this one found broken.
-    pub fn finish(self) -> Result<(), Errors> {
+    fn finish(self) -> Result<(), Errors> {
         let errors = self
             .errors
             .borrow_mut()
@@ -66,11 +70,30 @@ impl Drop for Diagnostics {
     }
 }
 
+/// Runs one stage. The next one only sees a value in which this one found no mistake.
+///
+/// # Panics
+/// The stage returned `None` without reporting why.
+pub fn stage<T>(run: impl FnOnce(&Diagnostics) -> Option<T>) -> Result<T, Errors> {
+    let diagnostics = Diagnostics::new();
+    let value = run(&diagnostics);
+    diagnostics.finish()?;
+    Ok(value.expect("a value is returned unless an error was reported"))
+}
+
 /// At least one error, to be shown together with the fallback for the user's item.
 pub struct Errors(Vec<syn::Error>);
 
 impl Errors {
-    pub fn into_compile_errors(self) -> TokenStream {
+    /// The failure that emits `fallback` in place of the item.
+    pub fn with(self, fallback: TokenStream) -> Failure {
+        Failure {
+            errors: self,
+            fallback,
+        }
+    }
+
+    fn into_compile_errors(self) -> TokenStream {
         self.0.iter().map(syn::Error::to_compile_error).collect()
     }
 }
@@ -78,5 +101,19 @@ impl Errors {
 impl From<syn::Error> for Errors {
     fn from(error: syn::Error) -> Self {
         Self(vec![error])
+    }
+}
+
+/// The errors, and the tokens to emit in place of the item.
+pub struct Failure {
+    errors: Errors,
+    fallback: TokenStream,
+}
+
+impl Failure {
+    pub fn into_tokens(self) -> TokenStream {
+        let mut tokens = self.fallback;
+        tokens.extend(self.errors.into_compile_errors());
+        tokens
     }
 }

@@ -1,141 +1,159 @@
-//! The stages in order. Each one runs only on what the one before it found whole.
+//! The stages in order. Each stage runs only if the one before it reported no errors.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
+use syn::Path;
 
 use crate::attr::Arguments;
-use crate::diag::{Diagnostics, Errors};
-use crate::model::{Behaviour, Object};
-use crate::parse::{RawFunction, RawImpl, RawItem, RawObject, RawStruct};
+use crate::diag::{Errors, Failure, stage};
+use crate::model::{Object, ObjectImpl, names_generic_struct};
+use crate::parse::{MisplacedMethod, RawFunction, RawImpl, RawObject, RawStruct, signature_tokens};
 use crate::{check, expand, fallback, function};
 
-pub fn durable_object(arguments: TokenStream, item: TokenStream) -> Result<TokenStream, Failure> {
-    match syn::parse2(item)? {
-        RawObject::Struct(raw) => {
-            object(arguments, &raw).map_err(|errors| errors.with(fallback::object(&raw)))
-        }
-        RawObject::Impl(raw) if fallback::is_generic(&raw) && raw.trait_path.is_none() => {
-            Ok(fallback::behaviour(&raw))
-        }
-        RawObject::Impl(raw) => {
-            behaviour(arguments, &raw).map_err(|errors| errors.with(fallback::behaviour(&raw)))
-        }
-        RawObject::Other(item) => {
-            let error = syn::Error::new_spanned(
-                first_line(&item),
-                "an object is a struct with named fields and one impl block: put `#[durable_object]` on `struct Counter { … }` and on `impl Counter { … }`",
-            );
-            Err(Errors::from(error).with(fallback::other(&item)))
-        }
+const OBJECT: &str = "#[durable_object(migrations = [\"CREATE TABLE …\"])]";
+
+/// The arguments of an attribute, and among them the path of this framework.
+struct Invocation {
+    arguments: syn::Result<Arguments>,
+    krate: Path,
+}
+
+impl Invocation {
+    /// A mistake in the arguments is reported with the item's own; until then the usual path will do.
+    fn read(tokens: TokenStream, shape: &str) -> Self {
+        let usual = || syn::parse_quote!(::anchorhold);
+        let mut arguments = Arguments::of_macro(tokens, shape);
+        let option = match &mut arguments {
+            Ok(arguments) => arguments.take("crate"),
+            Err(_) => None,
+        };
+        let krate = match option.map(|option| option.path("crate = my_crate::anchorhold")) {
+            None => usual(),
+            Some(Ok(path)) => path,
+            Some(Err(error)) => {
+                arguments = Err(error);
+                usual()
+            }
+        };
+        Self { arguments, krate }
     }
 }
 
-fn object(arguments: TokenStream, raw: &RawStruct) -> Result<TokenStream, Errors> {
-    let diagnostics = Diagnostics::new();
-    let arguments = diagnostics.keep(Arguments::of_macro(
-        arguments,
-        "#[durable_object(migrations = [\"CREATE TABLE …\"])]",
-    ));
-    let model = arguments.and_then(|arguments| Object::from_raw(&diagnostics, arguments, raw));
-    diagnostics.finish()?;
-    let model = model.expect("a model without errors is whole");
-
-    let diagnostics = Diagnostics::new();
-    check::object(&diagnostics, &model);
-    diagnostics.finish()?;
-
-    Ok(expand::object(&model))
+pub fn durable_object(arguments: TokenStream, item: TokenStream) -> Result<TokenStream, Failure> {
+    let Invocation { arguments, krate } = Invocation::read(arguments, OBJECT);
+    let krate = &krate;
+    match RawObject::parse(item.clone(), krate) {
+        Ok(RawObject::Struct(raw)) => expand_struct(arguments, &raw, krate)
+            .map_err(|errors| errors.with(fallback::of_struct(&raw, krate))),
+        // The struct's attribute has reported this.
+        Ok(RawObject::Impl(raw))
+            if raw.trait_path.is_none() && names_generic_struct(&raw.self_type) =>
+        {
+            Ok(raw.into_token_stream())
+        }
+        Ok(RawObject::Impl(raw)) => expand_impl(arguments, &raw, krate)
+            .map_err(|errors| errors.with(fallback::of_impl(&raw, krate))),
+        Ok(RawObject::Other(item)) => {
+            let error = syn::Error::new_spanned(
+                signature_tokens(&item),
+                "`#[durable_object]` can only be applied to a struct with named fields and to its impl block\nhelp: put it on `struct Counter { … }` and on `impl Counter { … }`",
+            );
+            Err(Errors::from(error).with(fallback::of_other(&item, krate)))
+        }
+        Err(error) => Err(Errors::from(error).with(item)),
+    }
 }
 
-fn behaviour(arguments: TokenStream, raw: &RawImpl) -> Result<TokenStream, Errors> {
-    let diagnostics = Diagnostics::new();
-    function::no_options(
-        &diagnostics,
-        arguments,
-        "durable_object",
-        "on the impl block; `migrations` stand on the struct",
-    );
-    let model = Behaviour::from_raw(&diagnostics, raw);
-    diagnostics.finish()?;
-    let model = model.expect("a model without errors is whole");
+fn expand_struct(
+    arguments: syn::Result<Arguments>,
+    raw: &RawStruct,
+    krate: &Path,
+) -> Result<TokenStream, Errors> {
+    let model = stage(|diagnostics| {
+        Object::from_raw(
+            diagnostics,
+            diagnostics.ok_or_report(arguments)?,
+            raw,
+            krate,
+        )
+    })?;
+    stage(|diagnostics| {
+        check::check_struct(diagnostics, &model);
+        Some(())
+    })?;
+    Ok(expand::expand_struct(&model))
+}
 
-    let diagnostics = Diagnostics::new();
-    check::behaviour(&diagnostics, &model);
-    diagnostics.finish()?;
-
-    Ok(expand::behaviour(&model))
+fn expand_impl(
+    arguments: syn::Result<Arguments>,
+    raw: &RawImpl,
+    krate: &Path,
+) -> Result<TokenStream, Errors> {
+    let model = stage(|diagnostics| {
+        ObjectImpl::from_raw(
+            diagnostics,
+            diagnostics.ok_or_report(arguments)?,
+            raw,
+            krate,
+        )
+    })?;
+    stage(|diagnostics| {
+        check::check_impl(diagnostics, &model);
+        Some(())
+    })?;
+    Ok(expand::expand_impl(&model))
 }
 
 pub fn app(arguments: TokenStream, item: TokenStream) -> Result<TokenStream, Failure> {
-    let raw: RawFunction = syn::parse2(item)?;
-    let diagnostics = Diagnostics::new();
-    function::check_app(&diagnostics, arguments, &raw);
-    match diagnostics.finish() {
-        Ok(()) => Ok(expand::app(&raw)),
-        Err(errors) => Err(errors.with(raw.into_token_stream())),
-    }
+    let Invocation { arguments, krate } = Invocation::read(arguments, "#[anchorhold::app]");
+    let raw = read_function(item, "app", function::APP_SHAPE)?;
+    stage(|diagnostics| {
+        function::check_app(diagnostics, diagnostics.ok_or_report(arguments)?, &raw);
+        Some(())
+    })
+    .map_err(|errors| errors.with(raw.to_token_stream()))?;
+    Ok(expand::app(&raw, &krate))
 }
 
 pub fn test(arguments: TokenStream, item: TokenStream) -> Result<TokenStream, Failure> {
-    let raw: RawFunction = syn::parse2(item)?;
-    let diagnostics = Diagnostics::new();
-    let options = function::check_test(&diagnostics, arguments, &raw);
-    match diagnostics.finish() {
-        Ok(()) => Ok(expand::test(&raw, &options)),
-        Err(errors) => Err(errors.with(fallback::test(&raw))),
-    }
-}
-
-/// Our attribute outside a `#[durable_object]` impl block. The others on the same item are taken off: it is one mistake.
-pub fn misplaced(attribute: &str, item: TokenStream) -> Failure {
-    let item = match syn::parse2::<RawItem>(item.clone()) {
-        Ok(RawItem::Handler(method)) => method.into_token_stream(),
-        Ok(RawItem::Other(_)) | Err(_) => item,
-    };
-    let error = syn::Error::new(
-        proc_macro2::Span::call_site(),
-        format!("`#[{attribute}]` belongs on a method inside a `#[durable_object] impl` block"),
+    let Invocation { arguments, krate } = Invocation::read(
+        arguments,
+        "#[anchorhold::test(seeds = 100, faults = Faults::all())]",
     );
+    let raw = read_function(item, "test", function::TEST_SHAPE)?;
+    let options = stage(|diagnostics| {
+        function::check_test(diagnostics, diagnostics.ok_or_report(arguments)?, &raw)
+    })
+    .map_err(|errors| errors.with(fallback::of_test(&raw)))?;
+    Ok(expand::test(&raw, &options, &krate))
+}
+
+/// Anything else stays as it is, beside the error.
+fn read_function(item: TokenStream, attribute: &str, shape: &str) -> Result<RawFunction, Failure> {
+    syn::parse2(item.clone()).map_err(|_| {
+        let error = syn::Error::new_spanned(
+            signature_tokens(&item),
+            format!("`#[anchorhold::{attribute}]` belongs on a function\nhelp: write {shape}"),
+        );
+        Errors::from(error).with(item)
+    })
+}
+
+/// Reports a handler attribute outside a `#[durable_object]` impl block. Strips the other ones on the item, so that this
+/// is reported once.
+pub fn misplaced(attribute: &str, item: &TokenStream) -> Failure {
+    let method = MisplacedMethod::parse(item.clone(), &syn::parse_quote!(anchorhold));
+    let (item, has_receiver) = match method {
+        Ok(method) => (method.tokens, method.has_receiver),
+        Err(_) => (item.clone(), false),
+    };
+    let mut message =
+        format!("`#[{attribute}]` belongs on a method inside a `#[durable_object] impl` block");
+    if has_receiver {
+        message.push_str(&format!(
+            "\nhelp: put `#[durable_object]` on the impl block, of which an object has one; inside it, write `#[{attribute}]` or `#[anchorhold::{attribute}]`, since a renamed attribute or one from a macro is not recognised"
+        ));
+    }
+    let error = syn::Error::new(proc_macro2::Span::call_site(), message);
     Errors::from(error).with(item)
-}
-
-/// The signature of an item: an error about the whole of it should not underline its body.
-fn first_line(item: &TokenStream) -> TokenStream {
-    item.clone()
-        .into_iter()
-        .skip_while(|token| {
-            matches!(token, proc_macro2::TokenTree::Punct(punct) if punct.as_char() == '#')
-                || matches!(token, proc_macro2::TokenTree::Group(group) if group.delimiter() == proc_macro2::Delimiter::Bracket)
-        })
-        .take_while(|token| !matches!(token, proc_macro2::TokenTree::Group(group) if group.delimiter() == proc_macro2::Delimiter::Brace))
-        .collect()
-}
-
-/// The errors, and what stands in for the item meanwhile.
-pub struct Failure {
-    errors: Errors,
-    fallback: TokenStream,
-}
-
-impl Errors {
-    fn with(self, fallback: TokenStream) -> Failure {
-        Failure {
-            errors: self,
-            fallback,
-        }
-    }
-}
-
-impl From<syn::Error> for Failure {
-    fn from(error: syn::Error) -> Self {
-        Errors::from(error).with(TokenStream::new())
-    }
-}
-
-impl Failure {
-    pub fn into_tokens(self) -> TokenStream {
-        let mut tokens = self.fallback;
-        tokens.extend(self.errors.into_compile_errors());
-        tokens
-    }
 }

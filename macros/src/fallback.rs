@@ -1,133 +1,146 @@
-//! What a mistaken item expands to: the item itself, and enough around it that nothing else fails because of it.
+//! The expansion of an item with errors: the item itself, and enough of the generated API that no other code fails
+//! because of it.
 //!
 //! It works from the raw syntax alone: the model does not exist where something is wrong.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
-use syn::visit::Visit;
-use syn::{
-    DeriveInput, FnArg, GenericArgument, Generics, Pat, Path, PathArguments, ReturnType, Type,
-    Visibility,
-};
+use syn::{DeriveInput, FnArg, Generics, Pat, Path, ReturnType, Type, Visibility};
 
-use crate::expand::{lints, outside, stub_path, stub_type};
-use crate::model::{is_named, last_segment, named_type};
-use crate::names::plain;
+use crate::expand::{in_block, quiet, resolve_self, schedule_type, stub_path, stub_type};
+use crate::model::{is_named, is_plain_value, is_unit, named_type, opaque_type, ungroup};
+use crate::names::unraw;
 use crate::parse::{RawFunction, RawImpl, RawMethod, RawStruct, RoleName, pattern_name};
 
-pub fn object(raw: &RawStruct) -> TokenStream {
+pub fn of_struct(raw: &RawStruct, krate: &Path) -> TokenStream {
     let item = &raw.item;
-    let support = object_support(&item.vis, &item.ident, &item.generics);
+    let support = struct_support(&item.vis, &item.ident, &item.generics, krate);
     quote!(#item #support)
 }
 
 /// An enum or a union gets the same, since its impl block expects it.
-pub fn other(item: &TokenStream) -> TokenStream {
+pub fn of_other(item: &TokenStream, krate: &Path) -> TokenStream {
     let support = syn::parse2::<DeriveInput>(item.clone())
-        .map(|input| object_support(&input.vis, &input.ident, &input.generics))
+        .map(|input| struct_support(&input.vis, &input.ident, &input.generics, krate))
         .unwrap_or_default();
     quote!(#item #support)
 }
 
-fn object_support(visibility: &Visibility, name: &Ident, generics: &Generics) -> TokenStream {
+fn struct_support(
+    visibility: &Visibility,
+    name: &Ident,
+    generics: &Generics,
+    krate: &Path,
+) -> TokenStream {
     if !generics.params.is_empty() {
         return TokenStream::new();
     }
-    let stub = stub_type(visibility, name);
-    let lints = lints();
-    quote! {
-        #stub
-
-        #lints
-        const _: () = {
-            impl ::anchorhold::__private::StoredFields for #name {
+    let stub = stub_type(krate, &[], None, visibility, name);
+    let support = in_block(
+        krate,
+        &[],
+        quote! {
+            impl __anchorhold::__private::StoredFields for #name {
                 const KEYS: &'static [&'static ::core::primitive::str] = &[];
                 const MIGRATIONS: &'static [&'static ::core::primitive::str] = &[];
 
                 fn load(
-                    _: &mut ::anchorhold::__private::FieldStore,
-                ) -> ::core::result::Result<Self, ::anchorhold::StorageError> {
+                    _: &mut __anchorhold::__private::FieldStore,
+                ) -> ::core::result::Result<Self, __anchorhold::StorageError> {
                     ::core::unreachable!()
                 }
 
                 fn store(
                     &mut self,
-                    _: &mut ::anchorhold::__private::FieldStore,
-                ) -> ::core::result::Result<(), ::anchorhold::StorageError> {
+                    _: &mut __anchorhold::__private::FieldStore,
+                ) -> ::core::result::Result<(), __anchorhold::StorageError> {
                     ::core::unreachable!()
                 }
 
                 fn restore(
                     &mut self,
-                    _: &mut ::anchorhold::__private::FieldStore,
-                ) -> ::core::result::Result<(), ::anchorhold::StorageError> {
+                    _: &mut __anchorhold::__private::FieldStore,
+                ) -> ::core::result::Result<(), __anchorhold::StorageError> {
                     ::core::unreachable!()
                 }
             }
-        };
-    }
+        },
+    );
+    quote!(#stub #support)
 }
 
-pub fn behaviour(raw: &RawImpl) -> TokenStream {
-    let support = behaviour_support(raw).unwrap_or_default();
+pub fn of_impl(raw: &RawImpl, krate: &Path) -> TokenStream {
+    let support = impl_support(raw, krate).unwrap_or_default();
     quote!(#raw #support)
 }
 
-/// `None`: the block is not the object's own, or the struct itself is refused.
-fn behaviour_support(raw: &RawImpl) -> Option<TokenStream> {
-    if raw.trait_path.is_some() || is_generic(raw) {
+/// `None`: the block is not the object's own.
+fn impl_support(raw: &RawImpl, krate: &Path) -> Option<TokenStream> {
+    if raw.trait_path.is_some() {
         return None;
     }
     let path = named_type(&raw.self_type)?;
-    let class = &path.segments.last()?.ident;
+    let name = &path.segments.last()?.ident;
     let stub = stub_path(path);
-    let has_role =
-        |method: &&RawMethod, wanted| method.roles.iter().any(|role| role.name == wanted);
-    let stub_methods = raw
-        .handlers()
-        .filter(|method| has_role(method, RoleName::Rpc))
-        .map(|method| stub_method(method, path));
-    let alarms: Vec<&RawMethod> = raw
-        .handlers()
-        .filter(|method| has_role(method, RoleName::Alarm))
-        .collect();
-    let schedules = (!alarms.is_empty()).then(|| schedules(class, path, &alarms));
-    let class_name = plain(class);
-    let lints = lints();
-    Some(quote! {
-        #schedules
-
-        #lints
-        const _: () = {
+    let mut handlers: Vec<&RawMethod> = Vec::new();
+    for method in raw.handlers() {
+        if !handlers
+            .iter()
+            .any(|known| known.signature.ident == method.signature.ident)
+        {
+            handlers.push(method);
+        }
+    }
+    let with_role = |wanted| {
+        handlers
+            .iter()
+            .copied()
+            .filter(move |method| method.roles.iter().any(|role| role.name == wanted))
+    };
+    let stub_methods = with_role(RoleName::Rpc).map(|method| stub_method(method, path));
+    let alarms: Vec<&RawMethod> = with_role(RoleName::Alarm).collect();
+    let is_taken = raw
+        .helpers
+        .iter()
+        .chain(handlers.iter().map(|method| &method.signature.ident))
+        .any(|method| method == "schedules");
+    let schedules = if is_taken {
+        TokenStream::new()
+    } else {
+        schedules(name, path, &alarms, krate)
+    };
+    let class = unraw(name);
+    let support = in_block(
+        krate,
+        &[],
+        quote! {
+            #[allow(private_interfaces, private_bounds)]
             impl #stub {
                 #(#stub_methods)*
             }
 
-            impl ::anchorhold::DurableObject for #path {
-                const CLASS: &'static ::core::primitive::str = #class_name;
+            impl __anchorhold::DurableObject for #path {
+                const CLASS: &'static ::core::primitive::str = #class;
                 type Stub = #stub;
 
-                fn __description() -> &'static ::anchorhold::__private::Description {
+                fn __description() -> &'static __anchorhold::__private::Description {
                     ::core::unreachable!()
                 }
             }
-        };
-    })
-}
-
-/// Whether the struct has generics: then its own attribute refuses it, and once is enough.
-pub fn is_generic(raw: &RawImpl) -> bool {
-    !raw.generics.params.is_empty()
-        || last_segment(&raw.self_type).is_some_and(|segment| !segment.arguments.is_none())
+        },
+    );
+    Some(quote!(#schedules #support))
 }
 
 fn stub_method(method: &RawMethod, path: &Path) -> TokenStream {
-    let name = &method.signature.ident;
+    let name = quiet(&method.signature.ident);
     let (generics, _, where_clause) = method.signature.generics.split_for_impl();
     let parameters = parameters(method, path);
     let output = match &method.signature.output {
-        ReturnType::Type(_, ty) if !has_opaque_type(ty) => output(&outside(ty, path)),
-        _ => quote!(::core::result::Result<(), ::anchorhold::CallError>),
+        ReturnType::Type(_, ty) if opaque_type(ty).is_none() => {
+            output(&resolve_self(ty, path), &method.signature.generics)
+        }
+        _ => quote!(::core::result::Result<(), __anchorhold::CallError>),
     };
     quote! {
         pub fn #name #generics (
@@ -139,42 +152,24 @@ fn stub_method(method: &RawMethod, path: &Path) -> TokenStream {
     }
 }
 
-fn output(ty: &Type) -> TokenStream {
-    if let Some(segment) = last_segment(ty).filter(|segment| segment.ident == "Result")
-        && let PathArguments::AngleBracketed(arguments) = &segment.arguments
-    {
-        let mut types = arguments.args.iter().filter_map(|argument| match argument {
-            GenericArgument::Type(ty) => Some(ty),
-            _ => None,
-        });
-        if let (Some(value), Some(error)) = (types.next(), types.next()) {
-            return quote!(::core::result::Result<#value, ::anchorhold::CallError<#error>>);
-        }
-        return quote! {
-            ::core::result::Result<
-                <#ty as ::anchorhold::__private::IsResult>::Value,
-                ::anchorhold::CallError<<#ty as ::anchorhold::__private::IsResult>::Error>,
-            >
-        };
+fn output(ty: &Type, generics: &Generics) -> TokenStream {
+    let borrows =
+        crate::model::find_in_type(ty, |ty| matches!(ty, Type::Reference(_)).then_some(()));
+    if is_unit(ty) || is_plain_value(ty) || borrows.is_some() || !generics.params.is_empty() {
+        return quote!(::core::result::Result<#ty, __anchorhold::CallError>);
     }
-    quote!(::core::result::Result<#ty, ::anchorhold::CallError>)
+    let is_result = quote!({ __anchorhold::__private::Probe::<#ty>::IS_RESULT });
+    quote! {
+        ::core::result::Result<
+            __anchorhold::__private::ValueOf<#ty, #is_result>,
+            __anchorhold::CallError<__anchorhold::__private::ErrorOf<#ty, #is_result>>,
+        >
+    }
 }
 
-/// `impl Trait` would have to be inferred from a body that is not there.
-fn has_opaque_type(ty: &Type) -> bool {
-    struct Search(bool);
-    impl Visit<'_> for Search {
-        fn visit_type_impl_trait(&mut self, _: &syn::TypeImplTrait) {
-            self.0 = true;
-        }
-    }
-    let mut search = Search(false);
-    search.visit_type(ty);
-    search.0
-}
-
-/// What a caller passes: everything but the context and the raw request.
+/// What a caller passes: everything but the context and what only an event provides.
 fn parameters(method: &RawMethod, path: &Path) -> Vec<TokenStream> {
+    let runs = method.roles.iter().any(|role| role.name == RoleName::Alarm);
     method
         .signature
         .inputs
@@ -184,85 +179,108 @@ fn parameters(method: &RawMethod, path: &Path) -> Vec<TokenStream> {
             let FnArg::Typed(argument) = input else {
                 return None;
             };
-            let referred = match &*argument.ty {
-                Type::Reference(reference) => &*reference.elem,
-                other => other,
-            };
-            if ["Ctx", "Request", "AlarmRun"]
-                .iter()
-                .any(|name| is_named(referred, name))
-            {
+            if is_provided(&argument.ty, runs) {
                 return None;
             }
             let name = parameter_name(&argument.pat, position);
-            let ty = outside(&argument.ty, path);
+            let ty = resolve_self(&argument.ty, path);
             Some(quote!(#name: #ty))
         })
         .collect()
 }
 
-fn parameter_name(pattern: &Pat, position: usize) -> Ident {
-    pattern_name(pattern)
-        .cloned()
-        .unwrap_or_else(|| format_ident!("argument_{position}"))
-}
-
-fn schedules(class: &Ident, path: &Path, alarms: &[&RawMethod]) -> TokenStream {
-    let name = crate::expand::schedules::type_name(class);
-    let methods = alarms.iter().map(|method| {
-        let name = &method.signature.ident;
-        let cancel = format_ident!("cancel_{}", plain(name));
-        let next = format_ident!("next_{}", plain(name));
-        let (generics, _, where_clause) = method.signature.generics.split_for_impl();
-        let parameters = parameters(method, path);
-        quote! {
-            pub fn #name #generics (
-                &self,
-                #(#parameters),*
-            ) -> ::anchorhold::Scheduling<'a> #where_clause {
-                ::core::unreachable!()
-            }
-
-            pub fn #cancel(
-                &self,
-                _: &::core::primitive::str,
-            ) -> ::core::result::Result<::core::primitive::bool, ::anchorhold::StorageError> {
-                ::core::unreachable!()
-            }
-
-            pub fn #next(
-                &self,
-                _: &::core::primitive::str,
-            ) -> ::core::result::Result<
-                ::core::option::Option<::anchorhold::Timestamp>,
-                ::anchorhold::StorageError,
-            > {
-                ::core::unreachable!()
-            }
+fn is_provided(ty: &Type, runs: bool) -> bool {
+    match ungroup(ty) {
+        Type::Reference(reference) => {
+            let referred = &reference.elem;
+            named_type(referred).is_some()
+                && !is_plain_value(referred)
+                && !is_named(referred, "str")
         }
-    });
-    let lints = lints();
-    quote! {
-        #lints
-        pub struct #name<'a>(&'a ::anchorhold::Ctx);
-
-        #lints
-        const _: () = {
-            impl #path {
-                pub fn schedules(ctx: &::anchorhold::Ctx) -> #name<'_> {
-                    #name(ctx)
-                }
-            }
-
-            impl<'a> #name<'a> {
-                #(#methods)*
-            }
-        };
+        other => is_named(other, "Ctx") || (runs && is_named(other, "AlarmRun")),
     }
 }
 
-/// The function as it stands, without the warning that nobody calls it.
-pub fn test(raw: &RawFunction) -> TokenStream {
-    let lints = lints();
-    quote!(#lints #raw)
+fn parameter_name(pattern: &Pat, position: usize) -> Ident {
+    pattern_name(pattern).map_or_else(|| format_ident!("argument_{position}"), quiet)
+}
+
+fn schedules(name: &Ident, path: &Path, alarms: &[&RawMethod], krate: &Path) -> TokenStream {
+    if alarms.is_empty() {
+        return TokenStream::new();
+    }
+    let schedules = schedule_type(name);
+    let methods = alarms
+        .iter()
+        .filter(|method| {
+            // Two alarms may ask for one name, which was reported.
+            let name = unraw(&method.signature.ident);
+            !alarms.iter().any(|other| {
+                let other = unraw(&other.signature.ident);
+                name == format!("cancel_{other}") || name == format!("next_{other}")
+            })
+        })
+        .map(|method| schedule_methods(method, path));
+    let support = in_block(
+        krate,
+        &[],
+        quote! {
+            impl #path {
+                pub fn schedules(ctx: &__anchorhold::Ctx) -> #schedules<'_> {
+                    #schedules(ctx)
+                }
+            }
+
+            #[allow(private_interfaces, private_bounds)]
+            impl<'a> #schedules<'a> {
+                #(#methods)*
+            }
+        },
+    );
+    quote! {
+        pub struct #schedules<'a>(&'a #krate::Ctx);
+        #support
+    }
+}
+
+fn schedule_methods(method: &RawMethod, path: &Path) -> TokenStream {
+    let name = quiet(&method.signature.ident);
+    let cancel = quiet(&format_ident!(
+        "cancel_{}",
+        unraw(&name),
+        span = name.span()
+    ));
+    let next = quiet(&format_ident!("next_{}", unraw(&name), span = name.span()));
+    let (generics, _, where_clause) = method.signature.generics.split_for_impl();
+    let parameters = parameters(method, path);
+    quote! {
+        pub fn #name #generics (
+            &self,
+            #(#parameters),*
+        ) -> __anchorhold::Scheduling<'a> #where_clause {
+            ::core::unreachable!()
+        }
+
+        pub fn #cancel(
+            &self,
+            _: &::core::primitive::str,
+        ) -> ::core::result::Result<::core::primitive::bool, __anchorhold::StorageError> {
+            ::core::unreachable!()
+        }
+
+        pub fn #next(
+            &self,
+            _: &::core::primitive::str,
+        ) -> ::core::result::Result<
+            ::core::option::Option<__anchorhold::Timestamp>,
+            __anchorhold::StorageError,
+        > {
+            ::core::unreachable!()
+        }
+    }
+}
+
+/// The function unchanged, without a dead-code warning.
+pub fn of_test(raw: &RawFunction) -> TokenStream {
+    quote!(#[allow(dead_code)] #raw)
 }

@@ -1,6 +1,6 @@
 //! The attributes of anchorhold. Use them through the `anchorhold` crate, which documents and re-exports them.
 //!
-//! `lib` → `driver` → `parse` → `model` → `check` → `expand`, or `fallback` where something was wrong.
+//! `lib` → `driver` → `parse` → `model` → `check` → `expand`, or `fallback` if an error was reported.
 
 mod attr;
 mod check;
@@ -17,34 +17,34 @@ mod snapshots;
 
 use proc_macro::TokenStream;
 
-use driver::Failure;
+use diag::Failure;
 
 /// Declares an object: on its struct, and on the impl block with its handlers.
 #[proc_macro_attribute]
 pub fn durable_object(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    finish(driver::durable_object(arguments.into(), item.into()))
+    emit(driver::durable_object(arguments.into(), item.into()))
 }
 
 /// Marks the function that lists the objects and mounts them.
 #[proc_macro_attribute]
 pub fn app(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    finish(driver::app(arguments.into(), item.into()))
+    emit(driver::app(arguments.into(), item.into()))
 }
 
 /// Runs an asynchronous test in the simulator.
 #[proc_macro_attribute]
 pub fn test(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    finish(driver::test(arguments.into(), item.into()))
+    emit(driver::test(arguments.into(), item.into()))
 }
 
-/// The attributes of handlers mean something inside a `#[durable_object] impl` block only, which takes them off before
-/// they expand. They exist so that anywhere else they say where they belong.
+/// Handler attributes only have a meaning inside a `#[durable_object] impl` block, which strips them before they expand.
+/// They are macros only so that misplaced ones can be reported.
 macro_rules! handler_attributes {
     ($($(#[$documentation:meta])* $name:ident)*) => {$(
         $(#[$documentation])*
         #[proc_macro_attribute]
         pub fn $name(_: TokenStream, item: TokenStream) -> TokenStream {
-            finish(Err(driver::misplaced(stringify!($name), item.into())))
+            emit(Err(driver::misplaced(stringify!($name), &item.into())))
         }
     )*};
 }
@@ -70,11 +70,15 @@ handler_attributes! {
     websocket
     /// Receives the messages of a socket.
     message
-    /// Learns that a socket was closed.
+    /// Called when a socket was closed.
     close
 }
 
-/// The way every attribute returns.
-fn finish(result: Result<proc_macro2::TokenStream, Failure>) -> TokenStream {
-    result.unwrap_or_else(Failure::into_tokens).into()
+/// Every attribute returns through here. With `ANCHORHOLD_DUMP` set, what it expands to is printed.
+fn emit(result: Result<proc_macro2::TokenStream, Failure>) -> TokenStream {
+    let tokens = result.unwrap_or_else(Failure::into_tokens);
+    if std::env::var_os("ANCHORHOLD_DUMP").is_some() {
+        eprintln!("{tokens}\n");
+    }
+    tokens.into()
 }

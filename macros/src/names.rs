@@ -3,7 +3,8 @@
 use syn::Ident;
 use syn::ext::IdentExt;
 
-/// The platform's own members (P64), what a promise looks for, and what the runtime adds.
+/// The platform's own members (P64), `then`, which would make a stub look like a promise, `free`, which the glue of
+/// `wasm-bindgen` adds to every class, and what the runtime adds.
 const RESERVED_RPC_NAMES: &[&str] = &[
     "fetch",
     "connect",
@@ -14,6 +15,7 @@ const RESERVED_RPC_NAMES: &[&str] = &[
     "dup",
     "constructor",
     "then",
+    "free",
     "anchorholdCall",
 ];
 
@@ -21,13 +23,18 @@ const RESERVED_RPC_NAMES: &[&str] = &[
 pub const RESERVED_KEY_PREFIX: &str = "__anchorhold/";
 
 /// The identifier as the user would say it: without `r#`.
-pub fn plain(identifier: &Ident) -> String {
+pub fn unraw(identifier: &Ident) -> String {
     identifier.unraw().to_string()
 }
 
-/// The name under which an argument binds: `_by` is `by` that the body does not use.
+/// The name by which callers pass an argument: `_by` is `by`, which the body does not use.
 pub fn argument_name(identifier: &Ident) -> String {
-    plain(identifier).trim_start_matches('_').to_owned()
+    unraw(identifier).trim_start_matches('_').to_owned()
+}
+
+/// Whether the stub has a method of this name besides those of the class.
+pub fn is_method_of_every_stub(name: &str) -> bool {
+    matches!(name, "id" | "clone" | "fetch")
 }
 
 pub fn is_reserved_rpc_name(javascript_name: &str) -> bool {
@@ -66,7 +73,7 @@ pub fn screaming_snake_case(pascal_case: &str) -> String {
     name
 }
 
-/// The candidate that differs from `word` by a slip of the fingers, if there is one.
+/// The candidate that is probably what was meant by `word`, if there is one.
 pub fn did_you_mean<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,

@@ -3,7 +3,8 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use crate::driver::{self, Failure};
+use crate::diag::Failure;
+use crate::driver;
 
 fn snapshot(arguments: &TokenStream, input: &TokenStream, expand: Expand) -> String {
     let output = expand(arguments.clone(), input.clone()).unwrap_or_else(Failure::into_tokens);

@@ -198,9 +198,12 @@ impl App {
                 .iter()
                 .any(|known| known.class == description.class)
             {
-                self.mistakes
-                    .push(format!("two classes are called `{}`", description.class));
+                self.mistakes.push(format!(
+                    "two classes are called `{}`; give one another name with `#[durable_object(class = \"…\")]` on its impl block",
+                    description.class
+                ));
             }
+            self.mistakes.extend(description.mistakes());
             self.objects.push(description);
         }
         self

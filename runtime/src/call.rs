@@ -10,11 +10,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::descriptor::Argument;
-use crate::error::ObjectError;
 use crate::fault::Fault;
 use crate::http::{Request, Response};
 use crate::schedule::AlarmRun;
-use crate::socket::{Accept, CloseEvent, Message, Socket, SocketError};
+use crate::socket::{CloseEvent, Message, Socket, SocketError};
 use crate::text;
 use crate::wire;
 
@@ -278,60 +277,10 @@ impl HttpArguments {
     }
 }
 
-/// What a method may return: a value that serde can write, a [`Response`], an [`Accept`].
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be the result of a Durable Object's method",
-    label = "needs `Serialize`",
-    note = "derive `serde::Serialize` for it; a route may also return `anchorhold::Response`, a `#[websocket]` route returns `anchorhold::Accept<Session>`"
-)]
-pub trait IntoReply<Kind> {
-    #[doc(hidden)]
-    fn into_reply(self) -> Outcome;
-}
-
-/// The kind of results that serde writes.
-pub enum ViaSerde {}
-/// The kind of a ready response.
-pub enum ViaResponse {}
-/// The kind of an accepted socket.
-pub enum ViaAccept {}
-
-#[diagnostic::do_not_recommend]
-impl<T: Serialize> IntoReply<ViaSerde> for T {
-    fn into_reply(self) -> Outcome {
-        encode_result(&self)
-    }
-}
-
-impl IntoReply<ViaResponse> for Response {
-    fn into_reply(self) -> Outcome {
-        Ok(Reply::Response(self))
-    }
-}
-
-impl<S: Serialize + Any> IntoReply<ViaAccept> for Accept<S> {
-    fn into_reply(self) -> Outcome {
-        self.into_accepted().map(Reply::Accept)
-    }
-}
-
 pub(crate) fn encode_result<T: Serialize + ?Sized>(value: &T) -> Outcome {
     wire::encode(value)
         .map(Reply::Value)
         .map_err(|message| Fault::Undecodable(format!("the result cannot be encoded: {message}")))
-}
-
-/// Turns a plain result into a reply.
-pub fn reply<T: IntoReply<Kind>, Kind>(value: T) -> Outcome {
-    value.into_reply()
-}
-
-/// Turns a `Result` into a reply.
-pub fn reply_result<T: IntoReply<Kind>, E: ObjectError, Kind>(result: Result<T, E>) -> Outcome {
-    match result {
-        Ok(value) => value.into_reply(),
-        Err(error) => Err(Fault::application(&error)),
-    }
 }
 
 fn wrong_class() -> Fault {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Range;
+use std::panic::RefUnwindSafe;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -233,6 +234,10 @@ pub struct StoredMap<K, V> {
     entries: Entries,
     types: PhantomData<fn() -> (K, V)>,
 }
+
+// Their entries change through `&mut self` only, and the fields of a failed turn are restored.
+impl<K, V> RefUnwindSafe for StoredMap<K, V> {}
+impl<T, const BOUND: u64> RefUnwindSafe for StoredLog<T, BOUND> {}
 
 // Bounds stand at the methods: a key of another type is then told what a key may be, and not that there is no such method.
 impl<K, V: Serialize + DeserializeOwned> StoredMap<K, V> {

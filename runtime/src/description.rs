@@ -36,6 +36,22 @@ impl Description {
         self.alarms.iter().find(|alarm| alarm.name == name)
     }
 
+    /// What the compiler could not see to be wrong, in words.
+    pub(crate) fn mistakes(&self) -> Vec<String> {
+        let mut mistakes = Vec::new();
+        for route in self.routes {
+            for argument in route.texts {
+                if let Some(shape) = (argument.misfit)() {
+                    mistakes.push(format!(
+                        "{} {} of {}: `{}` is {shape}, but a path and a query string carry one text for each name; take its values one by one, or use `#[post]`",
+                        route.method, route.path, self.class, argument.name
+                    ));
+                }
+            }
+        }
+        mistakes
+    }
+
     pub(crate) fn has_sockets(&self) -> bool {
         self.routes
             .iter()
@@ -98,6 +114,15 @@ pub struct Route {
     pub body: BodyUse,
     /// The names accepted from the query string or the body.
     pub fields: &'static [&'static str],
+    /// The arguments that come from the path or the query string and whose types are the user's.
+    pub texts: &'static [TextArgument],
+}
+
+/// An argument that is read from a text.
+pub struct TextArgument {
+    pub name: &'static str,
+    /// Why its type cannot be read from one text.
+    pub misfit: fn() -> Option<&'static str>,
 }
 
 /// What a route answers with.
@@ -126,7 +151,7 @@ pub struct AlarmMethod {
 /// Whether an alarm comes back by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recurrence {
-    Once,
+    OnDemand,
     EveryMillis(u64),
     Cron(&'static str),
 }
@@ -135,7 +160,7 @@ impl Recurrence {
     /// Tells one recurrence from another across versions of a class; none for an alarm without.
     pub(crate) fn text(self) -> Option<String> {
         match self {
-            Self::Once => None,
+            Self::OnDemand => None,
             Self::EveryMillis(interval) => Some(format!("every {interval} ms")),
             Self::Cron(pattern) => Some(format!("cron {pattern}")),
         }

@@ -10,42 +10,70 @@ use std::future::Future;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::call::{Arguments, Call, Outcome, encode_result};
+use crate::call::{Arguments, Call, Outcome};
 use crate::context::Ctx;
-use crate::error::{CallError, ObjectError, StorageError};
+use crate::error::{CallError, StorageError};
 use crate::fault::Fault;
-use crate::fields::{FieldStore, StoredField};
-use crate::schedule::{Scheduling, scheduling};
-use crate::wire;
+use crate::fields::{FieldStore, StoredField, Whole};
+use crate::recognition::{
+    AlarmPayload, ErrorOf, HandlerError, MethodArgument, MethodResult, Output,
+};
+use crate::schedule::Scheduling;
 
-/// A durable field without a stated default.
+/// A durable field without a stated default. One that escapes the rollback is refused for that alone.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be stored, and this field is durable",
     label = "needs `Serialize`, `Deserialize` and `Default`",
     note = "derive them for the type (a missing `Default` may also be given as `#[stored(default = …)]`),\nor mark the field `#[memory]` if it may be forgotten when the object leaves memory"
 )]
-pub trait DefaultField<Kind>: StoredField<Kind> + Default {}
+pub trait DefaultField<Kind, const ESCAPES: bool>: Sized {
+    const FIELD: Field<Self>;
+}
 
 #[diagnostic::do_not_recommend]
-impl<T: StoredField<Kind> + Default, Kind> DefaultField<Kind> for T {}
+impl<T: StoredField<Kind> + Default, Kind> DefaultField<Kind, false> for T {
+    const FIELD: Field<T> = Field::stored::<Kind>(T::default);
+}
+
+#[diagnostic::do_not_recommend]
+impl<T> DefaultField<Whole, true> for T {
+    const FIELD: Field<T> = Field::refused();
+}
+
+/// A durable field with a stated default.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be stored, and this field is durable",
+    label = "needs `Serialize` and `Deserialize`",
+    note = "derive `serde::Serialize` and `serde::Deserialize` for the type,\nor mark the field `#[memory]` if it may be forgotten when the object leaves memory"
+)]
+pub trait StatedField<Kind, const ESCAPES: bool>: Sized {
+    /// Without a default to begin with.
+    const FIELD: Field<Self>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: StoredField<Kind>, Kind> StatedField<Kind, false> for T {
+    const FIELD: Field<T> = Field::stored::<Kind>(never);
+}
+
+#[diagnostic::do_not_recommend]
+impl<T> StatedField<Whole, true> for T {
+    const FIELD: Field<T> = Field::refused();
+}
+
+fn never<R>() -> R {
+    unreachable!(
+        "a field that escapes the rollback does not compile, and one with a stated default has it"
+    )
+}
 
 /// What travels in calls and alarm payloads.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot travel in a call",
-    label = "needs `Serialize` and `Deserialize`",
-    note = "arguments, results and alarm payloads cross from one machine to another:\nderive `serde::Serialize` and `serde::Deserialize` for the type"
-)]
 pub trait Carried: Serialize + DeserializeOwned + 'static {}
 
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + 'static> Carried for T {}
 
 /// What a route binds an argument to.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be read from a request",
-    label = "needs `Deserialize`",
-    note = "derive `serde::Deserialize` for the type, or take the whole `anchorhold::Request`"
-)]
 pub trait Argument: DeserializeOwned + 'static {}
 
 #[diagnostic::do_not_recommend]
@@ -64,18 +92,13 @@ pub struct Field<T> {
 }
 
 impl<T> Field<T> {
-    /// A field that begins with its type's default.
+    /// The same field, beginning with a stated default.
     #[must_use]
-    pub const fn new<Kind>() -> Self
-    where
-        T: DefaultField<Kind>,
-    {
-        Self::with_default::<Kind>(T::default)
+    pub const fn starting_with(self, default: fn() -> T) -> Self {
+        Self { default, ..self }
     }
 
-    /// A field that begins with a stated default.
-    #[must_use]
-    pub const fn with_default<Kind>(default: fn() -> T) -> Self
+    const fn stored<Kind>(default: fn() -> T) -> Self
     where
         T: StoredField<Kind>,
     {
@@ -84,6 +107,16 @@ impl<T> Field<T> {
             load: FieldStore::load::<T, Kind>,
             store: FieldStore::store::<T, Kind>,
             restore: FieldStore::restore::<T, Kind>,
+        }
+    }
+
+    /// Of a type that does not compile as a field.
+    const fn refused() -> Self {
+        Self {
+            default: never,
+            load: |_, _, _| never(),
+            store: |_, _, _| never(),
+            restore: |_, _, _, _| never(),
         }
     }
 
@@ -123,14 +156,14 @@ impl<T> Parameter<T> {
         reason = "a const constructor that carries the bound"
     )]
     #[must_use]
-    pub const fn new() -> Self
+    pub const fn new<const KIND: u8>() -> Self
     where
-        T: Carried,
+        T: MethodArgument<KIND>,
     {
         Self {
-            argument: Call::argument::<T>,
-            body: Call::body::<T>,
-            push: Arguments::push::<T>,
+            argument: T::take,
+            body: T::take_body,
+            push: T::push,
         }
     }
 
@@ -162,13 +195,13 @@ impl<T> Returned<T> {
         reason = "a const constructor that carries the bound"
     )]
     #[must_use]
-    pub const fn new() -> Self
+    pub const fn new<const KIND: u8>() -> Self
     where
-        T: Carried,
+        T: MethodResult<KIND>,
     {
         Self {
-            encode: encode_result::<T>,
-            decode: wire::decode::<T>,
+            encode: T::encode,
+            decode: T::decode,
         }
     }
 
@@ -181,9 +214,17 @@ impl<T> Returned<T> {
         (self.encode)(&value)
     }
 
+    /// Encodes what a handler returned that may fail.
     #[inline]
-    pub fn reply_result<E>(&self, failed: &Failed<E>, result: Result<T, E>) -> Outcome {
-        match result {
+    pub fn reply_output<R, const IS_RESULT: bool>(
+        &self,
+        failed: &Failed<ErrorOf<R, IS_RESULT>>,
+        output: R,
+    ) -> Outcome
+    where
+        R: Output<IS_RESULT, Value = T>,
+    {
+        match output.into_result() {
             Ok(value) => (self.encode)(&value),
             Err(error) => Err((failed.fault)(&error)),
         }
@@ -206,13 +247,13 @@ impl<E> Failed<E> {
         reason = "a const constructor that carries the bound"
     )]
     #[must_use]
-    pub const fn new() -> Self
+    pub const fn new<const IS_RESULT: bool>() -> Self
     where
-        E: ObjectError,
+        E: HandlerError<IS_RESULT>,
     {
         Self {
-            fault: Fault::application::<E>,
-            decode: wire::decode::<E>,
+            fault: E::fault,
+            decode: E::decode,
         }
     }
 
@@ -233,13 +274,13 @@ impl<T> Payload<T> {
         reason = "a const constructor that carries the bound"
     )]
     #[must_use]
-    pub const fn new() -> Self
+    pub const fn new<const KIND: u8>() -> Self
     where
-        T: Carried,
+        T: AlarmPayload<KIND>,
     {
         Self {
-            decode: Call::payload::<T>,
-            schedule: scheduling::<T>,
+            decode: T::take,
+            schedule: T::schedule,
         }
     }
 
@@ -252,22 +293,6 @@ impl<T> Payload<T> {
     pub fn schedule<'a>(&self, ctx: &'a Ctx, alarm: &'static str, payload: &T) -> Scheduling<'a> {
         (self.schedule)(ctx, alarm, payload)
     }
-}
-
-/// Projects the two sides of a `Result`, through aliases.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is called `Result`, but it is not `core::result::Result`",
-    label = "not a `Result<T, E>`",
-    note = "return `core::result::Result<T, E>` (an alias of it will do), or give this type another name"
-)]
-pub trait IsResult {
-    type Value;
-    type Error;
-}
-
-impl<T, E> IsResult for Result<T, E> {
-    type Value = T;
-    type Error = E;
 }
 
 /// What a stub's future resolves to, decoded.

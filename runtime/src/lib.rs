@@ -28,6 +28,7 @@ mod object;
 pub mod objects;
 mod occupant;
 mod platform;
+mod recognition;
 mod route;
 mod routing;
 mod running;
@@ -52,7 +53,10 @@ pub mod __private;
 // Generated code says `::anchorhold::…`; so do this crate's own objects and examples.
 extern crate self as anchorhold;
 
-pub use anchorhold_macros::{app, durable_object, test};
+pub use anchorhold_macros::{
+    alarm, app, close, delete, durable_object, get, init, message, patch, post, put, rpc, test,
+    websocket,
+};
 
 pub use crate::app::{App, Visit};
 pub use crate::collections::{StoredLog, StoredMap};

@@ -9,9 +9,9 @@ use crate::stub::Stub;
 
 /// A class of Durable Objects. `#[durable_object]` on the struct and on its impl block implements it.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a Durable Object yet",
+    message = "`{Self}` has no `#[durable_object] impl` block",
     label = "its methods are missing",
-    note = "a Durable Object is an annotated struct and an annotated impl block:\n#[durable_object]\nimpl {Self} {{ … }}"
+    note = "a Durable Object is a struct and an impl block, both with the attribute and both under the same conditions:\n#[durable_object]\nimpl {Self} {{ … }}"
 )]
 pub trait DurableObject: StoredFields + 'static {
     /// The name of the class, on Cloudflare the name of the exported JavaScript class.

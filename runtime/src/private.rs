@@ -1,25 +1,30 @@
 //! What generated code names. Not an interface: it changes with the macros, which are pinned to
 //! this crate's exact version.
 
-pub use crate::call::{
-    Arguments, Call, IntoReply, Outcome, Reply, object_mut, object_ref, reply, reply_result,
-};
+pub use crate::call::{Arguments, Call, Outcome, Reply, object_mut, object_ref};
 pub use crate::context::Ctx;
 pub use crate::description::{
     AlarmMethod, BodyUse, Description, Handler, Method, Recurrence, Route, RouteKind, Run,
-    SocketHandlers,
+    SocketHandlers, TextArgument,
 };
 pub use crate::descriptor::{
-    Argument, Carried, DefaultField, Failed, Field, IsResult, Parameter, Payload, Returned,
+    Argument, Carried, DefaultField, Failed, Field, Parameter, Payload, Returned, StatedField,
 };
 pub use crate::fault::Fault;
 pub use crate::fields::{
     FieldStore, MemoryDefault, StoredField, assert_memory_default, assert_stored,
 };
 pub use crate::object::{Object, StoredFields, assert_durable_object, load_object};
+pub use crate::recognition::*;
 pub use crate::schedule::{cancel, next_run, scheduling};
-pub use crate::socket::assert_session;
 pub use crate::stub::StubCore;
+
+/// From the standard library, which a `no_std` crate cannot name by itself.
+pub mod std {
+    pub use ::std::boxed::Box;
+    pub use ::std::string::String;
+    pub use ::std::vec::Vec;
+}
 
 /// The future of a handler.
 pub type LocalFuture<'a> = crate::turn::LocalFuture<'a, Outcome>;

@@ -469,9 +469,6 @@ impl<S> Sockets<S> {
     }
 }
 
-/// Fails to compile for a type that cannot be a session.
-pub fn assert_session<S: Session>() {}
-
 /// What a socket's session needs.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the session of a socket",

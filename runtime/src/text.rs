@@ -1,5 +1,6 @@
 //! Reads values out of the plain text of a path segment or a query parameter.
 
+use std::cell::Cell;
 use std::fmt::Display;
 
 use serde::de::value::{Error, StrDeserializer};
@@ -79,6 +80,79 @@ impl<'de> Deserializer<'de> for Text<'_> {
     }
 }
 
+/// What makes a type impossible to read from one text, such as "a struct"; `None` if nothing shows.
+/// serde has no such question, so the type is asked to decode itself, and what it asks for in turn
+/// is noted and refused.
+pub(crate) fn misfit<T: DeserializeOwned>() -> Option<&'static str> {
+    let asked = Cell::new(None);
+    let _ = T::deserialize(Shape(&asked));
+    asked.get()
+}
+
+struct Shape<'a>(&'a Cell<Option<&'static str>>);
+
+impl Shape<'_> {
+    fn refuse<T>(&self, shape: Option<&'static str>) -> Result<T, Error> {
+        self.0.set(shape);
+        Err(de::Error::custom("only asked for its shape"))
+    }
+}
+
+impl<'de> Deserializer<'de> for Shape<'_> {
+    type Error = Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Error> {
+        self.refuse(None)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        _: V,
+    ) -> Result<V::Value, Error> {
+        self.refuse(Some("a struct"))
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Error> {
+        self.refuse(Some("a map"))
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Error> {
+        self.refuse(Some("a list"))
+    }
+
+    fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, _: V) -> Result<V::Value, Error> {
+        self.refuse(Some("a tuple"))
+    }
+
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: usize,
+        _: V,
+    ) -> Result<V::Value, Error> {
+        self.refuse(Some("a tuple"))
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
+        unit_struct enum identifier ignored_any
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,5 +167,33 @@ mod tests {
             "`300` is not a whole number from 0 to 255"
         );
         assert!(decode::<Vec<u8>>("1").is_err());
+    }
+
+    #[test]
+    fn shape_tells_what_one_text_cannot_be() {
+        #[derive(serde::Deserialize)]
+        #[expect(dead_code, reason = "only asked for its shape")]
+        struct Filter {
+            from: u64,
+        }
+        #[derive(serde::Deserialize)]
+        #[expect(dead_code, reason = "only asked for its shape")]
+        struct Id(u64);
+        #[derive(serde::Deserialize)]
+        enum Order {
+            Newest,
+        }
+        assert_eq!(misfit::<Filter>(), Some("a struct"));
+        assert_eq!(misfit::<Option<Filter>>(), Some("a struct"));
+        assert_eq!(misfit::<Vec<u8>>(), Some("a list"));
+        assert_eq!(misfit::<(u8, u8)>(), Some("a tuple"));
+        assert_eq!(
+            misfit::<std::collections::BTreeMap<String, u8>>(),
+            Some("a map")
+        );
+        assert_eq!(misfit::<Id>(), None);
+        assert_eq!(misfit::<Option<Order>>(), None);
+        assert_eq!(misfit::<String>(), None);
+        assert_eq!(misfit::<serde_json::Value>(), None);
     }
 }

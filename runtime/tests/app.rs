@@ -24,6 +24,57 @@ async fn one_path_leads_to_one_mount(sim: Sim) {
     );
 }
 
+/// A filter, which no single text carries.
+#[derive(serde::Deserialize)]
+#[expect(dead_code, reason = "never read")]
+struct Filter {
+    from: u64,
+}
+
+#[derive(serde::Deserialize)]
+#[expect(dead_code, reason = "never read")]
+struct Id(u64);
+
+#[durable_object]
+struct Search {}
+
+#[durable_object]
+impl Search {
+    #[get("/search/{id}")]
+    fn search(&self, id: Id, filter: Option<Filter>) -> u64 {
+        let _ = (id, filter);
+        42
+    }
+}
+
+#[anchorhold::test]
+#[should_panic(expected = "GET /search/{id} of Search: `filter` is a struct, but a path")]
+async fn struct_in_a_query_string_is_refused_at_the_start(sim: Sim) {
+    sim.app(App::new().mount::<Search>("/searches/{name}"));
+}
+
+mod other {
+    use anchorhold::prelude::*;
+
+    #[durable_object]
+    pub(super) struct Thing {}
+
+    #[durable_object]
+    impl Thing {}
+}
+
+#[anchorhold::test]
+#[should_panic(
+    expected = "two classes are called `Thing`; give one another name with `#[durable_object(class = \"…\")]`"
+)]
+async fn two_classes_of_one_name_are_refused_at_the_start(sim: Sim) {
+    sim.app(
+        App::new()
+            .mount::<Thing>("/things/{name}")
+            .mount::<other::Thing>("/others/{name}"),
+    );
+}
+
 #[anchorhold::test]
 #[should_panic(expected = "two handlers answer GET \"/greet/{who}\"")]
 async fn one_path_has_one_handler(sim: Sim) {

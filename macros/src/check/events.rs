@@ -1,201 +1,149 @@
-//! Rules of what nobody calls: initialisation, alarms, sockets.
+//! Rules for events that have no caller: initialisation, alarms, sockets.
 
 use std::collections::HashMap;
 
-use proc_macro2::Span;
-
-use super::values;
 use crate::diag::Diagnostics;
 use crate::model::{
-    Argument, ArgumentKind, Behaviour, Handler, MessageFlavour, Output, Passing, is_named,
+    Argument, ArgumentKind, Event, Handler, MessageFormat, ObjectImpl, Output, Receiver, Role,
+    arguments_of, is_named, is_plain_value,
 };
-use crate::names::plain;
+use crate::names::unraw;
 
-pub fn init_is_plain(diagnostics: &Diagnostics, handler: &Handler<'_>) {
-    if handler.roles.init.is_none() {
-        return;
-    }
-    let shape = "`#[init] fn init(&mut self, ctx: &Ctx) -> Result<(), E>`";
-    if !handler.exclusive {
+pub fn init_takes_the_object(diagnostics: &Diagnostics, handler: &Handler<'_>) {
+    if handler.has(Event::Init) && handler.receiver == Receiver::Shared {
         diagnostics.error(
             handler.raw.signature.receiver(),
-            format!("`#[init]` prepares the object: it takes `&mut self`, {shape}"),
-        );
-    }
-    for argument in &handler.arguments {
-        if !matches!(argument.kind, ArgumentKind::Context) {
-            diagnostics.error(
-                argument.ty,
-                format!("nobody calls `#[init]`: its only argument is the context, {shape}"),
-            );
-        }
-    }
-    if !handler.output.is_empty() {
-        diagnostics.error(
-            &handler.raw.signature.output,
-            format!("nobody reads what `#[init]` returns: {shape}"),
+            "`#[init]` prepares the object and must take `&mut self`\nhelp: write `#[init] fn init(&mut self, ctx: &Ctx)`",
         );
     }
 }
 
-pub fn socket_route_accepts(diagnostics: &Diagnostics, handler: &Handler<'_>) {
-    let Some(route) = &handler.roles.websocket else {
-        return;
-    };
-    let shape = "`fn join(&self, …) -> Accept<Session>` or `Result<Accept<Session>, E>`";
-    match handler.output.value() {
-        Some(value) if is_named(value, "Accept") => {}
-        Some(value) => diagnostics.error(
-            value,
-            format!("`#[websocket]` accepts the socket or refuses it: {shape}"),
-        ),
-        None if matches!(handler.output, Output::Nothing) => diagnostics.error(
+pub fn upgrade_answers(diagnostics: &Diagnostics, handler: &Handler<'_>) {
+    let upgrade = handler.routes().find(|route| route.is_upgrade());
+    if let (Some(route), Output::Nothing) = (upgrade, &handler.output) {
+        diagnostics.error(
             route.attribute,
-            format!("`#[websocket]` accepts the socket or refuses it: {shape}"),
-        ),
-        None => {}
-    }
-}
-
-pub fn socket_event_arguments(diagnostics: &Diagnostics, handler: &Handler<'_>) {
-    if !handler.roles.on_socket() {
-        return;
-    }
-    let mut message = None;
-    for argument in values(handler) {
-        let Some(role) = &handler.roles.message else {
-            diagnostics.error(
-                argument.ty,
-                "this event carries no such value: write `fn closed(&mut self, socket: &Socket<Session>, event: CloseEvent)`, `SocketError` for `#[error]`",
-            );
-            continue;
-        };
-        if message.replace(argument).is_some() {
-            diagnostics.error(
-                argument.ty,
-                "a message is one value: write `fn received(&mut self, socket: &Socket<Session>, message: T)`",
-            );
-        } else if let Some(fix) = wrong_message_type(role.flavour, argument) {
-            diagnostics.error(argument.ty, fix);
-        }
-    }
-    if let (Some(role), None) = (&handler.roles.message, message) {
-        diagnostics.error(
-            role.attribute,
-            "a `#[message]` handler takes the message: `fn received(&mut self, socket: &Socket<Session>, message: T)`",
+            "`#[websocket]` must return `Accept<Session>` or `Result<Accept<Session>, E>`\nhelp: write `fn join(&self) -> Accept<Session>`",
         );
     }
 }
 
-fn wrong_message_type(flavour: MessageFlavour, argument: &Argument<'_>) -> Option<&'static str> {
-    let fits = match (flavour, argument.passing()?) {
-        (MessageFlavour::Json, Passing::Owned(_))
-        | (MessageFlavour::Text, Passing::Text)
-        | (MessageFlavour::Binary, Passing::Bytes) => true,
-        (MessageFlavour::Json, Passing::Text | Passing::Bytes)
-        | (MessageFlavour::Text, Passing::Bytes)
-        | (MessageFlavour::Binary, Passing::Text) => false,
-        (MessageFlavour::Text, Passing::Owned(ty)) => is_named(ty, "String"),
-        (MessageFlavour::Binary, Passing::Owned(ty)) => is_named(ty, "Vec"),
-    };
-    if fits {
-        return None;
-    }
-    Some(match flavour {
-        MessageFlavour::Json => {
-            "`#[message]` decodes JSON into an owned type: take one, or write `#[message(text)]` or `#[message(binary)]`"
-        }
-        MessageFlavour::Text => {
-            "`#[message(text)]` passes the text as it came: take `&str` or `String`, or write `#[message]` for JSON"
-        }
-        MessageFlavour::Binary => {
-            "`#[message(binary)]` passes the bytes as they came: take `&[u8]` or `Vec<u8>`, or write `#[message]` for JSON"
-        }
-    })
-}
-
-pub fn alarm_payload(diagnostics: &Diagnostics, handler: &Handler<'_>) {
-    let Some(alarm) = &handler.roles.alarm else {
+/// A message is one value; the end of a socket brings at most one.
+pub fn message_is_taken(diagnostics: &Diagnostics, handler: &Handler<'_>) {
+    if !handler.is_of_socket() {
         return;
-    };
-    let mut payload = None;
-    for argument in values(handler) {
-        if alarm.recurs() {
-            diagnostics.error(
-                argument.ty,
-                "an alarm that recurs by itself has nobody to give it a payload: keep the value in a field, or drop `every` and `cron` and schedule it",
-            );
-        } else if payload.replace(argument).is_some() {
-            diagnostics.error(
-                argument.ty,
-                "an alarm carries one payload: put both values into one type",
-            );
-        } else if let Some(Passing::Text | Passing::Bytes) = argument.passing() {
-            diagnostics.error(
-                argument.ty,
-                "a payload is stored until the alarm fires: own it, as in `payload: String`",
-            );
-        }
+    }
+    let mut values = handler
+        .arguments
+        .iter()
+        .filter(|argument| !matches!(argument.kind, ArgumentKind::Reference(_)));
+    let first = values.next();
+    let message = handler.roles.iter().find_map(|role| match role {
+        Role::Message(message) => Some(message),
+        _ => None,
+    });
+    for second in values {
+        diagnostics.error(
+            second.ty,
+            if message.is_some() {
+                "`#[message]` takes exactly one message argument\nhelp: write `fn received(&mut self, socket: &Socket<Session>, message: T)`"
+            } else {
+                "this event provides one value\nhelp: remove this argument"
+            },
+        );
+    }
+    if let (Some(message), None) = (message, first) {
+        diagnostics.error(
+            message.attribute,
+            "`#[message]` must take the message\nhelp: write `fn received(&mut self, socket: &Socket<Session>, message: T)`",
+        );
     }
 }
 
-/// Of a method that only events reach, nobody would receive the result.
-pub fn event_returns_nothing(diagnostics: &Diagnostics, handler: &Handler<'_>) {
-    let roles = &handler.roles;
-    if roles.rpc.is_some() || roles.on_route() || handler.output.is_empty() {
-        return;
-    }
-    let fix = if roles.on_socket() {
-        "answer with `socket.send(…)`"
-    } else if roles.alarm.is_some() {
-        "keep the value in a field"
-    } else {
-        // `#[init]` has a rule of its own.
-        return;
+/// Text and bytes are passed as they came: a type that shows by its text that it is neither is refused here, any other
+/// by the traits of the runtime.
+pub fn undecoded_message(event: Event, argument: &Argument<'_>) -> Option<&'static str> {
+    let ty = argument.owned().filter(|ty| is_plain_value(ty))?;
+    let is_bytes = || {
+        is_named(ty, "Vec")
+            && arguments_of(ty)
+                .first()
+                .is_some_and(|element| is_named(element, "u8") || !is_plain_value(element))
     };
-    if matches!(handler.output, Output::Fallible { parts: None, .. }) {
-        // An alias may hide `()`: the compiler knows.
-        return;
+    match event {
+        Event::Message(MessageFormat::Text) if !is_named(ty, "String") => Some(super::TEXT),
+        Event::Message(MessageFormat::Binary) if !is_bytes() => Some(super::BINARY),
+        _ => None,
     }
-    diagnostics.error(
-        handler.output.value(),
-        format!(
-            "nobody receives what this event returns: return nothing or `Result<(), E>`, and {fix}"
-        ),
-    );
 }
 
-pub fn one_handler_per_event(diagnostics: &Diagnostics, behaviour: &Behaviour<'_>) {
+pub fn alarm_takes_one_payload(diagnostics: &Diagnostics, handler: &Handler<'_>) {
+    let Some(alarm) = handler.alarm() else {
+        return;
+    };
+    let mut payloads = handler
+        .values()
+        .filter(|argument| argument.owned().is_some());
+    if alarm.recurs() {
+        for argument in payloads {
+            diagnostics.error(
+                argument.ty,
+                "recurring alarms cannot have a payload\nhelp: keep the value in a field, or remove `every` and `cron` and schedule the alarm",
+            );
+        }
+        return;
+    }
+    payloads.next();
+    for argument in payloads {
+        diagnostics.error(
+            argument.ty,
+            "alarms take one payload\nhelp: combine the values in a struct",
+        );
+    }
+}
+
+pub fn one_handler_per_event(diagnostics: &Diagnostics, block: &ObjectImpl<'_>) {
     let mut owners: HashMap<&str, &Handler<'_>> = HashMap::new();
-    let mut claim = |event: &'static str, handler, at: Span| {
-        if let Some(first) = owners.insert(event, handler) {
-            diagnostics.error_at(
-                at,
-                format!(
-                    "`#[{event}]` is already handled by `{}`: an object has one such handler",
-                    plain(first.name)
-                ),
-            );
-        }
-    };
-    for handler in &behaviour.handlers {
-        let at = handler.name.span();
-        if handler.roles.init.is_some() {
-            claim("init", handler, at);
-        }
-        if let Some(message) = &handler.roles.message {
-            let event = match message.flavour {
-                MessageFlavour::Json => "message",
-                MessageFlavour::Text => "message(text)",
-                MessageFlavour::Binary => "message(binary)",
+    for handler in &block.handlers {
+        for role in &handler.roles {
+            let event = match role.event() {
+                Event::Init => "init",
+                Event::Message(MessageFormat::Json) => "message",
+                Event::Message(MessageFormat::Text) => "message(text)",
+                Event::Message(MessageFormat::Binary) => "message(binary)",
+                Event::Close => "close",
+                Event::Error => "error",
+                Event::Rpc | Event::Route | Event::Upgrade | Event::Alarm => continue,
             };
-            claim(event, handler, at);
+            if let Some(first) = owners.insert(event, handler)
+                && first.index != handler.index
+            {
+                diagnostics.error(
+                    handler.name,
+                    format!(
+                        "an object can only have one `#[{event}]` method; `{}` is already one",
+                        unraw(first.name)
+                    ),
+                );
+            }
         }
-        if handler.roles.close.is_some() {
-            claim("close", handler, at);
-        }
-        if handler.roles.error.is_some() {
-            claim("error", handler, at);
-        }
+    }
+}
+
+/// Without an upgrade no socket is ever connected. A route with a typing error in its attribute looks just so.
+pub fn sockets_are_accepted(diagnostics: &Diagnostics, block: &ObjectImpl<'_>) {
+    if block.handler_of(Event::Upgrade).is_some() {
+        return;
+    }
+    let event = block
+        .handlers
+        .iter()
+        .flat_map(|handler| &handler.roles)
+        .find(|role| role.event().is_of_socket());
+    if let Some(role) = event {
+        diagnostics.error(
+            role.attribute(),
+            "no `#[websocket]` route of this object accepts sockets, so this handler would never run\nhelp: add `#[websocket(\"/socket\")] fn join(&self) -> Accept<Session>`",
+        );
     }
 }

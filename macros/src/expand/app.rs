@@ -2,32 +2,46 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
+use syn::{Path, ReturnType};
 
-use super::lints;
+use super::{in_block, private_at};
 use crate::parse::RawFunction;
 
-pub fn app(function: &RawFunction) -> TokenStream {
+pub fn app(function: &RawFunction, krate: &Path) -> TokenStream {
     let name = &function.signature.ident;
-    let lints = lints();
+    let conditions: Vec<_> = function
+        .attributes
+        .iter()
+        .filter(|attribute| attribute.path().is_ident("cfg"))
+        .collect();
+    let check = match &function.signature.output {
+        ReturnType::Type(_, ty) => {
+            let check = private_at(ty, &quote!(assert_app), &quote!(#ty), &quote!(()));
+            in_block(krate, &conditions, quote!(const _: () = #check;))
+        }
+        ReturnType::Default => TokenStream::new(),
+    };
     quote! {
         #function
+        #check
 
+        #(#conditions)*
         #[cfg(target_arch = "wasm32")]
-        #lints
         const _: () = {
-            use ::anchorhold::__private::wasm_bindgen;
-            use ::anchorhold::__private::wasm_bindgen::JsValue;
+            use #krate as __anchorhold;
+            use __anchorhold::__private::wasm_bindgen;
+            use __anchorhold::__private::wasm_bindgen::JsValue;
 
             #[wasm_bindgen::prelude::wasm_bindgen(
                 js_name = fetch,
-                wasm_bindgen = ::anchorhold::__private::wasm_bindgen
+                wasm_bindgen = #krate::__private::wasm_bindgen
             )]
             pub fn anchorhold_fetch(
                 request: JsValue,
                 env: JsValue,
                 ctx: JsValue,
             ) -> ::core::result::Result<JsValue, JsValue> {
-                ::anchorhold::__private::worker_fetch(#name, request, env, ctx)
+                __anchorhold::__private::worker_fetch(#name, request, env, ctx)
             }
         };
     }

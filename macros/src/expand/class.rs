@@ -3,51 +3,45 @@
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
-use super::lints;
-use crate::model::{Behaviour, Handler};
-use crate::names::{camel_case, plain, screaming_snake_case};
+use crate::model::{Handler, ObjectImpl};
+use crate::names::{camel_case, unraw};
 
-pub fn class(behaviour: &Behaviour<'_>) -> TokenStream {
-    let path = behaviour.path;
-    let class = format_ident!("{}", plain(behaviour.class));
+pub fn class(block: &ObjectImpl<'_>) -> TokenStream {
+    let path = block.path;
+    let krate = block.krate;
+    let conditions = block.conditions();
+    let class = format_ident!("{}", block.class);
     let exported = format_ident!("{class}Class");
-    let start = format_ident!(
-        "{}_start",
-        screaming_snake_case(&class.to_string()).to_lowercase()
-    );
-    let methods = behaviour
-        .handlers
-        .iter()
-        .filter(|handler| handler.roles.rpc.is_some())
-        .enumerate()
-        .map(|(index, handler)| method(index, handler));
-    let lints = lints();
+    // Its symbol is that of no method: the glue joins a class and a method in camel case with one `_`.
+    let start = format_ident!("anchorhold_start_{}", block.class.to_lowercase());
+    let methods = block.methods().enumerate().map(method);
     quote! {
+        #(#conditions)*
         #[cfg(target_arch = "wasm32")]
-        #lints
         const _: () = {
-            use ::anchorhold::__private::wasm_bindgen;
-            use ::anchorhold::__private::wasm_bindgen::JsValue;
+            use #krate as __anchorhold;
+            use __anchorhold::__private::wasm_bindgen;
+            use __anchorhold::__private::wasm_bindgen::JsValue;
 
             #[wasm_bindgen::prelude::wasm_bindgen(
                 js_name = #class,
-                wasm_bindgen = ::anchorhold::__private::wasm_bindgen
+                wasm_bindgen = #krate::__private::wasm_bindgen
             )]
-            pub struct #exported(::anchorhold::__private::ObjectClass);
+            pub struct #exported(__anchorhold::__private::ObjectClass);
 
             #[wasm_bindgen::prelude::wasm_bindgen(
                 js_class = #class,
-                wasm_bindgen = ::anchorhold::__private::wasm_bindgen
+                wasm_bindgen = #krate::__private::wasm_bindgen
             )]
             impl #exported {
                 #[wasm_bindgen(constructor)]
-                pub fn new(
+                pub fn anchorhold_new(
                     state: JsValue,
                     env: JsValue,
                 ) -> ::core::result::Result<#exported, JsValue> {
                     ::core::result::Result::Ok(#exported(
-                        ::anchorhold::__private::ObjectClass::new(
-                            <#path as ::anchorhold::DurableObject>::__description(),
+                        __anchorhold::__private::ObjectClass::new(
+                            <#path as __anchorhold::DurableObject>::__description(),
                             state,
                             env,
                         )?,
@@ -58,9 +52,9 @@ pub fn class(behaviour: &Behaviour<'_>) -> TokenStream {
                 pub fn fetch(
                     &self,
                     request: JsValue,
-                    line: &str,
-                    chain: ::core::option::Option<::std::string::String>,
-                    body: ::core::option::Option<::std::vec::Vec<u8>>,
+                    line: &::core::primitive::str,
+                    chain: ::core::option::Option<__anchorhold::__private::std::String>,
+                    body: ::core::option::Option<__anchorhold::__private::std::Vec<::core::primitive::u8>>,
                 ) -> ::core::result::Result<JsValue, JsValue> {
                     self.0.fetch(request, line, chain, body)
                 }
@@ -115,30 +109,27 @@ pub fn class(behaviour: &Behaviour<'_>) -> TokenStream {
             #[wasm_bindgen::prelude::wasm_bindgen(
                 start,
                 private,
-                wasm_bindgen = ::anchorhold::__private::wasm_bindgen
+                wasm_bindgen = #krate::__private::wasm_bindgen
             )]
             pub fn #start() -> ::core::result::Result<(), JsValue> {
-                ::anchorhold::__private::extend_durable_object(
+                __anchorhold::__private::extend_durable_object(
                     ::core::convert::Into::into(
-                        #exported(::anchorhold::__private::ObjectClass::empty()),
+                        #exported(__anchorhold::__private::ObjectClass::empty()),
                     ),
-                    <#path as ::anchorhold::DurableObject>::__description(),
+                    <#path as __anchorhold::DurableObject>::__description(),
                 )
             }
         };
     }
 }
 
-fn method(index: usize, handler: &Handler<'_>) -> TokenStream {
+/// The method number `index` of the table, which lists the same methods in the same order.
+fn method((index, handler): (usize, &Handler<'_>)) -> TokenStream {
     let function = format_ident!("rpc_{index}");
-    let javascript_name = format_ident!("{}", camel_case(&plain(handler.name)));
-    let count = handler
-        .arguments
-        .iter()
-        .filter(|argument| argument.passing().is_some())
-        .count();
-    let arguments: Vec<_> = (0..count)
-        .map(|position| format_ident!("a{position}"))
+    let javascript_name = format_ident!("{}", camel_case(&unraw(handler.name)));
+    let arguments: Vec<_> = handler
+        .values()
+        .map(|argument| format_ident!("a{}", argument.wire_index))
         .collect();
     quote! {
         #[wasm_bindgen(js_name = #javascript_name)]
@@ -146,7 +137,12 @@ fn method(index: usize, handler: &Handler<'_>) -> TokenStream {
             &self,
             #(#arguments: JsValue),*
         ) -> ::core::result::Result<JsValue, JsValue> {
-            self.0.rpc(#index, ::std::vec![#(#arguments),*])
+            self.0.rpc(
+                #index,
+                <__anchorhold::__private::std::Vec<JsValue> as ::core::convert::From<_>>::from(
+                    [#(#arguments),*],
+                ),
+            )
         }
     }
 }

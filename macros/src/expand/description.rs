@@ -2,101 +2,100 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::LitStr;
 
+use super::descriptors::{Fallible, is_request, kind_of, may_be_request};
 use super::dispatch::Entry;
-use super::stub_path;
-use crate::model::{ArgumentKind, Behaviour, Handler, MessageFlavour, Recurrence, Route};
-use crate::names::{camel_case, plain, screaming_snake_case};
+use super::{private_at, resolve_self, stub_path};
+use crate::model::{
+    Argument, ArgumentKind, Event, Handler, MessageFormat, ObjectImpl, Output, Receiver,
+    Recurrence, Route, arguments_of, is_named, is_plain_value,
+};
+use crate::names::{camel_case, screaming_snake_case, unraw};
 
-fn handler_expression(handler: &Handler<'_>, entry: Entry) -> TokenStream {
-    let function = entry.function(handler);
-    let variant = match (handler.is_async, handler.exclusive) {
-        (false, false) => quote!(Read),
-        (false, true) => quote!(Write),
-        (true, false) => quote!(Shared),
-        (true, true) => quote!(Exclusive),
+fn handler_expression(block: &ObjectImpl<'_>, handler: &Handler<'_>, event: Event) -> TokenStream {
+    let function = Entry::of(event).function(handler);
+    let variant = match (handler.is_async, handler.receiver) {
+        (false, Receiver::Shared) => quote!(Read),
+        (false, Receiver::Mut) => quote!(Write),
+        (true, Receiver::Shared) => quote!(Shared),
+        (true, Receiver::Mut) => quote!(Exclusive),
     };
-    let takes_context = handler
-        .arguments
-        .iter()
-        .any(|argument| matches!(argument.kind, ArgumentKind::Context));
+    let takes_context = takes_context(block, handler);
     quote! {
-        ::anchorhold::__private::Handler {
-            run: ::anchorhold::__private::Run::#variant(#function),
+        __anchorhold::__private::Handler {
+            run: __anchorhold::__private::Run::#variant(#function),
             takes_context: #takes_context,
         }
     }
 }
 
-fn optional(handler: Option<&Handler<'_>>) -> TokenStream {
-    match handler {
+/// Whether one of the references is to the context; the events of sockets also lend the socket.
+fn takes_context(block: &ObjectImpl<'_>, handler: &Handler<'_>) -> TokenStream {
+    let mut unknown = Vec::new();
+    for argument in &handler.arguments {
+        let ArgumentKind::Reference(referred) = argument.kind else {
+            continue;
+        };
+        if !handler.is_of_socket() || is_named(referred, "Ctx") {
+            return quote!(true);
+        }
+        unknown.push(resolve_self(referred, block.path));
+    }
+    if unknown.is_empty() {
+        return quote!(false);
+    }
+    quote!(#(__anchorhold::__private::Probe::<#unknown>::KIND == __anchorhold::__private::kind::CONTEXT)||*)
+}
+
+fn event_handler(block: &ObjectImpl<'_>, event: Event) -> TokenStream {
+    match block.handler_of(event) {
         None => quote!(::core::option::Option::None),
         Some(handler) => {
-            let handler = handler_expression(handler, Entry::Event);
+            let handler = handler_expression(block, handler, event);
             quote!(::core::option::Option::Some(#handler))
         }
     }
 }
 
-pub fn description(behaviour: &Behaviour<'_>) -> TokenStream {
-    let path = behaviour.path;
-    let stub = stub_path(path);
+pub fn description(block: &ObjectImpl<'_>) -> TokenStream {
+    let path = block.path;
+    let stub = stub_path(block.path);
     // Through the stub, so that a struct without its attribute is not reported here once more.
-    let object = quote!(<#stub as ::anchorhold::Stub>::Object);
-    let class = plain(behaviour.class);
-    let binding = screaming_snake_case(&class);
-    let handlers = &behaviour.handlers;
-    let init = optional(handlers.iter().find(|handler| handler.roles.init.is_some()));
-    let methods = handlers
-        .iter()
-        .filter(|handler| handler.roles.rpc.is_some())
-        .map(method);
-    let routes = handlers.iter().flat_map(|handler| {
-        let routes = handler.roles.routes.iter().chain(&handler.roles.websocket);
-        routes.map(move |entry| route(handler, entry))
+    let object = quote!(<#stub as __anchorhold::Stub>::Object);
+    let class = &block.class;
+    let binding = screaming_snake_case(class);
+    let methods = block.methods().map(|handler| method(block, handler));
+    let routes = block.handlers.iter().flat_map(|handler| {
+        handler
+            .routes()
+            .map(move |entry| route(block, handler, entry))
     });
-    let alarms = handlers.iter().filter_map(alarm);
-    let message = |flavour| {
-        optional(handlers.iter().find(|handler| {
-            handler
-                .roles
-                .message
-                .as_ref()
-                .is_some_and(|message| message.flavour == flavour)
-        }))
-    };
-    let json = message(MessageFlavour::Json);
-    let text = message(MessageFlavour::Text);
-    let binary = message(MessageFlavour::Binary);
-    let close = optional(
-        handlers
-            .iter()
-            .find(|handler| handler.roles.close.is_some()),
-    );
-    let error = optional(
-        handlers
-            .iter()
-            .find(|handler| handler.roles.error.is_some()),
-    );
+    let alarms = block.alarms().filter_map(|handler| alarm(block, handler));
+    let init = event_handler(block, Event::Init);
+    let json = event_handler(block, Event::Message(MessageFormat::Json));
+    let text = event_handler(block, Event::Message(MessageFormat::Text));
+    let binary = event_handler(block, Event::Message(MessageFormat::Binary));
+    let close = event_handler(block, Event::Close);
+    let error = event_handler(block, Event::Error);
     quote! {
-        impl ::anchorhold::DurableObject for #path {
+        #[automatically_derived]
+        impl __anchorhold::DurableObject for #path {
             const CLASS: &'static ::core::primitive::str = #class;
             type Stub = #stub;
 
-            fn __description() -> &'static ::anchorhold::__private::Description {
-                static DESCRIPTION: ::anchorhold::__private::Description =
-                    ::anchorhold::__private::Description {
+            fn __description() -> &'static __anchorhold::__private::Description {
+                static DESCRIPTION: __anchorhold::__private::Description =
+                    __anchorhold::__private::Description {
                         class: #class,
                         binding: #binding,
-                        keys: <#object as ::anchorhold::__private::StoredFields>::KEYS,
-                        migrations: <#object as ::anchorhold::__private::StoredFields>::MIGRATIONS,
-                        load: ::anchorhold::__private::load_object::<#object>,
+                        keys: <#object as __anchorhold::__private::StoredFields>::KEYS,
+                        migrations: <#object as __anchorhold::__private::StoredFields>::MIGRATIONS,
+                        load: __anchorhold::__private::load_object::<#object>,
                         init: #init,
                         methods: &[#(#methods),*],
                         routes: &[#(#routes),*],
                         alarms: &[#(#alarms),*],
-                        sockets: ::anchorhold::__private::SocketHandlers {
+                        sockets: __anchorhold::__private::SocketHandlers {
                             json: #json,
                             text: #text,
                             binary: #binary,
@@ -107,15 +106,19 @@ pub fn description(behaviour: &Behaviour<'_>) -> TokenStream {
                 &DESCRIPTION
             }
         }
+
+        // An object that the app does not mount yet is not dead code.
+        const _: fn() -> &'static __anchorhold::__private::Description =
+            <#object as __anchorhold::DurableObject>::__description;
     }
 }
 
-fn method(handler: &Handler<'_>) -> TokenStream {
-    let name = plain(handler.name);
+fn method(block: &ObjectImpl<'_>, handler: &Handler<'_>) -> TokenStream {
+    let name = unraw(handler.name);
     let javascript_name = camel_case(&name);
-    let expression = handler_expression(handler, Entry::Call);
+    let expression = handler_expression(block, handler, Event::Rpc);
     quote! {
-        ::anchorhold::__private::Method {
+        __anchorhold::__private::Method {
             name: #name,
             js_name: #javascript_name,
             handler: #expression,
@@ -123,36 +126,27 @@ fn method(handler: &Handler<'_>) -> TokenStream {
     }
 }
 
-fn route(handler: &Handler<'_>, route: &Route<'_>) -> TokenStream {
-    let is_socket = handler.roles.websocket.is_some();
-    let kind = if is_socket {
-        quote!(Socket)
+fn route(block: &ObjectImpl<'_>, handler: &Handler<'_>, route: &Route<'_>) -> TokenStream {
+    let (kind, event) = if route.is_upgrade() {
+        (quote!(Socket), Event::Upgrade)
     } else {
-        quote!(Call)
+        (quote!(Call), Event::Route)
     };
     let method = route.method.as_str();
-    let name = plain(handler.name);
-    let path = LitStr::new(&route.path.value(), proc_macro2::Span::call_site());
-    let empty = handler.output.is_empty();
-    let status = route.status.unwrap_or(if empty { 204 } else { 200 });
-    let expression = handler_expression(handler, Entry::Call);
+    let name = unraw(handler.name);
+    let path = route.canonical_path();
+    let status = status(block, handler, route);
+    let expression = handler_expression(block, handler, event);
     let unbound = || {
         handler
-            .arguments
-            .iter()
-            .filter(|argument| argument.passing().is_some() && !route.binds(&argument.name))
+            .values()
+            .filter(|argument| !route.has_parameter(&argument.name))
     };
     let fields: Vec<&str> = unbound()
         .filter(|argument| argument.body.is_none())
         .map(|argument| argument.name.as_str())
         .collect();
-    let takes_request = handler
-        .arguments
-        .iter()
-        .any(|argument| matches!(argument.kind, ArgumentKind::Request));
-    let body = if takes_request {
-        quote!(Raw)
-    } else if !route.method.has_body() {
+    let body = if !route.method.has_body() {
         quote!(None)
     } else if unbound().any(|argument| argument.body.is_some()) {
         quote!(Whole)
@@ -161,34 +155,105 @@ fn route(handler: &Handler<'_>, route: &Route<'_>) -> TokenStream {
     } else {
         quote!(Fields)
     };
+    let mut body = quote!(__anchorhold::__private::BodyUse::#body);
+    let requests: Vec<TokenStream> = handler
+        .values()
+        .filter(|argument| may_be_request(argument, route))
+        .filter_map(|argument| argument.owned())
+        .map(|ty| is_request(&resolve_self(ty, block.path)))
+        .collect();
+    if !requests.is_empty() {
+        body = quote! {
+            if #(#requests)||* { __anchorhold::__private::BodyUse::Raw } else { #body }
+        };
+    }
+    let texts = handler
+        .values()
+        .filter_map(|argument| text_argument(block, route, argument));
     quote! {
-        ::anchorhold::__private::Route {
+        __anchorhold::__private::Route {
             method: #method,
             path: #path,
             name: #name,
             handler: #expression,
             status: #status,
-            kind: ::anchorhold::__private::RouteKind::#kind,
-            body: ::anchorhold::__private::BodyUse::#body,
+            kind: __anchorhold::__private::RouteKind::#kind,
+            body: #body,
             fields: &[#(#fields),*],
+            texts: &[#(#texts),*],
         }
     }
 }
 
-fn alarm(handler: &Handler<'_>) -> Option<TokenStream> {
-    let alarm = handler.roles.alarm.as_ref()?;
-    let name = plain(handler.name);
-    let expression = handler_expression(handler, Entry::Alarm);
+/// An argument that the route reads from a text, if it is for the runtime to see whether its type allows that.
+fn text_argument(
+    block: &ObjectImpl<'_>,
+    route: &Route<'_>,
+    argument: &Argument<'_>,
+) -> Option<TokenStream> {
+    let ty = argument.owned()?;
+    // `Option<Filter>` is read as a `Filter`.
+    let read = arguments_of(ty).first().copied().unwrap_or(ty);
+    if is_plain_value(ty) && is_plain_value(read) {
+        return None;
+    }
+    if route.method.has_body() && !route.has_parameter(&argument.name) {
+        return None;
+    }
+    let name = &argument.name;
+    let resolved = resolve_self(ty, block.path);
+    let kind = kind_of(ty, &resolved);
+    let misfit = private_at(
+        ty,
+        &quote!(text_misfit),
+        &quote!(#resolved, #kind),
+        &TokenStream::new(),
+    );
+    Some(quote! {
+        __anchorhold::__private::TextArgument {
+            name: #name,
+            misfit: #misfit,
+        }
+    })
+}
+
+/// The status of a success.
+fn status(block: &ObjectImpl<'_>, handler: &Handler<'_>, route: &Route<'_>) -> TokenStream {
+    if let Some(status) = &route.status {
+        let code = status.code;
+        return quote!(#code);
+    }
+    if route.is_upgrade() {
+        return quote!(101u16);
+    }
+    match (&handler.output, Fallible::of(handler, block)) {
+        (_, Some(fallible)) => {
+            let value = fallible.value();
+            quote! {
+                __anchorhold::__private::success_status(
+                    __anchorhold::__private::Probe::<#value>::IS_UNIT
+                )
+            }
+        }
+        (Output::Nothing, None) => quote!(204u16),
+        (Output::Text(_) | Output::Plain(_) | Output::Probed(_), None) => quote!(200u16),
+    }
+}
+
+fn alarm(block: &ObjectImpl<'_>, handler: &Handler<'_>) -> Option<TokenStream> {
+    let alarm = handler.alarm()?;
+    let name = unraw(handler.name);
+    let expression = handler_expression(block, handler, Event::Alarm);
     let recurrence = match &alarm.recurrence {
-        Recurrence::Once => quote!(Once),
+        Recurrence::OnDemand => quote!(OnDemand),
         Recurrence::EveryMillis(millis) => quote!(EveryMillis(#millis)),
         Recurrence::Cron(pattern) => quote!(Cron(#pattern)),
     };
     Some(quote! {
-        ::anchorhold::__private::AlarmMethod {
+        __anchorhold::__private::AlarmMethod {
             name: #name,
             handler: #expression,
-            recurrence: ::anchorhold::__private::Recurrence::#recurrence,
+            recurrence: __anchorhold::__private::Recurrence::#recurrence,
         }
     })
 }

@@ -1,259 +1,350 @@
-//! From an event to the method and back: one function per handler.
+//! From an event to the method and back: one function for each way a method is invoked.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident, quote};
-use syn::Path;
+use syn::Type;
 
-use super::wires::{argument_wire, error_wire, result_parts, result_wire};
-use super::{at_type, outside};
-use crate::model::{Argument, ArgumentKind, Behaviour, Handler, MessageFlavour, Output, Passing};
-use crate::names::plain;
+use super::descriptors::{self, Fallible, kind_of, value_at, value_kind, value_type};
+use super::{private_at, resolve_self};
+use crate::model::{
+    Argument, ArgumentKind, Event, Handler, MessageFormat, ObjectImpl, Output, PassBy, Receiver,
+};
+use crate::names::unraw;
 
-/// What reaches a method decides where its arguments come from.
+/// How a method was invoked; this decides where its arguments come from.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Entry {
-    /// RPC, routes and upgrades: arguments by name.
+    Init,
+    /// RPC and routes: arguments by name.
     Call,
+    Upgrade,
     Alarm,
-    /// `#[init]` and the events of sockets.
-    Event,
+    Message(MessageFormat),
+    Close,
+    Error,
 }
 
 impl Entry {
+    pub fn of(event: Event) -> Self {
+        match event {
+            Event::Init => Self::Init,
+            Event::Rpc | Event::Route => Self::Call,
+            Event::Upgrade => Self::Upgrade,
+            Event::Alarm => Self::Alarm,
+            Event::Message(format) => Self::Message(format),
+            Event::Close => Self::Close,
+            Event::Error => Self::Error,
+        }
+    }
+
     pub fn function(self, handler: &Handler<'_>) -> Ident {
-        let name = plain(handler.name);
+        let name = unraw(handler.name);
         match self {
+            Self::Init => format_ident!("__init_{name}"),
             Self::Call => format_ident!("__call_{name}"),
+            Self::Upgrade => format_ident!("__upgrade_{name}"),
             Self::Alarm => format_ident!("__alarm_{name}"),
-            Self::Event => format_ident!("__event_{name}"),
+            Self::Message(_) => format_ident!("__message_{name}"),
+            Self::Close => format_ident!("__close_{name}"),
+            Self::Error => format_ident!("__error_{name}"),
         }
     }
 }
 
 fn entries(handler: &Handler<'_>) -> Vec<Entry> {
-    let roles = &handler.roles;
     let mut entries = Vec::new();
-    if roles.rpc.is_some() || roles.on_route() {
-        entries.push(Entry::Call);
-    }
-    if roles.alarm.is_some() {
-        entries.push(Entry::Alarm);
-    }
-    if roles.init.is_some() || roles.on_socket() {
-        entries.push(Entry::Event);
+    for role in &handler.roles {
+        let entry = Entry::of(role.event());
+        if !entries.contains(&entry) {
+            entries.push(entry);
+        }
     }
     entries
 }
 
-pub fn functions(behaviour: &Behaviour<'_>) -> TokenStream {
-    behaviour
+pub fn functions(block: &ObjectImpl<'_>) -> TokenStream {
+    block
         .handlers
         .iter()
         .flat_map(|handler| {
             entries(handler)
                 .into_iter()
-                .map(move |entry| function(behaviour, handler, entry))
+                .map(move |entry| function(block, handler, entry))
         })
         .collect()
 }
 
-fn function(behaviour: &Behaviour<'_>, handler: &Handler<'_>, entry: Entry) -> TokenStream {
+// The parameters have names that no constant or unit struct of the user's has: such a name would be a pattern.
+fn function(block: &ObjectImpl<'_>, handler: &Handler<'_>, entry: Entry) -> TokenStream {
     let function = entry.function(handler);
-    let path = behaviour.path;
-    let (object_type, downcast) = if handler.exclusive {
-        (quote!(mut dyn ::core::any::Any), quote!(object_mut))
-    } else {
-        (quote!(dyn ::core::any::Any), quote!(object_ref))
+    let path = block.path;
+    let (object_type, downcast) = match handler.receiver {
+        Receiver::Mut => (quote!(mut dyn ::core::any::Any), quote!(object_mut)),
+        Receiver::Shared => (quote!(dyn ::core::any::Any), quote!(object_ref)),
     };
-    let body = body(behaviour, handler, entry);
+    let body = body(block, handler, entry);
+    let allow = deprecated(handler);
     if handler.is_async {
         quote! {
-            fn #function<'a>(
-                object: &'a #object_type,
-                ctx: &'a ::anchorhold::Ctx,
-                mut call: ::anchorhold::__private::Call,
-            ) -> ::anchorhold::__private::LocalFuture<'a> {
-                ::std::boxed::Box::pin(async move {
-                    let call = &mut call;
-                    let object = ::anchorhold::__private::#downcast::<#path>(object)?;
+            #allow
+            fn #function<'__a>(
+                __object: &'__a #object_type,
+                __ctx: &'__a __anchorhold::Ctx,
+                mut __call: __anchorhold::__private::Call,
+            ) -> __anchorhold::__private::LocalFuture<'__a> {
+                __anchorhold::__private::std::Box::pin(async move {
+                    let __call = &mut __call;
+                    let __object = __anchorhold::__private::#downcast::<#path>(__object)?;
                     #body
                 })
             }
         }
     } else {
         quote! {
+            #allow
             fn #function(
-                object: &#object_type,
-                ctx: &::anchorhold::Ctx,
-                call: &mut ::anchorhold::__private::Call,
-            ) -> ::anchorhold::__private::Outcome {
-                let object = ::anchorhold::__private::#downcast::<#path>(object)?;
+                __object: &#object_type,
+                __ctx: &__anchorhold::Ctx,
+                __call: &mut __anchorhold::__private::Call,
+            ) -> __anchorhold::__private::Outcome {
+                let __object = __anchorhold::__private::#downcast::<#path>(__object)?;
                 #body
             }
         }
     }
 }
 
-fn body(behaviour: &Behaviour<'_>, handler: &Handler<'_>, entry: Entry) -> TokenStream {
-    let path = behaviour.path;
+/// Calling a deprecated handler is what the platform does, not the user.
+fn deprecated(handler: &Handler<'_>) -> Option<TokenStream> {
+    handler
+        .raw
+        .attributes
+        .iter()
+        .any(|attribute| attribute.path().is_ident("deprecated"))
+        .then(|| quote!(#[allow(deprecated)]))
+}
+
+fn body(block: &ObjectImpl<'_>, handler: &Handler<'_>, entry: Entry) -> TokenStream {
+    let path = block.path;
     let method = handler.name;
     let mut decodes = TokenStream::new();
     let mut passed = Vec::new();
-    let mut bound = 0_usize;
-    for (position, argument) in handler.arguments.iter().enumerate() {
-        let variable = format_ident!("argument_{position}");
-        let decode = match argument.kind {
-            ArgumentKind::Context => {
-                passed.push(quote!(ctx));
-                continue;
-            }
-            ArgumentKind::Request => quote!(call.request()?),
-            ArgumentKind::CloseEvent => quote!(call.close_event()?),
-            ArgumentKind::SocketError => quote!(call.socket_error()?),
-            ArgumentKind::AlarmRun => quote!(call.alarm_run()?),
-            ArgumentKind::Socket(session) => {
-                let session = session.map(|session| outside(session, path));
-                let session = session.map_or(quote!(()), |session| quote!(#session));
-                quote!(call.socket::<#session>()?)
-            }
-            ArgumentKind::Value(passing) => {
-                let site = ValueSite {
-                    handler,
-                    argument,
-                    position,
-                    bound,
-                    path,
-                };
-                bound += 1;
-                site.decode(entry, passing)
-            }
-        };
+    for argument in &handler.arguments {
+        let variable = format_ident!("__argument_{}", argument.position);
+        let decode = decode(block, handler, argument, entry);
         decodes.extend(quote!(let #variable = #decode;));
         passed.push(match argument.kind {
-            ArgumentKind::Socket(_) | ArgumentKind::Value(Passing::Text | Passing::Bytes) => {
-                quote!(&#variable)
-            }
-            _ => quote!(#variable),
+            ArgumentKind::Reference(_) if handler.is_of_socket() => quote!(&*#variable),
+            ArgumentKind::Value(PassBy::Text | PassBy::Bytes) => quote!(&#variable),
+            ArgumentKind::Reference(_)
+            | ArgumentKind::AlarmRun
+            | ArgumentKind::Value(PassBy::Value(_)) => quote!(#variable),
         });
     }
     let awaited = handler.is_async.then(|| quote!(.await));
-    let value = quote!(#path::#method(object, #(#passed),*)#awaited);
-    let reply = reply(handler, &value, path);
+    let output = quote!(#path::#method(__object, #(#passed),*)#awaited);
+    let reply = reply(block, handler, entry, &output);
     quote!(#decodes #reply)
 }
 
-/// One value on its way into a method.
-struct ValueSite<'h, 'a> {
-    handler: &'h Handler<'a>,
-    argument: &'h Argument<'a>,
-    position: usize,
-    /// Its number among the values: the context and the like are not sent.
-    bound: usize,
-    path: &'h Path,
-}
-
-impl ValueSite<'_, '_> {
-    fn decode(&self, entry: Entry, passing: Passing<'_>) -> TokenStream {
-        match entry {
-            Entry::Call => self.decode_argument(passing),
-            Entry::Alarm => {
-                let payload = super::schedules::payload_wire(self.handler);
-                quote!(#payload.decode(call)?)
-            }
-            Entry::Event => self.decode_message(passing),
-        }
-    }
-
-    fn decode_argument(&self, passing: Passing<'_>) -> TokenStream {
-        let Self {
-            handler,
-            argument,
-            position,
-            bound,
-            path,
-        } = self;
-        let name = &argument.name;
-        let accessor = if argument.body.is_some() {
-            quote!(body)
-        } else {
-            quote!(argument)
-        };
-        match passing {
-            Passing::Text => quote!(call.#accessor::<::std::string::String>(#bound, #name)?),
-            Passing::Bytes => {
-                quote!(call.#accessor::<::std::vec::Vec<::core::primitive::u8>>(#bound, #name)?)
-            }
-            Passing::Owned(_) if handler.roles.rpc.is_some() => {
-                let wire = argument_wire(handler, *position);
-                quote!(#wire.#accessor(call, #bound, #name)?)
-            }
-            Passing::Owned(ty) => {
-                let ty = outside(ty, path);
-                let decode = at_type(
-                    &quote!(Call::#accessor),
-                    &ty,
-                    &quote!(>(call, #bound, #name)),
-                );
-                quote!(#decode?)
-            }
-        }
-    }
-
-    fn decode_message(&self, passing: Passing<'_>) -> TokenStream {
-        let flavour = self
-            .handler
-            .roles
-            .message
-            .as_ref()
-            .map(|message| message.flavour);
-        match (flavour, passing) {
-            (Some(MessageFlavour::Text), _) => quote!(call.text()?),
-            (Some(MessageFlavour::Binary), _) => quote!(call.binary()?),
-            (_, Passing::Owned(ty)) => {
-                let ty = outside(ty, self.path);
-                let decode = at_type(&quote!(Call::message), &ty, &quote!(>(call)));
-                quote!(#decode?)
-            }
-            (_, Passing::Text | Passing::Bytes) => quote!(call.text()?),
-        }
-    }
-}
-
-fn reply(handler: &Handler<'_>, value: &TokenStream, path: &Path) -> TokenStream {
-    let is_rpc = handler.roles.rpc.is_some();
-    let wire = result_wire(handler);
-    let plain_reply = |value: TokenStream, ty: TokenStream| {
-        if is_rpc {
-            quote!(#wire.reply(#value))
-        } else {
-            at_type(&quote!(reply), &ty, &quote!(, _>(#value)))
-        }
+/// One argument on its way into a method.
+fn decode(
+    block: &ObjectImpl<'_>,
+    handler: &Handler<'_>,
+    argument: &Argument<'_>,
+    entry: Entry,
+) -> TokenStream {
+    let resolve = |ty: &Type| resolve_self(ty, block.path);
+    let taken = |function: &str, ty: &Type| {
+        let function = format_ident!("{function}");
+        let resolved = resolve(ty);
+        let take = private_at(
+            ty,
+            &function.to_token_stream(),
+            &quote!(#resolved),
+            &quote!((__call)),
+        );
+        quote!(#take?)
     };
-    match &handler.output {
-        Output::Nothing => {
-            let reply = if is_rpc {
-                quote!(#wire.reply(()))
+    let pass_by = match argument.kind {
+        ArgumentKind::Reference(referred) => {
+            let resolved = resolve(referred);
+            return if handler.is_of_socket() {
+                let hold = private_at(
+                    referred,
+                    &quote!(hold),
+                    &quote!(#resolved),
+                    &quote!((__ctx, __call)),
+                );
+                quote!(#hold?)
             } else {
-                quote!(::anchorhold::__private::reply(()))
+                private_at(
+                    referred,
+                    &quote!(borrow),
+                    &quote!(#resolved),
+                    &quote!((__ctx)),
+                )
             };
-            quote!(#value; #reply)
         }
-        Output::Text(_) => plain_reply(
-            quote!(<::std::string::String as ::core::convert::From<&::core::primitive::str>>::from(#value)),
-            quote!(::std::string::String),
-        ),
-        Output::Plain(ty) => plain_reply(value.clone(), outside(ty, path).into_token_stream()),
-        Output::Fallible { .. } if is_rpc => {
-            let failed = error_wire(handler);
-            quote!(#wire.reply_result(&#failed, #value))
+        ArgumentKind::AlarmRun => return taken("take_run", argument.ty),
+        ArgumentKind::Value(pass_by) => pass_by,
+    };
+    match entry {
+        Entry::Call | Entry::Upgrade => decode_argument(block, handler, argument, pass_by),
+        Entry::Alarm => {
+            let payload = descriptors::payload(handler);
+            quote!(#payload.decode(__call)?)
         }
-        Output::Fallible { whole, parts } => {
-            let (ok, error) = result_parts(whole, *parts, path);
-            at_type(
-                &quote!(reply_result),
-                &quote!(#ok, #error),
-                &quote!(, _>(#value)),
+        Entry::Close => taken("take_close", argument.ty),
+        Entry::Error => taken("take_error", argument.ty),
+        Entry::Init | Entry::Message(_) => {
+            decode_message(entry, argument.ty, pass_by, &taken, block)
+        }
+    }
+}
+
+fn decode_message(
+    entry: Entry,
+    ty: &Type,
+    pass_by: PassBy<'_>,
+    taken: &impl Fn(&str, &Type) -> TokenStream,
+    block: &ObjectImpl<'_>,
+) -> TokenStream {
+    match (entry, pass_by) {
+        (_, PassBy::Text) => quote!(__call.text()?),
+        (_, PassBy::Bytes) => quote!(__call.binary()?),
+        (Entry::Message(MessageFormat::Text), PassBy::Value(ty)) => taken("take_text", ty),
+        (Entry::Message(MessageFormat::Binary), PassBy::Value(ty)) => taken("take_binary", ty),
+        (_, PassBy::Value(_)) => {
+            let resolved = resolve_self(ty, block.path);
+            let kind = kind_of(ty, &resolved);
+            let take = private_at(
+                ty,
+                &quote!(take_message),
+                &quote!(#resolved, #kind),
+                &quote!((__call)),
+            );
+            quote!(#take?)
+        }
+    }
+}
+
+fn decode_argument(
+    block: &ObjectImpl<'_>,
+    handler: &Handler<'_>,
+    argument: &Argument<'_>,
+    pass_by: PassBy<'_>,
+) -> TokenStream {
+    let name = &argument.name;
+    let index = argument.wire_index;
+    let (accessor, function) = if argument.body.is_some() {
+        (quote!(body), quote!(take_body))
+    } else {
+        (quote!(argument), quote!(take_argument))
+    };
+    match pass_by {
+        PassBy::Text => {
+            quote!(__call.#accessor::<__anchorhold::__private::std::String>(#index, #name)?)
+        }
+        PassBy::Bytes => {
+            quote!(__call.#accessor::<__anchorhold::__private::std::Vec<::core::primitive::u8>>(#index, #name)?)
+        }
+        PassBy::Value(_) if handler.is_rpc() => {
+            let parameter = descriptors::parameter(handler, argument);
+            quote!(#parameter.#accessor(__call, #index, #name)?)
+        }
+        PassBy::Value(ty) => {
+            let resolved = resolve_self(ty, block.path);
+            let kind = kind_of(ty, &resolved);
+            let take = private_at(
+                ty,
+                &function,
+                &quote!(#resolved, #kind),
+                &quote!((__call, #index, #name)),
+            );
+            quote!(#take?)
+        }
+    }
+}
+
+fn reply(
+    block: &ObjectImpl<'_>,
+    handler: &Handler<'_>,
+    entry: Entry,
+    output: &TokenStream,
+) -> TokenStream {
+    // A method that is also called may return what its callers want.
+    let to_call = matches!(entry, Entry::Call) || handler.is_called();
+    if handler.is_rpc() && to_call {
+        return reply_to_rpc(block, handler, output);
+    }
+    let function = match entry {
+        Entry::Upgrade => quote!(reply_to_upgrade),
+        _ if to_call => quote!(reply_to_route),
+        _ => quote!(reply_to_event),
+    };
+    let fallible = Fallible::of(handler, block);
+    if let (Output::Nothing, false) = (&handler.output, matches!(entry, Entry::Upgrade)) {
+        return quote!(#output; __anchorhold::__private::reply_nothing());
+    }
+    let value = value_type(handler, block);
+    let kind = (to_call && !matches!(entry, Entry::Upgrade))
+        .then(|| value_kind(handler, block))
+        .map(|kind| quote!(#kind,));
+    let (error, is_result, result) = match &fallible {
+        Some(fallible) => {
+            let whole = &fallible.whole;
+            let is_result = fallible.is_result(&fallible.error_at);
+            (
+                fallible.error(),
+                fallible.checked(&fallible.error_at),
+                quote!(<#whole as __anchorhold::__private::Output<#is_result>>::into_result(#output)),
             )
         }
+        None => {
+            let output = owned_output(handler, output);
+            (
+                quote!(::core::convert::Infallible),
+                quote!(false),
+                quote!(::core::result::Result::Ok(#output)),
+            )
+        }
+    };
+    private_at(
+        &value_at(handler),
+        &function,
+        &quote!(#value, #error, #kind #is_result),
+        &quote!((#result)),
+    )
+}
+
+fn reply_to_rpc(
+    block: &ObjectImpl<'_>,
+    handler: &Handler<'_>,
+    output: &TokenStream,
+) -> TokenStream {
+    let returned = descriptors::returned(handler);
+    if let Some(fallible) = Fallible::of(handler, block) {
+        let whole = &fallible.whole;
+        let is_result = fallible.is_result(whole);
+        let failed = descriptors::failed(handler);
+        return quote!(#returned.reply_output::<#whole, #is_result>(&#failed, #output));
+    }
+    match handler.output {
+        Output::Nothing => quote!(#output; #returned.reply(())),
+        Output::Text(_) | Output::Plain(_) | Output::Probed(_) => {
+            let output = owned_output(handler, output);
+            quote!(#returned.reply(#output))
+        }
+    }
+}
+
+/// The result in the form in which it travels.
+fn owned_output(handler: &Handler<'_>, output: &TokenStream) -> TokenStream {
+    match handler.output {
+        Output::Text(_) => quote! {
+            <__anchorhold::__private::std::String as ::core::convert::From<&::core::primitive::str>>::from(#output)
+        },
+        Output::Nothing | Output::Plain(_) | Output::Probed(_) => output.clone(),
     }
 }

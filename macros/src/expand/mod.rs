@@ -1,73 +1,77 @@
 //! Model → generated code. The only place, with `fallback`, that quotes.
 //!
-//! Generated code is thin: it names things and calls the runtime. It names the runtime and the standard library by
-//! absolute paths only, so that no name in the user's scope can change its meaning.
+//! Generated code only refers to items and calls the runtime; logic lives there. It names the runtime and the standard
+//! library by absolute paths only, so that no name in the user's scope can change its meaning: each block of it begins
+//! by naming the runtime `__anchorhold`, wherever the user finds it.
+//!
+//! No generated item allows a lint, which a crate may forbid. Its tokens carry the span of the attribute, so that rustc
+//! and clippy take them for code of another crate; names that come from the user are resolved there too, see [`quiet`].
 
 mod app;
 mod class;
 mod description;
+mod descriptors;
 mod dispatch;
 mod object;
-pub mod schedules;
+mod schedules;
+mod shared;
 mod stub;
 mod test;
-mod wires;
 
 pub use app::app;
-pub use object::{object, stub_type};
+pub use object::{expand_struct, stub_type};
+pub use schedules::type_name as schedule_type;
 pub use test::test;
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 use syn::visit_mut::{self, VisitMut};
-use syn::{Ident, Path, PathArguments, Type};
+use syn::{Attribute, Ident, Path, PathArguments, Type};
 
-use crate::model::Behaviour;
-use crate::names::plain;
+use crate::model::ObjectImpl;
+use crate::names::unraw;
 
 /// Everything an impl block expands to.
-pub fn behaviour(behaviour: &Behaviour<'_>) -> TokenStream {
-    let block = behaviour.raw;
-    let wires = wires::wires(behaviour);
-    let functions = dispatch::functions(behaviour);
-    let description = description::description(behaviour);
-    let stub = stub::methods(behaviour);
-    let schedules_type = schedules::declaration(behaviour);
-    let schedules = schedules::methods(behaviour);
-    let class = class::class(behaviour);
-    let lints = lints();
+pub fn expand_impl(block: &ObjectImpl<'_>) -> TokenStream {
+    let user_block = block.raw;
+    let schedules_type = schedules::declaration(block);
+    let parts = [
+        descriptors::descriptors(block),
+        dispatch::functions(block),
+        description::description(block),
+        stub::methods(block),
+        schedules::methods(block),
+    ];
+    let allowed = block.allowed_lints();
+    let support = in_block(block.krate, &block.conditions(), quote!(#(#parts)*));
+    let class = class::class(block);
     quote! {
-        #block
+        #user_block
         #schedules_type
-        #lints
-        const _: () = {
-            #wires
-            #functions
-            #description
-            #stub
-            #schedules
-        };
+        #(#[allow(#allowed)])*
+        #support
         #class
     }
 }
 
-/// Lints that judge a user's style have nothing to say about generated code.
-pub fn lints() -> TokenStream {
+/// A scope of its own for generated items, under the conditions of the user's item.
+pub fn in_block(krate: &Path, conditions: &[&Attribute], items: TokenStream) -> TokenStream {
     quote! {
-        #[allow(
-            clippy::all,
-            clippy::nursery,
-            clippy::pedantic,
-            clippy::restriction,
-            dead_code,
-            deprecated,
-            private_bounds,
-            private_interfaces,
-            unreachable_pub,
-            unused_qualifications,
-            unused_variables
-        )]
+        #(#conditions)*
+        const _: () = {
+            use #krate as __anchorhold;
+            use __anchorhold::__private::Unrecognised as _;
+            #items
+        };
     }
+}
+
+/// The user's name in a generated item: it is found where the user wrote it, but the item belongs to the attribute, so
+/// that no lint asks the user for another name, a use or a comment.
+pub fn quiet(name: &Ident) -> Ident {
+    let mut name = name.clone();
+    name.set_span(Span::call_site().located_at(name.span()));
+    name
 }
 
 /// `CounterStub`, beside `Counter`.
@@ -81,11 +85,11 @@ pub fn stub_path(path: &Path) -> Path {
 }
 
 fn stub_name(class: &Ident) -> Ident {
-    format_ident!("{}Stub", plain(class), span = class.span())
+    format_ident!("{}Stub", unraw(class), span = class.span())
 }
 
-/// The type as written in the impl block, for use outside it: there `Self` means nothing.
-pub fn outside(ty: &Type, path: &Path) -> Type {
+/// The type as written in the impl block, with `Self` replaced, for use outside the block.
+pub fn resolve_self(ty: &Type, path: &Path) -> Type {
     let mut ty = ty.clone();
     ReplaceSelf(path).visit_type_mut(&mut ty);
     ty
@@ -109,22 +113,43 @@ impl VisitMut for ReplaceSelf<'_> {
     }
 }
 
-/// `::anchorhold::__private::path::<ty rest`, such that a bound the type does not meet is reported at the
-/// whole of the type: the tokens before it carry the span of its first token and those after it that of its last.
-pub fn at_type(path: &TokenStream, ty: &impl ToTokens, rest: &TokenStream) -> TokenStream {
-    let tokens = ty.to_token_stream();
-    let (first, last) = ends(&tokens);
-    let open = respan(quote!(::anchorhold::__private::#path::<), first);
-    let close = respan(rest.clone(), last);
-    quote!(#open #tokens #close)
+/// `__private::path::<generics>tail`. A bound that does not hold is reported at the whole of `shown`: what is before the
+/// generics has the span of its first token, what is after them that of its last.
+pub fn private_at(
+    shown: &impl ToTokens,
+    path: &TokenStream,
+    generics: &TokenStream,
+    tail: &TokenStream,
+) -> TokenStream {
+    let (first, last) = first_and_last_span(&shown.to_token_stream());
+    let open = respan(quote!(__anchorhold::__private::#path::<), first);
+    let close = respan(quote!(> #tail), last);
+    quote!(#open #generics #close)
 }
 
-pub fn ends(tokens: &TokenStream) -> (Span, Span) {
+/// `<ty as __private::Trait>::item`, with the spans of [`private_at`].
+fn project_at(ty: &impl ToTokens, path: &TokenStream, item: &TokenStream) -> TokenStream {
+    let (first, last) = first_and_last_span(&ty.to_token_stream());
+    let open = respan(quote!(<), first);
+    let close = respan(quote!(as __anchorhold::__private::#path>::#item), last);
+    quote!(#open #ty #close)
+}
+
+/// What the compiler knows of a type, as a const argument: see `recognition` in the runtime. The span is that of
+/// `shown`, since a mistake may be reported at any argument of a generic path.
+fn probe(shown: &impl ToTokens, ty: &impl ToTokens, constant: &str) -> TokenStream {
+    let constant = format_ident!("{constant}");
+    let known = private_at(shown, &quote!(Probe), &quote!(#ty), &quote!(::#constant));
+    quote!({ #known })
+}
+
+fn first_and_last_span(tokens: &TokenStream) -> (Span, Span) {
     let mut spans = tokens.clone().into_iter().map(|token| token.span());
     let first = spans.next().unwrap_or_else(Span::call_site);
     (first, spans.last().unwrap_or(first))
 }
 
+/// Gives the tokens a span; what groups contain keeps its own.
 fn respan(tokens: TokenStream, span: Span) -> TokenStream {
     tokens
         .into_iter()
@@ -133,13 +158,4 @@ fn respan(tokens: TokenStream, span: Span) -> TokenStream {
             token
         })
         .collect()
-}
-
-/// `<ty as Trait>::item`, with the spans of [`at_type`].
-pub fn through_trait(ty: &impl ToTokens, path: &TokenStream, item: &TokenStream) -> TokenStream {
-    let tokens = ty.to_token_stream();
-    let (first, last) = ends(&tokens);
-    let open = respan(quote!(<), first);
-    let close = respan(quote!(as ::anchorhold::#path>::#item), last);
-    quote!(#open #tokens #close)
 }

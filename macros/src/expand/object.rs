@@ -1,17 +1,30 @@
 //! The struct: loading, storing and restoring its fields, and its stub's type.
 
-use proc_macro2::TokenStream;
-use quote::{ToTokens, format_ident, quote};
-use syn::{Ident, Visibility};
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote};
+use syn::{Attribute, Path, Type, Visibility};
 
-use super::{at_type, ends, lints, stub_name, through_trait};
-use crate::model::{FieldKind, Object, StoredField};
-use crate::names::plain;
+use super::{in_block, private_at, project_at, quiet, respan, stub_name};
+use crate::model::{Durability, Field, Object, is_plain_value, named_types};
+use crate::names::unraw;
 
-pub fn object(object: &Object<'_>) -> TokenStream {
+pub fn expand_struct(object: &Object<'_>) -> TokenStream {
     let item = object.item;
-    let stub = stub_type(object.visibility, object.name);
-    let fields = fields(object);
+    let conditions = object.conditions();
+    let is_deprecated = item
+        .attrs
+        .iter()
+        .any(|attribute| attribute.path().is_ident("deprecated"));
+    // To load a deprecated object is what the platform does, not the user.
+    let allow = is_deprecated.then(|| quote!(#[allow(deprecated)]));
+    let stub = stub_type(
+        object.krate,
+        &conditions,
+        allow.as_ref(),
+        object.visibility,
+        object.name,
+    );
+    let fields = in_block(object.krate, &conditions, fields(object, allow.as_ref()));
     quote! {
         #item
         #stub
@@ -19,109 +32,243 @@ pub fn object(object: &Object<'_>) -> TokenStream {
     }
 }
 
-/// The struct attribute declares the stub's type: it exists even where the impl block is wrong. Where that is missing, the
-/// bound on `Stub::Object` says so at the struct's name.
-pub fn stub_type(visibility: &Visibility, name: &Ident) -> TokenStream {
-    let stub = stub_name(name);
-    let documentation = format!(" Calls a [`{}`] wherever it lives.", plain(name));
-    let lints = lints();
+/// The struct attribute declares the stub's type, so it exists even if the impl block has errors. If the impl block is
+/// missing, the bound on `Stub::Object` reports it at the struct's name.
+pub fn stub_type(
+    krate: &Path,
+    conditions: &[&Attribute],
+    allow: Option<&TokenStream>,
+    visibility: &Visibility,
+    name: &Ident,
+) -> TokenStream {
+    let stub = quiet(&stub_name(name));
+    let documentation = format!(" A typed stub for calling a [`{}`].", unraw(name));
+    let support = in_block(
+        krate,
+        conditions,
+        quote! {
+            #allow
+            #[automatically_derived]
+            impl __anchorhold::Stub for #stub {
+                type Object = #name;
+
+                fn from_core(__core: __anchorhold::__private::StubCore) -> Self {
+                    Self(__core)
+                }
+
+                fn core(&self) -> &__anchorhold::__private::StubCore {
+                    &self.0
+                }
+            }
+        },
+    );
     quote! {
+        #(#conditions)*
         #[doc = #documentation]
         #[derive(::core::clone::Clone, ::core::fmt::Debug)]
-        #lints
-        #visibility struct #stub(::anchorhold::__private::StubCore);
+        #visibility struct #stub(#krate::__private::StubCore);
+        #support
+    }
+}
 
-        impl ::anchorhold::Stub for #stub {
-            type Object = #name;
+/// The parts of one field in the generated implementation.
+struct FieldCode {
+    key: Option<String>,
+    /// Its constant, its default and the checks of its type.
+    items: TokenStream,
+    load: TokenStream,
+    store: TokenStream,
+    restore: TokenStream,
+}
 
-            fn from_core(core: ::anchorhold::__private::StubCore) -> Self {
-                Self(core)
+fn fields(object: &Object<'_>, allow: Option<&TokenStream>) -> TokenStream {
+    let name = object.name;
+    let migrations = &object.migrations;
+    let mut index = 0;
+    let fields: Vec<FieldCode> = object
+        .fields
+        .iter()
+        .map(|field| match &field.durability {
+            Durability::Memory => memory_field(field),
+            Durability::Durable { key, default } => {
+                let code = durable_field(name, field, key, default.as_ref(), index);
+                index += 1;
+                code
+            }
+        })
+        .collect();
+    let key_checks = key_checks(object);
+    let keys = fields.iter().filter_map(|field| field.key.as_ref());
+    let items = fields.iter().map(|field| &field.items);
+    let loads = fields.iter().map(|field| &field.load);
+    let stores = fields.iter().map(|field| &field.store);
+    let restores = fields.iter().map(|field| &field.restore);
+    quote! {
+        #(#items)*
+        #key_checks
+
+        #allow
+        #[automatically_derived]
+        impl __anchorhold::__private::StoredFields for #name {
+            const KEYS: &'static [&'static ::core::primitive::str] = &[#(#keys),*];
+            const MIGRATIONS: &'static [&'static ::core::primitive::str] = &[#(#migrations),*];
+
+            fn load(
+                __fields: &mut __anchorhold::__private::FieldStore,
+            ) -> ::core::result::Result<Self, __anchorhold::StorageError> {
+                ::core::result::Result::Ok(Self { #(#loads),* })
             }
 
-            fn core(&self) -> &::anchorhold::__private::StubCore {
-                &self.0
+            fn store(
+                &mut self,
+                __fields: &mut __anchorhold::__private::FieldStore,
+            ) -> ::core::result::Result<(), __anchorhold::StorageError> {
+                #(#stores)*
+                ::core::result::Result::Ok(())
+            }
+
+            fn restore(
+                &mut self,
+                __fields: &mut __anchorhold::__private::FieldStore,
+            ) -> ::core::result::Result<(), __anchorhold::StorageError> {
+                #(#restores)*
+                ::core::result::Result::Ok(())
             }
         }
     }
 }
 
-fn fields(object: &Object<'_>) -> TokenStream {
-    let name = object.name;
-    let migrations = &object.migrations;
-    let mut keys = Vec::new();
-    let mut descriptors = Vec::new();
-    let mut loads = Vec::new();
-    let mut stores = Vec::new();
-    let mut restores = Vec::new();
-    for StoredField {
-        name: field,
-        ty,
-        kind,
-        key_at: _,
-    } in &object.fields
-    {
-        let FieldKind::Stored { key, default } = kind else {
-            let checked = through_trait(ty, &quote!(__private::MemoryDefault), &quote!(fresh()));
-            loads.push(quote!(#field: #checked));
-            continue;
-        };
-        let index = keys.len();
-        let descriptor = format_ident!("__FIELD_{index}");
-        descriptors.push(match default {
-            None => {
-                let constructor = at_type(&quote!(Field), ty, &quote!(>::new()));
-                quote!(const #descriptor: ::anchorhold::__private::Field<#ty> = #constructor;)
+/// A key that begins with that of another field belongs to the other's entries, if that is a collection under another name.
+fn key_checks(object: &Object<'_>) -> TokenStream {
+    let durable = || {
+        object
+            .fields
+            .iter()
+            .filter_map(|field| match &field.durability {
+                Durability::Durable { key, .. } => Some((field, key)),
+                Durability::Memory => None,
+            })
+    };
+    let mut checks = TokenStream::new();
+    for (owner, collection) in durable() {
+        for (field, key) in durable() {
+            let is_below = key
+                .strip_prefix(collection.as_str())
+                .is_some_and(|rest| rest.starts_with('/'));
+            if is_below && !is_plain_value(owner.ty) {
+                let ty = owner.ty;
+                let key = Ident::new("key", field.key_span);
+                let is_collection =
+                    quote!({ __anchorhold::__private::Probe::<#ty>::IS_COLLECTION });
+                let generics = respan(quote!(#ty, #is_collection), field.key_span);
+                let check = private_at(&key, &quote!(assert_key_is_free), &generics, &quote!(()));
+                checks.extend(quote!(const _: () = #check;));
             }
-            Some(default) => {
-                // The span of the argument is where an unmet bound is reported.
-                let (first, _) = ends(&ty.to_token_stream());
-                let function = format_ident!("__default_{index}", span = first);
-                let constructor = at_type(&quote!(Field), ty, &quote!(>::with_default));
-                quote! {
-                    fn #function() -> #ty {
+        }
+    }
+    checks
+}
+
+fn memory_field(field: &Field<'_>) -> FieldCode {
+    let name = field.name;
+    let ty = field.ty;
+    let fresh = project_at(ty, &quote!(MemoryDefault), &quote!(fresh()));
+    let check = (!is_plain_value(ty)).then(|| {
+        let is_collection = quote!({ __anchorhold::__private::Probe::<#ty>::IS_COLLECTION });
+        let check = private_at(
+            ty,
+            &quote!(assert_forgettable),
+            &quote!(#ty, #is_collection),
+            &quote!(()),
+        );
+        quote!(const _: () = #check;)
+    });
+    FieldCode {
+        key: None,
+        items: quote!(#check),
+        load: quote!(#name: #fresh),
+        store: TokenStream::new(),
+        restore: TokenStream::new(),
+    }
+}
+
+fn durable_field(
+    object: &Ident,
+    field: &Field<'_>,
+    key: &str,
+    default: Option<&syn::Expr>,
+    index: usize,
+) -> FieldCode {
+    let Field { name, ty, .. } = field;
+    let descriptor = format_ident!("__FIELD_{index}");
+    let escapes = format_ident!("__ESCAPES_{index}");
+    let checks = rollback_checks(ty, &escapes);
+    let constant = match default {
+        None => {
+            let field_of = project_at(ty, &quote!(DefaultField<_, { #escapes }>), &quote!(FIELD));
+            quote!(const #descriptor: __anchorhold::__private::Field<#ty> = #field_of;)
+        }
+        Some(default) => {
+            // In a trait of its own `Self` is the object.
+            let defaults = format_ident!("__Default{index}");
+            let field_of = project_at(ty, &quote!(StatedField<_, { #escapes }>), &quote!(FIELD));
+            quote! {
+                trait #defaults {
+                    fn default() -> #ty;
+                }
+                impl #defaults for #object {
+                    fn default() -> #ty {
                         #default
                     }
-                    const #descriptor: ::anchorhold::__private::Field<#ty> = #constructor(#function);
                 }
+                const #descriptor: __anchorhold::__private::Field<#ty> =
+                    #field_of.starting_with(<#object as #defaults>::default);
             }
-        });
-        keys.push(key);
-        loads.push(quote!(#field: #descriptor.load(fields, #index)?));
-        stores.push(quote!(#descriptor.store(fields, #index, &mut self.#field)?;));
-        restores.push(quote!(#descriptor.restore(fields, #index, &mut self.#field)?;));
+        }
+    };
+    FieldCode {
+        key: Some(key.to_owned()),
+        items: quote!(#checks #constant),
+        load: quote!(#name: #descriptor.load(__fields, #index)?),
+        store: quote!(#descriptor.store(__fields, #index, &mut self.#name)?;),
+        restore: quote!(#descriptor.restore(__fields, #index, &mut self.#name)?;),
     }
-    let lints = lints();
+}
+
+/// A failed turn rolls a field back to what is stored, which changes behind a shared reference would escape. Each type
+/// that the field's type names is asked by itself, so that a mistake is shown at its place, and then the whole, since an
+/// auto trait sees what other types are made of.
+fn rollback_checks(ty: &Type, escapes: &Ident) -> TokenStream {
+    let named = named_types(ty);
+    let mut mistakes: Vec<(&Type, TokenStream)> = named
+        .iter()
+        .map(|inner| {
+            (
+                *inner,
+                quote!(__anchorhold::__private::Probe::<#inner>::ESCAPES_ROLLBACK),
+            )
+        })
+        .collect();
+    if !named.is_empty() {
+        let only_through_mut =
+            quote!(__anchorhold::__private::Probe::<#ty>::CHANGES_ONLY_THROUGH_MUT);
+        mistakes.push((ty, quote!(!#only_through_mut)));
+    }
+    let mut checks = TokenStream::new();
+    let mut earlier = quote!(false);
+    for (shown, mistake) in mistakes {
+        // The first of them is enough.
+        let check = private_at(
+            shown,
+            &quote!(assert_rolls_back),
+            &quote!(#shown, { #mistake && !(#earlier) }),
+            &quote!(()),
+        );
+        checks.extend(quote!(const _: () = #check;));
+        earlier.extend(quote!(|| #mistake));
+    }
     quote! {
-        #lints
-        const _: () = {
-            #(#descriptors)*
-
-            impl ::anchorhold::__private::StoredFields for #name {
-                const KEYS: &'static [&'static ::core::primitive::str] = &[#(#keys),*];
-                const MIGRATIONS: &'static [&'static ::core::primitive::str] = &[#(#migrations),*];
-
-                fn load(
-                    fields: &mut ::anchorhold::__private::FieldStore,
-                ) -> ::core::result::Result<Self, ::anchorhold::StorageError> {
-                    ::core::result::Result::Ok(Self { #(#loads),* })
-                }
-
-                fn store(
-                    &mut self,
-                    fields: &mut ::anchorhold::__private::FieldStore,
-                ) -> ::core::result::Result<(), ::anchorhold::StorageError> {
-                    #(#stores)*
-                    ::core::result::Result::Ok(())
-                }
-
-                fn restore(
-                    &mut self,
-                    fields: &mut ::anchorhold::__private::FieldStore,
-                ) -> ::core::result::Result<(), ::anchorhold::StorageError> {
-                    #(#restores)*
-                    ::core::result::Result::Ok(())
-                }
-            }
-        };
+        #checks
+        const #escapes: ::core::primitive::bool = #earlier;
     }
 }

@@ -3,138 +3,115 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
-use super::stub::documentation;
-use super::wires::wire;
-use super::{lints, outside};
-use crate::model::{Behaviour, Handler, Passing};
-use crate::names::plain;
+use super::shared::shared_attributes;
+use super::{descriptors, quiet, resolve_self};
+use crate::model::{Handler, ObjectImpl};
+use crate::names::unraw;
 
-pub fn payload_wire(handler: &Handler<'_>) -> Ident {
-    format_ident!("__{}_PAYLOAD", plain(handler.name).to_uppercase())
-}
-
-fn alarms<'h, 'a>(behaviour: &'h Behaviour<'a>) -> impl Iterator<Item = &'h Handler<'a>> {
-    behaviour
-        .handlers
-        .iter()
-        .filter(|handler| handler.roles.alarm.is_some())
-}
-
-pub fn type_name(class: &Ident) -> Ident {
-    format_ident!("{}Schedules", plain(class), span = class.span())
+pub fn type_name(struct_name: &Ident) -> Ident {
+    quiet(&format_ident!(
+        "{}Schedules",
+        unraw(struct_name),
+        span = struct_name.span()
+    ))
 }
 
 /// `CounterSchedules`, beside `Counter`.
-pub fn declaration(behaviour: &Behaviour<'_>) -> TokenStream {
-    if alarms(behaviour).next().is_none() {
+pub fn declaration(block: &ObjectImpl<'_>) -> TokenStream {
+    if block.alarms().next().is_none() {
         return TokenStream::new();
     }
-    let name = type_name(behaviour.class);
-    let class = plain(behaviour.class);
-    let documentation =
-        format!(" What a [`{class}`] can schedule: one method for each of its alarms.");
-    let lints = lints();
+    let name = type_name(block.name);
+    let krate = block.krate;
+    let conditions = block.conditions();
+    let documentation = format!(
+        " Schedules the alarms of a `{}`; one method per alarm.",
+        unraw(block.name)
+    );
     quote! {
+        #(#conditions)*
         #[doc = #documentation]
-        #lints
-        pub struct #name<'a>(&'a ::anchorhold::Ctx);
+        pub struct #name<'a>(&'a #krate::Ctx);
     }
 }
 
-pub fn methods(behaviour: &Behaviour<'_>) -> TokenStream {
-    if alarms(behaviour).next().is_none() {
+pub fn methods(block: &ObjectImpl<'_>) -> TokenStream {
+    if block.alarms().next().is_none() {
         return TokenStream::new();
     }
-    let path = behaviour.path;
-    let name = type_name(behaviour.class);
-    let wires = wires(behaviour);
-    let methods = alarms(behaviour).map(|handler| method(behaviour, handler));
+    let path = block.path;
+    let name = type_name(block.name);
+    let methods = block.alarms().map(|handler| method(block, handler));
     quote! {
-        #wires
-
+        #[automatically_derived]
         impl #path {
-            /// The alarms of this object, to be scheduled, looked up or cancelled.
-            pub fn schedules(ctx: &::anchorhold::Ctx) -> #name<'_> {
-                #name(ctx)
+            /// Schedules, looks up and cancels this object's alarms.
+            pub fn schedules(__ctx: &__anchorhold::Ctx) -> #name<'_> {
+                #name(__ctx)
             }
         }
 
+        #[automatically_derived]
+        #[allow(private_interfaces, private_bounds)]
         impl<'a> #name<'a> {
             #(#methods)*
         }
     }
 }
 
-/// The payload of an alarm, if it takes one.
-fn payload<'h>(handler: &'h Handler<'_>) -> Option<&'h syn::Type> {
-    handler
-        .arguments
-        .iter()
-        .find_map(|argument| match argument.passing() {
-            Some(Passing::Owned(ty)) => Some(ty),
-            _ => None,
-        })
-}
-
-/// The constants through which payloads travel, between the schedule and the handler.
-fn wires(behaviour: &Behaviour<'_>) -> TokenStream {
-    alarms(behaviour)
-        .filter_map(|handler| {
-            let ty = outside(payload(handler)?, behaviour.path);
-            Some(wire(&payload_wire(handler), "Payload", &ty))
-        })
-        .collect()
-}
-
-fn method(behaviour: &Behaviour<'_>, handler: &Handler<'_>) -> TokenStream {
-    let method = handler.name;
-    let name = plain(method);
-    let cancel = format_ident!("cancel_{name}");
-    let next = format_ident!("next_{name}");
-    let class = plain(behaviour.class);
-    let documentation = documentation(
+fn method(block: &ObjectImpl<'_>, handler: &Handler<'_>) -> TokenStream {
+    let name = unraw(handler.name);
+    let method = quiet(handler.name);
+    let cancel = quiet(&format_ident!("cancel_{name}", span = method.span()));
+    let next = quiet(&format_ident!("next_{name}", span = method.span()));
+    let attributes = shared_attributes(
         &handler.raw.attributes,
-        &format!(" Schedules [`{class}::{name}`]."),
+        block.name,
+        &format!(" Schedules `{}::{name}`.", unraw(block.name)),
     );
-    let cancel_documentation = format!(" Cancels `{name}` under `key`; whether it was scheduled.");
-    let next_documentation = format!(" When `{name}` under `key` runs next, if it is scheduled.");
-    let (parameter, scheduling) = match payload(handler) {
+    let cancel_documentation = format!(
+        " Cancels the pending run of `{name}` with this key. Returns whether there was one."
+    );
+    let next_documentation = format!(
+        " Returns when `{name}` with this key runs next, or `None` if it is not scheduled."
+    );
+    let (parameter, scheduling) = match descriptors::payload_type(handler) {
         Some(ty) => {
-            let ty = outside(ty, behaviour.path);
-            let wire = payload_wire(handler);
+            let ty = resolve_self(ty, block.path);
+            let payload = descriptors::payload(handler);
             (
-                quote!(payload: #ty),
-                quote!(#wire.schedule(self.0, #name, &payload)),
+                quote!(__payload: #ty),
+                quote!(#payload.schedule(self.0, #name, &__payload)),
             )
         }
         None => (
             TokenStream::new(),
-            quote!(::anchorhold::__private::scheduling(self.0, #name, &())),
+            quote!(__anchorhold::__private::scheduling(self.0, #name, &())),
         ),
     };
     quote! {
-        #documentation
-        pub fn #method(&self, #parameter) -> ::anchorhold::Scheduling<'a> {
+        #attributes
+        pub fn #method(&self, #parameter) -> __anchorhold::Scheduling<'a> {
             #scheduling
         }
 
         #[doc = #cancel_documentation]
         pub fn #cancel(
             &self,
-            key: &::core::primitive::str,
-        ) -> ::core::result::Result<::core::primitive::bool, ::anchorhold::StorageError> {
-            ::anchorhold::__private::cancel(self.0, #name, key)
+            __key: &::core::primitive::str,
+        ) -> ::core::result::Result<::core::primitive::bool, __anchorhold::StorageError> {
+            __anchorhold::__private::cancel(self.0, #name, __key)
         }
 
         #[doc = #next_documentation]
         pub fn #next(
             &self,
-            key: &::core::primitive::str,
+            __key: &::core::primitive::str,
         ) -> ::core::result::Result<
-            ::core::option::Option<::anchorhold::Timestamp>,
-            ::anchorhold::StorageError,
+            ::core::option::Option<__anchorhold::Timestamp>,
+            __anchorhold::StorageError,
         > {
-            ::anchorhold::__private::next_run(self.0, #name, key)
+            __anchorhold::__private::next_run(self.0, #name, __key)
         }
     }
 }

@@ -1,115 +1,107 @@
 //! The typed remote methods of the stub.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{quote, quote_spanned};
-use syn::Attribute;
+use quote::{ToTokens, quote};
+use syn::Visibility;
 
-use super::wires::{argument_wire, error_wire, result_parts, result_type, result_wire};
-use super::{outside, stub_path};
-use crate::model::{Behaviour, Handler, Output, Passing};
-use crate::names::plain;
+use super::descriptors::{self, Fallible, value_type};
+use super::shared::shared_attributes;
+use super::{quiet, resolve_self, stub_path};
+use crate::model::{Argument, Handler, ObjectImpl, PassBy};
+use crate::names::unraw;
 
-pub fn methods(behaviour: &Behaviour<'_>) -> TokenStream {
-    let stub = stub_path(behaviour.path);
-    let methods = behaviour
-        .handlers
-        .iter()
-        .filter(|handler| handler.roles.rpc.is_some())
-        .map(|handler| method(behaviour, handler));
+pub fn methods(block: &ObjectImpl<'_>) -> TokenStream {
+    let stub = stub_path(block.path);
+    let methods = block.methods().map(|handler| method(block, handler));
+    // A public object may have private types in its signatures, and its stubs stay on their thread.
     quote! {
+        #[automatically_derived]
+        #[allow(private_interfaces, private_bounds, clippy::future_not_send)]
         impl #stub {
             #(#methods)*
         }
     }
 }
 
-/// The documentation of a method belongs to its remote twin too.
-pub fn documentation(attributes: &[Attribute], otherwise: &str) -> TokenStream {
-    let copied: Vec<&Attribute> = attributes
-        .iter()
-        .filter(|attribute| {
-            attribute.path().is_ident("doc") || attribute.path().is_ident("deprecated")
-        })
-        .collect();
-    if copied
-        .iter()
-        .any(|attribute| attribute.path().is_ident("doc"))
-    {
-        quote!(#(#copied)*)
-    } else {
-        quote!(#[doc = #otherwise] #(#copied)*)
+/// The visibility that the user restricted, or else that of the stub itself: a handler without one is remote all the same.
+fn visibility(handler: &Handler<'_>) -> TokenStream {
+    match &handler.raw.visibility {
+        restricted @ Visibility::Restricted(_) => restricted.to_token_stream(),
+        Visibility::Public(_) | Visibility::Inherited => quote!(pub),
     }
 }
 
-fn method(behaviour: &Behaviour<'_>, handler: &Handler<'_>) -> TokenStream {
-    let path = behaviour.path;
-    let name = handler.name;
-    let remote_name = plain(name);
-    let class = plain(behaviour.class);
-    let documentation = documentation(
+fn method(block: &ObjectImpl<'_>, handler: &Handler<'_>) -> TokenStream {
+    let name = quiet(handler.name);
+    let remote_name = unraw(handler.name);
+    let attributes = shared_attributes(
         &handler.raw.attributes,
-        &format!(" Calls [`{class}::{remote_name}`] on the object."),
+        block.name,
+        &format!(
+            " Calls `{}::{remote_name}` on the object.",
+            unraw(block.name)
+        ),
     );
+    let visibility = visibility(handler);
     // The user's arguments share the scope: only hygiene keeps ours apart.
-    let arguments = Ident::new("arguments", Span::mixed_site());
-    let mut parameters = Vec::new();
-    let mut pushes = Vec::new();
-    for (position, argument) in handler.arguments.iter().enumerate() {
-        let Some(passing) = argument.passing() else {
-            continue;
-        };
-        let parameter = argument.identifier;
-        let wire_name = &argument.name;
-        let (ty, push) = match passing {
-            Passing::Text => (
-                quote!(&::core::primitive::str),
-                quote!(#arguments.push(#wire_name, #parameter)),
-            ),
-            Passing::Bytes => (
-                quote!(&[::core::primitive::u8]),
-                quote!(#arguments.push(#wire_name, #parameter)),
-            ),
-            Passing::Owned(ty) => {
-                let wire = argument_wire(handler, position);
-                let ty = outside(ty, path);
-                (
-                    quote!(#ty),
-                    quote!(#wire.push(&mut #arguments, #wire_name, &#parameter)),
-                )
-            }
-        };
-        parameters.push(quote!(#parameter: #ty));
-        pushes.push(push);
-    }
-    let count = pushes.len();
-    let value = result_type(&handler.output, path);
-    let wire = result_wire(handler);
-    let (error, call) = match &handler.output {
-        Output::Fallible { whole, parts } => {
-            let (_, error) = result_parts(whole, *parts, path);
-            let failed = error_wire(handler);
+    let arguments = Ident::new("__arguments", Span::mixed_site());
+    let parameters = handler
+        .values()
+        .filter_map(|argument| parameter(block, argument));
+    let pushes = handler
+        .values()
+        .filter_map(|argument| push(handler, argument, &arguments));
+    let count = handler.values().count();
+    let value = value_type(handler, block);
+    let returned = descriptors::returned(handler);
+    let (error, call) = match Fallible::of(handler, block) {
+        Some(fallible) => {
+            let error = fallible.error();
+            let failed = descriptors::failed(handler);
             (
-                quote!(::anchorhold::CallError<#error>),
-                quote!(call_fallible(&#wire, &#failed, #remote_name, #arguments)),
+                quote!(__anchorhold::CallError<#error>),
+                quote!(call_fallible(&#returned, &#failed, #remote_name, #arguments)),
             )
         }
-        _ => (
-            quote!(::anchorhold::CallError),
-            quote!(call(&#wire, #remote_name, #arguments)),
+        None => (
+            quote!(__anchorhold::CallError),
+            quote!(call(&#returned, #remote_name, #arguments)),
         ),
     };
     let mutability = (count > 0).then(|| quote!(mut));
-    quote_spanned! {Span::call_site()=>
-        #documentation
-        pub fn #name(
+    quote! {
+        #attributes
+        #visibility fn #name(
             &self,
             #(#parameters),*
         ) -> impl ::core::future::Future<
             Output = ::core::result::Result<#value, #error>
         > + use<> {
-            let #mutability #arguments = ::anchorhold::__private::Arguments::new(#count);
+            let #mutability #arguments = __anchorhold::__private::Arguments::new(#count);
             #(#pushes;)*
-            ::anchorhold::Stub::core(self).#call
+            __anchorhold::Stub::core(self).#call
         }
     }
+}
+
+fn parameter(block: &ObjectImpl<'_>, argument: &Argument<'_>) -> Option<TokenStream> {
+    let name = quiet(argument.identifier);
+    let ty = match argument.pass_by()? {
+        PassBy::Text => quote!(&::core::primitive::str),
+        PassBy::Bytes => quote!(&[::core::primitive::u8]),
+        PassBy::Value(ty) => resolve_self(ty, block.path).into_token_stream(),
+    };
+    Some(quote!(#name: #ty))
+}
+
+fn push(handler: &Handler<'_>, argument: &Argument<'_>, arguments: &Ident) -> Option<TokenStream> {
+    let name = quiet(argument.identifier);
+    let wire_name = &argument.name;
+    Some(match argument.pass_by()? {
+        PassBy::Text | PassBy::Bytes => quote!(#arguments.push(#wire_name, #name)),
+        PassBy::Value(_) => {
+            let parameter = descriptors::parameter(handler, argument);
+            quote!(#parameter.push(&mut #arguments, #wire_name, &#name))
+        }
+    })
 }

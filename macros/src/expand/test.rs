@@ -2,13 +2,13 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::LitInt;
+use syn::{LitInt, Path};
 
 use crate::function::TestOptions;
-use crate::names::plain;
+use crate::names::unraw;
 use crate::parse::RawFunction;
 
-pub fn test(function: &RawFunction, options: &TestOptions) -> TokenStream {
+pub fn test(function: &RawFunction, options: &TestOptions, krate: &Path) -> TokenStream {
     let RawFunction {
         attributes,
         visibility,
@@ -16,7 +16,7 @@ pub fn test(function: &RawFunction, options: &TestOptions) -> TokenStream {
         body,
     } = function;
     let name = &signature.ident;
-    let label = plain(name);
+    let label = unraw(name);
     let output = &signature.output;
     let given = |number: &Option<LitInt>| match number {
         Some(number) => quote!(::core::option::Option::Some(#number)),
@@ -35,8 +35,8 @@ pub fn test(function: &RawFunction, options: &TestOptions) -> TokenStream {
         #visibility fn #name() #output {
             #signature #body
 
-            ::anchorhold::__private::run_test(
-                ::anchorhold::__private::Runs {
+            #krate::__private::run_test(
+                #krate::__private::Runs {
                     seed: #seed,
                     seeds: #seeds,
                     faults: #faults,

@@ -12,7 +12,7 @@ const EXAMPLE_EVERY: &str = "every = \"60s\"";
 const EXAMPLE_CRON: &str = "cron = \"0 3 * * *\"";
 
 pub enum Recurrence {
-    Once,
+    OnDemand,
     EveryMillis(u64),
     Cron(LitStr),
 }
@@ -24,30 +24,30 @@ pub struct Alarm<'a> {
 
 impl<'a> Alarm<'a> {
     pub fn from_raw(diagnostics: &Diagnostics, role: &'a RawRole) -> Option<Self> {
-        let mut arguments =
-            diagnostics.keep(Arguments::of(&role.attribute, "#[alarm(every = \"60s\")]"))?;
+        let mut arguments = diagnostics
+            .ok_or_report(Arguments::of(&role.attribute, "#[alarm(every = \"60s\")]"))?;
         let every = arguments.take("every");
         let cron = arguments.take("cron");
-        arguments.finish(diagnostics, "alarm", &["every", "cron"]);
+        arguments.reject_rest(diagnostics, "alarm", &["every", "cron"]);
         let recurrence = match (every, cron) {
-            (None, None) => Recurrence::Once,
+            (None, None) => Recurrence::OnDemand,
             (Some(_), Some(cron)) => {
                 diagnostics.error(
                     &cron.key,
-                    "an alarm recurs by `every` or by `cron`, not by both: use two alarms",
+                    "`every` and `cron` cannot be combined\nhelp: write two alarms",
                 );
                 return None;
             }
             (Some(every), None) => {
-                let literal = diagnostics.keep(every.string(EXAMPLE_EVERY))?;
+                let literal = diagnostics.ok_or_report(every.string(EXAMPLE_EVERY))?;
                 diagnostics
-                    .keep(parse_interval(&literal))
+                    .ok_or_report(parse_interval(&literal))
                     .map(Recurrence::EveryMillis)?
             }
             (None, Some(cron)) => {
-                let literal = diagnostics.keep(cron.string(EXAMPLE_CRON))?;
+                let literal = diagnostics.ok_or_report(cron.string(EXAMPLE_CRON))?;
                 diagnostics
-                    .keep(check_cron(&literal))
+                    .ok_or_report(check_cron(&literal))
                     .map(|()| Recurrence::Cron(literal))?
             }
         };
@@ -58,14 +58,17 @@ impl<'a> Alarm<'a> {
     }
 
     pub fn recurs(&self) -> bool {
-        !matches!(self.recurrence, Recurrence::Once)
+        !matches!(self.recurrence, Recurrence::OnDemand)
     }
 }
 
 fn parse_interval(literal: &LitStr) -> syn::Result<u64> {
     let text = literal.value();
     let wrong = |message: &str| {
-        syn::Error::new_spanned(literal, format!("{message}: write `{EXAMPLE_EVERY}`"))
+        syn::Error::new_spanned(
+            literal,
+            format!("{message}\nhelp: write for example `{EXAMPLE_EVERY}`"),
+        )
     };
     let digits = text.trim_end_matches(|character: char| !character.is_ascii_digit());
     let unit = match &text[digits.len()..] {
@@ -76,15 +79,15 @@ fn parse_interval(literal: &LitStr) -> syn::Result<u64> {
         "d" => 24 * 60 * 60 * 1_000,
         _ => {
             return Err(wrong(
-                "an interval is a whole number and one of `ms`, `s`, `m`, `h`, `d`",
+                "an interval must be a whole number followed by `ms`, `s`, `m`, `h` or `d`",
             ));
         }
     };
     let count: u64 = digits
         .parse()
-        .map_err(|_| wrong("an interval begins with a whole number"))?;
+        .map_err(|_| wrong("an interval must begin with a whole number"))?;
     match count.checked_mul(unit) {
-        Some(0) => Err(wrong("an interval of zero would never let the object rest")),
+        Some(0) => Err(wrong("the interval must be greater than zero")),
         Some(millis) if i64::try_from(millis).is_ok() => Ok(millis),
         _ => Err(wrong("the interval is too long")),
     }
@@ -95,18 +98,20 @@ fn check_cron(literal: &LitStr) -> syn::Result<()> {
     let wrong = |message: String| {
         syn::Error::new_spanned(
             literal,
-            format!("{message}: write minute, hour, day, month, weekday (UTC), `{EXAMPLE_CRON}`"),
+            format!(
+                "{message}\nhelp: write minute, hour, day, month and weekday (UTC), for example `{EXAMPLE_CRON}`"
+            ),
         )
     };
     let fields = text.split_whitespace().count();
     if fields != 5 {
         return Err(wrong(format!(
-            "a cron expression has five fields, found {fields}"
+            "a cron expression must have five fields, found {fields}"
         )));
     }
     croner::Cron::from_str(&text)
         .map(drop)
-        .map_err(|error| wrong(format!("not a cron expression ({error})")))
+        .map_err(|error| wrong(format!("invalid cron expression ({error})")))
 }
 
 #[cfg(test)]

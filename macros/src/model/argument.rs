@@ -1,4 +1,4 @@
-//! Arguments of handlers: who fills each of them.
+//! Handler arguments, and where each value comes from.
 
 use syn::{Attribute, GenericArgument, Ident, PatType, PathArguments, Type};
 
@@ -6,58 +6,81 @@ use crate::diag::Diagnostics;
 use crate::names::argument_name;
 use crate::parse::pattern_name;
 
-use super::handler::Roles;
-use super::{first_borrow, is_named, last_segment};
+use super::types::first_borrow;
+use super::{arguments_of, is_named, last_segment, named_type, opaque_type, ungroup};
 
-/// How the decoded value is handed to the method.
+/// How a decoded value is passed to the method.
 #[derive(Clone, Copy)]
-pub enum Passing<'a> {
-    Owned(&'a Type),
+pub enum PassBy<'a> {
+    Value(&'a Type),
     /// `&str`: decoded as a `String`.
     Text,
     /// `&[u8]`: decoded as a `Vec<u8>`.
     Bytes,
 }
 
+/// As far as the text shows it; the traits of the runtime decide the rest.
 pub enum ArgumentKind<'a> {
-    Context,
-    Request,
-    /// Without a session rustc itself asks for the missing argument.
-    Socket(Option<&'a Type>),
-    CloseEvent,
-    SocketError,
+    /// A reference to something with a name: the context, or the socket of an event.
+    Reference(&'a Type),
+    /// A type called `AlarmRun`, in an alarm.
     AlarmRun,
-    /// Bound by name or position, the message of a socket, the payload of an alarm.
-    Value(Passing<'a>),
+    /// A value of the call, the message of a socket, the payload of an alarm, the request.
+    Value(PassBy<'a>),
 }
 
 pub struct Argument<'a> {
     pub identifier: &'a Ident,
+    /// The name by which callers pass it.
     pub name: String,
     pub ty: &'a Type,
     pub body: Option<&'a Attribute>,
     pub kind: ArgumentKind<'a>,
+    /// Its position among all arguments.
+    pub position: usize,
+    /// Its position among the values that a caller sends.
+    pub wire_index: usize,
 }
 
 impl<'a> Argument<'a> {
     pub fn from_raw(
         diagnostics: &Diagnostics,
         argument: &'a PatType,
-        body: Option<&'a Attribute>,
-        roles: &Roles<'a>,
+        body: &'a [Attribute],
     ) -> Option<Self> {
+        for attribute in &argument.attrs {
+            if attribute.path().is_ident("cfg") || attribute.path().is_ident("cfg_attr") {
+                diagnostics.error(
+                    attribute,
+                    "conditional arguments are not supported, because callers are built with other conditions\nhelp: use an `Option`, or two methods",
+                );
+                return None;
+            }
+        }
         let Some(identifier) = pattern_name(&argument.pat) else {
             diagnostics.error(
                 &argument.pat,
-                "a handler's arguments bind by name: write `name: Type` and take it apart in the body",
+                if matches!(*argument.pat, syn::Pat::Wild(_)) {
+                    "arguments are bound by name\nhelp: write `_name: Type` for one that is not used"
+                } else {
+                    "arguments are bound by name\nhelp: write `name: Type` and destructure it in the body"
+                },
             );
             return None;
         };
-        let kind = diagnostics.keep(classify(identifier, &argument.ty, roles))?;
+        let kind = diagnostics.ok_or_report(classify(&argument.ty))?;
+        if let [_, second, ..] = body {
+            diagnostics.error(second, "duplicate `#[body]` attribute");
+            return None;
+        }
+        let body = body.first();
         if let Some(body) = body
             && !matches!(kind, ArgumentKind::Value(_))
         {
-            diagnostics.error(body, "`#[body]` marks the argument that takes the whole body: `#[body] message: Message`");
+            diagnostics.error(
+                body,
+                "`#[body]` marks the argument that the whole body is decoded into\nhelp: write `#[body] message: Message`",
+            );
             return None;
         }
         Some(Self {
@@ -66,83 +89,93 @@ impl<'a> Argument<'a> {
             ty: &argument.ty,
             body,
             kind,
+            position: 0,
+            wire_index: 0,
         })
     }
 
+    /// Only an alarm has a run; elsewhere `AlarmRun` may be a type of the user's.
+    pub fn take_run_as_value(&mut self) {
+        if let ArgumentKind::AlarmRun = self.kind {
+            self.kind = ArgumentKind::Value(PassBy::Value(self.ty));
+        }
+    }
+
     /// The value this argument carries, if it is one that a caller sends.
-    pub fn passing(&self) -> Option<Passing<'a>> {
+    pub fn pass_by(&self) -> Option<PassBy<'a>> {
         match self.kind {
-            ArgumentKind::Value(passing) => Some(passing),
+            ArgumentKind::Value(pass_by) => Some(pass_by),
+            _ => None,
+        }
+    }
+
+    /// The type of a value that is passed as it was decoded.
+    pub fn owned(&self) -> Option<&'a Type> {
+        match self.kind {
+            ArgumentKind::Value(PassBy::Value(ty)) => Some(ty),
             _ => None,
         }
     }
 }
 
-fn classify<'a>(
-    identifier: &Ident,
-    ty: &'a Type,
-    roles: &Roles<'a>,
-) -> syn::Result<ArgumentKind<'a>> {
+const OWNED: &str = "arguments are decoded from the call and must be owned\nhelp: the only references allowed are `&str`, `&[u8]` and `ctx: &Ctx`";
+
+fn classify(ty: &Type) -> syn::Result<ArgumentKind<'_>> {
     let wrong = |message: &str| Err(syn::Error::new_spanned(ty, message));
-    match ty {
+    if let Some(opaque) = opaque_type(ty) {
+        return Err(syn::Error::new_spanned(
+            opaque,
+            "`impl Trait` cannot be an argument, because it is decoded from the call\nhelp: name the concrete type",
+        ));
+    }
+    match ungroup(ty) {
         Type::Reference(reference) => {
-            let referred = &*reference.elem;
-            if is_named(referred, "Ctx") {
-                return match reference.mutability {
-                    None => Ok(ArgumentKind::Context),
-                    Some(_) => wrong("the context is shared: write `ctx: &Ctx`"),
-                };
+            let referred = ungroup(&reference.elem);
+            if let Some(lifetime) = &reference.lifetime {
+                return Err(syn::Error::new_spanned(
+                    lifetime,
+                    "arguments cannot have a lifetime\nhelp: remove the lifetime, as in `&str` and `&Ctx`",
+                ));
             }
-            if roles.on_socket() && is_named(referred, "Socket") {
-                if reference.mutability.is_some() {
-                    return wrong("a socket is shared: write `socket: &Socket<Session>`");
-                }
-                return Ok(ArgumentKind::Socket(session(referred)));
+            if reference.mutability.is_some() {
+                return wrong(if is_named(referred, "Ctx") {
+                    "the context is passed by shared reference\nhelp: write `ctx: &Ctx`"
+                } else if is_named(referred, "Socket") {
+                    "a socket is passed by shared reference\nhelp: write `socket: &Socket<Session>`"
+                } else {
+                    OWNED
+                });
             }
-            if reference.mutability.is_none() && reference.lifetime.is_none() {
-                if is_named(referred, "str") {
-                    return Ok(ArgumentKind::Value(Passing::Text));
+            match referred {
+                Type::Slice(slice) if is_named(&slice.elem, "u8") => {
+                    Ok(ArgumentKind::Value(PassBy::Bytes))
                 }
-                if matches!(referred, Type::Slice(slice) if is_named(&slice.elem, "u8")) {
-                    return Ok(ArgumentKind::Value(Passing::Bytes));
+                _ if is_named(referred, "str") => Ok(ArgumentKind::Value(PassBy::Text)),
+                // Which name it is, the context's or a socket's, is for the compiler to say.
+                _ if named_type(referred).is_some() && !super::is_plain_value(referred) => {
+                    Ok(ArgumentKind::Reference(referred))
                 }
+                _ => wrong(OWNED),
             }
-            wrong(
-                "an argument comes from elsewhere and is owned: of references only `&str`, `&[u8]` and `ctx: &Ctx` are accepted",
-            )
         }
-        Type::ImplTrait(_) => {
-            wrong("an argument is decoded into one type: name it instead of `impl Trait`")
-        }
-        _ if is_named(ty, "Ctx")
-            && matches!(argument_name(identifier).as_str(), "ctx" | "context") =>
-        {
-            wrong("the context is borrowed: write `ctx: &Ctx`")
-        }
-        _ if roles.on_socket() && is_named(ty, "Socket") => {
-            wrong("a socket is borrowed: write `socket: &Socket<Session>`")
-        }
-        _ if (roles.on_route() || roles.rpc.is_some()) && is_named(ty, "Request") => {
-            Ok(ArgumentKind::Request)
-        }
-        _ if roles.close.is_some() && is_named(ty, "CloseEvent") => Ok(ArgumentKind::CloseEvent),
-        _ if roles.error.is_some() && is_named(ty, "SocketError") => Ok(ArgumentKind::SocketError),
-        _ if roles.alarm.is_some() && is_named(ty, "AlarmRun") => Ok(ArgumentKind::AlarmRun),
-        // Without its lifetime the borrow does not show, and the compiler would point elsewhere.
-        _ if is_named(ty, "Cow") && !holds_lifetime(ty) => wrong(
-            "an argument comes from elsewhere and is owned: write `String` or `&str` for `Cow<str>`",
+        // `Cow<str>` hides its lifetime, so `first_borrow` would miss it and rustc would report it in generated code.
+        other if is_named(other, "Cow") && !has_lifetime(other) => wrong(
+            "arguments are decoded from the call and must be owned\nhelp: write `String` or `&str` instead of `Cow<str>`",
         ),
-        _ => match first_borrow(ty) {
+        other => match first_borrow(other) {
             Some(borrow) => Err(syn::Error::new_spanned(
                 borrow,
-                "an argument comes from elsewhere and is owned: write `String` for `&str`, as in `Option<String>`",
+                "arguments are decoded from the call and must be owned\nhelp: use `String` instead of `&str`, for example `Option<String>`",
             )),
-            None => Ok(ArgumentKind::Value(Passing::Owned(ty))),
+            None if is_named(other, "AlarmRun") && arguments_of(other).is_empty() => {
+                Ok(ArgumentKind::AlarmRun)
+            }
+            None => Ok(ArgumentKind::Value(PassBy::Value(ty))),
         },
     }
 }
 
-fn holds_lifetime(ty: &Type) -> bool {
+fn has_lifetime(ty: &Type) -> bool {
     last_segment(ty).is_some_and(|segment| match &segment.arguments {
         PathArguments::AngleBracketed(arguments) => arguments
             .args
@@ -150,15 +183,4 @@ fn holds_lifetime(ty: &Type) -> bool {
             .any(|argument| matches!(argument, GenericArgument::Lifetime(_))),
         _ => false,
     })
-}
-
-/// `S` of `Socket<S>`.
-fn session(ty: &Type) -> Option<&Type> {
-    let PathArguments::AngleBracketed(arguments) = &last_segment(ty)?.arguments else {
-        return None;
-    };
-    match arguments.args.first()? {
-        GenericArgument::Type(session) if arguments.args.len() == 1 => Some(session),
-        _ => None,
-    }
 }

@@ -1,254 +1,192 @@
-//! Handlers: methods that the outside world reaches.
+//! Handlers: methods that can be called from outside the object.
 
 use quote::ToTokens;
-use syn::{
-    Attribute, FnArg, GenericArgument, Ident, Path, PathArguments, ReceiverKind, ReturnType,
-    Safety, Type,
-};
+use syn::{FnArg, Ident, ReceiverKind, ReturnType, Safety};
 
-use crate::attr::Arguments;
 use crate::diag::Diagnostics;
-use crate::parse::{RawImpl, RawMethod, RawRole, RoleName};
+use crate::parse::RawMethod;
 
-use super::{Alarm, Argument, Output, Route, is_named, last_segment};
+use super::alarm::Alarm;
+use super::{Argument, Event, Output, Role, Route, arguments_of, is_named};
 
-/// One `#[durable_object] impl` block.
-pub struct Behaviour<'a> {
-    pub raw: &'a RawImpl,
-    /// The type as the block names it: `Counter` or `super::Counter`.
-    pub path: &'a Path,
-    pub class: &'a Ident,
-    pub handlers: Vec<Handler<'a>>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum MessageFlavour {
-    Json,
-    Text,
-    Binary,
-}
-
-pub struct Message<'a> {
-    pub attribute: &'a Attribute,
-    pub flavour: MessageFlavour,
-}
-
-/// What the attributes of one method declare.
-#[derive(Default)]
-pub struct Roles<'a> {
-    pub init: Option<&'a Attribute>,
-    pub rpc: Option<&'a Attribute>,
-    pub routes: Vec<Route<'a>>,
-    pub alarm: Option<Alarm<'a>>,
-    pub websocket: Option<Route<'a>>,
-    pub message: Option<Message<'a>>,
-    pub close: Option<&'a Attribute>,
-    pub error: Option<&'a Attribute>,
-}
-
-impl<'a> Roles<'a> {
-    /// `None`: the attribute itself is wrong, and was reported.
-    fn add(&mut self, diagnostics: &Diagnostics, role: &'a RawRole) -> Option<()> {
-        let attribute = &role.attribute;
-        let repeated = match role.name {
-            RoleName::Init => self
-                .init
-                .replace(plain_attribute(diagnostics, role)?)
-                .is_some(),
-            RoleName::Rpc => self
-                .rpc
-                .replace(plain_attribute(diagnostics, role)?)
-                .is_some(),
-            RoleName::Close => self
-                .close
-                .replace(plain_attribute(diagnostics, role)?)
-                .is_some(),
-            RoleName::Error => self
-                .error
-                .replace(plain_attribute(diagnostics, role)?)
-                .is_some(),
-            RoleName::Alarm => self
-                .alarm
-                .replace(Alarm::from_raw(diagnostics, role)?)
-                .is_some(),
-            RoleName::Message => self
-                .message
-                .replace(Message::from_raw(diagnostics, role)?)
-                .is_some(),
-            RoleName::WebSocket => self
-                .websocket
-                .replace(Route::from_raw(diagnostics, role)?)
-                .is_some(),
-            RoleName::Get | RoleName::Post | RoleName::Put | RoleName::Patch | RoleName::Delete => {
-                self.routes.push(Route::from_raw(diagnostics, role)?);
-                false
-            }
-        };
-        if repeated {
-            diagnostics.error(
-                attribute,
-                format!(
-                    "`#[{}]` stands here twice: remove one",
-                    role.name.attribute()
-                ),
-            );
-        }
-        Some(())
-    }
-
-    /// Whether an HTTP request reaches the method.
-    pub fn on_route(&self) -> bool {
-        !self.routes.is_empty() || self.websocket.is_some()
-    }
-
-    /// Whether an event of an accepted socket reaches the method.
-    pub fn on_socket(&self) -> bool {
-        self.message.is_some() || self.close.is_some() || self.error.is_some()
-    }
+/// What the method borrows the object as.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Receiver {
+    Shared,
+    Mut,
 }
 
 pub struct Handler<'a> {
     pub raw: &'a RawMethod,
+    /// Its number among the handlers of the block.
+    pub index: usize,
     pub name: &'a Ident,
-    /// `&mut self`.
-    pub exclusive: bool,
+    pub receiver: Receiver,
     pub is_async: bool,
-    pub roles: Roles<'a>,
+    pub roles: Vec<Role<'a>>,
     pub arguments: Vec<Argument<'a>>,
     pub output: Output<'a>,
 }
 
-impl<'a> Behaviour<'a> {
-    pub fn from_raw(diagnostics: &Diagnostics, raw: &'a RawImpl) -> Option<Self> {
-        if let Some((path, _)) = &raw.trait_path {
-            diagnostics.error(
-                path,
-                "handlers are the object's own methods: put `#[durable_object]` on `impl Type { … }`, not on an implementation of a trait",
-            );
+impl<'a> Handler<'a> {
+    pub fn from_raw(diagnostics: &Diagnostics, index: usize, raw: &'a RawMethod) -> Option<Self> {
+        let earlier = diagnostics.count();
+        check_modifiers(diagnostics, raw);
+        let roles: Vec<Role<'a>> = raw
+            .roles
+            .iter()
+            .filter_map(|role| Role::from_raw(diagnostics, role))
+            .collect();
+        if diagnostics.count() > earlier {
             return None;
         }
-        let Some(path) = named_type(&raw.self_type) else {
-            diagnostics.error(
-                &raw.self_type,
-                "`#[durable_object]` belongs on the block of a named struct: `impl Counter { … }`",
-            );
-            return None;
-        };
-        let class = &path.segments.last()?.ident;
-        let handlers = raw
-            .handlers()
-            .filter_map(|method| Handler::from_raw(diagnostics, method))
-            .collect();
-        Some(Self {
-            raw,
-            path,
-            class,
-            handlers,
-        })
-    }
-}
-
-/// The path of the type, whatever its generics.
-pub fn named_type(ty: &Type) -> Option<&Path> {
-    match ty {
-        Type::Path(path) if path.qself.is_none() => Some(&path.path),
-        Type::Group(group) => named_type(&group.elem),
-        _ => None,
-    }
-}
-
-impl<'a> Handler<'a> {
-    fn from_raw(diagnostics: &Diagnostics, raw: &'a RawMethod) -> Option<Self> {
-        check_modifiers(diagnostics, raw)?;
-        let roles = read_roles(diagnostics, raw)?;
-        let exclusive = receiver_is_exclusive(diagnostics, raw)?;
-        let arguments = raw
+        let receiver = receiver(diagnostics, raw)?;
+        let mut arguments: Vec<Argument<'a>> = raw
             .signature
             .inputs
             .iter()
             .zip(&raw.body_marks)
             .filter_map(|(input, body)| match input {
                 FnArg::Receiver(_) => None,
-                FnArg::Typed(argument) => {
-                    Argument::from_raw(diagnostics, argument, body.as_ref(), &roles)
-                }
+                FnArg::Typed(argument) => Argument::from_raw(diagnostics, argument, body),
             })
             .collect();
+        let runs = roles.iter().any(|role| matches!(role, Role::Alarm(_)));
+        let mut values = 0;
+        for (position, argument) in arguments.iter_mut().enumerate() {
+            if !runs {
+                argument.take_run_as_value();
+            }
+            argument.position = position;
+            argument.wire_index = values;
+            values += usize::from(argument.pass_by().is_some());
+        }
         Some(Self {
             raw,
+            index,
             name: &raw.signature.ident,
-            exclusive,
+            receiver,
             is_async: raw.signature.asyncness.is_some(),
             arguments,
             output: Output::from_raw(diagnostics, &raw.signature.output),
             roles,
         })
     }
+
+    pub fn has(&self, event: Event) -> bool {
+        self.roles.iter().any(|role| role.event() == event)
+    }
+
+    pub fn is_rpc(&self) -> bool {
+        self.has(Event::Rpc)
+    }
+
+    /// Whether a caller receives what the method returns.
+    pub fn is_called(&self) -> bool {
+        self.is_rpc() || self.routes().next().is_some()
+    }
+
+    /// Whether events of accepted sockets reach the method.
+    pub fn is_of_socket(&self) -> bool {
+        self.roles.iter().any(|role| role.event().is_of_socket())
+    }
+
+    pub fn alarm(&self) -> Option<&Alarm<'a>> {
+        self.roles.iter().find_map(|role| match role {
+            Role::Alarm(alarm) => Some(alarm),
+            _ => None,
+        })
+    }
+
+    /// Its HTTP routes, upgrades included.
+    pub fn routes(&self) -> impl Iterator<Item = &Route<'a>> {
+        self.roles.iter().filter_map(|role| match role {
+            Role::Route(route) | Role::Upgrade(route) => Some(route),
+            _ => None,
+        })
+    }
+
+    /// The arguments whose values a caller sends.
+    pub fn values(&self) -> impl Iterator<Item = &Argument<'a>> {
+        self.arguments
+            .iter()
+            .filter(|argument| argument.pass_by().is_some())
+    }
 }
 
-/// A handler is called from a static table: nothing about it can vary.
-fn check_modifiers(diagnostics: &Diagnostics, raw: &RawMethod) -> Option<()> {
+/// Handlers are called through a static table, so they cannot be generic or conditional.
+fn check_modifiers(diagnostics: &Diagnostics, raw: &RawMethod) {
     let signature = &raw.signature;
     let generics = &signature.generics;
-    let mut plain = true;
-    let mut wrong = |at: &dyn ToTokens, message: &str| {
+    let wrong = |at: &dyn ToTokens, message: &str| {
         diagnostics.error(at.to_token_stream(), message);
-        plain = false;
     };
+    let only_lifetimes = generics
+        .params
+        .iter()
+        .all(|parameter| matches!(parameter, syn::GenericParam::Lifetime(_)));
     if !generics.params.is_empty() {
         wrong(
             &generics.params,
-            "a handler is called from outside, where nothing chooses its type: it takes no generics (a helper may)",
+            if only_lifetimes {
+                "handlers cannot have lifetime parameters\nhelp: remove the lifetime, as in `&self`, `&str` and `&Ctx`"
+            } else {
+                "handlers cannot be generic, because remote callers cannot choose a type; helper methods can"
+            },
         );
     } else if let Some(where_clause) = &generics.where_clause {
-        wrong(where_clause, "a handler takes no `where` clause");
+        wrong(where_clause, "handlers cannot have a `where` clause");
     }
     if let Some(constness) = &signature.constness {
-        wrong(constness, "a handler is not `const`: write `fn`");
+        wrong(constness, "handlers cannot be `const`\nhelp: write `fn`");
     }
     if let Safety::Unsafe(unsafety) = &signature.safety {
         wrong(
             unsafety,
-            "a handler is called from outside: it cannot be `unsafe`",
+            "handlers cannot be `unsafe`, because they are called from outside",
         );
     }
     if let Some(abi) = &signature.abi {
-        wrong(abi, "a handler is an ordinary method: it takes no `extern`");
+        wrong(abi, "handlers cannot be `extern`");
     }
-    let conditional = raw
+    let condition = raw
         .attributes
         .iter()
         .find(|attribute| attribute.path().is_ident("cfg"));
-    if let Some(attribute) = conditional {
+    if let Some(attribute) = condition {
         wrong(
             attribute,
-            "a handler is always there: put `#[cfg]` on a statement inside it, or on the whole impl block",
+            "`#[cfg]` is not supported on handlers\nhelp: put it inside the body, or on both the struct and its impl block",
         );
     }
-    plain.then_some(())
 }
 
-fn receiver_is_exclusive(diagnostics: &Diagnostics, raw: &RawMethod) -> Option<bool> {
+fn receiver(diagnostics: &Diagnostics, raw: &RawMethod) -> Option<Receiver> {
     let Some(receiver) = raw.signature.receiver() else {
         let message = if makes_the_object(&raw.signature.output) {
-            "nobody makes an object: its fields are loaded, or begin as `#[stored(default = …)]` or `Default`; what needs more is `#[init] fn prepare(&mut self, ctx: &Ctx)`"
+            "objects are not constructed by your code: fields are loaded from storage or start from their default\nhelp: set a field's default with `#[stored(default = …)]`, and use `#[init]` for any other set-up"
         } else {
-            "a handler runs on the object: it begins with `&self` or `&mut self`"
+            "handlers must take `&self` or `&mut self`"
         };
         diagnostics.error(&raw.signature.ident, message);
         return None;
     };
+    if let Some(attribute) = receiver.attrs.first() {
+        diagnostics.error(attribute, "attributes are not supported on the receiver");
+        return None;
+    }
     match &receiver.kind {
-        ReceiverKind::Reference(_, None, mutability) => Some(mutability.is_some()),
+        ReceiverKind::Reference(_, None, None) => Some(Receiver::Shared),
+        ReceiverKind::Reference(_, None, Some(_)) => Some(Receiver::Mut),
         ReceiverKind::Reference(_, Some(lifetime), _) => {
-            diagnostics.error(lifetime, "a turn lends the object to its handler: write `&self` or `&mut self`, without a lifetime");
+            diagnostics.error(
+                lifetime,
+                "a handler borrows the object for one turn\nhelp: remove the lifetime: write `&self` or `&mut self`",
+            );
             None
         }
         _ => {
-            diagnostics.error(
-                receiver,
-                "a handler borrows the object: write `&self` or `&mut self`",
-            );
+            diagnostics.error(receiver, "handlers must take `&self` or `&mut self`");
             None
         }
     }
@@ -260,54 +198,7 @@ fn makes_the_object(output: &ReturnType) -> bool {
         return false;
     };
     is_named(ty, "Self")
-        || last_segment(ty).is_some_and(|segment| match &segment.arguments {
-            PathArguments::AngleBracketed(arguments) => matches!(
-                arguments.args.first(),
-                Some(GenericArgument::Type(first)) if is_named(first, "Self")
-            ),
-            _ => false,
-        })
-}
-
-fn read_roles<'a>(diagnostics: &Diagnostics, raw: &'a RawMethod) -> Option<Roles<'a>> {
-    let mut roles = Roles::default();
-    // All of them are read before giving up, so that all of their mistakes are shown.
-    let read: Vec<Option<()>> = raw
-        .roles
-        .iter()
-        .map(|role| roles.add(diagnostics, role))
-        .collect();
-    read.into_iter().all(|role| role.is_some()).then_some(roles)
-}
-
-fn plain_attribute<'a>(diagnostics: &Diagnostics, role: &'a RawRole) -> Option<&'a Attribute> {
-    let name = role.name.attribute();
-    let arguments = diagnostics.keep(Arguments::of(&role.attribute, &format!("#[{name}]")))?;
-    arguments.finish(diagnostics, name, &[]);
-    Some(&role.attribute)
-}
-
-impl<'a> Message<'a> {
-    fn from_raw(diagnostics: &Diagnostics, role: &'a RawRole) -> Option<Self> {
-        let mut arguments = diagnostics.keep(Arguments::of(&role.attribute, "#[message(text)]"))?;
-        let text = arguments.take_flag(diagnostics, "text");
-        let binary = arguments.take_flag(diagnostics, "binary");
-        arguments.finish(diagnostics, "message", &["text", "binary"]);
-        let flavour = match (text, binary) {
-            (None, None) => MessageFlavour::Json,
-            (Some(_), None) => MessageFlavour::Text,
-            (None, Some(_)) => MessageFlavour::Binary,
-            (Some(_), Some(binary)) => {
-                diagnostics.error(
-                    binary,
-                    "a message is `text` or `binary`: write one handler for each",
-                );
-                return None;
-            }
-        };
-        Some(Self {
-            attribute: &role.attribute,
-            flavour,
-        })
-    }
+        || arguments_of(ty)
+            .first()
+            .is_some_and(|first| is_named(first, "Self"))
 }

@@ -1,22 +1,21 @@
 //! What a handler answers.
 
-use syn::{GenericArgument, PathArguments, ReturnType, Type};
+use syn::{ReturnType, Type};
 
 use crate::diag::Diagnostics;
 
-use super::{first_borrow, is_named, last_segment};
+use super::types::first_borrow;
+use super::{arguments_of, is_named, is_plain_value, is_unit, last_segment, opaque_type, ungroup};
 
 pub enum Output<'a> {
     /// `()` or no result at all.
     Nothing,
     /// `&str`, which travels as a `String`.
     Text(&'a Type),
+    /// The text shows that it cannot fail.
     Plain(&'a Type),
-    Fallible {
-        whole: &'a Type,
-        /// `None` where an alias hides them, as in `io::Result<T>`: then they are projected.
-        parts: Option<(&'a Type, &'a Type)>,
-    },
+    /// Whether it is a `Result`, under this name or another, is for the compiler to say.
+    Probed(&'a Type),
 }
 
 impl<'a> Output<'a> {
@@ -27,77 +26,53 @@ impl<'a> Output<'a> {
         if is_unit(ty) {
             return Self::Nothing;
         }
-        if let Type::Reference(reference) = &**ty
+        if let Type::Reference(reference) = ungroup(ty)
             && is_named(&reference.elem, "str")
         {
             return Self::Text(ty);
         }
+        if let Some(opaque) = opaque_type(ty) {
+            let is_future = opaque.bounds.iter().any(|bound| {
+                matches!(bound, syn::TypeParamBound::Trait(bound)
+                    if bound.path.segments.last().is_some_and(|last| last.ident == "Future"))
+            });
+            diagnostics.error(
+                opaque,
+                if is_future {
+                    "a handler cannot return a future\nhelp: write `async fn`"
+                } else {
+                    "`impl Trait` cannot be returned from a handler\nhelp: name the concrete type; the caller decodes into it"
+                },
+            );
+            return Self::Nothing;
+        }
         if let Some(borrow) = first_borrow(ty) {
             diagnostics.error(
                 borrow,
-                "a result leaves the object: return an owned value, such as `String` (a plain `&str` is copied by itself)",
+                "results must be owned\nhelp: return for example `String`; a bare `&str` is copied automatically",
             );
             return Self::Nothing;
         }
-        if let Type::ImplTrait(_) = &**ty {
-            diagnostics.error(
-                ty,
-                "a result is decoded by the caller: name its type instead of `impl Trait`",
-            );
-            return Self::Nothing;
-        }
-        match result_arguments(ty).as_slice() {
-            [value, error] => Self::Fallible {
-                whole: ty,
-                parts: Some((value, error)),
-            },
-            [_] => Self::Fallible {
-                whole: ty,
-                parts: None,
-            },
-            _ => Self::Plain(ty),
+        if is_plain_value(ty) {
+            Self::Plain(ty)
+        } else {
+            Self::Probed(ty)
         }
     }
 
-    /// Whether success carries no value, as in `Result<(), E>`.
-    pub fn is_empty(&self) -> bool {
-        match self {
-            Self::Nothing => true,
-            Self::Text(_) | Self::Plain(_) => false,
-            Self::Fallible { whole, .. } => result_arguments(whole)
-                .first()
-                .is_some_and(|value| is_unit(value)),
-        }
+    /// Where a mistake about the value is shown: `T` of `Result<T, E>`, or the whole type.
+    pub fn value_at(ty: &Type) -> &Type {
+        Self::sides(ty).map_or(ty, |(value, _)| value)
     }
 
-    /// The type of success as far as the signature shows it.
-    pub fn value(&self) -> Option<&'a Type> {
-        match self {
-            Self::Nothing => None,
-            Self::Text(ty) | Self::Plain(ty) => Some(ty),
-            Self::Fallible { whole, .. } => result_arguments(whole).first().copied(),
-        }
+    /// Where a mistake about the error is shown: `E` of `Result<T, E>`, or the whole type.
+    pub fn error_at(ty: &Type) -> &Type {
+        Self::sides(ty).and_then(|(_, error)| error).unwrap_or(ty)
     }
-}
 
-pub fn is_unit(ty: &Type) -> bool {
-    matches!(ty, Type::Tuple(tuple) if tuple.elems.is_empty())
-}
-
-/// The type arguments of a `Result<…>`, aliases included. A user's own type called `Result`, without any, is a value.
-fn result_arguments(ty: &Type) -> Vec<&Type> {
-    let Some(segment) = last_segment(ty).filter(|segment| segment.ident == "Result") else {
-        return Vec::new();
-    };
-    let PathArguments::AngleBracketed(arguments) = &segment.arguments else {
-        return Vec::new();
-    };
-    arguments
-        .args
-        .iter()
-        .filter_map(|argument| match argument {
-            GenericArgument::Type(ty) => Some(ty),
-            _ => None,
-        })
-        .collect()
+    fn sides(ty: &Type) -> Option<(&Type, Option<&Type>)> {
+        last_segment(ty).filter(|segment| segment.ident == "Result")?;
+        let arguments = arguments_of(ty);
+        Some((arguments.first()?, arguments.get(1).copied()))
+    }
 }

@@ -1,9 +1,13 @@
 //! HTTP routes: `#[get("/messages/{id}", status = 201)]`.
 
-use syn::{Attribute, Ident, LitStr};
+use quote::ToTokens;
+use syn::ext::IdentExt;
+use syn::parse::Parser;
+use syn::{Attribute, Ident, LitInt, LitStr};
 
-use crate::attr::Arguments;
+use crate::attr::{Arguments, RawOption, as_string};
 use crate::diag::Diagnostics;
+use crate::names::argument_name;
 use crate::parse::{RawRole, RoleName};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -16,7 +20,7 @@ pub enum HttpMethod {
 }
 
 impl HttpMethod {
-    /// `None`: the role is no route.
+    /// `None` if the role is not a route.
     pub fn of(role: RoleName) -> Option<Self> {
         match role {
             // An upgrade is a GET request.
@@ -62,7 +66,46 @@ pub struct Route<'a> {
     pub method: HttpMethod,
     pub path: LitStr,
     pub segments: Vec<Segment>,
-    pub status: Option<u16>,
+    pub status: Option<Status>,
+}
+
+/// `status = 201`.
+pub struct Status {
+    pub key: Ident,
+    pub literal: LitInt,
+    pub code: u16,
+}
+
+impl Status {
+    fn from_option(diagnostics: &Diagnostics, option: RawOption, is_upgrade: bool) -> Option<Self> {
+        if is_upgrade {
+            diagnostics.error(
+                &option.key,
+                "`#[websocket]` takes no `status`: a successful upgrade is always 101\nhelp: to refuse one, return an error, which carries its status",
+            );
+            return None;
+        }
+        let literal = diagnostics.ok_or_report(option.integer("status = 201"))?;
+        match literal.base10_parse::<u16>() {
+            Ok(code) if (200..400).contains(&code) => Some(Self {
+                key: option.key,
+                literal,
+                code,
+            }),
+            _ => {
+                diagnostics.error(
+                    &literal,
+                    "`status` must be between 200 and 399; the status of an error comes from its type",
+                );
+                None
+            }
+        }
+    }
+
+    /// Whether HTTP lets a response with this status have a body.
+    pub fn allows_body(&self) -> bool {
+        !matches!(self.code, 204 | 205 | 304)
+    }
 }
 
 impl<'a> Route<'a> {
@@ -70,49 +113,44 @@ impl<'a> Route<'a> {
         let method = HttpMethod::of(role.name)?;
         let name = role.name.attribute();
         let shape = format!("#[{name}(\"/path/{{parameter}}\")]");
-        let mut arguments = diagnostics.keep(Arguments::of(&role.attribute, &shape))?;
+        let mut arguments = diagnostics.ok_or_report(Arguments::of(&role.attribute, &shape))?;
         if let Some(option) = arguments.take("path") {
             diagnostics.error(
                 &option.key,
-                format!("the path stands first, without a name: `{shape}`"),
+                format!("the path is the first argument and has no name\nhelp: write `{shape}`"),
             );
             return None;
         }
-        let path = arguments.leading.take();
-        let status = arguments.take("status").and_then(|option| {
-            if role.name == RoleName::WebSocket {
-                diagnostics.error(
-                    &option.key,
-                    "an upgrade answers 101: `#[websocket]` takes no `status`; refuse with an error that carries one",
-                );
-                return None;
-            }
-            let literal = diagnostics.keep(option.integer("status = 201"))?;
-            match literal.base10_parse::<u16>() {
-                Ok(status) if (200..400).contains(&status) => Some(status),
-                _ => {
-                    diagnostics.error(
-                        &literal,
-                        "the status of a success lies in 200..=399; a failure's comes from the error type",
-                    );
-                    None
-                }
-            }
-        });
-        let accepted: &[&str] = if role.name == RoleName::WebSocket {
-            &[]
-        } else {
-            &["status"]
+        let is_upgrade = role.name == RoleName::WebSocket;
+        let accepted: &[&str] = if is_upgrade { &[] } else { &["status"] };
+        let leading = arguments.take_leading();
+        let path = leading.as_ref().and_then(as_string).cloned();
+        let in_place_of_path = match (&path, leading) {
+            (Some(_), _) => None,
+            (None, Some(expression)) => Some(expression.to_token_stream()),
+            (None, None) => arguments
+                .take_unnamed(accepted)
+                .map(ToTokens::into_token_stream),
         };
-        arguments.finish(diagnostics, name, accepted);
+        if let Some(other) = in_place_of_path {
+            diagnostics.error(
+                other,
+                format!("the path must be a string literal, because it is checked here\nhelp: write `{shape}`"),
+            );
+            return None;
+        }
+        let status = arguments
+            .take("status")
+            .and_then(|option| Status::from_option(diagnostics, option, is_upgrade));
+        arguments.reject_rest(diagnostics, name, accepted);
         let Some(path) = path else {
             diagnostics.error(
                 &role.attribute,
-                format!("`#[{name}]` needs the path of its route first: `{shape}`"),
+                format!("`#[{name}]` needs the path of its route\nhelp: write `{shape}`"),
             );
             return None;
         };
-        let segments = diagnostics.keep(parse_path(&path))?;
+        let segments = diagnostics.ok_or_report(parse_path(&path))?;
         Some(Self {
             attribute: &role.attribute,
             role: role.name,
@@ -123,6 +161,10 @@ impl<'a> Route<'a> {
         })
     }
 
+    pub fn is_upgrade(&self) -> bool {
+        self.role == RoleName::WebSocket
+    }
+
     pub fn parameters(&self) -> impl Iterator<Item = &str> {
         self.segments.iter().filter_map(|segment| match segment {
             Segment::Parameter(name) => Some(name.as_str()),
@@ -130,12 +172,27 @@ impl<'a> Route<'a> {
         })
     }
 
+    /// The path with the names of its parameters as callers of other doors know them.
+    pub fn canonical_path(&self) -> String {
+        if self.segments.is_empty() {
+            return String::from("/");
+        }
+        let mut path = String::new();
+        for segment in &self.segments {
+            match segment {
+                Segment::Literal(text) => path.extend(["/", text]),
+                Segment::Parameter(name) => path.extend(["/{", name, "}"]),
+            }
+        }
+        path
+    }
+
     /// Whether the path itself binds the argument of this name.
-    pub fn binds(&self, argument: &str) -> bool {
+    pub fn has_parameter(&self, argument: &str) -> bool {
         self.parameters().any(|parameter| parameter == argument)
     }
 
-    /// Whether some request fits both, and neither is the more literal one.
+    /// Whether a request can match both routes with equal priority.
     pub fn collides_with(&self, other: &Self) -> bool {
         self.method == other.method
             && self.segments.len() == other.segments.len()
@@ -156,19 +213,23 @@ fn parse_path(literal: &LitStr) -> syn::Result<Vec<Segment>> {
     let path = literal.value();
     let wrong = |message: String| syn::Error::new_spanned(literal, message);
     let Some(rest) = path.strip_prefix('/') else {
-        return Err(wrong(format!("a path starts with `/`: `\"/{path}\"`")));
+        return Err(wrong(format!(
+            "a path must start with `/`\nhelp: write `\"/{path}\"`"
+        )));
     };
     if rest.is_empty() {
         return Ok(Vec::new());
     }
-    if rest.contains(['?', '#']) {
+    let is_parameter = |text: &&str| text.starts_with('{') && text.ends_with('}');
+    let mut literals = rest.split('/').filter(|text| !is_parameter(text));
+    if literals.any(|text| text.contains(['?', '#'])) {
         return Err(wrong(String::from(
-            "a path has no query: arguments that it does not name are bound from the query string by themselves",
+            "a path cannot contain a query string\nhelp: leave it out: arguments that are not in the path are read from the query string automatically",
         )));
     }
     if let Some(trimmed) = path.strip_suffix('/') {
         return Err(wrong(format!(
-            "a path does not end in `/`: `\"{trimmed}\"`"
+            "a path cannot end in `/`\nhelp: write `\"{trimmed}\"`"
         )));
     }
     let mut segments = Vec::new();
@@ -178,7 +239,7 @@ fn parse_path(literal: &LitStr) -> syn::Result<Vec<Segment>> {
             && segments.contains(&segment)
         {
             return Err(wrong(format!(
-                "the parameter `{{{name}}}` stands twice in this path: rename one"
+                "the parameter `{{{name}}}` appears twice in this path"
             )));
         }
         segments.push(segment);
@@ -188,32 +249,31 @@ fn parse_path(literal: &LitStr) -> syn::Result<Vec<Segment>> {
 
 fn parse_segment(text: &str) -> Result<Segment, String> {
     if text.is_empty() {
-        return Err(String::from("a path has no empty segment (`//`)"));
+        return Err(String::from("a path cannot have an empty segment (`//`)"));
     }
     if let Some(name) = text
         .strip_prefix('{')
         .and_then(|text| text.strip_suffix('}'))
     {
-        return if syn::parse_str::<Ident>(name).is_ok() {
-            Ok(Segment::Parameter(name.to_owned()))
-        } else {
-            Err(format!(
-                "`{text}` is no parameter: write an argument's name, `{{id}}`"
-            ))
+        return match Ident::parse_any.parse_str(name) {
+            Ok(identifier) => Ok(Segment::Parameter(argument_name(&identifier))),
+            Err(_) => Err(format!(
+                "`{text}` is not a valid parameter\nhelp: write the name of an argument, as in `{{id}}`; its type comes from the argument"
+            )),
         };
     }
     if let Some(name) = text.strip_prefix(':') {
         return Err(format!(
-            "a parameter is written `{{{name}}}`, not `:{name}`"
+            "a parameter is written in braces\nhelp: write `{{{name}}}` instead of `:{name}`"
         ));
     }
     if text.contains(['{', '}', '*']) {
         return Err(format!(
-            "a parameter fills a whole segment, `/{{id}}/`; found `{text}`"
+            "a parameter must be a whole segment, as in `/{{id}}`; found `{text}`"
         ));
     }
     if text.chars().any(char::is_whitespace) {
-        return Err(String::from("a path has no spaces"));
+        return Err(String::from("a path cannot contain spaces"));
     }
     Ok(Segment::Literal(text.to_owned()))
 }

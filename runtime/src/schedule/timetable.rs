@@ -368,7 +368,7 @@ fn backoff(state: &ObjectState, retry_count: u32) -> i64 {
 /// The first occurrence after `now`. Those missed while nothing ran are skipped.
 pub(super) fn next_occurrence(recurrence: Recurrence, scheduled: i64, now: i64) -> Option<i64> {
     match recurrence {
-        Recurrence::Once => None,
+        Recurrence::OnDemand => None,
         Recurrence::EveryMillis(interval) => {
             let interval = i64::try_from(interval).unwrap_or(i64::MAX).max(1);
             let missed = now.saturating_sub(scheduled).max(0) / interval;

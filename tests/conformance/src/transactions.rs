@@ -9,6 +9,9 @@ const HOUR: Duration = Duration::from_secs(3_600);
 /// Long enough for an await to be one.
 const MOMENT: Duration = Duration::from_millis(1);
 
+/// What a handler returns decides its type: turns of handlers with this one fail and are rolled back all the same.
+type Answer<T> = Result<T, Error>;
+
 /// How a turn ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Ending {
@@ -92,7 +95,7 @@ impl TransactionProbe {
     }
 
     #[post("/write")]
-    fn write(&mut self, ctx: &Ctx, ending: Ending) -> Result<(), Error> {
+    fn write(&mut self, ctx: &Ctx, ending: Ending) -> Answer<()> {
         self.leave_traces(ctx)?;
         ending.reach()
     }
@@ -108,40 +111,40 @@ impl TransactionProbe {
     }
 
     #[post("/look")]
-    fn look(&self, ctx: &Ctx, writes: bool, ending: Ending) -> Result<(), Error> {
+    fn look(&self, ctx: &Ctx, writes: bool, ending: Ending) -> Answer<()> {
         Self::look_around(ctx, writes)?;
         ending.reach()
     }
 
     #[post("/look-and-wait")]
-    async fn look_and_wait(&self, ctx: &Ctx, writes: bool, ending: Ending) -> Result<(), Error> {
+    async fn look_and_wait(&self, ctx: &Ctx, writes: bool, ending: Ending) -> Answer<()> {
         ctx.sleep(MOMENT).await;
         Self::look_around(ctx, writes)?;
         ending.reach()
     }
 
     #[post("/write-and-wait")]
-    async fn write_and_wait(&mut self, ctx: &Ctx, ending: Ending) -> Result<(), Error> {
+    async fn write_and_wait(&mut self, ctx: &Ctx, ending: Ending) -> Answer<()> {
         self.leave_traces(ctx)?;
         ctx.sleep(MOMENT).await;
         ending.reach()
     }
 
     #[post("/wait-and-write")]
-    async fn wait_and_write(&mut self, ctx: &Ctx, ending: Ending) -> Result<(), Error> {
+    async fn wait_and_write(&mut self, ctx: &Ctx, ending: Ending) -> Answer<()> {
         ctx.sleep(MOMENT).await;
         self.leave_traces(ctx)?;
         ending.reach()
     }
 
     #[post("/wipe")]
-    fn wipe(&mut self, ctx: &Ctx, ending: Ending) -> Result<(), Error> {
+    fn wipe(&mut self, ctx: &Ctx, ending: Ending) -> Answer<()> {
         ctx.storage().delete_all()?;
         ending.reach()
     }
 
     #[post("/wipe-and-wait")]
-    async fn wipe_and_wait(&mut self, ctx: &Ctx, ending: Ending) -> Result<(), Error> {
+    async fn wipe_and_wait(&mut self, ctx: &Ctx, ending: Ending) -> Answer<()> {
         ctx.storage().delete_all()?;
         ctx.sleep(MOMENT).await;
         ending.reach()
@@ -175,13 +178,13 @@ impl TransactionProbe {
     }
 
     #[post("/send")]
-    fn send(&self, ctx: &Ctx, ending: Ending) -> Result<(), Error> {
+    fn send(&self, ctx: &Ctx, ending: Ending) -> Answer<()> {
         Self::send_and_mark(ctx)?;
         ending.reach()
     }
 
     #[post("/send-and-wait")]
-    async fn send_and_wait(&self, ctx: &Ctx, ending: Ending) -> Result<(), Error> {
+    async fn send_and_wait(&self, ctx: &Ctx, ending: Ending) -> Answer<()> {
         Self::send_and_mark(ctx)?;
         ctx.sleep(MOMENT).await;
         ending.reach()
@@ -189,7 +192,7 @@ impl TransactionProbe {
 
     /// What the platform answers by itself to `"ping"`.
     #[post("/answer-pings")]
-    fn answer_pings(&self, ctx: &Ctx, with: String, ending: Ending) -> Result<(), Error> {
+    fn answer_pings(&self, ctx: &Ctx, with: String, ending: Ending) -> Answer<()> {
         let pair = (r#""ping""#, with.as_str());
         ctx.sockets::<i64>().set_automatic_response(Some(pair))?;
         ending.reach()
@@ -204,13 +207,13 @@ impl TransactionProbe {
     }
 
     #[post("/close")]
-    fn close(&self, ctx: &Ctx, ending: Ending) -> Result<(), Error> {
+    fn close(&self, ctx: &Ctx, ending: Ending) -> Answer<()> {
         Self::close_all(ctx)?;
         ending.reach()
     }
 
     #[post("/close-and-wait")]
-    async fn close_and_wait(&self, ctx: &Ctx, ending: Ending) -> Result<(), Error> {
+    async fn close_and_wait(&self, ctx: &Ctx, ending: Ending) -> Answer<()> {
         Self::close_all(ctx)?;
         ctx.sleep(MOMENT).await;
         ending.reach()
@@ -234,13 +237,13 @@ impl TransactionProbe {
     }
 
     #[post("/call")]
-    fn call(&self, ctx: &Ctx, other: &str, ending: Ending) -> Result<(), Error> {
+    fn call(&self, ctx: &Ctx, other: &str, ending: Ending) -> Answer<()> {
         Self::call_other(ctx, other);
         ending.reach()
     }
 
     #[post("/call-and-wait")]
-    async fn call_and_wait(&self, ctx: &Ctx, other: String, ending: Ending) -> Result<(), Error> {
+    async fn call_and_wait(&self, ctx: &Ctx, other: String, ending: Ending) -> Answer<()> {
         Self::call_other(ctx, &other);
         ctx.sleep(MOMENT).await;
         ending.reach()

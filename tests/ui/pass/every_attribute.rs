@@ -1,6 +1,24 @@
 //! Every attribute once, under every lint that a strict crate turns on.
-#![deny(warnings, missing_docs, unreachable_pub, unused, clippy::all, clippy::pedantic, clippy::nursery)]
+#![deny(
+    warnings,
+    missing_docs,
+    unreachable_pub,
+    unused,
+    clippy::all,
+    clippy::pedantic,
+    clippy::nursery
+)]
 #![forbid(unsafe_code)]
+#![allow(
+    clippy::future_not_send,
+    clippy::missing_const_for_fn,
+    clippy::needless_pass_by_ref_mut,
+    clippy::needless_pass_by_value,
+    clippy::unnecessary_wraps,
+    clippy::unused_async,
+    clippy::unused_self,
+    reason = "of the handlers themselves, whose bodies are empty"
+)]
 
 use anchorhold::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -66,7 +84,11 @@ impl Room {
 
     #[rpc]
     async fn attach(&self, bytes: &[u8], arguments: u8, object: u8, call: u8, ctx: u8) -> usize {
-        bytes.len() + usize::from(arguments) + usize::from(object) + usize::from(call) + usize::from(ctx)
+        bytes.len()
+            + usize::from(arguments)
+            + usize::from(object)
+            + usize::from(call)
+            + usize::from(ctx)
     }
 
     #[patch("/upload/{name}")]
@@ -147,7 +169,9 @@ pub async fn caller(env: &Env) -> Result<u64, CallError> {
 
 #[anchorhold::app]
 fn app() -> App {
-    App::new().mount::<Room>("/rooms/{name}").mount::<Nothing>("/nothing/{name}")
+    App::new()
+        .mount::<Room>("/rooms/{name}")
+        .mount::<Nothing>("/nothing/{name}")
 }
 
 #[anchorhold::test(seed = 7)]

@@ -232,7 +232,7 @@ fn caller(host: &mut Host) {
         let answer = client.get(&format!("/answers/called{path}"));
         assert_eq!(answer.status, 404, "{}", answer.text());
     }
-    let names = "answer_probe_start,anchorhold_app_start,lock_start,start,init,main,prepare";
+    let names = "anchorhold_start_answerprobe,anchorhold_start_lock,answer_probe_start,start,init,main,prepare";
     let answered: Vec<String> = client.get(&format!("/public?names={names}")).json();
     assert!(answered.is_empty(), "{answered:?}");
 }

@@ -13,9 +13,4 @@ impl Counter {
     fn increment(&mut self, ctx: Ctx, by: i64) {}
 }
 
-async fn caller(env: Env) {
-    let counter = env.objects::<Counter>().named("a");
-    let _ = counter.increment(1).await;
-}
-
 fn main() {}

@@ -14,9 +14,4 @@ impl Counter {
     fn upload(&mut self, request: Request) {}
 }
 
-async fn caller(env: Env) {
-    let counter = env.objects::<Counter>().named("a");
-    let _ = counter.upload().await;
-}
-
 fn main() {}

@@ -14,6 +14,11 @@ struct Counter {
 
 #[durable_object]
 impl Counter {
+    #[websocket("/live")]
+    fn join(&self) -> Accept<Session> {
+        todo!()
+    }
+
     #[close]
     fn gone(&mut self, _socket: &Socket<Session>, code: u16) {}
 }

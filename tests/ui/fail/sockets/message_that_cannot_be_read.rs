@@ -13,6 +13,11 @@ struct Counter {
 
 #[durable_object]
 impl Counter {
+    #[websocket("/live")]
+    fn join(&self) -> Accept<String> {
+        todo!()
+    }
+
     #[message]
     fn received(&mut self, report: Report) {}
 }

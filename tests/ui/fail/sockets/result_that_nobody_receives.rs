@@ -9,6 +9,11 @@ struct Counter {
 
 #[durable_object]
 impl Counter {
+    #[websocket("/live")]
+    fn join(&self) -> Accept<String> {
+        todo!()
+    }
+
     #[message(text)]
     fn received(&mut self, text: &str) -> String {
         text.to_owned()

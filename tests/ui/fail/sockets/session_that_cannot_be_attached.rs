@@ -13,6 +13,11 @@ struct Counter {
 
 #[durable_object]
 impl Counter {
+    #[websocket("/live")]
+    fn join(&self) -> Accept<Session> {
+        todo!()
+    }
+
     #[message(text)]
     fn received(&mut self, socket: &Socket<Session>, text: &str) {}
 

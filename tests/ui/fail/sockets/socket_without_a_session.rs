@@ -9,6 +9,11 @@ struct Counter {
 
 #[durable_object]
 impl Counter {
+    #[websocket("/live")]
+    fn join(&self) -> Accept<String> {
+        todo!()
+    }
+
     #[close]
     fn gone(&mut self, socket: &Socket) {}
 }

@@ -1,0 +1,127 @@
+//! Names that must not meet: on the wire, in JavaScript, on the stub.
+
+use std::collections::HashMap;
+
+use crate::diag::Diagnostics;
+use crate::model::{Handler, ObjectImpl};
+use crate::names::{camel_case, is_method_of_every_stub, is_reserved_rpc_name, unraw};
+
+pub fn class_name_is_valid(diagnostics: &Diagnostics, block: &ObjectImpl<'_>) {
+    if let Some(option) = &block.class_option
+        && syn::parse_str::<syn::Ident>(&block.class).is_err()
+    {
+        diagnostics.error(
+            option,
+            "`class` must be a valid identifier, because it names a JavaScript class\nhelp: write for example `class = \"Counter\"`",
+        );
+    }
+}
+
+pub fn rpc_name_is_free(diagnostics: &Diagnostics, handler: &Handler<'_>) {
+    if !handler.is_rpc() {
+        return;
+    }
+    let name = unraw(handler.name);
+    let javascript_name = camel_case(&name);
+    if name.starts_with('_') {
+        diagnostics.error(
+            handler.name,
+            "methods whose names start with `_` cannot be called through Workers RPC\nhelp: rename the method",
+        );
+    } else if is_reserved_rpc_name(&javascript_name) {
+        diagnostics.error(
+            handler.name,
+            format!("`{javascript_name}` is reserved by the platform and cannot be an RPC method\nhelp: rename the method, or remove `#[rpc]`"),
+        );
+    } else if is_method_of_every_stub(&name) {
+        diagnostics.error(
+            handler.name,
+            format!("every stub has a method `{name}` of its own\nhelp: rename the method, or remove `#[rpc]`"),
+        );
+    }
+}
+
+/// `by` and `_by` are one name to callers.
+pub fn argument_names_are_unique(diagnostics: &Diagnostics, handler: &Handler<'_>) {
+    if !handler.is_called() {
+        return;
+    }
+    let mut owners = HashMap::new();
+    for argument in handler.values() {
+        if argument.name.is_empty() {
+            diagnostics.error(
+                argument.identifier,
+                "arguments are bound by name, and this one has none\nhelp: write for example `_name`",
+            );
+            continue;
+        }
+        let Some(first) = owners.insert(argument.name.as_str(), argument.identifier) else {
+            continue;
+        };
+        // rustc reports two arguments whose names are the same.
+        if first != argument.identifier {
+            diagnostics.error(
+                argument.identifier,
+                format!(
+                    "`{}` and `{}` are both `{}` to callers\nhelp: rename one",
+                    unraw(first),
+                    unraw(argument.identifier),
+                    argument.name
+                ),
+            );
+        }
+    }
+}
+
+pub fn rpc_names_are_unique(diagnostics: &Diagnostics, block: &ObjectImpl<'_>) {
+    let mut owners = HashMap::new();
+    for handler in block.methods() {
+        let javascript_name = camel_case(&unraw(handler.name));
+        if let Some(first) = owners.insert(javascript_name.clone(), handler.name) {
+            diagnostics.error(
+                handler.name,
+                format!(
+                    "`{}` and `{}` are both `{javascript_name}` to JavaScript\nhelp: rename one",
+                    unraw(first),
+                    unraw(handler.name)
+                ),
+            );
+        }
+    }
+}
+
+/// An object with alarms has a generated `schedules`, whose methods are named after the alarms.
+pub fn generated_names_are_free(diagnostics: &Diagnostics, block: &ObjectImpl<'_>) {
+    let Some(alarm) = block.alarms().next() else {
+        return;
+    };
+    let handlers = block.handlers.iter().map(|handler| handler.name);
+    for method in handlers.chain(&block.raw.helpers) {
+        if method == "schedules" {
+            diagnostics.error(
+                method,
+                format!(
+                    "an object with alarms has a generated method `schedules`, through which `{}` is scheduled\nhelp: rename this method",
+                    unraw(alarm.name)
+                ),
+            );
+        }
+    }
+    for handler in block.alarms() {
+        let name = unraw(handler.name);
+        for prefix in ["cancel_", "next_"] {
+            let taken = name
+                .strip_prefix(prefix)
+                .is_some_and(|other| block.alarms().any(|handler| unraw(handler.name) == other));
+            if taken {
+                diagnostics.error(
+                    handler.name,
+                    format!(
+                        "the schedules of the alarm `{}` already have a method `{name}`\nhelp: rename this alarm",
+                        &name[prefix.len()..]
+                    ),
+                );
+            }
+        }
+    }
+}

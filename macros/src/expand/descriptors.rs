@@ -1,0 +1,340 @@
+//! A type that crosses to another object states its bounds once, in a constant that the handler and the stub both go
+//! through: a type that cannot travel is then one error at one place.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{ToTokens, format_ident, quote};
+use syn::Type;
+
+use super::{first_and_last_span, private_at, probe, resolve_self, respan};
+use crate::model::{
+    Argument, ArgumentKind, Event, Handler, ObjectImpl, Output, Route, arguments_of, is_named,
+    is_plain_value, is_unit, named_type,
+};
+
+pub fn parameter(handler: &Handler<'_>, argument: &Argument<'_>) -> Ident {
+    format_ident!("__PARAMETER_{}_{}", handler.index, argument.position)
+}
+
+pub fn returned(handler: &Handler<'_>) -> Ident {
+    format_ident!("__RETURNED_{}", handler.index)
+}
+
+pub fn failed(handler: &Handler<'_>) -> Ident {
+    format_ident!("__FAILED_{}", handler.index)
+}
+
+pub fn payload(handler: &Handler<'_>) -> Ident {
+    format_ident!("__PAYLOAD_{}", handler.index)
+}
+
+fn is_result(handler: &Handler<'_>) -> Ident {
+    format_ident!("__IS_RESULT_{}", handler.index)
+}
+
+/// What a handler that may fail returns, and where mistakes about it are shown.
+pub struct Fallible {
+    pub whole: Type,
+    pub value_at: Type,
+    pub error_at: Type,
+    /// The constant that says whether it is a `Result`.
+    is_result: TokenStream,
+}
+
+impl Fallible {
+    /// `None`: the text shows that it cannot fail.
+    pub fn of(handler: &Handler<'_>, block: &ObjectImpl<'_>) -> Option<Self> {
+        let Output::Probed(ty) = handler.output else {
+            return None;
+        };
+        let is_result = is_result(handler);
+        let resolved = |ty| resolve_self(ty, block.path);
+        Some(Self {
+            whole: resolved(ty),
+            value_at: resolved(Output::value_at(ty)),
+            error_at: resolved(Output::error_at(ty)),
+            is_result: is_result.to_token_stream(),
+        })
+    }
+
+    pub fn value(&self) -> TokenStream {
+        self.side(&quote!(ValueOf), &self.value_at)
+    }
+
+    pub fn error(&self) -> TokenStream {
+        self.side(&quote!(ErrorOf), &self.error_at)
+    }
+
+    /// Whether it is a `Result`, as a const argument.
+    pub fn is_result(&self, shown: &impl ToTokens) -> TokenStream {
+        let (first, _) = first_and_last_span(&shown.to_token_stream());
+        let is_result = respan(self.is_result.clone(), first);
+        quote!({ #is_result })
+    }
+
+    /// The same, where a mistake may be reported at it.
+    pub fn checked(&self, shown: &impl ToTokens) -> TokenStream {
+        probe(shown, &self.whole, "IS_RESULT")
+    }
+
+    fn side(&self, side: &TokenStream, shown: &Type) -> TokenStream {
+        let whole = &self.whole;
+        let is_result = self.is_result(shown);
+        private_at(
+            shown,
+            side,
+            &quote!(#whole, #is_result),
+            &TokenStream::new(),
+        )
+    }
+}
+
+/// What a caller receives when the handler succeeds.
+pub fn value_type(handler: &Handler<'_>, block: &ObjectImpl<'_>) -> TokenStream {
+    match (&handler.output, Fallible::of(handler, block)) {
+        (_, Some(fallible)) => fallible.value(),
+        (Output::Text(_), None) => quote!(__anchorhold::__private::std::String),
+        (Output::Plain(ty), None) => resolve_self(ty, block.path).into_token_stream(),
+        (Output::Nothing | Output::Probed(_), None) => quote!(()),
+    }
+}
+
+/// Where mistakes about the value are shown.
+pub fn value_at(handler: &Handler<'_>) -> TokenStream {
+    match handler.output {
+        Output::Nothing => TokenStream::new(),
+        Output::Text(ty) | Output::Plain(ty) => ty.to_token_stream(),
+        Output::Probed(ty) => Output::value_at(ty).to_token_stream(),
+    }
+}
+
+/// The kind of a value's type, as a const argument.
+pub fn kind_of(shown: &impl ToTokens, ty: &Type) -> TokenStream {
+    if is_plain_value(ty) || is_unit(ty) {
+        plain_kind(shown)
+    } else {
+        probe(shown, ty, "KIND")
+    }
+}
+
+fn plain_kind(shown: &impl ToTokens) -> TokenStream {
+    let (first, last) = first_and_last_span(&shown.to_token_stream());
+    let module = respan(quote!(__anchorhold::__private::kind::), first);
+    let value = respan(quote!(VALUE), last);
+    quote!({ #module #value })
+}
+
+/// The kind of what the handler answers when it succeeds, as a const argument.
+pub fn value_kind(handler: &Handler<'_>, block: &ObjectImpl<'_>) -> TokenStream {
+    match Fallible::of(handler, block) {
+        Some(fallible) => probe(&fallible.value_at, &fallible.value(), "KIND"),
+        None => plain_kind(&value_at(handler)),
+    }
+}
+
+/// The constants of the block, and the checks of its types.
+pub fn descriptors(block: &ObjectImpl<'_>) -> TokenStream {
+    let mut constants = TokenStream::new();
+    for handler in &block.handlers {
+        if let Some(fallible) = Fallible::of(handler, block) {
+            let name = is_result(handler);
+            let probe = probe(&fallible.whole, &fallible.whole, "IS_RESULT");
+            constants.extend(quote!(const #name: ::core::primitive::bool = #probe;));
+        }
+        if handler.is_rpc() {
+            constants.extend(of_method(handler, block));
+        }
+        if let Some(payload_type) = payload_type(handler) {
+            constants.extend(constant(
+                &payload(handler),
+                &quote!(Payload),
+                payload_type,
+                &resolve_self(payload_type, block.path).into_token_stream(),
+                &kind_of(payload_type, &resolve_self(payload_type, block.path)),
+            ));
+        }
+        for route in handler.routes() {
+            constants.extend(status_check(handler, route, block));
+            constants.extend(request_checks(handler, route, block));
+        }
+    }
+    constants.extend(session_checks(block));
+    constants
+}
+
+/// The constants of an `#[rpc]` method.
+fn of_method(handler: &Handler<'_>, block: &ObjectImpl<'_>) -> TokenStream {
+    let mut constants = TokenStream::new();
+    for argument in &handler.arguments {
+        if let Some(ty) = argument.owned() {
+            let resolved = resolve_self(ty, block.path);
+            constants.extend(constant(
+                &parameter(handler, argument),
+                &quote!(Parameter),
+                ty,
+                &resolved.to_token_stream(),
+                &kind_of(ty, &resolved),
+            ));
+        }
+    }
+    constants.extend(constant(
+        &returned(handler),
+        &quote!(Returned),
+        &value_at(handler),
+        &value_type(handler, block),
+        &value_kind(handler, block),
+    ));
+    if let Some(fallible) = Fallible::of(handler, block) {
+        constants.extend(constant(
+            &failed(handler),
+            &quote!(Failed),
+            &fallible.error_at,
+            &fallible.error(),
+            &fallible.checked(&fallible.error_at),
+        ));
+    }
+    constants
+}
+
+fn constant(
+    name: &Ident,
+    descriptor: &TokenStream,
+    shown: &impl ToTokens,
+    ty: &TokenStream,
+    known: &TokenStream,
+) -> TokenStream {
+    let constructor = private_at(shown, descriptor, ty, &quote!(::new::<#known>()));
+    quote!(const #name: __anchorhold::__private::#descriptor<#ty> = #constructor;)
+}
+
+/// The payload of an alarm, if it takes one.
+pub fn payload_type<'a>(handler: &Handler<'a>) -> Option<&'a Type> {
+    handler.alarm()?;
+    handler.arguments.iter().find_map(Argument::owned)
+}
+
+/// A stated status fits what the handler answers.
+fn status_check(
+    handler: &Handler<'_>,
+    route: &Route<'_>,
+    block: &ObjectImpl<'_>,
+) -> Option<TokenStream> {
+    let status = route.status.as_ref()?;
+    let value = value_type(handler, block);
+    let check = if status.allows_body() {
+        let kind = probe(&status.key, &Fallible::of(handler, block)?.value(), "KIND");
+        private_at(
+            &status.key,
+            &quote!(assert_takes_status),
+            &respanned(
+                &quote!(#value, { (#kind) == __anchorhold::__private::kind::RESPONSE }),
+                &status.key,
+            ),
+            &quote!(()),
+        )
+    } else {
+        private_at(
+            &status.literal,
+            &quote!(assert_bodiless),
+            &respanned(&value, &status.literal),
+            &quote!(()),
+        )
+    };
+    Some(quote!(const _: () = #check;))
+}
+
+/// The tokens with the span of others, so that a mistake is shown there.
+fn respanned(tokens: &TokenStream, shown: &impl ToTokens) -> TokenStream {
+    let (first, _) = first_and_last_span(&shown.to_token_stream());
+    respan(tokens.clone(), first)
+}
+
+/// Whether an argument may be the request, as far as its text shows.
+pub fn may_be_request(argument: &Argument<'_>, route: &Route<'_>) -> bool {
+    argument.body.is_none()
+        && !route.has_parameter(&argument.name)
+        && argument.owned().is_some_and(|ty| {
+            !is_plain_value(ty) && named_type(ty).is_some() && arguments_of(ty).is_empty()
+        })
+}
+
+/// Beside the request, which takes the body and the query string, every value has to come from the path.
+fn request_checks(handler: &Handler<'_>, route: &Route<'_>, block: &ObjectImpl<'_>) -> TokenStream {
+    let mut checks = TokenStream::new();
+    let others = || {
+        handler
+            .values()
+            .filter(|argument| !route.has_parameter(&argument.name))
+    };
+    if handler.is_rpc() {
+        // There the request is refused by itself.
+        return checks;
+    }
+    for request in others().filter(|argument| may_be_request(argument, route)) {
+        let Some(request_type) = request.owned() else {
+            continue;
+        };
+        let request_type = resolve_self(request_type, block.path);
+        let takes_all = is_request(&request_type);
+        for other in others().filter(|other| other.position != request.position) {
+            // Of two requests only the second is refused.
+            let first_of_two = (other.position < request.position && may_be_request(other, route))
+                .then(|| {
+                    let other = resolve_self(other.ty, block.path);
+                    let is_request = is_request(&other);
+                    quote!(&& !#is_request)
+                });
+            let check = private_at(
+                other.identifier,
+                &quote!(assert_leaves_the_rest),
+                &respanned(
+                    &quote!(#request_type, { #takes_all #first_of_two }),
+                    other.identifier,
+                ),
+                &quote!(()),
+            );
+            checks.extend(quote!(const _: () = #check;));
+        }
+    }
+    checks
+}
+
+/// An expression that says whether the type is the request.
+pub fn is_request(ty: &Type) -> TokenStream {
+    quote!((__anchorhold::__private::Probe::<#ty>::KIND == __anchorhold::__private::kind::REQUEST))
+}
+
+/// The sockets of the events are those that the upgrades accept.
+fn session_checks(block: &ObjectImpl<'_>) -> TokenStream {
+    let mut checks = TokenStream::new();
+    let upgrades = block
+        .handlers
+        .iter()
+        .filter(|handler| handler.has(Event::Upgrade));
+    for upgrade in upgrades {
+        let Some(accepted) = Fallible::of(upgrade, block) else {
+            continue;
+        };
+        let accepted = accepted.value();
+        let events = block
+            .handlers
+            .iter()
+            .filter(|handler| handler.is_of_socket());
+        for argument in events.flat_map(|handler| &handler.arguments) {
+            let ArgumentKind::Reference(referred) = argument.kind else {
+                continue;
+            };
+            if is_named(referred, "Ctx") {
+                continue;
+            }
+            let socket = resolve_self(referred, block.path);
+            let check = private_at(
+                referred,
+                &quote!(assert_session_of),
+                &quote!(#socket, #accepted),
+                &quote!(()),
+            );
+            checks.extend(quote!(const _: () = #check;));
+        }
+    }
+    checks
+}

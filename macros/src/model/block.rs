@@ -1,0 +1,147 @@
+//! The impl block: which class it gives its methods to.
+
+use proc_macro2::TokenStream;
+use syn::{Attribute, Ident, LitStr, Meta, Path, Type};
+
+use crate::attr::Arguments;
+use crate::diag::Diagnostics;
+use crate::names::unraw;
+use crate::parse::RawImpl;
+
+use super::{Handler, named_type};
+
+/// One `#[durable_object] impl` block.
+pub struct ObjectImpl<'a> {
+    pub raw: &'a RawImpl,
+    /// The type as the block names it: `Counter` or `super::Counter`.
+    pub path: &'a Path,
+    pub name: &'a Ident,
+    /// `class = "…"`, or the name of the struct.
+    pub class: String,
+    pub class_option: Option<LitStr>,
+    pub handlers: Vec<Handler<'a>>,
+    /// The path under which the user knows this framework.
+    pub krate: &'a Path,
+}
+
+impl<'a> ObjectImpl<'a> {
+    pub fn from_raw(
+        diagnostics: &Diagnostics,
+        mut arguments: Arguments,
+        raw: &'a RawImpl,
+        krate: &'a Path,
+    ) -> Option<Self> {
+        let class_option = arguments
+            .take("class")
+            .and_then(|option| diagnostics.ok_or_report(option.string("class = \"Counter\"")));
+        if let Some(option) = arguments.take("migrations") {
+            diagnostics.error(
+                option.key,
+                "`migrations` belong on the struct\nhelp: move them to the struct's `#[durable_object]`",
+            );
+        }
+        arguments.reject_rest(diagnostics, "durable_object", &["class", "crate"]);
+        if let Some((path, _)) = &raw.trait_path {
+            diagnostics.error(
+                path,
+                "`#[durable_object]` cannot be used on a trait impl\nhelp: put it on `impl Counter { … }`",
+            );
+            return None;
+        }
+        for attribute in &raw.conditional {
+            diagnostics.error(
+                attribute,
+                "`#[cfg_attr]` is expanded too late to make a handler\nhelp: use `#[cfg]` inside the body, or on both the struct and its impl block",
+            );
+        }
+        let Some(path) = named_type(&raw.self_type) else {
+            diagnostics.error(
+                &raw.self_type,
+                "`#[durable_object]` belongs on the impl block of a named struct\nhelp: write `impl Counter { … }`",
+            );
+            return None;
+        };
+        if !raw.generics.params.is_empty() {
+            diagnostics.error(
+                &raw.generics.params,
+                "the impl block of a Durable Object cannot be generic: each object is one concrete class on the platform",
+            );
+        } else if let Some(where_clause) = &raw.generics.where_clause {
+            diagnostics.error(
+                where_clause,
+                "the impl block of a Durable Object cannot have a `where` clause",
+            );
+        }
+        let name = &path.segments.last()?.ident;
+        let mut handlers: Vec<Handler<'a>> = Vec::new();
+        for method in raw.handlers() {
+            // rustc reports the second of two methods with one name; expanded too, it would be many errors.
+            let known = |handler: &Handler<'_>| *handler.name == method.signature.ident;
+            if handlers.iter().any(known) || raw.helpers.contains(&method.signature.ident) {
+                continue;
+            }
+            handlers.extend(Handler::from_raw(diagnostics, handlers.len(), method));
+        }
+        Some(Self {
+            raw,
+            path,
+            name,
+            class: class_option
+                .as_ref()
+                .map_or_else(|| unraw(name), LitStr::value),
+            class_option,
+            handlers,
+            krate,
+        })
+    }
+
+    /// The methods of the stub, in the order of the object's table.
+    pub fn methods(&self) -> impl Iterator<Item = &Handler<'a>> {
+        self.handlers.iter().filter(|handler| handler.is_rpc())
+    }
+
+    /// The alarms, each with its method.
+    pub fn alarms(&self) -> impl Iterator<Item = &Handler<'a>> {
+        self.handlers
+            .iter()
+            .filter(|handler| handler.alarm().is_some())
+    }
+
+    /// The method of an event that has one.
+    pub fn handler_of(&self, event: super::Event) -> Option<&Handler<'a>> {
+        self.handlers.iter().find(|handler| handler.has(event))
+    }
+
+    /// The `#[cfg]` attributes of the block, which everything beside it shares.
+    pub fn conditions(&self) -> Vec<&'a Attribute> {
+        conditions(&self.raw.attributes)
+    }
+
+    /// The lints that the block or one of its methods allows: generated code names the same types.
+    pub fn allowed_lints(&self) -> impl Iterator<Item = &'a TokenStream> {
+        let raw = self.raw;
+        let of_methods = raw.handlers().flat_map(|method| &method.attributes);
+        raw.attributes
+            .iter()
+            .chain(of_methods)
+            .filter_map(|attribute| match &attribute.meta {
+                Meta::List(list) if list.path.is_ident("allow") || list.path.is_ident("expect") => {
+                    Some(&list.tokens)
+                }
+                _ => None,
+            })
+    }
+}
+
+/// The `#[cfg]` attributes of an item.
+pub fn conditions(attributes: &[Attribute]) -> Vec<&Attribute> {
+    attributes
+        .iter()
+        .filter(|attribute| attribute.path().is_ident("cfg"))
+        .collect()
+}
+
+/// Whether the type has generics of its own: then the struct's attribute has reported this.
+pub fn names_generic_struct(ty: &Type) -> bool {
+    super::last_segment(ty).is_some_and(|segment| !segment.arguments.is_none())
+}

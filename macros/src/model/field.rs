@@ -1,0 +1,185 @@
+//! Fields: which are durable, under which keys, with which defaults.
+
+use proc_macro2::Span;
+use syn::{Attribute, Expr, Ident, Type};
+
+use crate::attr::Arguments;
+use crate::diag::Diagnostics;
+use crate::names::{RESERVED_KEY_PREFIX, unraw};
+use crate::parse::RawField;
+
+use super::{find_in_type, last_segment, ungroup};
+
+pub enum Durability {
+    Memory,
+    Durable { key: String, default: Option<Expr> },
+}
+
+pub struct Field<'a> {
+    pub name: &'a Ident,
+    pub ty: &'a Type,
+    pub durability: Durability,
+    /// Where the key comes from, for errors: `key = "…"` or the field's name.
+    pub key_span: Span,
+    /// Whether its entries are stored one by one, under keys that begin with its own.
+    pub is_collection: bool,
+}
+
+impl<'a> Field<'a> {
+    pub fn from_raw(diagnostics: &Diagnostics, raw: &'a RawField) -> Option<Self> {
+        let RawField {
+            memory,
+            stored,
+            serde,
+            conditional,
+            default,
+            field,
+        } = raw;
+        let name = field.ident.as_ref()?;
+        let condition = field
+            .attrs
+            .iter()
+            .find(|attribute| attribute.path().is_ident("cfg"));
+        if let Some(attribute) = condition.or(conditional.first()) {
+            diagnostics.error(
+                attribute,
+                "conditions are not supported on fields, because every build must be able to load the object",
+            );
+            return None;
+        }
+        if let Some((equals, value)) = default {
+            diagnostics.error(
+                quote::quote!(#equals #value),
+                format!(
+                    "a field's default belongs in an attribute\nhelp: write `#[stored(default = {})]`",
+                    quote::quote!(#value)
+                ),
+            );
+            return None;
+        }
+        if let Some(attribute) = serde.first() {
+            diagnostics.error(
+                attribute,
+                "serde attributes have no effect here, because fields are stored one by one\nhelp: `#[stored(key = \"…\")]` renames a field, `#[stored(default = …)]` sets its default, `#[memory]` leaves it out",
+            );
+            return None;
+        }
+        for attributes in [memory, stored] {
+            if let [first, second, ..] = attributes.as_slice() {
+                let name = first.path().segments.last().map(|last| &last.ident);
+                let name = name.map_or_else(String::new, ToString::to_string);
+                diagnostics.error(
+                    second,
+                    if name == "stored" {
+                        String::from("duplicate `#[stored]` attribute\nhelp: write both options in one: `#[stored(key = \"…\", default = …)]`")
+                    } else {
+                        format!("duplicate `#[{name}]` attribute")
+                    },
+                );
+                return None;
+            }
+        }
+        let is_collection =
+            last_segment(&field.ty).is_some_and(|segment| is_collection(&segment.ident));
+        let (durability, key_span) = match (memory.first(), stored.first()) {
+            (Some(_), Some(stored)) => {
+                diagnostics.error(
+                    stored,
+                    "a field is either `#[memory]`, forgotten when the object leaves memory, or `#[stored]`\nhelp: remove one of the two",
+                );
+                return None;
+            }
+            (Some(memory), None) => {
+                let arguments = diagnostics.ok_or_report(Arguments::of(memory, "#[memory]"))?;
+                arguments.reject_rest(diagnostics, "memory", &[]);
+                if is_collection {
+                    diagnostics.error(
+                        memory,
+                        "a stored collection keeps its entries in storage\nhelp: remove `#[memory]`, or use `HashMap` or `Vec`",
+                    );
+                    return None;
+                }
+                (Durability::Memory, name.span())
+            }
+            (None, stored) => durable(diagnostics, name, stored)?,
+        };
+        check_type(diagnostics, &field.ty, is_collection)?;
+        Some(Self {
+            name,
+            ty: &field.ty,
+            durability,
+            key_span,
+            is_collection,
+        })
+    }
+}
+
+fn durable(
+    diagnostics: &Diagnostics,
+    name: &Ident,
+    attribute: Option<&Attribute>,
+) -> Option<(Durability, Span)> {
+    let Some(attribute) = attribute else {
+        let durability = Durability::Durable {
+            key: unraw(name),
+            default: None,
+        };
+        return Some((durability, name.span()));
+    };
+    let shape = "#[stored(key = \"…\", default = …)]";
+    let mut arguments = diagnostics.ok_or_report(Arguments::of(attribute, shape))?;
+    let key = match arguments.take("key") {
+        Some(option) => Some(diagnostics.ok_or_report(option.string("key = \"value\""))?),
+        None => None,
+    };
+    let default = match arguments.take("default") {
+        Some(option) => Some(diagnostics.ok_or_report(option.expression("default = 1"))?),
+        None => None,
+    };
+    arguments.reject_rest(diagnostics, "stored", &["key", "default"]);
+    let key_span = key.as_ref().map_or(name.span(), syn::LitStr::span);
+    let key = key.map_or_else(|| unraw(name), |literal| literal.value());
+    if key.is_empty() {
+        diagnostics.error_at(
+            key_span,
+            "the key must not be empty\nhelp: write for example `key = \"value\"`",
+        );
+    }
+    if key.starts_with(RESERVED_KEY_PREFIX) {
+        diagnostics.error_at(
+            key_span,
+            format!("keys that begin with `{RESERVED_KEY_PREFIX}` are reserved for the runtime"),
+        );
+    }
+    Some((Durability::Durable { key, default }, key_span))
+}
+
+fn check_type(diagnostics: &Diagnostics, ty: &Type, is_collection_itself: bool) -> Option<()> {
+    if let Type::Reference(reference) = ungroup(ty) {
+        diagnostics.error(
+            reference,
+            "fields must own their data, because the object is loaded from storage\nhelp: use for example `String` instead of `&str`",
+        );
+        return None;
+    }
+    // A stored collection keeps its entries under its field's key, so it must be the field's own type.
+    let inner = find_in_type(ty, |ty| {
+        last_segment(ty)
+            .map(|segment| &segment.ident)
+            .filter(|name| is_collection(name))
+    });
+    if let Some(inner) = inner
+        && !is_collection_itself
+    {
+        diagnostics.error(
+            inner,
+            format!("`{inner}` cannot be nested in another type\nhelp: write `name: {inner}<…>`; to keep several in one, make the distinguishing value part of the key"),
+        );
+        return None;
+    }
+    Some(())
+}
+
+fn is_collection(name: &Ident) -> bool {
+    name == "StoredMap" || name == "StoredLog"
+}

@@ -1,0 +1,88 @@
+//! What a handler borrows: the context, and the socket of an event.
+#![allow(
+    missing_docs,
+    reason = "the vocabulary of generated code, which nobody else names"
+)]
+
+use std::ops::Deref;
+
+use crate::call::Call;
+use crate::context::Ctx;
+use crate::fault::Fault;
+use crate::socket::{Accept, Socket};
+
+/// What a handler may borrow, apart from text and bytes.
+#[diagnostic::on_unimplemented(
+    message = "a handler cannot borrow `{Self}`",
+    label = "only `&str`, `&[u8]` and `ctx: &Ctx` can be borrowed",
+    note = "arguments are decoded from the call: own the value, as in `String`;\nan object reaches other objects through `ctx: &Ctx`, with `ctx.objects::<…>()`"
+)]
+pub trait Borrowed {
+    fn of(ctx: &Ctx) -> &Self;
+}
+
+impl Borrowed for Ctx {
+    fn of(ctx: &Ctx) -> &Self {
+        ctx
+    }
+}
+
+pub fn borrow<T: ?Sized + Borrowed>(ctx: &Ctx) -> &T {
+    T::of(ctx)
+}
+
+/// What the handler of a socket's event may borrow.
+#[diagnostic::on_unimplemented(
+    message = "the handler of a socket event cannot borrow `{Self}`",
+    label = "only `ctx: &Ctx` and `socket: &Socket<Session>` can be borrowed"
+)]
+pub trait BorrowedByEvent: Sized {
+    type Held<'a>: Deref<Target = Self>;
+    fn hold<'a>(ctx: &'a Ctx, call: &Call) -> Result<Self::Held<'a>, Fault>;
+}
+
+impl BorrowedByEvent for Ctx {
+    type Held<'a> = &'a Ctx;
+
+    fn hold<'a>(ctx: &'a Ctx, _: &Call) -> Result<&'a Ctx, Fault> {
+        Ok(ctx)
+    }
+}
+
+impl<S: 'static> BorrowedByEvent for Socket<S> {
+    type Held<'a> = Owned<Self>;
+
+    fn hold(_: &Ctx, call: &Call) -> Result<Owned<Self>, Fault> {
+        call.socket().map(Owned)
+    }
+}
+
+/// Something that a handler borrows and that its event owns.
+pub struct Owned<T>(T);
+
+impl<T> Deref for Owned<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+pub fn hold<'a, T: BorrowedByEvent>(ctx: &'a Ctx, call: &Call) -> Result<T::Held<'a>, Fault> {
+    T::hold(ctx, call)
+}
+
+/// A socket whose session is the one that the upgrade accepts.
+#[diagnostic::on_unimplemented(
+    message = "the session of this socket is not the one that `#[websocket]` accepts",
+    label = "`{Self}`, but the upgrade answers `{Upgrade}`",
+    note = "use one session type for all sockets of an object, for example an enum"
+)]
+pub trait SessionOf<Upgrade> {}
+
+impl<S> SessionOf<Accept<S>> for Socket<S> {}
+
+#[diagnostic::do_not_recommend]
+impl<Upgrade> SessionOf<Upgrade> for Ctx {}
+
+pub const fn assert_session_of<T: SessionOf<Upgrade>, Upgrade>() {}

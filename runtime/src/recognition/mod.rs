@@ -1,0 +1,191 @@
+//! What a user's type is, decided by the type itself and not by its name.
+//!
+//! An attribute sees text: `Answer<i64>` may be an alias of a `Result`, and `Request` a type of the
+//! user's. Generated code therefore asks [`Probe`] and passes the answer on as a const argument, so
+//! that each trait below may treat a `Result` or a [`Request`] apart without overlapping its
+//! blanket implementation. Traits without any implementation exist for their message.
+#![allow(
+    missing_docs,
+    reason = "the vocabulary of generated code, which nobody else names"
+)]
+
+mod argument;
+mod borrowed;
+mod output;
+mod refused;
+
+pub use argument::*;
+pub use borrowed::*;
+pub use output::*;
+pub use refused::*;
+
+use std::cell::{Cell, LazyCell, OnceCell, RefCell, UnsafeCell};
+use std::marker::PhantomData;
+use std::panic::RefUnwindSafe;
+use std::rc::{self, Rc};
+use std::sync::atomic::{
+    AtomicBool, AtomicI8, AtomicI16, AtomicI32, AtomicI64, AtomicIsize, AtomicPtr, AtomicU8,
+    AtomicU16, AtomicU32, AtomicU64, AtomicUsize,
+};
+use std::sync::{self, Arc, LazyLock, Mutex, OnceLock, RwLock};
+
+use crate::collections::{StoredLog, StoredMap};
+use crate::context::{Ctx, Env};
+use crate::http::{Request, Response};
+use crate::schedule::AlarmRun;
+use crate::socket::{Accept, CloseEvent, Socket, SocketError};
+
+/// Kinds of types that an event or a route treats apart.
+pub mod kind {
+    /// Whatever serde reads and writes.
+    pub const VALUE: u8 = 0;
+    pub const REQUEST: u8 = 1;
+    pub const RESPONSE: u8 = 2;
+    pub const ACCEPT: u8 = 3;
+    pub const CONTEXT: u8 = 4;
+    pub const ENV: u8 = 5;
+    pub const SOCKET: u8 = 6;
+    pub const ALARM_RUN: u8 = 7;
+    /// [`CloseEvent`](crate::CloseEvent) and [`SocketError`](crate::SocketError).
+    pub const SOCKET_EVENT: u8 = 8;
+}
+
+/// Asks what `T` is. An inherent constant is found before that of a trait in scope, so
+/// [`Unrecognised`] answers for every type that has no constant here.
+pub struct Probe<T: ?Sized>(PhantomData<fn(&T)>);
+
+pub trait Unrecognised {
+    const KIND: u8 = kind::VALUE;
+    const IS_RESULT: bool = false;
+    const IS_UNIT: bool = false;
+    const ESCAPES_ROLLBACK: bool = false;
+    const CHANGES_ONLY_THROUGH_MUT: bool = false;
+    const IS_COLLECTION: bool = false;
+}
+
+impl<T: ?Sized> Unrecognised for Probe<T> {}
+
+impl<T, E> Probe<Result<T, E>> {
+    pub const IS_RESULT: bool = true;
+}
+
+impl Probe<()> {
+    pub const IS_UNIT: bool = true;
+}
+
+/// An auto trait, which sees through every type that is made of others.
+impl<T: ?Sized + RefUnwindSafe> Probe<T> {
+    pub const CHANGES_ONLY_THROUGH_MUT: bool = true;
+}
+
+impl<K, V> Probe<StoredMap<K, V>> {
+    pub const IS_COLLECTION: bool = true;
+}
+
+impl<T, const BOUND: u64> Probe<StoredLog<T, BOUND>> {
+    pub const IS_COLLECTION: bool = true;
+}
+
+macro_rules! kinds {
+    ($($({ $parameter:ident })? $ty:ty => $kind:ident,)*) => {$(
+        impl $(<$parameter>)? Probe<$ty> {
+            pub const KIND: u8 = kind::$kind;
+        }
+    )*};
+}
+
+kinds! {
+    Request => REQUEST,
+    Response => RESPONSE,
+    { S } Accept<S> => ACCEPT,
+    Ctx => CONTEXT,
+    Env => ENV,
+    { S } Socket<S> => SOCKET,
+    AlarmRun => ALARM_RUN,
+    CloseEvent => SOCKET_EVENT,
+    SocketError => SOCKET_EVENT,
+}
+
+macro_rules! escapes_rollback {
+    ($($({ $parameter:ident })? $ty:ty,)*) => {$(
+        impl $(<$parameter>)? Probe<$ty> {
+            pub const ESCAPES_ROLLBACK: bool = true;
+        }
+    )*};
+}
+
+// Types that change behind a shared reference, or are shared themselves.
+escapes_rollback! {
+    { T } Cell<T>,
+    { T } RefCell<T>,
+    { T } OnceCell<T>,
+    { T } LazyCell<T>,
+    { T } UnsafeCell<T>,
+    { T } Mutex<T>,
+    { T } RwLock<T>,
+    { T } OnceLock<T>,
+    { T } LazyLock<T>,
+    { T } Rc<T>,
+    { T } rc::Weak<T>,
+    { T } Arc<T>,
+    { T } sync::Weak<T>,
+    AtomicBool,
+    AtomicI8,
+    AtomicI16,
+    AtomicI32,
+    AtomicI64,
+    AtomicIsize,
+    AtomicU8,
+    AtomicU16,
+    AtomicU32,
+    AtomicU64,
+    AtomicUsize,
+    { T } AtomicPtr<T>,
+}
+
+/// A durable field whose changes a failed turn can roll back.
+#[diagnostic::on_unimplemented(
+    message = "changes through `{Self}` cannot be rolled back",
+    label = "shared or changed behind a shared reference",
+    note = "store the value itself, or mark the field `#[memory]` if it may be forgotten when the object\nleaves memory"
+)]
+pub trait RollsBack<const ESCAPES: bool> {}
+
+#[diagnostic::do_not_recommend]
+impl<T: ?Sized> RollsBack<false> for T {}
+
+pub const fn assert_rolls_back<T: ?Sized + RollsBack<ESCAPES>, const ESCAPES: bool>() {}
+
+/// A field that may be forgotten when the object leaves memory.
+#[diagnostic::on_unimplemented(
+    message = "a stored collection keeps its entries in storage",
+    label = "cannot be forgotten",
+    note = "remove `#[memory]`, or use `HashMap` or `Vec`"
+)]
+pub trait Forgettable<const IS_COLLECTION: bool> {}
+
+#[diagnostic::do_not_recommend]
+impl<T: ?Sized> Forgettable<false> for T {}
+
+pub const fn assert_forgettable<T, const IS_COLLECTION: bool>()
+where
+    T: ?Sized + Forgettable<IS_COLLECTION>,
+{
+}
+
+/// A field whose key may be the beginning of another field's key.
+#[diagnostic::on_unimplemented(
+    message = "this key belongs to the entries of a `{Self}`",
+    label = "begins with the key of the collection",
+    note = "choose another key"
+)]
+pub trait LeavesKeysFree<const IS_COLLECTION: bool> {}
+
+#[diagnostic::do_not_recommend]
+impl<T: ?Sized> LeavesKeysFree<false> for T {}
+
+pub const fn assert_key_is_free<T, const IS_COLLECTION: bool>()
+where
+    T: ?Sized + LeavesKeysFree<IS_COLLECTION>,
+{
+}

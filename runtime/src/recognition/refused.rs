@@ -1,0 +1,191 @@
+//! The kinds of types that a place refuses, each with its own message.
+#![allow(
+    missing_docs,
+    reason = "the vocabulary of generated code, which nobody else names"
+)]
+
+use super::kind;
+use super::{
+    AlarmPayload, BodyArgument, MessageArgument, MethodArgument, MethodResult, RouteArgument,
+    RouteResult,
+};
+use crate::call::{Arguments, Call, Outcome};
+use crate::context::Ctx;
+use crate::fault::Fault;
+use crate::schedule::Scheduling;
+
+/// Stands where a type of a refused kind would have to be: rustc reports the requirement of the
+/// innermost trait only if it is about another type than the outermost.
+pub struct Refused;
+
+/// For each kind of type, the places where it cannot be, and the trait whose message says so.
+/// [`Refused`] implements none of these traits.
+macro_rules! refused {
+    ($(
+        $(#[$message:meta])*
+        $reason:ident: $($place:ident<$kind:ident>),*;
+    )*) => {$(
+        $(#[$message])*
+        pub trait $reason<T> {
+            fn never<R>() -> R;
+        }
+
+        $(refused! { @ $place $kind $reason })*
+    )*};
+    (@ MethodArgument $kind:ident $reason:ident) => {
+        impl<T> MethodArgument<{ kind::$kind }> for T where Refused: $reason<T> {
+            fn take(_: &mut Call, _: usize, _: &'static str) -> Result<Self, Fault> {
+                <Refused as $reason<T>>::never()
+            }
+            fn take_body(_: &mut Call, _: usize, _: &'static str) -> Result<Self, Fault> {
+                <Refused as $reason<T>>::never()
+            }
+            fn push(_: &mut Arguments, _: &'static str, _: &Self) {
+                <Refused as $reason<T>>::never()
+            }
+        }
+    };
+    (@ MethodResult $kind:ident $reason:ident) => {
+        impl<T> MethodResult<{ kind::$kind }> for T where Refused: $reason<T> {
+            fn encode(&self) -> Outcome {
+                <Refused as $reason<T>>::never()
+            }
+            fn decode(_: &[u8]) -> Result<Self, String> {
+                <Refused as $reason<T>>::never()
+            }
+        }
+    };
+    (@ RouteResult $kind:ident $reason:ident) => {
+        impl<T> RouteResult<{ kind::$kind }> for T where Refused: $reason<T> {
+            fn into_reply(self) -> Outcome {
+                <Refused as $reason<T>>::never()
+            }
+        }
+    };
+    (@ MessageArgument $kind:ident $reason:ident) => {
+        impl<T> MessageArgument<{ kind::$kind }> for T where Refused: $reason<T> {
+            fn take(_: &mut Call) -> Result<Self, Fault> {
+                <Refused as $reason<T>>::never()
+            }
+        }
+    };
+    (@ AlarmPayload $kind:ident $reason:ident) => {
+        impl<T> AlarmPayload<{ kind::$kind }> for T where Refused: $reason<T> {
+            fn take(_: &mut Call) -> Result<Self, Fault> {
+                <Refused as $reason<T>>::never()
+            }
+            fn schedule<'a>(_: &'a Ctx, _: &'static str, _: &Self) -> Scheduling<'a> {
+                <Refused as $reason<T>>::never()
+            }
+        }
+    };
+    (@ $place:ident $kind:ident $reason:ident) => {
+        impl<T> $place<{ kind::$kind }> for T where Refused: $reason<T> {
+            fn take(_: &mut Call, _: usize, _: &'static str) -> Result<Self, Fault> {
+                <Refused as $reason<T>>::never()
+            }
+        }
+    };
+}
+
+refused! {
+    #[diagnostic::on_unimplemented(
+        message = "`{T}` is only available in HTTP routes",
+        label = "this method is called without a request",
+        note = "take the values by name, or remove the attribute that is not a route"
+    )]
+    OnlyInRoutes: MethodArgument<REQUEST>, AlarmPayload<REQUEST>;
+
+    #[diagnostic::on_unimplemented(
+        message = "`#[body]` decodes the body into a value",
+        label = "takes the whole request",
+        note = "remove `#[body]`"
+    )]
+    NotABody: BodyArgument<REQUEST>;
+
+    #[diagnostic::on_unimplemented(
+        message = "a message does not provide a `{T}`",
+        label = "not available here",
+        note = "keep what is needed of the request in the session"
+    )]
+    NotInMessages: MessageArgument<REQUEST>;
+
+    #[diagnostic::on_unimplemented(
+        message = "the context is passed by shared reference",
+        label = "write `ctx: &Ctx`"
+    )]
+    PassedByReference:
+        MethodArgument<CONTEXT>, RouteArgument<CONTEXT>, BodyArgument<CONTEXT>,
+        MessageArgument<CONTEXT>, AlarmPayload<CONTEXT>;
+
+    #[diagnostic::on_unimplemented(
+        message = "`{T}` is only available in the app",
+        label = "not available in an object",
+        note = "an object reaches other objects through `ctx: &Ctx`, with `ctx.objects::<…>()`"
+    )]
+    OnlyInTheApp:
+        MethodArgument<ENV>, RouteArgument<ENV>, BodyArgument<ENV>,
+        MessageArgument<ENV>, AlarmPayload<ENV>;
+
+    #[diagnostic::on_unimplemented(
+        message = "`AlarmRun` is only available in `#[alarm]` methods, and under this name",
+        label = "not available here",
+        note = "write `run: AlarmRun` in a method that has no attribute but `#[alarm]`"
+    )]
+    OnlyInAlarms:
+        MethodArgument<ALARM_RUN>, RouteArgument<ALARM_RUN>, BodyArgument<ALARM_RUN>,
+        MessageArgument<ALARM_RUN>, AlarmPayload<ALARM_RUN>;
+
+    #[diagnostic::on_unimplemented(
+        message = "a socket is passed by shared reference, and only to the handlers of its events",
+        label = "not available here",
+        note = "write `socket: &Socket<Session>` in a `#[message]`, `#[close]` or `#[error]` method"
+    )]
+    OnlyInSocketEvents:
+        MethodArgument<SOCKET>, RouteArgument<SOCKET>, BodyArgument<SOCKET>,
+        MessageArgument<SOCKET>, AlarmPayload<SOCKET>;
+
+    #[diagnostic::on_unimplemented(
+        message = "this event does not provide a `{T}`",
+        label = "not available here",
+        note = "a `CloseEvent` is for `#[close]`, a `SocketError` for `#[error]`"
+    )]
+    OnlyOfTheEnd:
+        MethodArgument<SOCKET_EVENT>, RouteArgument<SOCKET_EVENT>, BodyArgument<SOCKET_EVENT>,
+        MessageArgument<SOCKET_EVENT>, AlarmPayload<SOCKET_EVENT>;
+
+    #[diagnostic::on_unimplemented(
+        message = "`{T}` is an answer and cannot be an argument",
+        label = "cannot be decoded"
+    )]
+    OnlyAnAnswer:
+        MethodArgument<RESPONSE>, RouteArgument<RESPONSE>, BodyArgument<RESPONSE>,
+        MessageArgument<RESPONSE>, AlarmPayload<RESPONSE>,
+        MethodArgument<ACCEPT>, RouteArgument<ACCEPT>, BodyArgument<ACCEPT>,
+        MessageArgument<ACCEPT>, AlarmPayload<ACCEPT>;
+
+    #[diagnostic::on_unimplemented(
+        message = "an `#[rpc]` method cannot return `{T}`",
+        label = "a typed caller cannot receive it",
+        note = "return the value and let the route make the response, or remove `#[rpc]`"
+    )]
+    OnlyOfRoutes: MethodResult<RESPONSE>, MethodResult<ACCEPT>;
+
+    #[diagnostic::on_unimplemented(
+        message = "only a `#[websocket]` route accepts sockets",
+        label = "this route cannot",
+        note = "write `#[websocket(\"/path\")]` instead of this method's route"
+    )]
+    OnlyOfUpgrades: RouteResult<ACCEPT>;
+
+    #[diagnostic::on_unimplemented(
+        message = "`{T}` cannot be sent to a caller",
+        label = "belongs to the object",
+        note = "return a value that serde can write"
+    )]
+    OnlyInside:
+        MethodResult<REQUEST>, MethodResult<CONTEXT>, MethodResult<ENV>, MethodResult<SOCKET>,
+        MethodResult<ALARM_RUN>, MethodResult<SOCKET_EVENT>,
+        RouteResult<REQUEST>, RouteResult<CONTEXT>, RouteResult<ENV>, RouteResult<SOCKET>,
+        RouteResult<ALARM_RUN>, RouteResult<SOCKET_EVENT>;
+}

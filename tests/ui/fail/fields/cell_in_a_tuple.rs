@@ -1,0 +1,18 @@
+#![allow(unused)]
+
+use anchorhold::prelude::*;
+
+use std::cell::Cell;
+
+#[durable_object]
+struct Counter {
+    pair: (Cell<u8>, i64),
+}
+
+#[durable_object]
+impl Counter {
+    #[rpc]
+    fn touch(&mut self) {}
+}
+
+fn main() {}

@@ -1,0 +1,17 @@
+#![allow(unused)]
+
+use anchorhold::prelude::*;
+
+#[durable_object]
+struct Counter {
+    #[cfg_attr(all(), memory)]
+    reads: u64,
+}
+
+#[durable_object]
+impl Counter {
+    #[rpc]
+    fn touch(&mut self) {}
+}
+
+fn main() {}

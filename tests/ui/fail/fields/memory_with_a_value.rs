@@ -1,0 +1,17 @@
+#![allow(unused)]
+
+use anchorhold::prelude::*;
+
+#[durable_object]
+struct Counter {
+    #[memory = true]
+    reads: u64,
+}
+
+#[durable_object]
+impl Counter {
+    #[rpc]
+    fn touch(&mut self) {}
+}
+
+fn main() {}

@@ -1,0 +1,27 @@
+#![allow(unused)]
+
+use anchorhold::prelude::*;
+
+#[durable_object]
+struct Counter {
+    value: i64,
+}
+
+#[durable_object]
+impl Counter {
+    #[rpc]
+    fn value(&self) -> i64;
+
+    #[rpc]
+    fn other(&self) -> i64 {
+        self.value
+    }
+}
+
+async fn caller(env: Env) {
+    let counter = env.objects::<Counter>().named("a");
+    let _ = counter.value().await;
+    let _ = counter.other().await;
+}
+
+fn main() {}

@@ -1,0 +1,21 @@
+#![allow(unused)]
+
+use anchorhold::prelude::*;
+
+#[durable_object]
+struct Counter {
+    value: i64,
+}
+
+#[durable_object]
+impl Counter {
+    #[websocket("/live")]
+    fn join(&self) -> Accept<String> {
+        Accept::new(String::new())
+    }
+
+    #[message]
+    fn received(&mut self, request: Request) {}
+}
+
+fn main() {}

@@ -1,0 +1,17 @@
+#![allow(unused)]
+
+use anchorhold::prelude::*;
+
+#[durable_object]
+struct Counter {
+    value: i64,
+}
+
+#[durable_object]
+impl Counter {
+    #[post("/sweep")]
+    #[alarm]
+    fn sweep(&mut self, run: AlarmRun) {}
+}
+
+fn main() {}

@@ -1,0 +1,18 @@
+#![allow(unused)]
+
+use anchorhold::prelude::*;
+
+#[durable_object]
+struct Counter {
+    value: i64,
+}
+
+#[durable_object]
+impl Counter {
+    #[get("/live")]
+    fn join(&self) -> Accept<String> {
+        Accept::new(String::new())
+    }
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+#![allow(unused)]
+
+use anchorhold::prelude::*;
+
+#[anchorhold::test]
+#[test]
+async fn counts(sim: Sim) {}
+
+fn main() {}

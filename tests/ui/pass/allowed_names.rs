@@ -1,0 +1,53 @@
+//! The names of the user, in generated code too, are the user's business.
+#![deny(warnings)]
+
+use anchorhold::prelude::*;
+
+#[durable_object]
+struct Counter {
+    value: u64,
+}
+
+#[durable_object]
+impl Counter {
+    #[rpc]
+    #[allow(non_snake_case)]
+    fn getValue(&mut self, userId: u64) -> u64 {
+        self.value += 1;
+        userId
+    }
+
+    #[rpc]
+    #[expect(non_snake_case, reason = "as JavaScript has it")]
+    fn setValue(&mut self, newValue: u64) {
+        self.value = newValue;
+    }
+}
+
+#[deprecated = "use `Counter`"]
+#[durable_object]
+pub struct Old {
+    value: i64,
+}
+
+#[allow(deprecated)]
+mod handlers {
+    use anchorhold::prelude::*;
+
+    #[durable_object]
+    impl super::Old {
+        #[rpc]
+        #[deprecated]
+        fn value(&self) -> i64 {
+            self.value
+        }
+    }
+}
+
+fn main() {
+    let _ = |env: Env| {
+        let counter = env.objects::<Counter>().named("a");
+        drop(counter.getValue(1));
+        drop(counter.setValue(1));
+    };
+}

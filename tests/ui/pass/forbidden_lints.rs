@@ -1,0 +1,54 @@
+//! Nothing generated allows what the crate forbids, and nothing of it is linted.
+#![forbid(
+    deprecated,
+    dead_code,
+    missing_docs,
+    nonstandard_style,
+    unsafe_code,
+    unused_imports,
+    unused_qualifications,
+    unused_variables,
+    unreachable_pub,
+    clippy::all,
+    clippy::pedantic
+)]
+#![deny(clippy::nursery)]
+#![allow(clippy::missing_const_for_fn, reason = "of the handlers themselves")]
+
+use anchorhold::prelude::*;
+
+/// A counter.
+#[durable_object]
+pub struct Counter {
+    value: i64,
+    #[stored(default = 5)]
+    limit: i64,
+    #[memory]
+    reads: u64,
+}
+
+#[durable_object]
+impl Counter {
+    #[rpc]
+    #[get("/")]
+    fn value(&self) -> Result<i64, Error> {
+        if self.reads > 0 {
+            return Err(Error::conflict("read", "it was read before"));
+        }
+        Ok(self.value.min(self.limit))
+    }
+
+    #[alarm]
+    fn sweep(&mut self, amount: i64) {
+        self.value -= amount;
+    }
+}
+
+#[anchorhold::app]
+fn app() -> App {
+    App::new().mount::<Counter>("/counters/{name}")
+}
+
+fn main() {
+    let _ = app();
+}
