@@ -106,6 +106,8 @@ fn act(scope: Scope) -> BoxedStrategy<Act> {
         if scope.depth > 0 {
             let called = Scope {
                 outermost: false,
+                // On workerd a panic ends the caller too, with what it wrote: see S8.
+                panics: false,
                 ..scope.inside()
             };
             choices.push((5, turn_in(called).prop_map(Act::Call).boxed()));

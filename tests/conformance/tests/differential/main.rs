@@ -22,7 +22,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use transcript::{Transcript, side_by_side};
 
 /// How many plans the suite runs: about a minute.
-const PLANS: u64 = 400;
+const PLANS: u64 = 200;
 /// How many plans share a start of the hosts, and one restart. On workerd hundreds of aborts in one
 /// process have the instance replaced, which ends what other plans have in memory.
 const BATCH: usize = 60;
