@@ -1,4 +1,4 @@
-//! Everything that `cargo xtask test` runs, in order.
+//! Everything that `cargo xtask test` runs.
 
 /// One step; it passes if its command does.
 pub struct Step {
@@ -7,7 +7,21 @@ pub struct Step {
     pub command: &'static str,
 }
 
-pub const STEPS: &[Step] = &[
+/// In this order, beside the [`CHECKS`]: the compiler optimises a bundle on one core. All are made
+/// before the tests, of which those that start an app on workerd would wait for one another's builds.
+pub const BUNDLES: &[Step] = &[
+    Step {
+        name: "bundle of the demo",
+        command: "cargo xtask build",
+    },
+    Step {
+        name: "bundle of the conformance tests",
+        command: "cargo xtask build --app tests/conformance",
+    },
+];
+
+/// In this order.
+pub const CHECKS: &[Step] = &[
     Step {
         name: "format",
         command: "cargo fmt --all --check",
@@ -29,15 +43,14 @@ pub const STEPS: &[Step] = &[
         name: "lints of each feature alone",
         command: "cargo xtask features",
     },
-    // Before the tests: those that start an app on workerd would wait for one another's builds.
     Step {
-        name: "bundle of the demo",
-        command: "cargo xtask build",
+        name: "tests, compiled",
+        command: TESTS_COMPILED,
     },
-    Step {
-        name: "bundle of the conformance tests",
-        command: "cargo xtask build --app tests/conformance",
-    },
+];
+
+/// In this order, after the [`CHECKS`] and the [`BUNDLES`].
+pub const REST: &[Step] = &[
     // Unit tests, compile-fail tests, and the conformance and end-to-end suites: those start the
     // apps on both hosts themselves.
     Step {
@@ -71,5 +84,9 @@ pub const STEPS: &[Step] = &[
 
 /// Replaced by [`TESTS_SIDE_BY_SIDE`] where cargo-nextest is installed.
 pub const TESTS: &str = "cargo test --workspace --all-targets --all-features --no-fail-fast";
+pub const TESTS_COMPILED: &str = "cargo test --workspace --all-targets --all-features --no-run";
 /// The tests of all packages at once.
 pub const TESTS_SIDE_BY_SIDE: &str = "cargo nextest run --workspace --all-features --no-fail-fast";
+/// Replaces [`TESTS_COMPILED`] likewise.
+pub const TESTS_SIDE_BY_SIDE_COMPILED: &str =
+    "cargo nextest run --workspace --all-features --no-run";

@@ -2,28 +2,53 @@
 
 use std::num::NonZero;
 use std::process::{Command, ExitCode};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
 use crate::command;
-use crate::steps::{STEPS, Step, TESTS, TESTS_SIDE_BY_SIDE};
+use crate::steps::{
+    BUNDLES, CHECKS, REST, Step, TESTS, TESTS_COMPILED, TESTS_SIDE_BY_SIDE,
+    TESTS_SIDE_BY_SIDE_COMPILED,
+};
 use crate::tools;
 use crate::workspace::Workspace;
 
+/// Where a step's output goes.
+#[derive(Clone, Copy)]
+enum Output {
+    /// To the terminal, as it comes.
+    Shown,
+    /// To the terminal if the step fails: another one has it meanwhile.
+    Kept,
+}
+
+/// How a step went.
+struct Outcome {
+    name: &'static str,
+    passed: bool,
+    took: Duration,
+}
+
 pub fn run(workspace: &Workspace) -> Result<ExitCode> {
     tools::install_all(workspace)?;
-    let outcomes: Vec<_> = STEPS
-        .iter()
-        .map(|step| (step, perform(workspace, step)))
-        .collect();
+    let mut outcomes = thread::scope(|scope| {
+        let bundles = scope.spawn(|| perform_all(workspace, BUNDLES, Output::Kept));
+        let mut outcomes = perform_all(workspace, CHECKS, Output::Shown);
+        match bundles.join() {
+            Ok(bundles) => outcomes.extend(bundles),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+        outcomes
+    });
+    outcomes.extend(perform_all(workspace, REST, Output::Shown));
     println!();
-    for (step, (passed, took)) in &outcomes {
+    for Outcome { name, passed, took } in &outcomes {
         let verdict = if *passed { "ok" } else { "FAILED" };
-        println!("{verdict:<6} {:>5.0} s  {}", took.as_secs_f32(), step.name);
+        println!("{verdict:<6} {:>5.0} s  {name}", took.as_secs_f32());
     }
-    let all_passed = outcomes.iter().all(|(_, (passed, _))| *passed);
-    Ok(if all_passed {
+    Ok(if outcomes.iter().all(|outcome| outcome.passed) {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
@@ -31,29 +56,44 @@ pub fn run(workspace: &Workspace) -> Result<ExitCode> {
 }
 
 /// A step that fails does not keep the later ones from telling what they find.
-fn perform(workspace: &Workspace, step: &Step) -> (bool, Duration) {
+fn perform_all(workspace: &Workspace, steps: &[Step], output: Output) -> Vec<Outcome> {
+    let perform = |step| perform(workspace, step, output);
+    steps.iter().map(perform).collect()
+}
+
+fn perform(workspace: &Workspace, step: &Step, output: Output) -> Outcome {
     let line = match step.command {
         TESTS if has_nextest() => TESTS_SIDE_BY_SIDE,
+        TESTS_COMPILED if has_nextest() => TESTS_SIDE_BY_SIDE_COMPILED,
         line => line,
     };
-    println!("\n== {}: {line}", step.name);
     let mut words = line.split_whitespace();
     let mut command = Command::new(words.next().unwrap_or_default());
     command.args(words);
     if line == TESTS_SIDE_BY_SIDE {
         // The tests of the hosts, which take most of the time, mostly wait.
-        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let cores = thread::available_parallelism().map_or(1, NonZero::get);
         command.arg(format!("--test-threads={}", cores * 2));
     }
     command
         .current_dir(&workspace.root)
         .env("CARGO_TARGET_DIR", &workspace.target);
     let start = Instant::now();
-    let outcome = command::run(&mut command);
-    if let Err(error) = &outcome {
-        eprintln!("error: {error:#}");
+    let ran = match output {
+        Output::Shown => {
+            println!("\n== {}: {line}", step.name);
+            command::run(&mut command)
+        }
+        Output::Kept => command::output(&mut command).map(drop),
+    };
+    if let Err(error) = &ran {
+        eprintln!("error: {}: {error:#}", step.name);
     }
-    (outcome.is_ok(), start.elapsed())
+    Outcome {
+        name: step.name,
+        passed: ran.is_ok(),
+        took: start.elapsed(),
+    }
 }
 
 fn has_nextest() -> bool {

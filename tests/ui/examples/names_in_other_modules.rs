@@ -46,7 +46,10 @@ mod list {
 
 pub async fn caller(env: anchorhold::Env) -> Result<Option<String>, anchorhold::CallError> {
     let list = env.objects::<list::List>().named("a");
-    list.add(list::Item { name: String::from("milk") }).await?;
+    list.add(list::Item {
+        name: String::from("milk"),
+    })
+    .await?;
     Ok(list.last().await?.map(|item| item.name))
 }
 

@@ -61,7 +61,11 @@ impl Counter {
 
     #[rpc]
     fn alive(&self) -> Vec<Cell> {
-        self.cells.iter().copied().filter(|cell| cell.alive).collect()
+        self.cells
+            .iter()
+            .copied()
+            .filter(|cell| cell.alive)
+            .collect()
     }
 
     #[put("/{name}")]

@@ -1,5 +1,6 @@
 //! Attributes, visibility, bodies and types that a `macro_rules` macro passes on; objects in a function; deprecated types.
 #![deny(warnings)]
+#![allow(clippy::unused_unit)]
 
 use anchorhold::prelude::*;
 #[deprecated]

@@ -43,7 +43,13 @@ impl Counter {
     }
 
     #[rpc]
-    async fn state(&self, object: State, arguments: Vec, call: String, ctx: &anchorhold::Ctx) -> Box {
+    async fn state(
+        &self,
+        object: State,
+        arguments: Vec,
+        call: String,
+        ctx: &anchorhold::Ctx,
+    ) -> Box {
         let _ = (object, arguments, call, ctx);
         Box
     }
@@ -79,8 +85,8 @@ impl self::State2 {
 
 pub fn caller(env: &anchorhold::Env) {
     let counter = env.objects::<Counter>().named("a");
-    let _ = counter.swap(Result, Option, Ctx);
-    let _ = counter.r#type(5);
+    ::core::mem::drop(counter.swap(Result, Option, Ctx));
+    ::core::mem::drop(counter.r#type(5));
 }
 
 fn main() {}

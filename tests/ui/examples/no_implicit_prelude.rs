@@ -63,7 +63,7 @@ impl Room {
 
 pub fn caller(env: &Env) {
     let room = env.objects::<Room>().named("lobby");
-    let _ = room.title();
+    ::core::mem::drop(room.title());
 }
 
 #[::anchorhold::app]

@@ -32,6 +32,7 @@ impl Counter {
     fn start(&mut self) {}
 
     #[rpc]
+    #[allow(clippy::new_ret_no_self, clippy::wrong_self_convention)]
     fn new(&mut self) {}
 }
 
