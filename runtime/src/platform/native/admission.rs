@@ -7,7 +7,7 @@ use super::waiting::Waiting;
 /// One of so many connections is kept for telling a peer that there is no room for it.
 const OF_EACH: usize = 16;
 /// One of so many connections is not for WebSockets, so that those never take all.
-const NOT_FOR_SOCKETS: usize = 4;
+const NOT_FOR_SOCKETS: usize = 16;
 
 /// The connections of all shards.
 #[derive(Debug)]
@@ -128,7 +128,7 @@ mod tests {
         assert!(is_evicted(&kept));
         assert!(admission.displace(0).is_none());
         let sockets: Vec<_> = std::iter::from_fn(|| admission.upgrade()).collect();
-        assert_eq!(sockets.len(), 45);
+        assert_eq!(sockets.len(), 56);
         let refusals: Vec<_> = std::iter::from_fn(|| admission.refuse()).collect();
         assert_eq!(refusals.len(), 4);
         // Three were taken in advance.
