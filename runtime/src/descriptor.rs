@@ -1,9 +1,6 @@
 //! What the macro states once for each type of the user's, so that a type which does not fit is one
 //! error at one place: each constructor carries the bounds, and what follows needs none.
-#![allow(
-    missing_docs,
-    reason = "the vocabulary of generated code, which nobody else names"
-)]
+#![allow(missing_docs, reason = "the vocabulary of generated code")]
 
 use std::future::Future;
 

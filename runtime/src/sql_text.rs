@@ -21,7 +21,8 @@ enum Token<'a> {
     Other,
 }
 
-/// Refuses a text without a statement, as the platform does, what would end a transaction that other turns share, and reserved names for tables.
+/// Refuses what would end a transaction that other turns share, and reserved names for tables. A text
+/// without a statement is refused too, as the platform does.
 pub(crate) fn check(statement: &str) -> Result<(), StorageError> {
     if Tokens::new(statement).next().is_none() {
         return Err(StorageError::Sql("the text holds no statement".to_owned()));

@@ -7,6 +7,8 @@ use serde::de::value::{Error, StrDeserializer};
 use serde::de::{self, DeserializeOwned, Deserializer, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
+use crate::user_code;
+
 /// Text has no types of its own, so the type asked for decides how it is read: `5` is a number to
 /// an `i64` and a text to a `String`.
 pub(crate) fn decode<T: DeserializeOwned>(text: &str) -> Result<T, String> {
@@ -82,10 +84,11 @@ impl<'de> Deserializer<'de> for Text<'_> {
 
 /// What makes a type impossible to read from one text, such as "a struct"; `None` if nothing shows.
 /// serde has no such question, so the type is asked to decode itself, and what it asks for in turn
-/// is noted and refused.
+/// is noted and refused. A type that panics over that shows nothing.
 pub(crate) fn misfit<T: DeserializeOwned>() -> Option<&'static str> {
     let asked = Cell::new(None);
-    let _ = T::deserialize(Shape(&asked));
+    let decoded = user_code::call(|| T::deserialize(Shape(&asked)));
+    user_code::dispose(decoded);
     asked.get()
 }
 
@@ -183,6 +186,13 @@ mod tests {
         enum Order {
             Newest,
         }
+        struct Touchy;
+        impl<'de> serde::Deserialize<'de> for Touchy {
+            fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+                panic!("on purpose")
+            }
+        }
+        assert_eq!(misfit::<Touchy>(), None);
         assert_eq!(misfit::<Filter>(), Some("a struct"));
         assert_eq!(misfit::<Option<Filter>>(), Some("a struct"));
         assert_eq!(misfit::<Vec<u8>>(), Some("a list"));

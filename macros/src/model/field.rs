@@ -1,6 +1,7 @@
 //! Fields: which are durable, under which keys, with which defaults.
 
 use proc_macro2::Span;
+use quote::ToTokens;
 use syn::{Attribute, Expr, Ident, Type};
 
 use crate::attr::Arguments;
@@ -48,12 +49,12 @@ impl<'a> Field<'a> {
             return None;
         }
         if let Some((equals, value)) = default {
+            let written = value.to_token_stream();
+            let mut assignment = equals.to_token_stream();
+            value.to_tokens(&mut assignment);
             diagnostics.error(
-                quote::quote!(#equals #value),
-                format!(
-                    "a field's default belongs in an attribute\nhelp: write `#[stored(default = {})]`",
-                    quote::quote!(#value)
-                ),
+                assignment,
+                format!("a field's default belongs in an attribute\nhelp: write `#[stored(default = {written})]`"),
             );
             return None;
         }

@@ -1,8 +1,5 @@
 //! Arguments: what the events provide.
-#![allow(
-    missing_docs,
-    reason = "the vocabulary of generated code, which nobody else names"
-)]
+#![allow(missing_docs, reason = "the vocabulary of generated code")]
 
 use super::kind;
 use crate::call::{Arguments, Call};

@@ -1,8 +1,5 @@
 //! What a handler borrows: the context, and the socket of an event.
-#![allow(
-    missing_docs,
-    reason = "the vocabulary of generated code, which nobody else names"
-)]
+#![allow(missing_docs, reason = "the vocabulary of generated code")]
 
 use std::ops::Deref;
 

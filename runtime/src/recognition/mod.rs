@@ -4,10 +4,7 @@
 //! user's. Generated code therefore asks [`Probe`] and passes the answer on as a const argument, so
 //! that each trait below may treat a `Result` or a [`Request`] apart without overlapping its
 //! blanket implementation. Traits without any implementation exist for their message.
-#![allow(
-    missing_docs,
-    reason = "the vocabulary of generated code, which nobody else names"
-)]
+#![allow(missing_docs, reason = "the vocabulary of generated code")]
 
 mod argument;
 mod borrowed;

@@ -1,8 +1,5 @@
 //! Results: what handlers and the app return.
-#![allow(
-    missing_docs,
-    reason = "the vocabulary of generated code, which nobody else names"
-)]
+#![allow(missing_docs, reason = "the vocabulary of generated code")]
 
 use std::convert::Infallible;
 

@@ -1,8 +1,5 @@
 //! The kinds of types that a place refuses, each with its own message.
-#![allow(
-    missing_docs,
-    reason = "the vocabulary of generated code, which nobody else names"
-)]
+#![allow(missing_docs, reason = "the vocabulary of generated code")]
 
 use super::kind;
 use super::{

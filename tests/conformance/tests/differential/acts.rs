@@ -22,7 +22,7 @@ pub struct Scope {
     mutable: bool,
     /// `async`
     waits: bool,
-    /// Nobody waits for the turn but a client, so that it may begin what goes on by itself.
+    /// Only a client waits for the turn, so that it may begin background work.
     outermost: bool,
     /// How many calls or transactions may lie inside of each other.
     depth: u8,

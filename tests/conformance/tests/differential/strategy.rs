@@ -86,7 +86,7 @@ fn spoken(panics: bool) -> BoxedStrategy<Spoken> {
         .boxed()
 }
 
-/// A text that is no command: an answer comes from the runtime or the platform.
+/// A text other than a command: the runtime or the platform answers it.
 fn said() -> BoxedStrategy<String> {
     prop_oneof![
         2 => select(PINGS.as_slice()).prop_map(str::to_owned),
