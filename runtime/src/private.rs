@@ -22,6 +22,7 @@ pub use crate::stub::StubCore;
 /// From the standard library, which a `no_std` crate cannot name by itself.
 pub mod std {
     pub use ::std::boxed::Box;
+    pub use ::std::prelude::v1 as prelude;
     pub use ::std::string::String;
     pub use ::std::vec::Vec;
 }
@@ -32,4 +33,6 @@ pub type LocalFuture<'a> = crate::turn::LocalFuture<'a, Outcome>;
 #[cfg(not(target_arch = "wasm32"))]
 pub use crate::platform::native::{Runs, run_test};
 #[cfg(target_arch = "wasm32")]
-pub use crate::platform::worker::{ObjectClass, extend_durable_object, wasm_bindgen, worker_fetch};
+pub use crate::platform::worker::{
+    Exported, ExportedApp, ObjectClass, extend_durable_object, wasm_bindgen, worker_fetch,
+};

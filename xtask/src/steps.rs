@@ -36,8 +36,8 @@ pub const CHECKS: &[Step] = &[
                   -p conformance -p bench-anchorhold -p bench-hand-written -- -D warnings",
     },
     Step {
-        name: "lints of the small examples, for Workers",
-        command: "cargo clippy --target wasm32-unknown-unknown --examples -p examples -- -D warnings",
+        name: "lints of the small examples and of what the attributes accept, for Workers",
+        command: "cargo clippy --target wasm32-unknown-unknown --examples -p examples -p ui-tests -- -D warnings",
     },
     Step {
         name: "lints of each feature alone",

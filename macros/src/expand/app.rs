@@ -4,6 +4,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{Path, ReturnType};
 
+use super::exported::module;
 use super::{in_block, private_at};
 use crate::parse::RawFunction;
 
@@ -21,6 +22,27 @@ pub fn app(function: &RawFunction, krate: &Path) -> TokenStream {
         }
         ReturnType::Default => TokenStream::new(),
     };
+    let items = quote! {
+        pub struct App;
+
+        #[wasm_bindgen::prelude::wasm_bindgen(
+            js_name = fetch,
+            wasm_bindgen = __anchorhold::__private::wasm_bindgen
+        )]
+        pub fn anchorhold_fetch(
+            request: JsValue,
+            env: JsValue,
+            ctx: JsValue,
+        ) -> ::core::result::Result<JsValue, JsValue> {
+            __anchorhold::__private::worker_fetch(
+                <App as __anchorhold::__private::ExportedApp>::app,
+                request,
+                env,
+                ctx,
+            )
+        }
+    };
+    let module = module(krate, &items);
     quote! {
         #function
         #check
@@ -29,19 +51,13 @@ pub fn app(function: &RawFunction, krate: &Path) -> TokenStream {
         #[cfg(target_arch = "wasm32")]
         const _: () = {
             use #krate as __anchorhold;
-            use __anchorhold::__private::wasm_bindgen;
-            use __anchorhold::__private::wasm_bindgen::JsValue;
 
-            #[wasm_bindgen::prelude::wasm_bindgen(
-                js_name = fetch,
-                wasm_bindgen = #krate::__private::wasm_bindgen
-            )]
-            pub fn anchorhold_fetch(
-                request: JsValue,
-                env: JsValue,
-                ctx: JsValue,
-            ) -> ::core::result::Result<JsValue, JsValue> {
-                __anchorhold::__private::worker_fetch(#name, request, env, ctx)
+            #module
+
+            impl __anchorhold::__private::ExportedApp for __exported::items::App {
+                fn app() -> __anchorhold::App {
+                    #name()
+                }
             }
         };
     }

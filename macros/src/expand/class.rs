@@ -3,6 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
+use super::exported::module;
 use crate::model::{Handler, ObjectImpl};
 use crate::names::{camel_case, unraw};
 
@@ -15,23 +16,16 @@ pub fn class(block: &ObjectImpl<'_>) -> TokenStream {
     // Its symbol is that of no method: the glue joins a class and a method in camel case with one `_`.
     let start = format_ident!("anchorhold_start_{}", block.class.to_lowercase());
     let methods = block.methods().enumerate().map(method);
-    quote! {
-        #(#conditions)*
-        #[cfg(target_arch = "wasm32")]
-        const _: () = {
-            use #krate as __anchorhold;
-            use __anchorhold::__private::wasm_bindgen;
-            use __anchorhold::__private::wasm_bindgen::JsValue;
-
+    let items = quote! {
             #[wasm_bindgen::prelude::wasm_bindgen(
                 js_name = #class,
-                wasm_bindgen = #krate::__private::wasm_bindgen
+                wasm_bindgen = __anchorhold::__private::wasm_bindgen
             )]
             pub struct #exported(__anchorhold::__private::ObjectClass);
 
             #[wasm_bindgen::prelude::wasm_bindgen(
                 js_class = #class,
-                wasm_bindgen = #krate::__private::wasm_bindgen
+                wasm_bindgen = __anchorhold::__private::wasm_bindgen
             )]
             impl #exported {
                 #[wasm_bindgen(constructor)]
@@ -41,7 +35,7 @@ pub fn class(block: &ObjectImpl<'_>) -> TokenStream {
                 ) -> ::core::result::Result<#exported, JsValue> {
                     ::core::result::Result::Ok(#exported(
                         __anchorhold::__private::ObjectClass::new(
-                            <#path as __anchorhold::DurableObject>::__description(),
+                            <#exported as __anchorhold::__private::Exported>::description(),
                             state,
                             env,
                         )?,
@@ -109,15 +103,30 @@ pub fn class(block: &ObjectImpl<'_>) -> TokenStream {
             #[wasm_bindgen::prelude::wasm_bindgen(
                 start,
                 private,
-                wasm_bindgen = #krate::__private::wasm_bindgen
+                wasm_bindgen = __anchorhold::__private::wasm_bindgen
             )]
             pub fn #start() -> ::core::result::Result<(), JsValue> {
                 __anchorhold::__private::extend_durable_object(
                     ::core::convert::Into::into(
                         #exported(__anchorhold::__private::ObjectClass::empty()),
                     ),
-                    <#path as __anchorhold::DurableObject>::__description(),
+                    <#exported as __anchorhold::__private::Exported>::description(),
                 )
+            }
+    };
+    let module = module(krate, &items);
+    quote! {
+        #(#conditions)*
+        #[cfg(target_arch = "wasm32")]
+        const _: () = {
+            use #krate as __anchorhold;
+
+            #module
+
+            impl __anchorhold::__private::Exported for __exported::items::#exported {
+                fn description() -> &'static __anchorhold::__private::Description {
+                    <#path as __anchorhold::DurableObject>::__description()
+                }
             }
         };
     }

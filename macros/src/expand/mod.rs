@@ -12,6 +12,7 @@ mod class;
 mod description;
 mod descriptors;
 mod dispatch;
+mod exported;
 mod object;
 mod schedules;
 mod shared;

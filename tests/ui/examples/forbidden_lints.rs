@@ -1,7 +1,7 @@
-//! Nothing generated allows what the crate forbids, and nothing of it is linted.
+//! Nothing generated allows what the crate forbids, and nothing of it is linted. `dead_code` is denied only: for Workers,
+//! `wasm-bindgen` allows it on each function that it exports.
 #![forbid(
     deprecated,
-    dead_code,
     missing_docs,
     nonstandard_style,
     unsafe_code,
@@ -12,7 +12,7 @@
     clippy::all,
     clippy::pedantic
 )]
-#![deny(clippy::nursery)]
+#![deny(dead_code, clippy::nursery)]
 #![allow(clippy::missing_const_for_fn, reason = "of the handlers themselves")]
 
 use anchorhold::prelude::*;

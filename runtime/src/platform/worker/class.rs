@@ -26,6 +26,13 @@ use crate::occupant::Occupant;
 use crate::socket::Message;
 use crate::wire;
 
+/// An exported class. It is generated into a module of its own, out of reach of the user's names, and learns through
+/// this trait which object it is.
+pub trait Exported {
+    /// The object's description.
+    fn description() -> &'static Description;
+}
+
 /// One instance of an exported class.
 ///
 /// Its constructor runs no code of the object and never fails: `worker-build`'s entry takes any

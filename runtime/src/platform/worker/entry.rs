@@ -21,6 +21,14 @@ use crate::fault::Fault;
 /// The binding of the static files, in the Wrangler configuration's `assets`.
 const ASSETS: &str = "ASSETS";
 
+/// The generated module that exports `fetch`; it learns the app through this trait, as [`Exported`] classes their object.
+///
+/// [`Exported`]: super::Exported
+pub trait ExportedApp {
+    /// Puts the app together.
+    fn app() -> App;
+}
+
 thread_local! {
     static APP: OnceCell<Rc<App>> = const { OnceCell::new() };
 }

@@ -32,8 +32,8 @@ mod wear;
 
 pub use wasm_bindgen;
 
-pub use self::class::{ObjectClass, extend_durable_object};
-pub use self::entry::worker_fetch;
+pub use self::class::{Exported, ObjectClass, extend_durable_object};
+pub use self::entry::{ExportedApp, worker_fetch};
 pub(crate) use self::env::{Env, Namespace};
 pub(crate) use self::remote::Remote;
 pub(crate) use self::request::Request;
