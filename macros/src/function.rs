@@ -1,6 +1,6 @@
 //! The rules of `#[anchorhold::app]` and `#[anchorhold::test]`.
 
-use syn::{Expr, FnArg, LitInt, ReturnType};
+use syn::{Expr, FnArg, LitInt, ReturnType, Safety};
 
 use crate::attr::Arguments;
 use crate::diag::Diagnostics;
@@ -11,11 +11,36 @@ pub const TEST_SHAPE: &str = "`async fn name(sim: Sim)`";
 
 pub fn check_app(diagnostics: &Diagnostics, arguments: Arguments, raw: &RawFunction) {
     arguments.reject_rest(diagnostics, "anchorhold::app", &["crate"]);
+    let second = raw.attributes.iter().find(|attribute| {
+        attribute
+            .path()
+            .segments
+            .last()
+            .is_some_and(|last| last.ident == "app")
+    });
+    if let Some(second) = second {
+        diagnostics.error(
+            second,
+            "duplicate `#[anchorhold::app]` attribute\nhelp: remove this attribute",
+        );
+    }
     let signature = &raw.signature;
     if let Some(asyncness) = &signature.asyncness {
         diagnostics.error(
             asyncness,
             format!("the app function cannot be `async`: it only describes the app and runs before any event\nhelp: write {APP_SHAPE}"),
+        );
+    }
+    if let Safety::Unsafe(unsafety) = &signature.safety {
+        diagnostics.error(
+            unsafety,
+            format!("the app function cannot be `unsafe`\nhelp: write {APP_SHAPE}"),
+        );
+    }
+    if let Some(abi) = &signature.abi {
+        diagnostics.error(
+            abi,
+            format!("the app function cannot be `extern`\nhelp: write {APP_SHAPE}"),
         );
     }
     if !signature.generics.params.is_empty() {

@@ -19,6 +19,84 @@ const RESERVED_RPC_NAMES: &[&str] = &[
     "anchorholdCall",
 ];
 
+/// What no exported class can be called, beside the keywords of Rust: the other reserved words of JavaScript modules, the
+/// Worker's own exports, and the globals that the exported code uses, which a class of that name would hide.
+const RESERVED_CLASS_NAMES: &[&str] = &[
+    "arguments",
+    "case",
+    "catch",
+    "class",
+    "debugger",
+    "default",
+    "delete",
+    "eval",
+    "export",
+    "finally",
+    "function",
+    "implements",
+    "import",
+    "instanceof",
+    "interface",
+    "new",
+    "null",
+    "package",
+    "private",
+    "protected",
+    "public",
+    "switch",
+    "this",
+    "throw",
+    "undefined",
+    "var",
+    "void",
+    "with",
+    "fetch",
+    "Array",
+    "ArrayBuffer",
+    "BigInt",
+    "DataView",
+    "Date",
+    "DurableObject",
+    "Error",
+    "FinalizationRegistry",
+    "Function",
+    "Headers",
+    "Infinity",
+    "JSON",
+    "Map",
+    "Math",
+    "NaN",
+    "Number",
+    "Object",
+    "Promise",
+    "Proxy",
+    "RangeError",
+    "Reflect",
+    "Request",
+    "Response",
+    "Set",
+    "String",
+    "Symbol",
+    "TextDecoder",
+    "TextEncoder",
+    "TypeError",
+    "Uint8Array",
+    "WeakMap",
+    "WebAssembly",
+    "WebSocket",
+    "WebSocketPair",
+    "WebSocketRequestResponsePair",
+    "WorkerEntrypoint",
+];
+
+/// Whether JavaScript can export a class of this name, and Rust can make symbols of it.
+pub fn is_class_name(name: &str) -> bool {
+    name.is_ascii()
+        && !name.starts_with("r#")
+        && syn::parse_str::<Ident>(name).is_ok()
+        && !RESERVED_CLASS_NAMES.contains(&name)
+}
+
 /// Keys under this prefix belong to the runtime.
 pub const RESERVED_KEY_PREFIX: &str = "__anchorhold/";
 
@@ -144,6 +222,18 @@ mod tests {
         assert_eq!(screaming_snake_case("RateLimiter"), "RATE_LIMITER");
         assert_eq!(screaming_snake_case("HTTPServer"), "HTTP_SERVER");
         assert_eq!(screaming_snake_case("Chat2Room"), "CHAT2_ROOM");
+    }
+
+    #[test]
+    fn classes_have_names_that_are_free_in_both_languages() {
+        for name in ["Counter", "Tally2", "_Counter", "JsValue", "counter"] {
+            assert!(is_class_name(name), "{name}");
+        }
+        for name in [
+            "", "a b", "2nd", "r#Tally", "Zähler", "type", "function", "default", "fetch", "Error",
+        ] {
+            assert!(!is_class_name(name), "{name}");
+        }
     }
 
     #[test]

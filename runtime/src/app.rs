@@ -193,14 +193,22 @@ impl App {
             .iter()
             .any(|known| std::ptr::eq(*known, description))
         {
-            if self
+            // The symbols of exported classes are in lower case.
+            let known = self
                 .objects
                 .iter()
-                .any(|known| known.class == description.class)
-            {
+                .find(|known| known.class.eq_ignore_ascii_case(description.class));
+            if let Some(known) = known {
+                let what = if known.class == description.class {
+                    format!("two classes are called `{}`", description.class)
+                } else {
+                    format!(
+                        "the names of the classes `{}` and `{}` differ only in case",
+                        known.class, description.class
+                    )
+                };
                 self.mistakes.push(format!(
-                    "two classes are called `{}`; give one another name with `#[durable_object(class = \"…\")]` on its impl block",
-                    description.class
+                    "{what}; give one another name with `#[durable_object(class = \"…\")]` on its impl block"
                 ));
             }
             self.mistakes.extend(description.mistakes());

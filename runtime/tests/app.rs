@@ -75,6 +75,28 @@ async fn two_classes_of_one_name_are_refused_at_the_start(sim: Sim) {
     );
 }
 
+mod shouted {
+    use anchorhold::prelude::*;
+
+    #[durable_object]
+    pub(super) struct Other {}
+
+    #[durable_object(class = "THING")]
+    impl Other {}
+}
+
+#[anchorhold::test]
+#[should_panic(
+    expected = "the names of the classes `Thing` and `THING` differ only in case; give one another name with"
+)]
+async fn two_classes_whose_names_differ_in_case_are_refused_at_the_start(sim: Sim) {
+    sim.app(
+        App::new()
+            .mount::<Thing>("/things/{name}")
+            .mount::<shouted::Other>("/others/{name}"),
+    );
+}
+
 #[anchorhold::test]
 #[should_panic(expected = "two handlers answer GET \"/greet/{who}\"")]
 async fn one_path_has_one_handler(sim: Sim) {

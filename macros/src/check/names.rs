@@ -4,16 +4,27 @@ use std::collections::HashMap;
 
 use crate::diag::Diagnostics;
 use crate::model::{Handler, ObjectImpl};
-use crate::names::{camel_case, is_method_of_every_stub, is_reserved_rpc_name, unraw};
+use crate::names::{
+    camel_case, is_class_name, is_method_of_every_stub, is_reserved_rpc_name, unraw,
+};
 
+/// The same names on every target, so that an object that runs natively can be exported.
 pub fn class_name_is_valid(diagnostics: &Diagnostics, block: &ObjectImpl<'_>) {
-    if let Some(option) = &block.class_option
-        && syn::parse_str::<syn::Ident>(&block.class).is_err()
-    {
-        diagnostics.error(
+    if is_class_name(&block.class) {
+        return;
+    }
+    match &block.class_option {
+        Some(option) => diagnostics.error(
             option,
-            "`class` must be a valid identifier, because it names a JavaScript class\nhelp: write for example `class = \"Counter\"`",
-        );
+            "`class` must be an ASCII identifier that is free in Rust and in JavaScript, because it names an exported class\nhelp: write for example `class = \"Counter\"`",
+        ),
+        None => diagnostics.error(
+            block.name,
+            format!(
+                "JavaScript cannot have an exported class `{}`, which must be an ASCII identifier that is free there\nhelp: name the class, for example `#[durable_object(class = \"Counter\")]`",
+                block.class
+            ),
+        ),
     }
 }
 
@@ -58,8 +69,8 @@ pub fn argument_names_are_unique(diagnostics: &Diagnostics, handler: &Handler<'_
         let Some(first) = owners.insert(argument.name.as_str(), argument.identifier) else {
             continue;
         };
-        // rustc reports two arguments whose names are the same.
-        if first != argument.identifier {
+        // rustc reports two arguments whose names are the same, which `x` and `r#x` are too.
+        if unraw(first) != unraw(argument.identifier) {
             diagnostics.error(
                 argument.identifier,
                 format!(

@@ -1,0 +1,11 @@
+#![allow(unused)]
+
+use anchorhold::prelude::*;
+
+#[anchorhold::app]
+#[anchorhold::app]
+fn app() -> App {
+    App::new()
+}
+
+fn main() {}

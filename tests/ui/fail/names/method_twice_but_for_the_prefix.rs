@@ -1,0 +1,19 @@
+#![allow(unused)]
+
+use anchorhold::prelude::*;
+
+#[durable_object]
+struct Counter {
+    value: i64,
+}
+
+#[durable_object]
+impl Counter {
+    #[rpc]
+    fn add(&mut self, by: i64) {}
+
+    #[rpc]
+    fn r#add(&mut self, by: i64) {}
+}
+
+fn main() {}
