@@ -7,7 +7,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 use syn::{DeriveInput, FnArg, Generics, Pat, Path, ReturnType, Type, Visibility};
 
-use crate::expand::{in_block, quiet, resolve_self, schedule_type, stub_path, stub_type};
+use crate::expand::{in_block, named, quiet, resolve_self, schedule_type, stub_path, stub_type};
 use crate::model::{is_named, is_plain_value, is_unit, named_type, opaque_type, ungroup};
 use crate::names::unraw;
 use crate::parse::{RawFunction, RawImpl, RawMethod, RawStruct, RoleName, pattern_name};
@@ -15,7 +15,8 @@ use crate::parse::{RawFunction, RawImpl, RawMethod, RawStruct, RoleName, pattern
 pub fn of_struct(raw: &RawStruct, krate: &Path) -> TokenStream {
     let item = &raw.item;
     let support = struct_support(&item.vis, &item.ident, &item.generics, krate);
-    quote!(#item #support)
+    let named = in_block(krate, &[], named(raw.attribute_names()));
+    quote!(#item #support #named)
 }
 
 /// An enum or a union gets the same, since its impl block expects it.
@@ -110,10 +111,13 @@ fn impl_support(raw: &RawImpl, krate: &Path) -> Option<TokenStream> {
         schedules(name, path, &alarms, krate)
     };
     let class = unraw(name);
+    let named = named(raw.attribute_names());
     let support = in_block(
         krate,
         &[],
         quote! {
+            #named
+
             #[allow(private_interfaces, private_bounds)]
             impl #stub {
                 #(#stub_methods)*

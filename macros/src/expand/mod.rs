@@ -36,6 +36,7 @@ pub fn expand_impl(block: &ObjectImpl<'_>) -> TokenStream {
     let user_block = block.raw;
     let schedules_type = schedules::declaration(block);
     let parts = [
+        named(block.raw.attribute_names()),
         descriptors::descriptors(block),
         dispatch::functions(block),
         description::description(block),
@@ -52,6 +53,12 @@ pub fn expand_impl(block: &ObjectImpl<'_>) -> TokenStream {
         #support
         #class
     }
+}
+
+/// Names our attributes, which are not in the expansion otherwise, at the user's tokens: an editor shows their
+/// documentation there.
+pub fn named<'a>(attributes: impl Iterator<Item = &'a Ident>) -> TokenStream {
+    quote!(#(use __anchorhold::#attributes as _;)*)
 }
 
 /// A scope of its own for generated items, under the conditions of the user's item.

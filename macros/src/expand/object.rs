@@ -4,7 +4,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 use syn::{Attribute, Path, Type, Visibility};
 
-use super::{in_block, private_at, project_at, quiet, respan, stub_name};
+use super::{in_block, named, private_at, project_at, quiet, respan, stub_name};
 use crate::model::{Durability, Field, Object, is_plain_value, named_types};
 use crate::names::unraw;
 
@@ -97,6 +97,7 @@ fn fields(object: &Object<'_>, allow: Option<&TokenStream>) -> TokenStream {
             }
         })
         .collect();
+    let named = named(object.raw.attribute_names());
     let key_checks = key_checks(object);
     let keys = fields.iter().filter_map(|field| field.key.as_ref());
     let items = fields.iter().map(|field| &field.items);
@@ -104,6 +105,7 @@ fn fields(object: &Object<'_>, allow: Option<&TokenStream>) -> TokenStream {
     let stores = fields.iter().map(|field| &field.store);
     let restores = fields.iter().map(|field| &field.restore);
     quote! {
+        #named
         #(#items)*
         #key_checks
 

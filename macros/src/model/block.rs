@@ -8,7 +8,7 @@ use crate::diag::Diagnostics;
 use crate::names::unraw;
 use crate::parse::RawImpl;
 
-use super::{Handler, named_type};
+use super::{Handler, named_type, report_misplaced};
 
 /// One `#[durable_object] impl` block.
 pub struct ObjectImpl<'a> {
@@ -53,6 +53,9 @@ impl<'a> ObjectImpl<'a> {
                 attribute,
                 "`#[cfg_attr]` is expanded too late to make a handler\nhelp: use `#[cfg]` inside the body, or on both the struct and its impl block",
             );
+        }
+        for attribute in &raw.misplaced {
+            report_misplaced(diagnostics, attribute);
         }
         let Some(path) = named_type(&raw.self_type) else {
             diagnostics.error(

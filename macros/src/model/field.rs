@@ -7,9 +7,9 @@ use syn::{Attribute, Expr, Ident, Type};
 use crate::attr::Arguments;
 use crate::diag::Diagnostics;
 use crate::names::{RESERVED_KEY_PREFIX, unraw};
-use crate::parse::RawField;
+use crate::parse::{RawField, attribute_name};
 
-use super::{find_in_type, last_segment, ungroup};
+use super::{find_in_type, last_segment, report_misplaced, ungroup};
 
 pub enum Durability {
     Memory,
@@ -33,10 +33,15 @@ impl<'a> Field<'a> {
             stored,
             serde,
             conditional,
+            misplaced,
             default,
             field,
         } = raw;
         let name = field.ident.as_ref()?;
+        if let Some(attribute) = misplaced.first() {
+            report_misplaced(diagnostics, attribute);
+            return None;
+        }
         let condition = field
             .attrs
             .iter()
@@ -67,8 +72,7 @@ impl<'a> Field<'a> {
         }
         for attributes in [memory, stored] {
             if let [first, second, ..] = attributes.as_slice() {
-                let name = first.path().segments.last().map(|last| &last.ident);
-                let name = name.map_or_else(String::new, ToString::to_string);
+                let name = attribute_name(first).map_or_else(String::new, ToString::to_string);
                 diagnostics.error(
                     second,
                     if name == "stored" {

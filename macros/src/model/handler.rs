@@ -45,10 +45,10 @@ impl<'a> Handler<'a> {
             .signature
             .inputs
             .iter()
-            .zip(&raw.body_marks)
-            .filter_map(|(input, body)| match input {
+            .zip(&raw.marks)
+            .filter_map(|(input, marks)| match input {
                 FnArg::Receiver(_) => None,
-                FnArg::Typed(argument) => Argument::from_raw(diagnostics, argument, body),
+                FnArg::Typed(argument) => Argument::from_raw(diagnostics, argument, marks),
             })
             .collect();
         let runs = roles.iter().any(|role| matches!(role, Role::Alarm(_)));

@@ -28,3 +28,16 @@ pub use types::{
     arguments_of, find_in_type, is_named, is_plain_value, is_unit, last_segment, named_type,
     named_types, opaque_type, ungroup,
 };
+
+use syn::Attribute;
+
+use crate::diag::Diagnostics;
+use crate::parse::{Place, attribute_name};
+
+/// Reports one of our attributes on something that it does not belong on.
+fn report_misplaced(diagnostics: &Diagnostics, attribute: &Attribute) {
+    let name = attribute_name(attribute).map_or_else(String::new, ToString::to_string);
+    if let Some(place) = Place::named(&name) {
+        diagnostics.error(attribute, place.message(&name));
+    }
+}

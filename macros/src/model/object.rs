@@ -10,6 +10,7 @@ use super::Field;
 use super::block::conditions;
 
 pub struct Object<'a> {
+    pub raw: &'a RawStruct,
     pub item: &'a ItemStruct,
     pub name: &'a Ident,
     pub visibility: &'a Visibility,
@@ -82,6 +83,7 @@ impl<'a> Object<'a> {
             .filter_map(|field| Field::from_raw(diagnostics, field))
             .collect();
         Some(Self {
+            raw,
             item,
             name: &item.ident,
             visibility: &item.vis,
