@@ -47,11 +47,10 @@ pub fn durable_object(arguments: TokenStream, item: TokenStream) -> Result<Token
     match RawObject::parse(item.clone(), krate) {
         Ok(RawObject::Struct(raw)) => expand_struct(arguments, &raw, krate)
             .map_err(|errors| errors.with(fallback::of_struct(&raw, krate))),
-        // The struct's attribute has reported this.
         Ok(RawObject::Impl(raw))
             if raw.trait_path.is_none() && names_generic_struct(&raw.self_type) =>
         {
-            Ok(raw.into_token_stream())
+            Ok(fallback::of_generic_impl(&raw, krate))
         }
         Ok(RawObject::Impl(raw)) => expand_impl(arguments, &raw, krate)
             .map_err(|errors| errors.with(fallback::of_impl(&raw, krate))),

@@ -4,13 +4,15 @@
 //! It works from the raw syntax alone: the model does not exist where something is wrong.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote};
+use quote::{ToTokens, format_ident, quote};
 use syn::{DeriveInput, FnArg, Generics, Pat, Path, ReturnType, Type, Visibility};
 
-use crate::expand::{in_block, named, quiet, resolve_self, schedule_type, stub_path, stub_type};
+use crate::expand::{in_block, named, private_at, quiet, schedule_type, stub_path, stub_type};
 use crate::model::{is_named, is_plain_value, is_unit, named_type, opaque_type, ungroup};
 use crate::names::unraw;
-use crate::parse::{RawFunction, RawImpl, RawMethod, RawStruct, RoleName, pattern_name};
+use crate::parse::{
+    RawFunction, RawImpl, RawMethod, RawStruct, RoleName, pattern_name, resolve_self,
+};
 
 pub fn of_struct(raw: &RawStruct, krate: &Path) -> TokenStream {
     let item = &raw.item;
@@ -34,7 +36,14 @@ fn struct_support(
     krate: &Path,
 ) -> TokenStream {
     if !generics.params.is_empty() {
-        return TokenStream::new();
+        let (parameters, arguments, where_clause) = generics.split_for_impl();
+        return in_block(
+            krate,
+            &[],
+            quote! {
+                impl #parameters __anchorhold::__private::RefusedAsGeneric for #name #arguments #where_clause {}
+            },
+        );
     }
     let stub = stub_type(krate, &[], None, visibility, name);
     let support = in_block(
@@ -72,6 +81,29 @@ fn struct_support(
 
 pub fn of_impl(raw: &RawImpl, krate: &Path) -> TokenStream {
     let support = impl_support(raw, krate).unwrap_or_default();
+    quote!(#raw #support)
+}
+
+/// The block of a generic struct, whose attribute reports that. A struct without the attribute is reported here.
+pub fn of_generic_impl(raw: &RawImpl, krate: &Path) -> TokenStream {
+    let (parameters, _, where_clause) = raw.generics.split_for_impl();
+    let check = private_at(
+        &raw.self_type,
+        &quote!(assert_refused_as_generic),
+        &raw.self_type.to_token_stream(),
+        &quote!(();),
+    );
+    let named = named(raw.attribute_names());
+    let support = in_block(
+        krate,
+        &[],
+        quote! {
+            #named
+            fn __check #parameters () #where_clause {
+                #check
+            }
+        },
+    );
     quote!(#raw #support)
 }
 

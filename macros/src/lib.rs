@@ -13,6 +13,7 @@ mod function;
 mod hover;
 mod model;
 mod names;
+mod options;
 #[cfg(test)]
 mod pages;
 mod parse;
@@ -94,7 +95,9 @@ attributes_of_parts! {
     }
     Argument {
         /// An argument that the whole body of a request is decoded into.
-        body "body"
+        body "arguments"
+        /// An argument that the whole query string is decoded into.
+        query "arguments"
     }
 }
 

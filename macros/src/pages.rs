@@ -20,7 +20,7 @@ const PAGES: &[(&str, &[&str])] = &[
     ("init", &["`init`"]),
     ("rpc", &["`rpc`"]),
     ("routes", &["routes"]),
-    ("body", &["`body`"]),
+    ("arguments", &["`body`, `query`"]),
     ("alarm", &["`alarm`"]),
     ("websocket", &["`websocket`"]),
     ("socket_events", &["`message`, `close`, `error`"]),
@@ -65,18 +65,40 @@ fn page(document: &str, headings: &[&str]) -> String {
         }
         page.push_str(section(document, heading));
     }
-    without_links_to_files(page.trim()) + "\n"
+    without_local_links(page.trim()) + "\n"
 }
 
-/// `[testing.md](testing.md)` is `` `docs/testing.md` ``: the page is shown elsewhere.
-fn without_links_to_files(text: &str) -> String {
+/// Where the bracket begins that is still open at the end.
+fn opening(text: &str) -> usize {
+    let mut closed = 0;
+    for (position, character) in text.char_indices().rev() {
+        match character {
+            ']' => closed += 1,
+            '[' if closed == 0 => return position,
+            '[' => closed -= 1,
+            _ => {}
+        }
+    }
+    panic!("a link begins nowhere: {text}")
+}
+
+/// The page is shown elsewhere: `[testing.md](testing.md)` is `` `docs/testing.md` ``, and `[routes](#routes)` is `routes`.
+fn without_local_links(text: &str) -> String {
     let mut result = String::new();
     let mut rest = text;
-    while let Some(end) = rest.find(".md)") {
-        let start = rest[..end].rfind('[').expect("a link to a file");
-        let target = rest[start..end].rsplit('(').next().expect("its target");
-        result.push_str(&format!("{}`docs/{target}.md`", &rest[..start]));
-        rest = &rest[end + ".md)".len()..];
+    while let Some(middle) = rest.find("](") {
+        let end = middle + rest[middle..].find(')').expect("a link ends");
+        let start = opening(&rest[..middle]);
+        let (label, target) = (&rest[start + 1..middle], &rest[middle + 2..end]);
+        result.push_str(&rest[..start]);
+        if target.ends_with(".md") {
+            result.push_str(&format!("`docs/{target}`"));
+        } else if target.starts_with('#') {
+            result.push_str(label);
+        } else {
+            result.push_str(&rest[start..=end]);
+        }
+        rest = &rest[end + 1..];
     }
     result.push_str(rest);
     result
@@ -104,9 +126,11 @@ fn pages_are_the_sections_of_the_attribute_reference() {
 }
 
 #[test]
-fn links_to_files_become_text() {
+fn local_links_become_text() {
     assert_eq!(
-        without_links_to_files("See [the table](guarantees.md), [x](#y)."),
-        "See `docs/guarantees.md`, [x](#y)."
+        without_local_links(
+            "See [the table](guarantees.md), [`#[x]`](#y) and [z](https://z.example)."
+        ),
+        "See `docs/guarantees.md`, `#[x]` and [z](https://z.example)."
     );
 }

@@ -56,7 +56,7 @@ extern crate self as anchorhold;
 #[doc(inline)]
 pub use anchorhold_macros::{
     alarm, app, body, close, delete, durable_object, error, get, init, memory, message, patch,
-    post, put, rpc, stored, test, websocket,
+    post, put, query, rpc, stored, test, websocket,
 };
 
 pub use crate::app::{App, Visit};
@@ -91,8 +91,8 @@ pub mod prelude {
     };
     #[doc(no_inline)]
     pub use anchorhold_macros::{
-        alarm, body, close, delete, get, init, memory, message, patch, post, put, rpc, stored,
-        websocket,
+        alarm, body, close, delete, get, init, memory, message, patch, post, put, query, rpc,
+        stored, websocket,
     };
 }
 

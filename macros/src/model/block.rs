@@ -6,6 +6,7 @@ use syn::{Attribute, Ident, LitStr, Meta, Path, Type};
 use crate::attr::Arguments;
 use crate::diag::Diagnostics;
 use crate::names::unraw;
+use crate::options;
 use crate::parse::RawImpl;
 
 use super::{Handler, named_type, report_misplaced};
@@ -40,7 +41,7 @@ impl<'a> ObjectImpl<'a> {
                 "`migrations` belong on the struct\nhelp: move them to the struct's `#[durable_object]`",
             );
         }
-        arguments.reject_rest(diagnostics, "durable_object", &["class", "crate"]);
+        arguments.reject_rest(diagnostics, "durable_object", options::OF_IMPL);
         if let Some((path, _)) = &raw.trait_path {
             diagnostics.error(
                 path,
@@ -127,12 +128,17 @@ impl<'a> ObjectImpl<'a> {
         raw.attributes
             .iter()
             .chain(of_methods)
-            .filter_map(|attribute| match &attribute.meta {
-                Meta::List(list) if list.path.is_ident("allow") || list.path.is_ident("expect") => {
-                    Some(&list.tokens)
-                }
-                _ => None,
-            })
+            .filter_map(allowed_lints)
+    }
+}
+
+/// The lints of an `#[allow(…)]` or `#[expect(…)]`.
+pub fn allowed_lints(attribute: &Attribute) -> Option<&TokenStream> {
+    match &attribute.meta {
+        Meta::List(list) if list.path.is_ident("allow") || list.path.is_ident("expect") => {
+            Some(&list.tokens)
+        }
+        _ => None,
     }
 }
 

@@ -15,7 +15,7 @@ mod route;
 mod types;
 
 pub use alarm::Recurrence;
-pub use argument::{Argument, ArgumentKind, PassBy};
+pub use argument::{Argument, ArgumentKind, Mark, PassBy, Whole};
 pub use block::{ObjectImpl, names_generic_struct};
 pub use field::{Durability, Field};
 pub use handler::{Handler, Receiver};
@@ -37,7 +37,13 @@ use crate::parse::{Place, attribute_name};
 /// Reports one of our attributes on something that it does not belong on.
 fn report_misplaced(diagnostics: &Diagnostics, attribute: &Attribute) {
     let name = attribute_name(attribute).map_or_else(String::new, ToString::to_string);
-    if let Some(place) = Place::named(&name) {
-        diagnostics.error(attribute, place.message(&name));
+    match Place::named(&name) {
+        // Inside the block, the usual message would not be true.
+        Some(Place::Method) => diagnostics.error(
+            attribute,
+            format!("`#[{name}]` can only be applied to a method of the object"),
+        ),
+        Some(place) => diagnostics.error(attribute, place.message(&name)),
+        None => {}
     }
 }

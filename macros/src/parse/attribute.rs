@@ -12,7 +12,7 @@ pub enum Place {
 }
 
 const OF_FIELDS: [&str; 2] = ["memory", "stored"];
-const OF_ARGUMENTS: [&str; 1] = ["body"];
+const OF_ARGUMENTS: [&str; 2] = ["body", "query"];
 
 impl Place {
     /// Where the attribute `name` belongs; `None` if it is not one of an object's parts.

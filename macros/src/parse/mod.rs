@@ -6,12 +6,14 @@ mod attribute;
 mod block;
 mod function;
 mod misplaced;
+mod self_type;
 mod structure;
 
 pub use attribute::{Place, RoleName, attribute_name};
 pub use block::{RawImpl, RawMethod, RawRole};
 pub use function::RawFunction;
 pub use misplaced::Misplaced;
+pub use self_type::resolve_self;
 pub use structure::{RawField, RawStruct};
 
 use proc_macro2::TokenStream;

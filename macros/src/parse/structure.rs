@@ -3,6 +3,7 @@
 use syn::{Attribute, Expr, Field, Ident, ItemStruct, Path, Token};
 
 use super::attribute::{Place, attribute_name, is_conditional, strip};
+use super::resolve_self;
 
 /// A field, with our attributes stripped.
 pub struct RawField {
@@ -26,6 +27,8 @@ pub struct RawStruct {
 
 impl RawStruct {
     pub fn new(mut item: ItemStruct, krate: &Path) -> Self {
+        // What is generated about a field's type is not inside the struct.
+        let object = Path::from(item.ident.clone());
         let is_derived = item
             .attrs
             .iter()
@@ -50,7 +53,10 @@ impl RawStruct {
                     })
                     .collect(),
                 default: field.default.take(),
-                field: field.clone(),
+                field: Field {
+                    ty: resolve_self(&field.ty, &object),
+                    ..field.clone()
+                },
             })
             .collect();
         Self { item, fields }

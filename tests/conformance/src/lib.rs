@@ -34,7 +34,7 @@ pub use answers::{AnswerProbe, Deaf, Fetched, Odd};
 pub use contexts::Keeper;
 pub use deaths::{Death, Holding, Mortal};
 pub use differential::Differential;
-pub use doors::DoorProbe;
+pub use doors::{DoorProbe, Filter};
 pub use ends::{Bell, Bystander, Doomed, Grenade, NoDefault, Tally, Unstartable, Wait};
 pub use gates::{GateProbe, Ledger, Witness};
 pub use ids::{IdProbe, Identity, ParsedId};
