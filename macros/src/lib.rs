@@ -19,6 +19,8 @@ mod pages;
 mod parse;
 #[cfg(test)]
 mod snapshots;
+#[cfg(test)]
+mod tables;
 
 use proc_macro::TokenStream;
 
