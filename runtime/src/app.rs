@@ -38,7 +38,7 @@ pub struct App {
     objects: Vec<&'static Description>,
     mounts: Vec<Mount>,
     routes: Vec<AppRoute>,
-    guard: Option<Guard>,
+    guards: Vec<Guard>,
     allowed_origins: Vec<String>,
     assets: Option<&'static str>,
     mistakes: Vec<String>,
@@ -256,13 +256,17 @@ impl App {
 
     /// Runs before any object is reached by a path: refuse (authentication), or change the name
     /// (content-based keys). RPC from other objects does not pass here.
+    ///
+    /// Guards run in the order in which they were added. Each gets the visit as the one before left
+    /// it, and the first that refuses ends it.
     #[must_use]
     pub fn guard<F, R>(mut self, guard: F) -> Self
     where
         F: Fn(Visit) -> R + 'static,
         R: Future<Output = Result<Visit, Error>> + 'static,
     {
-        self.guard = Some(Rc::new(move |visit| Box::pin(guard(visit))));
+        self.guards
+            .push(Rc::new(move |visit| Box::pin(guard(visit))));
         self
     }
 
@@ -281,7 +285,11 @@ impl App {
     /// working directory. On Cloudflare it is `assets.directory` of the Wrangler configuration.
     #[must_use]
     pub fn assets(mut self, folder: &'static str) -> Self {
-        self.assets = Some(folder);
+        if let Some(first) = self.assets.replace(folder) {
+            self.mistakes.push(format!(
+                "an app has one folder of assets: {first:?} and {folder:?} are two"
+            ));
+        }
         self
     }
 
@@ -297,7 +305,7 @@ impl App {
 
     #[cfg(target_arch = "wasm32")]
     pub(crate) fn has_guard(&self) -> bool {
-        self.guard.is_some()
+        !self.guards.is_empty()
     }
 
     /// What is wrong with the app as it was put together; said at the start, not at a request.
@@ -377,37 +385,37 @@ impl App {
         let Target {
             description,
             by,
-            mut name,
+            name,
             path: rest,
         } = target;
         self.check_origin(description, &request)?;
-        let mut env = env;
-        let mut rest = Cow::Borrowed(rest);
-        if let Some(guard) = &self.guard {
-            let key = matches!(by, Address::Shard(_)).then(|| name.clone());
-            let visit = Visit {
-                class: description.class,
-                name,
-                request,
-                env,
-            };
+        let key = matches!(by, Address::Shard(_)).then(|| name.clone());
+        let mut visit = Visit {
+            class: description.class,
+            name,
+            request,
+            env,
+        };
+        for guard in &self.guards {
             let Ok(passed) = guarded(|| guard(visit)).await else {
                 tracing::error!(class = description.class, "a guard panicked");
                 return Ok(Some(panicked()));
             };
-            Visit {
-                name,
-                request,
-                env,
-                ..
-            } = passed.map_err(|error| Fault::application(&error))?;
-            if key.is_some_and(|key| key != name) {
-                rest = Cow::Owned(route::with_first_segment(&rest, &name));
-            }
+            visit = passed.map_err(|error| Fault::application(&error))?;
+        }
+        let Visit {
+            name,
+            mut request,
+            env,
+            ..
+        } = visit;
+        let mut rest = Cow::Borrowed(rest);
+        if key.is_some_and(|key| key != name) {
+            rest = Cow::Owned(route::with_first_segment(&rest, &name));
         }
         let remote = remote(&env, description, by, &name)?;
         request.inner.set_path(&rest);
-        // What the guard made of it.
+        // What the guards made of it.
         request.check()?;
         remote.fetch(request, &CallChain::default()).await.map(Some)
     }
