@@ -13,6 +13,7 @@ use crate::http::{Request, Response};
 use crate::id::Placement;
 use crate::limits::MAX_NAME;
 use crate::object::DurableObject;
+use crate::origin;
 use crate::platform::Remote;
 use crate::route;
 use crate::routing::is_upgrade;
@@ -275,7 +276,13 @@ impl App {
     /// not protect sockets. Clients that send no `Origin` are not browsers and may.
     #[must_use]
     pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
-        self.allowed_origins.push(origin.into());
+        let origin = origin.into();
+        if !origin::is_origin(&origin) {
+            self.mistakes.push(format!(
+                "{origin:?} is not an origin: write \"https://example.com\", or \"https://example.com:8443\" where the port is not the scheme's own, without a path"
+            ));
+        }
+        self.allowed_origins.push(origin);
         self
     }
 
@@ -432,12 +439,9 @@ impl App {
         let Some(origin) = request.header("origin") else {
             return Ok(());
         };
-        let own = request.header("host").is_some_and(|host| {
-            // Other schemes are not pages of the host: an extension may have its name.
-            origin.split_once("://").is_some_and(|(scheme, rest)| {
-                matches!(scheme, "http" | "https") && rest.eq_ignore_ascii_case(&host)
-            })
-        });
+        let own = request
+            .header("host")
+            .is_some_and(|host| origin::is_page_of(&origin, &host));
         if own
             || self
                 .allowed_origins

@@ -175,3 +175,9 @@ async fn guards_run_one_after_the_other_and_each_may_refuse(sim: Sim) {
 async fn second_folder_of_assets_is_refused_at_the_start(sim: Sim) {
     sim.app(App::new().assets("a").assets("b"));
 }
+
+#[anchorhold::test]
+#[should_panic(expected = "\"https://friend.example/\" is not an origin")]
+async fn origin_that_no_browser_sends_is_refused_at_the_start(sim: Sim) {
+    sim.app(App::new().allow_origin("https://friend.example/"));
+}
