@@ -210,7 +210,8 @@ impl App {
         self
     }
 
-    /// Answers a GET of a path (with `{parameters}`) by a function of the app's own.
+    /// Answers a GET of a path by a function of the app's own. [`Request::path_value`] reads the
+    /// `{parameters}` of the path.
     #[must_use]
     pub fn get<F, R>(self, pattern: &'static str, handler: F) -> Self
     where
@@ -379,6 +380,7 @@ impl App {
                     pattern,
                     handler,
                 } = &self.routes[index];
+                request.parameters = route::matches(pattern, &path).unwrap_or_default();
                 let Ok(answer) = guarded(|| handler(request, env)).await else {
                     tracing::error!(method, pattern, "a handler of the app panicked");
                     return Ok(Some(panicked()));

@@ -181,3 +181,18 @@ async fn second_folder_of_assets_is_refused_at_the_start(sim: Sim) {
 async fn origin_that_no_browser_sends_is_refused_at_the_start(sim: Sim) {
     sim.app(App::new().allow_origin("https://friend.example/"));
 }
+
+#[anchorhold::test]
+async fn handler_of_the_app_reads_the_parameters_of_its_path(sim: Sim) {
+    sim.app(
+        App::new().get("/greetings/{who}/{how}", async |request: Request, _| {
+            let value = |name| request.path_value(name).unwrap_or("?").to_owned();
+            let text = [value("who"), value("how"), value("other")].join(" ");
+            Ok(Response::text(200, text))
+        }),
+    );
+    let answer = sim
+        .fetch(Request::new("GET", "/greetings/an%2Fn/warmly"))
+        .await;
+    assert_eq!(answer.body(), Some(&b"an/n warmly ?"[..]));
+}
