@@ -1,13 +1,13 @@
-//! What `#[durable_object]` costs the compiler: objects of 1, 10 and 100 methods, now and at another commit.
+//! What `#[durable_object]` costs the compiler: objects of 1, 10 and 100 methods, now and in an earlier state.
 
 use std::fmt::Write;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 
@@ -16,9 +16,9 @@ use crate::workspace::Workspace;
 
 #[derive(clap::Args)]
 pub struct Options {
-    /// Measures this commit, too
-    #[arg(long, value_name = "COMMIT")]
-    against: Option<String>,
+    /// Measures an earlier state of anchorhold, too: a folder where that state is checked out
+    #[arg(long, value_name = "CHECKOUT")]
+    before: Option<PathBuf>,
     /// How often each object is compiled; the fastest counts
     #[arg(long, default_value_t = 5)]
     rounds: usize,
@@ -38,9 +38,12 @@ struct Cost {
 
 pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let folder = workspace.target.join("compile-cost");
-    let mut versions = vec![("now".to_owned(), workspace.root.clone())];
-    if let Some(commit) = &options.against {
-        versions.push((commit.clone(), checked_out(workspace, &folder, commit)?));
+    let mut versions = vec![("now", workspace.root.clone())];
+    if let Some(before) = &options.before {
+        let root = before
+            .canonicalize()
+            .with_context(|| format!("no checkout at {}", before.display()))?;
+        versions.push(("before", root));
     }
     println!("version  methods  check, ms  expansion, ms  lines");
     for (name, root) in versions {
@@ -83,32 +86,6 @@ fn each_more(costs: &[Cost], few: usize, many: usize) -> String {
         each(&|cost| millis(cost.expansion)),
         each(&|cost| cost.lines as f64),
     )
-}
-
-/// The files of a commit, beside the probe.
-fn checked_out(workspace: &Workspace, folder: &Path, commit: &str) -> Result<PathBuf> {
-    let tree = folder.join(format!("tree-{commit}"));
-    if !tree.exists() {
-        fs::create_dir_all(&tree).with_context(|| format!("cannot make {}", tree.display()))?;
-        let mut archive = Command::new("git")
-            .args(["archive", commit])
-            .current_dir(&workspace.root)
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("cannot run git")?;
-        let stream = archive.stdout.take().context("git has no output")?;
-        let unpacked = Command::new("tar")
-            .arg("-x")
-            .current_dir(&tree)
-            .stdin(stream)
-            .status()
-            .context("cannot run tar")?;
-        if !archive.wait()?.success() || !unpacked.success() {
-            fs::remove_dir_all(&tree)?;
-            bail!("cannot check out {commit}");
-        }
-    }
-    Ok(tree)
 }
 
 /// A crate with one object.
