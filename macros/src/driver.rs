@@ -2,12 +2,14 @@
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
-use syn::Path;
+use syn::{FnArg, Path, ReturnType, Signature, Type};
 
 use crate::attr::Arguments;
 use crate::diag::{Errors, Failure, stage};
-use crate::model::{Object, ObjectImpl, names_generic_struct};
-use crate::parse::{MisplacedMethod, RawFunction, RawImpl, RawObject, RawStruct, signature_tokens};
+use crate::model::{Object, ObjectImpl, has_placeholder, names_generic_struct, opaque_type};
+use crate::parse::{
+    Misplaced, Place, RawFunction, RawImpl, RawObject, RawStruct, signature_tokens,
+};
 use crate::{check, expand, fallback, function};
 
 const OBJECT: &str = "#[durable_object(migrations = [\"CREATE TABLE …\"])]";
@@ -43,16 +45,37 @@ pub fn durable_object(arguments: TokenStream, item: TokenStream) -> Result<Token
     let Invocation { arguments, krate } = Invocation::read(arguments, OBJECT);
     let krate = &krate;
     match RawObject::parse(item.clone(), krate) {
-        Ok(RawObject::Struct(raw)) => expand_struct(arguments, &raw, krate)
-            .map_err(|errors| errors.with(fallback::of_struct(&raw, krate))),
-        // The struct's attribute has reported this.
+        Ok(RawObject::Struct(raw)) => match expand_struct(arguments, &raw, krate) {
+            // rustc reports a `_` or `impl Trait`, likewise.
+            Ok(_)
+                if raw
+                    .item
+                    .fields
+                    .iter()
+                    .any(|field| is_refused_in_a_field(&field.ty)) =>
+            {
+                Ok(fallback::of_struct(&raw, krate))
+            }
+            Ok(tokens) => Ok(tokens),
+            Err(errors) => Err(errors.with(fallback::of_struct(&raw, krate))),
+        },
         Ok(RawObject::Impl(raw))
             if raw.trait_path.is_none() && names_generic_struct(&raw.self_type) =>
         {
-            Ok(raw.into_token_stream())
+            Ok(fallback::of_generic_impl(&raw, krate))
         }
-        Ok(RawObject::Impl(raw)) => expand_impl(arguments, &raw, krate)
-            .map_err(|errors| errors.with(fallback::of_impl(&raw, krate))),
+        Ok(RawObject::Impl(raw)) => match expand_impl(arguments, &raw, krate) {
+            // rustc reports a `_`; expanded too, it would be many errors.
+            Ok(_)
+                if raw
+                    .handlers()
+                    .any(|method| signature_has_placeholder(&method.signature)) =>
+            {
+                Ok(fallback::of_impl(*raw, krate))
+            }
+            Ok(tokens) => Ok(tokens),
+            Err(errors) => Err(errors.with(fallback::of_impl(*raw, krate))),
+        },
         Ok(RawObject::Other(item)) => {
             let error = syn::Error::new_spanned(
                 signature_tokens(&item),
@@ -62,6 +85,19 @@ pub fn durable_object(arguments: TokenStream, item: TokenStream) -> Result<Token
         }
         Err(error) => Err(Errors::from(error).with(item)),
     }
+}
+
+fn is_refused_in_a_field(ty: &Type) -> bool {
+    has_placeholder(ty) || opaque_type(ty).is_some()
+}
+
+fn signature_has_placeholder(signature: &Signature) -> bool {
+    let is_placeholder = |input: &FnArg| match input {
+        FnArg::Typed(argument) => has_placeholder(&argument.ty),
+        FnArg::Receiver(_) => false,
+    };
+    signature.inputs.iter().any(is_placeholder)
+        || matches!(&signature.output, ReturnType::Type(_, ty) if has_placeholder(ty))
 }
 
 fn expand_struct(
@@ -123,9 +159,11 @@ pub fn test(arguments: TokenStream, item: TokenStream) -> Result<TokenStream, Fa
     let raw = read_function(item, "test", function::TEST_SHAPE)?;
     let options = stage(|diagnostics| {
         function::check_test(diagnostics, diagnostics.ok_or_report(arguments)?, &raw)
-    })
-    .map_err(|errors| errors.with(fallback::of_test(&raw)))?;
-    Ok(expand::test(&raw, &options, &krate))
+    });
+    match options {
+        Ok(options) => Ok(expand::test(&raw, &options, &krate)),
+        Err(errors) => Err(errors.with(fallback::of_test(raw))),
+    }
 }
 
 /// Anything else stays as it is, beside the error.
@@ -139,17 +177,12 @@ fn read_function(item: TokenStream, attribute: &str, shape: &str) -> Result<RawF
     })
 }
 
-/// Reports a handler attribute outside a `#[durable_object]` impl block. Strips the other ones on the item, so that this
-/// is reported once.
-pub fn misplaced(attribute: &str, item: &TokenStream) -> Failure {
-    let method = MisplacedMethod::parse(item.clone(), &syn::parse_quote!(anchorhold));
-    let (item, has_receiver) = match method {
-        Ok(method) => (method.tokens, method.has_receiver),
-        Err(_) => (item.clone(), false),
-    };
-    let mut message =
-        format!("`#[{attribute}]` belongs on a method inside a `#[durable_object] impl` block");
-    if has_receiver {
+/// Reports an attribute of an object's parts outside an object. Strips the other ones on the item, so that this is
+/// reported once.
+pub fn misplaced(attribute: &str, place: Place, item: TokenStream) -> Failure {
+    let Misplaced { item, has_receiver } = Misplaced::read(item, &syn::parse_quote!(anchorhold));
+    let mut message = place.message(attribute);
+    if place == Place::Method && has_receiver {
         message.push_str(&format!(
             "\nhelp: put `#[durable_object]` on the impl block, of which an object has one; inside it, write `#[{attribute}]` or `#[anchorhold::{attribute}]`, since a renamed attribute or one from a macro is not recognised"
         ));

@@ -3,19 +3,27 @@
 //!
 //! It works from the raw syntax alone: the model does not exist where something is wrong.
 
+mod sized;
+
 use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote};
+use quote::{ToTokens, format_ident, quote};
 use syn::{DeriveInput, FnArg, Generics, Pat, Path, ReturnType, Type, Visibility};
 
-use crate::expand::{in_block, quiet, resolve_self, schedule_type, stub_path, stub_type};
-use crate::model::{is_named, is_plain_value, is_unit, named_type, opaque_type, ungroup};
+use crate::expand::{in_block, named, private_at, quiet, schedule_type, stub_path, stub_type};
+use crate::model::{
+    has_placeholder, is_named, is_plain_value, is_unit, named_type, opaque_type, ungroup,
+};
 use crate::names::unraw;
-use crate::parse::{RawFunction, RawImpl, RawMethod, RawStruct, RoleName, pattern_name};
+use crate::parse::{
+    RawFunction, RawImpl, RawMethod, RawStruct, RoleName, pattern_name, resolve_self,
+};
 
 pub fn of_struct(raw: &RawStruct, krate: &Path) -> TokenStream {
-    let item = &raw.item;
+    let mut item = raw.item.clone();
+    sized::borrow_unsized_fields(&mut item);
     let support = struct_support(&item.vis, &item.ident, &item.generics, krate);
-    quote!(#item #support)
+    let named = in_block(krate, &[], named(raw.attribute_names()));
+    quote!(#item #support #named)
 }
 
 /// An enum or a union gets the same, since its impl block expects it.
@@ -33,7 +41,14 @@ fn struct_support(
     krate: &Path,
 ) -> TokenStream {
     if !generics.params.is_empty() {
-        return TokenStream::new();
+        let (parameters, arguments, where_clause) = generics.split_for_impl();
+        return in_block(
+            krate,
+            &[],
+            quote! {
+                impl #parameters __anchorhold::__private::RefusedAsGeneric for #name #arguments #where_clause {}
+            },
+        );
     }
     let stub = stub_type(krate, &[], None, visibility, name);
     let support = in_block(
@@ -69,9 +84,46 @@ fn struct_support(
     quote!(#stub #support)
 }
 
-pub fn of_impl(raw: &RawImpl, krate: &Path) -> TokenStream {
-    let support = impl_support(raw, krate).unwrap_or_default();
+pub fn of_impl(mut raw: RawImpl, krate: &Path) -> TokenStream {
+    sized::borrow_unsized(&mut raw);
+    let support = impl_support(&raw, krate).unwrap_or_default();
+    if raw.trait_path.is_none() && named_type(&raw.self_type).is_none() {
+        // rustc refuses a block of `&Counter` or `[Counter]` too.
+        return support;
+    }
     quote!(#raw #support)
+}
+
+/// The block of a generic struct, whose attribute reports that. A struct without the attribute is reported here.
+pub fn of_generic_impl(raw: &RawImpl, krate: &Path) -> TokenStream {
+    let (parameters, _, where_clause) = raw.generics.split_for_impl();
+    let check = private_at(
+        &raw.self_type,
+        &quote!(assert_refused_as_generic),
+        &raw.self_type.to_token_stream(),
+        &quote!(();),
+    );
+    let named = named(raw.attribute_names());
+    let support = in_block(
+        krate,
+        &[],
+        quote! {
+            #named
+            fn __check #parameters () #where_clause {
+                #check
+            }
+        },
+    );
+    quote!(#raw #support)
+}
+
+/// `Counter` of `&Counter` and `[Counter]`.
+fn inner_type(ty: &Type) -> &Type {
+    match ungroup(ty) {
+        Type::Reference(reference) => inner_type(&reference.elem),
+        Type::Slice(slice) => inner_type(&slice.elem),
+        other => other,
+    }
 }
 
 /// `None`: the block is not the object's own.
@@ -79,14 +131,14 @@ fn impl_support(raw: &RawImpl, krate: &Path) -> Option<TokenStream> {
     if raw.trait_path.is_some() {
         return None;
     }
-    let path = named_type(&raw.self_type)?;
+    let path = named_type(inner_type(&raw.self_type))?;
     let name = &path.segments.last()?.ident;
     let stub = stub_path(path);
     let mut handlers: Vec<&RawMethod> = Vec::new();
     for method in raw.handlers() {
         if !handlers
             .iter()
-            .any(|known| known.signature.ident == method.signature.ident)
+            .any(|known| unraw(&known.signature.ident) == unraw(&method.signature.ident))
         {
             handlers.push(method);
         }
@@ -110,10 +162,13 @@ fn impl_support(raw: &RawImpl, krate: &Path) -> Option<TokenStream> {
         schedules(name, path, &alarms, krate)
     };
     let class = unraw(name);
+    let named = named(raw.attribute_names());
     let support = in_block(
         krate,
         &[],
         quote! {
+            #named
+
             #[allow(private_interfaces, private_bounds)]
             impl #stub {
                 #(#stub_methods)*
@@ -137,7 +192,7 @@ fn stub_method(method: &RawMethod, path: &Path) -> TokenStream {
     let (generics, _, where_clause) = method.signature.generics.split_for_impl();
     let parameters = parameters(method, path);
     let output = match &method.signature.output {
-        ReturnType::Type(_, ty) if opaque_type(ty).is_none() => {
+        ReturnType::Type(_, ty) if opaque_type(ty).is_none() && !has_placeholder(ty) => {
             output(&resolve_self(ty, path), &method.signature.generics)
         }
         _ => quote!(::core::result::Result<(), __anchorhold::CallError>),
@@ -183,6 +238,9 @@ fn parameters(method: &RawMethod, path: &Path) -> Vec<TokenStream> {
                 return None;
             }
             let name = parameter_name(&argument.pat, position);
+            if has_placeholder(&argument.ty) {
+                return Some(quote!(#name: impl ::core::marker::Sized));
+            }
             let ty = resolve_self(&argument.ty, path);
             Some(quote!(#name: #ty))
         })
@@ -280,7 +338,12 @@ fn schedule_methods(method: &RawMethod, path: &Path) -> TokenStream {
     }
 }
 
-/// The function unchanged, without a dead-code warning.
-pub fn of_test(raw: &RawFunction) -> TokenStream {
+/// The function without a dead-code warning, and without a receiver, which rustc would refuse too.
+pub fn of_test(mut raw: RawFunction) -> TokenStream {
+    let inputs = std::mem::take(&mut raw.signature.inputs);
+    raw.signature.inputs = inputs
+        .into_iter()
+        .filter(|input| matches!(input, FnArg::Typed(_)))
+        .collect();
     quote!(#[allow(dead_code)] #raw)
 }

@@ -1,24 +1,18 @@
 //! The rules of `#[anchorhold::app]` and `#[anchorhold::test]`.
 
-use syn::{Expr, FnArg, LitInt, ReturnType, Safety};
+use syn::{Attribute, Expr, FnArg, LitInt, ReturnType, Safety};
 
 use crate::attr::Arguments;
 use crate::diag::Diagnostics;
-use crate::parse::RawFunction;
+use crate::options;
+use crate::parse::{RawFunction, attribute_name};
 
 pub const APP_SHAPE: &str = "`fn app() -> App`";
 pub const TEST_SHAPE: &str = "`async fn name(sim: Sim)`";
 
 pub fn check_app(diagnostics: &Diagnostics, arguments: Arguments, raw: &RawFunction) {
-    arguments.reject_rest(diagnostics, "anchorhold::app", &["crate"]);
-    let second = raw.attributes.iter().find(|attribute| {
-        attribute
-            .path()
-            .segments
-            .last()
-            .is_some_and(|last| last.ident == "app")
-    });
-    if let Some(second) = second {
+    arguments.reject_rest(diagnostics, "anchorhold::app", options::OF_APP);
+    if let Some(second) = attribute_called(raw, "app") {
         diagnostics.error(
             second,
             "duplicate `#[anchorhold::app]` attribute\nhelp: remove this attribute",
@@ -63,20 +57,20 @@ pub fn check_app(diagnostics: &Diagnostics, arguments: Arguments, raw: &RawFunct
     }
 }
 
+/// Another attribute of this name, of whichever crate.
+fn attribute_called<'a>(raw: &'a RawFunction, name: &str) -> Option<&'a Attribute> {
+    raw.attributes
+        .iter()
+        .find(|attribute| attribute_name(attribute).is_some_and(|last| last == name))
+}
+
 /// Checks a test and reads its options.
 pub fn check_test(
     diagnostics: &Diagnostics,
     arguments: Arguments,
     raw: &RawFunction,
 ) -> Option<TestOptions> {
-    let second = raw.attributes.iter().find(|attribute| {
-        attribute
-            .path()
-            .segments
-            .last()
-            .is_some_and(|last| last.ident == "test")
-    });
-    if let Some(second) = second {
+    if let Some(second) = attribute_called(raw, "test") {
         diagnostics.error(
             second,
             "`#[anchorhold::test]` already makes this function a test\nhelp: remove this attribute",
@@ -139,8 +133,7 @@ fn read_options(diagnostics: &Diagnostics, mut arguments: Arguments) -> Option<T
         .take("faults")
         .and_then(|option| diagnostics.ok_or_report(option.expression("faults = Faults::all()")));
     let exhaustive = arguments.take_flag(diagnostics, "exhaustive");
-    let accepted = ["seed", "seeds", "faults", "exhaustive", "crate"];
-    arguments.reject_rest(diagnostics, "anchorhold::test", &accepted);
+    arguments.reject_rest(diagnostics, "anchorhold::test", options::OF_TEST);
     if let Some(option) = &exhaustive
         && (seeds.is_some() || faults.is_some())
     {

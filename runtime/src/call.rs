@@ -61,6 +61,8 @@ pub(crate) enum Source {
 pub(crate) struct HttpArguments {
     /// From the path, then from the query string.
     pub(crate) text: Vec<(String, String)>,
+    /// The whole query string, for the argument that takes it.
+    pub(crate) query: Option<Vec<(String, String)>>,
     pub(crate) body: HttpBody,
     pub(crate) request: Option<Request>,
 }
@@ -108,6 +110,17 @@ impl Call {
                 from_json(json, "the body")
             }
             _ => Err(misplaced("body")),
+        }
+    }
+
+    /// The argument that takes the whole query string; called by RPC, an argument like any other.
+    pub fn query<T: Argument>(&mut self, index: usize, name: &'static str) -> Result<T, Fault> {
+        match &mut self.source {
+            Source::Encoded { bytes, rest } => next_encoded(bytes, rest, index, name),
+            Source::Http(HttpArguments {
+                query: Some(pairs), ..
+            }) => text::decode_query(pairs).map_err(|misfit| misfit.into_fault("the query string")),
+            _ => Err(misplaced("query string")),
         }
     }
 
@@ -217,13 +230,17 @@ fn from_json<T: DeserializeOwned>(json: &[u8], whole: &str) -> Result<T, Fault> 
             message,
         },
     };
-    let what = misfit
-        .field
-        .map_or_else(|| whole.to_owned(), |field| format!("`{field}`"));
-    Err(Fault::BadRequest(format!(
-        "{what} does not fit: {}",
-        misfit.message
-    )))
+    Err(misfit.into_fault(whole))
+}
+
+impl wire::Misfit {
+    /// The client's error; `whole` names what the value is a part of.
+    fn into_fault(self, whole: &str) -> Fault {
+        let what = self
+            .field
+            .map_or_else(|| whole.to_owned(), |field| format!("`{field}`"));
+        Fault::BadRequest(format!("{what} does not fit: {}", self.message))
+    }
 }
 
 fn next_encoded<T: DeserializeOwned>(

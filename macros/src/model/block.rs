@@ -6,9 +6,10 @@ use syn::{Attribute, Ident, LitStr, Meta, Path, Type};
 use crate::attr::Arguments;
 use crate::diag::Diagnostics;
 use crate::names::unraw;
+use crate::options;
 use crate::parse::RawImpl;
 
-use super::{Handler, named_type};
+use super::{Handler, named_type, report_misplaced};
 
 /// One `#[durable_object] impl` block.
 pub struct ObjectImpl<'a> {
@@ -40,7 +41,7 @@ impl<'a> ObjectImpl<'a> {
                 "`migrations` belong on the struct\nhelp: move them to the struct's `#[durable_object]`",
             );
         }
-        arguments.reject_rest(diagnostics, "durable_object", &["class", "crate"]);
+        arguments.reject_rest(diagnostics, "durable_object", options::OF_IMPL);
         if let Some((path, _)) = &raw.trait_path {
             diagnostics.error(
                 path,
@@ -48,11 +49,20 @@ impl<'a> ObjectImpl<'a> {
             );
             return None;
         }
+        if let Some(second) = raw.again.first() {
+            diagnostics.error(
+                second,
+                "duplicate `#[durable_object]` attribute\nhelp: write all options in one",
+            );
+        }
         for attribute in &raw.conditional {
             diagnostics.error(
                 attribute,
                 "`#[cfg_attr]` is expanded too late to make a handler\nhelp: use `#[cfg]` inside the body, or on both the struct and its impl block",
             );
+        }
+        for attribute in &raw.misplaced {
+            report_misplaced(diagnostics, attribute);
         }
         let Some(path) = named_type(&raw.self_type) else {
             diagnostics.error(
@@ -76,8 +86,10 @@ impl<'a> ObjectImpl<'a> {
         let mut handlers: Vec<Handler<'a>> = Vec::new();
         for method in raw.handlers() {
             // rustc reports the second of two methods with one name; expanded too, it would be many errors.
-            let known = |handler: &Handler<'_>| *handler.name == method.signature.ident;
-            if handlers.iter().any(known) || raw.helpers.contains(&method.signature.ident) {
+            let name = unraw(&method.signature.ident);
+            let is_known = handlers.iter().any(|handler| unraw(handler.name) == name)
+                || raw.helpers.iter().any(|helper| unraw(helper) == name);
+            if is_known {
                 continue;
             }
             handlers.extend(Handler::from_raw(diagnostics, handlers.len(), method));
@@ -124,12 +136,17 @@ impl<'a> ObjectImpl<'a> {
         raw.attributes
             .iter()
             .chain(of_methods)
-            .filter_map(|attribute| match &attribute.meta {
-                Meta::List(list) if list.path.is_ident("allow") || list.path.is_ident("expect") => {
-                    Some(&list.tokens)
-                }
-                _ => None,
-            })
+            .filter_map(allowed_lints)
+    }
+}
+
+/// The lints of an `#[allow(…)]` or `#[expect(…)]`.
+pub fn allowed_lints(attribute: &Attribute) -> Option<&TokenStream> {
+    match &attribute.meta {
+        Meta::List(list) if list.path.is_ident("allow") || list.path.is_ident("expect") => {
+            Some(&list.tokens)
+        }
+        _ => None,
     }
 }
 

@@ -7,9 +7,14 @@ use syn::{Attribute, Expr, Ident, Type};
 use crate::attr::Arguments;
 use crate::diag::Diagnostics;
 use crate::names::{RESERVED_KEY_PREFIX, unraw};
-use crate::parse::RawField;
+use crate::options;
+use crate::parse::{RawField, attribute_name, is_condition};
 
-use super::{find_in_type, last_segment, ungroup};
+use super::shape::{UNSIZED, is_unsized};
+use super::{find_in_type, last_segment, report_misplaced, ungroup};
+
+/// The platform's limit.
+const MAX_KEY_BYTES: usize = 2_048;
 
 pub enum Durability {
     Memory,
@@ -33,14 +38,19 @@ impl<'a> Field<'a> {
             stored,
             serde,
             conditional,
+            misplaced,
             default,
             field,
         } = raw;
         let name = field.ident.as_ref()?;
+        if let Some(attribute) = misplaced.first() {
+            report_misplaced(diagnostics, attribute);
+            return None;
+        }
         let condition = field
             .attrs
             .iter()
-            .find(|attribute| attribute.path().is_ident("cfg"));
+            .find(|attribute| is_condition(attribute));
         if let Some(attribute) = condition.or(conditional.first()) {
             diagnostics.error(
                 attribute,
@@ -67,8 +77,7 @@ impl<'a> Field<'a> {
         }
         for attributes in [memory, stored] {
             if let [first, second, ..] = attributes.as_slice() {
-                let name = first.path().segments.last().map(|last| &last.ident);
-                let name = name.map_or_else(String::new, ToString::to_string);
+                let name = attribute_name(first).map_or_else(String::new, ToString::to_string);
                 diagnostics.error(
                     second,
                     if name == "stored" {
@@ -92,7 +101,7 @@ impl<'a> Field<'a> {
             }
             (Some(memory), None) => {
                 let arguments = diagnostics.ok_or_report(Arguments::of(memory, "#[memory]"))?;
-                arguments.reject_rest(diagnostics, "memory", &[]);
+                arguments.reject_rest(diagnostics, "memory", options::NONE);
                 if is_collection {
                     diagnostics.error(
                         memory,
@@ -137,13 +146,22 @@ fn durable(
         Some(option) => Some(diagnostics.ok_or_report(option.expression("default = 1"))?),
         None => None,
     };
-    arguments.reject_rest(diagnostics, "stored", &["key", "default"]);
+    arguments.reject_rest(diagnostics, "stored", options::OF_STORED);
     let key_span = key.as_ref().map_or(name.span(), syn::LitStr::span);
     let key = key.map_or_else(|| unraw(name), |literal| literal.value());
     if key.is_empty() {
         diagnostics.error_at(
             key_span,
             "the key must not be empty\nhelp: write for example `key = \"value\"`",
+        );
+    }
+    if key.len() > MAX_KEY_BYTES {
+        diagnostics.error_at(
+            key_span,
+            format!(
+                "the key is {} bytes long; it must be at most {MAX_KEY_BYTES}",
+                key.len()
+            ),
         );
     }
     if key.starts_with(RESERVED_KEY_PREFIX) {
@@ -156,6 +174,10 @@ fn durable(
 }
 
 fn check_type(diagnostics: &Diagnostics, ty: &Type, is_collection_itself: bool) -> Option<()> {
+    if is_unsized(ty) {
+        diagnostics.error(ty, UNSIZED);
+        return None;
+    }
     if let Type::Reference(reference) = ungroup(ty) {
         diagnostics.error(
             reference,

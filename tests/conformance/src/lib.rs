@@ -34,7 +34,7 @@ pub use answers::{AnswerProbe, Deaf, Fetched, Odd};
 pub use contexts::Keeper;
 pub use deaths::{Death, Holding, Mortal};
 pub use differential::Differential;
-pub use doors::DoorProbe;
+pub use doors::{DoorProbe, Filter};
 pub use ends::{Bell, Bystander, Doomed, Grenade, NoDefault, Tally, Unstartable, Wait};
 pub use gates::{GateProbe, Ledger, Witness};
 pub use ids::{IdProbe, Identity, ParsedId};
@@ -60,6 +60,7 @@ pub fn app() -> App {
         .mount::<TransactionProbe>("/transactions/{name}")
         .mount::<LifeProbe>("/lives/{name}")
         .mount::<Starter>("/starters/{name}")
+        .get("/call-starter", lifecycle::call_starter)
         .get("/unused-stub", lifecycle::unused_stub)
         .mount::<Switch>("/switches/{name}")
         .mount::<Peer>("/peers/{name}")
