@@ -178,12 +178,12 @@ fn with_attribute(name: &str, on: &str, arguments: &str) -> String {
         ("durable_object", "a struct") => (
             driver::durable_object,
             arguments,
-            "struct Object;".to_owned(),
+            "struct Thing;".to_owned(),
         ),
         ("durable_object", _) => (
             driver::durable_object,
             arguments,
-            "impl Object {}".to_owned(),
+            "impl Thing {}".to_owned(),
         ),
         ("anchorhold::app", _) => (
             driver::app,
@@ -198,13 +198,13 @@ fn with_attribute(name: &str, on: &str, arguments: &str) -> String {
         (_, "a field") => (
             driver::durable_object,
             "",
-            format!("struct Object {{ #[{name}({arguments})] field: u64 }}"),
+            format!("struct Thing {{ #[{name}({arguments})] field: u64 }}"),
         ),
         (_, "an argument") => (
             driver::durable_object,
             "",
             format!(
-                "impl Object {{ #[post(\"/\")] fn handler(&mut self, #[{name}({arguments})] value: Filter) {{}} }}"
+                "impl Thing {{ #[post(\"/\")] fn handler(&mut self, #[{name}({arguments})] value: Filter) {{}} }}"
             ),
         ),
         _ => {
@@ -282,7 +282,7 @@ fn block(method: &str) -> String {
     } else {
         "#[websocket(\"/join\")] fn join(&self) -> Accept<Session> { todo!() }"
     };
-    format!("impl Object {{ {upgrade} {method} }}")
+    format!("impl Thing {{ {upgrade} {method} }}")
 }
 
 /// Arguments that are told apart by the traits of the runtime, since a type of any name may be one of these. The cases of

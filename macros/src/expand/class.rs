@@ -17,102 +17,102 @@ pub fn class(block: &ObjectImpl<'_>) -> TokenStream {
     let start = format_ident!("anchorhold_start_{}", block.class.to_lowercase());
     let methods = block.methods().enumerate().map(method);
     let items = quote! {
-            #[wasm_bindgen::prelude::wasm_bindgen(
-                js_name = #class,
-                wasm_bindgen = __anchorhold::__private::wasm_bindgen
-            )]
-            pub struct #exported(__anchorhold::__private::ObjectClass);
+        #[wasm_bindgen::prelude::wasm_bindgen(
+            js_name = #class,
+            wasm_bindgen = __anchorhold::__private::wasm_bindgen
+        )]
+        pub struct #exported(__anchorhold::__private::ObjectClass);
 
-            #[wasm_bindgen::prelude::wasm_bindgen(
-                js_class = #class,
-                wasm_bindgen = __anchorhold::__private::wasm_bindgen
-            )]
-            impl #exported {
-                #[wasm_bindgen(constructor)]
-                pub fn anchorhold_new(
-                    state: JsValue,
-                    env: JsValue,
-                ) -> ::core::result::Result<#exported, JsValue> {
-                    ::core::result::Result::Ok(#exported(
-                        __anchorhold::__private::ObjectClass::new(
-                            <#exported as __anchorhold::__private::Exported>::description(),
-                            state,
-                            env,
-                        )?,
-                    ))
-                }
-
-                #[wasm_bindgen(js_name = fetch)]
-                pub fn fetch(
-                    &self,
-                    request: JsValue,
-                    line: &::core::primitive::str,
-                    chain: ::core::option::Option<__anchorhold::__private::std::String>,
-                    body: ::core::option::Option<__anchorhold::__private::std::Vec<::core::primitive::u8>>,
-                ) -> ::core::result::Result<JsValue, JsValue> {
-                    self.0.fetch(request, line, chain, body)
-                }
-
-                #[wasm_bindgen(js_name = alarm)]
-                pub fn alarm(&self, info: JsValue) -> ::core::result::Result<JsValue, JsValue> {
-                    self.0.alarm(info)
-                }
-
-                #[wasm_bindgen(js_name = webSocketMessage)]
-                pub fn web_socket_message(
-                    &self,
-                    socket: JsValue,
-                    message: JsValue,
-                ) -> ::core::result::Result<JsValue, JsValue> {
-                    self.0.web_socket_message(socket, message)
-                }
-
-                #[wasm_bindgen(js_name = webSocketClose)]
-                pub fn web_socket_close(
-                    &self,
-                    socket: JsValue,
-                    code: JsValue,
-                    reason: JsValue,
-                    clean: JsValue,
-                ) -> ::core::result::Result<JsValue, JsValue> {
-                    self.0.web_socket_close(socket, code, reason, clean)
-                }
-
-                #[wasm_bindgen(js_name = webSocketError)]
-                pub fn web_socket_error(
-                    &self,
-                    socket: JsValue,
-                    error: JsValue,
-                ) -> ::core::result::Result<JsValue, JsValue> {
-                    self.0.web_socket_error(socket, error)
-                }
-
-                #[wasm_bindgen(js_name = anchorholdCall)]
-                pub fn anchorhold_call(
-                    &self,
-                    method: JsValue,
-                    arguments: JsValue,
-                    chain: JsValue,
-                ) -> ::core::result::Result<JsValue, JsValue> {
-                    self.0.call(method, arguments, chain)
-                }
-
-                #(#methods)*
+        #[wasm_bindgen::prelude::wasm_bindgen(
+            js_class = #class,
+            wasm_bindgen = __anchorhold::__private::wasm_bindgen
+        )]
+        impl #exported {
+            #[wasm_bindgen(constructor)]
+            pub fn anchorhold_new(
+                state: JsValue,
+                env: JsValue,
+            ) -> ::core::result::Result<#exported, JsValue> {
+                ::core::result::Result::Ok(#exported(
+                    __anchorhold::__private::ObjectClass::new(
+                        <#exported as __anchorhold::__private::Exported>::description(),
+                        state,
+                        env,
+                    )?,
+                ))
             }
 
-            #[wasm_bindgen::prelude::wasm_bindgen(
-                start,
-                private,
-                wasm_bindgen = __anchorhold::__private::wasm_bindgen
-            )]
-            pub fn #start() -> ::core::result::Result<(), JsValue> {
-                __anchorhold::__private::extend_durable_object(
-                    ::core::convert::Into::into(
-                        #exported(__anchorhold::__private::ObjectClass::empty()),
-                    ),
-                    <#exported as __anchorhold::__private::Exported>::description(),
-                )
+            #[wasm_bindgen(js_name = fetch)]
+            pub fn fetch(
+                &self,
+                request: JsValue,
+                line: &::core::primitive::str,
+                chain: ::core::option::Option<__anchorhold::__private::std::String>,
+                body: ::core::option::Option<__anchorhold::__private::std::Vec<::core::primitive::u8>>,
+            ) -> ::core::result::Result<JsValue, JsValue> {
+                self.0.fetch(request, line, chain, body)
             }
+
+            #[wasm_bindgen(js_name = alarm)]
+            pub fn alarm(&self, info: JsValue) -> ::core::result::Result<JsValue, JsValue> {
+                self.0.alarm(info)
+            }
+
+            #[wasm_bindgen(js_name = webSocketMessage)]
+            pub fn web_socket_message(
+                &self,
+                socket: JsValue,
+                message: JsValue,
+            ) -> ::core::result::Result<JsValue, JsValue> {
+                self.0.web_socket_message(socket, message)
+            }
+
+            #[wasm_bindgen(js_name = webSocketClose)]
+            pub fn web_socket_close(
+                &self,
+                socket: JsValue,
+                code: JsValue,
+                reason: JsValue,
+                clean: JsValue,
+            ) -> ::core::result::Result<JsValue, JsValue> {
+                self.0.web_socket_close(socket, code, reason, clean)
+            }
+
+            #[wasm_bindgen(js_name = webSocketError)]
+            pub fn web_socket_error(
+                &self,
+                socket: JsValue,
+                error: JsValue,
+            ) -> ::core::result::Result<JsValue, JsValue> {
+                self.0.web_socket_error(socket, error)
+            }
+
+            #[wasm_bindgen(js_name = anchorholdCall)]
+            pub fn anchorhold_call(
+                &self,
+                method: JsValue,
+                arguments: JsValue,
+                chain: JsValue,
+            ) -> ::core::result::Result<JsValue, JsValue> {
+                self.0.call(method, arguments, chain)
+            }
+
+            #(#methods)*
+        }
+
+        #[wasm_bindgen::prelude::wasm_bindgen(
+            start,
+            private,
+            wasm_bindgen = __anchorhold::__private::wasm_bindgen
+        )]
+        pub fn #start() -> ::core::result::Result<(), JsValue> {
+            __anchorhold::__private::extend_durable_object(
+                ::core::convert::Into::into(
+                    #exported(__anchorhold::__private::ObjectClass::empty()),
+                ),
+                <#exported as __anchorhold::__private::Exported>::description(),
+            )
+        }
     };
     let module = module(krate, &items);
     quote! {

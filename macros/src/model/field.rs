@@ -47,10 +47,7 @@ impl<'a> Field<'a> {
             report_misplaced(diagnostics, attribute);
             return None;
         }
-        let condition = field
-            .attrs
-            .iter()
-            .find(|attribute| is_condition(attribute));
+        let condition = field.attrs.iter().find(|attribute| is_condition(attribute));
         if let Some(attribute) = condition.or(conditional.first()) {
             diagnostics.error(
                 attribute,
