@@ -32,6 +32,7 @@ struct Withdrawal {
 
 macro_rules! object {
     (
+        $framework:path, $class:literal, $migrations:expr, $itself:ty;
         $(#[$about:meta])*
         $visibility:vis struct $object:ident {
             $(
@@ -42,12 +43,12 @@ macro_rules! object {
         $(
             $(#[$role:meta])*
             $seen:vis fn $method:ident(
-                &$($mutable:ident)? $this:tt, $($argument:ident: $taken:ty),*
+                [$($receiver:tt)+] $(, $argument:ident: $taken:ty)*
             ) -> $returned:ty $body:block
         )*
     ) => {
         $(#[$about])*
-        #[durable_object]
+        #[durable_object(crate = $framework, migrations = $migrations)]
         $visibility struct $object {
             $(
                 $(#[$kind])*
@@ -56,11 +57,11 @@ macro_rules! object {
             )*
         }
 
-        #[durable_object]
-        impl $object {
+        #[durable_object(crate = $framework, class = $class)]
+        impl $itself {
             $(
                 $(#[$role])*
-                $seen fn $method(&$($mutable)? $this, $($argument: $taken),*) -> $returned $body
+                $seen fn $method($($receiver)+ $(, $argument: $taken)*) -> $returned $body
             )*
         }
     };
@@ -69,10 +70,11 @@ macro_rules! object {
 /// Passes on what it is given: the fragments are in two groups then.
 macro_rules! account {
     (
-        $object:ident, $owner:ident, $context:ty, $amount:ty, $answer:ty, $failure:ty, $socket:ty,
+        $framework:path, $class:literal, $object:ident, $owner:ident, $context:ty, $amount:ty, $answer:ty, $failure:ty, $socket:ty,
         $withdraw:ident at $path:expr, $start:expr
     ) => {
         object! {
+            $framework, $class, ["CREATE TABLE unused (id INTEGER PRIMARY KEY)"], $object;
             /// A balance that is never negative.
             pub struct $object {
                 $owner: String,
@@ -82,7 +84,7 @@ macro_rules! account {
             }
 
             #[init]
-            fn open(&mut self, ctx: $context) -> Result<(), $failure> {
+            fn open([&mut self], ctx: $context) -> Result<(), $failure> {
                 self.$owner = ctx.name().unwrap_or_default();
                 if self.$owner == "refused" {
                     return Err(Error::new(503, "refused", "no account has this name"));
@@ -91,7 +93,7 @@ macro_rules! account {
             }
 
             #[get("/")]
-            fn statement(&self, ctx: $context) -> Result<Statement, $failure> {
+            fn statement([&self], ctx: $context) -> Result<Statement, $failure> {
                 Ok(Statement {
                     name: self.$owner.clone(),
                     balance: self.balance,
@@ -104,7 +106,7 @@ macro_rules! account {
             /// Takes `by` off the balance.
             #[rpc]
             #[post($path)]
-            pub fn $withdraw(&mut self, ctx: $context, by: $amount) -> $answer {
+            pub fn $withdraw([&mut self], ctx: $context, by: $amount) -> $answer {
                 self.balance -= by;
                 ctx.storage().put("last", &by)?;
                 if self.balance < 0 {
@@ -114,13 +116,13 @@ macro_rules! account {
             }
 
             #[post("/remind")]
-            fn remind(&self, ctx: $context, text: String) -> Result<(), $failure> {
+            fn remind([&self], ctx: $context, text: String) -> Result<(), $failure> {
                 Self::schedules(ctx).ring(text).after(Duration::ZERO)?;
                 Ok(())
             }
 
             #[alarm]
-            fn ring(&mut self, text: String, run: AlarmRun) -> Result<(), $failure> {
+            fn ring([&mut self], text: String, run: AlarmRun) -> Result<(), $failure> {
                 self.reminders.push(format!("{text}, {}", run.retry_count));
                 if text == "fails at first" && !run.is_retry() {
                     return Err(Error::internal("as told"));
@@ -129,7 +131,7 @@ macro_rules! account {
             }
 
             #[websocket("/ws")]
-            fn connect(&self, user: String) -> Result<Accept<String>, $failure> {
+            fn connect([&self], user: String) -> Result<Accept<String>, $failure> {
                 if user.is_empty() {
                     return Err(Error::bad_request("no_user", "`user` is empty"));
                 }
@@ -137,14 +139,14 @@ macro_rules! account {
             }
 
             #[message]
-            fn said(&mut self, ctx: $context, socket: $socket, message: Withdrawal) -> Result<(), $failure> {
+            fn said([&mut self], ctx: $context, socket: $socket, message: Withdrawal) -> Result<(), $failure> {
                 let balance = self.$withdraw(ctx, message.by)?;
                 socket.send(&(socket.session()?, balance))?;
                 Ok(())
             }
 
             #[close]
-            fn left(&mut self, event: CloseEvent) -> () {
+            fn left([&mut self], event: CloseEvent) -> () {
                 self.left += u64::from(event.clean);
             }
         }
@@ -152,19 +154,19 @@ macro_rules! account {
 }
 
 account!(
-    MacroAccount, owner, &Ctx, i64, Result<i64, Error>, Error, &Socket<String>,
+    ::anchorhold, "MacroAccount", Account, owner, &Ctx, i64, Result<i64, Error>, Error, &Socket<String>,
     withdraw at "/withdraw", 5 * 2
 );
 
 /// Adds the object to an app, with a handler that calls it.
 #[must_use]
 pub fn mount(app: App) -> App {
-    app.mount::<MacroAccount>("/accounts/from-macro/{name}")
+    app.mount::<Account>("/accounts/from-macro/{name}")
         .post("/withdrawals/from-macro", call)
 }
 
 async fn call(mut request: Request, env: Env) -> Result<Response, Error> {
     let (name, by): (String, i64) = request.json().await?;
-    let account = env.objects::<MacroAccount>().named(&name);
+    let account = env.objects::<Account>().named(&name);
     Response::json(200, &account.withdraw(by).await?)
 }

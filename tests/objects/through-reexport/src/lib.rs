@@ -7,6 +7,11 @@
     unused_qualifications,
     clippy::pedantic
 )]
+#![allow(
+    clippy::needless_pass_by_value,
+    clippy::unused_self,
+    reason = "handlers take values and a receiver"
+)]
 
 use std::time::Duration;
 
