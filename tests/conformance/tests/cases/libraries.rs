@@ -156,7 +156,7 @@ fn sockets(client: &Client) {
 
 fn reserved_name(client: &Client) {
     let account = client.at("/accounts/edition-2021/reserved");
-    assert_eq!(account.post("/gen/2", ()).json::<u64>(), 2);
+    assert_eq!(account.post("/gen/2", json!({})).json::<u64>(), 2);
     let by_call = ("reserved", 1);
     assert_eq!(
         client
@@ -164,5 +164,5 @@ fn reserved_name(client: &Client) {
             .json::<i64>(),
         9
     );
-    assert_eq!(account.post("/gen/2", ()).json::<u64>(), 5);
+    assert_eq!(account.post("/gen/2", json!({})).json::<u64>(), 5);
 }
