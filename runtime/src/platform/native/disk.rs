@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use super::kernel::ObjectIndex;
 use super::sim::MemoryDisk;
-use super::store::{Change, Database, Entry, Files, Index, IndexWriter, Unsynced, io_error};
+use super::store::{Change, Database, Entry, Files, Index, IndexWriter, Unsynced, has_database};
 use super::work::Inbound;
 use crate::error::StorageError;
 use crate::fault::Fault;
@@ -154,10 +154,7 @@ impl Disk {
                 folder, opening, ..
             } => {
                 let path = folder.database(class, id);
-                let exists = path
-                    .try_exists()
-                    .map_err(|error| io_error("looking for", &path, &error))?;
-                if !exists {
+                if !has_database(&path)? {
                     return Ok(Found::Nothing);
                 }
                 // The threads end after the shard: the job is taken.

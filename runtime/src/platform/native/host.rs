@@ -128,13 +128,14 @@ fn run(app: fn() -> App, arguments: &Arguments) -> Result<(), Failure> {
     let key = folder_key(&root)?;
     let files =
         Files::new(&root, Descriptors::of_process()).map_err(|error| Failure(error.to_string()))?;
-    let index =
-        Index::open(&root.join("index.sqlite")).map_err(|error| Failure(error.to_string()))?;
+    let files = Arc::new(files);
+    let index = Index::open(&files, &root.join("index.sqlite"))
+        .map_err(|error| Failure(error.to_string()))?;
     let index = Arc::new(index);
     let index_writer = IndexWriter::start(Arc::clone(&index))
         .map_err(Failure::io("starting the thread of the index in", &root))?;
     let folder = Arc::new(Folder {
-        files: Arc::new(files),
+        files,
         index,
         index_writer,
         key,

@@ -34,6 +34,7 @@ impl<Work, Output> Kernel<Work, Output> {
         for &index in &objects {
             let object = self.object(index);
             object.gate.begin_commit();
+            object.is_syncing = true;
             object.unsettled_run = object.unsettled_run.map(|_| UnsettledRun::Committing);
         }
         self.commit = Some(objects.clone());
@@ -86,6 +87,11 @@ impl<Work, Output> Kernel<Work, Output> {
         let Some(objects) = self.commit.take() else {
             return;
         };
+        for &index in &objects {
+            if let Some(object) = self.objects.get_mut(index.0) {
+                object.is_syncing = false;
+            }
+        }
         for (index, fault) in failed {
             if self.is_committing(index) {
                 self.lose(index, &fault, now, effects);
@@ -93,10 +99,14 @@ impl<Work, Output> Kernel<Work, Output> {
         }
         let mut updates = Vec::new();
         for index in objects {
-            if !self.is_committing(index) {
+            let Some(object) = self.objects.get_mut(index.0) else {
+                continue;
+            };
+            if !object.gate.is_committing() {
+                // It was reset meanwhile, and waits to be closed.
+                self.close_if_quiet(index, now.steady, effects);
                 continue;
             }
-            let object = &mut self.objects[index.0];
             let id = object.id;
             let released = object.gate.durable();
             effects.extend(released.map(|output| Effect::Release {
@@ -217,7 +227,11 @@ impl<Work, Output> Kernel<Work, Output> {
                         limit / 1_000
                     )))
                 };
-                let is_moving = matches!(object.presence, Presence::Waking | Presence::Closing);
+                let is_moving = match object.presence {
+                    Presence::Waking | Presence::Closing => true,
+                    Presence::Leaving => object.gate.is_quiet(),
+                    Presence::Absent | Presence::Resident => false,
+                };
                 if is_moving || object.lent_since.is_some() {
                     // There is nothing to lose but the time of those who wait.
                     object.moves_since = now.steady;

@@ -41,6 +41,9 @@ pub(super) struct Object<Work, Output> {
     /// A run of its alarm is over whose writes are not durable.
     pub(super) unsettled_run: Option<UnsettledRun>,
     pub(super) last_active: i64,
+    /// A commit of its is on its way to the disk, perhaps one of which no outcome is awaited any more.
+    /// Until the disk has answered, no other life may open the files that it writes to.
+    pub(super) is_syncing: bool,
     /// Since when its database is being opened or closed.
     pub(super) moves_since: i64,
     /// Since when another thread has its database.
@@ -65,6 +68,7 @@ impl<Work, Output> Object<Work, Output> {
             alarm: Indexed::default(),
             unsettled_run: None,
             last_active: now,
+            is_syncing: false,
             moves_since: now,
             lent_since: None,
             idle_check_at: None,
@@ -96,6 +100,8 @@ impl<Work, Output> Object<Work, Output> {
     pub(super) fn waits_for_disk_since(&self) -> Option<i64> {
         match self.presence {
             Presence::Waking | Presence::Closing => Some(self.moves_since),
+            // Its last commit was given up.
+            Presence::Leaving if self.gate.is_quiet() => Some(self.moves_since),
             _ => self.lent_since.or_else(|| self.gate.unsynced_since()),
         }
     }

@@ -147,15 +147,17 @@ impl<Work, Output> Kernel<Work, Output> {
         effects: &mut Effects<Work, Output>,
     ) {
         let object = self.object(index);
-        if object.presence == Presence::Leaving && object.gate.is_quiet() {
-            object.presence = Presence::Closing;
-            object.moves_since = now;
-            self.watch_disk(index);
-            effects.push(Effect::Close { object: index });
-        } else {
+        if object.presence != Presence::Leaving || !object.gate.is_quiet() {
             // Its last output may have left behind its last life.
             self.forget_if_unused(index, effects);
+            return;
         }
+        object.moves_since = now;
+        if !object.is_syncing {
+            object.presence = Presence::Closing;
+            effects.push(Effect::Close { object: index });
+        }
+        self.watch_disk(index);
     }
 
     pub(super) fn closed(

@@ -56,6 +56,16 @@ impl Shard {
         simulation.disk.is_full() && memory.has_file(id)
     }
 
+    /// An earlier life of an object that is about to be opened must not write to its files any more.
+    pub(super) fn check_files_are_free(&self, id: RawId) {
+        if let (Some(simulation), Disk::Memory(memory)) = (&self.simulation, &self.disk)
+            && memory.is_syncing(id)
+        {
+            let violation = "an object was opened while a commit of its last life was on its way";
+            simulation.fail(violation.to_owned());
+        }
+    }
+
     /// Why the object's database cannot be opened.
     pub(super) fn opening_fault(&self, id: RawId) -> Option<StorageError> {
         let simulation = self.simulation.as_ref()?;

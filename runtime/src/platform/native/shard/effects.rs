@@ -130,6 +130,7 @@ impl Shard {
     }
 
     fn wake(self: &Rc<Self>, slot: &Rc<Slot>) {
+        self.check_files_are_free(slot.id);
         let found = match self.opening_fault(slot.id) {
             Some(error) => Err(error),
             None => self.disk.find(slot.index, slot.description.class, slot.id),

@@ -347,8 +347,8 @@ impl Shard {
         let lost = self.kernel.replace(new_kernel(Limits::default()));
         drop(lost);
         drop(std::mem::take(&mut *self.queue.borrow_mut()));
-        if let Disk::Memory(memory) = &self.disk {
-            memory.crash();
+        if let (Disk::Memory(memory), Some(simulation)) = (&self.disk, &self.simulation) {
+            memory.crash(|commits| simulation.kept(commits));
         }
         for work in self.simulation.iter().flat_map(Simulation::crash) {
             if let Work::Task(task) = work {

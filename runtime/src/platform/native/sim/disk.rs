@@ -102,6 +102,12 @@ impl MemoryDisk {
         image.map(|image| Database::from_image(image)).transpose()
     }
 
+    /// Whether a commit of the object is on its way to the disk.
+    pub(in super::super) fn is_syncing(&self, id: RawId) -> bool {
+        let batch = self.batch.borrow();
+        batch.iter().any(|(_, syncing)| *syncing == id)
+    }
+
     /// Whether the disk has a file of the object.
     pub(in super::super) fn has_file(&self, id: RawId) -> bool {
         let objects = self.objects.borrow();
@@ -162,9 +168,16 @@ impl MemoryDisk {
         self.index_writes.borrow_mut().sync();
     }
 
-    /// The process has ended: nothing is on its way to the disk any more.
-    pub(in super::super) fn crash(&self) {
-        self.batch.borrow_mut().clear();
+    /// The process has ended: nothing is on its way to the disk any more. A log has been written to,
+    /// and keeps its commits; of files that were being made, those are there that `choose` says.
+    pub(in super::super) fn crash(&self, mut choose: impl FnMut(usize) -> usize) {
+        for (_, id) in self.batch.take() {
+            if !self.has_file(id) {
+                self.sync_failed(id, &mut choose);
+            }
+        }
+        let mut objects = self.objects.borrow_mut();
+        objects.retain(|_, writes| writes.last().is_some());
     }
 
     /// The power failed: of what was not synced each file keeps as many commits as `choose` says.

@@ -350,7 +350,7 @@ impl Simulation {
     }
 
     /// Fails the test as soon as it pauses.
-    fn fail(&self, violation: String) {
+    pub(in super::super) fn fail(&self, violation: String) {
         self.violation.borrow_mut().get_or_insert(violation);
         self.violated.notify_one();
     }

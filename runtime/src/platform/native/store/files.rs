@@ -181,6 +181,37 @@ impl Files {
     }
 }
 
+/// Whether there is a database at `path`.
+///
+/// # Errors
+/// It cannot be told, or its log is there alone: a new database in its place would get what the log
+/// holds of the old one.
+pub(crate) fn has_database(path: &Path) -> Result<bool, StorageError> {
+    let is_there = |path: &Path| {
+        path.try_exists()
+            .map_err(|error| io_error("looking for", path, &error))
+    };
+    if is_there(path)? {
+        return Ok(true);
+    }
+    let log = log_of(path);
+    if !is_there(&log)? {
+        return Ok(false);
+    }
+    tracing::error!(log = %log.display(), "a database is missing beside its log");
+    Err(StorageError::Io(
+        "the object's database is missing, and its log is there: bring the database back from a backup, or remove the log to begin anew"
+            .to_owned(),
+    ))
+}
+
+/// The write-ahead log of the database at `path`.
+pub(super) fn log_of(path: &Path) -> PathBuf {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    log.into()
+}
+
 pub(super) fn open_folder(folder: &Path) -> Result<File, StorageError> {
     File::open(folder).map_err(|error| io_error("opening", folder, &error))
 }

@@ -3,20 +3,23 @@
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, OptionalExtension, Transaction, params};
 
 use super::super::kernel::{Pause, PausedAlarm};
+use super::files::{Files, log_of};
 use super::rebuild::rebuild;
-use super::{io_error, storage_error};
+use super::{io_error, log, storage_error};
 use crate::error::StorageError;
 use crate::id::RawId;
 
 /// Of the index's contents: another one is made anew.
 const VERSION: i64 = 1;
+/// A log beyond this is moved into the index.
+const LONG_LOG: u64 = 4 * 1024 * 1024;
 
 const DUE: &str = "SELECT id, class, at, paused_until, failures FROM alarm
     WHERE coalesce(paused_until, at) BETWEEN ?2 AND ?1
@@ -67,15 +70,77 @@ pub(crate) enum Change {
 
 /// Shared by the shards, which read; one thread writes, and no reader waits for it.
 pub(crate) struct Index {
-    writer: Mutex<Connection>,
+    writer: Mutex<Writer>,
     /// None in memory, where the writer's connection is the only one that has the contents.
     reader: Option<Mutex<Connection>>,
+}
+
+struct Writer {
+    connection: Connection,
+    /// None in memory.
+    log: Option<Log>,
+}
+
+/// The index's write-ahead log.
+struct Log {
+    files: Arc<Files>,
+    path: PathBuf,
+    /// A sync may have failed. What the operating system shows of the log may be missing on the disk,
+    /// and a later sync would not write it.
+    is_in_doubt: bool,
+}
+
+impl Writer {
+    /// Makes the log whole on the disk where that is in doubt: what is written behind a gap would not
+    /// be found after a power failure.
+    fn make_log_whole(&mut self) -> Result<(), StorageError> {
+        if let Some(log) = self.log.as_mut().filter(|log| log.is_in_doubt) {
+            log.files.restore_log(&log.path)?;
+            log.is_in_doubt = false;
+        }
+        Ok(())
+    }
+
+    fn note_failure(&mut self) {
+        if let Some(log) = &mut self.log {
+            log.is_in_doubt = true;
+        }
+    }
+
+    fn transaction(
+        &mut self,
+        synced: bool,
+        run: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
+    ) -> rusqlite::Result<()> {
+        let synchronous = if synced { "FULL" } else { "NORMAL" };
+        self.connection
+            .pragma_update(None, "synchronous", synchronous)?;
+        let transaction = self.connection.transaction()?;
+        run(&transaction)?;
+        transaction.commit()
+    }
+
+    /// SQLite would do this at a commit, and tell nobody of a sync that failed.
+    fn shorten_log(&mut self) -> rusqlite::Result<()> {
+        if self.log.is_some() && log::length(&self.connection)? > LONG_LOG {
+            let query = "PRAGMA wal_checkpoint(PASSIVE)";
+            self.connection.query_row(query, [], |_| Ok(()))?;
+        }
+        Ok(())
+    }
 }
 
 impl Index {
     /// Opens the index of a data folder. Where it is missing, damaged or of another version, it is
     /// made from the objects' databases first: it holds nothing that they do not, but the names.
-    pub(crate) fn open(path: &Path) -> Result<Self, StorageError> {
+    pub(crate) fn open(files: &Arc<Files>, path: &Path) -> Result<Self, StorageError> {
+        let log = Log {
+            files: Arc::clone(files),
+            path: log_of(path),
+            is_in_doubt: false,
+        };
+        // An earlier process may have ended after a sync that failed.
+        log.files.restore_log(&log.path)?;
         let explain = |error: &rusqlite::Error| {
             StorageError::Io(format!("opening {}: {error}", path.display()))
         };
@@ -94,18 +159,22 @@ impl Index {
             .and_then(Self::keep_plans)
             .map_err(|error| explain(&error))?;
         let index = Self {
-            writer: Mutex::new(writer),
+            writer: Mutex::new(Writer {
+                connection: writer,
+                log: Some(log),
+            }),
             reader: Some(Mutex::new(reader)),
         };
         let version = index
             .writer()
+            .connection
             .query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0));
         if version.map_err(|error| explain(&error))? != VERSION {
             let root = path.parent().unwrap_or(path);
-            rebuild(&index, &root.join("objects"))?;
+            rebuild(&index, files, &root.join("objects"))?;
             // Last: a rebuilding that was interrupted begins again.
             let mark = format!("PRAGMA user_version = {VERSION}");
-            let marked = index.writer().execute_batch(&mark);
+            let marked = index.writer().connection.execute_batch(&mark);
             marked.map_err(|error| explain(&error))?;
         }
         Ok(index)
@@ -116,21 +185,25 @@ impl Index {
             .and_then(Self::set_up)
             .map_err(|error| storage_error(&error))?;
         Ok(Self {
-            writer: Mutex::new(writer),
+            writer: Mutex::new(Writer {
+                connection: writer,
+                log: None,
+            }),
             reader: None,
         })
     }
 
     /// The contents, for [`restore`](Self::restore).
     pub(crate) fn image(&self) -> Result<Vec<u8>, StorageError> {
-        let mut connection = self.writer();
-        let image = connection.serialize(MAIN_DB);
+        let mut writer = self.writer();
+        let image = writer.connection.serialize(MAIN_DB);
         Ok(image.map_err(|error| storage_error(&error))?.to_vec())
     }
 
     /// Makes an index in memory as it was.
     pub(crate) fn restore(&self, image: &[u8]) -> Result<(), StorageError> {
         self.writer()
+            .connection
             .deserialize_read_exact(MAIN_DB, image, image.len(), false)
             .map_err(|error| storage_error(&error))
     }
@@ -138,6 +211,7 @@ impl Index {
     fn set_up(connection: Connection) -> rusqlite::Result<Connection> {
         connection.execute_batch(
             "PRAGMA journal_mode = WAL;
+             PRAGMA wal_autocheckpoint = 0;
              PRAGMA synchronous = FULL;
              CREATE TABLE IF NOT EXISTS alarm (
                  id BLOB PRIMARY KEY, class TEXT NOT NULL, name TEXT, at INTEGER NOT NULL
@@ -180,16 +254,10 @@ impl Index {
         connection.execute_batch(END_PAUSES)
     }
 
-    fn writer(&self) -> MutexGuard<'_, Connection> {
+    fn writer(&self) -> MutexGuard<'_, Writer> {
         // A transaction that a panic cut short was rolled back when its guard was dropped, and each
         // says anew whether it is synced.
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Held for short reads only, never while the disk is waited for.
-    fn reader(&self) -> MutexGuard<'_, Connection> {
-        let reader = self.reader.as_ref().unwrap_or(&self.writer);
-        reader.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes all changes, or none.
@@ -199,24 +267,22 @@ impl Index {
     pub(crate) fn write(&self, changes: &[Change]) -> Result<(), StorageError> {
         let is_recorded = |change: &Change| matches!(change, Change::Record(_));
         let synced = changes.iter().any(is_recorded);
-        self.transaction(synced, |transaction| {
+        let mut writer = self.writer();
+        writer.make_log_whole()?;
+        let written = writer.transaction(synced, |transaction| {
             let mut make = |change| make_change(transaction, change);
             changes.iter().try_for_each(&mut make)
-        })
-        .map_err(|error| storage_error(&error))
-    }
-
-    fn transaction(
-        &self,
-        synced: bool,
-        run: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
-    ) -> rusqlite::Result<()> {
-        let mut connection = self.writer();
-        let synchronous = if synced { "FULL" } else { "NORMAL" };
-        connection.pragma_update(None, "synchronous", synchronous)?;
-        let transaction = connection.transaction()?;
-        run(&transaction)?;
-        transaction.commit()
+        });
+        written.map_err(|error| {
+            writer.note_failure();
+            storage_error(&error)
+        })?;
+        if let Err(error) = writer.shorten_log() {
+            // The changes are made: the log stays for the next time.
+            writer.note_failure();
+            tracing::error!(%error, "the log of the index of alarms could not be moved into it");
+        }
+        Ok(())
     }
 
     /// The alarms up to a time, earliest first: one page, which begins behind `after`.
@@ -228,8 +294,7 @@ impl Index {
     ) -> Result<Vec<Due>, StorageError> {
         let (after_at, after_id) = after.map_or((i64::MIN, [0; 32]), |(at, id)| (at, id.0));
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let connection = self.reader();
-        let run = || {
+        let run = |connection: &Connection| {
             connection
                 .prepare_cached(DUE)?
                 .query_map(params![until, after_at, after_id, limit], |row| {
@@ -248,7 +313,15 @@ impl Index {
                 })?
                 .collect::<rusqlite::Result<_>>()
         };
-        run().map_err(|error| storage_error(&error))
+        self.read(run).map_err(|error| storage_error(&error))
+    }
+
+    /// For short reads only, never while the disk is waited for.
+    fn read<T>(&self, run: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+        match &self.reader {
+            Some(reader) => run(&reader.lock().unwrap_or_else(PoisonError::into_inner)),
+            None => run(&self.writer().connection),
+        }
     }
 
     /// Runs this while a write is on its way to the disk and does not arrive.
@@ -266,12 +339,11 @@ impl Index {
         } else {
             "ALTER TABLE broken RENAME TO alarm"
         };
-        self.writer().execute_batch(statement).unwrap();
+        self.writer().connection.execute_batch(statement).unwrap();
     }
 
     pub(crate) fn find(&self, id: RawId) -> Result<Option<Entry>, StorageError> {
-        let connection = self.reader();
-        let run = || {
+        let run = |connection: &Connection| {
             connection
                 .prepare_cached("SELECT class, name, at FROM alarm WHERE id = ?1")?
                 .query_row([id.0], |row| {
@@ -284,7 +356,7 @@ impl Index {
                 })
                 .optional()
         };
-        run().map_err(|error| storage_error(&error))
+        self.read(run).map_err(|error| storage_error(&error))
     }
 }
 

@@ -96,6 +96,7 @@ fn write_all(index: &Index, jobs: &mpsc::Receiver<Job>) {
 #[cfg(test)]
 mod tests {
     use super::super::super::kernel::{Pause, PausedAlarm};
+    use super::super::{Descriptors, Files};
     use super::*;
     use crate::id::RawId;
 
@@ -111,7 +112,9 @@ mod tests {
     #[test]
     fn shards_read_and_send_while_a_write_waits_for_the_disk() {
         let folder = tempfile::tempdir().unwrap();
-        let index = Arc::new(Index::open(&folder.path().join("index.sqlite")).unwrap());
+        let files = Arc::new(Files::new(folder.path(), Descriptors::of(100)).unwrap());
+        let index = Index::open(&files, &folder.path().join("index.sqlite"));
+        let index = Arc::new(index.unwrap());
         let writer = IndexWriter::start(Arc::clone(&index)).unwrap();
         writer
             .record(vec![entry(1, 10)])

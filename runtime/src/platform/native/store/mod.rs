@@ -31,7 +31,7 @@ mod tests;
 
 pub(crate) use database::Database;
 pub(crate) use descriptors::Descriptors;
-pub(crate) use files::{Files, Unsynced};
+pub(crate) use files::{Files, Unsynced, has_database};
 pub(crate) use index::{Change, Due, Entry, Index};
 pub(crate) use index_writer::IndexWriter;
 

@@ -14,7 +14,7 @@ use super::authorizer::{Guard, STATEMENT_LIMIT};
 use super::copy::copy;
 use super::database::Segment;
 use super::descriptors::Share;
-use super::files::{Files, Unsynced, What, open_folder};
+use super::files::{Files, Unsynced, What, log_of, open_folder};
 use super::{Database, io_error, log, math, storage_error};
 use crate::error::StorageError;
 
@@ -143,9 +143,7 @@ impl Database {
     fn open_with(share: Share, files: &Arc<Files>, path: &Path) -> Result<Self, StorageError> {
         let folder = path.parent().unwrap_or(path);
         files.settle(folder)?;
-        let mut log_path = path.as_os_str().to_owned();
-        log_path.push("-wal");
-        let log_path = PathBuf::from(log_path);
+        let log_path = log_of(path);
         files.restore_log(&log_path)?;
         let opening = |error: rusqlite::Error| explain(storage_error(&error), path);
         let mut connection = Connection::open_with_flags(

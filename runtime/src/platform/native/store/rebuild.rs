@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
+use super::files::{Files, log_of};
 use super::index::{Change, Entry, Index};
-use super::io_error;
+use super::{io_error, storage_error};
 use crate::error::StorageError;
 use crate::id::RawId;
 
@@ -19,7 +20,7 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(5);
 /// Looks into every object's database, before the host serves: while it runs, nobody else has them
 /// open. An object's name is not known here; its index entry gets it when the object is reached by
 /// its name again.
-pub(super) fn rebuild(index: &Index, objects: &Path) -> Result<(), StorageError> {
+pub(super) fn rebuild(index: &Index, files: &Files, objects: &Path) -> Result<(), StorageError> {
     let classes = entries(objects)?;
     if classes.is_empty() {
         return Ok(());
@@ -29,6 +30,7 @@ pub(super) fn rebuild(index: &Index, objects: &Path) -> Result<(), StorageError>
     );
     let mut scan = Scan {
         index,
+        files,
         found: Vec::with_capacity(BATCH),
         looked_at: 0,
         alarms: 0,
@@ -70,6 +72,7 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, StorageError> {
 
 struct Scan<'a> {
     index: &'a Index,
+    files: &'a Files,
     found: Vec<Change>,
     looked_at: usize,
     alarms: usize,
@@ -82,7 +85,7 @@ impl Scan<'_> {
             return Ok(());
         };
         self.looked_at += 1;
-        match alarm_in(path) {
+        match self.alarm_in(path) {
             Ok(None) => {}
             Ok(Some(at)) => self.found.push(Change::Record(Entry {
                 id,
@@ -105,6 +108,13 @@ impl Scan<'_> {
             self.record()?;
         }
         Ok(())
+    }
+
+    /// What the log says of the alarm is made durable first: a power failure must not bring back one
+    /// that the index does not know.
+    fn alarm_in(&self, path: &Path) -> Result<Option<i64>, StorageError> {
+        self.files.restore_log(&log_of(path))?;
+        alarm_in(path).map_err(|error| storage_error(&error))
     }
 
     fn record(&mut self) -> Result<(), StorageError> {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Database, Descriptors, Files, Index};
+use super::{Database, Descriptors, Files, Index, has_database};
 use crate::error::StorageError;
 use crate::sql::SqlValue;
 use crate::storage::ListRange;
@@ -438,10 +438,26 @@ fn index_is_not_made_from_objects_that_cannot_be_listed() {
     // Looking into it is an error, as a disk's is.
     std::os::unix::fs::symlink(&class, &class).unwrap();
     let path = root.path().join("index.sqlite");
-    assert!(Index::open(&path).is_err());
+    let files = Arc::new(Files::new(root.path(), Descriptors::of(100)).unwrap());
+    assert!(Index::open(&files, &path).is_err());
     std::fs::remove_file(&class).unwrap();
     // It was not taken for made.
-    assert!(Index::open(&path).is_ok());
+    assert!(Index::open(&files, &path).is_ok());
+}
+
+#[test]
+fn log_without_its_database_is_no_new_object() {
+    let (_folder, files, path) = folder();
+    assert!(!has_database(&path).unwrap());
+    let mut database = Database::new(&files, &path).unwrap();
+    for value in [b"1", b"2"] {
+        database.put("a", value).unwrap();
+        commit(&mut database);
+    }
+    assert!(has_database(&path).unwrap());
+    std::fs::remove_file(&path).unwrap();
+    let error = has_database(&path).unwrap_err().to_string();
+    assert!(error.contains("remove the log"), "{error}");
 }
 
 #[test]

@@ -19,6 +19,8 @@ struct Model {
     objects: HashMap<ObjectIndex, ModelObject>,
     /// What is on disk, by object.
     disk: [Stored; OBJECTS as usize],
+    /// Objects with a commit on its way to the disk.
+    syncing: Vec<u8>,
     index: ModelIndex,
     sent: u32,
     fired: usize,
@@ -60,6 +62,7 @@ impl Model {
             waiting: Vec::new(),
             objects: HashMap::new(),
             disk: [Stored::default(); OBJECTS as usize],
+            syncing: Vec::new(),
             index: ModelIndex::default(),
             sent: 0,
             fired: 0,
@@ -74,6 +77,8 @@ impl Model {
             mailbox_events: 8,
             resident_objects: 3,
             alarms: 3,
+            // Some commits take longer.
+            commit_ms: 30,
             alarm_starts: 2,
             ..small_limits()
         })
@@ -188,6 +193,14 @@ impl Model {
                 );
                 self.waiting.push(Effect::Close { object });
             }
+            Effect::Wake { object } => {
+                let number = self.state(object).number;
+                assert!(
+                    !self.syncing.contains(&number),
+                    "an object is opened while a commit of its last life is on its way to the disk"
+                );
+                self.waiting.push(Effect::Wake { object });
+            }
             later => self.waiting.push(later),
         }
     }
@@ -259,6 +272,7 @@ impl Model {
             if let Some(alarm) = state.open_alarm.take() {
                 self.disk[number].committed = alarm;
             }
+            self.syncing.push(number as u8);
         }
         self.waiting.push(Effect::Commit { objects });
     }
@@ -349,6 +363,7 @@ impl Model {
     /// One in a while the disk fails, and what it holds is one or the other.
     fn synced(&mut self, objects: Vec<ObjectIndex>) {
         let mut failed = Vec::new();
+        self.syncing.clear();
         for object in objects {
             let fails = !self.calm && self.below(20) == 0;
             let Some(state) = self.objects.get_mut(&object) else {
@@ -460,6 +475,7 @@ impl Model {
         self.failures += 1;
         self.kernel = Self::kernel();
         self.waiting.clear();
+        self.syncing.clear();
         self.index.crash();
         self.objects.clear();
         for number in 0..self.disk.len() {

@@ -18,6 +18,14 @@ fn entry(number: u8, at: i64) -> Entry {
     }
 }
 
+fn files(root: &Path) -> Arc<Files> {
+    Arc::new(Files::new(root, Descriptors::of(1_000)).unwrap())
+}
+
+fn open(path: &Path) -> Index {
+    Index::open(&files(path.parent().unwrap()), path).unwrap()
+}
+
 fn record(index: &Index, entries: impl IntoIterator<Item = Entry>) {
     let changes: Vec<_> = entries.into_iter().map(Change::Record).collect();
     index.write(&changes).unwrap();
@@ -36,7 +44,7 @@ fn due(number: u8, at: i64) -> Due {
 fn index_remembers_names_and_follows() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("index.sqlite");
-    let index = Index::open(&path).unwrap();
+    let index = open(&path);
     record(&index, [entry(1, 10), entry(2, 20)]);
     let nameless = Entry {
         name: None,
@@ -51,7 +59,7 @@ fn index_remembers_names_and_follows() {
         ])
         .unwrap();
     drop(index);
-    let index = Index::open(&path).unwrap();
+    let index = open(&path);
     assert_eq!(index.due(29, None, 9).unwrap(), []);
     assert_eq!(index.due(30, None, 9).unwrap(), [due(1, 30)]);
     assert_eq!(index.find(id(1)).unwrap(), Some(entry(1, 30)));
@@ -123,6 +131,7 @@ fn due_alarms_are_found_without_reading_the_others() {
     let index = Index::in_memory().unwrap();
     let connection = index.writer();
     let plan: String = connection
+        .connection
         .query_row(&format!("EXPLAIN QUERY PLAN {DUE}"), [0, 0, 0, 0], |row| {
             row.get(3)
         })
@@ -152,12 +161,12 @@ fn index_of_the_first_version_keeps_its_alarms_and_gets_pauses() {
     )
     .unwrap();
     drop(old);
-    let index = Index::open(&path).unwrap();
+    let index = open(&path);
     index.write(&[Change::Pause(paused(1, 30))]).unwrap();
     assert_eq!(index.due(29, None, 9).unwrap(), []);
     drop(index);
     // A pause ends with the process.
-    let index = Index::open(&path).unwrap();
+    let index = open(&path);
     assert_eq!(index.due(10, None, 9).unwrap(), [due(1, 10)]);
     assert_eq!(index.find(id(1)).unwrap(), Some(entry(1, 10)));
 }
@@ -165,8 +174,8 @@ fn index_of_the_first_version_keeps_its_alarms_and_gets_pauses() {
 #[test]
 fn entries_are_synced_when_an_earlier_write_panicked() {
     let folder = tempfile::tempdir().unwrap();
-    let index = Index::open(&folder.path().join("index.sqlite")).unwrap();
-    let panics = || index.transaction(false, |_| panic!("on purpose"));
+    let index = open(&folder.path().join("index.sqlite"));
+    let panics = || index.writer().transaction(false, |_| panic!("on purpose"));
     crate::user_code::call(panics).unwrap_err();
     let synchronous = |transaction: &Transaction<'_>| {
         let full = 2;
@@ -174,13 +183,13 @@ fn entries_are_synced_when_an_earlier_write_panicked() {
         assert_eq!(level, full);
         Ok(())
     };
-    index.transaction(true, synchronous).unwrap();
+    index.writer().transaction(true, synchronous).unwrap();
 }
 
 /// A data folder with objects, and whether they have an alarm.
 fn folder(alarms: &[(u8, Option<i64>)]) -> tempfile::TempDir {
     let root = tempfile::tempdir().unwrap();
-    let files = Arc::new(Files::new(root.path(), Descriptors::of(1_000)).unwrap());
+    let files = files(root.path());
     for (number, at) in alarms {
         let id = id(*number).to_string();
         let path = root
@@ -208,7 +217,7 @@ fn folder(alarms: &[(u8, Option<i64>)]) -> tempfile::TempDir {
 fn missing_index_is_made_from_the_objects() {
     let root = folder(&[(1, Some(10)), (2, Some(20)), (3, None)]);
     std::fs::write(root.path().join("objects/Counter/02/other.txt"), "?").unwrap();
-    let index = Index::open(&root.path().join("index.sqlite")).unwrap();
+    let index = open(&root.path().join("index.sqlite"));
     assert_eq!(index.due(99, None, 9).unwrap(), [due(1, 10), due(2, 20)]);
 }
 
@@ -217,7 +226,7 @@ fn damaged_index_is_set_aside_and_made_anew() {
     let root = folder(&[(2, Some(20))]);
     let path = root.path().join("index.sqlite");
     std::fs::write(&path, [7; 4096]).unwrap();
-    let index = Index::open(&path).unwrap();
+    let index = open(&path);
     assert_eq!(index.due(99, None, 9).unwrap(), [due(2, 20)]);
     assert!(root.path().join("index.sqlite.damaged").exists());
 }
@@ -226,17 +235,70 @@ fn damaged_index_is_set_aside_and_made_anew() {
 fn index_of_another_version_gets_what_it_lacks_and_keeps_its_names() {
     let root = folder(&[(1, Some(10)), (2, Some(20))]);
     let path = root.path().join("index.sqlite");
-    let index = Index::open(&path).unwrap();
+    let index = open(&path);
     record(&index, [entry(1, 5)]);
     index.write(&[Change::Follow(id(2), None)]).unwrap();
     drop(index);
     // Of this version, it is believed.
-    let index = Index::open(&path).unwrap();
+    let index = open(&path);
     assert_eq!(index.due(99, None, 9).unwrap(), [due(1, 5)]);
     let other = "PRAGMA user_version = 0";
-    index.writer().execute_batch(other).unwrap();
+    index.writer().connection.execute_batch(other).unwrap();
     drop(index);
-    let index = Index::open(&path).unwrap();
+    let index = open(&path);
     assert_eq!(index.due(99, None, 9).unwrap(), [due(1, 5), due(2, 20)]);
     assert_eq!(index.find(id(1)).unwrap(), Some(entry(1, 5)));
+}
+
+#[test]
+fn log_in_doubt_is_made_durable_before_anything_is_recorded_behind_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = files(folder.path());
+    let index = Index::open(&files, &folder.path().join("index.sqlite")).unwrap();
+    record(&index, [entry(1, 10)]);
+    index.break_down(true);
+    let write = |number| index.write(&[Change::Record(entry(number, 20))]);
+    write(2).expect_err("the index is broken");
+    index.break_down(false);
+    files.power.fail_next("index.sqlite-wal");
+    write(3).expect_err("the log is still in doubt");
+    write(4).unwrap();
+    assert!(!files.power.is_failing());
+    files.power.fail_next("index.sqlite-wal");
+    write(5).expect("nothing has failed since");
+}
+
+#[test]
+fn log_of_a_killed_process_is_made_durable_before_it_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("index.sqlite");
+    let index = open(&path);
+    record(&index, [entry(1, 10)]);
+    let next = tempfile::tempdir().unwrap();
+    for name in ["index.sqlite", "index.sqlite-wal"] {
+        std::fs::copy(folder.path().join(name), next.path().join(name)).unwrap();
+    }
+    let files = files(next.path());
+    let path = next.path().join("index.sqlite");
+    files.power.fail_next("index.sqlite-wal");
+    assert!(Index::open(&files, &path).is_err());
+    let index = Index::open(&files, &path).unwrap();
+    assert_eq!(index.due(99, None, 9).unwrap(), [due(1, 10)]);
+}
+
+#[test]
+fn log_does_not_grow_without_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = open(&folder.path().join("index.sqlite"));
+    let long = Entry {
+        name: Some("n".repeat(100_000)),
+        ..entry(1, 10)
+    };
+    for at in 0..200 {
+        let mut entry = long.clone();
+        entry.at = 1_000 - at;
+        record(&index, [entry]);
+    }
+    let log = std::fs::metadata(folder.path().join("index.sqlite-wal")).unwrap();
+    assert!(log.len() < 2 * LONG_LOG, "{} bytes", log.len());
 }

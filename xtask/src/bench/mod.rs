@@ -1,10 +1,11 @@
 //! anchorhold beside hand-written workers-rs and TypeScript, measured in turn within one run.
 
+mod programs;
+mod server;
+
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::thread;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
@@ -13,6 +14,11 @@ use crate::bundle;
 use crate::command;
 use crate::tools;
 use crate::workspace::Workspace;
+use programs::{
+    ANCHORHOLD, ANCHORHOLD_BEFORE, CHOICES, EMBEDDED, EMBEDDED_BEFORE, HAND_WRITTEN, Load,
+    TYPESCRIPT, choices, programs, versions,
+};
+use server::Server;
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -25,6 +31,9 @@ pub struct Options {
     /// Measure what the Worker backend chose between instead, in plain JavaScript
     #[arg(long)]
     choices: bool,
+    /// Compare with an earlier state of anchorhold instead: a folder where that state is checked out
+    #[arg(long, value_name = "CHECKOUT", conflicts_with = "choices")]
+    before: Option<PathBuf>,
 }
 
 /// One program at one address, under one load.
@@ -32,59 +41,6 @@ struct Subject {
     program: &'static str,
     load: &'static Load,
     port: u16,
-}
-
-/// What is asked, and by how many connections at once.
-struct Load {
-    name: &'static str,
-    path: &'static str,
-    connections: u32,
-}
-
-static MEMORY: Load = Load {
-    name: "RPC, in memory",
-    path: "/memory/increment",
-    connections: 16,
-};
-static DURABLE: Load = Load {
-    name: "durable counter",
-    path: "/durable/a/increment",
-    connections: 16,
-};
-static DURABLE_64: Load = Load {
-    name: "durable counter, 64 connections",
-    path: "/durable/b/increment",
-    connections: 64,
-};
-
-const ANCHORHOLD: &str = "anchorhold";
-const EMBEDDED: &str = "anchorhold, embedded host";
-const HAND_WRITTEN: &str = "workers-rs by hand";
-const TYPESCRIPT: &str = "TypeScript";
-
-/// Each way to do a thing, and how it is asked for.
-static WAYS: [(&str, Load); 7] = [
-    (
-        "request handed on",
-        way("to the object and back", "/hand-on"),
-    ),
-    (
-        "body read, then a call",
-        way("to the object and back", "/call"),
-    ),
-    ("bytes", way("arguments and result of a call", "/bytes")),
-    ("text", way("arguments and result of a call", "/text")),
-    ("a number", way("arguments and result of a call", "/number")),
-    ("shared", way("commits", "/shared-commit")),
-    ("each event's own", way("commits", "/own-commit")),
-];
-
-const fn way(name: &'static str, path: &'static str) -> Load {
-    Load {
-        name,
-        path,
-        connections: 16,
-    }
 }
 
 #[derive(Serialize)]
@@ -126,6 +82,8 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let (servers, compared) = if options.choices {
         let server = start_script(workspace, &folder, CHOICES, CHOICES)?;
         (vec![server], choices())
+    } else if let Some(before) = &options.before {
+        (start_versions(workspace, before, &folder)?, versions())
     } else {
         (start_all(workspace, &folder)?, programs())
     };
@@ -148,17 +106,12 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         })
         .collect::<Result<_>>()?;
 
-    let script = folder.join("post.lua");
-    fs::write(
-        &script,
-        "wrk.method = \"POST\"\nwrk.body = '{\"by\":1}'\nwrk.headers[\"content-type\"] = \"application/json\"\n",
-    )?;
     let mut figures: Vec<Vec<f64>> = vec![Vec::new(); subjects.len()];
     // One short round first, unmeasured: compilers warm up, objects wake, files grow.
     for round in 0..=options.rounds {
         for (subject, figures) in subjects.iter().zip(&mut figures) {
             let seconds = if round == 0 { 1 } else { options.seconds };
-            let rate = measure(subject, seconds, &script)
+            let rate = measure(subject, seconds, &folder)
                 .with_context(|| format!("{}: {}", subject.program, subject.load.name))?;
             if round > 0 {
                 figures.push(rate);
@@ -197,50 +150,8 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// What is measured, and which of it is set beside which.
-struct Compared {
-    subjects: Vec<(&'static str, &'static Load)>,
-    ratios: Vec<(&'static str, &'static str, &'static str)>,
-}
-
-fn programs() -> Compared {
-    let subjects = [
-        (ANCHORHOLD, &MEMORY),
-        (HAND_WRITTEN, &MEMORY),
-        (TYPESCRIPT, &MEMORY),
-        (ANCHORHOLD, &DURABLE),
-        (HAND_WRITTEN, &DURABLE),
-        (TYPESCRIPT, &DURABLE),
-        (EMBEDDED, &DURABLE_64),
-        (TYPESCRIPT, &DURABLE_64),
-    ];
-    let ratios = [
-        (MEMORY.name, ANCHORHOLD, HAND_WRITTEN),
-        (MEMORY.name, ANCHORHOLD, TYPESCRIPT),
-        (DURABLE.name, ANCHORHOLD, HAND_WRITTEN),
-        (DURABLE.name, ANCHORHOLD, TYPESCRIPT),
-        (DURABLE_64.name, EMBEDDED, TYPESCRIPT),
-    ];
-    Compared {
-        subjects: subjects.into(),
-        ratios: ratios.into(),
-    }
-}
-
-/// Every way beside the last one to do the same thing.
-fn choices() -> Compared {
-    let ratios = WAYS.iter().filter_map(|(way, load)| {
-        let (last, _) = WAYS.iter().rfind(|(_, other)| other.name == load.name)?;
-        (way != last).then_some((load.name, *way, *last))
-    });
-    Compared {
-        subjects: WAYS.iter().map(|(way, load)| (*way, load)).collect(),
-        ratios: ratios.collect(),
-    }
-}
-
-/// The program behind all the ways.
-const CHOICES: &str = "choices";
+/// Where the programs are.
+const APPS: &str = "xtask/bench";
 
 /// A program in JavaScript, which needs nothing built.
 fn start_script(
@@ -251,7 +162,7 @@ fn start_script(
 ) -> Result<Server> {
     let data = folder.join(name);
     fs::create_dir_all(&data)?;
-    let configuration = format!("xtask/bench/{name}/config.capnp");
+    let configuration = format!("{APPS}/{name}/config.capnp");
     let mut command = Command::new(tools::workerd(workspace)?);
     command
         .args(["serve", "--control-fd=1", "--directory-path"])
@@ -261,36 +172,75 @@ fn start_script(
 }
 
 fn start_all(workspace: &Workspace, folder: &Path) -> Result<Vec<Server>> {
-    let mut servers = Vec::new();
-    for (program, app) in [(ANCHORHOLD, "anchorhold"), (HAND_WRITTEN, "hand-written")] {
-        let app_folder = workspace.app(&Path::new("xtask/bench").join(app))?;
-        bundle::build(workspace, &app_folder, false)?;
-        let mut command = Command::new(std::env::current_exe()?);
-        command
-            .args(["workerd", "--prebuilt", "--port", "0", "--app"])
-            .arg(app_folder);
-        servers.push(Server::start(
-            program,
-            command.arg("--data").arg(folder.join(app)),
-        )?);
-    }
+    let app = |name| workspace.app(&Path::new(APPS).join(name));
+    Ok(vec![
+        start_worker(workspace, folder, ANCHORHOLD, &app("anchorhold")?)?,
+        start_worker(workspace, folder, HAND_WRITTEN, &app("hand-written")?)?,
+        start_script(workspace, folder, TYPESCRIPT, "typescript")?,
+        start_embedded(folder, EMBEDDED, &workspace.root, &workspace.target)?,
+    ])
+}
 
-    servers.push(start_script(workspace, folder, TYPESCRIPT, "typescript")?);
+fn start_versions(workspace: &Workspace, before: &Path, folder: &Path) -> Result<Vec<Server>> {
+    let before = before
+        .canonicalize()
+        .with_context(|| format!("no checkout at {}", before.display()))?;
+    let app = |root: &Path| root.join(APPS).join("anchorhold");
+    let target = before.join("target");
+    Ok(vec![
+        start_worker(workspace, folder, ANCHORHOLD, &app(&workspace.root))?,
+        start_worker(workspace, folder, ANCHORHOLD_BEFORE, &app(&before))?,
+        start_embedded(folder, EMBEDDED, &workspace.root, &workspace.target)?,
+        start_embedded(folder, EMBEDDED_BEFORE, &before, &target)?,
+    ])
+}
 
+/// An app on workerd.
+fn start_worker(
+    workspace: &Workspace,
+    folder: &Path,
+    program: &'static str,
+    app: &Path,
+) -> Result<Server> {
+    bundle::build(workspace, app, false)?;
+    let mut command = Command::new(std::env::current_exe()?);
+    command
+        .args(["workerd", "--prebuilt", "--port", "0", "--app"])
+        .arg(app)
+        .arg("--data")
+        .arg(folder.join(program));
+    Server::start(program, &mut command)
+}
+
+/// The app of the checkout at `root` on the embedded host.
+fn start_embedded(
+    folder: &Path,
+    program: &'static str,
+    root: &Path,
+    target: &Path,
+) -> Result<Server> {
     command::run(
         Command::new("cargo")
             .args(["build", "--quiet", "--release", "-p", "bench-anchorhold"])
-            .current_dir(&workspace.root),
+            .env("CARGO_TARGET_DIR", target)
+            .current_dir(root),
     )?;
-    let mut command = Command::new(workspace.target.join("release/bench-anchorhold"));
+    let mut command = Command::new(target.join("release/bench-anchorhold"));
     command
         .args(["--port", "0", "--data"])
-        .arg(folder.join("embedded"));
-    servers.push(Server::start(EMBEDDED, &mut command)?);
-    Ok(servers)
+        .arg(folder.join(program));
+    Server::start(program, &mut command)
 }
 
-fn measure(subject: &Subject, seconds: u32, script: &Path) -> Result<f64> {
+fn measure(subject: &Subject, seconds: u32, folder: &Path) -> Result<f64> {
+    let script = folder.join("post.lua");
+    fs::write(
+        &script,
+        format!(
+            "wrk.method = \"POST\"\nwrk.body = '{}'\nwrk.headers[\"content-type\"] = \"application/json\"\n",
+            subject.load.body
+        ),
+    )?;
     let output = Command::new("wrk")
         .args([
             "-t1",
@@ -356,65 +306,5 @@ fn print(report: &Report) {
             format!("{} / {}", ratio.of, ratio.to),
             ratio.ratio
         );
-    }
-}
-
-/// One program that serves.
-struct Server {
-    program: &'static str,
-    child: Child,
-    port: u16,
-}
-
-impl Server {
-    fn start(program: &'static str, command: &mut Command) -> Result<Self> {
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("cannot start {command:?}"))?;
-        let output = child
-            .stdout
-            .take()
-            .context("a program without standard output")?;
-        let mut lines = BufReader::new(output).lines();
-        let port = lines
-            .by_ref()
-            .map_while(Result::ok)
-            .find_map(|line| announced_port(&line))
-            .with_context(|| format!("{program} did not start"))?;
-        // Somebody must go on reading, or the program stops when the pipe is full.
-        thread::spawn(move || lines.for_each(drop));
-        Ok(Self {
-            program,
-            child,
-            port,
-        })
-    }
-}
-
-/// From `listening on http://127.0.0.1:PORT`, or from workerd's own `{"event":"listen",…,"port":PORT}`.
-fn announced_port(line: &str) -> Option<u16> {
-    if !line.starts_with("listening on") && !line.starts_with("{\"event\":\"listen\"") {
-        return None;
-    }
-    line.trim_end_matches('}')
-        .rsplit(':')
-        .next()?
-        .trim()
-        .parse()
-        .ok()
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // With a signal that it can pass on: xtask has a workerd of its own to stop.
-        if let Ok(pid) = i32::try_from(self.child.id()) {
-            let _ = nix::sys::signal::kill(
-                nix::unistd::Pid::from_raw(pid),
-                nix::sys::signal::Signal::SIGTERM,
-            );
-        }
-        let _ = self.child.wait();
     }
 }
