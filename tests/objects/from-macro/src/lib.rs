@@ -70,8 +70,8 @@ macro_rules! object {
 /// Passes on what it is given: the fragments are in two groups then.
 macro_rules! account {
     (
-        $framework:path, $class:literal, $object:ident, $owner:ident, $context:ty, $amount:ty, $answer:ty, $failure:ty, $socket:ty,
-        $withdraw:ident at $path:expr, $start:expr
+        $framework:path, $class:literal, $object:ident, $owner:ident, $context:ty, $amount:ty,
+        $answer:ty, $failure:ty, $socket:ty, $withdraw:ident at $path:expr, $start:expr
     ) => {
         object! {
             $framework, $class, ["CREATE TABLE unused (id INTEGER PRIMARY KEY)"], $object;
@@ -104,6 +104,9 @@ macro_rules! account {
             }
 
             /// Takes `by` off the balance.
+            ///
+            /// # Errors
+            /// The balance would be negative.
             #[rpc]
             #[post($path)]
             pub fn $withdraw([&mut self], ctx: $context, by: $amount) -> $answer {
@@ -154,8 +157,8 @@ macro_rules! account {
 }
 
 account!(
-    ::anchorhold, "MacroAccount", Account, owner, &Ctx, i64, Result<i64, Error>, Error, &Socket<String>,
-    withdraw at "/withdraw", 5 * 2
+    ::anchorhold, "MacroAccount", Account, owner, &Ctx, i64,
+    Result<i64, Error>, Error, &Socket<String>, withdraw at "/withdraw", 5 * 2
 );
 
 /// Adds the object to an app, with a handler that calls it.
