@@ -222,7 +222,7 @@ fn classify(ty: &Type) -> syn::Result<ArgumentKind<'_>> {
             }
         }
         // `Cow<str>` hides its lifetime, so `first_borrow` would miss it and rustc would report it in generated code.
-        other if is_named(other, "Cow") && !has_lifetime(other) => wrong(
+        other if is_unsized_cow(other) => wrong(
             "arguments are decoded from the call and must be owned\nhelp: write `String` or `&str` instead of `Cow<str>`",
         ),
         other => match first_borrow(other) {
@@ -240,6 +240,14 @@ fn classify(ty: &Type) -> syn::Result<ArgumentKind<'_>> {
             None => Ok(ArgumentKind::Value(PassBy::Value(ty))),
         },
     }
+}
+
+/// `Cow<str>` or `Cow<[u8]>`. A type of the user's may be called `Cow`, too.
+fn is_unsized_cow(ty: &Type) -> bool {
+    is_named(ty, "Cow")
+        && !has_lifetime(ty)
+        && matches!(arguments_of(ty)[..], [inner]
+            if is_named(inner, "str") || matches!(ungroup(inner), Type::Slice(_)))
 }
 
 fn has_lifetime(ty: &Type) -> bool {

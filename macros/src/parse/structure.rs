@@ -22,6 +22,8 @@ pub struct RawField {
 /// A struct, with our attributes stripped from its fields.
 pub struct RawStruct {
     pub item: ItemStruct,
+    /// What would change how the object is stored, if it were stored whole.
+    pub serde: Vec<Attribute>,
     pub fields: Vec<RawField>,
 }
 
@@ -33,6 +35,12 @@ impl RawStruct {
             .attrs
             .iter()
             .any(|attribute| attribute.path().is_ident("derive"));
+        let serde = item
+            .attrs
+            .extract_if(.., |attribute| {
+                attribute.path().is_ident("serde") && !names_serde(attribute)
+            })
+            .collect();
         let fields = item
             .fields
             .iter_mut()
@@ -59,7 +67,11 @@ impl RawStruct {
                 },
             })
             .collect();
-        Self { item, fields }
+        Self {
+            item,
+            serde,
+            fields,
+        }
     }
 
     /// The names of our attributes on the fields, as the user wrote them.
@@ -72,4 +84,12 @@ impl RawStruct {
             })
             .filter_map(attribute_name)
     }
+}
+
+/// `#[serde(crate = "…")]` only says where a derive finds serde.
+fn names_serde(attribute: &Attribute) -> bool {
+    attribute
+        .meta
+        .require_list()
+        .is_ok_and(|list| list.tokens.to_string().starts_with("crate"))
 }
