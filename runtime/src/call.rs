@@ -46,7 +46,7 @@ pub(crate) enum Source {
         bytes: Vec<u8>,
         rest: usize,
     },
-    Http(HttpArguments),
+    Http(Box<HttpArguments>),
     Socket {
         socket: crate::platform::Socket,
         event: SocketEvent,
@@ -102,13 +102,7 @@ impl Call {
     pub fn body<T: Argument>(&mut self, index: usize, name: &'static str) -> Result<T, Fault> {
         match &mut self.source {
             Source::Encoded { bytes, rest } => next_encoded(bytes, rest, index, name),
-            Source::Http(HttpArguments {
-                body: HttpBody::Whole(json),
-                ..
-            }) => {
-                let json: &[u8] = if json.is_empty() { b"null" } else { json };
-                from_json(json, "the body")
-            }
+            Source::Http(http) => http.whole_body(),
             _ => Err(misplaced("body")),
         }
     }
@@ -117,9 +111,7 @@ impl Call {
     pub fn query<T: Argument>(&mut self, index: usize, name: &'static str) -> Result<T, Fault> {
         match &mut self.source {
             Source::Encoded { bytes, rest } => next_encoded(bytes, rest, index, name),
-            Source::Http(HttpArguments {
-                query: Some(pairs), ..
-            }) => text::decode_query(pairs).map_err(|misfit| misfit.into_fault("the query string")),
+            Source::Http(http) => http.whole_query(),
             _ => Err(misplaced("query string")),
         }
     }
@@ -267,6 +259,21 @@ fn next_encoded<T: DeserializeOwned>(
 }
 
 impl HttpArguments {
+    fn whole_body<T: Argument>(&self) -> Result<T, Fault> {
+        let HttpBody::Whole(json) = &self.body else {
+            return Err(misplaced("body"));
+        };
+        let json: &[u8] = if json.is_empty() { b"null" } else { json };
+        from_json(json, "the body")
+    }
+
+    fn whole_query<T: Argument>(&self) -> Result<T, Fault> {
+        let Some(pairs) = &self.query else {
+            return Err(misplaced("query string"));
+        };
+        text::decode_query(pairs).map_err(|misfit| misfit.into_fault("the query string"))
+    }
+
     fn named<T: DeserializeOwned>(&mut self, name: &'static str) -> Result<T, Fault> {
         if let Some((_, value)) = self.text.iter().find(|(key, _)| key == name) {
             return text::decode(value)

@@ -45,7 +45,7 @@ impl Occupant {
         match self
             .turn(
                 route.handler,
-                Call::new(Source::Http(http)),
+                Call::new(Source::Http(Box::new(http))),
                 origin,
                 route.name,
             )

@@ -77,14 +77,16 @@ pub fn in_block(krate: &Path, conditions: &[&Attribute], items: TokenStream) -> 
 /// that no lint asks the user for another name, a use or a comment.
 pub fn quiet(name: &Ident) -> Ident {
     let span = Span::call_site().located_at(name.span());
-    if name == "gen" {
-        // A keyword in the edition of this crate, to which the span belongs, but not in the user's.
-        return Ident::new_raw("gen", span);
+    if name == RESERVED_SINCE_2024 {
+        return Ident::new_raw(RESERVED_SINCE_2024, span);
     }
     let mut name = name.clone();
     name.set_span(span);
     name
 }
+
+/// An ordinary name to users of edition 2021. What belongs to the attribute is read in the attribute's edition.
+const RESERVED_SINCE_2024: &str = "gen";
 
 /// `CounterStub`, beside `Counter`.
 pub fn stub_path(path: &Path) -> Path {
