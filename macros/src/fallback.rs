@@ -8,7 +8,9 @@ use quote::{ToTokens, format_ident, quote};
 use syn::{DeriveInput, FnArg, Generics, Pat, Path, ReturnType, Type, Visibility};
 
 use crate::expand::{in_block, named, private_at, quiet, schedule_type, stub_path, stub_type};
-use crate::model::{is_named, is_plain_value, is_unit, named_type, opaque_type, ungroup};
+use crate::model::{
+    is_named, is_owned_by_name, is_plain_value, is_unit, named_type, opaque_type, ungroup,
+};
 use crate::names::unraw;
 use crate::parse::{
     RawFunction, RawImpl, RawMethod, RawStruct, RoleName, pattern_name, resolve_self,
@@ -231,6 +233,7 @@ fn is_provided(ty: &Type, runs: bool) -> bool {
             let referred = &reference.elem;
             named_type(referred).is_some()
                 && !is_plain_value(referred)
+                && !is_owned_by_name(referred)
                 && !is_named(referred, "str")
         }
         other => is_named(other, "Ctx") || (runs && is_named(other, "AlarmRun")),

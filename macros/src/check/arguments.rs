@@ -2,8 +2,7 @@
 
 use crate::diag::Diagnostics;
 use crate::model::{
-    Argument, ArgumentKind, Event, Handler, MessageFormat, PassBy, is_named,
-    is_plain_value,
+    Argument, ArgumentKind, Event, Handler, MessageFormat, PassBy, is_named, is_plain_value,
 };
 
 /// What the text of an argument's type shows of where it must come from.

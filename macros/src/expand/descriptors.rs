@@ -313,14 +313,20 @@ fn text_checks(handler: &Handler<'_>, route: &Route<'_>, block: &ObjectImpl<'_>)
                 quote!(assert_has_fields),
                 "HAS_NO_FIELDS",
             ),
-            None if route.reads_as_text(&argument.name) => {
-                (ty.to_token_stream(), quote!(assert_one_text), "IS_LIST")
-            }
+            None if route.reads_as_text(&argument.name) => (
+                resolved.to_token_stream(),
+                quote!(assert_one_text),
+                "IS_LIST",
+            ),
             Some(_) | None => continue,
         };
         let misfit = probe(&shown, &resolved, constant);
-        let resolved = respanned(&resolved.to_token_stream(), &shown);
-        let check = private_at(&shown, &assertion, &quote!(#resolved, #misfit), &quote!(()));
+        let read = if argument.mark.is_some() {
+            respanned(&resolved.to_token_stream(), &shown)
+        } else {
+            resolved.to_token_stream()
+        };
+        let check = private_at(&shown, &assertion, &quote!(#read, #misfit), &quote!(()));
         checks.extend(quote!(const _: () = #check;));
     }
     checks

@@ -323,31 +323,18 @@ fn rollback_checks(ty: &Type, escapes: &Ident) -> TokenStream {
         quote!((#is_shared || !#is_owned)),
     ));
     let (checks, condition) = first_mistake(mistakes);
-    let entries = (!is_plain_value(ty)).then(|| entry_checks(ty));
+    let (keeps, _) = first_mistake(if named_types(ty).is_empty() {
+        Vec::new()
+    } else {
+        vec![Mistake::new(
+            ty,
+            quote!(assert_keeps),
+            probe(ty, "KEEPS_NOTHING"),
+        )]
+    });
     quote! {
         #checks
-        #entries
+        #keeps
         const #escapes: ::core::primitive::bool = #condition;
-    }
-}
-
-/// What a collection holds can be stored, and a log holds something.
-fn entry_checks(ty: &Type) -> TokenStream {
-    let (is_collection, keeps_nothing) = (probe(ty, "IS_COLLECTION"), probe(ty, "KEEPS_NOTHING"));
-    let holds_entries = private_at(
-        ty,
-        &quote!(assert_holds_entries),
-        &quote!(#ty, { #is_collection }),
-        &quote!(()),
-    );
-    let keeps = private_at(
-        ty,
-        &quote!(assert_keeps),
-        &quote!(#ty, { #keeps_nothing }),
-        &quote!(()),
-    );
-    quote! {
-        const _: () = #holds_entries;
-        const _: () = #keeps;
     }
 }

@@ -9,7 +9,9 @@ use crate::options;
 use crate::parse::{attribute_name, pattern_name};
 
 use super::types::first_borrow;
-use super::{arguments_of, is_named, last_segment, named_type, opaque_type, ungroup};
+use super::{
+    arguments_of, is_named, is_owned_by_name, last_segment, named_type, opaque_type, ungroup,
+};
 
 /// How a decoded value is passed to the method.
 #[derive(Clone, Copy)]
@@ -215,7 +217,10 @@ fn classify(ty: &Type) -> syn::Result<ArgumentKind<'_>> {
                 }
                 _ if is_named(referred, "str") => Ok(ArgumentKind::Value(PassBy::Text)),
                 // Which name it is, the context's or a socket's, is for the compiler to say.
-                _ if named_type(referred).is_some() && !super::is_plain_value(referred) => {
+                _ if named_type(referred).is_some()
+                    && !super::is_plain_value(referred)
+                    && !is_owned_by_name(referred) =>
+                {
                     Ok(ArgumentKind::Reference(referred))
                 }
                 _ => wrong(OWNED),

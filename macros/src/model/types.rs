@@ -58,6 +58,17 @@ pub fn is_plain_value(ty: &Type) -> bool {
     }
 }
 
+/// Whether the type is written as an owned value of the standard library, without a path that leads elsewhere.
+pub fn is_owned_by_name(ty: &Type) -> bool {
+    named_type(ty).is_some_and(|path| {
+        path.segments.len() == 1
+            && path.segments.iter().all(|segment| {
+                let mut names = CONTAINERS.iter().chain(&["String"]);
+                names.any(|name| segment.ident == name)
+            })
+    })
+}
+
 /// The type arguments of a type: `T` and `E` of `Result<T, E>`.
 pub fn arguments_of(ty: &Type) -> Vec<&Type> {
     match last_segment(ty).map(|segment| &segment.arguments) {
