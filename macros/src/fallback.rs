@@ -11,7 +11,8 @@ use syn::{DeriveInput, FnArg, Generics, Pat, Path, ReturnType, Type, Visibility}
 
 use crate::expand::{in_block, named, private_at, quiet, schedule_type, stub_path, stub_type};
 use crate::model::{
-    has_placeholder, is_named, is_plain_value, is_unit, named_type, opaque_type, ungroup,
+    has_placeholder, is_named, is_owned_by_name, is_plain_value, is_unit, named_type, opaque_type,
+    ungroup,
 };
 use crate::names::unraw;
 use crate::parse::{
@@ -253,6 +254,7 @@ fn is_provided(ty: &Type, runs: bool) -> bool {
             let referred = &reference.elem;
             named_type(referred).is_some()
                 && !is_plain_value(referred)
+                && !is_owned_by_name(referred)
                 && !is_named(referred, "str")
         }
         other => is_named(other, "Ctx") || (runs && is_named(other, "AlarmRun")),

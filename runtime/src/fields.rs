@@ -102,6 +102,11 @@ impl FieldStore {
         Ok(())
     }
 
+    /// Whether [`commit`](Self::commit) would write something.
+    pub(crate) fn would_write(&self) -> bool {
+        self.pending.iter().any(|pending| !self.is_default(pending))
+    }
+
     /// Whether this would store for the first time what is there without being stored.
     fn is_default(&self, pending: &Pending) -> bool {
         pending.field.is_some_and(|index| {

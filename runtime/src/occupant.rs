@@ -57,6 +57,8 @@ pub(crate) struct Occupant {
     readiness: RefCell<Readiness>,
     /// The platform's alarm was compared with the pending runs.
     alarm_checked: Cell<bool>,
+    /// A turn failed that may have changed fields behind a shared reference.
+    pub(crate) may_hide_changes: Cell<bool>,
 }
 
 impl Drop for Occupant {
@@ -82,6 +84,7 @@ impl Occupant {
             resident: RefCell::new(None),
             readiness: RefCell::new(Readiness::Starting(Vec::new())),
             alarm_checked: Cell::new(false),
+            may_hide_changes: Cell::new(false),
         });
         let loaded = occupant
             .load()

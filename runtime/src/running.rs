@@ -45,12 +45,15 @@ impl Occupant {
                 let outcome = self.in_one_segment(handler, || {
                     self.outcome(user_code::call(|| read(object, ctx, &mut call)))
                 });
+                drop(resident);
+                self.take_back_hidden_if_failed(&outcome);
                 held.end(outcome.is_ok());
                 outcome
             }
             Run::Write(write) => {
                 let mut resident = self.resident.try_borrow_mut().map_err(|_| gone())?;
                 let resident = resident.as_mut().ok_or_else(gone)?;
+                self.take_back_hidden(resident);
                 let held = Held::begin();
                 let outcome = self.in_one_segment(handler, || {
                     let object = resident.object.as_any_mut();
@@ -65,11 +68,15 @@ impl Occupant {
                 let resident = self.resident.try_borrow().map_err(|_| gone())?;
                 let object = resident.as_ref().ok_or_else(gone)?.object.as_any();
                 let turn = async { self.outcome(Guarded::new(shared(object, ctx, call)).await) };
-                self.in_segments(handler, turn).await
+                let outcome = self.in_segments(handler, turn).await;
+                drop(resident);
+                self.take_back_hidden_if_failed(&outcome);
+                outcome
             }
             Run::Exclusive(exclusive) => {
                 let mut resident = self.resident.try_borrow_mut().map_err(|_| gone())?;
                 let resident = resident.as_mut().ok_or_else(gone)?;
+                self.take_back_hidden(resident);
                 let wiped = Cell::new(false);
                 let turn = async {
                     let object = resident.object.as_any_mut();
@@ -191,6 +198,38 @@ impl Occupant {
             self.restore(resident);
         }
         outcome
+    }
+
+    /// A turn that borrowed the object shared may have changed it all the same, through a `Mutex` or an atomic that no
+    /// attribute could see inside of another type.
+    fn take_back_hidden_if_failed(&self, outcome: &Outcome) {
+        match outcome {
+            Ok(_) | Err(Fault::Panicked | Fault::Reset(_)) => {}
+            Err(_) => self.may_hide_changes.set(true),
+        }
+        // Beside another turn that still borrows the fields: when that ends, or before they are next changed.
+        if let Ok(mut resident) = self.resident.try_borrow_mut()
+            && let Some(resident) = resident.as_mut()
+        {
+            self.take_back_hidden(resident);
+        }
+    }
+
+    /// Restores the fields if they are not what storage holds although no turn has stored them.
+    fn take_back_hidden(&self, resident: &mut Resident) {
+        // After `delete_all` all fields go back to their defaults anyway.
+        if !self.may_hide_changes.take() || self.inner.storage.wiped.get() {
+            return;
+        }
+        let Resident { object, fields } = &mut *resident;
+        let is_stored = match user_code::call(|| object.store(fields)) {
+            Ok(stored) => stored.is_ok() && !fields.would_write(),
+            Err(panic) => return drop(self.panicked(&panic)),
+        };
+        fields.discard();
+        if !is_stored {
+            self.restore(resident);
+        }
     }
 
     /// Brings the fields back to what storage held before the turn, or ends this memory.

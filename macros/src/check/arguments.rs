@@ -2,8 +2,7 @@
 
 use crate::diag::Diagnostics;
 use crate::model::{
-    Argument, ArgumentKind, Event, Handler, MessageFormat, PassBy, arguments_of, is_named,
-    is_plain_value,
+    Argument, ArgumentKind, Event, Handler, MessageFormat, PassBy, is_named, is_plain_value,
 };
 
 /// What the text of an argument's type shows of where it must come from.
@@ -124,16 +123,10 @@ pub fn context_is_asked_for_once(diagnostics: &Diagnostics, handler: &Handler<'_
 /// Text and bytes are passed as they came: a type that shows by its text that it is neither is refused here, any other
 /// by the traits of the runtime.
 fn undecoded_message(event: Event, argument: &Argument<'_>) -> Option<&'static str> {
-    let ty = argument.owned().filter(|ty| is_plain_value(ty))?;
-    let is_bytes = || {
-        is_named(ty, "Vec")
-            && arguments_of(ty)
-                .first()
-                .is_some_and(|element| is_named(element, "u8") || !is_plain_value(element))
-    };
+    argument.owned().filter(|ty| is_plain_value(ty))?;
     match event {
-        Event::Message(MessageFormat::Text) if !is_named(ty, "String") => Some(TEXT),
-        Event::Message(MessageFormat::Binary) if !is_bytes() => Some(BINARY),
+        Event::Message(MessageFormat::Text) => Some(TEXT),
+        Event::Message(MessageFormat::Binary) => Some(BINARY),
         _ => None,
     }
 }

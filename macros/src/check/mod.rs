@@ -13,7 +13,6 @@ use crate::names::unraw;
 
 pub fn check_struct(diagnostics: &Diagnostics, object: &Object<'_>) {
     keys_are_unique(diagnostics, object);
-    keys_do_not_lie_in_a_collection(diagnostics, object);
 }
 
 pub fn check_impl(diagnostics: &Diagnostics, block: &ObjectImpl<'_>) {
@@ -68,24 +67,6 @@ fn keys_are_unique(diagnostics: &Diagnostics, object: &Object<'_>) {
                     "the key `{key}` is already used by the field `{}`\nhelp: give this field another with `#[stored(key = \"…\")]`",
                     unraw(first)
                 ),
-            );
-        }
-    }
-}
-
-/// The entry `ann` of the collection `votes` is stored under `votes/ann`.
-fn keys_do_not_lie_in_a_collection(diagnostics: &Diagnostics, object: &Object<'_>) {
-    for (key, field) in durable_keys(object) {
-        let owner = durable_keys(object).find(|(collection, owner)| {
-            owner.is_collection
-                && key
-                    .strip_prefix(collection)
-                    .is_some_and(|rest| rest.starts_with('/'))
-        });
-        if let Some((collection, _)) = owner {
-            diagnostics.error_at(
-                field.key_span,
-                format!("keys that begin with `{collection}/` belong to the entries of `{collection}`\nhelp: choose another key"),
             );
         }
     }

@@ -5,8 +5,8 @@ use syn::Type;
 
 use crate::diag::Diagnostics;
 use crate::model::{
-    Argument, Event, Handler, HttpMethod, Mark, ObjectImpl, PassBy, Route, Whole, arguments_of,
-    is_plain_value, last_segment, ungroup,
+    Argument, Event, Handler, HttpMethod, Mark, ObjectImpl, PassBy, Route, Whole, is_plain_value,
+    ungroup,
 };
 use crate::names::{did_you_mean, unraw};
 
@@ -122,39 +122,19 @@ fn misplaced_mark(
 
 /// `false`: the text of the type shows that it has no fields.
 fn may_have_fields(pass_by: PassBy<'_>) -> bool {
-    fn has_fields(ty: &Type) -> bool {
-        match last_segment(ty) {
-            Some(segment) if segment.ident == "Option" => arguments_of(ty)
-                .first()
-                .is_none_or(|inner| has_fields(inner)),
-            Some(segment) => {
-                segment.ident == "HashMap" || segment.ident == "BTreeMap" || !is_plain_value(ty)
-            }
-            None => !is_plain_value(ty),
-        }
-    }
     match pass_by {
         PassBy::Text | PassBy::Bytes => false,
-        PassBy::Value(ty) => has_fields(ty),
+        PassBy::Value(ty) => !is_plain_value(ty),
     }
 }
 
-/// `false`: the text of the type shows a list, a tuple or a map, which no single text can be read as.
+/// `false`: the text of the type shows a list or a tuple, which no single text can be read as. See also `OneText` in the
+/// runtime.
 fn is_one_text(ty: &Type) -> bool {
-    match ungroup(ty) {
-        Type::Tuple(_) | Type::Array(_) | Type::Slice(_) => false,
-        other => match last_segment(other) {
-            Some(segment) if segment.ident == "Option" => arguments_of(other)
-                .first()
-                .is_none_or(|inner| is_one_text(inner)),
-            Some(segment) => ![
-                "Vec", "VecDeque", "HashMap", "HashSet", "BTreeMap", "BTreeSet",
-            ]
-            .iter()
-            .any(|name| segment.ident == name),
-            None => true,
-        },
-    }
+    !matches!(
+        ungroup(ty),
+        Type::Tuple(_) | Type::Array(_) | Type::Slice(_)
+    )
 }
 
 pub fn marks_need_a_route(diagnostics: &Diagnostics, handler: &Handler<'_>) {

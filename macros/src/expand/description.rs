@@ -8,7 +8,7 @@ use super::dispatch::Entry;
 use super::{resolve_self, stub_path};
 use crate::model::{
     Argument, ArgumentKind, Event, Handler, MessageFormat, ObjectImpl, Output, Receiver,
-    Recurrence, Route, Whole, arguments_of, is_named, is_plain_value,
+    Recurrence, Route, Whole, is_named, is_plain_value,
 };
 use crate::names::{camel_case, screaming_snake_case, unraw};
 
@@ -208,12 +208,10 @@ fn text_argument(
     argument: &Argument<'_>,
 ) -> Option<TokenStream> {
     let ty = argument.owned().filter(|_| argument.mark.is_none())?;
-    // `Option<Filter>` is read as a `Filter`.
-    let read = arguments_of(ty).first().copied().unwrap_or(ty);
-    if is_plain_value(ty) && is_plain_value(read) {
+    if is_plain_value(ty) {
         return None;
     }
-    if route.method.has_body() && !route.has_parameter(&argument.name) {
+    if !route.reads_as_text(&argument.name) {
         return None;
     }
     let name = &argument.name;

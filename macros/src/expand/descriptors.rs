@@ -7,8 +7,8 @@ use syn::Type;
 
 use super::{first_and_last_span, private_at, probe, resolve_self, respan};
 use crate::model::{
-    Argument, ArgumentKind, Event, Handler, ObjectImpl, Output, Route, arguments_of, is_named,
-    is_plain_value, is_unit, named_type,
+    Argument, ArgumentKind, Event, Handler, ObjectImpl, Output, Route, Whole, arguments_of,
+    is_named, is_plain_value, is_unit, named_type,
 };
 
 pub fn parameter(handler: &Handler<'_>, argument: &Argument<'_>) -> Ident {
@@ -155,6 +155,7 @@ pub fn descriptors(block: &ObjectImpl<'_>) -> TokenStream {
         for route in handler.routes() {
             constants.extend(status_check(handler, route, block));
             constants.extend(request_checks(handler, route, block));
+            constants.extend(text_checks(handler, route, block));
         }
     }
     constants.extend(session_checks(block));
@@ -298,43 +299,86 @@ fn request_checks(handler: &Handler<'_>, route: &Route<'_>, block: &ObjectImpl<'
     checks
 }
 
+/// A path and a query string are read into what they can hold.
+fn text_checks(handler: &Handler<'_>, route: &Route<'_>, block: &ObjectImpl<'_>) -> TokenStream {
+    let mut checks = TokenStream::new();
+    for argument in handler.values() {
+        let Some(ty) = argument.owned().filter(|ty| !is_plain_value(ty)) else {
+            continue;
+        };
+        let resolved = resolve_self(ty, block.path);
+        let (shown, assertion, constant) = match &argument.mark {
+            Some(mark) if mark.whole == Whole::Query => (
+                mark.attribute.to_token_stream(),
+                quote!(assert_has_fields),
+                "HAS_NO_FIELDS",
+            ),
+            None if route.reads_as_text(&argument.name) => (
+                resolved.to_token_stream(),
+                quote!(assert_one_text),
+                "IS_LIST",
+            ),
+            Some(_) | None => continue,
+        };
+        let misfit = probe(&shown, &resolved, constant);
+        let read = if argument.mark.is_some() {
+            respanned(&resolved.to_token_stream(), &shown)
+        } else {
+            resolved.to_token_stream()
+        };
+        let check = private_at(&shown, &assertion, &quote!(#read, #misfit), &quote!(()));
+        checks.extend(quote!(const _: () = #check;));
+    }
+    checks
+}
+
 /// An expression that says whether the type is the request.
 pub fn is_request(ty: &Type) -> TokenStream {
     quote!((__anchorhold::__private::Probe::<#ty>::KIND == __anchorhold::__private::kind::REQUEST))
 }
 
-/// The sockets of the events are those that the upgrades accept.
+/// All upgrades accept one session, and the sockets of the events have it.
 fn session_checks(block: &ObjectImpl<'_>) -> TokenStream {
+    let mut upgrades = block.handlers.iter().filter_map(|handler| {
+        handler
+            .has(Event::Upgrade)
+            .then(|| Fallible::of(handler, block))?
+    });
+    let Some(first) = upgrades.next() else {
+        return TokenStream::new();
+    };
+    let accepted = first.value();
     let mut checks = TokenStream::new();
-    let upgrades = block
+    for other in upgrades {
+        let shown = &other.value_at;
+        let (value, accepted) = (other.value(), respanned(&accepted, shown));
+        let check = private_at(
+            shown,
+            &quote!(assert_same_session),
+            &quote!(#value, #accepted),
+            &quote!(()),
+        );
+        checks.extend(quote!(const _: () = #check;));
+    }
+    let events = block
         .handlers
         .iter()
-        .filter(|handler| handler.has(Event::Upgrade));
-    for upgrade in upgrades {
-        let Some(accepted) = Fallible::of(upgrade, block) else {
+        .filter(|handler| handler.is_of_socket());
+    for argument in events.flat_map(|handler| &handler.arguments) {
+        let ArgumentKind::Reference(referred) = argument.kind else {
             continue;
         };
-        let accepted = accepted.value();
-        let events = block
-            .handlers
-            .iter()
-            .filter(|handler| handler.is_of_socket());
-        for argument in events.flat_map(|handler| &handler.arguments) {
-            let ArgumentKind::Reference(referred) = argument.kind else {
-                continue;
-            };
-            if is_named(referred, "Ctx") {
-                continue;
-            }
-            let socket = resolve_self(referred, block.path);
-            let check = private_at(
-                referred,
-                &quote!(assert_session_of),
-                &quote!(#socket, #accepted),
-                &quote!(()),
-            );
-            checks.extend(quote!(const _: () = #check;));
+        if is_named(referred, "Ctx") {
+            continue;
         }
+        let socket = resolve_self(referred, block.path);
+        let check = private_at(
+            referred,
+            &quote!(assert_session_of),
+            &quote!(#socket, #accepted),
+            &quote!(()),
+        );
+        checks.extend(quote!(const _: () = #check;));
     }
     checks
 }

@@ -5,7 +5,7 @@ use quote::{format_ident, quote};
 use syn::{Attribute, Path, Type, Visibility};
 
 use super::{in_block, named, private_at, project_at, quiet, respan, stub_name};
-use crate::model::{Durability, Field, Object, is_plain_value, named_types};
+use crate::model::{Durability, Field, Object, is_plain_value, named_types, ungroup};
 use crate::names::unraw;
 
 pub fn expand_struct(object: &Object<'_>) -> TokenStream {
@@ -164,9 +164,8 @@ fn key_checks(object: &Object<'_>) -> TokenStream {
             if is_below && !is_plain_value(owner.ty) {
                 let ty = owner.ty;
                 let key = Ident::new("key", field.key_span);
-                let is_collection =
-                    quote!({ __anchorhold::__private::Probe::<#ty>::IS_COLLECTION });
-                let generics = respan(quote!(#ty, #is_collection), field.key_span);
+                let is_collection = probe(ty, "IS_COLLECTION");
+                let generics = respan(quote!(#ty, { #is_collection }), field.key_span);
                 let check = private_at(&key, &quote!(assert_key_is_free), &generics, &quote!(()));
                 checks.extend(quote!(const _: () = #check;));
             }
@@ -179,19 +178,19 @@ fn memory_field(field: &Field<'_>) -> FieldCode {
     let name = field.name;
     let ty = field.ty;
     let fresh = project_at(ty, &quote!(MemoryDefault), &quote!(fresh()));
-    let check = (!is_plain_value(ty)).then(|| {
-        let is_collection = quote!({ __anchorhold::__private::Probe::<#ty>::IS_COLLECTION });
-        let check = private_at(
-            ty,
-            &quote!(assert_forgettable),
-            &quote!(#ty, #is_collection),
-            &quote!(()),
-        );
-        quote!(const _: () = #check;)
+    let mistakes = nested_collections(ty).chain(std::iter::once(Mistake::new(
+        ty,
+        quote!(assert_forgettable),
+        probe(ty, "IS_COLLECTION"),
+    )));
+    let (check, _) = first_mistake(if named_types(ty).is_empty() {
+        Vec::new()
+    } else {
+        mistakes.collect()
     });
     FieldCode {
         key: None,
-        items: quote!(#check),
+        items: check,
         load: quote!(#name: #fresh),
         store: TokenStream::new(),
         restore: TokenStream::new(),
@@ -244,40 +243,98 @@ fn durable_field(
     }
 }
 
+/// Something that a field's type must not be.
+struct Mistake<'a> {
+    shown: &'a Type,
+    assertion: TokenStream,
+    condition: TokenStream,
+}
+
+impl<'a> Mistake<'a> {
+    fn new(shown: &'a Type, assertion: TokenStream, condition: TokenStream) -> Self {
+        Self {
+            shown,
+            assertion,
+            condition,
+        }
+    }
+}
+
+/// Checks that report the first of the mistakes, and an expression that says whether there is one.
+fn first_mistake(mistakes: Vec<Mistake<'_>>) -> (TokenStream, TokenStream) {
+    let mut checks = TokenStream::new();
+    let mut earlier: Option<TokenStream> = None;
+    for Mistake {
+        shown,
+        assertion,
+        condition,
+    } in mistakes
+    {
+        let is_first = earlier.as_ref().map(|earlier| quote!(&& !(#earlier)));
+        let generics = quote!(#shown, { #condition #is_first });
+        let check = private_at(shown, &assertion, &generics, &quote!(()));
+        checks.extend(quote!(const _: () = #check;));
+        earlier = Some(match earlier {
+            Some(earlier) => quote!(#earlier || #condition),
+            None => condition,
+        });
+    }
+    (checks, earlier.unwrap_or_else(|| quote!(false)))
+}
+
+fn probe(ty: &Type, constant: &str) -> TokenStream {
+    let constant = format_ident!("{constant}");
+    quote!(__anchorhold::__private::Probe::<#ty>::#constant)
+}
+
+/// The collections inside of the type.
+fn nested_collections(ty: &Type) -> impl Iterator<Item = Mistake<'_>> {
+    named_types(ty)
+        .into_iter()
+        .filter(move |inner| !std::ptr::eq(*inner, ungroup(ty)))
+        .map(|inner| {
+            Mistake::new(
+                inner,
+                quote!(assert_nestable),
+                probe(inner, "IS_COLLECTION"),
+            )
+        })
+}
+
 /// A failed turn rolls a field back to what is stored, which changes behind a shared reference would escape. Each type
 /// that the field's type names is asked by itself, so that a mistake is shown at its place, and then the whole, since an
 /// auto trait sees what other types are made of.
 fn rollback_checks(ty: &Type, escapes: &Ident) -> TokenStream {
-    let named = named_types(ty);
-    let mut mistakes: Vec<(&Type, TokenStream)> = named
-        .iter()
-        .map(|inner| {
-            (
-                *inner,
-                quote!(__anchorhold::__private::Probe::<#inner>::ESCAPES_ROLLBACK),
-            )
-        })
-        .collect();
-    if !named.is_empty() {
-        let only_through_mut =
-            quote!(__anchorhold::__private::Probe::<#ty>::CHANGES_ONLY_THROUGH_MUT);
-        mistakes.push((ty, quote!(!#only_through_mut)));
-    }
-    let mut checks = TokenStream::new();
-    let mut earlier = quote!(false);
-    for (shown, mistake) in mistakes {
-        // The first of them is enough.
-        let check = private_at(
-            shown,
-            &quote!(assert_rolls_back),
-            &quote!(#shown, { #mistake && !(#earlier) }),
-            &quote!(()),
-        );
-        checks.extend(quote!(const _: () = #check;));
-        earlier.extend(quote!(|| #mistake));
-    }
+    let mut mistakes: Vec<Mistake<'_>> = nested_collections(ty).collect();
+    mistakes.extend(named_types(ty).into_iter().map(|inner| {
+        Mistake::new(
+            inner,
+            quote!(assert_rolls_back),
+            probe(inner, "ESCAPES_ROLLBACK"),
+        )
+    }));
+    let (is_shared, is_owned) = (
+        probe(ty, "ESCAPES_ROLLBACK"),
+        probe(ty, "CHANGES_ONLY_THROUGH_MUT"),
+    );
+    mistakes.push(Mistake::new(
+        ty,
+        quote!(assert_rolls_back),
+        quote!((#is_shared || !#is_owned)),
+    ));
+    let (checks, condition) = first_mistake(mistakes);
+    let (keeps, _) = first_mistake(if named_types(ty).is_empty() {
+        Vec::new()
+    } else {
+        vec![Mistake::new(
+            ty,
+            quote!(assert_keeps),
+            probe(ty, "KEEPS_NOTHING"),
+        )]
+    });
     quote! {
         #checks
-        const #escapes: ::core::primitive::bool = #earlier;
+        #keeps
+        const #escapes: ::core::primitive::bool = #condition;
     }
 }

@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use croner::Cron;
+use croner::time::Weekday;
 use syn::{Attribute, LitStr};
 
 use crate::attr::Arguments;
@@ -117,9 +119,51 @@ fn check_cron(literal: &LitStr) -> syn::Result<()> {
             "a cron expression must have five fields, found {fields}"
         )));
     }
-    croner::Cron::from_str(&text)
-        .map(drop)
-        .map_err(|error| wrong(format!("invalid cron expression ({error})")))
+    let cron = Cron::from_str(&text)
+        .map_err(|error| wrong(format!("invalid cron expression ({error})")))?;
+    if !occurs(&cron) {
+        return Err(wrong(String::from(
+            "no day matches this cron expression, so the alarm would never run",
+        )));
+    }
+    Ok(())
+}
+
+/// Whether some day matches. The calendar of these years has each date on each weekday, and comes again.
+fn occurs(cron: &Cron) -> bool {
+    const YEARS: std::ops::Range<i32> = 2000..2041;
+    // 1 January 2000 was a Saturday.
+    let weekdays = [
+        Weekday::Saturday,
+        Weekday::Sunday,
+        Weekday::Monday,
+        Weekday::Tuesday,
+        Weekday::Wednesday,
+        Weekday::Thursday,
+        Weekday::Friday,
+    ];
+    let days = YEARS.flat_map(|year| {
+        (1..=12)
+            .flat_map(move |month| (1..=days_of(year, month)).map(move |day| (year, month, day)))
+    });
+    days.zip(weekdays.into_iter().cycle())
+        .any(|((year, month, day), weekday)| {
+            let pattern = &cron.pattern;
+            let in_month = pattern.month_match(month).is_ok_and(|matches| matches);
+            in_month
+                && pattern
+                    .day_match(year, month, day, weekday)
+                    .is_ok_and(|matches| matches)
+        })
+}
+
+fn days_of(year: i32, month: u32) -> u32 {
+    match month {
+        2 if year % 4 == 0 => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
 }
 
 #[cfg(test)]
@@ -159,5 +203,27 @@ mod tests {
         assert!(!cron("0 * * * * *"));
         assert!(!cron("61 * * * *"));
         assert!(!cron("@daily"));
+    }
+
+    #[test]
+    fn cron_expressions_that_no_day_matches_are_refused() {
+        let cron =
+            |text: &str| check_cron(&LitStr::new(text, proc_macro2::Span::call_site())).is_ok();
+        for text in [
+            "0 0 29 2 *",
+            "0 0 29 2 +MON",
+            "*/7 3-5 L * *",
+            "0 12 * * FRI#5",
+        ] {
+            assert!(cron(text), "{text}");
+        }
+        for text in [
+            "0 0 30 2 *",
+            "0 0 31 2,4,6,9,11 *",
+            "0 0 1-7 * +1#5",
+            "* * L * +1#1",
+        ] {
+            assert!(!cron(text), "{text}");
+        }
     }
 }

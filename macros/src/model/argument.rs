@@ -10,7 +10,9 @@ use crate::parse::{attribute_name, pattern_name};
 
 use super::shape::{UNSIZED, is_unsized};
 use super::types::first_borrow;
-use super::{arguments_of, is_named, last_segment, named_type, opaque_type, ungroup};
+use super::{
+    arguments_of, is_named, is_owned_by_name, last_segment, named_type, opaque_type, ungroup,
+};
 
 /// How a decoded value is passed to the method.
 #[derive(Clone, Copy)]
@@ -219,14 +221,17 @@ fn classify(ty: &Type) -> syn::Result<ArgumentKind<'_>> {
                 }
                 _ if is_named(referred, "str") => Ok(ArgumentKind::Value(PassBy::Text)),
                 // Which name it is, the context's or a socket's, is for the compiler to say.
-                _ if named_type(referred).is_some() && !super::is_plain_value(referred) => {
+                _ if named_type(referred).is_some()
+                    && !super::is_plain_value(referred)
+                    && !is_owned_by_name(referred) =>
+                {
                     Ok(ArgumentKind::Reference(referred))
                 }
                 _ => wrong(OWNED),
             }
         }
         // `Cow<str>` hides its lifetime, so `first_borrow` would miss it and rustc would report it in generated code.
-        other if is_named(other, "Cow") && !has_lifetime(other) => wrong(
+        other if is_unsized_cow(other) => wrong(
             "arguments are decoded from the call and must be owned\nhelp: write `String` or `&str` instead of `Cow<str>`",
         ),
         other => match first_borrow(other) {
@@ -244,6 +249,14 @@ fn classify(ty: &Type) -> syn::Result<ArgumentKind<'_>> {
             None => Ok(ArgumentKind::Value(PassBy::Value(ty))),
         },
     }
+}
+
+/// `Cow<str>` or `Cow<[u8]>`. A type of the user's may be called `Cow`, too.
+fn is_unsized_cow(ty: &Type) -> bool {
+    is_named(ty, "Cow")
+        && !has_lifetime(ty)
+        && matches!(arguments_of(ty)[..], [inner]
+            if is_named(inner, "str") || matches!(ungroup(inner), Type::Slice(_)))
 }
 
 fn has_lifetime(ty: &Type) -> bool {

@@ -11,7 +11,7 @@ use crate::options;
 use crate::parse::{RawField, attribute_name, is_condition};
 
 use super::shape::{UNSIZED, is_unsized};
-use super::{find_in_type, last_segment, report_misplaced, ungroup};
+use super::{report_misplaced, ungroup};
 
 /// The platform's limit.
 const MAX_KEY_BYTES: usize = 2_048;
@@ -30,8 +30,6 @@ pub struct Field<'a> {
     pub durability: Durability,
     /// Where the key comes from, for errors: `key = "…"` or the field's name.
     pub key_span: Span,
-    /// Whether its entries are stored one by one, under keys that begin with its own.
-    pub is_collection: bool,
 }
 
 impl<'a> Field<'a> {
@@ -89,8 +87,6 @@ impl<'a> Field<'a> {
                 return None;
             }
         }
-        let is_collection =
-            last_segment(&field.ty).is_some_and(|segment| is_collection(&segment.ident));
         let (durability, key_span) = match (memory.first(), stored.first()) {
             (Some(_), Some(stored)) => {
                 diagnostics.error(
@@ -102,24 +98,16 @@ impl<'a> Field<'a> {
             (Some(memory), None) => {
                 let arguments = diagnostics.ok_or_report(Arguments::of(memory, "#[memory]"))?;
                 arguments.reject_rest(diagnostics, "memory", options::NONE);
-                if is_collection {
-                    diagnostics.error(
-                        memory,
-                        "a stored collection keeps its entries in storage\nhelp: remove `#[memory]`, or use `HashMap` or `Vec`",
-                    );
-                    return None;
-                }
                 (Durability::Memory, name.span())
             }
             (None, stored) => durable(diagnostics, name, stored)?,
         };
-        check_type(diagnostics, &field.ty, is_collection)?;
+        check_type(diagnostics, &field.ty)?;
         Some(Self {
             name,
             ty: &field.ty,
             durability,
             key_span,
-            is_collection,
         })
     }
 }
@@ -175,36 +163,17 @@ fn durable(
     Some((Durability::Durable { key, default }, key_span))
 }
 
-fn check_type(diagnostics: &Diagnostics, ty: &Type, is_collection_itself: bool) -> Option<()> {
+fn check_type(diagnostics: &Diagnostics, ty: &Type) -> Option<()> {
     if is_unsized(ty) {
         diagnostics.error(ty, UNSIZED);
         return None;
     }
-    if let Type::Reference(reference) = ungroup(ty) {
-        diagnostics.error(
-            reference,
-            "fields must own their data, because the object is loaded from storage\nhelp: use for example `String` instead of `&str`",
-        );
-        return None;
-    }
-    // A stored collection keeps its entries under its field's key, so it must be the field's own type.
-    let inner = find_in_type(ty, |ty| {
-        last_segment(ty)
-            .map(|segment| &segment.ident)
-            .filter(|name| is_collection(name))
-    });
-    if let Some(inner) = inner
-        && !is_collection_itself
-    {
-        diagnostics.error(
-            inner,
-            format!("`{inner}` cannot be nested in another type\nhelp: write `name: {inner}<…>`; to keep several in one, make the distinguishing value part of the key"),
-        );
-        return None;
-    }
-    Some(())
-}
-
-fn is_collection(name: &Ident) -> bool {
-    name == "StoredMap" || name == "StoredLog"
+    let Type::Reference(reference) = ungroup(ty) else {
+        return Some(());
+    };
+    diagnostics.error(
+        reference,
+        "fields must own their data, because the object is loaded from storage\nhelp: use for example `String` instead of `&str`",
+    );
+    None
 }

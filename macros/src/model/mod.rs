@@ -27,8 +27,8 @@ pub use role::{Event, Fit, Role};
 pub use route::{HttpMethod, Route};
 pub use shape::{has_placeholder, is_unsized};
 pub use types::{
-    arguments_of, find_in_type, is_named, is_plain_value, is_unit, last_segment, named_type,
-    named_types, opaque_type, ungroup,
+    arguments_of, find_in_type, is_named, is_owned_by_name, is_plain_value, is_unit, last_segment,
+    named_type, named_types, opaque_type, ungroup,
 };
 
 use syn::Attribute;

@@ -1,7 +1,7 @@
 //! The struct: its fields and its migrations.
 
 use proc_macro2::TokenStream;
-use syn::{Attribute, Expr, Fields, Ident, ItemStruct, Path, Visibility};
+use syn::{Attribute, Expr, ExprLit, Fields, Ident, ItemStruct, Lit, Path, Visibility};
 
 use crate::attr::{Arguments, ungrouped};
 use crate::diag::Diagnostics;
@@ -34,7 +34,19 @@ impl<'a> Object<'a> {
             .and_then(|option| {
                 let example = "migrations = [\"CREATE TABLE …\"]";
                 match ungrouped(diagnostics.ok_or_report(option.expression(example))?) {
-                    Expr::Array(array) => Some(array.elems),
+                    Expr::Array(array) => {
+                        array
+                            .elems
+                            .iter()
+                            .filter(|migration| is_empty_text(migration))
+                            .for_each(|migration| {
+                                diagnostics.error(
+                                    migration,
+                                    "a migration must not be empty\nhelp: write the SQL that it runs, or remove it",
+                                );
+                            });
+                        Some(array.elems)
+                    }
                     other => {
                         diagnostics.error(
                             other,
@@ -57,6 +69,12 @@ impl<'a> Object<'a> {
             diagnostics.error(
                 second,
                 "duplicate `#[durable_object]` attribute\nhelp: write all options in one",
+            );
+        }
+        if let Some(attribute) = raw.serde.first() {
+            diagnostics.error(
+                attribute,
+                "serde attributes have no effect on an object, because its fields are stored one by one\nhelp: `#[stored(key = \"…\")]` renames a field, `#[stored(default = …)]` sets its default",
             );
         }
         let item = &raw.item;
@@ -115,4 +133,8 @@ impl<'a> Object<'a> {
     pub fn conditions(&self) -> Vec<&'a Attribute> {
         conditions(&self.item.attrs)
     }
+}
+
+fn is_empty_text(expression: &Expr) -> bool {
+    matches!(expression, Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) if text.value().trim().is_empty())
 }

@@ -195,6 +195,11 @@ impl<'a> Route<'a> {
         self.parameters().any(|parameter| parameter == argument)
     }
 
+    /// Whether the argument of this name is read from one text: of the path, or of the query string.
+    pub fn reads_as_text(&self, argument: &str) -> bool {
+        self.has_parameter(argument) || !self.method.has_body()
+    }
+
     /// The part of the request that arguments are read from by name, unless the path binds them.
     pub fn part_of_names(&self) -> Whole {
         if self.method.has_body() {

@@ -5,11 +5,15 @@ use syn::{
     GenericArgument, Lifetime, Path, PathArguments, PathSegment, Type, TypePath, TypeReference,
 };
 
-/// Types of the standard library that are values: never a `Result`, a request or the context.
-const PLAIN_VALUES: &[&str] = &[
+/// Primitive types. Under a bare name they are taken at their word; every other type is asked what it is.
+const PRIMITIVES: &[&str] = &[
     "bool", "char", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32", "u64", "u128",
-    "usize", "f32", "f64", "String", "Vec", "VecDeque", "Option", "HashMap", "HashSet", "BTreeMap",
-    "BTreeSet",
+    "usize", "f32", "f64",
+];
+
+/// Containers of the standard library, whose arguments are types and not constants.
+const CONTAINERS: &[&str] = &[
+    "Box", "Option", "Vec", "VecDeque", "HashMap", "HashSet", "BTreeMap", "BTreeSet",
 ];
 
 /// The type without the invisible group that a `macro_rules` fragment is wrapped in, and without parentheses.
@@ -48,9 +52,21 @@ pub fn is_unit(ty: &Type) -> bool {
 pub fn is_plain_value(ty: &Type) -> bool {
     match ungroup(ty) {
         Type::Tuple(_) | Type::Array(_) => true,
-        other => last_segment(other)
-            .is_some_and(|segment| PLAIN_VALUES.iter().any(|name| segment.ident == name)),
+        other => named_type(other)
+            .and_then(Path::get_ident)
+            .is_some_and(|name| PRIMITIVES.iter().any(|primitive| name == primitive)),
     }
+}
+
+/// Whether the type is written as an owned value of the standard library, without a path that leads elsewhere.
+pub fn is_owned_by_name(ty: &Type) -> bool {
+    named_type(ty).is_some_and(|path| {
+        path.segments.len() == 1
+            && path.segments.iter().all(|segment| {
+                let mut names = CONTAINERS.iter().chain(&["String"]);
+                names.any(|name| segment.ident == name)
+            })
+    })
 }
 
 /// The type arguments of a type: `T` and `E` of `Result<T, E>`.
@@ -70,31 +86,35 @@ pub fn arguments_of(ty: &Type) -> Vec<&Type> {
 
 /// The types at any depth that may be anything, the type itself included.
 ///
-/// In `Log<Entry, BOUND>` the text does not tell the type from the constant, so that both are left out; what `Log` is made
-/// of, an auto trait sees.
+/// In `Log<Entry, BOUND>` the text does not tell a type from a constant. What is written like a constant is left out.
 pub fn named_types(ty: &Type) -> Vec<&Type> {
     match ungroup(ty) {
         Type::Tuple(tuple) => tuple.elems.iter().flat_map(named_types).collect(),
         Type::Array(array) => named_types(&array.elem),
         Type::Slice(slice) => named_types(&slice.elem),
-        other if named_type(other).is_some() => {
-            let is_plain = is_plain_value(other);
-            let itself = (!is_plain).then_some(other);
+        other @ (Type::Path(_) | Type::Macro(_)) if !is_plain_value(other) => {
+            let holds_types = last_segment(other)
+                .is_some_and(|segment| CONTAINERS.iter().any(|name| segment.ident == name));
             let inner = arguments_of(other)
                 .into_iter()
-                .filter(|inner| is_plain || !may_be_constant(inner))
+                .filter(|inner| holds_types || !may_be_constant(inner))
                 .flat_map(named_types);
-            itself.into_iter().chain(inner).collect()
+            std::iter::once(other).chain(inner).collect()
         }
         _ => Vec::new(),
     }
 }
 
-/// Whether an argument of a type may be a constant, as far as its text shows.
+/// Whether an argument of a type may be a constant, as far as its text shows: `Entry` is a type, `BOUND` and `bound` may
+/// be either.
 fn may_be_constant(argument: &Type) -> bool {
-    last_segment(argument).is_some_and(|segment| {
-        segment.arguments.is_none() && !segment.ident.to_string().starts_with("Atomic")
-    })
+    let Some(name) = named_type(argument).and_then(Path::get_ident) else {
+        return last_segment(argument).is_some_and(|segment| segment.arguments.is_none());
+    };
+    let name = name.to_string();
+    let is_upper_camel_case = name.starts_with(|first: char| first.is_uppercase())
+        && name.contains(|letter: char| letter.is_lowercase());
+    !is_upper_camel_case && !PRIMITIVES.contains(&name.as_str())
 }
 
 /// The first type at any depth, the type itself included, for which `select` answers.

@@ -24,6 +24,8 @@ pub struct RawStruct {
     /// `#[durable_object]` again.
     pub again: Vec<Attribute>,
     pub item: ItemStruct,
+    /// What would change how the object is stored, if it were stored whole.
+    pub serde: Vec<Attribute>,
     pub fields: Vec<RawField>,
 }
 
@@ -35,6 +37,12 @@ impl RawStruct {
             .attrs
             .iter()
             .any(|attribute| attribute.path().is_ident("derive"));
+        let serde = item
+            .attrs
+            .extract_if(.., |attribute| {
+                attribute.path().is_ident("serde") && !names_serde(attribute)
+            })
+            .collect();
         let fields = item
             .fields
             .iter_mut()
@@ -64,6 +72,7 @@ impl RawStruct {
         Self {
             again: strip(&mut item.attrs, "durable_object", krate),
             item,
+            serde,
             fields,
         }
     }
@@ -78,4 +87,12 @@ impl RawStruct {
             })
             .filter_map(attribute_name)
     }
+}
+
+/// `#[serde(crate = "…")]` only says where a derive finds serde.
+fn names_serde(attribute: &Attribute) -> bool {
+    attribute
+        .meta
+        .require_list()
+        .is_ok_and(|list| list.tokens.to_string().starts_with("crate"))
 }

@@ -83,3 +83,15 @@ impl<S> SessionOf<Accept<S>> for Socket<S> {}
 impl<Upgrade> SessionOf<Upgrade> for Ctx {}
 
 pub const fn assert_session_of<T: SessionOf<Upgrade>, Upgrade>() {}
+
+/// An upgrade whose sockets have the session of the object's other upgrades.
+#[diagnostic::on_unimplemented(
+    message = "two upgrades of one object accept different sessions",
+    label = "`{Self}`, but another upgrade answers `{Upgrade}`",
+    note = "use one session type for all sockets of an object, for example an enum"
+)]
+pub trait SameSession<Upgrade> {}
+
+impl<S> SameSession<Accept<S>> for Accept<S> {}
+
+pub const fn assert_same_session<T: SameSession<Upgrade>, Upgrade>() {}

@@ -8,13 +8,17 @@
 
 mod argument;
 mod borrowed;
+mod collected;
 mod output;
 mod refused;
+mod text;
 
 pub use argument::*;
 pub use borrowed::*;
+pub use collected::*;
 pub use output::*;
 pub use refused::*;
+pub use text::*;
 
 use std::cell::{Cell, LazyCell, OnceCell, RefCell, UnsafeCell};
 use std::marker::PhantomData;
@@ -33,7 +37,7 @@ use crate::descriptor::Argument;
 use crate::http::{Request, Response};
 use crate::schedule::AlarmRun;
 use crate::socket::{Accept, CloseEvent, Socket, SocketError};
-use crate::text;
+use crate::text::{misfit, query_misfit};
 
 /// Kinds of types that an event or a route treats apart.
 pub mod kind {
@@ -61,6 +65,9 @@ pub trait Unrecognised {
     const ESCAPES_ROLLBACK: bool = false;
     const CHANGES_ONLY_THROUGH_MUT: bool = false;
     const IS_COLLECTION: bool = false;
+    const KEEPS_NOTHING: bool = false;
+    const IS_LIST: bool = false;
+    const HAS_NO_FIELDS: bool = false;
     const TEXT_MISFIT: fn() -> Option<&'static str> = || None;
     const QUERY_MISFIT: fn() -> Option<QueryMisfit> = || None;
 }
@@ -78,9 +85,9 @@ impl Probe<()> {
 /// Without a bound for generated code to state, which would be a second error for a type that cannot be read at all.
 impl<T: Argument> Probe<T> {
     /// Why it cannot be read from one text, such as a path segment.
-    pub const TEXT_MISFIT: fn() -> Option<&'static str> = text::misfit::<T>;
+    pub const TEXT_MISFIT: fn() -> Option<&'static str> = misfit::<T>;
     /// Why it cannot be read from a query string.
-    pub const QUERY_MISFIT: fn() -> Option<QueryMisfit> = text::query_misfit::<T>;
+    pub const QUERY_MISFIT: fn() -> Option<QueryMisfit> = query_misfit::<T>;
 }
 
 /// An auto trait, which sees through every type that is made of others.
@@ -94,6 +101,7 @@ impl<K, V> Probe<StoredMap<K, V>> {
 
 impl<T, const BOUND: u64> Probe<StoredLog<T, BOUND>> {
     pub const IS_COLLECTION: bool = true;
+    pub const KEEPS_NOTHING: bool = BOUND == 0;
 }
 
 macro_rules! kinds {

@@ -9,6 +9,11 @@ struct Counter {
 
 #[durable_object]
 impl Counter {
+    #[websocket("/live")]
+    fn join(&self) -> Accept<i64> {
+        todo!()
+    }
+
     #[message(text)]
     fn received(&mut self, text: Vec<u8>) {}
 }
