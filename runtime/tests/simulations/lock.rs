@@ -76,6 +76,8 @@ struct Held {
     asked: Timestamp,
     from: Timestamp,
     until: Timestamp,
+    /// How long the next lease is kept out, if this one has run out.
+    delay: Option<Duration>,
 }
 
 #[derive(Default)]
@@ -101,7 +103,11 @@ impl Seen {
             let breaks = self.breaks.borrow();
             let ends = breaks.iter().filter(|(_, done)| *done >= lease.asked);
             let ends = ends.map(|(asked, _)| *asked).chain([lease.until]);
-            lease.until = ends.min().unwrap();
+            let end = ends.min().unwrap();
+            lease.until = match lease.delay {
+                Some(delay) if end == lease.until => end + delay,
+                _ => end,
+            };
         }
         leases.sort_by_key(|lease| lease.token);
         for (index, one) in leases.iter().enumerate() {
@@ -124,9 +130,10 @@ async fn any(sim: &Sim, number: u64, seen: &Seen) {
     for round in 0..ROUNDS {
         let id = format!("{number} {round}");
         let ttl = Duration::from_millis(choices.u64(1_000..20_000));
+        let delay = Duration::from_millis(choices.u64(0..3) * 2_000);
         let mut request = Acquire::new(number.to_string(), ttl)
             .wait(Duration::from_millis(choices.u64(0..15_000)))
-            .lock_delay(Duration::from_millis(choices.u64(0..3) * 2_000))
+            .lock_delay(delay)
             .request_id(&id);
         if choices.u8(0..3) == 0 {
             request = request.shared();
@@ -157,6 +164,7 @@ async fn any(sim: &Sim, number: u64, seen: &Seen) {
             asked,
             from: sim.now(),
             until: lease.expires_at,
+            delay: None,
         };
         pause(10_000).await;
         if number.is_multiple_of(2)
@@ -166,7 +174,13 @@ async fn any(sim: &Sim, number: u64, seen: &Seen) {
             held.until = renewed.expires_at;
             pause(10_000).await;
         }
-        held.until = held.until.min(sim.now());
+        // Some let their leases run out.
+        let releases = choices.u8(0..4) > 0;
+        if releases {
+            held.until = held.until.min(sim.now());
+        } else {
+            held.delay = Some(delay);
+        }
         seen.leases.borrow_mut().push(held);
         if number == 0 && round == 2 {
             let asked = sim.now();
@@ -176,7 +190,7 @@ async fn any(sim: &Sim, number: u64, seen: &Seen) {
             };
             let _ = lock.break_lock(order).await;
             seen.breaks.borrow_mut().push((asked, sim.now()));
-        } else {
+        } else if releases {
             let _ = lock.release(Release::of(lease.lease)).await;
         }
     }

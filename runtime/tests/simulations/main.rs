@@ -1,6 +1,7 @@
 //! Many seeds with every kind of fault: nothing acknowledged is lost, everything pending happens.
 
 mod bank;
+mod beside;
 mod broken;
 mod chat_room;
 mod clients;
@@ -8,13 +9,17 @@ mod connections;
 mod counter;
 mod deploy;
 mod documented;
+mod effects;
 mod exhaustive;
 mod full_disk;
+mod hang_ups;
 mod inside;
+mod listings;
 mod lock;
 mod power;
 mod rate_limiter;
 mod register;
+mod rest;
 mod scheduled_task;
 mod socket_hub;
 mod turns;

@@ -8,6 +8,7 @@ use anchorhold::{Faults, List};
 use serde::{Deserialize, Serialize};
 
 const MONTH: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+const HOUR: Duration = Duration::from_secs(60 * 60);
 const MOMENT: Duration = Duration::from_millis(5);
 /// Few keys, so that turns meet each other's traces.
 const KEYS: u8 = 3;
@@ -164,7 +165,7 @@ impl Subject {
             Step::Schedule(key, true) => Self::schedules(ctx)
                 .ring()
                 .key(key.to_string())
-                .after(MONTH)?,
+                .after(MONTH + HOUR * u32::from(*key))?,
             Step::Schedule(key, false) => {
                 Self::schedules(ctx).cancel_ring(&key.to_string())?;
             }

@@ -11,6 +11,7 @@ mod gate;
 mod limits;
 mod object;
 mod residency;
+mod rest;
 #[cfg(test)]
 mod tests;
 mod time;

@@ -4,6 +4,7 @@
 //! also read from the index on disk, which may be early but is never late: whoever runs an alarm
 //! compares it with the database first.
 
+mod rest;
 #[cfg(test)]
 mod tests;
 

@@ -9,6 +9,7 @@ mod disk_faults;
 mod effects;
 mod inside;
 mod logs;
+mod rest;
 mod simulated;
 mod tasks;
 #[cfg(test)]
@@ -16,6 +17,7 @@ mod tests;
 mod turns;
 
 pub(super) use disk_faults::WriteFault;
+pub(super) use rest::UnderWay;
 pub(super) use tasks::Command;
 
 use std::cell::{Cell, RefCell};

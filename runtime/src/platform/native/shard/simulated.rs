@@ -7,7 +7,7 @@ use tokio::task::yield_now;
 use tokio::time::Instant;
 
 use super::super::disk::Disk;
-use super::super::kernel::{Limits, ObjectIndex};
+use super::super::kernel::ObjectIndex;
 use super::super::sim::{Ending, FaultKind, Link, Simulation};
 use super::super::work::{Inbound, Output, Work};
 use super::{Event, Shard, new_kernel, not_in_the_app};
@@ -142,10 +142,18 @@ impl Shard {
             loop {
                 yield_now().await;
                 self.surroundings(simulation);
-                let Some((object, work, bytes)) = simulation.pick() else {
+                let ready = simulation.pick_some();
+                if ready.is_empty() {
+                    self.check_rest();
                     break;
-                };
-                self.start(object, work, bytes);
+                }
+                // Those of one bunch start before what the first of them decides is carried out.
+                self.inside(|| {
+                    for (object, work, bytes) in ready {
+                        self.begins(work.label());
+                        self.start(object, work, bytes);
+                    }
+                });
             }
         }
     }
@@ -204,24 +212,6 @@ impl Shard {
             // Those of a class that the app lacks wait for one that has it.
             .filter(|due| self.class(&due.class).is_some())
             .map(|due| format!("{} {} at {}", due.class, &due.id.to_string()[..8], due.at))
-            .collect()
-    }
-
-    /// Alarms that are due and that nothing will wake: those of databases that the index lacks, or
-    /// has later.
-    pub(in super::super) fn lost_alarms(&self) -> Vec<String> {
-        let now = self.clock.now();
-        let Disk::Memory(memory) = &self.disk else {
-            return Vec::new();
-        };
-        let is_missing = |(id, at): &(RawId, i64)| {
-            let entry = memory.index.find(*id).ok().flatten();
-            *at < now && entry.is_none_or(|entry| entry.at > *at)
-        };
-        let alarms = memory.alarms().unwrap_or_default();
-        let missing = alarms.iter().filter(|alarm| is_missing(alarm));
-        missing
-            .map(|(id, at)| format!("{} at {at}, which the index lacks", &id.to_string()[..8]))
             .collect()
     }
 
@@ -344,7 +334,7 @@ impl Shard {
                 drop(resident.life.take_database());
             }
         }
-        let lost = self.kernel.replace(new_kernel(Limits::default()));
+        let lost = self.kernel.replace(new_kernel(self.limits()));
         drop(lost);
         drop(std::mem::take(&mut *self.queue.borrow_mut()));
         if let (Disk::Memory(memory), Some(simulation)) = (&self.disk, &self.simulation) {

@@ -167,8 +167,10 @@ impl Shard {
             Poll::Pending => {
                 self.end_if_asked(life);
                 let (shard, life) = (Rc::clone(self), Rc::clone(life));
+                let under_way = self.goes_on(life.slot.index);
                 tokio::task::spawn_local(async move {
                     let result = shard.poll_to_end(&life, turn, &mut audience).await;
+                    drop(under_way);
                     shard.inside(|| {
                         conclude(&life, audience, result);
                         shard.end_if_asked(&life);
@@ -241,9 +243,11 @@ impl Shard {
         let object = life.slot.index;
         life.slot.handle(Event::Continued { object });
         let (shard, life) = (Rc::clone(self), Rc::clone(life));
+        let under_way = self.note_under_way(object, "work in the background");
         tokio::task::spawn_local(async move {
             // Cut off or at its end: nobody waits for it.
             let _ = shard.poll_to_end(&life, work, &mut Nobody).await;
+            drop(under_way);
             shard.inside(|| {
                 shard.end_if_asked(&life);
                 life.slot.handle(Event::Finished { object, bytes: 0 });

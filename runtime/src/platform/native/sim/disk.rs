@@ -203,17 +203,4 @@ impl MemoryDisk {
     pub(in super::super) fn restart(&self) -> Result<(), StorageError> {
         self.write_index(&[Change::EndPauses])
     }
-
-    /// The objects whose databases have an alarm, and when.
-    pub(in super::super) fn alarms(&self) -> Result<Vec<(RawId, i64)>, StorageError> {
-        let mut alarms = Vec::new();
-        for (id, writes) in &*self.objects.borrow() {
-            if let Some(image) = writes.last()
-                && let Some(at) = Database::from_image(image)?.alarm()?
-            {
-                alarms.push((*id, at));
-            }
-        }
-        Ok(alarms)
-    }
 }

@@ -60,10 +60,13 @@ pub enum FaultKind {
     /// [`CallError::Configuration`](crate::CallError::Configuration), and their alarms wait. Up to a
     /// minute later the deployment is rolled back.
     BadDeployment,
+    /// From the start of the run, the host takes on less: few events of an object wait (others are
+    /// refused as overloaded), few objects stay in memory, few runs of alarms are under way.
+    SmallLimits,
 }
 
 impl FaultKind {
-    const ALL: [(Self, u32); 19] = [
+    const ALL: [(Self, u32); 20] = [
         (Self::Crash, 400),
         (Self::PowerFailure, 400),
         (Self::Panic, 200),
@@ -83,6 +86,7 @@ impl FaultKind {
         (Self::Eviction, 20),
         (Self::ClockStep, 400),
         (Self::BadDeployment, 1_000),
+        (Self::SmallLimits, 10),
     ];
 }
 
@@ -108,6 +112,7 @@ impl fmt::Display for FaultKind {
             Self::Eviction => "eviction",
             Self::ClockStep => "clock step",
             Self::BadDeployment => "bad deployment",
+            Self::SmallLimits => "small limits",
         })
     }
 }

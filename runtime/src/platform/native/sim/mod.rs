@@ -5,7 +5,9 @@ mod disk_state;
 mod exhaustive;
 mod faults;
 mod inside;
+mod limits;
 mod pipe;
+mod rest;
 mod run;
 mod simulation;
 mod socket;
@@ -262,6 +264,7 @@ impl Sim {
         }
         for _ in 0..MANY_STEPS {
             if self.0.shard.is_quiet() {
+                self.0.shard.check_rest();
                 return;
             }
             yield_now().await;
@@ -332,7 +335,8 @@ impl Sim {
     /// Injects these faults from now on.
     pub fn set_faults(&self, faults: Faults) {
         if let Some(simulation) = self.0.shard.simulation() {
-            simulation.set_faults(faults);
+            simulation.set_faults(self.0.shard.clock.now(), faults);
+            self.0.shard.limit_kernel();
         }
     }
 
@@ -390,6 +394,7 @@ impl Sim {
         if let Some(simulation) = self.0.shard.simulation() {
             simulation.heal();
         }
+        self.0.shard.limit_kernel();
         self.0.shard.roll_back();
         self.settle().await;
     }
@@ -426,12 +431,12 @@ impl Sim {
                 let lost = self.0.shard.lost_alarms();
                 return lost
                     .first()
-                    .map(|alarm| format!("a run is due and will not happen: {alarm}"));
+                    .map(|alarm| format!("a run will not happen in time: {alarm}"));
             }
             if Instant::now() >= until {
                 return Some(match overdue.first() {
                     Some(alarm) => format!("a run is due and has not happened: {alarm}"),
-                    None => "an object is still at work, or holds back what it sent".to_owned(),
+                    None => self.at_work().unwrap_or_default(),
                 });
             }
             step = (step * 2).min(Duration::from_secs(60));

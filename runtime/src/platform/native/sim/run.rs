@@ -208,11 +208,16 @@ where
                 violation = sim.violated() => panic!("{violation}"),
                 result = body(sim.clone()) => result,
                 () = sim.lose_patience() => panic!(
-                    "the test waited {} hours of virtual time for something that does not happen",
+                    "the test waited {} hours of virtual time for something that does not happen{}",
                     PATIENCE.as_secs() / 3_600,
+                    sim.at_work().map(|at_work| format!(": {at_work}")).unwrap_or_default(),
                 ),
             };
-            if !disturbance.is_none() {
+            if disturbance.is_none() {
+                if let Some(unfinished) = sim.unfinished(QUIET_PHASE).await {
+                    panic!("{unfinished}");
+                }
+            } else {
                 sim.heal().await;
                 if let Some(pending) = sim.still_pending(QUIET_PHASE).await {
                     panic!("an hour after the last fault, {pending}");

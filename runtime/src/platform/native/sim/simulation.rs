@@ -11,11 +11,13 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::yield_now;
 use tokio::time::Instant;
 
-use super::super::kernel::{Effect, ObjectIndex};
+use super::super::kernel::{Effect, Limits, ObjectIndex};
 use super::super::random::SplitMix;
+use super::super::shard::UnderWay;
 use super::super::work::{Inbound, Output, Work};
 use super::disk_state::DiskState;
 use super::faults::{FaultKind, Faults};
+use super::limits;
 use super::pipe::{Link, Links};
 use super::run::message_of;
 use crate::id::RawId;
@@ -39,6 +41,8 @@ pub(in super::super) struct Simulation {
     inbox: RefCell<UnboundedReceiver<Inbound>>,
     /// Counts the crashes.
     machine: Cell<Machine>,
+    /// How many pieces of work start together.
+    bunches: SplitMix,
     /// Of their own, so that a run without faults has the order that it has with a fault to come.
     dice: SplitMix,
     faults: RefCell<Faults>,
@@ -69,6 +73,9 @@ pub(in super::super) struct Simulation {
     violated: Notify,
     pub(in super::super) disk: DiskState,
     pub(super) links: Links,
+    /// How much the kernel takes on.
+    pub(in super::super) limits: RefCell<Limits>,
+    pub(in super::super) under_way: Rc<UnderWay>,
     pub(in super::super) some_ready: Notify,
     pub(in super::super) trace: RefCell<Vec<String>>,
 }
@@ -101,6 +108,7 @@ impl Simulation {
         let random = SplitMix::new(seed);
         Self {
             dice: SplitMix::new(random.next()),
+            bunches: SplitMix::new(!seed),
             faults: RefCell::default(),
             steps: Cell::new(0),
             at_once: Cell::default(),
@@ -122,13 +130,32 @@ impl Simulation {
             violated: Notify::new(),
             disk: DiskState::default(),
             links: Links::default(),
+            limits: RefCell::default(),
+            under_way: Rc::default(),
             some_ready: Notify::new(),
             trace: RefCell::default(),
         }
     }
 
-    pub(in super::super) fn set_faults(&self, faults: Faults) {
-        self.faults.replace(faults.for_run(&self.dice));
+    /// Those of this run. Small limits hold from now on, or not at all.
+    pub(in super::super) fn set_faults(&self, now: i64, faults: Faults) {
+        let faults = faults.for_run(&self.dice);
+        let small = faults.rate(FaultKind::SmallLimits);
+        let limits = match small.is_some_and(|n| self.dice.next().is_multiple_of(u64::from(n))) {
+            true => {
+                self.inject(now, FaultKind::SmallLimits);
+                limits::small(&self.dice)
+            }
+            false => Limits::default(),
+        };
+        self.limits.replace(limits);
+        self.faults.replace(faults);
+    }
+
+    fn inject(&self, now: i64, kind: FaultKind) {
+        let step = self.steps.get();
+        self.injected.borrow_mut().push(Injected { step, kind });
+        self.trace.borrow_mut().push(format!("{now} !! {kind}"));
     }
 
     pub(in super::super) fn inject_at(&self, step: u64, kind: FaultKind) {
@@ -223,7 +250,8 @@ impl Simulation {
 
     /// No fault happens from now on, and none lasts.
     pub(in super::super) fn heal(&self) {
-        self.set_faults(Faults::none());
+        self.faults.replace(Faults::none());
+        self.limits.replace(Limits::default());
         self.disk.free();
         self.disk.restore_syncs();
         self.links.tell();
@@ -299,7 +327,7 @@ impl Simulation {
     }
 
     /// The next piece of work, of an object chosen by the seed.
-    pub(in super::super) fn pick(&self) -> Option<(ObjectIndex, Work, usize)> {
+    fn pick(&self) -> Option<(ObjectIndex, Work, usize)> {
         let mut ready = self.ready.borrow_mut();
         if ready.is_empty() {
             return None;
@@ -320,6 +348,14 @@ impl Simulation {
     pub(in super::super) async fn receive(&self) -> Option<(Inbound, Machine)> {
         let inbound = poll_fn(|context| self.inbox.borrow_mut().poll_recv(context)).await?;
         Some((inbound, self.machine.get()))
+    }
+
+    /// The next pieces of work that start together: on a host, one event may let several start before
+    /// anything that the first of them decides is carried out.
+    pub(in super::super) fn pick_some(&self) -> Vec<(ObjectIndex, Work, usize)> {
+        let most = 1 << self.bunches.below(3);
+        let picked = std::iter::from_fn(|| self.pick());
+        picked.take(most).collect()
     }
 
     pub(in super::super) fn deployed(&self) {
