@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::super::disk::Disk;
 use super::super::kernel::{Limits, ObjectIndex};
 use super::super::sim::{Ending, FaultKind, Link, Simulation};
-use super::super::work::{Inbound, Output, Work};
+use super::super::work::{Output, Work};
 use super::{Event, Shard, new_kernel, not_in_the_app};
 use crate::description::Description;
 use crate::fault::Fault;
@@ -23,7 +23,9 @@ impl Shard {
     pub(in super::super) fn start_simulated_tasks(self: &Rc<Self>) {
         self.start_tasks();
         self.keep_running("work", Self::start_ready_work);
-        self.keep_running("inbox", Self::receive_one_by_one);
+        self.keep_running("opening", Self::open_one_by_one);
+        self.keep_running("syncing", Self::sync_one_by_one);
+        self.keep_running("closing", Self::close_one_by_one);
     }
 
     /// Where a simulated host may have one of these faults: the one that it has.
@@ -146,28 +148,6 @@ impl Shard {
                     break;
                 };
                 self.start(object, work, bytes);
-            }
-        }
-    }
-
-    /// What the disk answers is a step like any other: events may fall before it, a crash too.
-    async fn receive_one_by_one(self: Rc<Self>) {
-        let Some(simulation) = &self.simulation else {
-            return;
-        };
-        while let Some((mut inbound, machine)) = simulation.receive().await {
-            simulation.delay().await;
-            simulation.disk.answers().await;
-            if let Inbound::Synced { failed } = &mut inbound
-                && simulation.is_running(machine)
-            {
-                self.sync_takes_its_time(simulation).await;
-                if simulation.is_running(machine) {
-                    *failed = self.inside(|| self.sync_batch(simulation));
-                }
-            }
-            if simulation.is_running(machine) {
-                self.receive_one(inbound);
             }
         }
     }
@@ -347,8 +327,8 @@ impl Shard {
         let lost = self.kernel.replace(new_kernel(Limits::default()));
         drop(lost);
         drop(std::mem::take(&mut *self.queue.borrow_mut()));
-        if let (Disk::Memory(memory), Some(simulation)) = (&self.disk, &self.simulation) {
-            memory.crash(|commits| simulation.kept(commits));
+        if let Disk::Memory(memory) = &self.disk {
+            memory.crash();
         }
         for work in self.simulation.iter().flat_map(Simulation::crash) {
             if let Work::Task(task) = work {

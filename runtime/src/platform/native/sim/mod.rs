@@ -6,6 +6,7 @@ mod exhaustive;
 mod faults;
 mod inside;
 mod pipe;
+mod queue;
 mod run;
 mod simulation;
 mod socket;
@@ -21,7 +22,7 @@ use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, sleep_until};
 
-pub(super) use disk::MemoryDisk;
+pub(super) use disk::{MemoryDisk, Unsynced};
 pub use faults::{FaultKind, Faults};
 pub use inside::PendingRun;
 pub(super) use pipe::{Link, Pipe};
@@ -90,14 +91,14 @@ impl Sim {
     fn new(seed: u64) -> Result<Self, StorageError> {
         let generator = SplitMix::new(seed);
         let random = Random::Seeded(SplitMix::new(generator.next()));
-        let (sender, inbox) = unbounded_channel();
-        let simulation = Simulation::new(generator.next(), inbox);
-        let disk = MemoryDisk::new(random.bytes(), sender.clone())?;
-        let disk = Disk::Memory(Box::new(disk));
+        // There is no other thread that it could hear of.
+        let (inbox, _) = unbounded_channel();
+        let simulation = Simulation::new(generator.next());
+        let disk = Disk::Memory(Box::new(MemoryDisk::new(random.bytes())?));
         let start = Instant::now();
         let parts = Parts {
             number: 0,
-            inboxes: Arc::from([sender]),
+            inboxes: Arc::from([inbox]),
             disk,
             clock: Clock::Virtual {
                 start,
