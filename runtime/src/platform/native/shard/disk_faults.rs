@@ -1,15 +1,11 @@
 //! The simulated disk fails: where it has no room, where a sync fails, and how long one takes.
 
-use std::rc::Rc;
-
 use super::super::disk::Disk;
-use super::super::kernel::ObjectIndex;
-use super::super::sim::{FaultKind, Simulation};
+use super::super::sim::FaultKind;
 use super::super::slot::Life;
 use super::super::store::{Change, disk_is_full};
 use super::Shard;
 use crate::error::StorageError;
-use crate::fault::Fault;
 use crate::id::RawId;
 
 /// One opening of a database in so many fails on a full disk: where its log has to be made.

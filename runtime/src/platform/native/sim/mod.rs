@@ -171,6 +171,7 @@ impl Sim {
 
     /// Says what answers the requests that objects and the app send to the outside world with
     /// [`Ctx::fetch`](crate::Ctx::fetch) and [`Env::fetch`]; before that they fail as disconnected.
+    /// With [faults](FaultKind) requests are lost, late, or arrive twice, and so are their answers.
     pub fn answer_outgoing<F, R>(&self, responder: F)
     where
         F: Fn(Request) -> R + 'static,
@@ -182,7 +183,9 @@ impl Sim {
             .answer_with(Rc::new(move |request| Box::pin(responder(request))));
     }
 
-    /// Sends a request to the app, as a client would.
+    /// Sends a request to the app, as a client would. The app's handler ends with the host's process:
+    /// the client finds its connection broken then, which here is a response of 503 with the code
+    /// `disconnected`.
     ///
     /// # Panics
     /// No app was set with [`app`](Self::app).
@@ -195,17 +198,20 @@ impl Sim {
             return fault.into_response();
         }
         let path = request.path().into_owned();
-        if let Some(response) = app.answer(request, self.env()).await {
-            return response;
-        }
-        let folder = app.asset_folder().unwrap_or_default();
-        match assets::answer(folder, &path, &Budget::new(usize::MAX)).await {
-            Ok((mut response, body)) => {
-                response.body = Body::Bytes(body.to_vec());
-                response
+        let answer = async {
+            if let Some(response) = app.answer(request, self.env()).await {
+                return response;
             }
-            Err(fault) => fault.into_response(),
-        }
+            let folder = app.asset_folder().unwrap_or_default();
+            match assets::answer(folder, &path, &Budget::new(usize::MAX)).await {
+                Ok((mut response, body)) => {
+                    response.body = Body::Bytes(body.to_vec());
+                    response
+                }
+                Err(fault) => fault.into_response(),
+            }
+        };
+        self.0.shard.serve(answer).await
     }
 
     /// Opens a socket by a `#[websocket]` route; the path is the object's own.
