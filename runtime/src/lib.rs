@@ -27,6 +27,7 @@ mod migrations;
 mod object;
 pub mod objects;
 mod occupant;
+mod origin;
 mod platform;
 mod recognition;
 mod route;

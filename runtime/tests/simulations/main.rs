@@ -18,3 +18,4 @@ mod register;
 mod scheduled_task;
 mod socket_hub;
 mod turns;
+mod turns_together;

@@ -60,6 +60,7 @@ pub fn app() -> App {
         .mount::<TransactionProbe>("/transactions/{name}")
         .mount::<LifeProbe>("/lives/{name}")
         .mount::<Starter>("/starters/{name}")
+        .get("/call-starter", lifecycle::call_starter)
         .get("/unused-stub", lifecycle::unused_stub)
         .mount::<Switch>("/switches/{name}")
         .mount::<Peer>("/peers/{name}")
