@@ -12,6 +12,7 @@ mod exhaustive;
 mod full_disk;
 mod inside;
 mod lock;
+mod network;
 mod power;
 mod rate_limiter;
 mod register;

@@ -206,9 +206,7 @@ impl Disk {
             }
             Self::Memory(memory) => {
                 let database = Box::new(database);
-                memory
-                    .closing
-                    .push(CloseJob::ShortenLog(object, database));
+                memory.closing.push(CloseJob::ShortenLog(object, database));
             }
         }
     }

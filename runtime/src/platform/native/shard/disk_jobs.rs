@@ -192,8 +192,8 @@ impl Shard {
                 _ => return Waited::Answered,
             };
             let takes = simulation.up_to(at_most);
-            let times_out = takes.as_millis() > u128::from(DEVICE_TIMEOUT_MS)
-                && simulation.one_of(2) == 0;
+            let times_out =
+                takes.as_millis() > u128::from(DEVICE_TIMEOUT_MS) && simulation.one_of(2) == 0;
             if simulation.disk.takes(takes).await && times_out {
                 Waited::TimedOut
             } else {

@@ -131,9 +131,7 @@ impl Shard {
 
     fn wake(self: &Rc<Self>, slot: &Rc<Slot>) {
         self.check_files_are_free(slot.id);
-        let found = self
-            .disk
-            .find(slot.index, slot.description.class, slot.id);
+        let found = self.disk.find(slot.index, slot.description.class, slot.id);
         match found {
             Ok(Found::Nothing) => self.wake_with(slot, Ok(None)),
             Ok(Found::Later) => {}

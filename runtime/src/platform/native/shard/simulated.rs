@@ -110,9 +110,7 @@ impl Shard {
             Some(FaultKind::Crash | FaultKind::LostCall) => return lost(),
             Some(FaultKind::SlowCall) => tokio::time::sleep(simulation.up_to(2_000)).await,
             Some(_) => {
-                let again = Request {
-                    inner: request.inner.clone(),
-                };
+                let again = Request::received(request.inner.clone());
                 let (outgoing, pause) = (outgoing.clone(), simulation.up_to(2_000));
                 tokio::task::spawn_local(async move {
                     tokio::time::sleep(pause).await;

@@ -9,7 +9,8 @@ use super::super::random::SplitMix;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum FaultKind {
-    /// The process ends at once and starts again: before a turn, at an await of one, between the
+    /// The process ends at once and starts again: before a turn, at an await of one or of a handler of
+    /// the app, while a database is opened or closed, between the
     /// commits of a batch, before and after the disk has confirmed it, before anything is sent.
     /// Memory and sockets are lost. What was committed stays.
     Crash,

@@ -375,7 +375,8 @@ impl Sim {
     }
 
     /// No sync returns, until [`restore_syncs`](Self::restore_syncs). An object that waits for longer
-    /// than 30 s is reset.
+    /// than 30 s is reset. No database is opened or closed, and what comes in for such an object waits,
+    /// for up to 30 s.
     pub fn hang_syncs(&self) {
         self.with_disk(DiskState::hang_syncs);
     }
