@@ -247,7 +247,9 @@ async fn calls_wait_in_order_while_their_object_is_opened(sim: Sim) {
     sim.evict(&tally).await;
     sim.advance(Duration::ZERO).await;
     sim.hang_syncs();
-    let read = async { (tally.value().await, sim.now()) };
+    // A call is on its way when it is made.
+    let value = tally.value();
+    let read = async { (value.await, sim.now()) };
     let calls = join_all((0..3).map(|_| tally.add()));
     let restored = async {
         sim.advance(Duration::from_secs(20)).await;
