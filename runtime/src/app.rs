@@ -380,7 +380,7 @@ impl App {
                     pattern,
                     handler,
                 } = &self.routes[index];
-                request.parameters = route::matches(pattern, &path).unwrap_or_default();
+                request.set_path_values(route::matches(pattern, &path).unwrap_or_default());
                 let Ok(answer) = guarded(|| handler(request, env)).await else {
                     tracing::error!(method, pattern, "a handler of the app panicked");
                     return Ok(Some(panicked()));

@@ -13,15 +13,18 @@ use crate::route;
 /// An HTTP request.
 pub struct Request {
     pub(crate) inner: platform::Request,
-    /// Of the app's handler that the request reached.
-    pub(crate) parameters: Vec<(&'static str, String)>,
+    /// In one pointer: a request is moved a lot, and few have any.
+    parameters: Option<Box<Parameters>>,
 }
+
+/// What stands for the `{parameters}` in the path of the app's handler that a request reached.
+struct Parameters(Vec<(&'static str, String)>);
 
 impl Request {
     pub(crate) fn received(inner: platform::Request) -> Self {
         Self {
             inner,
-            parameters: Vec::new(),
+            parameters: None,
         }
     }
 
@@ -160,10 +163,15 @@ impl Request {
     /// ```
     #[must_use]
     pub fn path_value(&self, name: &str) -> Option<&str> {
-        let mut parameters = self.parameters.iter();
+        let Parameters(parameters) = self.parameters.as_deref()?;
+        let mut parameters = parameters.iter();
         parameters
             .find(|(parameter, _)| *parameter == name)
             .map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn set_path_values(&mut self, values: Vec<(&'static str, String)>) {
+        self.parameters = (!values.is_empty()).then(|| Box::new(Parameters(values)));
     }
 
     /// The first value of a query parameter, decoded.
