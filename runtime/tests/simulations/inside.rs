@@ -56,6 +56,20 @@ impl Ledger {
     }
 }
 
+/// Without tables of its own.
+#[durable_object]
+struct Plain {
+    value: i64,
+}
+
+#[durable_object]
+impl Plain {
+    #[rpc]
+    fn value(&self) -> i64 {
+        self.value
+    }
+}
+
 #[anchorhold::test]
 async fn value_is_seen_in_memory_and_at_rest(sim: Sim) {
     let ledger = sim.objects::<Ledger>().named("a");
@@ -78,6 +92,8 @@ async fn looking_leaves_no_mark_in_the_run(sim: Sim) {
     let ledger = sim.objects::<Ledger>().named("a");
     ledger.book(5).await.unwrap();
     sim.evict(&ledger).await;
+    // Its database is closed.
+    sim.advance(Duration::ZERO).await;
     let before = (sim.trace(), sim.steps());
     sim.inside(&ledger, |ledger: &Ledger| assert_eq!(ledger.balance, 5));
     let unknown = sim.objects::<Ledger>().named("b");
@@ -105,6 +121,51 @@ async fn writes_of_a_query_are_taken_back_in_memory_too(sim: Sim) {
     sim.crash().await;
     let count = sim.rows::<i64>(&ledger, "SELECT count(*) FROM entry");
     assert_eq!(count.unwrap(), [1]);
+}
+
+/// Whether it is in memory or not.
+#[anchorhold::test]
+async fn object_that_never_wrote_is_queried_as_its_own_turns_would(sim: Sim) {
+    let ledger = sim.objects::<Ledger>().named("a");
+    for round in 0..3 {
+        let count = sim.rows::<i64>(&ledger, "SELECT count(*) FROM entry");
+        assert_eq!(count.unwrap(), [0], "round {round}");
+        for mistake in ["SELECT nothing", "SELEC 1", "SELECT id FROM entries"] {
+            let rows = sim.rows::<i64>(&ledger, mistake);
+            rows.expect_err("SQLite refuses it");
+        }
+        assert_eq!(sim.field::<_, i64>(&ledger, "balance"), Ok(None));
+        assert_eq!(sim.all::<Ledger>(), []);
+        match round {
+            0 => assert_eq!(ledger.read().await.unwrap(), 0),
+            _ => sim.evict(&ledger).await,
+        }
+    }
+}
+
+#[anchorhold::test]
+async fn query_without_tables_is_answered_by_a_class_without_migrations(sim: Sim) {
+    let plain = sim.objects::<Plain>().named("a");
+    for _ in 0..2 {
+        assert_eq!(sim.rows::<i64>(&plain, "SELECT 1"), Ok(vec![1]));
+        let refused = sim.rows::<i64>(&plain, "SELECT seat FROM sale");
+        refused.expect_err("no such table");
+        assert_eq!(plain.value().await.unwrap(), 0);
+    }
+}
+
+/// The disk may move an object's log at any time between its turns.
+#[anchorhold::test(seed = 1, seeds = 40)]
+async fn value_and_tables_are_seen_while_a_log_is_moved(sim: Sim) {
+    let ledger = sim.objects::<Ledger>().named("a");
+    for amount in 1..=6 {
+        ledger.book(amount).await.unwrap();
+        let look = |ledger: &Ledger| ledger.notes.get("last").unwrap();
+        assert_eq!(sim.inside(&ledger, look), Some(amount));
+        let count = sim.rows::<i64>(&ledger, "SELECT count(*) FROM entry");
+        assert_eq!(count.unwrap(), [amount]);
+    }
+    assert_eq!(ledger.read().await.unwrap(), 21);
 }
 
 #[anchorhold::test]

@@ -16,6 +16,7 @@ mod hang_ups;
 mod inside;
 mod listings;
 mod lock;
+mod network;
 mod power;
 mod rate_limiter;
 mod register;

@@ -51,7 +51,6 @@ pub(super) enum Disk {
 pub(super) enum Found {
     /// Nobody has written to it.
     Nothing,
-    Here(Box<Database>),
     /// `Inbound::Opened` will tell.
     Later,
 }
@@ -161,9 +160,8 @@ impl Disk {
                 drop(opening.send((object, path)));
                 Ok(Found::Later)
             }
-            Self::Memory(memory) => Ok(memory
-                .open(id)?
-                .map_or(Found::Nothing, |database| Found::Here(Box::new(database)))),
+            Self::Memory(memory) if memory.find(object, id) => Ok(Found::Later),
+            Self::Memory(_) => Ok(Found::Nothing),
         }
     }
 
@@ -182,7 +180,7 @@ impl Disk {
         match self {
             // The threads end after the shard: the job is taken.
             Self::Folder { syncing, .. } => drop(syncing.send(batch)),
-            Self::Memory(memory) => drop(memory.inbox.send(Inbound::Synced { failed: Vec::new() })),
+            Self::Memory(memory) => memory.sync_batch(),
         }
     }
 
@@ -192,8 +190,10 @@ impl Disk {
             Self::Folder { closing, .. } => {
                 drop(closing.send(CloseJob::Close(object, Box::new(database))));
             }
-            // What was committed is kept already.
-            Self::Memory(memory) => drop(memory.inbox.send(Inbound::Closed { object })),
+            Self::Memory(memory) => {
+                let database = Box::new(database);
+                memory.closing.push(CloseJob::Close(object, database));
+            }
         }
     }
 
@@ -204,8 +204,10 @@ impl Disk {
             Self::Folder { closing, .. } => {
                 drop(closing.send(CloseJob::ShortenLog(object, Box::new(database))));
             }
-            // It has no log.
-            Self::Memory(_) => {}
+            Self::Memory(memory) => {
+                let database = Box::new(database);
+                memory.closing.push(CloseJob::ShortenLog(object, database));
+            }
         }
     }
 }

@@ -59,13 +59,13 @@ impl Env {
 
     /// A request to the outside world; an object's leaves when the writes before it are on disk (P6).
     pub(crate) fn fetch(&self, request: Request) -> LocalFuture<'static, Result<Response, Fault>> {
-        let outgoing = self.shard.outgoing.clone();
+        let shard = Rc::clone(&self.shard);
         let written = self.caller.as_ref().map(|life| life.sync());
         Box::pin(async move {
             if let Some(written) = written {
                 written.await.map_err(Fault::Storage)?;
             }
-            outgoing.fetch(request).await
+            shard.fetch_outside(request).await
         })
     }
 

@@ -10,6 +10,7 @@ use url::Url;
 use crate::error::Error;
 use crate::fault::Fault;
 
+#[derive(Clone)]
 pub(crate) struct Request {
     method: Cow<'static, str>,
     /// After the origin, if it goes to the outside world.
@@ -23,6 +24,7 @@ pub(crate) struct Request {
 }
 
 /// A header was set that cannot be sent.
+#[derive(Clone)]
 struct Refused {
     message: String,
 }

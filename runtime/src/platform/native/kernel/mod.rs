@@ -108,6 +108,12 @@ impl<Work, Output> Kernel<Work, Output> {
                 .all(|(_, object)| object.events == 0 && object.gate.is_quiet())
     }
 
+    /// Whether the object has written what is not on disk.
+    pub(crate) fn has_unsynced_writes(&self, index: ObjectIndex) -> bool {
+        let object = self.objects.get(index.0);
+        object.is_some_and(|object| object.gate.unsynced_since().is_some())
+    }
+
     /// The objects in memory.
     pub(crate) fn residents(&self) -> Vec<ObjectIndex> {
         let is_resident = |object: &Object<Work, Output>| object.presence == Presence::Resident;

@@ -141,6 +141,7 @@ impl Shard {
             && has_writes
         {
             memory.committed(object, life.slot.id, &mut database)?;
+            database.set_long_log(self.has_long_log());
         }
         Ok(unsynced)
     }

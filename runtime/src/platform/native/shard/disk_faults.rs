@@ -1,15 +1,11 @@
 //! The simulated disk fails: where it has no room, where a sync fails, and how long one takes.
 
-use std::rc::Rc;
-
 use super::super::disk::Disk;
-use super::super::kernel::ObjectIndex;
-use super::super::sim::{FaultKind, Simulation};
+use super::super::sim::FaultKind;
 use super::super::slot::Life;
 use super::super::store::{Change, disk_is_full};
 use super::Shard;
 use crate::error::StorageError;
-use crate::fault::Fault;
 use crate::id::RawId;
 
 /// One opening of a database in so many fails on a full disk: where its log has to be made.
@@ -53,7 +49,13 @@ impl Shard {
         let (Some(simulation), Disk::Memory(memory)) = (&self.simulation, &self.disk) else {
             return false;
         };
-        simulation.disk.is_full() && memory.has_file(id)
+        simulation.disk.is_full() && memory.writes_to_file(id)
+    }
+
+    /// Whether the log of a database has grown long: it is moved when the object rests.
+    pub(super) fn has_long_log(&self) -> bool {
+        let simulation = self.simulation.as_ref();
+        simulation.is_some_and(|simulation| simulation.has_long_log())
     }
 
     /// An earlier life of an object that is about to be opened must not write to its files any more.
@@ -67,14 +69,8 @@ impl Shard {
     }
 
     /// Why the object's database cannot be opened.
-    pub(super) fn opening_fault(&self, id: RawId) -> Option<StorageError> {
+    pub(super) fn opening_fault(&self) -> Option<StorageError> {
         let simulation = self.simulation.as_ref()?;
-        let Disk::Memory(memory) = &self.disk else {
-            return None;
-        };
-        if !memory.has_file(id) {
-            return None;
-        }
         let fault = self.point(&[FaultKind::FailedSync, FaultKind::FullDisk]);
         if fault == Some(FaultKind::FailedSync) || simulation.disk.fails_syncs() {
             return Some(injected());
@@ -99,61 +95,6 @@ impl Shard {
             Some(error) => tracing::error!(%error, "the index of alarms cannot be written"),
             None => self.disk.write_index(changes),
         }
-    }
-
-    /// What is in the index is on disk: a step as well.
-    pub(super) async fn index_answers(self: &Rc<Self>, simulation: &Simulation) {
-        let machine = simulation.machine();
-        simulation.delay().await;
-        simulation.disk.answers().await;
-        self.sync_takes_its_time(simulation).await;
-        if let Disk::Memory(memory) = &self.disk
-            && simulation.is_running(machine)
-        {
-            memory.index_synced();
-        }
-    }
-
-    pub(super) async fn sync_takes_its_time(self: &Rc<Self>, simulation: &Simulation) {
-        let possible = [
-            FaultKind::SlowDisk,
-            FaultKind::HangingSync,
-            FaultKind::Crash,
-        ];
-        let at_most = match self.point(&possible) {
-            Some(FaultKind::SlowDisk) => 20_000,
-            Some(FaultKind::HangingSync) => 180_000,
-            _ => 0,
-        };
-        if at_most > 0 {
-            simulation.disk.takes(simulation.up_to(at_most)).await;
-        }
-        self.inside(|| {});
-    }
-
-    /// The commits of a batch reach the disk, one object after the other: those that do not.
-    pub(super) fn sync_batch(&self, simulation: &Simulation) -> Vec<(ObjectIndex, Fault)> {
-        let Disk::Memory(memory) = &self.disk else {
-            return Vec::new();
-        };
-        let mut failed = Vec::new();
-        for (object, id) in memory.take_batch() {
-            let fault = self.point(&[FaultKind::Crash, FaultKind::FailedSync, FaultKind::FullDisk]);
-            if fault == Some(FaultKind::Crash) {
-                break;
-            }
-            if simulation.disk.is_full() && !memory.has_file(id) {
-                // The file was to be made now.
-                memory.sync_failed(id, |_| 0);
-                failed.push((object, Fault::Storage(disk_is_full())));
-            } else if fault == Some(FaultKind::FailedSync) || simulation.disk.fails_syncs() {
-                memory.sync_failed(id, |commits| simulation.kept(commits));
-                failed.push((object, Fault::Storage(injected())));
-            } else {
-                memory.synced(id);
-            }
-        }
-        failed
     }
 }
 

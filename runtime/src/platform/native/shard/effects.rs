@@ -131,13 +131,9 @@ impl Shard {
 
     fn wake(self: &Rc<Self>, slot: &Rc<Slot>) {
         self.check_files_are_free(slot.id);
-        let found = match self.opening_fault(slot.id) {
-            Some(error) => Err(error),
-            None => self.disk.find(slot.index, slot.description.class, slot.id),
-        };
+        let found = self.disk.find(slot.index, slot.description.class, slot.id);
         match found {
             Ok(Found::Nothing) => self.wake_with(slot, Ok(None)),
-            Ok(Found::Here(database)) => self.wake_with(slot, Ok(Some(*database))),
             Ok(Found::Later) => {}
             Err(error) => self.wake_with(slot, Err(error)),
         }

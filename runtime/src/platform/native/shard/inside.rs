@@ -25,7 +25,7 @@ impl Shard {
         id: RawId,
         look: impl FnOnce(&dyn Any) -> R,
     ) -> Result<R, Fault> {
-        if let Some(Resident { occupant, .. }) = self.living(id) {
+        if let Some(Resident { life, occupant }) = self.living(id) {
             let Ok(held) = occupant.resident.try_borrow() else {
                 return Err(Fault::Overloaded(
                     "an `async fn(&mut self)` of it is under way".to_owned(),
@@ -33,39 +33,68 @@ impl Shard {
             };
             // None while it wakes.
             if let Some(held) = &*held {
-                return Ok(look(held.object.as_any()));
+                return Ok(self.with_lent_database(&life, || look(held.object.as_any())));
             }
         }
-        // One of its own, of which the kernel knows nothing.
-        let index = ObjectIndex(usize::MAX);
-        let slot = Rc::new(Slot::new(Rc::clone(self), index, id, description));
-        slot.gone.set(true);
-        let life = Rc::new(Life::new(slot, self.copy_of(id)?));
-        let state = ObjectState::new(life);
-        migrate(&state, description)?;
+        let state = ObjectState::new(self.stand_in(description, id)?);
         let object = (description.load)(&mut FieldStore::new(state, description.keys))?;
         Ok(look(object.as_any()))
     }
 
-    /// The object's database, or a copy of what was committed last; none if nobody wrote to it.
+    /// The object's database, or what a wake would make of what was committed last.
     pub(in super::super) fn look_at_database<R>(
-        &self,
+        self: &Rc<Self>,
+        description: &'static Description,
         id: RawId,
         read: impl FnOnce(&Database) -> Result<R, StorageError>,
-    ) -> Option<Result<R, StorageError>> {
-        if let Some(Resident { life, .. }) = self.living(id) {
-            return match life.stored() {
-                Ok(database) => database.map(|database| read(&database)),
-                Err(error) => Some(Err(error)),
-            };
-        }
-        match self.copy_of(id) {
-            Ok(database) => database.map(|database| read(&database)),
-            Err(error) => Some(Err(error)),
-        }
+    ) -> Result<R, StorageError> {
+        let life = match self.living(id) {
+            Some(Resident { life, .. }) => life,
+            None => self.stand_in(description, id)?,
+        };
+        self.with_lent_database(&life, || match life.stored()? {
+            Some(database) => read(&database),
+            // Nobody has written to it, and the class has no migrations.
+            None => read(&Database::in_memory()?),
+        })
     }
 
-    /// The objects of a class that are on disk or in memory.
+    /// A life of its own, of which the kernel knows nothing: as the object has it after a wake, but
+    /// for what its own code does then.
+    fn stand_in(
+        self: &Rc<Self>,
+        description: &'static Description,
+        id: RawId,
+    ) -> Result<Rc<Life>, StorageError> {
+        let index = ObjectIndex(usize::MAX);
+        let slot = Rc::new(Slot::new(Rc::clone(self), index, id, description));
+        slot.gone.set(true);
+        let life = Rc::new(Life::new(slot, self.copy_of(id)?));
+        migrate(&ObjectState::new(Rc::clone(&life)), description)?;
+        Ok(life)
+    }
+
+    /// Puts a database that is lent back for as long as the test looks: the object itself does not
+    /// run meanwhile, and needs none.
+    fn with_lent_database<R>(&self, life: &Life, look: impl FnOnce() -> R) -> R {
+        let object = life.slot.index;
+        let lent = match &self.disk {
+            Disk::Memory(memory) => memory.take_lent(object).map(|lent| (memory, lent)),
+            Disk::Folder { .. } => None,
+        };
+        let Some((memory, (place, database))) = lent else {
+            return look();
+        };
+        life.put_database(*database);
+        let result = look();
+        if let Some(database) = life.take_database() {
+            life.is_lent.set(true);
+            memory.lend_again(place, object, database);
+        }
+        result
+    }
+
+    /// The objects of a class that were written to.
     pub(in super::super) fn all_of(&self, description: &'static Description) -> Vec<RawId> {
         let key = IdKey::new(self.disk.key(), description.class);
         let mut ids = match &self.disk {
@@ -73,8 +102,10 @@ impl Shard {
             Disk::Folder { .. } => Vec::new(),
         };
         let slots = self.slots.borrow();
-        let residents = slots.iter().flatten();
-        ids.extend(residents.filter_map(|slot| self.living(slot.id).map(|_| slot.id)));
+        let kernel = self.kernel.borrow();
+        let has_writes = |slot: &Slot| kernel.has_unsynced_writes(slot.index);
+        let written = slots.iter().flatten().filter(|slot| has_writes(slot));
+        ids.extend(written.map(|slot| slot.id));
         ids.retain(|id| key.is_own(*id));
         ids.sort_unstable();
         ids.dedup();

@@ -6,6 +6,7 @@
 mod alarms;
 mod commit;
 mod disk_faults;
+mod disk_jobs;
 mod effects;
 mod inside;
 mod logs;

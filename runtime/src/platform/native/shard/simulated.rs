@@ -1,6 +1,9 @@
 //! What only a simulated shard does: starting work in the seed's order, and crashing.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::task::yield_now;
@@ -9,10 +12,11 @@ use tokio::time::Instant;
 use super::super::disk::Disk;
 use super::super::kernel::ObjectIndex;
 use super::super::sim::{Ending, FaultKind, Link, Simulation};
-use super::super::work::{Inbound, Output, Work};
+use super::super::work::{Output, Work};
 use super::{Event, Shard, new_kernel, not_in_the_app};
 use crate::description::Description;
 use crate::fault::Fault;
+use crate::http::{Request, Response};
 use crate::id::RawId;
 
 /// How long a bad deployment lasts at most.
@@ -23,7 +27,9 @@ impl Shard {
     pub(in super::super) fn start_simulated_tasks(self: &Rc<Self>) {
         self.start_tasks();
         self.keep_running("work", Self::start_ready_work);
-        self.keep_running("inbox", Self::receive_one_by_one);
+        self.keep_running("opening", Self::open_one_by_one);
+        self.keep_running("syncing", Self::sync_one_by_one);
+        self.keep_running("closing", Self::close_one_by_one);
     }
 
     /// Where a simulated host may have one of these faults: the one that it has.
@@ -79,6 +85,86 @@ impl Shard {
                 self.later(at - now, move |shard| shard.deliver(*delivery));
                 None
             }
+        }
+    }
+
+    /// Sends a request to the outside world. In the simulator it may be lost, late or doubled on the
+    /// way, and so may its answer.
+    pub(in super::super) async fn fetch_outside(
+        self: &Rc<Self>,
+        request: Request,
+    ) -> Result<Response, Fault> {
+        let outgoing = self.outgoing.clone();
+        let Some(simulation) = &self.simulation else {
+            return outgoing.fetch(request).await;
+        };
+        let lost = || Err(Fault::Disconnected("the connection was lost".to_owned()));
+        let there = [
+            FaultKind::Crash,
+            FaultKind::LostCall,
+            FaultKind::SlowCall,
+            FaultKind::RepeatedRequest,
+        ];
+        let machine = simulation.machine();
+        match self.inside(|| self.point(&there)) {
+            Some(FaultKind::Crash | FaultKind::LostCall) => return lost(),
+            Some(FaultKind::SlowCall) => tokio::time::sleep(simulation.up_to(2_000)).await,
+            Some(_) => {
+                let again = Request::received(request.inner.clone());
+                let (outgoing, pause) = (outgoing.clone(), simulation.up_to(2_000));
+                tokio::task::spawn_local(async move {
+                    tokio::time::sleep(pause).await;
+                    // Nobody waits for its answer.
+                    drop(outgoing.fetch(again).await);
+                });
+            }
+            None => {}
+        }
+        let answer = outgoing.fetch(request).await;
+        let back = [FaultKind::Crash, FaultKind::LostReply, FaultKind::SlowReply];
+        match self.inside(|| self.point(&back)) {
+            Some(FaultKind::SlowReply) => tokio::time::sleep(simulation.up_to(2_000)).await,
+            Some(_) => return lost(),
+            None => {}
+        }
+        if simulation.is_running(machine) {
+            answer
+        } else {
+            lost()
+        }
+    }
+
+    /// Runs what a client asked the app for. It ends with the process: the client finds the connection
+    /// broken, and what the handler had not done is not done.
+    pub(in super::super) async fn serve(
+        self: &Rc<Self>,
+        answer: impl Future<Output = Response>,
+    ) -> Response {
+        let Some(simulation) = &self.simulation else {
+            return answer.await;
+        };
+        let broken = || Fault::Disconnected("the host went away".to_owned()).into_response();
+        let machine = simulation.machine();
+        let mut answer = pin!(answer);
+        // Before its first step, and at each of its awaits.
+        let steps = poll_fn(|context| {
+            self.inside(|| self.point(&[FaultKind::Crash]));
+            if simulation.is_running(machine) {
+                answer.as_mut().poll(context).map(Some)
+            } else {
+                Poll::Ready(None)
+            }
+        });
+        let answer = tokio::select! {
+            biased;
+            () = simulation.ended(machine) => None,
+            answer = steps => answer,
+        };
+        // The client may not hear of what was done.
+        let fault = self.inside(|| self.point(&[FaultKind::Crash, FaultKind::LostReply]));
+        match answer {
+            Some(answer) if fault.is_none() && simulation.is_running(machine) => answer,
+            _ => broken(),
         }
     }
 
@@ -154,28 +240,6 @@ impl Shard {
                         self.start(object, work, bytes);
                     }
                 });
-            }
-        }
-    }
-
-    /// What the disk answers is a step like any other: events may fall before it, a crash too.
-    async fn receive_one_by_one(self: Rc<Self>) {
-        let Some(simulation) = &self.simulation else {
-            return;
-        };
-        while let Some((mut inbound, machine)) = simulation.receive().await {
-            simulation.delay().await;
-            simulation.disk.answers().await;
-            if let Inbound::Synced { failed } = &mut inbound
-                && simulation.is_running(machine)
-            {
-                self.sync_takes_its_time(simulation).await;
-                if simulation.is_running(machine) {
-                    *failed = self.inside(|| self.sync_batch(simulation));
-                }
-            }
-            if simulation.is_running(machine) {
-                self.receive_one(inbound);
             }
         }
     }
@@ -337,8 +401,8 @@ impl Shard {
         let lost = self.kernel.replace(new_kernel(self.limits()));
         drop(lost);
         drop(std::mem::take(&mut *self.queue.borrow_mut()));
-        if let (Disk::Memory(memory), Some(simulation)) = (&self.disk, &self.simulation) {
-            memory.crash(|commits| simulation.kept(commits));
+        if let Disk::Memory(memory) = &self.disk {
+            memory.crash();
         }
         for work in self.simulation.iter().flat_map(Simulation::crash) {
             if let Work::Task(task) = work {

@@ -1,13 +1,13 @@
 //! The simulator's disk: what a crash leaves of what was committed, and what a power failure does.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
-use tokio::sync::mpsc::UnboundedSender;
-
+use super::super::disk::CloseJob;
 use super::super::kernel::ObjectIndex;
 use super::super::store::{Change, Database, Index};
-use super::super::work::Inbound;
+use super::queue::Queue;
 use crate::error::StorageError;
 use crate::id::RawId;
 
@@ -16,27 +16,78 @@ const MAX_UNSYNCED: usize = 16;
 
 /// The disk of a simulated host. It keeps each object's database as the image of its last commit, so
 /// that an object which wakes has a new connection, as on the host.
+///
+/// A job holds the file that it is about and not its name, as the host's jobs hold descriptors: one
+/// that outlives the life which it belongs to does to the next life what it would do there.
 pub(in super::super) struct MemoryDisk {
-    objects: RefCell<BTreeMap<RawId, Writes>>,
-    /// Objects whose commits are on their way to the disk.
-    batch: RefCell<Vec<(ObjectIndex, RawId)>>,
+    /// The files that have names.
+    files: RefCell<BTreeMap<RawId, Rc<File>>>,
+    /// What the present life of each object has open.
+    opened: RefCell<BTreeMap<RawId, Rc<Opened>>>,
+    /// The commits of the batch that is being made.
+    batch: RefCell<Vec<Unsynced>>,
+    pub(in super::super) opening: Queue<(ObjectIndex, RawId)>,
+    pub(in super::super) syncing: Queue<Rc<[Unsynced]>>,
+    pub(in super::super) closing: Queue<CloseJob>,
     pub(in super::super) index: Index,
     index_writes: RefCell<Writes>,
     pub(in super::super) key: [u8; 32],
-    pub(in super::super) inbox: UnboundedSender<Inbound>,
 }
+
+type Image = Rc<[u8]>;
+
+/// One object's database with its log.
+#[derive(Default)]
+struct File(RefCell<Writes>);
 
 /// What was written to one file.
 #[derive(Default)]
 struct Writes {
-    /// On disk whatever happens; none if there is no file.
-    durable: Option<Vec<u8>>,
+    /// On disk whatever happens; none if the file is not.
+    durable: Option<Image>,
     /// Commits since. A power failure keeps the first of them: none, some or all.
-    unsynced: Vec<Vec<u8>>,
+    unsynced: Vec<Image>,
+    /// The log was cut before its end: what is written behind the cut is not found again.
+    is_torn: bool,
+}
+
+/// What one life of an object has open: no file before its first commit is on disk.
+#[derive(Default)]
+struct Opened(RefCell<Option<Rc<File>>>);
+
+/// A commit that is on its way to the disk.
+pub(in super::super) struct Unsynced {
+    pub(in super::super) object: ObjectIndex,
+    pub(in super::super) id: RawId,
+    by: Rc<Opened>,
+    what: What,
+}
+
+enum What {
+    /// A file that is to be made. It has its name when it was written.
+    First {
+        file: Rc<File>,
+        has_name: Cell<bool>,
+    },
+    /// At the end of a log that was on disk with these contents before.
+    Log {
+        file: Rc<File>,
+        before: Option<Image>,
+    },
+}
+
+impl Unsynced {
+    /// Whether the file has to be made for this.
+    pub(in super::super) fn needs_file(&self) -> bool {
+        matches!(&self.what, What::First { has_name, .. } if !has_name.get())
+    }
 }
 
 impl Writes {
-    fn commit(&mut self, image: Vec<u8>) {
+    fn commit(&mut self, image: Image) {
+        if self.is_torn {
+            return;
+        }
         self.unsynced.push(image);
         if self.unsynced.len() > MAX_UNSYNCED {
             self.durable = Some(self.unsynced.remove(0));
@@ -59,66 +110,108 @@ impl Writes {
         }
     }
 
-    fn last(&self) -> Option<&Vec<u8>> {
+    /// An opening found the log: it is written anew, as far as it is whole.
+    fn restore(&mut self) {
+        self.sync();
+        self.is_torn = false;
+    }
+
+    /// Cuts the log of a file that a later life has open.
+    fn tear(&mut self, before: Option<Image>) {
+        self.durable = before;
+        self.unsynced.clear();
+        self.is_torn = true;
+    }
+
+    fn last(&self) -> Option<&Image> {
         self.unsynced.last().or(self.durable.as_ref())
     }
 }
 
+impl File {
+    fn last(&self) -> Option<Image> {
+        self.0.borrow().last().cloned()
+    }
+}
+
 impl MemoryDisk {
-    pub(in super::super) fn new(
-        key: [u8; 32],
-        inbox: UnboundedSender<Inbound>,
-    ) -> Result<Self, StorageError> {
+    pub(in super::super) fn new(key: [u8; 32]) -> Result<Self, StorageError> {
         let index = Index::in_memory()?;
         let index_writes = Writes {
-            durable: Some(index.image()?),
-            unsynced: Vec::new(),
+            durable: Some(index.image()?.into()),
+            ..Writes::default()
         };
         Ok(Self {
-            objects: RefCell::default(),
+            files: RefCell::default(),
+            opened: RefCell::default(),
             batch: RefCell::default(),
+            opening: Queue::default(),
+            syncing: Queue::default(),
+            closing: Queue::default(),
             index,
             index_writes: RefCell::new(index_writes),
             key,
-            inbox,
         })
     }
 
-    /// The object's database, if it has one. To open it syncs it, as on the host.
-    pub(in super::super) fn open(&self, id: RawId) -> Result<Option<Database>, StorageError> {
-        let mut objects = self.objects.borrow_mut();
-        let Some(writes) = objects.get_mut(&id) else {
-            return Ok(None);
-        };
-        writes.sync();
-        let image = writes.durable.as_deref();
-        image.map(Database::from_image).transpose()
+    fn file(&self, id: RawId) -> Option<Rc<File>> {
+        self.files.borrow().get(&id).cloned()
     }
 
-    /// What was committed last, apart from the object and without a sync.
-    pub(in super::super) fn copy(&self, id: RawId) -> Result<Option<Database>, StorageError> {
-        let objects = self.objects.borrow();
-        let image = objects.get(&id).and_then(Writes::last);
-        image.map(|image| Database::from_image(image)).transpose()
-    }
-
-    /// Whether a commit of the object is on its way to the disk.
-    pub(in super::super) fn is_syncing(&self, id: RawId) -> bool {
-        let batch = self.batch.borrow();
-        batch.iter().any(|(_, syncing)| *syncing == id)
+    /// Whether the object has a file, which is to be opened then. A file that is still to be made
+    /// cannot be seen.
+    pub(in super::super) fn find(&self, object: ObjectIndex, id: RawId) -> bool {
+        let has_file = self.has_file(id);
+        if has_file {
+            self.opening.push((object, id));
+        } else {
+            self.opened.borrow_mut().insert(id, Rc::default());
+        }
+        has_file
     }
 
     /// Whether the disk has a file of the object.
     pub(in super::super) fn has_file(&self, id: RawId) -> bool {
-        let objects = self.objects.borrow();
-        objects
+        self.files.borrow().contains_key(&id)
+    }
+
+    /// The object's database. To open it syncs it, as on the host.
+    pub(in super::super) fn open(&self, id: RawId) -> Result<Database, StorageError> {
+        let missing = || StorageError::Io("the object's database is not there".to_owned());
+        let file = self.file(id).ok_or_else(missing)?;
+        file.0.borrow_mut().restore();
+        let image = file.last().ok_or_else(missing)?;
+        let opened = Opened(RefCell::new(Some(file)));
+        self.opened.borrow_mut().insert(id, Rc::new(opened));
+        Database::from_image(&image)
+    }
+
+    /// What was committed last, apart from the object and without a sync.
+    pub(in super::super) fn copy(&self, id: RawId) -> Result<Option<Database>, StorageError> {
+        let image = self.file(id).and_then(|file| file.last());
+        image.map(|image| Database::from_image(&image)).transpose()
+    }
+
+    /// Whether a commit of the object is on its way to the disk.
+    pub(in super::super) fn is_syncing(&self, id: RawId) -> bool {
+        let is_among = |batch: &[Unsynced]| batch.iter().any(|unsynced| unsynced.id == id);
+        is_among(&self.batch.borrow())
+            || self
+                .syncing
+                .with(|batches| batches.iter().any(|batch| is_among(batch)))
+    }
+
+    /// Whether the object's present life writes to a file. Before that it is in memory only.
+    pub(in super::super) fn writes_to_file(&self, id: RawId) -> bool {
+        let opened = self.opened.borrow();
+        opened
             .get(&id)
-            .is_some_and(|writes| writes.durable.is_some())
+            .is_some_and(|opened| opened.0.borrow().is_some())
     }
 
     /// The objects that have a database.
     pub(in super::super) fn ids(&self) -> Vec<RawId> {
-        self.objects.borrow().keys().copied().collect()
+        self.files.borrow().keys().copied().collect()
     }
 
     /// The operating system has a commit of the object, and the disk may have it.
@@ -128,38 +221,113 @@ impl MemoryDisk {
         id: RawId,
         database: &mut Database,
     ) -> Result<(), StorageError> {
-        let image = database.image()?;
-        self.objects
-            .borrow_mut()
-            .entry(id)
-            .or_default()
-            .commit(image);
-        self.batch.borrow_mut().push((object, id));
+        let image: Image = database.image()?.into();
+        let by = Rc::clone(self.opened.borrow_mut().entry(id).or_default());
+        let file = by.0.borrow().clone();
+        let what = match file {
+            Some(file) => {
+                let before = file.0.borrow().durable.clone();
+                file.0.borrow_mut().commit(image);
+                What::Log { file, before }
+            }
+            None => {
+                let file = File::default();
+                file.0.borrow_mut().commit(image);
+                What::First {
+                    file: Rc::new(file),
+                    has_name: Cell::new(false),
+                }
+            }
+        };
+        self.batch.borrow_mut().push(Unsynced {
+            object,
+            id,
+            by,
+            what,
+        });
         Ok(())
     }
 
-    /// The objects whose commits are to be synced.
-    pub(in super::super) fn take_batch(&self) -> Vec<(ObjectIndex, RawId)> {
-        self.batch.take()
+    /// The commits since the last batch are to be synced.
+    pub(in super::super) fn sync_batch(&self) {
+        self.syncing.push(self.batch.take().into());
     }
 
-    /// The disk has what the object committed.
-    pub(in super::super) fn synced(&self, id: RawId) {
-        if let Some(writes) = self.objects.borrow_mut().get_mut(&id) {
-            writes.sync();
+    /// The file of a first commit was written and has its name. Its folder is still to be synced.
+    pub(in super::super) fn name(&self, unsynced: &Unsynced) {
+        if let What::First { file, has_name } = &unsynced.what {
+            has_name.set(true);
+            let mut files = self.files.borrow_mut();
+            files.insert(unsynced.id, Rc::clone(file));
         }
     }
 
-    /// The sync of the object's commits failed. They are lost, but for as many as `choose` says.
-    pub(in super::super) fn sync_failed(&self, id: RawId, choose: impl FnOnce(usize) -> usize) {
-        if let Some(writes) = self.objects.borrow_mut().get_mut(&id) {
-            writes.cut(choose);
+    /// The disk has the commit.
+    pub(in super::super) fn synced(&self, unsynced: &Unsynced) {
+        let (What::First { file, .. } | What::Log { file, .. }) = &unsynced.what;
+        file.0.borrow_mut().sync();
+        unsynced.by.0.replace(Some(Rc::clone(file)));
+    }
+
+    /// The sync failed. What was not synced is lost, but for as many commits as `choose` says.
+    pub(in super::super) fn sync_failed(
+        &self,
+        unsynced: &Unsynced,
+        choose: impl FnOnce(usize) -> usize,
+    ) {
+        let id = unsynced.id;
+        match &unsynced.what {
+            What::First { file, has_name } => {
+                if has_name.get() && choose(1) == 0 {
+                    // By its name: this takes away whatever has it.
+                    self.files.borrow_mut().remove(&id);
+                } else {
+                    file.0.borrow_mut().sync();
+                }
+            }
+            What::Log { file, before } => {
+                let opened = self.opened.borrow().get(&id).cloned();
+                if opened.is_some_and(|opened| Rc::ptr_eq(&opened, &unsynced.by)) {
+                    file.0.borrow_mut().cut(choose);
+                } else {
+                    file.0.borrow_mut().tear(before.clone());
+                }
+            }
         }
+    }
+
+    /// Takes back a database that the object has lent, and its place among the jobs.
+    pub(in super::super) fn take_lent(
+        &self,
+        object: ObjectIndex,
+    ) -> Option<(usize, Box<Database>)> {
+        self.closing.with(|jobs| {
+            let is_lent =
+                |job: &CloseJob| matches!(job, CloseJob::ShortenLog(by, _) if *by == object);
+            let place = jobs.iter().position(is_lent)?;
+            match jobs.remove(place)? {
+                CloseJob::ShortenLog(_, database) | CloseJob::Close(_, database) => {
+                    Some((place, database))
+                }
+            }
+        })
+    }
+
+    /// Lends a database again that was [taken back](Self::take_lent).
+    pub(in super::super) fn lend_again(
+        &self,
+        place: usize,
+        object: ObjectIndex,
+        database: Database,
+    ) {
+        let job = CloseJob::ShortenLog(object, Box::new(database));
+        self.closing.with(|jobs| jobs.insert(place, job));
     }
 
     pub(in super::super) fn write_index(&self, changes: &[Change]) -> Result<(), StorageError> {
         self.index.write(changes)?;
-        self.index_writes.borrow_mut().commit(self.index.image()?);
+        let image = self.index.image()?;
+        self.index_writes.borrow_mut().commit(image.into());
         Ok(())
     }
 
@@ -168,16 +336,14 @@ impl MemoryDisk {
         self.index_writes.borrow_mut().sync();
     }
 
-    /// The process has ended: nothing is on its way to the disk any more. A log has been written to,
-    /// and keeps its commits; of files that were being made, those are there that `choose` says.
-    pub(in super::super) fn crash(&self, mut choose: impl FnMut(usize) -> usize) {
-        for (_, id) in self.batch.take() {
-            if !self.has_file(id) {
-                self.sync_failed(id, &mut choose);
-            }
-        }
-        let mut objects = self.objects.borrow_mut();
-        objects.retain(|_, writes| writes.last().is_some());
+    /// The process has ended, and with it its jobs. A log has been written to, and keeps its commits;
+    /// a file is there if it has its name.
+    pub(in super::super) fn crash(&self) {
+        drop(self.batch.take());
+        self.opening.clear();
+        self.syncing.clear();
+        self.closing.clear();
+        self.opened.borrow_mut().clear();
     }
 
     /// The power failed: of what was not synced each file keeps as many commits as `choose` says.
@@ -185,12 +351,11 @@ impl MemoryDisk {
         &self,
         mut choose: impl FnMut(usize) -> usize,
     ) -> Result<(), StorageError> {
-        for writes in self.objects.borrow_mut().values_mut() {
-            writes.cut(&mut choose);
+        let mut files = self.files.borrow_mut();
+        for file in files.values() {
+            file.0.borrow_mut().cut(&mut choose);
         }
-        self.objects
-            .borrow_mut()
-            .retain(|_, writes| writes.last().is_some());
+        files.retain(|_, file| file.last().is_some());
         let mut writes = self.index_writes.borrow_mut();
         writes.cut(&mut choose);
         match writes.last() {

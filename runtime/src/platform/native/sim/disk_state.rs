@@ -81,12 +81,12 @@ impl DiskState {
         }
     }
 
-    /// Waits for so long, or until syncs are restored.
-    pub(in super::super) async fn takes(&self, duration: Duration) {
+    /// Waits for so long, or until syncs are restored. Whether it took all of that time.
+    pub(in super::super) async fn takes(&self, duration: Duration) -> bool {
         tokio::select! {
             biased;
-            () = self.answers.notified() => {}
-            () = sleep(duration) => {}
+            () = self.answers.notified() => false,
+            () = sleep(duration) => true,
         }
     }
 }

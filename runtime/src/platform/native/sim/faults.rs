@@ -9,7 +9,8 @@ use super::super::random::SplitMix;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum FaultKind {
-    /// The process ends at once and starts again: before a turn, at an await of one, between the
+    /// The process ends at once and starts again: before a turn, at an await of one or of a handler of
+    /// the app, while a database is opened or closed, between the
     /// commits of a batch, before and after the disk has confirmed it, before anything is sent.
     /// Memory and sockets are lost. What was committed stays.
     Crash,
@@ -29,25 +30,31 @@ pub enum FaultKind {
     /// The disk reports that it could not confirm the commits of one object: they are lost or kept.
     /// Or that it could not write the index of alarms.
     FailedSync,
-    /// The disk takes up to 20 s to confirm a batch of commits.
+    /// The disk takes up to 20 s to confirm a commit, or to open or close a database.
     SlowDisk,
-    /// The disk takes up to 3 minutes to confirm a batch of commits. Objects that wait for longer
-    /// than 30 s are reset, and their callers told that what they wrote may be kept or lost.
+    /// The disk takes up to 3 minutes to confirm a commit, or to open or close a database. Objects
+    /// that wait for longer than 30 s are reset, and their callers told that what they wrote may be
+    /// kept or lost. Of what takes so long half fails.
     HangingSync,
     /// An alarm fires up to 2 minutes late.
     LateAlarm,
     /// The platform delivers an alarm again whose run has succeeded. A handler does not run again for
     /// that: the run is no longer pending.
     RepeatedAlarm,
-    /// A call between objects arrives up to 2 s late. Calls of one object to another keep their
-    /// order (P68).
+    /// A call between objects, or a request to the outside world, arrives up to 2 s late. Calls of one
+    /// object to another keep their order (P68).
     SlowCall,
     /// An answer arrives up to 2 s late. Others overtake it.
     SlowReply,
-    /// A call between objects does not arrive. The caller is told that it was disconnected.
+    /// A call between objects, or a request to the outside world, does not arrive. The caller is told
+    /// that it was disconnected.
     LostCall,
-    /// A call runs, and its caller is told that it was disconnected.
+    /// A call or a request runs, and its caller is told that it was disconnected. Clients of the app,
+    /// too.
     LostReply,
+    /// A request to the outside world arrives twice, up to 2 s apart. The answer to the first one is
+    /// what its sender gets.
+    RepeatedRequest,
     /// A connection is cut without a Close. Messages on their way are lost. Each end learns of it
     /// within 2 minutes.
     DroppedSocket,
@@ -66,7 +73,7 @@ pub enum FaultKind {
 }
 
 impl FaultKind {
-    const ALL: [(Self, u32); 20] = [
+    const ALL: [(Self, u32); 21] = [
         (Self::Crash, 400),
         (Self::PowerFailure, 400),
         (Self::Panic, 200),
@@ -82,6 +89,7 @@ impl FaultKind {
         (Self::SlowReply, 40),
         (Self::LostCall, 50),
         (Self::LostReply, 50),
+        (Self::RepeatedRequest, 50),
         (Self::DroppedSocket, 100),
         (Self::Eviction, 20),
         (Self::ClockStep, 400),
@@ -108,6 +116,7 @@ impl fmt::Display for FaultKind {
             Self::SlowReply => "slow reply",
             Self::LostCall => "lost call",
             Self::LostReply => "lost reply",
+            Self::RepeatedRequest => "repeated request",
             Self::DroppedSocket => "dropped socket",
             Self::Eviction => "eviction",
             Self::ClockStep => "clock step",

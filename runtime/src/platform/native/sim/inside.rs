@@ -108,13 +108,11 @@ impl Sim {
 
     /// The rows of a query of the object's own database, as [`Sql::query`](crate::Sql::query) gives
     /// them, with what turns have written and not yet committed. What the statement itself writes is
-    /// taken back.
+    /// taken back. An object that is not in memory is asked as a turn would ask it: its migrations run
+    /// on a copy. Its `#[init]` does not.
     ///
     /// # Errors
-    /// SQLite refuses the statement, or a row does not fit `T`.
-    ///
-    /// # Panics
-    /// The object cannot be loaded.
+    /// SQLite refuses the statement, a row does not fit `T`, or the object cannot be loaded.
     pub fn rows<T: DeserializeOwned>(
         &self,
         stub: &impl Stub,
@@ -185,8 +183,8 @@ impl Sim {
         }
     }
 
-    /// The objects of a class that were written to, or are in memory; in the order of their
-    /// identifiers.
+    /// The objects of a class that were written to, in the order of their identifiers. One that was
+    /// only asked leaves nothing behind, and is not among them.
     #[must_use]
     pub fn all<T: DurableObject>(&self) -> Vec<ObjectId<T>> {
         let ids = self.0.shard.all_of(T::__description());
@@ -256,15 +254,14 @@ impl Sim {
         })
     }
 
-    fn with_database<R: Default>(
+    fn with_database<S: Stub, R>(
         &self,
-        stub: &impl Stub,
+        stub: &S,
         read: impl FnOnce(&Database) -> Result<R, StorageError>,
     ) -> Result<R, StorageError> {
-        match self.0.shard.look_at_database(remote_of(stub).id(), read) {
-            Some(result) => result,
-            None => Ok(R::default()),
-        }
+        let id = remote_of(stub).id();
+        let description = S::Object::__description();
+        self.0.shard.look_at_database(description, id, read)
     }
 }
 

@@ -7,6 +7,7 @@ mod faults;
 mod inside;
 mod limits;
 mod pipe;
+mod queue;
 mod rest;
 mod run;
 mod simulation;
@@ -23,7 +24,7 @@ use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, sleep_until};
 
-pub(super) use disk::MemoryDisk;
+pub(super) use disk::{MemoryDisk, Unsynced};
 pub use faults::{FaultKind, Faults};
 pub use inside::PendingRun;
 pub(super) use pipe::{Link, Pipe};
@@ -92,14 +93,14 @@ impl Sim {
     fn new(seed: u64) -> Result<Self, StorageError> {
         let generator = SplitMix::new(seed);
         let random = Random::Seeded(SplitMix::new(generator.next()));
-        let (sender, inbox) = unbounded_channel();
-        let simulation = Simulation::new(generator.next(), inbox);
-        let disk = MemoryDisk::new(random.bytes(), sender.clone())?;
-        let disk = Disk::Memory(Box::new(disk));
+        // There is no other thread that it could hear of.
+        let (inbox, _) = unbounded_channel();
+        let simulation = Simulation::new(generator.next());
+        let disk = Disk::Memory(Box::new(MemoryDisk::new(random.bytes())?));
         let start = Instant::now();
         let parts = Parts {
             number: 0,
-            inboxes: Arc::from([sender]),
+            inboxes: Arc::from([inbox]),
             disk,
             clock: Clock::Virtual {
                 start,
@@ -172,6 +173,7 @@ impl Sim {
 
     /// Says what answers the requests that objects and the app send to the outside world with
     /// [`Ctx::fetch`](crate::Ctx::fetch) and [`Env::fetch`]; before that they fail as disconnected.
+    /// With [faults](FaultKind) requests are lost, late, or arrive twice, and so are their answers.
     pub fn answer_outgoing<F, R>(&self, responder: F)
     where
         F: Fn(Request) -> R + 'static,
@@ -183,7 +185,9 @@ impl Sim {
             .answer_with(Rc::new(move |request| Box::pin(responder(request))));
     }
 
-    /// Sends a request to the app, as a client would.
+    /// Sends a request to the app, as a client would. The app's handler ends with the host's process:
+    /// the client finds its connection broken then, which here is a response of 503 with the code
+    /// `disconnected`.
     ///
     /// # Panics
     /// No app was set with [`app`](Self::app).
@@ -196,17 +200,20 @@ impl Sim {
             return fault.into_response();
         }
         let path = request.path().into_owned();
-        if let Some(response) = app.answer(request, self.env()).await {
-            return response;
-        }
-        let folder = app.asset_folder().unwrap_or_default();
-        match assets::answer(folder, &path, &Budget::new(usize::MAX)).await {
-            Ok((mut response, body)) => {
-                response.body = Body::Bytes(body.to_vec());
-                response
+        let answer = async {
+            if let Some(response) = app.answer(request, self.env()).await {
+                return response;
             }
-            Err(fault) => fault.into_response(),
-        }
+            let folder = app.asset_folder().unwrap_or_default();
+            match assets::answer(folder, &path, &Budget::new(usize::MAX)).await {
+                Ok((mut response, body)) => {
+                    response.body = Body::Bytes(body.to_vec());
+                    response
+                }
+                Err(fault) => fault.into_response(),
+            }
+        };
+        self.0.shard.serve(answer).await
     }
 
     /// Opens a socket by a `#[websocket]` route; the path is the object's own.
@@ -372,7 +379,8 @@ impl Sim {
     }
 
     /// No sync returns, until [`restore_syncs`](Self::restore_syncs). An object that waits for longer
-    /// than 30 s is reset.
+    /// than 30 s is reset. No database is opened or closed, and what comes in for such an object waits,
+    /// for up to 30 s.
     pub fn hang_syncs(&self) {
         self.with_disk(DiskState::hang_syncs);
     }

@@ -2,19 +2,17 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
-use std::future::poll_fn;
 use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::yield_now;
 use tokio::time::Instant;
 
 use super::super::kernel::{Effect, Limits, ObjectIndex};
 use super::super::random::SplitMix;
 use super::super::shard::UnderWay;
-use super::super::work::{Inbound, Output, Work};
+use super::super::work::{Output, Work};
 use super::disk_state::DiskState;
 use super::faults::{FaultKind, Faults};
 use super::limits;
@@ -29,6 +27,8 @@ const MAX_STEPS_AT_ONCE: u64 = 100_000;
 const FULL_FOR_MS: u64 = 30_000;
 /// How far the clock is from the right time at most.
 const CLOCK_ERROR_MS: u64 = 1_800_000;
+/// One commit in so many has a long log behind it.
+const COMMITS_OF_A_LONG_LOG: usize = 8;
 /// How long a connection that was cut goes unnoticed at most: as long as the host takes that asks a
 /// silent peer for a sign of life.
 const CUT_UNNOTICED_MS: u64 = 120_000;
@@ -37,12 +37,11 @@ const CUT_UNNOTICED_MS: u64 = 120_000;
 pub(in super::super) struct Simulation {
     random: SplitMix,
     ready: RefCell<Vec<Ready>>,
-    /// What the disk answers.
-    inbox: RefCell<UnboundedReceiver<Inbound>>,
     /// Counts the crashes.
     machine: Cell<Machine>,
     /// How many pieces of work start together.
     bunches: SplitMix,
+    crashed: Notify,
     /// Of their own, so that a run without faults has the order that it has with a fault to come.
     dice: SplitMix,
     faults: RefCell<Faults>,
@@ -104,7 +103,7 @@ pub(in super::super) struct Machine(u64);
 type Ready = (ObjectIndex, VecDeque<(Work, usize)>);
 
 impl Simulation {
-    pub(in super::super) fn new(seed: u64, inbox: UnboundedReceiver<Inbound>) -> Self {
+    pub(in super::super) fn new(seed: u64) -> Self {
         let random = SplitMix::new(seed);
         Self {
             dice: SplitMix::new(random.next()),
@@ -120,8 +119,8 @@ impl Simulation {
             ending: Cell::default(),
             random,
             ready: RefCell::default(),
-            inbox: RefCell::new(inbox),
             machine: Cell::new(Machine(0)),
+            crashed: Notify::new(),
             clock_error: Cell::new(0),
             is_deployed: Cell::new(false),
             lacks: Cell::new(None),
@@ -312,6 +311,11 @@ impl Simulation {
         self.dice.below(count)
     }
 
+    /// Whether a log has grown long with the last commit.
+    pub(in super::super) fn has_long_log(&self) -> bool {
+        self.random.below(COMMITS_OF_A_LONG_LOG) == 0
+    }
+
     pub(in super::super) fn ending(&self) -> Option<Ending> {
         self.ending.get()
     }
@@ -342,12 +346,6 @@ impl Simulation {
             ready.remove(chosen);
         }
         picked
-    }
-
-    /// The next answer of the disk, and the machine that it is for.
-    pub(in super::super) async fn receive(&self) -> Option<(Inbound, Machine)> {
-        let inbound = poll_fn(|context| self.inbox.borrow_mut().poll_recv(context)).await?;
-        Some((inbound, self.machine.get()))
     }
 
     /// The next pieces of work that start together: on a host, one event may let several start before
@@ -414,12 +412,19 @@ impl Simulation {
         self.machine.get() == machine
     }
 
-    /// All that was ready is lost in a crash, and so are the answers on their way.
+    /// Waits until this machine has ended.
+    pub(in super::super) async fn ended(&self, machine: Machine) {
+        while self.is_running(machine) {
+            self.crashed.notified().await;
+        }
+    }
+
+    /// All that was ready is lost in a crash.
     pub(in super::super) fn crash(&self) -> Vec<Work> {
         self.ending.set(None);
         self.arrivals.borrow_mut().clear();
         self.machine.set(Machine(self.machine.get().0 + 1));
-        while self.inbox.borrow_mut().try_recv().is_ok() {}
+        self.crashed.notify_waiters();
         let ready = std::mem::take(&mut *self.ready.borrow_mut());
         ready
             .into_iter()

@@ -41,7 +41,11 @@ const HAS_A_LOG: u8 = 2;
 /// Where the contents are, and what has to reach the disk.
 pub(super) enum Place {
     /// In memory for good: the simulator's.
-    Memory { written: bool },
+    Memory {
+        written: bool,
+        /// As the simulator says: there is no log.
+        has_long_log: bool,
+    },
     /// In memory until there is a file: an object that nobody wrote to leaves nothing behind.
     Image {
         files: Arc<Files>,
@@ -92,7 +96,10 @@ pub(super) struct Contents {
 impl Database {
     /// A database that lives as long as this value.
     pub(crate) fn in_memory() -> Result<Self, StorageError> {
-        Self::without_file(Place::Memory { written: false })
+        Self::without_file(Place::Memory {
+            written: false,
+            has_long_log: false,
+        })
     }
 
     /// The database of an object that has none yet: its first commit makes the file at `path`.
@@ -111,9 +118,13 @@ impl Database {
     /// A database that begins as an earlier one was, and lives as long as this value.
     pub(crate) fn from_image(image: &[u8]) -> Result<Self, StorageError> {
         let mut connection = Connection::open_in_memory().map_err(|error| storage_error(&error))?;
+        let place = Place::Memory {
+            written: true,
+            has_long_log: false,
+        };
         connection
             .deserialize_read_exact(MAIN_DB, image, image.len(), false)
-            .and_then(|()| Self::set_up(connection, Place::Memory { written: true }))
+            .and_then(|()| Self::set_up(connection, place))
             .map_err(|error| storage_error(&error))
     }
 
@@ -196,7 +207,7 @@ impl Database {
     /// Whether a commit has ever closed a write: if not, there is nothing to be kept.
     pub(crate) fn is_unwritten(&self) -> bool {
         match &self.place {
-            Place::Memory { written } => !written,
+            Place::Memory { written, .. } => !written,
             Place::Image { exists, .. } => !exists.load(Ordering::Acquire),
             Place::File { .. } => false,
         }
@@ -282,7 +293,7 @@ impl Database {
             tracing::error!(%error, "a long log stays as it is");
         }
         match &mut self.place {
-            Place::Memory { written } => {
+            Place::Memory { written, .. } => {
                 *written = true;
                 Ok(None)
             }
@@ -372,7 +383,7 @@ impl Database {
     /// Whether nothing but the wake of an object has written, which each wake does anew.
     pub(super) fn is_as_new(&self) -> bool {
         match &self.place {
-            Place::Memory { written } => !written,
+            Place::Memory { written, .. } => !written,
             Place::Image { at_wake, .. } => at_wake.get().is_some(),
             Place::File { .. } => false,
         }
@@ -380,7 +391,18 @@ impl Database {
 
     /// Whether the log should be moved into the database when the object rests.
     pub(crate) fn has_long_log(&self) -> bool {
-        !self.is_in_transaction() && self.log_length() > LONG_LOG
+        let is_long = match self.place {
+            Place::Memory { has_long_log, .. } => has_long_log,
+            Place::Image { .. } | Place::File { .. } => self.log_length() > LONG_LOG,
+        };
+        is_long && !self.is_in_transaction()
+    }
+
+    /// Says of a database in memory what [`has_long_log`](Self::has_long_log) tells.
+    pub(crate) fn set_long_log(&mut self, is_long: bool) {
+        if let Place::Memory { has_long_log, .. } = &mut self.place {
+            *has_long_log = is_long;
+        }
     }
 
     /// Moves the log into the database; syncs the one before, the other after. Its next commit
