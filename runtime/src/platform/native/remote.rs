@@ -4,8 +4,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
-
 use super::ids::IdKey;
 use super::shard::Shard;
 use super::slot::Life;
@@ -59,13 +57,14 @@ impl Env {
 
     /// A request to the outside world; an object's leaves when the writes before it are on disk (P6).
     pub(crate) fn fetch(&self, request: Request) -> LocalFuture<'static, Result<Response, Fault>> {
-        let outgoing = self.shard.outgoing.clone();
+        let shard = Rc::clone(&self.shard);
         let written = self.caller.as_ref().map(|life| life.sync());
         Box::pin(async move {
             if let Some(written) = written {
                 written.await.map_err(Fault::Storage)?;
             }
-            outgoing.fetch(request).await
+            shard.trace_request(&request);
+            shard.outgoing.clone().fetch(request).await
         })
     }
 
@@ -175,7 +174,7 @@ impl Remote {
         if let Some(fault) = &self.refused {
             return Box::pin(std::future::ready(Err(fault.clone())));
         }
-        let (reply, answer) = oneshot::channel();
+        let (reply, answer) = ReplyTo::new(self.env.shard.next_call());
         let delivery = Delivery {
             description: self.description,
             id: self.id,

@@ -1,6 +1,7 @@
 //! HTTP requests as the embedded host has them: read whole, owned, free to cross threads.
 
 use std::borrow::Cow;
+use std::hash::{Hash, Hasher};
 
 use hyper::body::Bytes;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
@@ -20,6 +21,25 @@ pub(crate) struct Request {
     headers: HeaderMap,
     refused: Option<Box<Refused>>,
     body: Bytes,
+}
+
+/// Of all that is sent.
+impl Hash for Request {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self {
+            method,
+            path,
+            origin: _,
+            query,
+            headers,
+            refused: _,
+            body,
+        } = self;
+        (method, path, query, body).hash(state);
+        for (name, value) in headers {
+            (name, value).hash(state);
+        }
+    }
 }
 
 /// A header was set that cannot be sent.

@@ -13,6 +13,7 @@ mod simulated;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod traced;
 mod turns;
 
 pub(super) use disk_faults::WriteFault;
@@ -292,16 +293,6 @@ impl Shard {
         }
         self.set_timer();
         result
-    }
-
-    /// Writes down what is decided, in the simulator.
-    fn trace(&self, effect: &Effect) {
-        if let Some(simulation) = &self.simulation {
-            simulation.note(self.clock.now(), effect, |object| {
-                self.slot_at(object)
-                    .map(|slot| (slot.description.class, slot.id))
-            });
-        }
     }
 
     /// Whether no object has anything to do or to send.

@@ -29,7 +29,7 @@ impl Shard {
     /// Where a simulated host may have one of these faults: the one that it has.
     pub(in super::super) fn point(&self, possible: &[FaultKind]) -> Option<FaultKind> {
         let simulation = self.simulation.as_ref()?;
-        simulation.point(self.clock.now(), possible)
+        simulation.point(self.clock.both(), possible)
     }
 
     /// The process has ended: nothing that was decided since is carried out.

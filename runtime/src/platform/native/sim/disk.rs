@@ -8,6 +8,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::super::kernel::ObjectIndex;
 use super::super::store::{Change, Database, Index};
 use super::super::work::Inbound;
+use super::digest::digest_of_commit;
 use crate::error::StorageError;
 use crate::id::RawId;
 
@@ -121,21 +122,22 @@ impl MemoryDisk {
         self.objects.borrow().keys().copied().collect()
     }
 
-    /// The operating system has a commit of the object, and the disk may have it.
+    /// The operating system has a commit of the object, and the disk may have it. Returns a digest of
+    /// what it changed.
     pub(in super::super) fn committed(
         &self,
         object: ObjectIndex,
         id: RawId,
         database: &mut Database,
-    ) -> Result<(), StorageError> {
+    ) -> Result<u64, StorageError> {
         let image = database.image()?;
-        self.objects
-            .borrow_mut()
-            .entry(id)
-            .or_default()
-            .commit(image);
+        let mut objects = self.objects.borrow_mut();
+        let writes = objects.entry(id).or_default();
+        let before = writes.last().map_or(&[][..], Vec::as_slice);
+        let change = digest_of_commit(before, &image);
+        writes.commit(image);
         self.batch.borrow_mut().push((object, id));
-        Ok(())
+        Ok(change)
     }
 
     /// The objects whose commits are to be synced.

@@ -41,7 +41,7 @@ pub struct PendingRun {
 }
 
 impl PendingRun {
-    fn all_in(database: &Database) -> Result<Vec<Self>, StorageError> {
+    pub(in super::super) fn all_in(database: &Database) -> Result<Vec<Self>, StorageError> {
         if database.sql(HAS_RUNS, &[])?.rows.is_empty() {
             return Ok(Vec::new());
         }
