@@ -203,7 +203,7 @@ impl Shard {
             .into_iter()
             // Those of a class that the app lacks wait for one that has it.
             .filter(|due| self.class(&due.class).is_some())
-            .map(|due| format!("{} {} at {}", due.class, &due.id.to_string()[..8], due.at))
+            .map(|due| self.overdue(due.id, due.at))
             .collect()
     }
 
@@ -221,8 +221,15 @@ impl Shard {
         let alarms = memory.alarms().unwrap_or_default();
         let missing = alarms.iter().filter(|alarm| is_missing(alarm));
         missing
-            .map(|(id, at)| format!("{} at {at}, which the index lacks", &id.to_string()[..8]))
+            .map(|(id, at)| format!("{}, which the index lacks", self.overdue(*id, *at)))
             .collect()
+    }
+
+    fn overdue(&self, id: RawId, at: i64) -> String {
+        let late = Duration::from_millis(self.clock.now().abs_diff(at));
+        let simulation = self.simulation.as_ref();
+        let object = simulation.map(|simulation| simulation.trace.name_of(id));
+        format!("that of {} is late by {late:?}", object.unwrap_or_default())
     }
 
     /// Everything but the disk is lost: memory, sockets, answers on their way, and writes that no

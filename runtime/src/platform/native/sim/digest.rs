@@ -133,6 +133,9 @@ mod tests {
         }
         let longer = vec![0; 4 * PAGE];
         assert_ne!(digest_of_commit(&before, &longer), unchanged);
-        assert_ne!(digest_of_commit(&[], &before), digest_of_commit(&[], &longer));
+        assert_ne!(
+            digest_of_commit(&[], &before),
+            digest_of_commit(&[], &longer)
+        );
     }
 }

@@ -33,9 +33,11 @@ pub(super) fn investigate<R>(
     let found = fewer_kinds(disturbance, &again, quiet_run);
     let report = match &found {
         None => Report::new(seed, test, disturbance, run),
-        Some(Found { disturbance, run, finding }) => {
-            Report::new(seed, test, disturbance, run).with_finding(run, finding.clone())
-        }
+        Some(Found {
+            disturbance,
+            run,
+            finding,
+        }) => Report::new(seed, test, disturbance, run).with_finding(run, finding.clone()),
     };
     eprintln!("{report}");
 }
@@ -142,7 +144,8 @@ pub(super) fn assert_same_until_fault<R>(
     run: &Run<R>,
 ) {
     let fault = run.trace.iter().position(Line::is_fault);
-    let end = fault.unwrap_or(usize::MAX);
+    // It may fall into the event before it, a commit, of which not all is known then.
+    let end = fault.map_or(usize::MAX, |at| at.saturating_sub(1));
     let until = |trace: &[Line]| trace[..trace.len().min(end)].to_vec();
     let difference = first_difference(&until(&undisturbed.trace), &until(&run.trace));
     if fault.is_some() && difference.is_none() {

@@ -87,7 +87,10 @@ pub(super) fn label_of_output(
         }
         Output::Delivery(delivery) => {
             let task = label_of_task(&delivery.task);
-            ("call".to_owned(), format!("{task} of {}", name_of(delivery)))
+            (
+                "call".to_owned(),
+                format!("{task} of {}", name_of(delivery)),
+            )
         }
         Output::Frame { frame, .. } => ("frame".to_owned(), label_of_frame(frame)),
         Output::Barrier(_) => ("sync".to_owned(), String::new()),

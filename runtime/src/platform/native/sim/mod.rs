@@ -89,6 +89,7 @@ struct Inner {
     seed: u64,
     shard: Rc<Shard>,
     app: RefCell<Option<Rc<App>>>,
+    /// Each with its name and the place where the test declares it.
     invariants: RefCell<Vec<(String, Check)>>,
     /// Time that the test itself let pass does not count as waiting.
     patient_since: Cell<Instant>,

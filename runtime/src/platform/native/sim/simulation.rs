@@ -249,7 +249,8 @@ impl Simulation {
     }
 
     fn throw_dice_anew(&self, step: u64) {
-        self.dice.restart(SplitMix::new(self.dice_seed.wrapping_add(step)).next());
+        self.dice
+            .restart(SplitMix::new(self.dice_seed.wrapping_add(step)).next());
     }
 
     /// Up to so many milliseconds.
