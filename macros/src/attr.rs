@@ -178,6 +178,24 @@ pub fn as_string(expression: &Expr) -> Option<&LitStr> {
     }
 }
 
+fn is_integer_suffix(suffix: &str) -> bool {
+    matches!(
+        suffix,
+        "" | "u8"
+            | "u16"
+            | "u32"
+            | "u64"
+            | "u128"
+            | "usize"
+            | "i8"
+            | "i16"
+            | "i32"
+            | "i64"
+            | "i128"
+            | "isize"
+    )
+}
+
 impl RawOption {
     pub fn string(&self, example: &str) -> syn::Result<LitStr> {
         self.value
@@ -192,7 +210,7 @@ impl RawOption {
             Some(Expr::Lit(ExprLit {
                 lit: Lit::Int(literal),
                 ..
-            })) => Ok(literal.clone()),
+            })) if is_integer_suffix(literal.suffix()) => Ok(literal.clone()),
             _ => Err(self.wrong_value("a whole number", example)),
         }
     }

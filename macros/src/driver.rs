@@ -7,7 +7,9 @@ use syn::Path;
 use crate::attr::Arguments;
 use crate::diag::{Errors, Failure, stage};
 use crate::model::{Object, ObjectImpl, names_generic_struct};
-use crate::parse::{MisplacedMethod, RawFunction, RawImpl, RawObject, RawStruct, signature_tokens};
+use crate::parse::{
+    Misplaced, Place, RawFunction, RawImpl, RawObject, RawStruct, signature_tokens,
+};
 use crate::{check, expand, fallback, function};
 
 const OBJECT: &str = "#[durable_object(migrations = [\"CREATE TABLE …\"])]";
@@ -45,11 +47,10 @@ pub fn durable_object(arguments: TokenStream, item: TokenStream) -> Result<Token
     match RawObject::parse(item.clone(), krate) {
         Ok(RawObject::Struct(raw)) => expand_struct(arguments, &raw, krate)
             .map_err(|errors| errors.with(fallback::of_struct(&raw, krate))),
-        // The struct's attribute has reported this.
         Ok(RawObject::Impl(raw))
             if raw.trait_path.is_none() && names_generic_struct(&raw.self_type) =>
         {
-            Ok(raw.into_token_stream())
+            Ok(fallback::of_generic_impl(&raw, krate))
         }
         Ok(RawObject::Impl(raw)) => expand_impl(arguments, &raw, krate)
             .map_err(|errors| errors.with(fallback::of_impl(&raw, krate))),
@@ -139,17 +140,12 @@ fn read_function(item: TokenStream, attribute: &str, shape: &str) -> Result<RawF
     })
 }
 
-/// Reports a handler attribute outside a `#[durable_object]` impl block. Strips the other ones on the item, so that this
-/// is reported once.
-pub fn misplaced(attribute: &str, item: &TokenStream) -> Failure {
-    let method = MisplacedMethod::parse(item.clone(), &syn::parse_quote!(anchorhold));
-    let (item, has_receiver) = match method {
-        Ok(method) => (method.tokens, method.has_receiver),
-        Err(_) => (item.clone(), false),
-    };
-    let mut message =
-        format!("`#[{attribute}]` belongs on a method inside a `#[durable_object] impl` block");
-    if has_receiver {
+/// Reports an attribute of an object's parts outside an object. Strips the other ones on the item, so that this is
+/// reported once.
+pub fn misplaced(attribute: &str, place: Place, item: TokenStream) -> Failure {
+    let Misplaced { item, has_receiver } = Misplaced::read(item, &syn::parse_quote!(anchorhold));
+    let mut message = place.message(attribute);
+    if place == Place::Method && has_receiver {
         message.push_str(&format!(
             "\nhelp: put `#[durable_object]` on the impl block, of which an object has one; inside it, write `#[{attribute}]` or `#[anchorhold::{attribute}]`, since a renamed attribute or one from a macro is not recognised"
         ));

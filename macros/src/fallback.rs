@@ -4,18 +4,21 @@
 //! It works from the raw syntax alone: the model does not exist where something is wrong.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote};
+use quote::{ToTokens, format_ident, quote};
 use syn::{DeriveInput, FnArg, Generics, Pat, Path, ReturnType, Type, Visibility};
 
-use crate::expand::{in_block, quiet, resolve_self, schedule_type, stub_path, stub_type};
+use crate::expand::{in_block, named, private_at, quiet, schedule_type, stub_path, stub_type};
 use crate::model::{is_named, is_plain_value, is_unit, named_type, opaque_type, ungroup};
 use crate::names::unraw;
-use crate::parse::{RawFunction, RawImpl, RawMethod, RawStruct, RoleName, pattern_name};
+use crate::parse::{
+    RawFunction, RawImpl, RawMethod, RawStruct, RoleName, pattern_name, resolve_self,
+};
 
 pub fn of_struct(raw: &RawStruct, krate: &Path) -> TokenStream {
     let item = &raw.item;
     let support = struct_support(&item.vis, &item.ident, &item.generics, krate);
-    quote!(#item #support)
+    let named = in_block(krate, &[], named(raw.attribute_names()));
+    quote!(#item #support #named)
 }
 
 /// An enum or a union gets the same, since its impl block expects it.
@@ -33,7 +36,14 @@ fn struct_support(
     krate: &Path,
 ) -> TokenStream {
     if !generics.params.is_empty() {
-        return TokenStream::new();
+        let (parameters, arguments, where_clause) = generics.split_for_impl();
+        return in_block(
+            krate,
+            &[],
+            quote! {
+                impl #parameters __anchorhold::__private::RefusedAsGeneric for #name #arguments #where_clause {}
+            },
+        );
     }
     let stub = stub_type(krate, &[], None, visibility, name);
     let support = in_block(
@@ -74,6 +84,29 @@ pub fn of_impl(raw: &RawImpl, krate: &Path) -> TokenStream {
     quote!(#raw #support)
 }
 
+/// The block of a generic struct, whose attribute reports that. A struct without the attribute is reported here.
+pub fn of_generic_impl(raw: &RawImpl, krate: &Path) -> TokenStream {
+    let (parameters, _, where_clause) = raw.generics.split_for_impl();
+    let check = private_at(
+        &raw.self_type,
+        &quote!(assert_refused_as_generic),
+        &raw.self_type.to_token_stream(),
+        &quote!(();),
+    );
+    let named = named(raw.attribute_names());
+    let support = in_block(
+        krate,
+        &[],
+        quote! {
+            #named
+            fn __check #parameters () #where_clause {
+                #check
+            }
+        },
+    );
+    quote!(#raw #support)
+}
+
 /// `None`: the block is not the object's own.
 fn impl_support(raw: &RawImpl, krate: &Path) -> Option<TokenStream> {
     if raw.trait_path.is_some() {
@@ -110,10 +143,13 @@ fn impl_support(raw: &RawImpl, krate: &Path) -> Option<TokenStream> {
         schedules(name, path, &alarms, krate)
     };
     let class = unraw(name);
+    let named = named(raw.attribute_names());
     let support = in_block(
         krate,
         &[],
         quote! {
+            #named
+
             #[allow(private_interfaces, private_bounds)]
             impl #stub {
                 #(#stub_methods)*

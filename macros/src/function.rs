@@ -4,13 +4,14 @@ use syn::{Expr, FnArg, LitInt, ReturnType};
 
 use crate::attr::Arguments;
 use crate::diag::Diagnostics;
+use crate::options;
 use crate::parse::RawFunction;
 
 pub const APP_SHAPE: &str = "`fn app() -> App`";
 pub const TEST_SHAPE: &str = "`async fn name(sim: Sim)`";
 
 pub fn check_app(diagnostics: &Diagnostics, arguments: Arguments, raw: &RawFunction) {
-    arguments.reject_rest(diagnostics, "anchorhold::app", &["crate"]);
+    arguments.reject_rest(diagnostics, "anchorhold::app", options::OF_APP);
     let signature = &raw.signature;
     if let Some(asyncness) = &signature.asyncness {
         diagnostics.error(
@@ -114,8 +115,7 @@ fn read_options(diagnostics: &Diagnostics, mut arguments: Arguments) -> Option<T
         .take("faults")
         .and_then(|option| diagnostics.ok_or_report(option.expression("faults = Faults::all()")));
     let exhaustive = arguments.take_flag(diagnostics, "exhaustive");
-    let accepted = ["seed", "seeds", "faults", "exhaustive", "crate"];
-    arguments.reject_rest(diagnostics, "anchorhold::test", &accepted);
+    arguments.reject_rest(diagnostics, "anchorhold::test", options::OF_TEST);
     if let Some(option) = &exhaustive
         && (seeds.is_some() || faults.is_some())
     {

@@ -9,69 +9,98 @@ mod driver;
 mod expand;
 mod fallback;
 mod function;
+#[cfg(test)]
+mod hover;
 mod model;
 mod names;
+mod options;
+#[cfg(test)]
+mod pages;
 mod parse;
 #[cfg(test)]
 mod snapshots;
+#[cfg(test)]
+mod tables;
 
 use proc_macro::TokenStream;
 
 use diag::Failure;
+use parse::Place;
 
 /// Declares an object: on its struct, and on the impl block with its handlers.
+#[doc = include_str!("../pages/durable_object.md")]
 #[proc_macro_attribute]
 pub fn durable_object(arguments: TokenStream, item: TokenStream) -> TokenStream {
     emit(driver::durable_object(arguments.into(), item.into()))
 }
 
 /// Marks the function that lists the objects and mounts them.
+#[doc = include_str!("../pages/app.md")]
 #[proc_macro_attribute]
 pub fn app(arguments: TokenStream, item: TokenStream) -> TokenStream {
     emit(driver::app(arguments.into(), item.into()))
 }
 
 /// Runs an asynchronous test in the simulator.
+#[doc = include_str!("../pages/test.md")]
 #[proc_macro_attribute]
 pub fn test(arguments: TokenStream, item: TokenStream) -> TokenStream {
     emit(driver::test(arguments.into(), item.into()))
 }
 
-/// Handler attributes only have a meaning inside a `#[durable_object] impl` block, which strips them before they expand.
-/// They are macros only so that misplaced ones can be reported.
-macro_rules! handler_attributes {
-    ($($(#[$documentation:meta])* $name:ident)*) => {$(
-        $(#[$documentation])*
+/// These only have a meaning inside an object, whose attribute strips them before they expand. They are macros so that
+/// editors and rustdoc know them, and so that misplaced ones can be reported.
+macro_rules! attributes_of_parts {
+    ($($place:ident { $($(#[$summary:meta])* $name:ident $page:literal)* })*) => {$($(
+        $(#[$summary])*
+        #[doc = include_str!(concat!("../pages/", $page, ".md"))]
         #[proc_macro_attribute]
         pub fn $name(_: TokenStream, item: TokenStream) -> TokenStream {
-            emit(Err(driver::misplaced(stringify!($name), &item.into())))
+            let failure = driver::misplaced(stringify!($name), Place::$place, item.into());
+            emit(Err(failure))
         }
-    )*};
+    )*)*};
 }
 
-handler_attributes! {
-    /// Runs before any other event, after the stored fields and the migrations.
-    init
-    /// A typed remote method.
-    rpc
-    /// A route for `GET`.
-    get
-    /// A route for `POST`.
-    post
-    /// A route for `PUT`.
-    put
-    /// A route for `PATCH`.
-    patch
-    /// A route for `DELETE`.
-    delete
-    /// A named schedule.
-    alarm
-    /// An upgrade route, which accepts a socket or refuses it.
-    websocket
-    /// Receives the messages of a socket.
-    message
-    /// Called when a socket was closed.
-    close
+attributes_of_parts! {
+    Method {
+        /// A method that runs before any other event, after the stored fields and the migrations.
+        init "init"
+        /// A typed remote method.
+        rpc "rpc"
+        /// A route for `GET`.
+        get "routes"
+        /// A route for `POST`.
+        post "routes"
+        /// A route for `PUT`.
+        put "routes"
+        /// A route for `PATCH`.
+        patch "routes"
+        /// A route for `DELETE`.
+        delete "routes"
+        /// A named schedule.
+        alarm "alarm"
+        /// An upgrade route, which accepts a socket or refuses it.
+        websocket "websocket"
+        /// A method that receives the messages of a socket.
+        message "socket_events"
+        /// A method that runs when a socket was closed.
+        close "socket_events"
+        /// A method that runs when a socket failed.
+        error "socket_events"
+    }
+    Field {
+        /// A field that may be forgotten when the object leaves memory.
+        memory "memory"
+        /// The key and the default of a durable field.
+        stored "stored"
+    }
+    Argument {
+        /// An argument that the whole body of a request is decoded into.
+        body "arguments"
+        /// An argument that the whole query string is decoded into.
+        query "arguments"
+    }
 }
 
 /// Every attribute returns through here. With `ANCHORHOLD_DUMP` set, what it expands to is printed.

@@ -13,6 +13,7 @@ use crate::http::{Request, Response};
 use crate::id::Placement;
 use crate::limits::MAX_NAME;
 use crate::object::DurableObject;
+use crate::origin;
 use crate::platform::Remote;
 use crate::route;
 use crate::routing::is_upgrade;
@@ -38,7 +39,7 @@ pub struct App {
     objects: Vec<&'static Description>,
     mounts: Vec<Mount>,
     routes: Vec<AppRoute>,
-    guard: Option<Guard>,
+    guards: Vec<Guard>,
     allowed_origins: Vec<String>,
     assets: Option<&'static str>,
     mistakes: Vec<String>,
@@ -209,7 +210,8 @@ impl App {
         self
     }
 
-    /// Answers a GET of a path (with `{parameters}`) by a function of the app's own.
+    /// Answers a GET of a path by a function of the app's own. [`Request::path_value`] reads the
+    /// `{parameters}` of the path.
     #[must_use]
     pub fn get<F, R>(self, pattern: &'static str, handler: F) -> Self
     where
@@ -256,13 +258,17 @@ impl App {
 
     /// Runs before any object is reached by a path: refuse (authentication), or change the name
     /// (content-based keys). RPC from other objects does not pass here.
+    ///
+    /// Guards run in the order in which they were added. Each gets the visit as the one before left
+    /// it, and the first that refuses ends it.
     #[must_use]
     pub fn guard<F, R>(mut self, guard: F) -> Self
     where
         F: Fn(Visit) -> R + 'static,
         R: Future<Output = Result<Visit, Error>> + 'static,
     {
-        self.guard = Some(Rc::new(move |visit| Box::pin(guard(visit))));
+        self.guards
+            .push(Rc::new(move |visit| Box::pin(guard(visit))));
         self
     }
 
@@ -271,7 +277,13 @@ impl App {
     /// not protect sockets. Clients that send no `Origin` are not browsers and may.
     #[must_use]
     pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
-        self.allowed_origins.push(origin.into());
+        let origin = origin.into();
+        if !origin::is_origin(&origin) {
+            self.mistakes.push(format!(
+                "{origin:?} is not an origin: write \"https://example.com\", or \"https://example.com:8443\" where the port is not the scheme's own, without a path"
+            ));
+        }
+        self.allowed_origins.push(origin);
         self
     }
 
@@ -281,7 +293,11 @@ impl App {
     /// working directory. On Cloudflare it is `assets.directory` of the Wrangler configuration.
     #[must_use]
     pub fn assets(mut self, folder: &'static str) -> Self {
-        self.assets = Some(folder);
+        if let Some(first) = self.assets.replace(folder) {
+            self.mistakes.push(format!(
+                "an app has one folder of assets: {first:?} and {folder:?} are two"
+            ));
+        }
         self
     }
 
@@ -297,7 +313,7 @@ impl App {
 
     #[cfg(target_arch = "wasm32")]
     pub(crate) fn has_guard(&self) -> bool {
-        self.guard.is_some()
+        !self.guards.is_empty()
     }
 
     /// What is wrong with the app as it was put together; said at the start, not at a request.
@@ -364,6 +380,7 @@ impl App {
                     pattern,
                     handler,
                 } = &self.routes[index];
+                request.set_path_values(route::matches(pattern, &path).unwrap_or_default());
                 let Ok(answer) = guarded(|| handler(request, env)).await else {
                     tracing::error!(method, pattern, "a handler of the app panicked");
                     return Ok(Some(panicked()));
@@ -377,37 +394,37 @@ impl App {
         let Target {
             description,
             by,
-            mut name,
+            name,
             path: rest,
         } = target;
         self.check_origin(description, &request)?;
-        let mut env = env;
-        let mut rest = Cow::Borrowed(rest);
-        if let Some(guard) = &self.guard {
-            let key = matches!(by, Address::Shard(_)).then(|| name.clone());
-            let visit = Visit {
-                class: description.class,
-                name,
-                request,
-                env,
-            };
+        let key = matches!(by, Address::Shard(_)).then(|| name.clone());
+        let mut visit = Visit {
+            class: description.class,
+            name,
+            request,
+            env,
+        };
+        for guard in &self.guards {
             let Ok(passed) = guarded(|| guard(visit)).await else {
                 tracing::error!(class = description.class, "a guard panicked");
                 return Ok(Some(panicked()));
             };
-            Visit {
-                name,
-                request,
-                env,
-                ..
-            } = passed.map_err(|error| Fault::application(&error))?;
-            if key.is_some_and(|key| key != name) {
-                rest = Cow::Owned(route::with_first_segment(&rest, &name));
-            }
+            visit = passed.map_err(|error| Fault::application(&error))?;
+        }
+        let Visit {
+            name,
+            mut request,
+            env,
+            ..
+        } = visit;
+        let mut rest = Cow::Borrowed(rest);
+        if key.is_some_and(|key| key != name) {
+            rest = Cow::Owned(route::with_first_segment(&rest, &name));
         }
         let remote = remote(&env, description, by, &name)?;
         request.inner.set_path(&rest);
-        // What the guard made of it.
+        // What the guards made of it.
         request.check()?;
         remote.fetch(request, &CallChain::default()).await.map(Some)
     }
@@ -424,12 +441,9 @@ impl App {
         let Some(origin) = request.header("origin") else {
             return Ok(());
         };
-        let own = request.header("host").is_some_and(|host| {
-            // Other schemes are not pages of the host: an extension may have its name.
-            origin.split_once("://").is_some_and(|(scheme, rest)| {
-                matches!(scheme, "http" | "https") && rest.eq_ignore_ascii_case(&host)
-            })
-        });
+        let own = request
+            .header("host")
+            .is_some_and(|host| origin::is_page_of(&origin, &host));
         if own
             || self
                 .allowed_origins

@@ -46,7 +46,7 @@ pub(crate) enum Source {
         bytes: Vec<u8>,
         rest: usize,
     },
-    Http(HttpArguments),
+    Http(Box<HttpArguments>),
     Socket {
         socket: crate::platform::Socket,
         event: SocketEvent,
@@ -61,6 +61,8 @@ pub(crate) enum Source {
 pub(crate) struct HttpArguments {
     /// From the path, then from the query string.
     pub(crate) text: Vec<(String, String)>,
+    /// The whole query string, for the argument that takes it.
+    pub(crate) query: Option<Vec<(String, String)>>,
     pub(crate) body: HttpBody,
     pub(crate) request: Option<Request>,
 }
@@ -100,14 +102,17 @@ impl Call {
     pub fn body<T: Argument>(&mut self, index: usize, name: &'static str) -> Result<T, Fault> {
         match &mut self.source {
             Source::Encoded { bytes, rest } => next_encoded(bytes, rest, index, name),
-            Source::Http(HttpArguments {
-                body: HttpBody::Whole(json),
-                ..
-            }) => {
-                let json: &[u8] = if json.is_empty() { b"null" } else { json };
-                from_json(json, "the body")
-            }
+            Source::Http(http) => http.whole_body(),
             _ => Err(misplaced("body")),
+        }
+    }
+
+    /// The argument that takes the whole query string; called by RPC, an argument like any other.
+    pub fn query<T: Argument>(&mut self, index: usize, name: &'static str) -> Result<T, Fault> {
+        match &mut self.source {
+            Source::Encoded { bytes, rest } => next_encoded(bytes, rest, index, name),
+            Source::Http(http) => http.whole_query(),
+            _ => Err(misplaced("query string")),
         }
     }
 
@@ -217,13 +222,17 @@ fn from_json<T: DeserializeOwned>(json: &[u8], whole: &str) -> Result<T, Fault> 
             message,
         },
     };
-    let what = misfit
-        .field
-        .map_or_else(|| whole.to_owned(), |field| format!("`{field}`"));
-    Err(Fault::BadRequest(format!(
-        "{what} does not fit: {}",
-        misfit.message
-    )))
+    Err(misfit.into_fault(whole))
+}
+
+impl wire::Misfit {
+    /// The client's error; `whole` names what the value is a part of.
+    fn into_fault(self, whole: &str) -> Fault {
+        let what = self
+            .field
+            .map_or_else(|| whole.to_owned(), |field| format!("`{field}`"));
+        Fault::BadRequest(format!("{what} does not fit: {}", self.message))
+    }
 }
 
 fn next_encoded<T: DeserializeOwned>(
@@ -250,6 +259,21 @@ fn next_encoded<T: DeserializeOwned>(
 }
 
 impl HttpArguments {
+    fn whole_body<T: Argument>(&self) -> Result<T, Fault> {
+        let HttpBody::Whole(json) = &self.body else {
+            return Err(misplaced("body"));
+        };
+        let json: &[u8] = if json.is_empty() { b"null" } else { json };
+        from_json(json, "the body")
+    }
+
+    fn whole_query<T: Argument>(&self) -> Result<T, Fault> {
+        let Some(pairs) = &self.query else {
+            return Err(misplaced("query string"));
+        };
+        text::decode_query(pairs).map_err(|misfit| misfit.into_fault("the query string"))
+    }
+
     fn named<T: DeserializeOwned>(&mut self, name: &'static str) -> Result<T, Fault> {
         if let Some((_, value)) = self.text.iter().find(|(key, _)| key == name) {
             return text::decode(value)

@@ -19,9 +19,9 @@ use crate::wire;
 
 /// What a [`StoredMap`] with keys of type `K` can be asked by: the key, or `&str` where it is a `String`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no key of a `StoredMap<{K}, …>`",
+    message = "`{Self}` cannot be a key of a `StoredMap<{K}, …>`",
     label = "not a key",
-    note = "keys are `String`, asked by `&str` or `&String`, or `u8` to `u64` and `i8` to `i64`: write others as text, such as `id.to_string()`"
+    note = "keys are `String` (looked up by `&str` or `&String`), `u8` to `u64` and `i8` to `i64`;\nconvert others to text, for example with `id.to_string()`"
 )]
 pub trait AsKeyOf<K> {
     #[doc(hidden)]

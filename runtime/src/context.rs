@@ -185,8 +185,10 @@ impl Ctx {
         self.env().fetch(request)
     }
 
-    /// Goes on with `work` after the answer is sent. It runs outside of the turn: what it changes,
-    /// it changes through calls and storage. Each stretch between its awaits commits by itself.
+    /// Runs `work` beside the answer, which does not wait for it. It is outside of the turn: what it
+    /// changes, it changes through calls and storage. Each stretch between its awaits commits by
+    /// itself. The first stretch may share the turn's commit or come after the answer: no answer may
+    /// rely on what `work` writes.
     ///
     /// In an atomic turn (`fn`) the work begins when the turn has succeeded; a turn that fails drops
     /// it. A panic in it resets the object.

@@ -40,6 +40,17 @@ impl Description {
     pub(crate) fn mistakes(&self) -> Vec<String> {
         let mut mistakes = Vec::new();
         for route in self.routes {
+            if let Some(argument) = &route.query
+                && let Some(misfit) = (argument.misfit)()
+            {
+                mistakes.push(format!(
+                    "{} {} of {}: {}",
+                    route.method,
+                    route.path,
+                    self.class,
+                    misfit.of(argument.name)
+                ));
+            }
             for argument in route.texts {
                 if let Some(shape) = (argument.misfit)() {
                     mistakes.push(format!(
@@ -68,20 +79,57 @@ pub struct Handler {
     pub takes_context: bool,
 }
 
+type Read = fn(&dyn Any, &Ctx, &mut Call) -> Outcome;
+type Write = fn(&mut dyn Any, &Ctx, &mut Call) -> Outcome;
+type Shared = for<'a> fn(&'a dyn Any, &'a Ctx, Call) -> LocalFuture<'a, Outcome>;
+type Exclusive = for<'a> fn(&'a mut dyn Any, &'a Ctx, Call) -> LocalFuture<'a, Outcome>;
+
 /// The receiver of a method, which says how its turn may overlap with others.
 #[derive(Clone, Copy)]
 pub enum Run {
     /// `fn(&self)`
-    Read(fn(&dyn Any, &Ctx, &mut Call) -> Outcome),
+    Read(Read),
     /// `fn(&mut self)`
-    Write(fn(&mut dyn Any, &Ctx, &mut Call) -> Outcome),
+    Write(Write),
     /// `async fn(&self)`
-    Shared(for<'a> fn(&'a dyn Any, &'a Ctx, Call) -> LocalFuture<'a, Outcome>),
+    Shared(Shared),
     /// `async fn(&mut self)`
-    Exclusive(for<'a> fn(&'a mut dyn Any, &'a Ctx, Call) -> LocalFuture<'a, Outcome>),
+    Exclusive(Exclusive),
 }
 
 impl Handler {
+    #[must_use]
+    pub const fn read(function: Read, takes_context: bool) -> Self {
+        Self {
+            run: Run::Read(function),
+            takes_context,
+        }
+    }
+
+    #[must_use]
+    pub const fn write(function: Write, takes_context: bool) -> Self {
+        Self {
+            run: Run::Write(function),
+            takes_context,
+        }
+    }
+
+    #[must_use]
+    pub const fn shared(function: Shared, takes_context: bool) -> Self {
+        Self {
+            run: Run::Shared(function),
+            takes_context,
+        }
+    }
+
+    #[must_use]
+    pub const fn exclusive(function: Exclusive, takes_context: bool) -> Self {
+        Self {
+            run: Run::Exclusive(function),
+            takes_context,
+        }
+    }
+
     pub(crate) fn mode(self) -> Mode {
         match self.run {
             Run::Read(_) | Run::Shared(_) => Mode::Shared,
@@ -114,6 +162,8 @@ pub struct Route {
     pub body: BodyUse,
     /// The names accepted from the query string or the body.
     pub fields: &'static [&'static str],
+    /// The argument that takes the whole query string.
+    pub query: Option<QueryArgument>,
     /// The arguments that come from the path or the query string and whose types are the user's.
     pub texts: &'static [TextArgument],
 }
@@ -123,6 +173,35 @@ pub struct TextArgument {
     pub name: &'static str,
     /// Why its type cannot be read from one text.
     pub misfit: fn() -> Option<&'static str>,
+}
+
+/// An argument that the whole query string is decoded into.
+pub struct QueryArgument {
+    pub name: &'static str,
+    /// Why its type cannot be read from a query string.
+    pub misfit: fn() -> Option<QueryMisfit>,
+}
+
+/// Why a type cannot be read from a query string.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueryMisfit {
+    /// It has no fields: it is "a list", "one value".
+    Whole(&'static str),
+    /// One of its fields is more than one text.
+    Field(&'static str, &'static str),
+}
+
+impl QueryMisfit {
+    fn of(self, argument: &str) -> String {
+        match self {
+            Self::Whole(shape) => format!(
+                "`#[query] {argument}` is {shape}, but a query string is decoded into a struct"
+            ),
+            Self::Field(field, shape) => format!(
+                "`{field}` of `#[query] {argument}` is {shape}, but a query string carries one text for each name; use `#[post]`"
+            ),
+        }
+    }
 }
 
 /// What a route answers with.

@@ -144,6 +144,7 @@ impl<T> Field<T> {
 pub struct Parameter<T> {
     argument: fn(&mut Call, usize, &'static str) -> Result<T, Fault>,
     body: fn(&mut Call, usize, &'static str) -> Result<T, Fault>,
+    query: fn(&mut Call, usize, &'static str) -> Result<T, Fault>,
     push: fn(&mut Arguments, &'static str, &T),
 }
 
@@ -160,6 +161,7 @@ impl<T> Parameter<T> {
         Self {
             argument: T::take,
             body: T::take_body,
+            query: T::take_query,
             push: T::push,
         }
     }
@@ -172,6 +174,11 @@ impl<T> Parameter<T> {
     #[inline]
     pub fn body(&self, call: &mut Call, index: usize, name: &'static str) -> Result<T, Fault> {
         (self.body)(call, index, name)
+    }
+
+    #[inline]
+    pub fn query(&self, call: &mut Call, index: usize, name: &'static str) -> Result<T, Fault> {
+        (self.query)(call, index, name)
     }
 
     #[inline]

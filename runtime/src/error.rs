@@ -66,11 +66,11 @@ pub trait ObjectError: Serialize + DeserializeOwned + fmt::Display + 'static {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]
 pub struct Error {
-    status: u16,
-    code: String,
-    message: String,
+    pub(crate) status: u16,
+    pub(crate) code: String,
+    pub(crate) message: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    retry_after_ms: Option<u64>,
+    pub(crate) retry_after_ms: Option<u64>,
 }
 
 impl Error {
@@ -224,6 +224,9 @@ pub enum CallError<E = Infallible> {
     /// The method itself returned this error. The turn was rolled back.
     #[error("{0}")]
     Application(E),
+    /// The object did not start: its `#[init]` returned this error. The method did not run.
+    #[error("the object did not start: {0}")]
+    Start(Error),
     /// The object has more work than it takes. Do not retry at once: that makes it worse.
     #[error("the object is overloaded: {0}")]
     Overloaded(String),
@@ -293,6 +296,7 @@ impl From<CallError<Infallible>> for Error {
 impl<E: fmt::Display> CallError<E> {
     fn into_error(self) -> Error {
         let (status, code) = match &self {
+            Self::Start(error) => return error.clone(),
             Self::Application(_) => (400, "refused"),
             Self::Overloaded(_) => (503, "overloaded"),
             Self::Reset(_) => (503, "reset"),

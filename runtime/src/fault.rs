@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{CallError, ObjectError, StorageError};
+use crate::error::{CallError, Error, ObjectError, StorageError};
 use crate::http::Response;
 use crate::wire;
 
@@ -27,6 +27,8 @@ pub struct ApplicationFault {
 #[serde(from = "WireFault", into = "WireFault")]
 pub enum Fault {
     Application(ApplicationFault),
+    /// The error of the object's `#[init]`: whoever waited for the object gets it, and no method ran.
+    Start(ApplicationFault),
     /// The input does not fit: HTTP 400.
     BadRequest(String),
     /// No such route, object or thing: HTTP 404.
@@ -91,7 +93,9 @@ impl Fault {
     /// Status, code and message as they leave over HTTP and as a JavaScript error.
     pub(crate) fn summary(&self) -> (u16, &str, String) {
         let (status, code, message) = match self {
-            Self::Application(fault) => (fault.status, fault.code.as_str(), fault.message.clone()),
+            Self::Application(fault) | Self::Start(fault) => {
+                (fault.status, fault.code.as_str(), fault.message.clone())
+            }
             Self::BadRequest(message) => (400, "bad_request", message.clone()),
             Self::NotFound(message) => (404, "not_found", message.clone()),
             Self::MethodNotAllowed { allow } => (
@@ -136,7 +140,7 @@ impl Fault {
         let mut response = Response::error(status, code, &message);
         match &self {
             Self::MethodNotAllowed { allow } => response = response.with_header("allow", allow),
-            Self::Application(fault) => {
+            Self::Application(fault) | Self::Start(fault) => {
                 if let Some(after) = fault.retry_after_ms {
                     response =
                         response.with_header("retry-after", &after.div_ceil(1000).to_string());
@@ -172,6 +176,12 @@ impl Fault {
                     fault.message
                 )),
             },
+            Self::Start(fault) => CallError::Start(Error {
+                status: fault.status,
+                code: fault.code,
+                message: fault.message,
+                retry_after_ms: fault.retry_after_ms,
+            }),
             Self::Overloaded(message) => CallError::Overloaded(message),
             Self::Reset(message) => CallError::Reset(message),
             Self::Panicked => {
@@ -222,13 +232,15 @@ impl From<Fault> for WireFault {
             detail: String::new(),
             application: None,
         };
+        let application = |kind: &'static str, fault: ApplicationFault| Self {
+            kind: kind.into(),
+            text: fault.message,
+            detail: fault.code,
+            application: Some((fault.body, fault.status, fault.retry_after_ms)),
+        };
         match fault {
-            Fault::Application(fault) => Self {
-                kind: "application".into(),
-                text: fault.message,
-                detail: fault.code,
-                application: Some((fault.body, fault.status, fault.retry_after_ms)),
-            },
+            Fault::Application(fault) => application("application", fault),
+            Fault::Start(fault) => application("start", fault),
             Fault::BadRequest(text) => plain("bad_request", text),
             Fault::NotFound(text) => plain("not_found", text),
             Fault::MethodNotAllowed { allow } => plain("method_not_allowed", allow),
@@ -269,14 +281,19 @@ impl From<WireFault> for Fault {
             application,
         } = wire;
         match (&*kind, application) {
-            ("application", Some((body, status, retry_after_ms))) => {
-                Self::Application(ApplicationFault {
+            (kind @ ("application" | "start"), Some((body, status, retry_after_ms))) => {
+                let fault = ApplicationFault {
                     body,
                     status: status_of_error(status),
                     code: detail,
                     message: text,
                     retry_after_ms,
-                })
+                };
+                if kind == "start" {
+                    Self::Start(fault)
+                } else {
+                    Self::Application(fault)
+                }
             }
             ("bad_request", _) => Self::BadRequest(text),
             ("not_found", _) => Self::NotFound(text),
@@ -319,14 +336,16 @@ mod tests {
     #[test]
     fn every_kind_survives_the_wire() {
         let text = || "why".to_owned();
+        let application = ApplicationFault {
+            body: vec![1, 2],
+            status: 409,
+            code: "held".to_owned(),
+            message: text(),
+            retry_after_ms: Some(7),
+        };
         let faults = [
-            Fault::Application(ApplicationFault {
-                body: vec![1, 2],
-                status: 409,
-                code: "held".to_owned(),
-                message: text(),
-                retry_after_ms: Some(7),
-            }),
+            Fault::Application(application.clone()),
+            Fault::Start(application),
             Fault::BadRequest(text()),
             Fault::NotFound(text()),
             Fault::MethodNotAllowed {

@@ -84,11 +84,11 @@ impl FieldStore {
     /// Writes what [`store`](Self::store) noted. All limits were checked by then, so that a turn
     /// with one field too large writes none of the others.
     pub(crate) fn commit(&mut self) -> Result<(), StorageError> {
-        if self.pending.iter().all(|pending| self.is_default(pending)) {
-            // Nothing was changed: an object that is only asked is not made by it, whatever the
-            // receiver of the handler.
-            self.pending.clear();
-        }
+        // A field that was not changed follows the default of later versions. An object that is only
+        // asked is not made by it, whatever the receiver of the handler.
+        let mut pending = std::mem::take(&mut self.pending);
+        pending.retain(|pending| !self.is_default(pending));
+        self.pending = pending;
         let entries = self
             .pending
             .iter()

@@ -13,17 +13,27 @@ use crate::route;
 /// An HTTP request.
 pub struct Request {
     pub(crate) inner: platform::Request,
+    /// In one pointer: a request is moved a lot, and few have any.
+    parameters: Option<Box<Parameters>>,
 }
 
+/// What stands for the `{parameters}` in the path of the app's handler that a request reached.
+struct Parameters(Vec<(&'static str, String)>);
+
 impl Request {
+    pub(crate) fn received(inner: platform::Request) -> Self {
+        Self {
+            inner,
+            parameters: None,
+        }
+    }
+
     /// A request to be sent: with a path, such as `/notes?newest=10`, to an object by
     /// [`Stub::fetch`](crate::Stub::fetch); with a whole address to the outside world by
     /// [`Ctx::fetch`](crate::Ctx::fetch).
     #[must_use]
     pub fn new(method: &str, address: &str) -> Self {
-        Self {
-            inner: platform::Request::new(method, address),
-        }
+        Self::received(platform::Request::new(method, address))
     }
 
     /// Sets a header, in place of all the values that it has.
@@ -134,6 +144,34 @@ impl Request {
     #[must_use]
     pub fn query(&self) -> Cow<'_, str> {
         self.inner.query()
+    }
+
+    /// The value of a `{parameter}` in the path of an app's handler, decoded. `None` if its path has no
+    /// parameter of this name. The routes of objects bind theirs to arguments.
+    ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// async fn greet(request: Request, _: Env) -> Result<Response, Error> {
+    ///     let name = request.path_value("name").unwrap_or_default();
+    ///     Ok(Response::text(200, format!("Hello, {name}")))
+    /// }
+    ///
+    /// # fn app() -> App {
+    /// App::new().get("/greetings/{name}", greet)
+    /// # }
+    /// # fn main() {}
+    /// ```
+    #[must_use]
+    pub fn path_value(&self, name: &str) -> Option<&str> {
+        let Parameters(parameters) = self.parameters.as_deref()?;
+        let mut parameters = parameters.iter();
+        parameters
+            .find(|(parameter, _)| *parameter == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn set_path_values(&mut self, values: Vec<(&'static str, String)>) {
+        self.parameters = (!values.is_empty()).then(|| Box::new(Parameters(values)));
     }
 
     /// The first value of a query parameter, decoded.

@@ -27,6 +27,7 @@ mod migrations;
 mod object;
 pub mod objects;
 mod occupant;
+mod origin;
 mod platform;
 mod recognition;
 mod route;
@@ -53,9 +54,10 @@ pub mod __private;
 // Generated code says `::anchorhold::…`; so do this crate's own objects and examples.
 extern crate self as anchorhold;
 
+#[doc(inline)]
 pub use anchorhold_macros::{
-    alarm, app, close, delete, durable_object, get, init, message, patch, post, put, rpc, test,
-    websocket,
+    alarm, app, body, close, delete, durable_object, error, get, init, memory, message, patch,
+    post, put, query, rpc, stored, test, websocket,
 };
 
 pub use crate::app::{App, Visit};
@@ -77,6 +79,9 @@ pub use crate::stub::{Objects, Stub};
 pub use crate::time::Timestamp;
 
 /// What a file that declares objects needs.
+///
+/// [`#[error]`](macro@crate::error) is not in it, since `error!` of `log` and `tracing` has the same name. Inside an object's
+/// impl block it is recognised without an import.
 pub mod prelude {
     #[cfg(not(target_arch = "wasm32"))]
     pub use crate::Sim;
@@ -85,8 +90,10 @@ pub mod prelude {
         ObjectId, Request, Response, Socket, SocketError, StorageError, StoredLog, StoredMap, Stub,
         Timestamp, durable_object,
     };
+    #[doc(no_inline)]
     pub use anchorhold_macros::{
-        alarm, close, delete, get, init, message, patch, post, put, rpc, websocket,
+        alarm, body, close, delete, get, init, memory, message, patch, post, put, query, rpc,
+        stored, websocket,
     };
 }
 

@@ -24,6 +24,17 @@ pub trait DurableObject: StoredFields + 'static {
     fn __description() -> &'static Description;
 }
 
+/// A struct with the attribute that was refused because it is generic: its impl block need not say so again.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not declared as a Durable Object",
+    label = "the struct needs `#[durable_object]`, and cannot be generic",
+    note = "put `#[durable_object]` on the struct too, and name the types instead of the parameters"
+)]
+pub trait RefusedAsGeneric {}
+
+/// Does not compile for a struct without the attribute.
+pub const fn assert_refused_as_generic<T: ?Sized + RefusedAsGeneric>() {}
+
 /// How a struct's durable fields come and go; the struct attribute implements it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not declared as a Durable Object",

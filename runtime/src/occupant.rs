@@ -151,7 +151,11 @@ impl Occupant {
                     "init",
                 )
                 .await;
-            let result = outcome.map(|_| ());
+            let result = outcome.map(|_| ()).map_err(|fault| match fault {
+                // It is none of the errors that a waiting method may return.
+                Fault::Application(error) => Fault::Start(error),
+                other => other,
+            });
             this.settle(result.clone());
             result
         });

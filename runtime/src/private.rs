@@ -4,8 +4,8 @@
 pub use crate::call::{Arguments, Call, Outcome, Reply, object_mut, object_ref};
 pub use crate::context::Ctx;
 pub use crate::description::{
-    AlarmMethod, BodyUse, Description, Handler, Method, Recurrence, Route, RouteKind, Run,
-    SocketHandlers, TextArgument,
+    AlarmMethod, BodyUse, Description, Handler, Method, QueryArgument, QueryMisfit, Recurrence,
+    Route, RouteKind, Run, SocketHandlers, TextArgument,
 };
 pub use crate::descriptor::{
     Argument, Carried, DefaultField, Failed, Field, Parameter, Payload, Returned, StatedField,
@@ -14,7 +14,10 @@ pub use crate::fault::Fault;
 pub use crate::fields::{
     FieldStore, MemoryDefault, StoredField, assert_memory_default, assert_stored,
 };
-pub use crate::object::{Object, StoredFields, assert_durable_object, load_object};
+pub use crate::object::{
+    Object, RefusedAsGeneric, StoredFields, assert_durable_object, assert_refused_as_generic,
+    load_object,
+};
 pub use crate::recognition::*;
 pub use crate::schedule::{cancel, next_run, scheduling};
 pub use crate::stub::StubCore;

@@ -45,7 +45,7 @@ impl Occupant {
         match self
             .turn(
                 route.handler,
-                Call::new(Source::Http(http)),
+                Call::new(Source::Http(Box::new(http))),
                 origin,
                 route.name,
             )
@@ -257,7 +257,11 @@ async fn bind(
         .map(|(name, value)| (name.to_owned(), value))
         .collect();
     let from_query = matches!(route.method, "GET" | "DELETE");
-    if from_query && route.body != BodyUse::Raw {
+    let query = route
+        .query
+        .is_some()
+        .then(|| first_of_each_name(&request.query()));
+    if from_query && query.is_none() && route.body != BodyUse::Raw {
         for (name, value) in route::query_pairs(&request.query()) {
             if !route.fields.contains(&name.as_str()) {
                 return Err(unknown_field(&name, route));
@@ -275,9 +279,21 @@ async fn bind(
     };
     Ok(HttpArguments {
         text,
+        query,
         body,
         request: None,
     })
+}
+
+/// As for arguments that are read by name, the first value of a name counts.
+fn first_of_each_name(query: &str) -> Vec<(String, String)> {
+    let mut pairs: Vec<(String, String)> = Vec::new();
+    for (name, value) in route::query_pairs(query) {
+        if !pairs.iter().any(|(known, _)| *known == name) {
+            pairs.push((name, value));
+        }
+    }
+    pairs
 }
 
 fn fields(route: &'static Route, json: &[u8]) -> Result<HttpBody, Fault> {

@@ -1,27 +1,65 @@
 //! Reads values out of the plain text of a path segment or a query parameter.
 
-use std::cell::Cell;
+mod query;
+mod shape;
+
+pub(crate) use query::decode as decode_query;
+pub(crate) use shape::{misfit, query_misfit};
+
 use std::fmt::Display;
 
 use serde::de::value::{Error, StrDeserializer};
 use serde::de::{self, DeserializeOwned, Deserializer, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
-use crate::user_code;
-
 /// Text has no types of its own, so the type asked for decides how it is read: `5` is a number to
 /// an `i64` and a text to a `String`.
 pub(crate) fn decode<T: DeserializeOwned>(text: &str) -> Result<T, String> {
-    T::deserialize(Text(text)).map_err(|error| error.to_string())
+    T::deserialize(Text::new(text)).map_err(|error| error.to_string())
 }
 
-struct Text<'a>(&'a str);
+/// How many options and newtypes may be around a value. They leave no trace in the text, so a type
+/// that is made of itself (`struct List(Option<Box<List>>)`) would ask without end.
+#[derive(Clone, Copy)]
+struct Wrappers(u8);
+
+impl Wrappers {
+    const NONE: Self = Self(0);
+    const MOST: u8 = 64;
+
+    /// One more; `None` if it is one too many.
+    fn one_more(self) -> Option<Self> {
+        (self.0 < Self::MOST).then_some(Self(self.0 + 1))
+    }
+}
+
+const RECURSIVE: &str = "a type that contains itself";
+
+struct Text<'a> {
+    text: &'a str,
+    wrappers: Wrappers,
+}
+
+impl<'a> Text<'a> {
+    fn new(text: &'a str) -> Self {
+        Self {
+            text,
+            wrappers: Wrappers::NONE,
+        }
+    }
+
+    fn wrapped(self) -> Result<Self, Error> {
+        let wrappers = self.wrappers.one_more();
+        let wrappers = wrappers.ok_or_else(|| de::Error::custom(format!("it is {RECURSIVE}")))?;
+        Ok(Self { wrappers, ..self })
+    }
+}
 
 impl Text<'_> {
     fn parse<T: std::str::FromStr>(&self, expected: impl Display) -> Result<T, Error> {
-        self.0
+        self.text
             .parse()
-            .map_err(|_| de::Error::custom(format!("`{}` is not {expected}", self.0)))
+            .map_err(|_| de::Error::custom(format!("`{}` is not {expected}", self.text)))
     }
 }
 
@@ -51,11 +89,11 @@ impl<'de> Deserializer<'de> for Text<'_> {
     }
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        visitor.visit_str(self.0)
+        visitor.visit_str(self.text)
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        visitor.visit_some(self)
+        visitor.visit_some(self.wrapped()?)
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
@@ -63,7 +101,7 @@ impl<'de> Deserializer<'de> for Text<'_> {
         _: &'static str,
         visitor: V,
     ) -> Result<V::Value, Error> {
-        visitor.visit_newtype_struct(self)
+        visitor.visit_newtype_struct(self.wrapped()?)
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -72,87 +110,13 @@ impl<'de> Deserializer<'de> for Text<'_> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        let deserializer: StrDeserializer<'_, Error> = self.0.into_deserializer();
+        let deserializer: StrDeserializer<'_, Error> = self.text.into_deserializer();
         deserializer.deserialize_enum(name, variants, visitor)
     }
 
     forward_to_deserialize_any! {
         i128 u128 char str string bytes byte_buf unit unit_struct seq tuple tuple_struct map struct
         identifier ignored_any
-    }
-}
-
-/// What makes a type impossible to read from one text, such as "a struct"; `None` if nothing shows.
-/// serde has no such question, so the type is asked to decode itself, and what it asks for in turn
-/// is noted and refused. A type that panics over that shows nothing.
-pub(crate) fn misfit<T: DeserializeOwned>() -> Option<&'static str> {
-    let asked = Cell::new(None);
-    let decoded = user_code::call(|| T::deserialize(Shape(&asked)));
-    user_code::dispose(decoded);
-    asked.get()
-}
-
-struct Shape<'a>(&'a Cell<Option<&'static str>>);
-
-impl Shape<'_> {
-    fn refuse<T>(&self, shape: Option<&'static str>) -> Result<T, Error> {
-        self.0.set(shape);
-        Err(de::Error::custom("only asked for its shape"))
-    }
-}
-
-impl<'de> Deserializer<'de> for Shape<'_> {
-    type Error = Error;
-
-    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Error> {
-        self.refuse(None)
-    }
-
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        visitor.visit_some(self)
-    }
-
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Error> {
-        visitor.visit_newtype_struct(self)
-    }
-
-    fn deserialize_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        _: &'static [&'static str],
-        _: V,
-    ) -> Result<V::Value, Error> {
-        self.refuse(Some("a struct"))
-    }
-
-    fn deserialize_map<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Error> {
-        self.refuse(Some("a map"))
-    }
-
-    fn deserialize_seq<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Error> {
-        self.refuse(Some("a list"))
-    }
-
-    fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, _: V) -> Result<V::Value, Error> {
-        self.refuse(Some("a tuple"))
-    }
-
-    fn deserialize_tuple_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        _: usize,
-        _: V,
-    ) -> Result<V::Value, Error> {
-        self.refuse(Some("a tuple"))
-    }
-
-    forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
-        unit_struct enum identifier ignored_any
     }
 }
 
@@ -173,37 +137,13 @@ mod tests {
     }
 
     #[test]
-    fn shape_tells_what_one_text_cannot_be() {
-        #[derive(serde::Deserialize)]
-        #[expect(dead_code, reason = "only asked for its shape")]
-        struct Filter {
-            from: u64,
-        }
-        #[derive(serde::Deserialize)]
-        #[expect(dead_code, reason = "only asked for its shape")]
-        struct Id(u64);
-        #[derive(serde::Deserialize)]
-        enum Order {
-            Newest,
-        }
-        struct Touchy;
-        impl<'de> serde::Deserialize<'de> for Touchy {
-            fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
-                panic!("on purpose")
-            }
-        }
-        assert_eq!(misfit::<Touchy>(), None);
-        assert_eq!(misfit::<Filter>(), Some("a struct"));
-        assert_eq!(misfit::<Option<Filter>>(), Some("a struct"));
-        assert_eq!(misfit::<Vec<u8>>(), Some("a list"));
-        assert_eq!(misfit::<(u8, u8)>(), Some("a tuple"));
+    fn recursive_type_is_refused() {
+        #[derive(Debug, serde::Deserialize)]
+        #[expect(dead_code, reason = "only read")]
+        struct List(Option<Box<List>>);
         assert_eq!(
-            misfit::<std::collections::BTreeMap<String, u8>>(),
-            Some("a map")
+            decode::<List>("5").unwrap_err(),
+            "it is a type that contains itself"
         );
-        assert_eq!(misfit::<Id>(), None);
-        assert_eq!(misfit::<Option<Order>>(), None);
-        assert_eq!(misfit::<String>(), None);
-        assert_eq!(misfit::<serde_json::Value>(), None);
     }
 }

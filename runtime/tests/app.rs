@@ -1,5 +1,6 @@
 //! An app that is put together wrongly says so at the start.
 
+use anchorhold::Visit;
 use anchorhold::prelude::*;
 
 /// Something to mount.
@@ -124,4 +125,74 @@ impl Listener {
     fn listen(&self) -> Accept<()> {
         Accept::new(())
     }
+}
+
+#[durable_object]
+struct Echo {}
+
+#[durable_object]
+impl Echo {
+    #[get("/name")]
+    fn name(&self, ctx: &Ctx) -> String {
+        ctx.name().unwrap_or_default()
+    }
+}
+
+async fn authenticated(visit: Visit) -> Result<Visit, Error> {
+    match visit.request.header("authorization") {
+        Some(_) => Ok(visit),
+        None => Err(Error::unauthorized("log in")),
+    }
+}
+
+async fn doubled(mut visit: Visit) -> Result<Visit, Error> {
+    if visit.name == "closed" {
+        return Err(Error::forbidden("closed"));
+    }
+    visit.name = visit.name.repeat(2);
+    Ok(visit)
+}
+
+#[anchorhold::test]
+async fn guards_run_one_after_the_other_and_each_may_refuse(sim: Sim) {
+    let app = || App::new().mount::<Echo>("/echoes/{name}");
+    for app in [
+        app().guard(authenticated).guard(doubled),
+        app().guard(doubled).guard(authenticated),
+    ] {
+        sim.app(app);
+        let get = |path: &str| Request::new("GET", path);
+        let known = |path| get(path).with_header("authorization", "ann");
+        assert_eq!(sim.fetch(get("/echoes/ab/name")).await.status(), 401);
+        assert_eq!(sim.fetch(known("/echoes/closed/name")).await.status(), 403);
+        let answer = sim.fetch(known("/echoes/ab/name")).await;
+        assert_eq!(answer.body(), Some(&b"\"abab\""[..]));
+    }
+}
+
+#[anchorhold::test]
+#[should_panic(expected = "an app has one folder of assets: \"a\" and \"b\" are two")]
+async fn second_folder_of_assets_is_refused_at_the_start(sim: Sim) {
+    sim.app(App::new().assets("a").assets("b"));
+}
+
+#[anchorhold::test]
+#[should_panic(expected = "\"https://friend.example/\" is not an origin")]
+async fn origin_that_no_browser_sends_is_refused_at_the_start(sim: Sim) {
+    sim.app(App::new().allow_origin("https://friend.example/"));
+}
+
+#[anchorhold::test]
+async fn handler_of_the_app_reads_the_parameters_of_its_path(sim: Sim) {
+    sim.app(
+        App::new().get("/greetings/{who}/{how}", async |request: Request, _| {
+            let value = |name| request.path_value(name).unwrap_or("?").to_owned();
+            let text = [value("who"), value("how"), value("other")].join(" ");
+            Ok(Response::text(200, text))
+        }),
+    );
+    let answer = sim
+        .fetch(Request::new("GET", "/greetings/an%2Fn/warmly"))
+        .await;
+    assert_eq!(answer.body(), Some(&b"an/n warmly ?"[..]));
 }

@@ -112,6 +112,23 @@ async fn failed_start_that_waits_leaves_no_writes(sim: Sim) {
 }
 
 #[anchorhold::test]
+async fn error_of_a_start_is_none_of_the_called_method(sim: Sim) {
+    starts("with an error");
+    let expected = Error::internal("on purpose");
+    let at_once = sim.objects::<AtOnce>().named("a");
+    assert_eq!(
+        at_once.times().await,
+        Err(CallError::Start(expected.clone()))
+    );
+    assert_eq!(
+        at_once.panic_in_background(false).await,
+        Err(CallError::Start(expected.clone()))
+    );
+    let in_time = sim.objects::<InTime>().named("a");
+    assert_eq!(in_time.times().await, Err(CallError::Start(expected)));
+}
+
+#[anchorhold::test]
 async fn failed_start_after_a_good_one_keeps_what_was_committed(sim: Sim) {
     let subject = sim.objects::<AtOnce>().named("a");
     starts("well");

@@ -139,6 +139,64 @@ async fn delete_all_leaves_an_object_as_new(sim: Sim) {
 }
 
 /// The same class in two versions of an app.
+mod first_default {
+    use super::*;
+
+    #[durable_object]
+    pub struct Fare {
+        #[stored(default = 30)]
+        price: u64,
+        sold: u64,
+    }
+
+    #[durable_object]
+    impl Fare {
+        #[rpc]
+        fn sell(&mut self) {
+            self.sold += 1;
+        }
+
+        #[rpc]
+        fn set_price(&mut self, price: u64) {
+            self.price = price;
+        }
+    }
+}
+
+mod second_default {
+    use super::*;
+
+    #[durable_object]
+    pub struct Fare {
+        #[stored(default = 99)]
+        price: u64,
+        sold: u64,
+    }
+
+    #[durable_object]
+    impl Fare {
+        #[rpc]
+        fn read(&self) -> (u64, u64) {
+            (self.price, self.sold)
+        }
+    }
+}
+
+#[anchorhold::test]
+async fn field_follows_a_new_default_until_a_turn_changes_it(sim: Sim) {
+    let old = sim.objects::<first_default::Fare>();
+    old.named("sold").sell().await.unwrap();
+    old.named("dear").set_price(50).await.unwrap();
+    old.named("back").set_price(50).await.unwrap();
+    old.named("back").set_price(30).await.unwrap();
+    assert_eq!(sim.field::<_, u64>(&old.named("sold"), "price"), Ok(None));
+    sim.crash().await;
+    let new = sim.objects::<second_default::Fare>();
+    assert_eq!(new.named("sold").read().await, Ok((99, 1)));
+    assert_eq!(new.named("dear").read().await, Ok((50, 0)));
+    assert_eq!(new.named("back").read().await, Ok((30, 0)));
+}
+
 mod first_version {
     use super::*;
 

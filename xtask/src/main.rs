@@ -5,6 +5,7 @@ mod browser;
 mod bundle;
 mod capnp;
 mod command;
+mod compile_cost;
 mod features;
 mod fuzz;
 mod mutants;
@@ -99,6 +100,8 @@ enum Task {
     Sim(sim::Options),
     /// Measures anchorhold beside workers-rs and TypeScript, and prints the ratios
     Bench(bench::Options),
+    /// Measures what `#[durable_object]` costs the compiler, by the number of methods
+    CompileCost(compile_cost::Options),
 }
 
 fn main() -> ExitCode {
@@ -160,5 +163,8 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Mutants(options) => mutants::run(&workspace, &options).map(|()| ExitCode::SUCCESS),
         Task::Sim(options) => sim::run(&workspace, &options).map(|()| ExitCode::SUCCESS),
         Task::Bench(options) => bench::run(&workspace, &options).map(|()| ExitCode::SUCCESS),
+        Task::CompileCost(options) => {
+            compile_cost::run(&workspace, &options).map(|()| ExitCode::SUCCESS)
+        }
     }
 }

@@ -4,8 +4,7 @@ use std::collections::HashMap;
 
 use crate::diag::Diagnostics;
 use crate::model::{
-    Argument, ArgumentKind, Event, Handler, MessageFormat, ObjectImpl, Output, Receiver, Role,
-    arguments_of, is_named, is_plain_value,
+    ArgumentKind, Event, Handler, MessageFormat, ObjectImpl, Output, Receiver, Role,
 };
 use crate::names::unraw;
 
@@ -47,8 +46,10 @@ pub fn message_is_taken(diagnostics: &Diagnostics, handler: &Handler<'_>) {
             second.ty,
             if message.is_some() {
                 "`#[message]` takes exactly one message argument\nhelp: write `fn received(&mut self, socket: &Socket<Session>, message: T)`"
+            } else if handler.has(Event::Close) {
+                "`#[close]` only provides a `CloseEvent`\nhelp: remove this argument"
             } else {
-                "this event provides one value\nhelp: remove this argument"
+                "`#[error]` only provides a `SocketError`\nhelp: remove this argument"
             },
         );
     }
@@ -56,48 +57,6 @@ pub fn message_is_taken(diagnostics: &Diagnostics, handler: &Handler<'_>) {
         diagnostics.error(
             message.attribute,
             "`#[message]` must take the message\nhelp: write `fn received(&mut self, socket: &Socket<Session>, message: T)`",
-        );
-    }
-}
-
-/// Text and bytes are passed as they came: a type that shows by its text that it is neither is refused here, any other
-/// by the traits of the runtime.
-pub fn undecoded_message(event: Event, argument: &Argument<'_>) -> Option<&'static str> {
-    let ty = argument.owned().filter(|ty| is_plain_value(ty))?;
-    let is_bytes = || {
-        is_named(ty, "Vec")
-            && arguments_of(ty)
-                .first()
-                .is_some_and(|element| is_named(element, "u8") || !is_plain_value(element))
-    };
-    match event {
-        Event::Message(MessageFormat::Text) if !is_named(ty, "String") => Some(super::TEXT),
-        Event::Message(MessageFormat::Binary) if !is_bytes() => Some(super::BINARY),
-        _ => None,
-    }
-}
-
-pub fn alarm_takes_one_payload(diagnostics: &Diagnostics, handler: &Handler<'_>) {
-    let Some(alarm) = handler.alarm() else {
-        return;
-    };
-    let mut payloads = handler
-        .values()
-        .filter(|argument| argument.owned().is_some());
-    if alarm.recurs() {
-        for argument in payloads {
-            diagnostics.error(
-                argument.ty,
-                "recurring alarms cannot have a payload\nhelp: keep the value in a field, or remove `every` and `cron` and schedule the alarm",
-            );
-        }
-        return;
-    }
-    payloads.next();
-    for argument in payloads {
-        diagnostics.error(
-            argument.ty,
-            "alarms take one payload\nhelp: combine the values in a struct",
         );
     }
 }

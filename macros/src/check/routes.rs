@@ -5,7 +5,8 @@ use syn::Type;
 
 use crate::diag::Diagnostics;
 use crate::model::{
-    Argument, Handler, HttpMethod, ObjectImpl, PassBy, Route, arguments_of, last_segment, ungroup,
+    Argument, Event, Handler, HttpMethod, Mark, ObjectImpl, PassBy, Route, Whole, arguments_of,
+    is_plain_value, last_segment, ungroup,
 };
 use crate::names::{did_you_mean, unraw};
 
@@ -14,6 +15,20 @@ pub fn route_parameters_have_arguments(diagnostics: &Diagnostics, handler: &Hand
         for parameter in route.parameters() {
             let names = || handler.values().map(|argument| argument.name.as_str());
             if names().any(|name| name == parameter) {
+                continue;
+            }
+            let other = handler
+                .arguments
+                .iter()
+                .find(|argument| argument.name == parameter);
+            if let Some(other) = other {
+                diagnostics.error(
+                    &route.path,
+                    format!(
+                        "the path cannot bind `{parameter}`, because `{}` is not a value of the call\nhelp: give the parameter another name",
+                        other.name
+                    ),
+                );
                 continue;
             }
             let fix = match did_you_mean(parameter, names()) {
@@ -49,22 +64,9 @@ fn misplaced<'a>(
     argument: &'a Argument<'_>,
 ) -> Option<(&'a dyn ToTokens, String)> {
     let in_path = route.has_parameter(&argument.name);
-    if let Some(body) = argument.body {
-        if in_path {
-            let message = format!(
-                "`{}` is already bound by the path\nhelp: remove `#[body]`, which decodes the whole body",
-                argument.name
-            );
-            return Some((body, message));
-        }
-        if !route.method.has_body() {
-            let message = format!(
-                "a {} request has no body\nhelp: use `#[post]`, `#[put]` or `#[patch]`, or remove `#[body]`",
-                route.method.as_str()
-            );
-            return Some((body, message));
-        }
-        return None;
+    if let Some(mark) = &argument.mark {
+        return misplaced_mark(route, argument, mark, in_path)
+            .map(|message| (mark.attribute as &dyn ToTokens, message));
     }
     if route.method.has_body() && !in_path {
         return None;
@@ -89,6 +91,54 @@ fn misplaced<'a>(
     }
 }
 
+/// Why the route cannot provide the whole of a part of the request.
+fn misplaced_mark(
+    route: &Route<'_>,
+    argument: &Argument<'_>,
+    mark: &Mark<'_>,
+    in_path: bool,
+) -> Option<String> {
+    let (name, part) = (mark.whole.attribute(), mark.whole.part());
+    if in_path {
+        return Some(format!(
+            "`{}` is already bound by the path\nhelp: remove `#[{name}]`, which decodes the whole {part}",
+            argument.name
+        ));
+    }
+    if mark.whole == Whole::Body && !route.method.has_body() {
+        return Some(format!(
+            "a {} request has no body\nhelp: use `#[post]`, `#[put]` or `#[patch]`, or remove `#[body]`",
+            route.method.as_str()
+        ));
+    }
+    if mark.whole == Whole::Query && !may_have_fields(argument.pass_by()?) {
+        return Some(format!(
+            "`#[query]` decodes the whole query string into a struct\nhelp: write `#[query] {}: Filter`, or remove `#[query]` to read one value by its name",
+            argument.name
+        ));
+    }
+    None
+}
+
+/// `false`: the text of the type shows that it has no fields.
+fn may_have_fields(pass_by: PassBy<'_>) -> bool {
+    fn has_fields(ty: &Type) -> bool {
+        match last_segment(ty) {
+            Some(segment) if segment.ident == "Option" => arguments_of(ty)
+                .first()
+                .is_none_or(|inner| has_fields(inner)),
+            Some(segment) => {
+                segment.ident == "HashMap" || segment.ident == "BTreeMap" || !is_plain_value(ty)
+            }
+            None => !is_plain_value(ty),
+        }
+    }
+    match pass_by {
+        PassBy::Text | PassBy::Bytes => false,
+        PassBy::Value(ty) => has_fields(ty),
+    }
+}
+
 /// `false`: the text of the type shows a list, a tuple or a map, which no single text can be read as.
 fn is_one_text(ty: &Type) -> bool {
     match ungroup(ty) {
@@ -107,52 +157,63 @@ fn is_one_text(ty: &Type) -> bool {
     }
 }
 
-pub fn body_needs_a_route(diagnostics: &Diagnostics, handler: &Handler<'_>) {
-    if handler.is_called() {
+pub fn marks_need_a_route(diagnostics: &Diagnostics, handler: &Handler<'_>) {
+    // `#[init]` takes no values at all, which was reported.
+    if handler.routes().next().is_some() || handler.has(Event::Init) {
         return;
     }
-    for argument in handler.values() {
-        if let Some(body) = argument.body {
-            diagnostics.error(body, "only a route has a body\nhelp: remove `#[body]`");
+    for mark in handler
+        .values()
+        .filter_map(|argument| argument.mark.as_ref())
+    {
+        let (name, part) = (mark.whole.attribute(), mark.whole.part());
+        diagnostics.error(
+            mark.attribute,
+            format!("only a route has a {part}\nhelp: remove `#[{name}]`"),
+        );
+    }
+}
+
+pub fn parts_are_taken_once(diagnostics: &Diagnostics, handler: &Handler<'_>) {
+    for whole in Whole::ALL {
+        let mut taking = handler.values().filter(|argument| argument.takes(whole));
+        let Some(first) = taking.next() else {
+            continue;
+        };
+        for again in taking.filter_map(|argument| argument.mark.as_ref()) {
+            diagnostics.error(
+                again.attribute,
+                format!(
+                    "`{}` already takes the whole {}\nhelp: remove one `#[{}]`",
+                    first.name,
+                    whole.part(),
+                    whole.attribute()
+                ),
+            );
         }
     }
 }
 
-pub fn body_is_marked_once(diagnostics: &Diagnostics, handler: &Handler<'_>) {
-    let mut marked = handler.values().filter(|argument| argument.body.is_some());
-    let Some(first) = marked.next() else {
-        return;
-    };
-    for again in marked {
-        diagnostics.error(
-            again.body,
-            format!(
-                "`{}` already takes the whole body\nhelp: remove one `#[body]`",
-                first.name
-            ),
-        );
-    }
-}
-
 /// As for the request itself, which the compiler knows: see `LeavesTheRest` in the runtime.
-pub fn nothing_is_left_beside_the_body(diagnostics: &Diagnostics, handler: &Handler<'_>) {
-    let Some(body) = handler.values().find(|argument| argument.body.is_some()) else {
-        return;
-    };
-    let beside = handler.values().find(|argument| {
-        argument.body.is_none()
-            && handler
-                .routes()
-                .any(|route| route.method.has_body() && !route.has_parameter(&argument.name))
-    });
-    if let Some(argument) = beside {
-        diagnostics.error(
-            argument.identifier,
-            format!(
-                "`{}` cannot be read from the body, because `#[body] {}` takes all of it\nhelp: bind it by the path, or remove `#[body]`",
-                argument.name, body.name
-            ),
-        );
+pub fn nothing_is_left_beside_a_part(diagnostics: &Diagnostics, handler: &Handler<'_>) {
+    for argument in handler.values().filter(|argument| argument.mark.is_none()) {
+        let taken = handler.routes().find_map(|route| {
+            let part = route.part_of_names();
+            let owner = handler.values().find(|other| other.takes(part))?;
+            (!route.has_parameter(&argument.name)).then_some((owner, part))
+        });
+        if let Some((owner, part)) = taken {
+            let name = part.attribute();
+            diagnostics.error(
+                argument.identifier,
+                format!(
+                    "`{}` cannot be read from the {}, because `#[{name}] {}` takes all of it\nhelp: bind it by the path, or remove `#[{name}]`",
+                    argument.name,
+                    part.part(),
+                    owner.name
+                ),
+            );
+        }
     }
 }
 

@@ -3,30 +3,25 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::descriptors::{Fallible, is_request, kind_of, may_be_request};
+use super::descriptors::{Fallible, is_request, may_be_request};
 use super::dispatch::Entry;
-use super::{private_at, resolve_self, stub_path};
+use super::{resolve_self, stub_path};
 use crate::model::{
     Argument, ArgumentKind, Event, Handler, MessageFormat, ObjectImpl, Output, Receiver,
-    Recurrence, Route, arguments_of, is_named, is_plain_value,
+    Recurrence, Route, Whole, arguments_of, is_named, is_plain_value,
 };
 use crate::names::{camel_case, screaming_snake_case, unraw};
 
 fn handler_expression(block: &ObjectImpl<'_>, handler: &Handler<'_>, event: Event) -> TokenStream {
     let function = Entry::of(event).function(handler);
-    let variant = match (handler.is_async, handler.receiver) {
-        (false, Receiver::Shared) => quote!(Read),
-        (false, Receiver::Mut) => quote!(Write),
-        (true, Receiver::Shared) => quote!(Shared),
-        (true, Receiver::Mut) => quote!(Exclusive),
+    let constructor = match (handler.is_async, handler.receiver) {
+        (false, Receiver::Shared) => quote!(read),
+        (false, Receiver::Mut) => quote!(write),
+        (true, Receiver::Shared) => quote!(shared),
+        (true, Receiver::Mut) => quote!(exclusive),
     };
     let takes_context = takes_context(block, handler);
-    quote! {
-        __anchorhold::__private::Handler {
-            run: __anchorhold::__private::Run::#variant(#function),
-            takes_context: #takes_context,
-        }
-    }
+    quote!(__anchorhold::__private::Handler::#constructor(#function, #takes_context))
 }
 
 /// Whether one of the references is to the context; the events of sockets also lend the socket.
@@ -143,12 +138,12 @@ fn route(block: &ObjectImpl<'_>, handler: &Handler<'_>, route: &Route<'_>) -> To
             .filter(|argument| !route.has_parameter(&argument.name))
     };
     let fields: Vec<&str> = unbound()
-        .filter(|argument| argument.body.is_none())
+        .filter(|argument| argument.mark.is_none())
         .map(|argument| argument.name.as_str())
         .collect();
     let body = if !route.method.has_body() {
         quote!(None)
-    } else if unbound().any(|argument| argument.body.is_some()) {
+    } else if unbound().any(|argument| argument.takes(Whole::Body)) {
         quote!(Whole)
     } else if fields.is_empty() {
         quote!(None)
@@ -167,6 +162,7 @@ fn route(block: &ObjectImpl<'_>, handler: &Handler<'_>, route: &Route<'_>) -> To
             if #(#requests)||* { __anchorhold::__private::BodyUse::Raw } else { #body }
         };
     }
+    let query = query(block, handler);
     let texts = handler
         .values()
         .filter_map(|argument| text_argument(block, route, argument));
@@ -180,8 +176,28 @@ fn route(block: &ObjectImpl<'_>, handler: &Handler<'_>, route: &Route<'_>) -> To
             kind: __anchorhold::__private::RouteKind::#kind,
             body: #body,
             fields: &[#(#fields),*],
+            query: #query,
             texts: &[#(#texts),*],
         }
+    }
+}
+
+/// The argument that takes the whole query string.
+fn query(block: &ObjectImpl<'_>, handler: &Handler<'_>) -> TokenStream {
+    let argument = handler
+        .values()
+        .find(|argument| argument.takes(Whole::Query));
+    let Some((argument, ty)) = argument.and_then(|argument| Some((argument, argument.owned()?)))
+    else {
+        return quote!(::core::option::Option::None);
+    };
+    let name = &argument.name;
+    let ty = resolve_self(ty, block.path);
+    quote! {
+        ::core::option::Option::Some(__anchorhold::__private::QueryArgument {
+            name: #name,
+            misfit: __anchorhold::__private::Probe::<#ty>::QUERY_MISFIT,
+        })
     }
 }
 
@@ -191,7 +207,7 @@ fn text_argument(
     route: &Route<'_>,
     argument: &Argument<'_>,
 ) -> Option<TokenStream> {
-    let ty = argument.owned()?;
+    let ty = argument.owned().filter(|_| argument.mark.is_none())?;
     // `Option<Filter>` is read as a `Filter`.
     let read = arguments_of(ty).first().copied().unwrap_or(ty);
     if is_plain_value(ty) && is_plain_value(read) {
@@ -201,18 +217,11 @@ fn text_argument(
         return None;
     }
     let name = &argument.name;
-    let resolved = resolve_self(ty, block.path);
-    let kind = kind_of(ty, &resolved);
-    let misfit = private_at(
-        ty,
-        &quote!(text_misfit),
-        &quote!(#resolved, #kind),
-        &TokenStream::new(),
-    );
+    let ty = resolve_self(ty, block.path);
     Some(quote! {
         __anchorhold::__private::TextArgument {
             name: #name,
-            misfit: #misfit,
+            misfit: __anchorhold::__private::Probe::<#ty>::TEXT_MISFIT,
         }
     })
 }

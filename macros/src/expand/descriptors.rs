@@ -250,7 +250,7 @@ fn respanned(tokens: &TokenStream, shown: &impl ToTokens) -> TokenStream {
 
 /// Whether an argument may be the request, as far as its text shows.
 pub fn may_be_request(argument: &Argument<'_>, route: &Route<'_>) -> bool {
-    argument.body.is_none()
+    argument.mark.is_none()
         && !route.has_parameter(&argument.name)
         && argument.owned().is_some_and(|ty| {
             !is_plain_value(ty) && named_type(ty).is_some() && arguments_of(ty).is_empty()

@@ -1,4 +1,6 @@
 //! From an event to the method and back: one function for each way a method is invoked.
+//!
+//! What the runtime does is called by path: a method call could find that of a trait of the user's.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident, quote};
@@ -8,6 +10,7 @@ use super::descriptors::{self, Fallible, kind_of, value_at, value_kind, value_ty
 use super::{private_at, resolve_self};
 use crate::model::{
     Argument, ArgumentKind, Event, Handler, MessageFormat, ObjectImpl, Output, PassBy, Receiver,
+    Whole,
 };
 use crate::names::unraw;
 
@@ -193,7 +196,7 @@ fn decode(
         Entry::Call | Entry::Upgrade => decode_argument(block, handler, argument, pass_by),
         Entry::Alarm => {
             let payload = descriptors::payload(handler);
-            quote!(#payload.decode(__call)?)
+            quote!(__anchorhold::__private::Payload::decode(&#payload, __call)?)
         }
         Entry::Close => taken("take_close", argument.ty),
         Entry::Error => taken("take_error", argument.ty),
@@ -211,8 +214,8 @@ fn decode_message(
     block: &ObjectImpl<'_>,
 ) -> TokenStream {
     match (entry, pass_by) {
-        (_, PassBy::Text) => quote!(__call.text()?),
-        (_, PassBy::Bytes) => quote!(__call.binary()?),
+        (_, PassBy::Text) => quote!(__anchorhold::__private::Call::text(__call)?),
+        (_, PassBy::Bytes) => quote!(__anchorhold::__private::Call::binary(__call)?),
         (Entry::Message(MessageFormat::Text), PassBy::Value(ty)) => taken("take_text", ty),
         (Entry::Message(MessageFormat::Binary), PassBy::Value(ty)) => taken("take_binary", ty),
         (_, PassBy::Value(_)) => {
@@ -237,21 +240,21 @@ fn decode_argument(
 ) -> TokenStream {
     let name = &argument.name;
     let index = argument.wire_index;
-    let (accessor, function) = if argument.body.is_some() {
-        (quote!(body), quote!(take_body))
-    } else {
-        (quote!(argument), quote!(take_argument))
+    let (accessor, function) = match argument.mark.as_ref().map(|mark| mark.whole) {
+        None => (quote!(argument), quote!(take_argument)),
+        Some(Whole::Body) => (quote!(body), quote!(take_body)),
+        Some(Whole::Query) => (quote!(query), quote!(take_query)),
     };
     match pass_by {
         PassBy::Text => {
-            quote!(__call.#accessor::<__anchorhold::__private::std::String>(#index, #name)?)
+            quote!(__anchorhold::__private::Call::#accessor::<__anchorhold::__private::std::String>(__call, #index, #name)?)
         }
         PassBy::Bytes => {
-            quote!(__call.#accessor::<__anchorhold::__private::std::Vec<::core::primitive::u8>>(#index, #name)?)
+            quote!(__anchorhold::__private::Call::#accessor::<__anchorhold::__private::std::Vec<::core::primitive::u8>>(__call, #index, #name)?)
         }
         PassBy::Value(_) if handler.is_rpc() => {
             let parameter = descriptors::parameter(handler, argument);
-            quote!(#parameter.#accessor(__call, #index, #name)?)
+            quote!(__anchorhold::__private::Parameter::#accessor(&#parameter, __call, #index, #name)?)
         }
         PassBy::Value(ty) => {
             let resolved = resolve_self(ty, block.path);
@@ -328,13 +331,15 @@ fn reply_to_rpc(
         let whole = &fallible.whole;
         let is_result = fallible.is_result(whole);
         let failed = descriptors::failed(handler);
-        return quote!(#returned.reply_output::<#whole, #is_result>(&#failed, #output));
+        return quote!(__anchorhold::__private::Returned::reply_output::<#whole, #is_result>(&#returned, &#failed, #output));
     }
     match handler.output {
-        Output::Nothing => quote!(#output; #returned.reply(())),
+        Output::Nothing => {
+            quote!(#output; __anchorhold::__private::Returned::reply(&#returned, ()))
+        }
         Output::Text(_) | Output::Plain(_) | Output::Probed(_) => {
             let output = owned_output(handler, output);
-            quote!(#returned.reply(#output))
+            quote!(__anchorhold::__private::Returned::reply(&#returned, #output))
         }
     }
 }

@@ -25,17 +25,18 @@ pub use test::test;
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote};
-use syn::visit_mut::{self, VisitMut};
-use syn::{Attribute, Ident, Path, PathArguments, Type};
+use syn::{Attribute, Ident, Path, PathArguments};
 
 use crate::model::ObjectImpl;
 use crate::names::unraw;
+use crate::parse::resolve_self;
 
 /// Everything an impl block expands to.
 pub fn expand_impl(block: &ObjectImpl<'_>) -> TokenStream {
     let user_block = block.raw;
     let schedules_type = schedules::declaration(block);
     let parts = [
+        named(block.raw.attribute_names()),
         descriptors::descriptors(block),
         dispatch::functions(block),
         description::description(block),
@@ -54,6 +55,12 @@ pub fn expand_impl(block: &ObjectImpl<'_>) -> TokenStream {
     }
 }
 
+/// Names our attributes, which are not in the expansion otherwise, at the user's tokens: an editor shows their
+/// documentation there.
+pub fn named<'a>(attributes: impl Iterator<Item = &'a Ident>) -> TokenStream {
+    quote!(#(use __anchorhold::#attributes as _;)*)
+}
+
 /// A scope of its own for generated items, under the conditions of the user's item.
 pub fn in_block(krate: &Path, conditions: &[&Attribute], items: TokenStream) -> TokenStream {
     quote! {
@@ -69,10 +76,17 @@ pub fn in_block(krate: &Path, conditions: &[&Attribute], items: TokenStream) -> 
 /// The user's name in a generated item: it is found where the user wrote it, but the item belongs to the attribute, so
 /// that no lint asks the user for another name, a use or a comment.
 pub fn quiet(name: &Ident) -> Ident {
+    let span = Span::call_site().located_at(name.span());
+    if name == RESERVED_SINCE_2024 {
+        return Ident::new_raw(RESERVED_SINCE_2024, span);
+    }
     let mut name = name.clone();
-    name.set_span(Span::call_site().located_at(name.span()));
+    name.set_span(span);
     name
 }
+
+/// An ordinary name to users of edition 2021. What belongs to the attribute is read in the attribute's edition.
+const RESERVED_SINCE_2024: &str = "gen";
 
 /// `CounterStub`, beside `Counter`.
 pub fn stub_path(path: &Path) -> Path {
@@ -86,31 +100,6 @@ pub fn stub_path(path: &Path) -> Path {
 
 fn stub_name(class: &Ident) -> Ident {
     format_ident!("{}Stub", unraw(class), span = class.span())
-}
-
-/// The type as written in the impl block, with `Self` replaced, for use outside the block.
-pub fn resolve_self(ty: &Type, path: &Path) -> Type {
-    let mut ty = ty.clone();
-    ReplaceSelf(path).visit_type_mut(&mut ty);
-    ty
-}
-
-struct ReplaceSelf<'a>(&'a Path);
-
-impl VisitMut for ReplaceSelf<'_> {
-    fn visit_path_mut(&mut self, path: &mut Path) {
-        visit_mut::visit_path_mut(self, path);
-        if path.leading_colon.is_some() {
-            return;
-        }
-        if let Some(first) = path.segments.first()
-            && first.ident == "Self"
-        {
-            let rest = path.segments.iter().skip(1).cloned();
-            path.segments = self.0.segments.iter().cloned().chain(rest).collect();
-            path.leading_colon = self.0.leading_colon;
-        }
-    }
 }
 
 /// `__private::path::<generics>tail`. A bound that does not hold is reported at the whole of `shown`: what is before the
@@ -158,4 +147,16 @@ fn respan(tokens: TokenStream, span: Span) -> TokenStream {
             token
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn name_that_is_a_keyword_of_this_crates_edition_is_raw() {
+        let of = |name| quiet(&Ident::new(name, Span::call_site())).to_string();
+        assert_eq!(of("gen"), "r#gen");
+        assert_eq!(of("generate"), "generate");
+    }
 }

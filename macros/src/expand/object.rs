@@ -4,18 +4,20 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 use syn::{Attribute, Path, Type, Visibility};
 
-use super::{in_block, private_at, project_at, quiet, respan, stub_name};
+use super::{in_block, named, private_at, project_at, quiet, respan, stub_name};
 use crate::model::{Durability, Field, Object, is_plain_value, named_types};
 use crate::names::unraw;
 
 pub fn expand_struct(object: &Object<'_>) -> TokenStream {
     let item = object.item;
     let conditions = object.conditions();
+    let of_fields = item.fields.iter().flat_map(|field| &field.attrs);
     let is_deprecated = item
         .attrs
         .iter()
+        .chain(of_fields)
         .any(|attribute| attribute.path().is_ident("deprecated"));
-    // To load a deprecated object is what the platform does, not the user.
+    // To load a deprecated object or field is what the platform does, not the user.
     let allow = is_deprecated.then(|| quote!(#[allow(deprecated)]));
     let stub = stub_type(
         object.krate,
@@ -25,9 +27,11 @@ pub fn expand_struct(object: &Object<'_>) -> TokenStream {
         object.name,
     );
     let fields = in_block(object.krate, &conditions, fields(object, allow.as_ref()));
+    let allowed = object.allowed_lints();
     quote! {
         #item
         #stub
+        #(#[allow(#allowed)])*
         #fields
     }
 }
@@ -97,6 +101,7 @@ fn fields(object: &Object<'_>, allow: Option<&TokenStream>) -> TokenStream {
             }
         })
         .collect();
+    let named = named(object.raw.attribute_names());
     let key_checks = key_checks(object);
     let keys = fields.iter().filter_map(|field| field.key.as_ref());
     let items = fields.iter().map(|field| &field.items);
@@ -104,6 +109,7 @@ fn fields(object: &Object<'_>, allow: Option<&TokenStream>) -> TokenStream {
     let stores = fields.iter().map(|field| &field.store);
     let restores = fields.iter().map(|field| &field.restore);
     quote! {
+        #named
         #(#items)*
         #key_checks
 
@@ -214,24 +220,27 @@ fn durable_field(
             let field_of = project_at(ty, &quote!(StatedField<_, { #escapes }>), &quote!(FIELD));
             quote! {
                 trait #defaults {
-                    fn default() -> #ty;
+                    fn __default() -> #ty;
                 }
                 impl #defaults for #object {
-                    fn default() -> #ty {
+                    fn __default() -> #ty {
                         #default
                     }
                 }
                 const #descriptor: __anchorhold::__private::Field<#ty> =
-                    #field_of.starting_with(<#object as #defaults>::default);
+                    __anchorhold::__private::Field::starting_with(
+                        #field_of,
+                        <#object as #defaults>::__default,
+                    );
             }
         }
     };
     FieldCode {
         key: Some(key.to_owned()),
         items: quote!(#checks #constant),
-        load: quote!(#name: #descriptor.load(__fields, #index)?),
-        store: quote!(#descriptor.store(__fields, #index, &mut self.#name)?;),
-        restore: quote!(#descriptor.restore(__fields, #index, &mut self.#name)?;),
+        load: quote!(#name: __anchorhold::__private::Field::load(&#descriptor, __fields, #index)?),
+        store: quote!(__anchorhold::__private::Field::store(&#descriptor, __fields, #index, &mut self.#name)?;),
+        restore: quote!(__anchorhold::__private::Field::restore(&#descriptor, __fields, #index, &mut self.#name)?;),
     }
 }
 

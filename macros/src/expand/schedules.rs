@@ -81,7 +81,7 @@ fn method(block: &ObjectImpl<'_>, handler: &Handler<'_>) -> TokenStream {
             let payload = descriptors::payload(handler);
             (
                 quote!(__payload: #ty),
-                quote!(#payload.schedule(self.0, #name, &__payload)),
+                quote!(__anchorhold::__private::Payload::schedule(&#payload, self.0, #name, &__payload)),
             )
         }
         None => (

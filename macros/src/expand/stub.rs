@@ -60,12 +60,12 @@ fn method(block: &ObjectImpl<'_>, handler: &Handler<'_>) -> TokenStream {
             let failed = descriptors::failed(handler);
             (
                 quote!(__anchorhold::CallError<#error>),
-                quote!(call_fallible(&#returned, &#failed, #remote_name, #arguments)),
+                quote!(call_fallible(__anchorhold::Stub::core(self), &#returned, &#failed, #remote_name, #arguments)),
             )
         }
         None => (
             quote!(__anchorhold::CallError),
-            quote!(call(&#returned, #remote_name, #arguments)),
+            quote!(call(__anchorhold::Stub::core(self), &#returned, #remote_name, #arguments)),
         ),
     };
     let mutability = (count > 0).then(|| quote!(mut));
@@ -79,7 +79,7 @@ fn method(block: &ObjectImpl<'_>, handler: &Handler<'_>) -> TokenStream {
         > + use<> {
             let #mutability #arguments = __anchorhold::__private::Arguments::new(#count);
             #(#pushes;)*
-            __anchorhold::Stub::core(self).#call
+            __anchorhold::__private::StubCore::#call
         }
     }
 }
@@ -98,10 +98,12 @@ fn push(handler: &Handler<'_>, argument: &Argument<'_>, arguments: &Ident) -> Op
     let name = quiet(argument.identifier);
     let wire_name = &argument.name;
     Some(match argument.pass_by()? {
-        PassBy::Text | PassBy::Bytes => quote!(#arguments.push(#wire_name, #name)),
+        PassBy::Text | PassBy::Bytes => {
+            quote!(__anchorhold::__private::Arguments::push(&mut #arguments, #wire_name, #name))
+        }
         PassBy::Value(_) => {
             let parameter = descriptors::parameter(handler, argument);
-            quote!(#parameter.push(&mut #arguments, #wire_name, &#name))
+            quote!(__anchorhold::__private::Parameter::push(&#parameter, &mut #arguments, #wire_name, &#name))
         }
     })
 }

@@ -6,10 +6,14 @@ use syn::{Attribute, LitStr};
 
 use crate::attr::Arguments;
 use crate::diag::Diagnostics;
+use crate::options;
 use crate::parse::RawRole;
 
 const EXAMPLE_EVERY: &str = "every = \"60s\"";
 const EXAMPLE_CRON: &str = "cron = \"0 3 * * *\"";
+
+/// A hundred years: dates stay within what the platforms can express.
+const LONGEST_INTERVAL_MILLIS: u64 = 36_500 * 24 * 60 * 60 * 1_000;
 
 pub enum Recurrence {
     OnDemand,
@@ -28,7 +32,7 @@ impl<'a> Alarm<'a> {
             .ok_or_report(Arguments::of(&role.attribute, "#[alarm(every = \"60s\")]"))?;
         let every = arguments.take("every");
         let cron = arguments.take("cron");
-        arguments.reject_rest(diagnostics, "alarm", &["every", "cron"]);
+        arguments.reject_rest(diagnostics, "alarm", options::of_role(role.name));
         let recurrence = match (every, cron) {
             (None, None) => Recurrence::OnDemand,
             (Some(_), Some(cron)) => {
@@ -71,6 +75,10 @@ fn parse_interval(literal: &LitStr) -> syn::Result<u64> {
         )
     };
     let digits = text.trim_end_matches(|character: char| !character.is_ascii_digit());
+    // A sign is not a digit, although `parse` takes one.
+    if !digits.chars().all(|character| character.is_ascii_digit()) {
+        return Err(wrong("an interval must begin with a whole number"));
+    }
     let unit = match &text[digits.len()..] {
         "ms" => 1,
         "s" => 1_000,
@@ -88,8 +96,8 @@ fn parse_interval(literal: &LitStr) -> syn::Result<u64> {
         .map_err(|_| wrong("an interval must begin with a whole number"))?;
     match count.checked_mul(unit) {
         Some(0) => Err(wrong("the interval must be greater than zero")),
-        Some(millis) if i64::try_from(millis).is_ok() => Ok(millis),
-        _ => Err(wrong("the interval is too long")),
+        Some(millis) if millis <= LONGEST_INTERVAL_MILLIS => Ok(millis),
+        _ => Err(wrong("the interval must be at most `36500d`")),
     }
 }
 

@@ -2,9 +2,11 @@
 
 use syn::{Attribute, GenericArgument, Ident, PatType, PathArguments, Type};
 
+use crate::attr::Arguments;
 use crate::diag::Diagnostics;
 use crate::names::argument_name;
-use crate::parse::pattern_name;
+use crate::options;
+use crate::parse::{attribute_name, pattern_name};
 
 use super::types::first_borrow;
 use super::{arguments_of, is_named, last_segment, named_type, opaque_type, ungroup};
@@ -29,12 +31,44 @@ pub enum ArgumentKind<'a> {
     Value(PassBy<'a>),
 }
 
+/// A part of the request that one argument takes whole.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Whole {
+    Body,
+    Query,
+}
+
+impl Whole {
+    pub const ALL: [Self; 2] = [Self::Body, Self::Query];
+
+    pub fn attribute(self) -> &'static str {
+        match self {
+            Self::Body => "body",
+            Self::Query => "query",
+        }
+    }
+
+    /// In the words of an error.
+    pub fn part(self) -> &'static str {
+        match self {
+            Self::Body => "body",
+            Self::Query => "query string",
+        }
+    }
+}
+
+/// `#[body]` or `#[query]`.
+pub struct Mark<'a> {
+    pub whole: Whole,
+    pub attribute: &'a Attribute,
+}
+
 pub struct Argument<'a> {
     pub identifier: &'a Ident,
     /// The name by which callers pass it.
     pub name: String,
     pub ty: &'a Type,
-    pub body: Option<&'a Attribute>,
+    pub mark: Option<Mark<'a>>,
     pub kind: ArgumentKind<'a>,
     /// Its position among all arguments.
     pub position: usize,
@@ -46,7 +80,7 @@ impl<'a> Argument<'a> {
     pub fn from_raw(
         diagnostics: &Diagnostics,
         argument: &'a PatType,
-        body: &'a [Attribute],
+        marks: &'a [Attribute],
     ) -> Option<Self> {
         for attribute in &argument.attrs {
             if attribute.path().is_ident("cfg") || attribute.path().is_ident("cfg_attr") {
@@ -69,17 +103,14 @@ impl<'a> Argument<'a> {
             return None;
         };
         let kind = diagnostics.ok_or_report(classify(&argument.ty))?;
-        if let [_, second, ..] = body {
-            diagnostics.error(second, "duplicate `#[body]` attribute");
-            return None;
-        }
-        let body = body.first();
-        if let Some(body) = body
+        let mark = mark(diagnostics, marks)?;
+        if let Some(Mark { whole, attribute }) = &mark
             && !matches!(kind, ArgumentKind::Value(_))
         {
+            let (name, part) = (whole.attribute(), whole.part());
             diagnostics.error(
-                body,
-                "`#[body]` marks the argument that the whole body is decoded into\nhelp: write `#[body] message: Message`",
+                attribute,
+                format!("`#[{name}]` marks the argument that the whole {part} is decoded into\nhelp: write `#[{name}] filter: Filter`"),
             );
             return None;
         }
@@ -87,7 +118,7 @@ impl<'a> Argument<'a> {
             identifier,
             name: argument_name(identifier),
             ty: &argument.ty,
-            body,
+            mark,
             kind,
             position: 0,
             wire_index: 0,
@@ -109,6 +140,11 @@ impl<'a> Argument<'a> {
         }
     }
 
+    /// Whether it takes this part of the request whole.
+    pub fn takes(&self, whole: Whole) -> bool {
+        self.mark.as_ref().is_some_and(|mark| mark.whole == whole)
+    }
+
     /// The type of a value that is passed as it was decoded.
     pub fn owned(&self) -> Option<&'a Type> {
         match self.kind {
@@ -116,6 +152,33 @@ impl<'a> Argument<'a> {
             _ => None,
         }
     }
+}
+
+/// `None`: the attributes are wrong, and were reported.
+fn mark<'a>(diagnostics: &Diagnostics, marks: &'a [Attribute]) -> Option<Option<Mark<'a>>> {
+    let mut found: Option<Mark<'a>> = None;
+    for attribute in marks {
+        let name = attribute_name(attribute)?;
+        let whole = Whole::ALL
+            .into_iter()
+            .find(|whole| name == whole.attribute())?;
+        let shape = format!("#[{}]", whole.attribute());
+        let arguments = diagnostics.ok_or_report(Arguments::of(attribute, &shape))?;
+        arguments.reject_rest(diagnostics, whole.attribute(), options::NONE);
+        if let Some(first) = &found {
+            diagnostics.error(
+                attribute,
+                if first.whole == whole {
+                    format!("duplicate `{shape}` attribute")
+                } else {
+                    String::from("an argument is decoded from the body or from the query string\nhelp: remove one of the two attributes")
+                },
+            );
+            return None;
+        }
+        found = Some(Mark { whole, attribute });
+    }
+    Some(found)
 }
 
 const OWNED: &str = "arguments are decoded from the call and must be owned\nhelp: the only references allowed are `&str`, `&[u8]` and `ctx: &Ctx`";
@@ -165,7 +228,11 @@ fn classify(ty: &Type) -> syn::Result<ArgumentKind<'_>> {
         other => match first_borrow(other) {
             Some(borrow) => Err(syn::Error::new_spanned(
                 borrow,
-                "arguments are decoded from the call and must be owned\nhelp: use `String` instead of `&str`, for example `Option<String>`",
+                if borrow.is_of("Ctx") {
+                    "a handler always has its context\nhelp: write `ctx: &Ctx`"
+                } else {
+                    "arguments are decoded from the call and must be owned\nhelp: use `String` instead of `&str`, for example `Option<String>`"
+                },
             )),
             None if is_named(other, "AlarmRun") && arguments_of(other).is_empty() => {
                 Ok(ArgumentKind::AlarmRun)

@@ -6,9 +6,10 @@ use syn::{Attribute, Ident, LitStr, Meta, Path, Type};
 use crate::attr::Arguments;
 use crate::diag::Diagnostics;
 use crate::names::unraw;
+use crate::options;
 use crate::parse::RawImpl;
 
-use super::{Handler, named_type};
+use super::{Handler, named_type, report_misplaced};
 
 /// One `#[durable_object] impl` block.
 pub struct ObjectImpl<'a> {
@@ -40,7 +41,7 @@ impl<'a> ObjectImpl<'a> {
                 "`migrations` belong on the struct\nhelp: move them to the struct's `#[durable_object]`",
             );
         }
-        arguments.reject_rest(diagnostics, "durable_object", &["class", "crate"]);
+        arguments.reject_rest(diagnostics, "durable_object", options::OF_IMPL);
         if let Some((path, _)) = &raw.trait_path {
             diagnostics.error(
                 path,
@@ -53,6 +54,9 @@ impl<'a> ObjectImpl<'a> {
                 attribute,
                 "`#[cfg_attr]` is expanded too late to make a handler\nhelp: use `#[cfg]` inside the body, or on both the struct and its impl block",
             );
+        }
+        for attribute in &raw.misplaced {
+            report_misplaced(diagnostics, attribute);
         }
         let Some(path) = named_type(&raw.self_type) else {
             diagnostics.error(
@@ -124,12 +128,17 @@ impl<'a> ObjectImpl<'a> {
         raw.attributes
             .iter()
             .chain(of_methods)
-            .filter_map(|attribute| match &attribute.meta {
-                Meta::List(list) if list.path.is_ident("allow") || list.path.is_ident("expect") => {
-                    Some(&list.tokens)
-                }
-                _ => None,
-            })
+            .filter_map(allowed_lints)
+    }
+}
+
+/// The lints of an `#[allow(…)]` or `#[expect(…)]`.
+pub fn allowed_lints(attribute: &Attribute) -> Option<&TokenStream> {
+    match &attribute.meta {
+        Meta::List(list) if list.path.is_ident("allow") || list.path.is_ident("expect") => {
+            Some(&list.tokens)
+        }
+        _ => None,
     }
 }
 

@@ -7,9 +7,13 @@ use syn::{Attribute, Expr, Ident, Type};
 use crate::attr::Arguments;
 use crate::diag::Diagnostics;
 use crate::names::{RESERVED_KEY_PREFIX, unraw};
-use crate::parse::RawField;
+use crate::options;
+use crate::parse::{RawField, attribute_name};
 
-use super::{find_in_type, last_segment, ungroup};
+use super::{find_in_type, last_segment, report_misplaced, ungroup};
+
+/// The platform's limit.
+const MAX_KEY_BYTES: usize = 2_048;
 
 pub enum Durability {
     Memory,
@@ -33,10 +37,15 @@ impl<'a> Field<'a> {
             stored,
             serde,
             conditional,
+            misplaced,
             default,
             field,
         } = raw;
         let name = field.ident.as_ref()?;
+        if let Some(attribute) = misplaced.first() {
+            report_misplaced(diagnostics, attribute);
+            return None;
+        }
         let condition = field
             .attrs
             .iter()
@@ -67,8 +76,7 @@ impl<'a> Field<'a> {
         }
         for attributes in [memory, stored] {
             if let [first, second, ..] = attributes.as_slice() {
-                let name = first.path().segments.last().map(|last| &last.ident);
-                let name = name.map_or_else(String::new, ToString::to_string);
+                let name = attribute_name(first).map_or_else(String::new, ToString::to_string);
                 diagnostics.error(
                     second,
                     if name == "stored" {
@@ -92,7 +100,7 @@ impl<'a> Field<'a> {
             }
             (Some(memory), None) => {
                 let arguments = diagnostics.ok_or_report(Arguments::of(memory, "#[memory]"))?;
-                arguments.reject_rest(diagnostics, "memory", &[]);
+                arguments.reject_rest(diagnostics, "memory", options::NONE);
                 if is_collection {
                     diagnostics.error(
                         memory,
@@ -137,13 +145,22 @@ fn durable(
         Some(option) => Some(diagnostics.ok_or_report(option.expression("default = 1"))?),
         None => None,
     };
-    arguments.reject_rest(diagnostics, "stored", &["key", "default"]);
+    arguments.reject_rest(diagnostics, "stored", options::OF_STORED);
     let key_span = key.as_ref().map_or(name.span(), syn::LitStr::span);
     let key = key.map_or_else(|| unraw(name), |literal| literal.value());
     if key.is_empty() {
         diagnostics.error_at(
             key_span,
             "the key must not be empty\nhelp: write for example `key = \"value\"`",
+        );
+    }
+    if key.len() > MAX_KEY_BYTES {
+        diagnostics.error_at(
+            key_span,
+            format!(
+                "the key is {} bytes long; it must be at most {MAX_KEY_BYTES}",
+                key.len()
+            ),
         );
     }
     if key.starts_with(RESERVED_KEY_PREFIX) {

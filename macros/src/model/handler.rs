@@ -1,13 +1,13 @@
 //! Handlers: methods that can be called from outside the object.
 
 use quote::ToTokens;
-use syn::{FnArg, Ident, ReceiverKind, ReturnType, Safety};
+use syn::{FnArg, Ident, ReceiverKind, ReturnType, Safety, Type};
 
 use crate::diag::Diagnostics;
 use crate::parse::RawMethod;
 
 use super::alarm::Alarm;
-use super::{Argument, Event, Output, Role, Route, arguments_of, is_named};
+use super::{Argument, Event, Output, Role, Route, arguments_of, is_named, ungroup};
 
 /// What the method borrows the object as.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -45,10 +45,10 @@ impl<'a> Handler<'a> {
             .signature
             .inputs
             .iter()
-            .zip(&raw.body_marks)
-            .filter_map(|(input, body)| match input {
+            .zip(&raw.marks)
+            .filter_map(|(input, marks)| match input {
                 FnArg::Receiver(_) => None,
-                FnArg::Typed(argument) => Argument::from_raw(diagnostics, argument, body),
+                FnArg::Typed(argument) => Argument::from_raw(diagnostics, argument, marks),
             })
             .collect();
         let runs = roles.iter().any(|role| matches!(role, Role::Alarm(_)));
@@ -185,6 +185,22 @@ fn receiver(diagnostics: &Diagnostics, raw: &RawMethod) -> Option<Receiver> {
             );
             None
         }
+        ReceiverKind::Typed(_, ty) => match ungroup(ty) {
+            // The same, written out.
+            Type::Reference(reference)
+                if reference.lifetime.is_none() && is_named(&reference.elem, "Self") =>
+            {
+                Some(if reference.mutability.is_some() {
+                    Receiver::Mut
+                } else {
+                    Receiver::Shared
+                })
+            }
+            _ => {
+                diagnostics.error(receiver, "handlers must take `&self` or `&mut self`");
+                None
+            }
+        },
         _ => {
             diagnostics.error(receiver, "handlers must take `&self` or `&mut self`");
             None

@@ -4,6 +4,7 @@ use syn::Attribute;
 
 use crate::attr::Arguments;
 use crate::diag::Diagnostics;
+use crate::options;
 use crate::parse::RawRole;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,7 +25,7 @@ impl<'a> Message<'a> {
             diagnostics.ok_or_report(Arguments::of(&role.attribute, "#[message(text)]"))?;
         let text = arguments.take_flag(diagnostics, "text");
         let binary = arguments.take_flag(diagnostics, "binary");
-        arguments.reject_rest(diagnostics, "message", &["text", "binary"]);
+        arguments.reject_rest(diagnostics, "message", options::of_role(role.name));
         let format = match (text, binary) {
             (None, None) => MessageFormat::Json,
             (Some(_), None) => MessageFormat::Text,

@@ -1,15 +1,18 @@
 //! The struct: its fields and its migrations.
 
+use proc_macro2::TokenStream;
 use syn::{Attribute, Expr, Fields, Ident, ItemStruct, Path, Visibility};
 
 use crate::attr::{Arguments, ungrouped};
 use crate::diag::Diagnostics;
+use crate::options;
 use crate::parse::RawStruct;
 
 use super::Field;
-use super::block::conditions;
+use super::block::{allowed_lints, conditions};
 
 pub struct Object<'a> {
+    pub raw: &'a RawStruct,
     pub item: &'a ItemStruct,
     pub name: &'a Ident,
     pub visibility: &'a Visibility,
@@ -48,7 +51,7 @@ impl<'a> Object<'a> {
                 "`class` belongs on the impl block, which exports the class\nhelp: move it to the impl block's `#[durable_object]`",
             );
         }
-        arguments.reject_rest(diagnostics, "durable_object", &["migrations", "crate"]);
+        arguments.reject_rest(diagnostics, "durable_object", options::OF_STRUCT);
 
         let item = &raw.item;
         if !item.generics.params.is_empty() {
@@ -82,6 +85,7 @@ impl<'a> Object<'a> {
             .filter_map(|field| Field::from_raw(diagnostics, field))
             .collect();
         Some(Self {
+            raw,
             item,
             name: &item.ident,
             visibility: &item.vis,
@@ -89,6 +93,16 @@ impl<'a> Object<'a> {
             migrations: migrations.into_iter().collect(),
             krate,
         })
+    }
+
+    /// The lints that the struct or one of its fields allows: generated code names the same types.
+    pub fn allowed_lints(&self) -> impl Iterator<Item = &'a TokenStream> {
+        let of_fields = self.item.fields.iter().flat_map(|field| &field.attrs);
+        self.item
+            .attrs
+            .iter()
+            .chain(of_fields)
+            .filter_map(allowed_lints)
     }
 
     /// The `#[cfg]` attributes of the struct, which everything beside it shares.

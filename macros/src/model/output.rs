@@ -1,11 +1,14 @@
 //! What a handler answers.
 
-use syn::{ReturnType, Type};
+use syn::{ReturnType, Type, TypeParamBound, TypeTraitObject};
 
 use crate::diag::Diagnostics;
 
 use super::types::first_borrow;
-use super::{arguments_of, is_named, is_plain_value, is_unit, last_segment, opaque_type, ungroup};
+use super::{
+    arguments_of, find_in_type, is_named, is_plain_value, is_unit, last_segment, opaque_type,
+    ungroup,
+};
 
 pub enum Output<'a> {
     /// `()` or no result at all.
@@ -32,17 +35,20 @@ impl<'a> Output<'a> {
             return Self::Text(ty);
         }
         if let Some(opaque) = opaque_type(ty) {
-            let is_future = opaque.bounds.iter().any(|bound| {
-                matches!(bound, syn::TypeParamBound::Trait(bound)
-                    if bound.path.segments.last().is_some_and(|last| last.ident == "Future"))
-            });
             diagnostics.error(
                 opaque,
-                if is_future {
+                if opaque.bounds.iter().any(is_future) {
                     "a handler cannot return a future\nhelp: write `async fn`"
                 } else {
                     "`impl Trait` cannot be returned from a handler\nhelp: name the concrete type; the caller decodes into it"
                 },
+            );
+            return Self::Nothing;
+        }
+        if let Some(future) = dynamic_future(ty) {
+            diagnostics.error(
+                future,
+                "a handler cannot return a future\nhelp: write `async fn`",
             );
             return Self::Nothing;
         }
@@ -75,4 +81,17 @@ impl<'a> Output<'a> {
         let arguments = arguments_of(ty);
         Some((arguments.first()?, arguments.get(1).copied()))
     }
+}
+
+fn is_future(bound: &TypeParamBound) -> bool {
+    matches!(bound, TypeParamBound::Trait(bound)
+        if bound.path.segments.last().is_some_and(|last| last.ident == "Future"))
+}
+
+/// The first `dyn Future` at any depth, as in `Pin<Box<dyn Future<Output = T>>>`.
+fn dynamic_future(ty: &Type) -> Option<&TypeTraitObject> {
+    find_in_type(ty, |ty| match ty {
+        Type::TraitObject(object) if object.bounds.iter().any(is_future) => Some(object),
+        _ => None,
+    })
 }

@@ -4,6 +4,7 @@ use syn::Attribute;
 
 use crate::attr::Arguments;
 use crate::diag::Diagnostics;
+use crate::options;
 use crate::parse::{RawRole, RoleName};
 
 use super::alarm::Alarm;
@@ -139,6 +140,6 @@ fn flag_attribute<'a>(diagnostics: &Diagnostics, role: &'a RawRole) -> Option<&'
     let name = role.name.attribute();
     let arguments =
         diagnostics.ok_or_report(Arguments::of(&role.attribute, &format!("#[{name}]")))?;
-    arguments.reject_rest(diagnostics, name, &[]);
+    arguments.reject_rest(diagnostics, name, options::of_role(role.name));
     Some(&role.attribute)
 }

@@ -8,7 +8,10 @@ use syn::{Attribute, Ident, LitInt, LitStr};
 use crate::attr::{Arguments, RawOption, as_string};
 use crate::diag::Diagnostics;
 use crate::names::argument_name;
+use crate::options;
 use crate::parse::{RawRole, RoleName};
+
+use super::Whole;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum HttpMethod {
@@ -122,7 +125,7 @@ impl<'a> Route<'a> {
             return None;
         }
         let is_upgrade = role.name == RoleName::WebSocket;
-        let accepted: &[&str] = if is_upgrade { &[] } else { &["status"] };
+        let accepted = options::of_role(role.name);
         let leading = arguments.take_leading();
         let path = leading.as_ref().and_then(as_string).cloned();
         let in_place_of_path = match (&path, leading) {
@@ -192,6 +195,15 @@ impl<'a> Route<'a> {
         self.parameters().any(|parameter| parameter == argument)
     }
 
+    /// The part of the request that arguments are read from by name, unless the path binds them.
+    pub fn part_of_names(&self) -> Whole {
+        if self.method.has_body() {
+            Whole::Body
+        } else {
+            Whole::Query
+        }
+    }
+
     /// Whether a request can match both routes with equal priority.
     pub fn collides_with(&self, other: &Self) -> bool {
         self.method == other.method
@@ -212,6 +224,11 @@ impl<'a> Route<'a> {
 fn parse_path(literal: &LitStr) -> syn::Result<Vec<Segment>> {
     let path = literal.value();
     let wrong = |message: String| syn::Error::new_spanned(literal, message);
+    if path.contains("://") {
+        return Err(wrong(String::from(
+            "a route is a path, without scheme and host\nhelp: write for example `\"/notes\"`",
+        )));
+    }
     let Some(rest) = path.strip_prefix('/') else {
         return Err(wrong(format!(
             "a path must start with `/`\nhelp: write `\"/{path}\"`"
@@ -256,8 +273,10 @@ fn parse_segment(text: &str) -> Result<Segment, String> {
         .and_then(|text| text.strip_suffix('}'))
     {
         return match Ident::parse_any.parse_str(name) {
-            Ok(identifier) => Ok(Segment::Parameter(argument_name(&identifier))),
-            Err(_) => Err(format!(
+            Ok(identifier) if is_argument_name(&identifier) => {
+                Ok(Segment::Parameter(argument_name(&identifier)))
+            }
+            _ => Err(format!(
                 "`{text}` is not a valid parameter\nhelp: write the name of an argument, as in `{{id}}`; its type comes from the argument"
             )),
         };
@@ -272,10 +291,33 @@ fn parse_segment(text: &str) -> Result<Segment, String> {
             "a parameter must be a whole segment, as in `/{{id}}`; found `{text}`"
         ));
     }
+    if text == "." || text == ".." {
+        return Err(format!(
+            "no request matches a path with the segment `{text}`\nhelp: remove the segment"
+        ));
+    }
+    if text.contains('%') {
+        return Err(String::from(
+            "a path is written without percent-encoding\nhelp: write the character itself: requests match in any spelling",
+        ));
+    }
+    if text.contains('\\') || text.chars().any(char::is_control) {
+        return Err(String::from(
+            "no request matches a path with a backslash or a control character\nhelp: remove the character",
+        ));
+    }
     if text.chars().any(char::is_whitespace) {
         return Err(String::from("a path cannot contain spaces"));
     }
     Ok(Segment::Literal(text.to_owned()))
+}
+
+/// `false` for what no argument can be called: `_`, `self`.
+fn is_argument_name(identifier: &Ident) -> bool {
+    !argument_name(identifier).is_empty()
+        && !["self", "Self", "super", "crate"]
+            .iter()
+            .any(|word| identifier == word)
 }
 
 #[cfg(test)]
@@ -302,8 +344,27 @@ mod tests {
     #[test]
     fn malformed_paths_are_refused() {
         for text in [
-            "", "m", "/m/", "//", "/a//b", "/m?x=1", "/{id", "/a{id}", "/{}", "/:id", "/{*rest}",
-            "/a b", "/{x}/{x}",
+            "",
+            "m",
+            "/m/",
+            "//",
+            "/a//b",
+            "/m?x=1",
+            "/{id",
+            "/a{id}",
+            "/{}",
+            "/:id",
+            "/{*rest}",
+            "/a b",
+            "/{x}/{x}",
+            "/{_}",
+            "/{self}",
+            "https://example.com/a",
+            "/a/../b",
+            "/.",
+            "/a%2fb",
+            "/a\\b",
+            "/a\u{1}",
         ] {
             assert!(path(text).is_err(), "{text}");
         }

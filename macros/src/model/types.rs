@@ -140,6 +140,13 @@ pub enum Borrow<'a> {
     Lifetime(&'a Lifetime),
 }
 
+impl Borrow<'_> {
+    /// Whether it refers to a type of this name.
+    pub fn is_of(self, name: &str) -> bool {
+        matches!(self, Self::Reference(reference) if is_named(&reference.elem, name))
+    }
+}
+
 impl quote::ToTokens for Borrow<'_> {
     fn to_tokens(&self, tokens: &mut proc_macro2::TokenStream) {
         match self {

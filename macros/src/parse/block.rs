@@ -2,13 +2,14 @@
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use quote::ToTokens;
+use syn::parse::ParseStream;
 use syn::parse::discouraged::Speculative;
-use syn::parse::{ParseStream, Parser};
 use syn::{
     AttrStyle, Attribute, FnArg, Generics, ImplItem, Path, Signature, Token, Type, Visibility,
 };
 
-use super::{RoleName, is_conditional, strip};
+use super::RoleName;
+use super::attribute::{Place, attribute_name, is_conditional};
 
 pub struct RawRole {
     pub name: RoleName,
@@ -21,8 +22,8 @@ pub struct RawMethod {
     pub roles: Vec<RawRole>,
     pub visibility: Visibility,
     pub signature: Signature,
-    /// `#[body]`, by the position of its argument among all inputs.
-    pub body_marks: Vec<Vec<Attribute>>,
+    /// `#[body]` and `#[query]`, by the position of the argument among all inputs.
+    pub marks: Vec<Vec<Attribute>>,
     /// `;` where the user wrote no body: rustc says so.
     pub body: TokenStream,
 }
@@ -65,11 +66,24 @@ pub struct RawImpl {
     pub items: Vec<RawItem>,
     /// Attributes of methods that would add one of ours under a condition.
     pub conditional: Vec<Attribute>,
+    /// Ours on something that they do not belong on.
+    pub misplaced: Vec<Attribute>,
     /// The names of the methods that are not handlers.
     pub helpers: Vec<syn::Ident>,
 }
 
 impl RawImpl {
+    /// The names of our attributes inside the block, as the user wrote them.
+    pub fn attribute_names(&self) -> impl Iterator<Item = &syn::Ident> {
+        self.handlers()
+            .flat_map(|method| {
+                let roles = method.roles.iter().map(|role| &role.attribute);
+                roles.chain(method.marks.iter().flatten())
+            })
+            .chain(&self.misplaced)
+            .filter_map(attribute_name)
+    }
+
     pub fn handlers(&self) -> impl Iterator<Item = &RawMethod> {
         self.items.iter().filter_map(|item| match item {
             RawItem::Handler(method) => Some(&**method),
@@ -107,6 +121,7 @@ impl RawImpl {
             brace,
             items: Vec::new(),
             conditional: Vec::new(),
+            misplaced: Vec::new(),
             helpers: Vec::new(),
         };
         while !content.is_empty() {
@@ -119,19 +134,47 @@ impl RawImpl {
     fn parse_item(&mut self, input: ParseStream<'_>, krate: &Path) -> syn::Result<RawItem> {
         let ahead = input.fork();
         let Ok(method) = parse_method(&ahead, krate) else {
-            return parse_other(input, krate).map(RawItem::Other);
+            return self.parse_other(input, krate).map(RawItem::Other);
         };
         input.advance_to(&ahead);
         let ParsedMethod {
             method,
             mut conditional,
+            mut misplaced,
         } = method;
         self.conditional.append(&mut conditional);
+        self.misplaced.append(&mut misplaced);
         if method.roles.is_empty() {
             self.helpers.push(method.signature.ident.clone());
             return Ok(RawItem::Other(method.into_token_stream()));
         }
         Ok(RawItem::Handler(Box::new(method)))
+    }
+
+    /// Any other item. One that does not parse was reported by rustc before the attribute was called: it is kept as it
+    /// is, up to where the next item begins, so that it costs no other method.
+    fn parse_other(&mut self, input: ParseStream<'_>, krate: &Path) -> syn::Result<TokenStream> {
+        let attributes = input.call(Attribute::parse_outer)?;
+        let (ours, others): (Vec<_>, Vec<_>) = attributes
+            .into_iter()
+            .partition(|attribute| Place::of(attribute, krate).is_some());
+        let mut tokens = quote::quote!(#(#others)*);
+        let ahead = input.fork();
+        if let Ok(item) = ahead.parse::<ImplItem>() {
+            input.advance_to(&ahead);
+            self.misplaced.extend(ours);
+            item.to_tokens(&mut tokens);
+            return Ok(tokens);
+        }
+        while !input.is_empty() {
+            let token: TokenTree = input.parse()?;
+            let ends = ends_item(&token);
+            tokens.extend([token]);
+            if ends {
+                break;
+            }
+        }
+        Ok(tokens)
     }
 }
 
@@ -171,12 +214,13 @@ fn begins_generics(input: ParseStream<'_>) -> bool {
     input.peek(Token![<]) && input.fork().parse::<Generics>().is_ok()
 }
 
-struct ParsedMethod {
-    method: RawMethod,
-    conditional: Vec<Attribute>,
+pub(super) struct ParsedMethod {
+    pub method: RawMethod,
+    pub conditional: Vec<Attribute>,
+    pub misplaced: Vec<Attribute>,
 }
 
-fn parse_method(input: ParseStream<'_>, krate: &Path) -> syn::Result<ParsedMethod> {
+pub(super) fn parse_method(input: ParseStream<'_>, krate: &Path) -> syn::Result<ParsedMethod> {
     let attributes = input.call(Attribute::parse_outer)?;
     let visibility: Visibility = input.parse()?;
     let mut signature: Signature = input.parse()?;
@@ -189,59 +233,43 @@ fn parse_method(input: ParseStream<'_>, krate: &Path) -> syn::Result<ParsedMetho
     let mut kept = Vec::new();
     let mut roles = Vec::new();
     let mut conditional = Vec::new();
+    let mut misplaced = Vec::new();
     for attribute in attributes {
-        match RoleName::of(&attribute, krate) {
-            Some(name) => roles.push(RawRole { name, attribute }),
-            None if is_conditional(&attribute, &names, krate) => conditional.push(attribute),
-            None => kept.push(attribute),
+        if let Some(name) = RoleName::of(&attribute, krate) {
+            roles.push(RawRole { name, attribute });
+        } else if Place::of(&attribute, krate).is_some() {
+            misplaced.push(attribute);
+        } else if is_conditional(&attribute, &names, krate) {
+            conditional.push(attribute);
+        } else {
+            kept.push(attribute);
         }
     }
-    let body_marks = if roles.is_empty() {
-        Vec::new()
-    } else {
-        let strip_body = |input: &mut FnArg| match input {
-            FnArg::Typed(argument) => strip(&mut argument.attrs, "body", krate),
-            FnArg::Receiver(_) => Vec::new(),
+    let mut marks = Vec::new();
+    for input in &mut signature.inputs {
+        let (attributes, may_be_marked) = match input {
+            FnArg::Typed(argument) => (&mut argument.attrs, !roles.is_empty()),
+            FnArg::Receiver(receiver) => (&mut receiver.attrs, false),
         };
-        signature.inputs.iter_mut().map(strip_body).collect()
-    };
+        let ours = attributes.extract_if(.., |attribute| Place::of(attribute, krate).is_some());
+        let (marking, other): (Vec<_>, Vec<_>) = ours.partition(|attribute| {
+            may_be_marked && Place::of(attribute, krate) == Some(Place::Argument)
+        });
+        marks.push(marking);
+        misplaced.extend(other);
+    }
     Ok(ParsedMethod {
         method: RawMethod {
             attributes: kept,
             roles,
             visibility,
             signature,
-            body_marks,
+            marks,
             body: body.into_token_stream(),
         },
         conditional,
+        misplaced,
     })
-}
-
-/// Any other item. One that does not parse was reported by rustc before the attribute was called: it is kept as it is,
-/// up to where the next item begins, so that it costs no other method.
-fn parse_other(input: ParseStream<'_>, krate: &Path) -> syn::Result<TokenStream> {
-    let ahead = input.fork();
-    if let Ok(item) = ahead.parse::<ImplItem>() {
-        input.advance_to(&ahead);
-        return Ok(item.into_token_stream());
-    }
-    let mut tokens = TokenStream::new();
-    // Ours would be expanded by themselves, and complain of their place.
-    for attribute in input.call(Attribute::parse_outer).unwrap_or_default() {
-        if RoleName::of(&attribute, krate).is_none() {
-            attribute.to_tokens(&mut tokens);
-        }
-    }
-    while !input.is_empty() {
-        let token: TokenTree = input.parse()?;
-        let ends = ends_item(&token);
-        tokens.extend([token]);
-        if ends {
-            break;
-        }
-    }
-    Ok(tokens)
 }
 
 /// A body that came as a `block` fragment of a `macro_rules` macro, in an invisible group.
@@ -254,22 +282,5 @@ fn ends_item(token: &TokenTree) -> bool {
         TokenTree::Group(group) => group.delimiter() == Delimiter::Brace,
         TokenTree::Punct(punct) => punct.as_char() == ';',
         TokenTree::Ident(_) | TokenTree::Literal(_) => false,
-    }
-}
-
-/// A method under one of our attributes outside a `#[durable_object]` impl block, with the other ones stripped.
-pub struct MisplacedMethod {
-    pub tokens: TokenStream,
-    pub has_receiver: bool,
-}
-
-impl MisplacedMethod {
-    pub fn parse(item: TokenStream, krate: &Path) -> syn::Result<Self> {
-        let read = |input: ParseStream<'_>| parse_method(input, krate);
-        let ParsedMethod { method, .. } = read.parse2(item)?;
-        Ok(Self {
-            has_receiver: method.signature.receiver().is_some(),
-            tokens: method.into_token_stream(),
-        })
     }
 }

@@ -217,7 +217,8 @@ impl<Op, Output> History<Op, Output> {
 /// Whether this error is given only to calls that were refused before they ran.
 pub(super) fn did_not_run<E>(error: &CallError<E>) -> bool {
     match error {
-        CallError::Overloaded(_)
+        CallError::Start(_)
+        | CallError::Overloaded(_)
         | CallError::NoSuchMethod(_)
         | CallError::CallCycle(_)
         | CallError::Configuration(_) => true,

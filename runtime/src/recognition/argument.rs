@@ -9,7 +9,6 @@ use crate::fault::Fault;
 use crate::http::Request;
 use crate::schedule::{AlarmRun, Scheduling, scheduling};
 use crate::socket::{CloseEvent, SocketError};
-use crate::text;
 
 /// An argument of an `#[rpc]` method.
 #[diagnostic::on_unimplemented(
@@ -20,6 +19,7 @@ use crate::text;
 pub trait MethodArgument<const KIND: u8>: Sized {
     fn take(call: &mut Call, index: usize, name: &'static str) -> Result<Self, Fault>;
     fn take_body(call: &mut Call, index: usize, name: &'static str) -> Result<Self, Fault>;
+    fn take_query(call: &mut Call, index: usize, name: &'static str) -> Result<Self, Fault>;
     fn push(arguments: &mut Arguments, name: &'static str, value: &Self);
 }
 
@@ -31,6 +31,10 @@ impl<T: Carried> MethodArgument<{ kind::VALUE }> for T {
 
     fn take_body(call: &mut Call, index: usize, name: &'static str) -> Result<Self, Fault> {
         call.body(index, name)
+    }
+
+    fn take_query(call: &mut Call, index: usize, name: &'static str) -> Result<Self, Fault> {
+        call.query(index, name)
     }
 
     fn push(arguments: &mut Arguments, name: &'static str, value: &Self) {
@@ -46,21 +50,12 @@ impl<T: Carried> MethodArgument<{ kind::VALUE }> for T {
 )]
 pub trait RouteArgument<const KIND: u8>: Sized {
     fn take(call: &mut Call, index: usize, name: &'static str) -> Result<Self, Fault>;
-
-    /// Why it cannot be read from one text, such as a path segment.
-    fn misfit() -> Option<&'static str> {
-        None
-    }
 }
 
 #[diagnostic::do_not_recommend]
 impl<T: Argument> RouteArgument<{ kind::VALUE }> for T {
     fn take(call: &mut Call, index: usize, name: &'static str) -> Result<Self, Fault> {
         call.argument(index, name)
-    }
-
-    fn misfit() -> Option<&'static str> {
-        text::misfit::<T>()
     }
 }
 
@@ -84,6 +79,23 @@ pub trait BodyArgument<const KIND: u8>: Sized {
 impl<T: Argument> BodyArgument<{ kind::VALUE }> for T {
     fn take(call: &mut Call, index: usize, name: &'static str) -> Result<Self, Fault> {
         call.body(index, name)
+    }
+}
+
+/// The argument of a route that takes the whole query string.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be read from a query string",
+    label = "needs `Deserialize`",
+    note = "derive `serde::Deserialize` for the type"
+)]
+pub trait WholeQuery<const KIND: u8>: Sized {
+    fn take(call: &mut Call, index: usize, name: &'static str) -> Result<Self, Fault>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Argument> WholeQuery<{ kind::VALUE }> for T {
+    fn take(call: &mut Call, index: usize, name: &'static str) -> Result<Self, Fault> {
+        call.query(index, name)
     }
 }
 
@@ -208,13 +220,15 @@ pub fn take_argument<T: RouteArgument<KIND>, const KIND: u8>(
     T::take(call, index, name)
 }
 
-/// See [`RouteArgument::misfit`].
-#[must_use]
-pub fn text_misfit<T: RouteArgument<KIND>, const KIND: u8>() -> Option<&'static str> {
-    T::misfit()
+pub fn take_body<T: BodyArgument<KIND>, const KIND: u8>(
+    call: &mut Call,
+    index: usize,
+    name: &'static str,
+) -> Result<T, Fault> {
+    T::take(call, index, name)
 }
 
-pub fn take_body<T: BodyArgument<KIND>, const KIND: u8>(
+pub fn take_query<T: WholeQuery<KIND>, const KIND: u8>(
     call: &mut Call,
     index: usize,
     name: &'static str,

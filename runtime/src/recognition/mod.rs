@@ -28,9 +28,12 @@ use std::sync::{self, Arc, LazyLock, Mutex, OnceLock, RwLock};
 
 use crate::collections::{StoredLog, StoredMap};
 use crate::context::{Ctx, Env};
+use crate::description::QueryMisfit;
+use crate::descriptor::Argument;
 use crate::http::{Request, Response};
 use crate::schedule::AlarmRun;
 use crate::socket::{Accept, CloseEvent, Socket, SocketError};
+use crate::text;
 
 /// Kinds of types that an event or a route treats apart.
 pub mod kind {
@@ -58,6 +61,8 @@ pub trait Unrecognised {
     const ESCAPES_ROLLBACK: bool = false;
     const CHANGES_ONLY_THROUGH_MUT: bool = false;
     const IS_COLLECTION: bool = false;
+    const TEXT_MISFIT: fn() -> Option<&'static str> = || None;
+    const QUERY_MISFIT: fn() -> Option<QueryMisfit> = || None;
 }
 
 impl<T: ?Sized> Unrecognised for Probe<T> {}
@@ -68,6 +73,14 @@ impl<T, E> Probe<Result<T, E>> {
 
 impl Probe<()> {
     pub const IS_UNIT: bool = true;
+}
+
+/// Without a bound for generated code to state, which would be a second error for a type that cannot be read at all.
+impl<T: Argument> Probe<T> {
+    /// Why it cannot be read from one text, such as a path segment.
+    pub const TEXT_MISFIT: fn() -> Option<&'static str> = text::misfit::<T>;
+    /// Why it cannot be read from a query string.
+    pub const QUERY_MISFIT: fn() -> Option<QueryMisfit> = text::query_misfit::<T>;
 }
 
 /// An auto trait, which sees through every type that is made of others.

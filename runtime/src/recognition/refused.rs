@@ -4,7 +4,7 @@
 use super::kind;
 use super::{
     AlarmPayload, BodyArgument, MessageArgument, MethodArgument, MethodResult, RouteArgument,
-    RouteResult,
+    RouteResult, WholeQuery,
 };
 use crate::call::{Arguments, Call, Outcome};
 use crate::context::Ctx;
@@ -35,6 +35,9 @@ macro_rules! refused {
                 <Refused as $reason<T>>::never()
             }
             fn take_body(_: &mut Call, _: usize, _: &'static str) -> Result<Self, Fault> {
+                <Refused as $reason<T>>::never()
+            }
+            fn take_query(_: &mut Call, _: usize, _: &'static str) -> Result<Self, Fault> {
                 <Refused as $reason<T>>::never()
             }
             fn push(_: &mut Arguments, _: &'static str, _: &Self) {
@@ -101,6 +104,13 @@ refused! {
     NotABody: BodyArgument<REQUEST>;
 
     #[diagnostic::on_unimplemented(
+        message = "`#[query]` decodes the query string into a value",
+        label = "takes the whole request",
+        note = "remove `#[query]`"
+    )]
+    NotAQuery: WholeQuery<REQUEST>;
+
+    #[diagnostic::on_unimplemented(
         message = "a message does not provide a `{T}`",
         label = "not available here",
         note = "keep what is needed of the request in the session"
@@ -112,7 +122,7 @@ refused! {
         label = "write `ctx: &Ctx`"
     )]
     PassedByReference:
-        MethodArgument<CONTEXT>, RouteArgument<CONTEXT>, BodyArgument<CONTEXT>,
+        MethodArgument<CONTEXT>, RouteArgument<CONTEXT>, BodyArgument<CONTEXT>, WholeQuery<CONTEXT>,
         MessageArgument<CONTEXT>, AlarmPayload<CONTEXT>;
 
     #[diagnostic::on_unimplemented(
@@ -121,7 +131,7 @@ refused! {
         note = "an object reaches other objects through `ctx: &Ctx`, with `ctx.objects::<…>()`"
     )]
     OnlyInTheApp:
-        MethodArgument<ENV>, RouteArgument<ENV>, BodyArgument<ENV>,
+        MethodArgument<ENV>, RouteArgument<ENV>, BodyArgument<ENV>, WholeQuery<ENV>,
         MessageArgument<ENV>, AlarmPayload<ENV>;
 
     #[diagnostic::on_unimplemented(
@@ -130,7 +140,7 @@ refused! {
         note = "write `run: AlarmRun` in a method that has no attribute but `#[alarm]`"
     )]
     OnlyInAlarms:
-        MethodArgument<ALARM_RUN>, RouteArgument<ALARM_RUN>, BodyArgument<ALARM_RUN>,
+        MethodArgument<ALARM_RUN>, RouteArgument<ALARM_RUN>, BodyArgument<ALARM_RUN>, WholeQuery<ALARM_RUN>,
         MessageArgument<ALARM_RUN>, AlarmPayload<ALARM_RUN>;
 
     #[diagnostic::on_unimplemented(
@@ -139,7 +149,7 @@ refused! {
         note = "write `socket: &Socket<Session>` in a `#[message]`, `#[close]` or `#[error]` method"
     )]
     OnlyInSocketEvents:
-        MethodArgument<SOCKET>, RouteArgument<SOCKET>, BodyArgument<SOCKET>,
+        MethodArgument<SOCKET>, RouteArgument<SOCKET>, BodyArgument<SOCKET>, WholeQuery<SOCKET>,
         MessageArgument<SOCKET>, AlarmPayload<SOCKET>;
 
     #[diagnostic::on_unimplemented(
@@ -148,7 +158,7 @@ refused! {
         note = "a `CloseEvent` is for `#[close]`, a `SocketError` for `#[error]`"
     )]
     OnlyOfTheEnd:
-        MethodArgument<SOCKET_EVENT>, RouteArgument<SOCKET_EVENT>, BodyArgument<SOCKET_EVENT>,
+        MethodArgument<SOCKET_EVENT>, RouteArgument<SOCKET_EVENT>, BodyArgument<SOCKET_EVENT>, WholeQuery<SOCKET_EVENT>,
         MessageArgument<SOCKET_EVENT>, AlarmPayload<SOCKET_EVENT>;
 
     #[diagnostic::on_unimplemented(
@@ -156,9 +166,9 @@ refused! {
         label = "cannot be decoded"
     )]
     OnlyAnAnswer:
-        MethodArgument<RESPONSE>, RouteArgument<RESPONSE>, BodyArgument<RESPONSE>,
+        MethodArgument<RESPONSE>, RouteArgument<RESPONSE>, BodyArgument<RESPONSE>, WholeQuery<RESPONSE>,
         MessageArgument<RESPONSE>, AlarmPayload<RESPONSE>,
-        MethodArgument<ACCEPT>, RouteArgument<ACCEPT>, BodyArgument<ACCEPT>,
+        MethodArgument<ACCEPT>, RouteArgument<ACCEPT>, BodyArgument<ACCEPT>, WholeQuery<ACCEPT>,
         MessageArgument<ACCEPT>, AlarmPayload<ACCEPT>;
 
     #[diagnostic::on_unimplemented(

@@ -21,3 +21,4 @@ mod reports;
 mod scheduled_task;
 mod socket_hub;
 mod turns;
+mod turns_together;

@@ -3,6 +3,14 @@
 use std::time::Duration;
 
 use anchorhold::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// A whole query string.
+#[derive(Serialize, Deserialize)]
+pub struct Filter {
+    page: u32,
+    author: Option<String>,
+}
 
 /// Says how it was reached.
 #[durable_object]
@@ -28,6 +36,23 @@ impl DoorProbe {
     async fn answer(&self, request: Request) -> Response {
         let value = request.query_value("value").unwrap_or_default();
         Response::text(200, "answered").with_header("x-value", &value)
+    }
+
+    #[rpc]
+    #[get("/search/{kind}")]
+    #[post("/search/{kind}")]
+    fn search(&self, kind: String, #[query] filter: Filter) -> (String, Filter) {
+        (kind, filter)
+    }
+
+    #[get("/search-by-rpc")]
+    async fn search_by_rpc(
+        &self,
+        ctx: &Ctx,
+        #[query] filter: Filter,
+    ) -> Result<(String, Filter), Error> {
+        let other = ctx.objects::<Self>().named("searched");
+        Ok(other.search("called".to_owned(), filter).await?)
     }
 
     #[rpc]

@@ -15,6 +15,7 @@ mod doors;
 mod ends;
 mod gates;
 mod ids;
+mod libraries;
 mod lifecycle;
 mod locks;
 mod rpc;
@@ -34,10 +35,11 @@ pub use answers::{AnswerProbe, Deaf, Fetched, Odd};
 pub use contexts::Keeper;
 pub use deaths::{Death, Holding, Mortal};
 pub use differential::Differential;
-pub use doors::DoorProbe;
+pub use doors::{DoorProbe, Filter};
 pub use ends::{Bell, Bystander, Doomed, Grenade, NoDefault, Tally, Unstartable, Wait};
 pub use gates::{GateProbe, Ledger, Witness};
 pub use ids::{IdProbe, Identity, ParsedId};
+pub use libraries::LIBRARIES;
 pub use lifecycle::{Life, LifeProbe, Start, Starter, Switch, SwitchState};
 pub use locks::{LockHolder, Vault};
 pub use rpc::{Failure, Hop, Outcome, Peer};
@@ -51,7 +53,7 @@ pub use turns::{Span, TurnProbe};
 /// The probes and the paths that lead to them.
 #[anchorhold::app]
 pub fn app() -> App {
-    deaths::add_handlers(App::new())
+    libraries::add(deaths::add_handlers(App::new()))
         .mount::<Mortal>("/mortals/{name}")
         .mount::<StorageProbe>("/storage/{name}")
         .mount::<AlarmProbe>("/alarms/{name}")
@@ -60,6 +62,7 @@ pub fn app() -> App {
         .mount::<TransactionProbe>("/transactions/{name}")
         .mount::<LifeProbe>("/lives/{name}")
         .mount::<Starter>("/starters/{name}")
+        .get("/call-starter", lifecycle::call_starter)
         .get("/unused-stub", lifecycle::unused_stub)
         .mount::<Switch>("/switches/{name}")
         .mount::<Peer>("/peers/{name}")

@@ -5,6 +5,8 @@ use std::time::Duration;
 use anchorhold::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::rpc::Outcome;
+
 /// What an object knows of its life.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Life {
@@ -164,10 +166,18 @@ impl Starter {
         Ok(())
     }
 
+    #[rpc]
     #[get("/")]
     fn begun(&self) -> u64 {
         self.begun
     }
+}
+
+/// Calls a starter, and tells what came of it.
+pub(crate) async fn call_starter(request: Request, env: Env) -> Result<Response, Error> {
+    let name = request.query_value("name").unwrap_or_default();
+    let outcome = env.objects::<Starter>().named(&name).begun().await;
+    Response::json(200, &Outcome::of(outcome))
 }
 
 /// Makes a stub of a starter, by its name and by its identifier, and calls nothing.

@@ -42,6 +42,7 @@ impl Outcome {
 pub(crate) fn kind<E>(error: &CallError<E>) -> &'static str {
     match error {
         CallError::Application(_) => "application",
+        CallError::Start(_) => "start",
         CallError::Overloaded(_) => "overloaded",
         CallError::Reset(_) => "reset",
         CallError::Disconnected(_) => "disconnected",

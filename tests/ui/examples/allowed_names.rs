@@ -44,6 +44,43 @@ mod handlers {
     }
 }
 
+#[durable_object]
+struct Aged {
+    #[deprecated = "use `value`"]
+    old: i64,
+    value: i64,
+}
+
+#[durable_object]
+impl Aged {
+    #[rpc]
+    #[allow(
+        clippy::needless_arbitrary_self_type,
+        reason = "written out on purpose"
+    )]
+    fn value(self: &Self) -> i64 {
+        self.value
+    }
+}
+
+#[deprecated]
+#[derive(serde::Serialize, serde::Deserialize, Default)]
+struct Relic {}
+
+#[durable_object]
+#[allow(deprecated)]
+struct Museum {
+    relic: Relic,
+}
+
+#[durable_object]
+impl Museum {
+    #[rpc]
+    fn close(&mut self) {
+        let _ = &self.relic;
+    }
+}
+
 fn main() {
     let _ = |env: Env| {
         let counter = env.objects::<Counter>().named("a");

@@ -208,9 +208,7 @@ impl Server {
     async fn try_answer(&self, request: hyper::Request<Incoming>) -> Result<HttpResponse, Fault> {
         let (mut parts, body) = request.into_parts();
         check_host(&parts)?;
-        let mut request = Request {
-            inner: PlatformRequest::received(&mut parts),
-        };
+        let mut request = Request::received(PlatformRequest::received(&mut parts));
         request.check()?;
         // A path that is no WebSocket is answered as if nothing had been asked (RFC 9110, section
         // 7.8); one that is finds no upgrade, and the answer says why there is none.

@@ -128,7 +128,7 @@ impl ObjectClass {
                 chain: Rc::new(chain),
                 caller,
             };
-            let answer = occupant.fetch(crate::http::Request { inner: request }, origin);
+            let answer = occupant.fetch(crate::http::Request::received(request), origin);
             async move { response::to_js(&Fault::respond(answer.await)) }
         })
     }

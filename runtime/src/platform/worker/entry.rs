@@ -49,9 +49,7 @@ pub fn worker_fetch(make: fn() -> App, request: JsValue, env: JsValue, _ctx: JsV
     let env = Env::new(env);
     let raw: bindings::Request = request.clone().unchecked_into();
     let line = bindings::describe(&raw)?;
-    let mut received = crate::http::Request {
-        inner: Request::received(raw.clone(), &line, None),
-    };
+    let mut received = crate::http::Request::received(Request::received(raw.clone(), &line, None));
     if let Err(fault) = received.check() {
         return answer_fault(fault);
     }

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use host_tests::{Client, eventually};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::case::Case;
 
@@ -20,6 +20,11 @@ pub const CASES: &[Case] = &[
         "a header that HTTP does not allow is an error and not left out",
         "",
         headers,
+    ),
+    Case::together(
+        "a whole query string is decoded into a struct, and a misfit names its field",
+        "",
+        queries,
     ),
     Case::together(
         "a call back from background work waits for the turn and is no cycle",
@@ -158,6 +163,30 @@ fn headers(client: &Client) {
             .get(&format!("/doors/headers/answer?value={value}"))
             .expect_status(200);
         assert_eq!(answer.header("x-value"), Some(seen));
+    }
+}
+
+fn queries(client: &Client) {
+    let object = client.at("/doors/queries");
+    let found = json!(["new", { "page": 2, "author": "ann b" }]);
+    let answer = object.get("/search/new?author=ann+b&page=2&page=3");
+    assert_eq!(answer.json::<Value>(), found);
+    let answer = object.post("/search/new?page=2&author=ann%20b", json!({}));
+    assert_eq!(answer.json::<Value>(), found);
+    let answer = object.get("/search-by-rpc?page=7");
+    assert_eq!(
+        answer.json::<Value>(),
+        json!(["called", { "page": 7, "author": null }])
+    );
+    for (query, named) in [("", "page"), ("page=x", "page"), ("page=1&pgae=2", "pgae")] {
+        let answer = object
+            .get(&format!("/search/new?{query}"))
+            .expect_status(400);
+        assert!(
+            answer.text().contains(&format!("`{named}`")),
+            "{}",
+            answer.text()
+        );
     }
 }
 

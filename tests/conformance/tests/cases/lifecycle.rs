@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use conformance::{Life, Start, SwitchState};
+use conformance::{Life, Outcome, Start, SwitchState};
 use host_tests::{Client, Host, Kind, Received, Signal, eventually};
 use serde_json::json;
 
@@ -173,6 +173,14 @@ fn failed_start(client: &Client) {
             });
         }
     });
+    assert_eq!(
+        client.get("/call-starter?name=failed").json::<Outcome>(),
+        Outcome::Failed {
+            kind: "start".to_owned(),
+            message: "the object did not start: the start failed as told".to_owned(),
+            retryable: false,
+        }
+    );
     let tries = client.get("/switches/failed").json::<SwitchState>().starts;
     client.put("/switches/failed/start", Start::Succeed).done();
     assert_eq!(

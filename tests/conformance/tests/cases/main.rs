@@ -12,6 +12,7 @@ mod doors;
 mod foreign;
 mod gates;
 mod ids;
+mod libraries;
 mod lifecycle;
 mod locks;
 mod report;
@@ -62,6 +63,7 @@ const ELSEWHERE: &[(u8, &str)] = &[
 fn cases() -> Vec<&'static Case> {
     let themes = [
         gates::CASES,
+        libraries::CASES,
         lifecycle::CASES,
         deaths::CASES,
         turns::CASES,

@@ -1,0 +1,29 @@
+//! `Self` in the types that an object names.
+
+use syn::visit_mut::{self, VisitMut};
+use syn::{Path, Type};
+
+/// The type as written inside the object, with `Self` replaced, for use outside.
+pub fn resolve_self(ty: &Type, path: &Path) -> Type {
+    let mut ty = ty.clone();
+    ReplaceSelf(path).visit_type_mut(&mut ty);
+    ty
+}
+
+struct ReplaceSelf<'a>(&'a Path);
+
+impl VisitMut for ReplaceSelf<'_> {
+    fn visit_path_mut(&mut self, path: &mut Path) {
+        visit_mut::visit_path_mut(self, path);
+        if path.leading_colon.is_some() {
+            return;
+        }
+        if let Some(first) = path.segments.first()
+            && first.ident == "Self"
+        {
+            let rest = path.segments.iter().skip(1).cloned();
+            path.segments = self.0.segments.iter().cloned().chain(rest).collect();
+            path.leading_colon = self.0.leading_colon;
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! An object in a crate of edition 2021, where `gen` is an ordinary name.
+#![forbid(unsafe_code)]
+#![deny(
+    warnings,
+    missing_docs,
+    unreachable_pub,
+    unused_qualifications,
+    clippy::pedantic
+)]
+#![allow(
+    clippy::needless_pass_by_value,
+    clippy::unused_self,
+    reason = "handlers take values and a receiver"
+)]
+
+use std::time::Duration;
+
+use anchorhold::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// What is known of an account.
+#[derive(Serialize)]
+struct Statement {
+    name: String,
+    balance: i64,
+    last: Option<i64>,
+    reminders: Vec<String>,
+    left: u64,
+}
+
+/// What a socket's client asks for.
+#[derive(Serialize, Deserialize)]
+struct Withdrawal {
+    by: i64,
+}
+
+/// A balance that is never negative.
+#[durable_object]
+pub struct OlderAccount {
+    name: String,
+    #[stored(default = 10)]
+    balance: i64,
+    reminders: Vec<String>,
+    left: u64,
+    gen: u64,
+}
+
+#[durable_object]
+impl OlderAccount {
+    #[init]
+    fn open(&mut self, ctx: &Ctx) -> Result<(), Error> {
+        self.name = ctx.name().unwrap_or_default();
+        if self.name == "refused" {
+            return Err(Error::new(503, "refused", "no account has this name"));
+        }
+        Ok(())
+    }
+
+    #[get("/")]
+    fn statement(&self, ctx: &Ctx) -> Result<Statement, Error> {
+        Ok(Statement {
+            name: self.name.clone(),
+            balance: self.balance,
+            last: ctx.storage().get("last")?,
+            reminders: self.reminders.clone(),
+            left: self.left,
+        })
+    }
+
+    /// Takes `by` off the balance.
+    #[rpc]
+    #[post("/withdraw")]
+    fn withdraw(&mut self, ctx: &Ctx, by: i64) -> Result<i64, Error> {
+        self.balance -= by;
+        ctx.storage().put("last", &by)?;
+        if self.balance < 0 {
+            return Err(Error::conflict("insufficient", "not that much is there"));
+        }
+        Ok(self.balance)
+    }
+
+    #[post("/remind")]
+    fn remind(&self, ctx: &Ctx, text: String) -> Result<(), Error> {
+        Self::schedules(ctx).ring(text).after(Duration::ZERO)?;
+        Ok(())
+    }
+
+    #[alarm]
+    fn ring(&mut self, gen: String, run: AlarmRun) -> Result<(), Error> {
+        self.reminders.push(format!("{gen}, {}", run.retry_count));
+        if gen == "fails at first" && !run.is_retry() {
+            return Err(Error::internal("as told"));
+        }
+        Ok(())
+    }
+
+    #[websocket("/ws")]
+    fn connect(&self, user: String) -> Result<Accept<String>, Error> {
+        if user.is_empty() {
+            return Err(Error::bad_request("no_user", "`user` is empty"));
+        }
+        Ok(Accept::new(user))
+    }
+
+    #[message]
+    fn said(
+        &mut self,
+        ctx: &Ctx,
+        socket: &Socket<String>,
+        message: Withdrawal,
+    ) -> Result<(), Error> {
+        let balance = self.withdraw(ctx, message.by)?;
+        socket.send(&(socket.session()?, balance))?;
+        Ok(())
+    }
+
+    #[close]
+    fn left(&mut self, event: CloseEvent) {
+        self.left += u64::from(event.clean);
+    }
+
+    /// Counts the calls, under a name that edition 2024 reserves.
+    #[rpc]
+    #[post("/gen/{gen}")]
+    fn gen(&mut self, gen: u64) -> u64 {
+        self.gen += gen;
+        self.gen
+    }
+}
+
+/// Adds the object to an app, with a handler that calls it.
+#[must_use]
+pub fn mount(app: App) -> App {
+    app.mount::<OlderAccount>("/accounts/edition-2021/{name}")
+        .post("/withdrawals/edition-2021", call)
+}
+
+async fn call(mut request: Request, env: Env) -> Result<Response, Error> {
+    let (name, by): (String, i64) = request.json().await?;
+    let account = env.objects::<OlderAccount>().named(&name);
+    account.gen(1).await?;
+    Response::json(200, &account.withdraw(by).await?)
+}

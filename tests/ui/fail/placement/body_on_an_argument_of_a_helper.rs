@@ -1,0 +1,17 @@
+#![allow(unused)]
+
+use anchorhold::prelude::*;
+
+#[durable_object]
+struct Counter {
+    value: i64,
+}
+
+#[durable_object]
+impl Counter {
+    fn replace(&mut self, #[body] value: i64) {
+        self.value = value;
+    }
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+#![allow(unused)]
+
+use anchorhold::prelude::*;
+
+#[anchorhold::error]
+fn failed() {}
+
+fn main() {}

@@ -1,0 +1,13 @@
+#![allow(unused)]
+
+use anchorhold::prelude::*;
+
+struct Room;
+
+impl Room {
+    #[message]
+    #[anchorhold::error]
+    fn said(&mut self, #[body] text: String) {}
+}
+
+fn main() {}

@@ -1,0 +1,21 @@
+#![allow(unused)]
+
+use anchorhold::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize)]
+struct Filter {
+    page: u32,
+}
+
+#[durable_object]
+struct Board {}
+
+#[durable_object]
+impl Board {
+    #[get("/")]
+    #[query]
+    fn find(&self, filter: String) {}
+}
+
+fn main() {}

@@ -1,0 +1,19 @@
+#![allow(unused)]
+
+use anchorhold::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize)]
+struct Filter {
+    page: u32,
+}
+
+#[durable_object]
+struct Board {}
+
+#[durable_object]
+impl Board {
+    fn find(&self, #[query] filter: Filter) {}
+}
+
+fn main() {}

@@ -1,0 +1,20 @@
+#![allow(unused)]
+
+use anchorhold::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize)]
+struct Filter {
+    page: u32,
+}
+
+#[durable_object]
+struct Board {}
+
+#[durable_object]
+impl Board {
+    #[get("/")]
+    fn find(&self, #[query] page: u32) {}
+}
+
+fn main() {}
