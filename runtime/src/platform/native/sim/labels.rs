@@ -70,10 +70,7 @@ pub(super) fn label_of_output(
     match output {
         Output::Called { reply, result } => {
             let result = match result {
-                Ok(value) => match values(value).join(", ") {
-                    value if value == "null" => "ok".to_owned(),
-                    value => format!("ok {}", short(value)),
-                },
+                Ok(value) => format!("ok {}", short(values(value).join(", "))),
                 Err(fault) => summary(fault),
             };
             (format!("answer #{}", reply.call), result)
