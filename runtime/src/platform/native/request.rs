@@ -14,7 +14,7 @@ use crate::fault::Fault;
 pub(crate) struct Request {
     method: Cow<'static, str>,
     /// After the origin, if it goes to the outside world.
-    path: String,
+    path: Box<str>,
     /// How much of `path` is scheme and authority; zero in a request to an object.
     origin: usize,
     query: Box<str>,
@@ -54,9 +54,9 @@ impl Request {
         let (path, query) = address.split_once('?').unwrap_or((address, ""));
         let origin = length_of_origin(path);
         let path = if origin == 0 && !path.starts_with('/') {
-            format!("/{path}")
+            format!("/{path}").into()
         } else {
-            path.to_owned()
+            path.into()
         };
         Self {
             method: Cow::Owned(method.to_ascii_uppercase()),
@@ -72,7 +72,7 @@ impl Request {
     pub(super) fn received(parts: &mut Parts) -> Self {
         Self {
             method: method_name(&parts.method),
-            path: parts.uri.path().to_owned(),
+            path: parts.uri.path().into(),
             origin: 0,
             query: parts.uri.query().unwrap_or_default().into(),
             headers: std::mem::take(&mut parts.headers),
@@ -113,7 +113,7 @@ impl Request {
     pub(super) fn into_outgoing(self) -> Result<hyper::Request<Bytes>, Fault> {
         self.check_address()?;
         let address = if self.query.is_empty() {
-            self.path
+            self.path.into_string()
         } else {
             format!("{}?{}", self.path, self.query)
         };
@@ -158,7 +158,7 @@ impl Request {
     }
 
     pub(crate) fn set_path(&mut self, path: &str) {
-        self.path.replace_range(self.origin.., path);
+        self.path = format!("{}{path}", &self.path[..self.origin]).into();
     }
 
     pub(crate) fn set_query(&mut self, query: &str) {

@@ -20,7 +20,14 @@ const LOOKED_AT: usize = 1_000;
 pub(super) struct Named {
     pub(super) class: &'static str,
     pub(super) name: Option<Arc<str>>,
-    pub(super) id: RawId,
+    id: RawId,
+}
+
+impl Named {
+    pub(super) fn new(class: &'static str, id: RawId) -> Self {
+        let name = None;
+        Self { class, name, id }
+    }
 }
 
 impl fmt::Display for Named {

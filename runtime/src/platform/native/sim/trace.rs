@@ -60,8 +60,8 @@ impl fmt::Display for Line {
 #[derive(Default)]
 pub(in super::super) struct Trace {
     lines: RefCell<Vec<Line>>,
-    /// Class and name of each object that was seen: names outlive crashes.
-    known: RefCell<BTreeMap<RawId, (&'static str, Option<Arc<str>>)>>,
+    /// The objects that were seen: names outlive crashes.
+    known: RefCell<BTreeMap<RawId, Named>>,
 }
 
 impl Trace {
@@ -82,20 +82,20 @@ impl Trace {
 
     /// An object as the trace names it.
     pub(in super::super) fn name_of(&self, id: RawId) -> String {
-        let known = self.known.borrow();
-        let (class, name) = known.get(&id).cloned().unwrap_or(("object", None));
-        Named { class, name, id }.to_string()
+        match self.known.borrow().get(&id) {
+            Some(known) => known.to_string(),
+            None => Named::new("object", id).to_string(),
+        }
     }
 
     fn learn(&self, class: &'static str, id: RawId, name: Option<Arc<str>>) -> String {
         let mut known = self.known.borrow_mut();
-        let entry = known.entry(id).or_insert((class, None));
-        entry.0 = class;
+        let entry = known.entry(id).or_insert_with(|| Named::new(class, id));
+        entry.class = class;
         if name.is_some() {
-            entry.1 = name;
+            entry.name = name;
         }
-        drop(known);
-        self.name_of(id)
+        entry.to_string()
     }
 
     fn name_of_slot(&self, slot: &Slot) -> String {
