@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::diag::Diagnostics;
 use crate::model::{
-    ArgumentKind, Event, Handler, MessageFormat, ObjectImpl, Output, Receiver, Role,
+    ArgumentKind, Event, Handler, MessageFormat, ObjectImpl, Output, Receiver, Role, is_named,
 };
 use crate::names::unraw;
 
@@ -42,6 +42,14 @@ pub fn message_is_taken(diagnostics: &Diagnostics, handler: &Handler<'_>) {
         _ => None,
     });
     for second in values {
+        // It may be the first of the two that is wrong.
+        if let Some(socket) = first.filter(|value| is_named(value.ty, "Socket")) {
+            diagnostics.error(
+                socket.ty,
+                "a socket is passed by shared reference\nhelp: write `socket: &Socket<Session>`",
+            );
+            break;
+        }
         diagnostics.error(
             second.ty,
             if message.is_some() {

@@ -95,7 +95,7 @@ fn fields(object: &Object<'_>, allow: Option<&TokenStream>) -> TokenStream {
         .map(|field| match &field.durability {
             Durability::Memory => memory_field(field),
             Durability::Durable { key, default } => {
-                let code = durable_field(name, field, key, default.as_ref(), index);
+                let code = durable_field(name, field, key, default.as_deref(), index);
                 index += 1;
                 code
             }

@@ -17,7 +17,10 @@ const MAX_KEY_BYTES: usize = 2_048;
 
 pub enum Durability {
     Memory,
-    Durable { key: String, default: Option<Expr> },
+    Durable {
+        key: String,
+        default: Option<Box<Expr>>,
+    },
 }
 
 pub struct Field<'a> {
@@ -142,7 +145,9 @@ fn durable(
         None => None,
     };
     let default = match arguments.take("default") {
-        Some(option) => Some(diagnostics.ok_or_report(option.expression("default = 1"))?),
+        Some(option) => Some(Box::new(
+            diagnostics.ok_or_report(option.expression("default = 1"))?,
+        )),
         None => None,
     };
     arguments.reject_rest(diagnostics, "stored", options::OF_STORED);
