@@ -122,9 +122,13 @@ pub(crate) const NIL: &[u8] = &[0xc0];
 
 /// Writes an encoded value as JSON.
 pub(crate) fn to_json(bytes: &[u8]) -> Result<Vec<u8>, String> {
+    next_to_json(&mut &*bytes)
+}
+
+/// Converts the value at the front of `bytes` to JSON text, and moves on behind it.
+pub(crate) fn next_to_json(bytes: &mut &[u8]) -> Result<Vec<u8>, String> {
     let mut json = Vec::with_capacity(bytes.len() + bytes.len() / 2 + 8);
-    let mut rest = bytes;
-    let mut deserializer = rmp_serde::Deserializer::new(&mut rest).with_human_readable();
+    let mut deserializer = rmp_serde::Deserializer::new(bytes).with_human_readable();
     deserializer.set_max_depth(MAX_DEPTH);
     let mut serializer = serde_json::Serializer::new(&mut json);
     serde_transcode::transcode(&mut deserializer, &mut serializer)

@@ -9,6 +9,8 @@ use std::time::Duration;
 use anchorhold::__private::{Runs, run_test};
 use anchorhold::prelude::*;
 
+use crate::failing::{events_of, failure_of, report_of, variables_of};
+
 #[durable_object]
 struct Order {
     placed: bool,
@@ -123,47 +125,72 @@ async fn order_that_is_placed_once(sim: Sim) {
     assert!(placed.is_ok(), "the caller gave up");
 }
 
-/// What a run of the failing test tells, with these variables.
-fn report_of_the_failure(variables: &[(String, String)]) -> String {
-    let program = std::env::current_exe().unwrap();
-    let run = Command::new(program)
-        .args(["--ignored", "--exact", "--nocapture"])
-        .arg("exhaustive::order_that_is_placed_once")
-        .env_remove("ANCHORHOLD_SEEDS")
-        .envs(variables.iter().cloned())
-        .output()
-        .unwrap();
-    assert!(!run.status.success());
-    String::from_utf8(run.stderr).unwrap()
-}
-
-fn line_with<'a>(report: &'a str, text: &str) -> &'a str {
-    let mut lines = report.lines();
-    lines.find(|line| line.contains(text)).expect(report)
-}
+const FAILING: &str = "exhaustive::order_that_is_placed_once";
 
 #[test]
 fn failing_step_is_repeated_by_the_command_that_its_report_shows() {
-    let first = report_of_the_failure(&[]);
-    let failed = line_with(&first, "failed with seed");
-    let command = line_with(&first, "the same run again: ");
-    let variables: Vec<(String, String)> = command
-        .split(' ')
-        .filter_map(|word| word.split_once('='))
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect();
-    assert_eq!(variables.len(), 2, "{command}");
-    let again = report_of_the_failure(&variables);
-    assert_eq!(line_with(&again, "failed with seed"), failed);
-    assert_eq!(line_with(&again, "the same run again: "), command);
+    let first = report_of(FAILING, &[]);
+    let variables = variables_of(&first);
+    assert_eq!(variables.len(), 2, "{first}");
+    let again = report_of(FAILING, &variables);
+    assert_eq!(events_of(&again), events_of(&first));
+    assert_eq!(variables_of(&again), variables);
+}
 
-    let seed = variables[0].clone();
-    let step = ("ANCHORHOLD_STEP".to_owned(), "1000000".to_owned());
-    let refused = report_of_the_failure(&[seed, step]);
+#[test]
+fn step_at_which_the_process_cannot_end_is_refused() {
+    let failed = Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "--nocapture", FAILING])
+        .env("ANCHORHOLD_SEED", "5")
+        .env("ANCHORHOLD_STEP", "1000000")
+        .output()
+        .unwrap();
+    let told = String::from_utf8(failed.stderr).unwrap();
     assert!(
-        refused.contains("the process cannot end at this step"),
-        "{refused}"
+        told.contains("the process cannot end at this step"),
+        "{told}"
     );
+}
+
+#[test]
+fn fault_that_does_not_happen_is_a_failure() {
+    let runs = Cell::new(0);
+    let text = failure_of(|| {
+        run_test(exhaustive(), "other way", async |sim: Sim| {
+            runs.set(runs.get() + 1);
+            // The undisturbed runs take more steps than those after them.
+            let orders = if runs.get() <= 2 { 10 } else { 1 };
+            for _ in 0..orders {
+                let _ = sim.objects::<Order>().named("a").place().await;
+            }
+        });
+    });
+    assert!(text.contains("the fault did not happen"), "{text}");
+    assert!(text.contains("does not come from the simulator"), "{text}");
+}
+
+#[test]
+fn undisturbed_runs_that_differ_are_a_failure() {
+    let runs = Cell::new(0);
+    let text = failure_of(|| {
+        run_test(exhaustive(), "differs", async |sim: Sim| {
+            runs.set(runs.get() + 1);
+            for _ in 0..runs.get() {
+                let _ = sim.objects::<Order>().named("a").place().await;
+            }
+        });
+    });
+    assert!(text.contains("two runs of seed 5"), "{text}");
+    assert_eq!(runs.get(), 2);
+}
+
+#[anchorhold::test(exhaustive, seed = 5)]
+async fn process_does_not_end_after_the_test_is_healed(sim: Sim) {
+    let order = sim.objects::<Order>().named("a");
+    until_ok(async || order.place().await).await;
+    sim.heal().await;
+    sim.advance(Duration::from_secs(300)).await;
+    assert_eq!(order.shipped().await.unwrap(), 1);
 }
 
 #[test]

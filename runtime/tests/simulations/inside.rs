@@ -263,7 +263,8 @@ fn violated_invariant_fails_the_test_at_the_end_of_the_turn() {
     let panic = failed.expect_err("the invariant does not hold");
     let text = panic.downcast_ref::<String>().expect("a text");
     assert!(
-        text.starts_with("the invariant `no ledger is overdrawn` does not hold: ")
+        text.starts_with("the invariant `no ledger is overdrawn` of ")
+            && text.contains("inside.rs:")
             && text.ends_with(" has -6") | text.ends_with(" has -1"),
         "{text}"
     );

@@ -49,6 +49,11 @@ impl SplitMix {
         Self(Cell::new(seed))
     }
 
+    /// Goes on as one that was made with this seed.
+    pub(super) fn restart(&self, seed: u64) {
+        self.0.set(seed);
+    }
+
     pub(super) fn next(&self) -> u64 {
         let state = self.0.get().wrapping_add(0x9E37_79B9_7F4A_7C15);
         self.0.set(state);

@@ -4,8 +4,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
-
 use super::ids::IdKey;
 use super::shard::Shard;
 use super::slot::Life;
@@ -65,6 +63,7 @@ impl Env {
             if let Some(written) = written {
                 written.await.map_err(Fault::Storage)?;
             }
+            shard.trace_request(&request);
             shard.fetch_outside(request).await
         })
     }
@@ -175,7 +174,7 @@ impl Remote {
         if let Some(fault) = &self.refused {
             return Box::pin(std::future::ready(Err(fault.clone())));
         }
-        let (reply, answer) = oneshot::channel();
+        let (reply, answer) = ReplyTo::new(self.env.shard.next_call());
         let delivery = Delivery {
             description: self.description,
             id: self.id,

@@ -1,6 +1,7 @@
 //! HTTP requests as the embedded host has them: read whole, owned, free to cross threads.
 
 use std::borrow::Cow;
+use std::hash::{Hash, Hasher};
 
 use hyper::body::Bytes;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
@@ -14,13 +15,32 @@ use crate::fault::Fault;
 pub(crate) struct Request {
     method: Cow<'static, str>,
     /// After the origin, if it goes to the outside world.
-    path: String,
+    path: Box<str>,
     /// How much of `path` is scheme and authority; zero in a request to an object.
     origin: usize,
     query: Box<str>,
     headers: HeaderMap,
     refused: Option<Box<Refused>>,
     body: Bytes,
+}
+
+/// Of all that is sent.
+impl Hash for Request {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self {
+            method,
+            path,
+            origin: _,
+            query,
+            headers,
+            refused: _,
+            body,
+        } = self;
+        (method, path, query, body).hash(state);
+        for (name, value) in headers {
+            (name, value).hash(state);
+        }
+    }
 }
 
 /// A header was set that cannot be sent.
@@ -36,9 +56,9 @@ impl Request {
         let (path, query) = address.split_once('?').unwrap_or((address, ""));
         let origin = length_of_origin(path);
         let path = if origin == 0 && !path.starts_with('/') {
-            format!("/{path}")
+            format!("/{path}").into()
         } else {
-            path.to_owned()
+            path.into()
         };
         Self {
             method: Cow::Owned(method.to_ascii_uppercase()),
@@ -54,7 +74,7 @@ impl Request {
     pub(super) fn received(parts: &mut Parts) -> Self {
         Self {
             method: method_name(&parts.method),
-            path: parts.uri.path().to_owned(),
+            path: parts.uri.path().into(),
             origin: 0,
             query: parts.uri.query().unwrap_or_default().into(),
             headers: std::mem::take(&mut parts.headers),
@@ -95,7 +115,7 @@ impl Request {
     pub(super) fn into_outgoing(self) -> Result<hyper::Request<Bytes>, Fault> {
         self.check_address()?;
         let address = if self.query.is_empty() {
-            self.path
+            self.path.into_string()
         } else {
             format!("{}?{}", self.path, self.query)
         };
@@ -140,7 +160,7 @@ impl Request {
     }
 
     pub(crate) fn set_path(&mut self, path: &str) {
-        self.path.replace_range(self.origin.., path);
+        self.path = format!("{}{path}", &self.path[..self.origin]).into();
     }
 
     pub(crate) fn set_query(&mut self, query: &str) {

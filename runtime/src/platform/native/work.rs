@@ -1,6 +1,7 @@
 //! What objects are asked to do, and what they send.
 
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use tokio::sync::oneshot;
 
@@ -17,7 +18,23 @@ use crate::id::RawId;
 use crate::socket::Message;
 
 /// Where an answer goes; it may be awaited on another thread.
-pub(super) type ReplyTo<T> = oneshot::Sender<Result<T, Fault>>;
+pub(super) struct ReplyTo<T> {
+    sender: oneshot::Sender<Result<T, Fault>>,
+    /// In the simulator: the number of the call in its run.
+    pub(super) call: u32,
+}
+
+impl<T> ReplyTo<T> {
+    pub(super) fn new(call: u32) -> (Self, oneshot::Receiver<Result<T, Fault>>) {
+        let (sender, answer) = oneshot::channel();
+        (Self { sender, call }, answer)
+    }
+
+    /// Ready when nobody waits for the answer any more.
+    pub(super) fn poll_closed(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        self.sender.poll_closed(context)
+    }
+}
 
 /// Work on its way to an object, from this shard or another.
 pub(super) struct Delivery {
@@ -61,7 +78,7 @@ impl Task {
 
 /// The caller may have gone away meanwhile, which is its own affair.
 pub(super) fn answer<T>(reply: ReplyTo<T>, result: Result<T, Fault>) {
-    let _ = reply.send(result);
+    let _ = reply.sender.send(result);
 }
 
 /// An event of one object.
@@ -87,20 +104,6 @@ pub(super) enum Work {
     },
 }
 
-impl Work {
-    /// For the trace.
-    pub(super) fn label(&self) -> &'static str {
-        match self {
-            Self::Task(Task::Call { method, .. }) => method,
-            Self::Task(Task::Fetch { .. }) => "fetch",
-            Self::Alarm { .. } => "alarm",
-            Self::Message { .. } => "message",
-            Self::Close { .. } => "close",
-            Self::Error { .. } => "error",
-        }
-    }
-}
-
 /// What an object sends: it waits in the output gate for the writes before it.
 pub(super) enum Output {
     Called {
@@ -122,16 +125,6 @@ pub(super) enum Output {
 }
 
 impl Output {
-    /// For the trace.
-    pub(super) fn label(&self) -> &'static str {
-        match self {
-            Self::Called { .. } | Self::Fetched { .. } => "answer",
-            Self::Delivery(_) => "call",
-            Self::Frame { .. } => "frame",
-            Self::Barrier(_) => "sync",
-        }
-    }
-
     /// Bytes that it holds in memory.
     pub(super) fn size(&self) -> usize {
         match self {

@@ -161,6 +161,7 @@ impl Shard {
         let now = self.clock.now();
         let outcome = match life.alarm() {
             Ok(Some(at)) if at <= now.saturating_add(OVERDUE_BY_MS) => {
+                self.trace_due_runs(life);
                 let run = tokio::time::timeout(RUN_TIMEOUT, occupant.alarm());
                 let run: LocalFuture<'static, _> = Box::pin(run);
                 let shard = Rc::clone(self);

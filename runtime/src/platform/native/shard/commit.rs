@@ -140,7 +140,8 @@ impl Shard {
         if let Disk::Memory(memory) = &self.disk
             && has_writes
         {
-            memory.committed(object, life.slot.id, &mut database)?;
+            let change = memory.committed(object, life.slot.id, &mut database)?;
+            self.trace_values(change);
             database.set_long_log(self.has_long_log());
         }
         Ok(unsynced)

@@ -15,6 +15,7 @@ mod simulated;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod traced;
 mod turns;
 
 pub(super) use disk_faults::WriteFault;
@@ -297,22 +298,12 @@ impl Shard {
         result
     }
 
-    /// Writes down what is decided, in the simulator.
-    fn trace(&self, effect: &Effect) {
-        if let Some(simulation) = &self.simulation {
-            simulation.note(self.clock.now(), effect, |object| {
-                self.slot_at(object)
-                    .map(|slot| (slot.description.class, slot.id))
-            });
-        }
-    }
-
     /// Whether no object has anything to do or to send.
     pub(super) fn is_quiet(&self) -> bool {
         self.kernel.borrow().is_quiet(self.now())
     }
 
-    fn now(&self) -> Now {
+    pub(super) fn now(&self) -> Now {
         self.clock.both()
     }
 }

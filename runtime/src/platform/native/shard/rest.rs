@@ -6,8 +6,9 @@ use std::rc::Rc;
 
 use super::super::disk::Disk;
 use super::super::kernel::{Limits, ObjectIndex};
-use super::super::sim::PendingRun;
+use super::super::sim::{PendingRun, label_of_work};
 use super::super::store::Database;
+use super::super::work::Work;
 use super::Shard;
 use crate::error::StorageError;
 use crate::id::RawId;
@@ -21,14 +22,14 @@ pub(in super::super) struct UnderWay {
     next: Cell<u64>,
     turns: RefCell<Vec<Turn>>,
     /// Of the work that is being started.
-    label: Cell<&'static str>,
+    label: RefCell<String>,
     /// The latest time by the clock at which work was started.
     latest: Cell<i64>,
 }
 
 struct Turn {
     number: u64,
-    what: &'static str,
+    what: String,
     object: String,
     since: i64,
 }
@@ -48,10 +49,10 @@ impl Drop for Entry {
 
 impl Shard {
     /// Notes what is about to be started.
-    pub(super) fn begins(&self, what: &'static str) {
+    pub(super) fn begins(&self, work: &Work) {
         if let Some(simulation) = self.simulation() {
             let under_way = &simulation.under_way;
-            under_way.label.set(what);
+            under_way.label.replace(label_of_work(work));
             under_way
                 .latest
                 .set(under_way.latest.get().max(self.clock.now()));
@@ -60,19 +61,19 @@ impl Shard {
 
     /// Notes that what was started just now goes on; in the simulator only.
     pub(super) fn goes_on(&self, object: ObjectIndex) -> Option<Entry> {
-        let what = self.simulation()?.under_way.label.get();
-        self.note_under_way(object, what)
+        let what = self.simulation()?.under_way.label.borrow().clone();
+        self.note_under_way(object, &what)
     }
 
     /// Notes that the object runs this, in the simulator.
-    pub(super) fn note_under_way(&self, object: ObjectIndex, what: &'static str) -> Option<Entry> {
+    pub(super) fn note_under_way(&self, object: ObjectIndex, what: &str) -> Option<Entry> {
         let under_way = &self.simulation()?.under_way;
         let slot = self.slot_at(object)?;
         let number = under_way.next.replace(under_way.next.get() + 1);
         under_way.turns.borrow_mut().push(Turn {
             number,
-            what,
-            object: named(slot.description.class, slot.id),
+            what: what.to_owned(),
+            object: self.name(slot.id),
             since: self.clock.now(),
         });
         Some(Entry(Rc::clone(under_way), number))
@@ -199,14 +200,8 @@ impl Shard {
         })
     }
 
-    fn name(&self, id: RawId) -> String {
-        let object = self.kernel.borrow().find(id);
-        let slot = object.and_then(|object| self.slot_at(object));
-        let class = slot.map_or("an object", |slot| slot.description.class);
-        named(class, id)
+    pub(super) fn name(&self, id: RawId) -> String {
+        let simulation = self.simulation();
+        simulation.map_or_else(|| id.to_string(), |simulation| simulation.trace.name_of(id))
     }
-}
-
-fn named(class: &str, id: RawId) -> String {
-    format!("{class} {}", &id.to_string()[..8])
 }

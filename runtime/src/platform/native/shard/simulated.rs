@@ -35,7 +35,7 @@ impl Shard {
     /// Where a simulated host may have one of these faults: the one that it has.
     pub(in super::super) fn point(&self, possible: &[FaultKind]) -> Option<FaultKind> {
         let simulation = self.simulation.as_ref()?;
-        simulation.point(self.clock.now(), possible)
+        simulation.point(self.clock.both(), possible)
     }
 
     /// The process has ended: nothing that was decided since is carried out.
@@ -236,7 +236,7 @@ impl Shard {
                 // Those of one bunch start before what the first of them decides is carried out.
                 self.inside(|| {
                     for (object, work, bytes) in ready {
-                        self.begins(work.label());
+                        self.begins(&work);
                         self.start(object, work, bytes);
                     }
                 });
@@ -275,8 +275,13 @@ impl Shard {
             .into_iter()
             // Those of a class that the app lacks wait for one that has it.
             .filter(|due| self.class(&due.class).is_some())
-            .map(|due| format!("{} {} at {}", due.class, &due.id.to_string()[..8], due.at))
+            .map(|due| self.overdue(due.id, due.at))
             .collect()
+    }
+
+    fn overdue(&self, id: RawId, at: i64) -> String {
+        let late = Duration::from_millis(self.clock.now().abs_diff(at));
+        format!("that of {} is late by {late:?}", self.name(id))
     }
 
     /// Everything but the disk is lost: memory, sockets, answers on their way, and writes that no

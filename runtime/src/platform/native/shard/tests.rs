@@ -283,14 +283,8 @@ async fn late_answers_of_the_disk_do_not_reach_the_machine_after_a_crash(sim: Si
     // The answer to the old batch must not pass for one to this.
     let held = subject.add(100);
     sim.advance(Duration::from_secs(1)).await;
-    let simulation = sim.shard().simulation().expect("simulated");
-    let released = |line: &String| line.contains("release answer");
-    let before = simulation
-        .trace
-        .borrow()
-        .iter()
-        .filter(|line| released(line))
-        .count();
+    let released = |line: &&String| line.contains("release answer");
+    let before = sim.trace().iter().filter(released).count();
     assert_eq!(before, 1);
     hang(&sim, false);
     assert_eq!(held.await.unwrap(), 111);

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use super::super::disk::CloseJob;
 use super::super::kernel::ObjectIndex;
 use super::super::store::{Change, Database, Index};
+use super::digest::digest_of_commit;
 use super::queue::Queue;
 use crate::error::StorageError;
 use crate::id::RawId;
@@ -214,16 +215,19 @@ impl MemoryDisk {
         self.files.borrow().keys().copied().collect()
     }
 
-    /// The operating system has a commit of the object, and the disk may have it.
+    /// The operating system has a commit of the object, and the disk may have it. Returns a digest of
+    /// what it changed.
     pub(in super::super) fn committed(
         &self,
         object: ObjectIndex,
         id: RawId,
         database: &mut Database,
-    ) -> Result<(), StorageError> {
+    ) -> Result<u64, StorageError> {
         let image: Image = database.image()?.into();
         let by = Rc::clone(self.opened.borrow_mut().entry(id).or_default());
         let file = by.0.borrow().clone();
+        let before = file.as_ref().and_then(|file| file.last());
+        let change = digest_of_commit(before.as_deref().unwrap_or_default(), &image);
         let what = match file {
             Some(file) => {
                 let before = file.0.borrow().durable.clone();
@@ -245,7 +249,7 @@ impl MemoryDisk {
             by,
             what,
         });
-        Ok(())
+        Ok(change)
     }
 
     /// The commits since the last batch are to be synced.

@@ -3,15 +3,19 @@
 use std::future::Future;
 
 use super::Sim;
-use super::faults::{FaultKind, Faults};
-use super::run::{Disturbance, Outcome, Report, Run, run_seed};
+use super::faults::FaultKind;
+use super::investigation::{assert_repeats, assert_same_until_fault};
+use super::quiet::quietly;
+use super::report::Report;
+use super::run::{Disturbance, Outcome, Run, run_seed};
 
-/// Runs the body undisturbed; then with a crash at each step where the process can end, which keeps
-/// all that was committed; then with a power failure there, which loses all that was not synced. Between
-/// those two is what random faults look for. With `only`, no other step is disturbed.
+/// Runs the body undisturbed, twice; then with a crash at each step where the process can end, which
+/// keeps all that was committed; then with a power failure there, which loses all that was not synced.
+/// Between those two is what random faults look for. With `only`, no other step is disturbed.
 ///
 /// # Panics
-/// As the body does; when the process cannot end at the step `only`.
+/// As the body does; when the process cannot end at the step `only`; when two runs differ that have to
+/// be the same.
 pub(super) fn run_exhaustively<F, R>(
     seed: u64,
     only: Option<u64>,
@@ -22,21 +26,19 @@ where
     F: Future<Output = R>,
     R: Outcome,
 {
-    let nothing = Faults::none();
-    let run_with = |disturbance: Disturbance<'_>| {
-        let run: Run<R> = run_seed(seed, test, disturbance, body);
-        if let Some(failure) = run.result.failure() {
-            eprintln!(
-                "{}",
-                Report::new(seed, test, disturbance, &run.trace, &failure)
-            );
-        }
-        run
+    let run_with = |disturbance: &Disturbance<'_>| run_seed(seed, disturbance, body);
+    let report = |disturbance: &Disturbance<'_>, run: &Run<R>| {
+        let again = quietly(|| run_with(disturbance));
+        assert_repeats(seed, test, run, &again);
+        eprintln!("{}", Report::new(seed, test, disturbance, run));
     };
-    let undisturbed = run_with(Disturbance::Faults(&nothing));
-    if undisturbed.result.failure().is_some() {
-        return undisturbed.result;
+    let undisturbed = run_with(&Disturbance::Nothing);
+    if undisturbed.failure.is_some() {
+        report(&Disturbance::Nothing, &undisturbed);
+        return undisturbed.finish();
     }
+    let again = run_with(&Disturbance::Nothing);
+    assert_repeats(seed, test, &undisturbed, &again);
     let steps = match only {
         Some(step) => {
             assert!(
@@ -45,13 +47,16 @@ where
             );
             vec![step]
         }
-        None => undisturbed.endings,
+        None => undisturbed.endings.clone(),
     };
     for &step in &steps {
         for kind in [FaultKind::Crash, FaultKind::PowerFailure] {
-            let run = run_with(Disturbance::At(step, kind));
-            if run.result.failure().is_some() {
-                return run.result;
+            let disturbance = Disturbance::At(step, kind);
+            let run = run_with(&disturbance);
+            assert_same_until_fault(seed, test, &disturbance, &undisturbed, &run);
+            if run.failure.is_some() {
+                report(&disturbance, &run);
+                return run.finish();
             }
         }
     }
@@ -59,5 +64,5 @@ where
         "{test}: a crash and a power failure at each of {} steps",
         steps.len()
     );
-    undisturbed.result
+    undisturbed.finish()
 }

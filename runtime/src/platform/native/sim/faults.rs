@@ -96,6 +96,19 @@ impl FaultKind {
         (Self::BadDeployment, 1_000),
         (Self::SmallLimits, 10),
     ];
+
+    pub(super) fn all() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().map(|(kind, _)| kind)
+    }
+
+    /// As a variable of the environment names it.
+    pub(super) fn name(self) -> String {
+        self.to_string().replace(' ', "-")
+    }
+
+    pub(super) fn of_name(name: &str) -> Option<Self> {
+        Self::all().find(|kind| kind.name() == name)
+    }
 }
 
 impl fmt::Display for FaultKind {

@@ -1,6 +1,7 @@
 //! Looking inside: what objects hold, without running anything of theirs.
 
 use std::future::pending;
+use std::panic::Location;
 use std::rc::Rc;
 
 use serde::de::DeserializeOwned;
@@ -192,7 +193,7 @@ impl Sim {
     }
 
     /// Has `check` called after the end of every turn, of whichever object. The first error fails
-    /// the test at once, with the name, the error and the trace so far. The check looks by
+    /// the test at once, with the name, this call's place, the error and the trace so far. The check looks by
     /// [`inside`](Self::inside) and [`rows`](Self::rows); it cannot await.
     ///
     /// ```
@@ -214,13 +215,15 @@ impl Sim {
     /// });
     /// # }
     /// ```
+    #[track_caller]
     pub fn invariant(
         &self,
         name: impl Into<String>,
         check: impl Fn(&Self) -> Result<(), String> + 'static,
     ) {
+        let name = format!("`{}` of {}", name.into(), Location::caller());
         let mut invariants = self.0.invariants.borrow_mut();
-        invariants.push((name.into(), Rc::new(check)));
+        invariants.push((name, Rc::new(check)));
         if invariants.len() == 1
             && let Some(simulation) = self.0.shard.simulation()
         {
@@ -250,7 +253,7 @@ impl Sim {
         let invariants = self.0.invariants.borrow().clone();
         invariants.iter().find_map(|(name, check)| {
             let error = check(self).err()?;
-            Some(format!("the invariant `{name}` does not hold: {error}"))
+            Some(format!("the invariant {name} does not hold: {error}"))
         })
     }
 

@@ -1,19 +1,27 @@
 //! The test kit: a simulated host in one thread, without network and with virtual time.
 
+mod digest;
 mod disk;
 mod disk_state;
 mod exhaustive;
 mod faults;
 mod inside;
+mod investigation;
+mod labels;
 mod limits;
 mod pipe;
 mod queue;
+mod quiet;
+mod report;
 mod rest;
 mod run;
 mod simulation;
 mod socket;
+mod sweep;
+mod trace;
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -27,6 +35,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 pub(super) use disk::{MemoryDisk, Unsynced};
 pub use faults::{FaultKind, Faults};
 pub use inside::PendingRun;
+pub(super) use labels::label_of_work;
 pub(super) use pipe::{Link, Pipe};
 pub use run::{Runs, run_test};
 pub(super) use simulation::{Ending, Simulation};
@@ -84,6 +93,7 @@ struct Inner {
     seed: u64,
     shard: Rc<Shard>,
     app: RefCell<Option<Rc<App>>>,
+    /// Each with its name and the place where the test declares it.
     invariants: RefCell<Vec<(String, Check)>>,
     /// Time that the test itself let pass does not count as waiting.
     patient_since: Cell<Instant>,
@@ -138,7 +148,11 @@ impl Sim {
     /// until then is due at once, and alarms of a time that was gone wait for it again. Timers, such
     /// as [`Ctx::sleep`](crate::Ctx::sleep), count time that passes and do not notice.
     pub async fn set_clock(&self, now: Timestamp) {
-        self.0.shard.clock.set(now.as_millis());
+        let (before, after) = (self.0.shard.clock.now(), now.as_millis());
+        let direction = if after < before { "back" } else { "forward" };
+        let by = Duration::from_millis(after.abs_diff(before));
+        self.tell(&format!("sim.set_clock: {by:?} {direction}"));
+        self.0.shard.clock.set(after);
         if let Some(simulation) = self.0.shard.simulation() {
             simulation.clock_is_right();
         }
@@ -200,6 +214,7 @@ impl Sim {
             return fault.into_response();
         }
         let path = request.path().into_owned();
+        self.tell(&format!("sim.fetch {} {path}", request.method()));
         let answer = async {
             if let Some(response) = app.answer(request, self.env()).await {
                 return response;
@@ -251,6 +266,7 @@ impl Sim {
     /// Each end learns of it within 2 minutes, when the seed says, and sees code 1006. Until then
     /// what it sends is lost.
     pub fn cut(&self, socket: &SimSocket) {
+        self.tell("sim.cut");
         if let Some(simulation) = self.0.shard.simulation() {
             simulation.cut(socket.pipe.link());
         }
@@ -287,6 +303,9 @@ impl Sim {
         let Some(id) = stub.core().remote().map(Remote::id) else {
             return;
         };
+        if let Some(simulation) = self.0.shard.simulation() {
+            self.tell(&format!("sim.evict {}", simulation.trace.name_of(id)));
+        }
         for _ in 0..MANY_STEPS {
             if !self.0.shard.is_resident(id) {
                 return;
@@ -300,6 +319,7 @@ impl Sim {
     /// The host dies and starts again: everything but the disk is lost. Calls on their way fail as
     /// disconnected; what was acknowledged is there.
     pub async fn crash(&self) {
+        self.tell("sim.crash");
         self.0.shard.crash();
         for _ in 0..SOME_STEPS {
             yield_now().await;
@@ -316,6 +336,7 @@ impl Sim {
     /// # Panics
     /// The app is put together wrongly.
     pub async fn deploy(&self, app: App) {
+        self.tell("sim.deploy");
         let classes = app.objects().to_vec();
         self.app(app);
         self.0.shard.deploy(&classes);
@@ -328,6 +349,7 @@ impl Sim {
     /// confirmed by the disk is lost or kept, for each object on its own, as the seed says. What was
     /// acknowledged is there.
     pub async fn power_failure(&self) {
+        self.tell("sim.power_failure");
         self.0.shard.power_failure();
         for _ in 0..SOME_STEPS {
             yield_now().await;
@@ -342,7 +364,7 @@ impl Sim {
     /// Injects these faults from now on.
     pub fn set_faults(&self, faults: Faults) {
         if let Some(simulation) = self.0.shard.simulation() {
-            simulation.set_faults(self.0.shard.clock.now(), faults);
+            simulation.set_faults(self.0.shard.now(), faults);
             self.0.shard.limit_kernel();
         }
     }
@@ -364,17 +386,20 @@ impl Sim {
     /// Fills the disk: writes, commits and changes of the index of alarms fail, and some databases
     /// cannot be opened, until [`free_disk`](Self::free_disk). Objects in memory can be read.
     pub fn fill_disk(&self) {
+        self.tell("sim.fill_disk");
         self.with_disk(|disk| disk.fill(None));
     }
 
     /// The disk has room again.
     pub fn free_disk(&self) {
+        self.tell("sim.free_disk");
         self.with_disk(DiskState::free);
     }
 
     /// Every sync fails, until [`restore_syncs`](Self::restore_syncs). The seed says what a commit
     /// whose sync failed leaves on the disk.
     pub fn fail_syncs(&self) {
+        self.tell("sim.fail_syncs");
         self.with_disk(DiskState::fail_syncs);
     }
 
@@ -382,11 +407,13 @@ impl Sim {
     /// than 30 s is reset. No database is opened or closed, and what comes in for such an object waits,
     /// for up to 30 s.
     pub fn hang_syncs(&self) {
+        self.tell("sim.hang_syncs");
         self.with_disk(DiskState::hang_syncs);
     }
 
     /// Syncs return and succeed again.
     pub fn restore_syncs(&self) {
+        self.tell("sim.restore_syncs");
         self.with_disk(DiskState::restore_syncs);
     }
 
@@ -397,8 +424,19 @@ impl Sim {
     }
 
     /// No fault happens from now on, and none lasts. A disk that is full has room, and one that hangs
-    /// answers. Both ends learn of a connection that was cut. A bad deployment is rolled back.
+    /// answers. Both ends learn of a connection that was cut. A bad deployment is rolled back. An
+    /// exhaustive test ends the process at no later step.
     pub async fn heal(&self) {
+        self.tell("sim.heal");
+        self.end_faults().await;
+    }
+
+    /// What the test itself does is a part of its trace.
+    fn tell(&self, action: &str) {
+        self.0.shard.trace_test(action);
+    }
+
+    async fn end_faults(&self) {
         if let Some(simulation) = self.0.shard.simulation() {
             simulation.heal();
         }
@@ -411,6 +449,13 @@ impl Sim {
     fn keep_nothing_unsynced(&self) {
         if let Some(simulation) = self.0.shard.simulation() {
             simulation.keep_nothing_unsynced();
+        }
+    }
+
+    /// From now on no other kinds of faults happen.
+    fn inject_only(&self, kinds: &BTreeSet<FaultKind>) {
+        if let Some(simulation) = self.0.shard.simulation() {
+            simulation.inject_only(kinds.clone());
         }
     }
 
@@ -451,14 +496,16 @@ impl Sim {
         }
     }
 
-    /// What happened so far, one line an event, each with its virtual time.
+    /// What happened so far, one line an event. Each begins with the date by the simulated clock, in
+    /// milliseconds since 1970. The report of a failure shows the same events.
     #[must_use]
     pub fn trace(&self) -> Vec<String> {
-        self.0
-            .shard
-            .simulation()
-            .map(|simulation| simulation.trace.borrow().clone())
-            .unwrap_or_default()
+        self.lines().iter().map(trace::Line::dated).collect()
+    }
+
+    fn lines(&self) -> Vec<trace::Line> {
+        let simulation = self.0.shard.simulation();
+        simulation.map_or_else(Vec::new, |simulation| simulation.trace.lines())
     }
 
     /// Ends when the test has waited too long outside of [`advance`](Self::advance).

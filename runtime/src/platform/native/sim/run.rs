@@ -1,26 +1,33 @@
-//! Running tests in the simulator: each seed, each seed twice, and what is told of a failure.
+//! Running tests in the simulator: each seed, and each seed twice.
 
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::time::{Duration, Instant};
+use std::thread;
+use std::time::Duration;
 
 use tokio::runtime::{Builder, LocalOptions};
 
 use super::super::random::{Random, SplitMix};
 use super::exhaustive::run_exhaustively;
 use super::faults::{FaultKind, Faults};
-use super::{PATIENCE, START_MS, Sim};
+use super::investigation::{assert_repeats, investigate};
+use super::quiet::place_of_last_panic;
+use super::report::Report;
+use super::simulation::Injected;
+use super::sweep::Sweep;
+use super::trace::Line;
+use super::{PATIENCE, Sim};
 use crate::fault::Fault;
 
 /// How long, in virtual time, everything that is pending has to happen when faults have ended.
 const QUIET_PHASE: Duration = Duration::from_secs(60 * 60);
-/// Lines of the trace that a failure shows.
-const SHOWN_LINES: usize = 60;
-/// How often a long sweep tells how far it is.
-const PROGRESS: Duration = Duration::from_secs(5);
+/// The variable that names the kinds of fault which happen.
+const KINDS: &str = "ANCHORHOLD_FAULTS";
+/// Its value if none do.
+const NO_KINDS: &str = "none";
 
 /// Which runs a test has.
 #[derive(Debug, Default)]
@@ -65,8 +72,9 @@ impl<T, E: fmt::Debug> Outcome for Result<T, E> {
 /// Runs one test; `#[anchorhold::test]` expands to a call of it.
 ///
 /// The first seed is the attribute's, unless `ANCHORHOLD_SEED` is set, which also means: this one
-/// only. `ANCHORHOLD_SEEDS` says how many. A failure tells its seed. `ANCHORHOLD_STEP` has an
-/// exhaustive test disturb this step only.
+/// only. `ANCHORHOLD_SEEDS` says how many. A failure tells its seed, and which kinds of fault it
+/// needs. `ANCHORHOLD_FAULTS` leaves out all other kinds. `ANCHORHOLD_STEP` has an exhaustive test
+/// disturb this step only. `ANCHORHOLD_TRACE=full` shows the whole trace of a failure.
 ///
 /// # Panics
 /// As the test does; when it waits for something that will not happen; when two runs of one seed
@@ -99,93 +107,131 @@ where
     }
     // One that nothing is done to is the same each time, and a test of one seed has to be quick.
     let twice = seeds.is_some() || !faults.are_none();
+    let disturbance = Disturbance::Faults {
+        faults: &faults,
+        only: kinds_given(),
+    };
     let mut sweep = Sweep::new(test, count);
     let mut generator = SplitMix::new(first);
     let mut seed = first;
     loop {
-        let disturbance = Disturbance::Faults(&faults);
-        let run = run_seed(seed, test, disturbance, &body);
-        if twice {
-            let again = run_seed(seed, test, disturbance, &body);
-            assert_same(seed, test, &run.trace, &again.trace);
-        }
+        let run_with = |disturbance: &Disturbance<'_>| run_seed(seed, disturbance, &body);
+        let run = run_with(&disturbance);
         sweep.note(&run);
-        if sweep.is_done() || run.result.failure().is_some() {
-            if let Some(failure) = run.result.failure() {
-                eprintln!(
-                    "{}",
-                    Report::new(seed, test, disturbance, &run.trace, &failure)
-                );
+        if run.failure.is_some() {
+            if twice {
+                investigate(seed, test, &disturbance, &run, run_with);
+            } else {
+                eprintln!("{}", Report::new(seed, test, &disturbance, &run));
             }
             sweep.finish();
-            return run.result;
+            return run.finish();
+        }
+        if twice {
+            assert_repeats(seed, test, &run, &run_with(&disturbance));
+        }
+        if sweep.is_done() {
+            sweep.finish();
+            return run.finish();
         }
         seed = generator.next();
         generator = SplitMix::new(seed);
     }
 }
 
+/// What came of one run.
 pub(super) struct Run<R> {
-    pub(super) result: R,
-    pub(super) trace: Vec<String>,
-    faults: Vec<FaultKind>,
+    result: thread::Result<R>,
+    /// Why it failed, if it did: what a panic says, or the error that was returned.
+    pub(super) failure: Option<String>,
+    /// Where it panicked, if that is known: see [`quietly`](super::quiet::quietly).
+    pub(super) place: Option<String>,
+    pub(super) trace: Vec<Line>,
+    pub(super) injected: Vec<Injected>,
     /// The steps at which the process could have ended.
     pub(super) endings: Vec<u64>,
-    virtual_time: Duration,
+    pub(super) virtual_time: Duration,
+}
+
+impl<R> Run<R> {
+    pub(super) fn finish(self) -> R {
+        match self.result {
+            Ok(result) => result,
+            Err(panic) => resume_unwind(panic),
+        }
+    }
+
+    pub(super) fn has_panicked(&self) -> bool {
+        self.result.is_err()
+    }
 }
 
 /// What goes wrong in a run.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) enum Disturbance<'a> {
-    /// At random.
-    Faults(&'a Faults),
+    /// At random; with `only`, no other kinds than these.
+    Faults {
+        faults: &'a Faults,
+        only: Option<BTreeSet<FaultKind>>,
+    },
+    /// Nothing, before runs that something happens to once.
+    Nothing,
     /// Once, at this step. A power failure loses all that was not synced.
     At(u64, FaultKind),
 }
 
 impl Disturbance<'_> {
-    fn is_none(self) -> bool {
+    fn is_none(&self) -> bool {
         match self {
-            Self::Faults(faults) => faults.are_none(),
+            Self::Faults { faults, .. } => faults.are_none(),
+            Self::Nothing => true,
             Self::At(..) => false,
         }
     }
 
-    fn begin(self, sim: &Sim) {
+    fn begin(&self, sim: &Sim) {
         match self {
-            Self::Faults(faults) => sim.set_faults(faults.clone()),
+            Self::Faults { faults, only } => {
+                only.iter().for_each(|kinds| sim.inject_only(kinds));
+                sim.set_faults((*faults).clone());
+            }
+            Self::Nothing => sim.keep_nothing_unsynced(),
             Self::At(step, kind) => {
                 sim.keep_nothing_unsynced();
-                sim.inject_at(step, kind);
+                sim.inject_at(*step, *kind);
             }
         }
     }
 
     /// The failure, and what is known of its cause.
-    fn explain(self, failure: &str) -> String {
+    pub(super) fn explain(&self, failure: &str) -> String {
         match self {
-            Self::Faults(_) => failure.to_owned(),
             Self::At(step, kind) => format!("with a {kind} at step {step}, {failure}"),
+            Self::Faults { .. } | Self::Nothing => failure.to_owned(),
         }
     }
 
     /// What has a test repeat the run.
-    fn variables(self, seed: u64) -> String {
+    pub(super) fn variables(&self, seed: u64) -> String {
+        let seed = format!("ANCHORHOLD_SEED={seed}");
         match self {
-            Self::Faults(_) => format!("ANCHORHOLD_SEED={seed}"),
-            Self::At(step, _) => format!("ANCHORHOLD_SEED={seed} ANCHORHOLD_STEP={step}"),
+            Self::Faults { only: None, .. } | Self::Nothing => seed,
+            Self::Faults {
+                only: Some(kinds), ..
+            } => format!("{seed} {KINDS}={}", list_of(kinds.iter().copied())),
+            Self::At(step, _) => format!("{seed} ANCHORHOLD_STEP={step}"),
         }
     }
 }
 
 pub(super) fn run_seed<F, R>(
     seed: u64,
-    test: &str,
-    disturbance: Disturbance<'_>,
+    disturbance: &Disturbance<'_>,
     body: &impl Fn(Sim) -> F,
 ) -> Run<R>
 where
     F: Future<Output = R>,
+    R: Outcome,
 {
     let runtime = Builder::new_current_thread()
         .enable_time()
@@ -199,9 +245,9 @@ where
         Ok(sim) => sim,
         Err(error) => panic!("the simulator's disk cannot be made: {error}"),
     };
-    let ran = catch_unwind(AssertUnwindSafe(|| {
+    let start = runtime.block_on(async { tokio::time::Instant::now() });
+    let result = catch_unwind(AssertUnwindSafe(|| {
         runtime.block_on(async {
-            let start = tokio::time::Instant::now();
             disturbance.begin(&sim);
             let result = tokio::select! {
                 biased;
@@ -213,12 +259,13 @@ where
                     sim.at_work().map(|at_work| format!(": {at_work}")).unwrap_or_default(),
                 ),
             };
-            if disturbance.is_none() {
+            if result.failure().is_none() && disturbance.is_none() {
                 if let Some(unfinished) = sim.unfinished(QUIET_PHASE).await {
                     panic!("{unfinished}");
                 }
-            } else {
-                sim.heal().await;
+            } else if result.failure().is_none() {
+                sim.tell("the test's body has ended, and so do the faults");
+                sim.end_faults().await;
                 if let Some(pending) = sim.still_pending(QUIET_PHASE).await {
                     panic!("an hour after the last fault, {pending}");
                 }
@@ -227,30 +274,29 @@ where
             if let Some(violation) = sim.violation() {
                 panic!("{violation}");
             }
-            (result, start.elapsed())
+            result
         })
     }));
-    let trace = sim.trace();
-    let faults = sim.injected().iter().map(|fault| fault.kind).collect();
-    let endings = sim.endings();
+    let failure = match &result {
+        Ok(result) => result.failure(),
+        Err(panic) => Some(message_of(&**panic)),
+    };
+    let place = result.is_err().then(place_of_last_panic).flatten();
+    let trace = sim.lines();
+    let virtual_time = runtime.block_on(async { start.elapsed() });
     runtime.block_on(async {
         sim.0
             .shard
             .lose_memory(&Fault::Disconnected("the test is over".to_owned()));
     });
-    match ran {
-        Ok((result, virtual_time)) => Run {
-            result,
-            trace,
-            faults,
-            endings,
-            virtual_time,
-        },
-        Err(panic) => {
-            let failure = message_of(&*panic);
-            eprintln!("{}", Report::new(seed, test, disturbance, &trace, &failure));
-            resume_unwind(panic)
-        }
+    Run {
+        result,
+        failure,
+        place,
+        trace,
+        injected: sim.injected(),
+        endings: sim.endings(),
+        virtual_time,
     }
 }
 
@@ -262,173 +308,35 @@ pub(super) fn message_of(panic: &(dyn Any + Send)) -> String {
         .to_owned()
 }
 
-/// What is told of a failed run.
-pub(super) struct Report<'a> {
-    seed: u64,
-    test: &'a str,
-    disturbance: Disturbance<'a>,
-    trace: &'a [String],
-    failure: &'a str,
-}
-
-impl<'a> Report<'a> {
-    pub(super) fn new(
-        seed: u64,
-        test: &'a str,
-        disturbance: Disturbance<'a>,
-        trace: &'a [String],
-        failure: &'a str,
-    ) -> Self {
-        Self {
-            seed,
-            test,
-            disturbance,
-            trace,
-            failure,
-        }
-    }
-}
-
-impl fmt::Display for Report<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            seed,
-            test,
-            disturbance,
-            trace,
-            failure,
-        } = self;
-        let failure = disturbance.explain(failure);
-        writeln!(formatter, "\nfailed with seed {seed}: {failure}")?;
-        writeln!(
-            formatter,
-            "the same run again: {} cargo test {test}",
-            disturbance.variables(*seed)
-        )?;
-        let skipped = trace.len().saturating_sub(SHOWN_LINES);
-        if skipped > 0 {
-            writeln!(formatter, "… {skipped} events before")?;
-        }
-        for line in &trace[skipped..] {
-            writeln!(formatter, "{}", since_start(line))?;
-        }
-        write!(
-            formatter,
-            "times are seconds by the simulated clock, from the start of the run; `!!` marks an injected fault"
-        )
-    }
-}
-
-/// A line of the trace, with a time that people can read.
-#[expect(clippy::cast_precision_loss, reason = "a figure for people")]
-fn since_start(line: &str) -> String {
-    let read = |(millis, event): (&str, &str)| {
-        let millis: i64 = millis.parse().ok()?;
-        let seconds = (millis - START_MS) as f64 / 1_000.0;
-        Some(format!("{seconds:>9.3}  {event}"))
-    };
-    let shown = line.split_once(' ').and_then(read);
-    shown.unwrap_or_else(|| line.to_owned())
-}
-
-fn assert_same(seed: u64, test: &str, first: &[String], second: &[String]) {
-    let differs = first
-        .iter()
-        .zip(second)
-        .position(|(one, other)| one != other)
-        .or((first.len() != second.len()).then_some(first.len().min(second.len())));
-    let Some(at) = differs else { return };
-    let line = |trace: &[String]| trace.get(at).map_or("nothing", |line| line).to_owned();
-    panic!(
-        "two runs of seed {seed} of {test} differ from event {at} on:\n  first:  {}\n  second: {}\nsomething in the test or its objects does not come from the simulator: the order of a HashMap, the system's clock, a thread, randomness that is not `ctx.random`, or a static that outlives a run",
-        line(first),
-        line(second),
-    );
-}
-
-/// Tells how far a sweep over many seeds is. `cargo xtask sim` reads what it says at the end.
-struct Sweep<'a> {
-    test: &'a str,
-    count: u64,
-    done: u64,
-    turns: usize,
-    faults: BTreeMap<FaultKind, u64>,
-    virtual_time: Duration,
-    start: Instant,
-    told: Instant,
-}
-
-impl<'a> Sweep<'a> {
-    fn new(test: &'a str, count: u64) -> Self {
-        let now = Instant::now();
-        Self {
-            test,
-            count,
-            done: 0,
-            turns: 0,
-            faults: BTreeMap::new(),
-            virtual_time: Duration::ZERO,
-            start: now,
-            told: now,
-        }
-    }
-
-    fn note<R>(&mut self, run: &Run<R>) {
-        self.done += 1;
-        self.turns += run.trace.iter().filter(|line| is_turn(line)).count();
-        for kind in &run.faults {
-            *self.faults.entry(*kind).or_default() += 1;
-        }
-        self.virtual_time += run.virtual_time;
-        if self.told.elapsed() > PROGRESS {
-            self.told = Instant::now();
-            eprintln!("{self}");
-        }
-    }
-
-    fn is_done(&self) -> bool {
-        self.done >= self.count
-    }
-
-    fn finish(&self) {
-        if self.count == 1 {
-            return;
-        }
-        let faults: Vec<String> = self
-            .faults
-            .iter()
-            .map(|(kind, count)| format!("{kind} {count}"))
-            .collect();
-        eprintln!("{self}; faults: {}", faults.join(", "));
-    }
-}
-
-impl fmt::Display for Sweep<'_> {
-    #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.start.elapsed().as_secs_f64();
-        write!(
-            formatter,
-            "{}: {} of {} seeds, {} turns, {:.1} virtual hours in {seconds:.1} s ({:.0} seeds a second)",
-            self.test,
-            self.done,
-            self.count,
-            self.turns,
-            self.virtual_time.as_secs_f64() / 3_600.0,
-            self.done as f64 / seconds.max(0.001),
-        )
-    }
-}
-
-fn is_turn(line: &str) -> bool {
-    let event = line.split_once(' ').map(|(_, event)| event);
-    event.is_some_and(|event| event.starts_with("start "))
-}
-
 fn variable(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
     match text.parse() {
         Ok(number) => Some(number),
         Err(_) => panic!("{name}={text} is not a number of up to 64 bits"),
+    }
+}
+
+/// The only kinds of fault that are to happen, if a variable says so.
+fn kinds_given() -> Option<BTreeSet<FaultKind>> {
+    let text = std::env::var(KINDS).ok()?;
+    if text == NO_KINDS {
+        return Some(BTreeSet::new());
+    }
+    let kind = |name| match FaultKind::of_name(name) {
+        Some(kind) => kind,
+        None => panic!(
+            "{KINDS}={text}: `{name}` is not a kind of fault; write `{NO_KINDS}`, or some of these with commas between them: {}",
+            list_of(FaultKind::all())
+        ),
+    };
+    Some(text.split(',').map(kind).collect())
+}
+
+fn list_of(kinds: impl IntoIterator<Item = FaultKind>) -> String {
+    let names: Vec<String> = kinds.into_iter().map(FaultKind::name).collect();
+    if names.is_empty() {
+        NO_KINDS.to_owned()
+    } else {
+        names.join(",")
     }
 }

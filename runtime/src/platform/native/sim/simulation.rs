@@ -1,7 +1,7 @@
 //! What makes a shard's order of events a matter of the seed, and writes it down.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -9,15 +9,16 @@ use tokio::sync::Notify;
 use tokio::task::yield_now;
 use tokio::time::Instant;
 
-use super::super::kernel::{Effect, Limits, ObjectIndex};
+use super::super::kernel::{Limits, Now, ObjectIndex};
 use super::super::random::SplitMix;
 use super::super::shard::UnderWay;
-use super::super::work::{Output, Work};
+use super::super::work::Work;
 use super::disk_state::DiskState;
 use super::faults::{FaultKind, Faults};
 use super::limits;
 use super::pipe::{Link, Links};
 use super::run::message_of;
+use super::trace::Trace;
 use crate::id::RawId;
 use crate::user_code;
 
@@ -43,8 +44,14 @@ pub(in super::super) struct Simulation {
     bunches: SplitMix,
     crashed: Notify,
     /// Of their own, so that a run without faults has the order that it has with a fault to come.
+    /// Thrown anew at each step, so that what happens there does not depend on the faults before it.
     dice: SplitMix,
+    dice_seed: u64,
     faults: RefCell<Faults>,
+    /// The only kinds of fault that happen, if not all of them do.
+    only: RefCell<Option<BTreeSet<FaultKind>>>,
+    /// The test is in its quiet phase.
+    is_healed: Cell<bool>,
     /// Counts the points where a fault may happen.
     steps: Cell<u64>,
     /// The time of the last step, and the steps in a row that had it.
@@ -56,6 +63,8 @@ pub(in super::super) struct Simulation {
     /// Faults that happen at their step, whatever the rates say.
     script: RefCell<BTreeMap<u64, FaultKind>>,
     injected: RefCell<Vec<Injected>>,
+    /// The calls and requests to objects so far.
+    calls: Cell<u32>,
     /// Of late calls, by caller and object.
     arrivals: RefCell<BTreeMap<(ObjectIndex, RawId), Instant>>,
     /// How the process ends, as soon as what runs has paused.
@@ -76,7 +85,7 @@ pub(in super::super) struct Simulation {
     pub(in super::super) limits: RefCell<Limits>,
     pub(in super::super) under_way: Rc<UnderWay>,
     pub(in super::super) some_ready: Notify,
-    pub(in super::super) trace: RefCell<Vec<String>>,
+    pub(in super::super) trace: Trace,
 }
 
 /// A fault that was injected.
@@ -105,16 +114,21 @@ type Ready = (ObjectIndex, VecDeque<(Work, usize)>);
 impl Simulation {
     pub(in super::super) fn new(seed: u64) -> Self {
         let random = SplitMix::new(seed);
+        let dice_seed = random.next();
         Self {
-            dice: SplitMix::new(random.next()),
+            dice: SplitMix::new(dice_seed),
+            dice_seed,
             bunches: SplitMix::new(!seed),
             faults: RefCell::default(),
+            only: RefCell::default(),
+            is_healed: Cell::new(false),
             steps: Cell::new(0),
             at_once: Cell::default(),
             endings: RefCell::default(),
             keeps_nothing: Cell::new(false),
             script: RefCell::default(),
             injected: RefCell::default(),
+            calls: Cell::new(0),
             arrivals: RefCell::default(),
             ending: Cell::default(),
             random,
@@ -132,29 +146,47 @@ impl Simulation {
             limits: RefCell::default(),
             under_way: Rc::default(),
             some_ready: Notify::new(),
-            trace: RefCell::default(),
+            trace: Trace::default(),
         }
     }
 
     /// Those of this run. Small limits hold from now on, or not at all.
-    pub(in super::super) fn set_faults(&self, now: i64, faults: Faults) {
+    pub(in super::super) fn set_faults(&self, now: Now, faults: Faults) {
+        if !faults.are_none() {
+            self.is_healed.set(false);
+        }
         let faults = faults.for_run(&self.dice);
         let small = faults.rate(FaultKind::SmallLimits);
-        let limits = match small.is_some_and(|n| self.dice.next().is_multiple_of(u64::from(n))) {
-            true => {
-                self.inject(now, FaultKind::SmallLimits);
-                limits::small(&self.dice)
-            }
-            false => Limits::default(),
+        let is_small = small.is_some_and(|n| self.dice.next().is_multiple_of(u64::from(n)));
+        let limits = if is_small && self.may_inject(FaultKind::SmallLimits) {
+            self.inject(now, self.steps.get(), FaultKind::SmallLimits);
+            limits::small(&self.dice)
+        } else {
+            Limits::default()
         };
         self.limits.replace(limits);
         self.faults.replace(faults);
     }
 
-    fn inject(&self, now: i64, kind: FaultKind) {
-        let step = self.steps.get();
+    fn inject(&self, now: Now, step: u64, kind: FaultKind) {
         self.injected.borrow_mut().push(Injected { step, kind });
-        self.trace.borrow_mut().push(format!("{now} !! {kind}"));
+        self.trace.push(now, format!("!! {kind}"), 0);
+    }
+
+    fn may_inject(&self, kind: FaultKind) -> bool {
+        let only = self.only.borrow();
+        only.as_ref().is_none_or(|only| only.contains(&kind))
+    }
+
+    /// Faults of other kinds do not happen, whatever the rates say.
+    pub(super) fn inject_only(&self, kinds: BTreeSet<FaultKind>) {
+        self.only.replace(Some(kinds));
+    }
+
+    /// Counts the calls and requests to objects, from 1.
+    pub(in super::super) fn next_call(&self) -> u32 {
+        self.calls.set(self.calls.get() + 1);
+        self.calls.get()
     }
 
     pub(in super::super) fn inject_at(&self, step: u64, kind: FaultKind) {
@@ -174,10 +206,10 @@ impl Simulation {
     }
 
     /// A test that tries again and again would never end: only time that passes can end it.
-    fn look_for_a_loop(&self, now: i64) {
+    fn look_for_a_loop(&self, now: Now) {
         let (at, steps) = self.at_once.get();
-        let steps = if at == now { steps + 1 } else { 0 };
-        self.at_once.set((now, steps));
+        let steps = if at == now.steady { steps + 1 } else { 0 };
+        self.at_once.set((now.steady, steps));
         if steps == MAX_STEPS_AT_ONCE {
             self.fail(format!(
                 "{MAX_STEPS_AT_ONCE} steps were taken and no time has passed: pause before trying again, or let time pass with `sim.advance`"
@@ -201,12 +233,13 @@ impl Simulation {
     /// A point where one of these faults may happen: the one that does. Where the process may crash,
     /// the power may fail, too, which reads as a crash. Either is carried out when what runs has
     /// paused.
-    pub(in super::super) fn point(&self, now: i64, possible: &[FaultKind]) -> Option<FaultKind> {
+    pub(in super::super) fn point(&self, now: Now, possible: &[FaultKind]) -> Option<FaultKind> {
         let step = self.steps.get();
         self.steps.set(step + 1);
+        self.throw_dice_anew(step);
         self.look_for_a_loop(now);
         let ends = possible.contains(&FaultKind::Crash);
-        if ends {
+        if ends && !self.is_healed.get() {
             self.endings.borrow_mut().push(step);
         }
         if self.ending.get().is_some() {
@@ -222,14 +255,14 @@ impl Simulation {
             .filter(|scripted| possible.clone().any(|kind| kind == *scripted))
             .or_else(|| {
                 let faults = self.faults.borrow();
-                possible.find(|kind| {
-                    faults
-                        .rate(*kind)
-                        .is_some_and(|n| self.dice.next().is_multiple_of(u64::from(n)))
-                })
+                let happens = |kind: &FaultKind| {
+                    let rate = faults.rate(*kind);
+                    rate.is_some_and(|n| self.dice.next().is_multiple_of(u64::from(n)))
+                };
+                let may_happen = |kind: &FaultKind| self.may_inject(*kind);
+                possible.find(happens).filter(may_happen)
             })?;
-        self.injected.borrow_mut().push(Injected { step, kind });
-        self.trace.borrow_mut().push(format!("{now} !! {kind}"));
+        self.inject(now, step, kind);
         match kind {
             FaultKind::Crash => self.ending.set(Some(Ending::Crash)),
             FaultKind::PowerFailure => {
@@ -242,6 +275,11 @@ impl Simulation {
         Some(kind)
     }
 
+    fn throw_dice_anew(&self, step: u64) {
+        self.dice
+            .restart(SplitMix::new(self.dice_seed.wrapping_add(step)).next());
+    }
+
     /// Up to so many milliseconds.
     pub(in super::super) fn up_to(&self, millis: u64) -> Duration {
         Duration::from_millis(self.dice.next() % millis + 1)
@@ -251,6 +289,7 @@ impl Simulation {
     pub(in super::super) fn heal(&self) {
         self.faults.replace(Faults::none());
         self.limits.replace(Limits::default());
+        self.is_healed.set(true);
         self.disk.free();
         self.disk.restore_syncs();
         self.links.tell();
@@ -431,56 +470,6 @@ impl Simulation {
             .flat_map(|(_, waiting)| waiting)
             .map(|(work, _)| work)
             .collect()
-    }
-
-    /// One line of the trace.
-    pub(in super::super) fn note(
-        &self,
-        now: i64,
-        effect: &Effect<Work, Output>,
-        object_of: impl Fn(ObjectIndex) -> Option<(&'static str, RawId)>,
-    ) {
-        let named = |object| match object_of(object) {
-            Some((class, id)) => format!("{class} {}", &id.to_string()[..8]),
-            None => "an object that is gone".to_owned(),
-        };
-        let line = match effect {
-            Effect::Wake { object } => format!("wake {}", named(*object)),
-            Effect::Start { object, work, .. } => {
-                format!("start {} of {}", work.label(), named(*object))
-            }
-            Effect::Refuse { work, fault } => {
-                format!("refuse {}: {}", work.label(), fault.summary().1)
-            }
-            Effect::Release { object, output } => {
-                format!("release {} of {}", output.label(), named(*object))
-            }
-            Effect::Fail { output, fault } => {
-                format!("fail {}: {}", output.label(), fault.summary().1)
-            }
-            Effect::Commit { objects } => {
-                let objects: Vec<String> = objects.iter().map(|object| named(*object)).collect();
-                format!("commit {}", objects.join(", "))
-            }
-            Effect::FireAlarm { id } => format!("alarm {}", &id.to_string()[..8]),
-            Effect::Leave {
-                object,
-                reset: None,
-            } => format!("evict {}", named(*object)),
-            Effect::Leave {
-                object,
-                reset: Some(fault),
-            } => {
-                format!("reset {}: {}", named(*object), fault.summary().1)
-            }
-            Effect::RequestCommit
-            | Effect::UpdateIndex { .. }
-            | Effect::PauseInIndex { .. }
-            | Effect::LoadAlarms
-            | Effect::Close { .. }
-            | Effect::Forget { .. } => return,
-        };
-        self.trace.borrow_mut().push(format!("{now} {line}"));
     }
 
     /// A few steps of the others, as many as the seed says.
