@@ -271,7 +271,6 @@ async fn run(sim: &Sim, is_undisturbed: bool) {
     let parts = outside.parts.borrow();
     let shown = shown.borrow();
     assert_in_order("the receiver", &received);
-    assert_in_order("the network", &parts);
     assert_in_order("the socket", &shown);
     let sent = [
         ("call", &received),
@@ -294,6 +293,8 @@ async fn run(sim: &Sim, is_undisturbed: bool) {
         );
     }
     if is_undisturbed {
+        // Requests have connections of their own: of those that are late, one overtakes another.
+        assert_in_order("the network", &parts);
         for (turn, way) in &*ended.succeeded.borrow() {
             let list = match way {
                 Way::Call => &received,
