@@ -59,7 +59,8 @@ pub const REST: &[Step] = &[
     },
     Step {
         name: "examples in the documentation",
-        command: "cargo test --workspace --doc --all-features",
+        // The pages of the attributes are sections of docs/attributes.md, which `anchorhold` tests.
+        command: "cargo test --workspace --exclude anchorhold-macros --doc --all-features",
     },
     Step {
         name: "documentation",

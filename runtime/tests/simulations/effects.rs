@@ -268,15 +268,14 @@ async fn run(sim: &Sim, is_undisturbed: bool) {
     let sender = sim.objects::<Sender>().named("a");
     let kept = insist(sim, async || sender.turns().await).await;
 
-    let parts = outside.parts.borrow();
-    let shown = shown.borrow();
+    let (parts, shown) = (outside.parts.take(), shown.take());
     assert_in_order("the receiver", &received);
     assert_in_order("the socket", &shown);
     let sent = [
         ("call", &received),
         ("late call", &late),
-        ("request", &*parts),
-        ("message", &*shown),
+        ("request", &parts),
+        ("message", &shown),
     ];
     for (what, list) in sent {
         for (turn, _) in list {
@@ -286,9 +285,9 @@ async fn run(sim: &Sim, is_undisturbed: bool) {
             );
         }
     }
-    for turn in &*outside.written.borrow() {
+    for turn in outside.written.take() {
         assert!(
-            insist(sim, async || sender.has_written(*turn).await).await,
+            insist(sim, async || sender.has_written(turn).await).await,
             "the network has seen turn {turn}, and its write is gone"
         );
     }
@@ -299,8 +298,8 @@ async fn run(sim: &Sim, is_undisturbed: bool) {
             let list = match way {
                 Way::Call => &received,
                 Way::Later(_) => &late,
-                Way::Network => &*parts,
-                Way::Socket => &*shown,
+                Way::Network => &parts,
+                Way::Socket => &shown,
             };
             let came = by_turn(list).remove(turn).unwrap_or_default();
             assert_eq!(
