@@ -27,7 +27,7 @@ pub struct ApplicationFault {
 #[serde(from = "WireFault", into = "WireFault")]
 pub enum Fault {
     Application(ApplicationFault),
-    /// The error of the object's `#[init]`: whoever waited for the object gets it, and no method ran.
+    /// The error of the object's `#[init]`. Every waiting caller gets it. No method ran.
     Start(ApplicationFault),
     /// The input does not fit: HTTP 400.
     BadRequest(String),

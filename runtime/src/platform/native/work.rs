@@ -30,7 +30,7 @@ impl<T> ReplyTo<T> {
         (Self { sender, call }, answer)
     }
 
-    /// Ready when nobody waits for the answer any more.
+    /// Ready when the caller has disconnected.
     pub(super) fn poll_closed(&mut self, context: &mut Context<'_>) -> Poll<()> {
         self.sender.poll_closed(context)
     }

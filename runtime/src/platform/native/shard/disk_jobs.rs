@@ -90,7 +90,7 @@ impl Shard {
                 memory.synced(unsynced);
             }
         }
-        // The process may end when all is on disk, and nobody was told.
+        // The process may end when all is on disk and no caller has been answered.
         let machine = simulation.machine();
         self.inside(|| self.point(&[FaultKind::Crash]));
         simulation.is_running(machine).then_some(failed)

@@ -54,7 +54,7 @@ impl Shard {
         };
         self.with_lent_database(&life, || match life.stored()? {
             Some(database) => read(&database),
-            // Nobody has written to it, and the class has no migrations.
+            // It was never written to, and the class has no migrations.
             None => read(&Database::in_memory()?),
         })
     }

@@ -114,7 +114,7 @@ impl Shard {
                 let (outgoing, pause) = (outgoing.clone(), simulation.up_to(2_000));
                 tokio::task::spawn_local(async move {
                     tokio::time::sleep(pause).await;
-                    // Nobody waits for its answer.
+                    // Its answer is discarded.
                     drop(outgoing.fetch(again).await);
                 });
             }

@@ -109,7 +109,7 @@ fn hash_response(response: &Response, hasher: &mut DefaultHasher) {
 }
 
 fn hash_fault(fault: &Fault, hasher: &mut DefaultHasher) {
-    if let Fault::Application(fault) = fault {
+    if let Fault::Application(fault) | Fault::Start(fault) = fault {
         fault.body.hash(hasher);
     }
     fault.summary().hash(hasher);

@@ -120,7 +120,7 @@ impl Writer {
         transaction.commit()
     }
 
-    /// SQLite would do this at a commit, and tell nobody of a sync that failed.
+    /// SQLite would do this at a commit, and ignore a sync that failed.
     fn shorten_log(&mut self) -> rusqlite::Result<()> {
         if self.log.is_some() && log::length(&self.connection)? > LONG_LOG {
             let query = "PRAGMA wal_checkpoint(PASSIVE)";
