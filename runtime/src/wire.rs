@@ -356,6 +356,16 @@ mod tests {
     }
 
     #[test]
+    fn bytes_behind_the_value_are_an_error_and_not_ignored() {
+        let mut bytes = encode(&7).unwrap();
+        bytes.extend([1, 2]);
+        assert_eq!(
+            decode::<u8>(&bytes),
+            Err("2 bytes are left over".to_owned())
+        );
+    }
+
+    #[test]
     fn hostile_bytes_are_refused_and_not_believed() {
         // An array that claims four thousand million elements, and nesting without end.
         assert!(decode::<Vec<u8>>(&[0xdd, 0xff, 0xff, 0xff, 0xff]).is_err());
