@@ -204,6 +204,8 @@ async fn who_comes_back_gets_what_was_missed(sim: Sim) {
     let (_, welcome) = open(&sim, "user=bob&since=30").await;
     assert_eq!(ids(&welcome.history), (111..=120).collect::<Vec<_>>());
     assert!(!welcome.more && welcome.gap);
+    let (_, welcome) = open(&sim, "user=bob&since=109").await;
+    assert!(welcome.gap, "one message is missing");
     let (_, welcome) = open(&sim, "user=bob&since=110").await;
     assert!(!welcome.gap, "nothing of it is missing");
 }
