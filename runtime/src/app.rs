@@ -334,9 +334,9 @@ impl App {
         let method = if method == "HEAD" { "GET" } else { method };
         let mut allowed = Vec::new();
         for (index, route) in self.routes.iter().enumerate() {
-            if route::matches(route.pattern, path).is_some() {
+            if let Some(parameters) = route::matches(route.pattern, path) {
                 if route.method == method {
-                    return Destination::Handler(index);
+                    return Destination::Handler(index, parameters);
                 }
                 allowed.push(route.method);
             }
@@ -382,14 +382,15 @@ impl App {
         let path = request.path().into_owned();
         let target = match self.destination(&request.method(), &path) {
             Destination::Object(target) => target,
-            Destination::Handler(index) => {
+            Destination::Handler(index, parameters) => {
                 let AppRoute {
                     method,
                     pattern,
                     handler,
                 } = &self.routes[index];
-                request.set_path_values(route::matches(pattern, &path).unwrap_or_default());
-                let Ok(answer) = guarded(|| handler(request, env)).await else {
+                request.set_path_values(parameters);
+                let begun = user_code::call(|| handler(request, env));
+                let Ok(answer) = guarded(begun).await else {
                     tracing::error!(method, pattern, "a handler of the app panicked");
                     return Ok(Some(panicked()));
                 };
@@ -414,7 +415,8 @@ impl App {
             env,
         };
         for guard in &self.guards {
-            let Ok(passed) = guarded(|| guard(visit)).await else {
+            let begun = user_code::call(|| guard(visit));
+            let Ok(passed) = guarded(begun).await else {
                 tracing::error!(class = description.class, "a guard panicked");
                 return Ok(Some(panicked()));
             };
@@ -431,7 +433,11 @@ impl App {
             rest = Cow::Owned(route::with_first_segment(&rest, &name));
         }
         let remote = remote(&env, description, by, &name)?;
-        request.inner.set_path(&rest);
+        match rest {
+            // The end of a path in normal form is in normal form.
+            Cow::Borrowed(rest) => request.inner.set_path(rest),
+            Cow::Owned(rest) => request.set_path(&rest),
+        }
         // What the guards made of it.
         request.check()?;
         remote.fetch(request, &CallChain::default()).await.map(Some)
@@ -466,9 +472,9 @@ impl App {
     }
 }
 
-/// Runs a handler or a guard: the call that makes the future, its polls and its drop.
-async fn guarded<T>(begin: impl FnOnce() -> LocalFuture<'static, T>) -> Result<T, Panic> {
-    Guarded::new(user_code::call(begin)?).await
+/// Runs a handler or a guard whose future was made: its polls and its drop.
+async fn guarded<T>(begun: Result<LocalFuture<'static, T>, Panic>) -> Result<T, Panic> {
+    Guarded::new(begun?).await
 }
 
 /// The log has the panic's message; the client has none of it.
@@ -520,7 +526,8 @@ impl Mount {
 /// Where a request leads; borrows from the app and the path.
 pub(crate) enum Destination<'a> {
     Object(Target<'a>),
-    Handler(usize),
+    /// Its place in the list, and what stands for the parameters of its path.
+    Handler(usize, Vec<(&'static str, String)>),
     MethodNotAllowed(String),
     Asset,
     Nowhere,

@@ -7,7 +7,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::{Rc, Weak};
 use std::task::{Poll, Waker};
 
@@ -32,8 +32,10 @@ pub(crate) struct RunningTurn {
 }
 
 /// Drives the code of a turn; the calls that it begins are awaited by that turn.
-pub(crate) async fn as_turn<T>(turn: RunningTurn, code: impl Future<Output = T>) -> T {
-    let mut code = pin!(code);
+pub(crate) async fn as_turn<T>(
+    turn: RunningTurn,
+    mut code: Pin<&mut impl Future<Output = T>>,
+) -> T {
     let mut turn = Some(turn);
     poll_fn(|context| {
         let entered = Entered::new(&mut turn);

@@ -197,7 +197,7 @@ impl Ctx {
     /// they start when the turn is over. A call that an `async` turn itself has begun counts as awaited
     /// by it until `work` first polls the call's future: begin such a call inside of `work`.
     pub fn wait_until(&self, work: impl Future<Output = ()> + 'static) {
-        let work = Guarded::new(Box::pin(work));
+        let work = Guarded::new(work);
         let inner = Rc::clone(&self.inner);
         let begin = move || {
             let state = inner.state.clone();

@@ -22,13 +22,14 @@ pub struct ApplicationFault {
     pub(crate) retry_after_ms: Option<u64>,
 }
 
-/// Why an event has no result.
+/// Why an event has no result. Most events have one, and room for a fault is moved with each: what is
+/// long is in a `Box`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(from = "WireFault", into = "WireFault")]
 pub enum Fault {
-    Application(ApplicationFault),
+    Application(Box<ApplicationFault>),
     /// The error of the object's `#[init]`. Every waiting caller gets it. No method ran.
-    Start(ApplicationFault),
+    Start(Box<ApplicationFault>),
     /// The input does not fit: HTTP 400.
     BadRequest(String),
     /// No such route, object or thing: HTTP 404.
@@ -75,7 +76,7 @@ pub(crate) fn expects_none<E>(_: &[u8]) -> Result<E, String> {
 impl Fault {
     pub(crate) fn application<E: ObjectError>(error: &E) -> Self {
         match wire::encode(error) {
-            Ok(body) => Self::Application(ApplicationFault {
+            Ok(body) => Self::Application(Box::new(ApplicationFault {
                 body,
                 status: status_of_error(error.status()),
                 code: error.code().into_owned(),
@@ -83,7 +84,7 @@ impl Fault {
                 retry_after_ms: error
                     .retry_after()
                     .map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX)),
-            }),
+            })),
             Err(message) => {
                 Self::Undecodable(format!("the method's error cannot be encoded: {message}"))
             }
@@ -239,8 +240,8 @@ impl From<Fault> for WireFault {
             application: Some((fault.body, fault.status, fault.retry_after_ms)),
         };
         match fault {
-            Fault::Application(fault) => application("application", fault),
-            Fault::Start(fault) => application("start", fault),
+            Fault::Application(fault) => application("application", *fault),
+            Fault::Start(fault) => application("start", *fault),
             Fault::BadRequest(text) => plain("bad_request", text),
             Fault::NotFound(text) => plain("not_found", text),
             Fault::MethodNotAllowed { allow } => plain("method_not_allowed", allow),
@@ -282,13 +283,13 @@ impl From<WireFault> for Fault {
         } = wire;
         match (&*kind, application) {
             (kind @ ("application" | "start"), Some((body, status, retry_after_ms))) => {
-                let fault = ApplicationFault {
+                let fault = Box::new(ApplicationFault {
                     body,
                     status: status_of_error(status),
                     code: detail,
                     message: text,
                     retry_after_ms,
-                };
+                });
                 if kind == "start" {
                     Self::Start(fault)
                 } else {
@@ -336,13 +337,13 @@ mod tests {
     #[test]
     fn every_kind_survives_the_wire() {
         let text = || "why".to_owned();
-        let application = ApplicationFault {
+        let application = Box::new(ApplicationFault {
             body: vec![1, 2],
             status: 409,
             code: "held".to_owned(),
             message: text(),
             retry_after_ms: Some(7),
-        };
+        });
         let faults = [
             Fault::Application(application.clone()),
             Fault::Start(application),

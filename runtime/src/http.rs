@@ -15,6 +15,8 @@ pub struct Request {
     pub(crate) inner: platform::Request,
     /// In one pointer: a request is moved a lot, and few have any.
     parameters: Option<Box<Parameters>>,
+    /// The path was found to be in its normal form, and has not changed since.
+    has_normal_path: bool,
 }
 
 /// What stands for the `{parameters}` in the path of the app's handler that a request reached.
@@ -25,6 +27,7 @@ impl Request {
         Self {
             inner,
             parameters: None,
+            has_normal_path: false,
         }
     }
 
@@ -60,17 +63,29 @@ impl Request {
             tracing::error!(message, "a request cannot be sent");
             return Err(Fault::Configuration(message.to_owned()));
         }
-        let path = match route::normal_form(&self.inner.path()) {
-            Ok(Cow::Borrowed(path)) if !path.is_empty() => return Ok(()),
-            Ok(path) => path.into_owned(),
+        if self.has_normal_path {
+            return Ok(());
+        }
+        let changed = match route::normal_form(&self.inner.path()) {
+            Ok(Cow::Borrowed(_)) => None,
+            Ok(Cow::Owned(path)) => Some(path),
             Err(reason) => {
                 return Err(Fault::BadRequest(format!(
                     "{reason}; resolve and percent-encode it before it is sent"
                 )));
             }
         };
-        self.inner.set_path(&path);
+        if let Some(path) = changed {
+            self.inner.set_path(&path);
+        }
+        self.has_normal_path = true;
         Ok(())
+    }
+
+    /// Sets the path to one that is yet to be checked.
+    pub(crate) fn set_path(&mut self, path: &str) {
+        self.inner.set_path(path);
+        self.has_normal_path = false;
     }
 
     /// Sets a query parameter, in place of all the values that it has: a guard puts the
@@ -262,9 +277,18 @@ impl Response {
     /// Bytes of a stated type.
     #[must_use]
     pub fn bytes(status: u16, content_type: &'static str, bytes: Vec<u8>) -> Self {
-        if let Err(message) = header_value(CONTENT_TYPE, content_type) {
-            return Self::unsendable(&message);
+        match sendable(CONTENT_TYPE, content_type) {
+            Ok(content_type) => Self::of_type(status, content_type, bytes),
+            Err(message) => Self::unsendable(&message),
         }
+    }
+
+    /// A value's JSON.
+    pub(crate) fn encoded_json(status: u16, json: Vec<u8>) -> Self {
+        Self::of_type(status, "application/json", json)
+    }
+
+    fn of_type(status: u16, content_type: &'static str, bytes: Vec<u8>) -> Self {
         Self {
             status,
             headers: vec![(Cow::Borrowed(CONTENT_TYPE), Cow::Borrowed(content_type))],
@@ -305,7 +329,7 @@ impl Response {
         let bytes = serde_json::to_vec(value).map_err(|error| {
             Error::internal(format!("the answer cannot be written as JSON: {error}"))
         })?;
-        Ok(Self::bytes(status, "application/json", bytes))
+        Ok(Self::encoded_json(status, bytes))
     }
 
     /// Brings a body here that the platform still holds, so that it reads like any other.
@@ -322,7 +346,7 @@ impl Response {
 
     pub(crate) fn error(status: u16, code: &str, message: &str) -> Self {
         let body = serde_json::json!({ "error": { "code": code, "message": message } });
-        Self::bytes(status, "application/json", body.to_string().into_bytes())
+        Self::encoded_json(status, body.to_string().into_bytes())
     }
 
     /// Adds a header; `content-type` replaces the one that is there. The length and the framing of
@@ -383,16 +407,27 @@ impl Response {
     }
 }
 
-/// The value as it is sent. Non-ASCII characters are allowed by HTTP as bytes without a meaning, and
-/// the hosts would send different ones.
+/// The value as it is sent.
 fn header_value<'a>(name: &str, value: &'a str) -> Result<&'a str, String> {
-    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    let is_token = |byte: u8| {
+        byte.is_ascii_alphanumeric()
+            || matches!(
+                byte,
+                b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~'
+            )
+    };
     if name.is_empty() || !name.bytes().all(is_token) {
         return Err(format!(
             "`{}` is not the name of a header: use letters, digits and `-`",
             name.escape_debug()
         ));
     }
+    sendable(name, value)
+}
+
+/// The value as it is sent. Non-ASCII characters are allowed by HTTP as bytes without a meaning, and
+/// the hosts would send different ones.
+fn sendable<'a>(name: &str, value: &'a str) -> Result<&'a str, String> {
     let is_allowed = |byte: u8| matches!(byte, b' '..=b'~' | b'\t');
     if !value.bytes().all(is_allowed) {
         return Err(format!(

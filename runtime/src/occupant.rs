@@ -259,7 +259,8 @@ impl Occupant {
             chain: Rc::clone(&origin.chain),
         };
         let ctx = Ctx::new(self.inner.clone(), origin.caller.clone());
-        let outcome = as_turn(turn, self.invoke(handler, &ctx, call)).await;
+        let mut invoked = pin!(self.invoke(handler, &ctx, call));
+        let outcome = as_turn(turn, invoked.as_mut()).await;
         self.reload_if_wiped();
         drop(permit);
         outcome
@@ -288,7 +289,8 @@ impl Occupant {
         if !entering.waits() && !self.inner.storage.wiped.get() {
             return Ok(entering.await);
         }
-        let mut started = pin!(self.with_fresh_fields(entering, handler.mode()));
+        // In a `Box`: few turns wait, and the state of each would make room for it.
+        let mut started = Box::pin(self.with_fresh_fields(entering, handler.mode()));
         let mut patience = self.inner.state.sleep(MAX_WAIT);
         poll_fn(|context| {
             if let Poll::Ready(permit) = started.as_mut().poll(context) {

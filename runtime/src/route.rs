@@ -18,8 +18,11 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
 /// # Errors
 /// Why the path has no such form: URL parsers read it in different ways.
 pub(crate) fn normal_form(path: &str) -> Result<Cow<'_, str>, &'static str> {
+    if is_clearly_normal(path) {
+        return Ok(Cow::Borrowed(path));
+    }
     let normal = if path.is_empty() {
-        Cow::Borrowed("/")
+        Cow::Owned("/".to_owned())
     } else if path.bytes().all(is_plain) {
         Cow::Borrowed(path)
     } else {
@@ -37,10 +40,36 @@ pub(crate) fn normal_form(path: &str) -> Result<Cow<'_, str>, &'static str> {
     Ok(normal)
 }
 
+/// Most paths, told in one pass: plain characters, and no segment that begins with a dot.
+fn is_clearly_normal(path: &str) -> bool {
+    let mut before = 0;
+    path.starts_with('/')
+        && path.bytes().all(|byte| {
+            let begins_with_dot = before == b'/' && byte == b'.';
+            before = byte;
+            is_plain(byte) && !begins_with_dot
+        })
+}
+
 /// Characters that stand for themselves in a path (RFC 3986, `pchar`), and the slash.
 fn is_plain(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/".contains(&byte)
+    PLAIN[usize::from(byte)]
 }
+
+const PLAIN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        table[byte as usize] = byte.is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let mut others: &[u8] = b"-._~!$&'()*+,;=:@/";
+    while let [byte, rest @ ..] = others {
+        table[*byte as usize] = true;
+        others = rest;
+    }
+    table
+};
 
 fn recode(path: &str) -> Result<String, &'static str> {
     let mut normal = String::with_capacity(path.len() + 8);
@@ -76,7 +105,21 @@ fn encoded_byte(digits: &[u8]) -> Option<u8> {
 
 /// The segments of a path or a pattern. An empty one is a segment too: `//a` is not `/a`.
 fn segments(path: &str) -> impl Iterator<Item = &str> {
-    path.strip_prefix('/').unwrap_or(path).split('/')
+    let mut rest = Some(path.strip_prefix('/').unwrap_or(path));
+    std::iter::from_fn(move || {
+        let (segment, others) = split_at_slash(rest?);
+        rest = others;
+        Some(segment)
+    })
+}
+
+/// What is before the first slash, and what is behind it. (`str::split` finds the slashes of a long
+/// text faster; segments are short, and every request asks several times.)
+fn split_at_slash(text: &str) -> (&str, Option<&str>) {
+    match text.bytes().position(|byte| byte == b'/') {
+        Some(end) => (&text[..end], Some(&text[end + 1..])),
+        None => (text, None),
+    }
 }
 
 /// Matches `path` against a pattern such as `/messages/{id}`; the decoded parameters in order.
@@ -118,7 +161,7 @@ pub(crate) fn matches_prefix<'p, 'u>(
             return None;
         }
         end += 1;
-        end += path[end..].find('/').unwrap_or(path.len() - end);
+        end += split_at_slash(&path[end..]).0.len();
     }
     let parameters = matches(pattern, &path[..end])?;
     Some((

@@ -58,7 +58,7 @@ impl Occupant {
                 let json = wire::to_json(&bytes).map_err(|message| {
                     Fault::Undecodable(format!("the result has no form in JSON: {message}"))
                 })?;
-                Ok(Response::bytes(route.status, "application/json", json))
+                Ok(Response::encoded_json(route.status, json))
             }
         }
     }

@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::turn::LocalFuture;
+use pin_project_lite::pin_project;
 
 /// What a panic unwound with.
 pub(crate) type Panic = Box<dyn Any + Send>;
@@ -31,47 +31,57 @@ pub(crate) fn dispose<T>(value: T) {
     }
 }
 
-/// A future that runs user code: panics in its polls and in its drop end here.
-pub(crate) struct Guarded<'a, T>(Option<LocalFuture<'a, T>>);
+pin_project! {
+    /// A future that runs user code: panics in its polls and in its drop end here.
+    pub(crate) struct Guarded<F> {
+        #[pin]
+        future: Option<F>,
+    }
 
-impl<'a, T> Guarded<'a, T> {
-    pub(crate) fn new(future: LocalFuture<'a, T>) -> Self {
-        Self(Some(future))
+    impl<F> PinnedDrop for Guarded<F> {
+        fn drop(this: Pin<&mut Self>) {
+            this.drop_future();
+        }
     }
 }
 
-impl<T> Future for Guarded<'_, T> {
-    type Output = Result<T, Panic>;
+impl<F> Guarded<F> {
+    pub(crate) fn new(future: F) -> Self {
+        Self {
+            future: Some(future),
+        }
+    }
+
+    fn drop_future(self: Pin<&mut Self>) {
+        let mut future = self.project().future;
+        if call(|| future.set(None)).is_err() {
+            tracing::error!("a `Drop` implementation panicked");
+        }
+    }
+}
+
+impl<F: Future> Future for Guarded<F> {
+    type Output = Result<F::Output, Panic>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(future) = &mut self.0 else {
+        let Some(future) = self.as_mut().project().future.as_pin_mut() else {
             // Polled again after it resolved.
             return Poll::Pending;
         };
-        let polled = match call(|| future.as_mut().poll(context)) {
+        let polled = match call(|| future.poll(context)) {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(value)) => Ok(value),
             Err(panic) => Err(panic),
         };
-        if let Some(done) = self.0.take() {
-            dispose(done);
-        }
+        self.drop_future();
         Poll::Ready(polled)
-    }
-}
-
-impl<T> Drop for Guarded<'_, T> {
-    fn drop(&mut self) {
-        if let Some(future) = self.0.take() {
-            dispose(future);
-        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::turn::poll_once;
+    use crate::turn::{LocalFuture, poll_once};
 
     struct PanicsWhenDropped;
 
@@ -84,7 +94,7 @@ mod tests {
     #[test]
     fn guarded_future_yields_its_panic_and_not_an_unwind() {
         let mut future: LocalFuture<'_, _> =
-            Box::pin(Guarded::<()>::new(Box::pin(async { panic!("on purpose") })));
+            Box::pin(Guarded::new(async { panic!("on purpose") }));
         assert!(matches!(poll_once(&mut future), Some(Err(_))));
         assert!(poll_once(&mut future).is_none());
     }
@@ -92,10 +102,10 @@ mod tests {
     #[test]
     fn guarded_future_survives_a_panic_in_drop_when_it_is_cut_off_or_done() {
         let held = PanicsWhenDropped;
-        let mut cut_off: LocalFuture<'_, _> = Box::pin(Guarded::new(Box::pin(async move {
+        let mut cut_off: LocalFuture<'_, _> = Box::pin(Guarded::new(async move {
             let _held = held;
             std::future::pending::<()>().await;
-        })));
+        }));
         assert!(poll_once(&mut cut_off).is_none());
         drop(cut_off);
         dispose(PanicsWhenDropped);

@@ -1,8 +1,8 @@
 //! Which connections the process takes: each has a file descriptor, and databases need theirs.
 
 use super::budget::{Budget, Share};
+use super::idle::Idle;
 use super::store::Descriptors;
-use super::waiting::Waiting;
 
 /// One of so many connections is kept for telling a peer that there is no room for it.
 const OF_EACH: usize = 16;
@@ -16,9 +16,9 @@ pub(super) struct Admission {
     refusals: Budget,
     sockets: Budget,
     /// The connections of each shard that have never made a request.
-    fresh: Box<[Waiting]>,
+    fresh: Box<[Idle]>,
     /// Those that wait for another request.
-    idle: Box<[Waiting]>,
+    idle: Box<[Idle]>,
 }
 
 impl Admission {
@@ -29,13 +29,13 @@ impl Admission {
             connections: Budget::new(connections),
             refusals: Budget::new(refusals),
             sockets: Budget::new(connections - connections.div_ceil(NOT_FOR_SOCKETS)),
-            fresh: (0..shards).map(|_| Waiting::new(usize::MAX)).collect(),
-            idle: (0..shards).map(|_| Waiting::new(usize::MAX)).collect(),
+            fresh: (0..shards).map(|_| Idle::default()).collect(),
+            idle: (0..shards).map(|_| Idle::default()).collect(),
         }
     }
 
     /// The queues of a shard's connections: without a request so far, and between requests.
-    pub(super) fn queues(&self, shard: usize) -> [&Waiting; 2] {
+    pub(super) fn queues(&self, shard: usize) -> [&Idle; 2] {
         [&self.fresh[shard], &self.idle[shard]]
     }
 
@@ -52,7 +52,7 @@ impl Admission {
             let (before, own_and_behind) = queues.split_at(shard);
             own_and_behind.iter().chain(before)
         });
-        queues.any(Waiting::evict_oldest).then(|| {
+        queues.any(Idle::evict_oldest).then(|| {
             let mut share = self.connections.open();
             share.exceed(1);
             share
@@ -100,6 +100,7 @@ mod tests {
 
     use super::*;
     use crate::platform::native::requests::Requests;
+    use crate::platform::native::waiting::Waiting;
 
     #[test]
     fn connection_displaces_an_idle_one_and_is_refused_if_there_is_none() {

@@ -1,5 +1,6 @@
 //! Time: the system's on the host, virtual in the simulator.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -11,6 +12,7 @@ use super::kernel::Now;
 pub(super) enum Clock {
     System {
         start: Instant,
+        last: Cell<Option<Now>>,
     },
     /// tokio's paused clock, counted from the start of the test. The date at which it starts moves
     /// when the test sets the clock.
@@ -24,18 +26,28 @@ impl Clock {
     pub(super) fn system() -> Self {
         Self::System {
             start: Instant::now(),
+            last: Cell::default(),
         }
     }
 
     /// The date, and the time that passed.
     pub(super) fn both(&self) -> Now {
-        let passed = match self {
-            Self::System { start } => start.elapsed(),
-            Self::Virtual { start, .. } => start.elapsed(),
-        };
-        Now {
-            wall: self.now(),
-            steady: millis(passed),
+        match self {
+            Self::System { start, last } => {
+                let steady = millis(start.elapsed());
+                // Within a millisecond the date is the same, and every event asks for it.
+                let known = last.get().filter(|last| last.steady == steady);
+                known.unwrap_or_else(|| {
+                    let wall = self.now();
+                    let now = Now { wall, steady };
+                    last.set(Some(now));
+                    now
+                })
+            }
+            Self::Virtual { start, .. } => Now {
+                wall: self.now(),
+                steady: millis(start.elapsed()),
+            },
         }
     }
 

@@ -1,13 +1,24 @@
 //! Identifiers (P70): 64 hexadecimal digits that only the namespace of one class can make.
 
+use std::cell::RefCell;
+use std::hash::{BuildHasher, RandomState};
+
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
 use crate::id::{InvalidId, RawId};
 
+/// How many names are remembered with their identifiers.
+const REMEMBERED: usize = 256;
+
 /// Makes and checks the identifiers of one class in one data folder.
-#[derive(Clone)]
-pub(crate) struct IdKey(Hmac<Sha256>);
+pub(crate) struct IdKey {
+    code: Hmac<Sha256>,
+    /// Computing an identifier takes a few percent of a short request: those of names that were
+    /// asked for lately are found here, by the name's hash.
+    known: RefCell<Box<[Option<(Box<str>, RawId)>]>>,
+    hashes: RandomState,
+}
 
 impl IdKey {
     /// `folder_key` is random and lives as long as the data: identifiers from elsewhere do not fit.
@@ -16,11 +27,27 @@ impl IdKey {
             .chain_update(folder_key)
             .chain_update(class)
             .finalize();
-        Self(Hmac::<Sha256>::new(&fitting(key.as_slice())))
+        Self {
+            code: Hmac::<Sha256>::new(&fitting(key.as_slice())),
+            known: RefCell::default(),
+            hashes: RandomState::new(),
+        }
     }
 
     pub(crate) fn for_name(&self, name: &str) -> RawId {
-        self.complete(self.mac(name.as_bytes()))
+        let mut known = self.known.borrow_mut();
+        if known.is_empty() {
+            *known = vec![None; REMEMBERED].into();
+        }
+        let slot = self.hashes.hash_one(name) as usize % REMEMBERED;
+        match &known[slot] {
+            Some((other, id)) if **other == *name => *id,
+            _ => {
+                let id = self.complete(self.mac(name.as_bytes()));
+                known[slot] = Some((name.into(), id));
+                id
+            }
+        }
     }
 
     /// `random` decides which: 128 bits cannot be guessed (S4).
@@ -39,7 +66,7 @@ impl IdKey {
 
     pub(crate) fn is_own(&self, id: RawId) -> bool {
         let (first, second) = id.0.split_at(16);
-        let mut mac = self.0.clone();
+        let mut mac = self.code.clone();
         mac.update(first);
         mac.verify_truncated_left(second).is_ok()
     }
@@ -52,7 +79,7 @@ impl IdKey {
     }
 
     fn mac(&self, message: &[u8]) -> [u8; 16] {
-        let mut mac = self.0.clone();
+        let mut mac = self.code.clone();
         mac.update(message);
         let mut half = [0; 16];
         half.copy_from_slice(&mac.finalize().into_bytes()[..16]);
@@ -69,6 +96,8 @@ fn fitting(key: &[u8]) -> hmac::digest::Key<Hmac<Sha256>> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -77,6 +106,11 @@ mod tests {
         let id = counters.for_name("a");
         assert_eq!(counters.for_name("a"), id);
         assert_ne!(counters.for_name("b"), id);
+        // More names than are remembered, each twice.
+        let all = || (0..3 * REMEMBERED).map(|name| counters.for_name(&name.to_string()));
+        assert!(all().eq(all()));
+        assert_eq!(all().collect::<BTreeSet<_>>().len(), 3 * REMEMBERED);
+        assert_eq!(counters.for_name("a"), id);
         assert_eq!(counters.parse(&id.to_string()), Ok(id));
         assert_eq!(counters.parse(&id.to_string().to_uppercase()), Ok(id));
         assert_eq!(

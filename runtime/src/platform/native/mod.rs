@@ -13,6 +13,7 @@ mod disk;
 mod frames;
 mod handshake;
 mod host;
+mod idle;
 mod ids;
 mod kernel;
 mod outgoing;

@@ -169,7 +169,8 @@ impl<S: AsyncRead + Unpin> Peer<S> {
     ) -> Poll<io::Result<()>> {
         if self.ahead.is_empty() {
             let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
-            if polled.is_ready() {
+            // Only of messages is it asked.
+            if polled.is_ready() && self.messages.is_some() {
                 self.heard = Instant::now();
             }
             return polled;

@@ -160,7 +160,7 @@ impl Remote {
     ) -> LocalFuture<'static, Result<Response, Fault>> {
         let chain = chain.clone();
         self.send(|reply| Task::Fetch {
-            request,
+            request: Box::new(request),
             chain,
             reply,
         })

@@ -160,7 +160,10 @@ impl Request {
     }
 
     pub(crate) fn set_path(&mut self, path: &str) {
-        self.path = format!("{}{path}", &self.path[..self.origin]).into();
+        self.path = match &self.path[..self.origin] {
+            "" => path.into(),
+            origin => format!("{origin}{path}").into(),
+        };
     }
 
     pub(crate) fn set_query(&mut self, query: &str) {

@@ -1,27 +1,32 @@
 //! The requests of one HTTP connection: when it waits for its peer, and what it holds meanwhile.
 
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::idle::{Idle, Member};
 use super::waiting::{Eviction, Place, Waiting};
 
 /// A head up to this size is not counted while it comes: the number of connections bounds those.
 const SMALL: usize = 8 * 1024;
 
-/// Known to the connection, which reads and writes, and to the service, which answers.
+/// Known to the connection, which reads and writes, and to the service, which answers. Both are on one
+/// thread and hyper asks for more: what each request changes is atomic, the rest behind locks.
 #[derive(Clone, Debug)]
-pub(super) struct Requests(Arc<Mutex<State>>);
+pub(super) struct Requests(Arc<State>);
 
 #[derive(Debug)]
 struct State {
-    idle: Waiting,
-    heads: Waiting,
     eviction: Eviction,
-    is_answering: bool,
-    /// While nothing is to be done but wait for the peer's next request.
-    idle_place: Option<Place>,
+    is_answering: AtomicBool,
+    /// While no request has come.
+    is_fresh: AtomicBool,
+    fresh: Mutex<Option<Member>>,
+    idle: Member,
     /// The bytes that have come of a request's head.
-    head: usize,
-    head_place: Option<Place>,
+    head: AtomicUsize,
+    heads: Waiting,
+    head_is_counted: AtomicBool,
+    head_place: Mutex<Option<Place>>,
 }
 
 /// A request is being answered until this is dropped.
@@ -30,81 +35,83 @@ pub(super) struct Answering(Requests);
 impl Requests {
     /// Of a new connection. It may be evicted while it is in one of these queues: that of those
     /// without a request so far, that of those between requests, and that of unfinished heads.
-    pub(super) fn new([fresh, idle]: [&Waiting; 2], heads: &Waiting) -> Self {
+    pub(super) fn new([fresh, idle]: [&Idle; 2], heads: &Waiting) -> Self {
         let eviction = Eviction::default();
-        Self(Arc::new(Mutex::new(State {
-            idle_place: Some(fresh.enter(&eviction)),
-            idle: idle.clone(),
+        let idle = idle.enter(&eviction);
+        idle.work();
+        Self(Arc::new(State {
+            is_answering: AtomicBool::new(false),
+            is_fresh: AtomicBool::new(true),
+            fresh: Mutex::new(Some(fresh.enter(&eviction))),
+            idle,
+            head: AtomicUsize::new(0),
             heads: heads.clone(),
+            head_is_counted: AtomicBool::new(false),
+            head_place: Mutex::default(),
             eviction,
-            is_answering: false,
-            head: 0,
-            head_place: None,
-        })))
+        }))
     }
 
     pub(super) fn eviction(&self) -> Eviction {
-        self.lock().eviction.clone()
+        self.0.eviction.clone()
     }
 
     /// A request's head is whole.
     pub(super) fn answer(&self) -> Answering {
-        let mut state = self.lock();
-        state.is_answering = true;
-        state.idle_place = None;
-        state.head = 0;
-        state.head_place = None;
-        drop(state);
+        let state = &self.0;
+        state.is_answering.store(true, Ordering::Relaxed);
+        state.idle.work();
+        if state.is_fresh.swap(false, Ordering::Relaxed) {
+            *locked(&state.fresh) = None;
+        }
+        state.head.store(0, Ordering::Relaxed);
+        if state.head_is_counted.swap(false, Ordering::Relaxed) {
+            *locked(&state.head_place) = None;
+        }
         Answering(self.clone())
     }
 
     pub(super) fn is_answering(&self) -> bool {
-        self.lock().is_answering
+        self.0.is_answering.load(Ordering::Relaxed)
     }
 
     /// The peer has sent so many bytes.
     pub(super) fn received(&self, bytes: usize) {
-        let mut state = self.lock();
         // What comes during a request is its body, which is counted where it is read.
-        if state.is_answering {
+        if self.is_answering() {
             return;
         }
-        let State {
-            head,
-            head_place,
-            heads,
-            eviction,
-            ..
-        } = &mut *state;
-        *head += bytes;
-        if *head > SMALL {
-            head_place
-                .get_or_insert_with(|| heads.enter(eviction))
-                .grow_to(*head);
+        let state = &self.0;
+        let head = state.head.load(Ordering::Relaxed) + bytes;
+        state.head.store(head, Ordering::Relaxed);
+        if head > SMALL {
+            state.head_is_counted.store(true, Ordering::Relaxed);
+            locked(&state.head_place)
+                .get_or_insert_with(|| state.heads.enter(&state.eviction))
+                .grow_to(head);
         }
     }
 
     /// The peer has taken bytes of an answer.
     pub(super) fn sent(&self) {
-        let mut state = self.lock();
-        if !state.is_answering && state.idle_place.is_none() {
-            state.idle_place = Some(state.idle.enter(&state.eviction));
+        if !self.is_answering() {
+            self.0.idle.wait();
         }
     }
 
     /// Bytes of an answer wait for the peer: the connection is not idle.
     pub(super) fn stalled(&self) {
-        self.lock().idle_place = None;
+        self.0.idle.work();
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Drop for Answering {
     fn drop(&mut self) {
-        self.0.lock().is_answering = false;
+        self.0.0.is_answering.store(false, Ordering::Relaxed);
     }
 }
 
@@ -120,8 +127,7 @@ mod tests {
 
     #[test]
     fn connection_is_idle_when_it_waits_for_a_request_only() {
-        let (idle, heads) = (Waiting::new(usize::MAX), Waiting::new(usize::MAX));
-        let fresh = Waiting::new(usize::MAX);
+        let (fresh, idle, heads) = (Idle::default(), Idle::default(), Waiting::new(usize::MAX));
         let connection = Requests::new([&fresh, &idle], &heads);
         assert!(!idle.evict_oldest(), "it has made no request");
         let answering = connection.answer();
@@ -133,15 +139,17 @@ mod tests {
         connection.stalled();
         assert!(!idle.evict_oldest(), "the peer has not taken it");
         connection.sent();
-        let younger = Requests::new([&idle, &idle], &heads);
+        let younger = Requests::new([&fresh, &idle], &heads);
+        drop(younger.answer());
+        younger.sent();
         assert!(idle.evict_oldest() && is_evicted(&connection) && !is_evicted(&younger));
         drop(younger);
-        assert!(!idle.evict_oldest());
+        assert!(!idle.evict_oldest() && !fresh.evict_oldest());
     }
 
     #[tokio::test(flavor = "current_thread", start_paused = true)]
     async fn heads_are_counted_together_until_they_are_whole() {
-        let (idle, heads) = (Waiting::new(usize::MAX), Waiting::new(3 * SMALL));
+        let (idle, heads) = (Idle::default(), Waiting::new(3 * SMALL));
         let connections = [(); 3].map(|()| Requests::new([&idle, &idle], &heads));
         for connection in &connections {
             connection.received(SMALL);

@@ -160,9 +160,9 @@ impl Server {
         let (this, answers) = (Rc::clone(&self), requests.clone());
         let service = service_fn(move |request| {
             let answering = answers.answer();
-            let answer = Rc::clone(&this).answer(request);
+            let this = Rc::clone(&this);
             async move {
-                let answer = answer.await;
+                let answer = this.answer(request).await;
                 drop(answering);
                 answer
             }
@@ -193,12 +193,12 @@ impl Server {
     }
 
     async fn answer(
-        self: Rc<Self>,
+        &self,
         request: hyper::Request<Incoming>,
     ) -> Result<HttpResponse, Infallible> {
-        let this = Rc::clone(&self);
-        let answer = Guarded::new(Box::pin(async move { this.try_answer(request).await }));
-        let answer = answer.await.unwrap_or_else(|_| {
+        // In no `Box`: the future is larger than what allocators hand out fast.
+        let answer = Guarded::new(self.try_answer(request)).await;
+        let answer = answer.unwrap_or_else(|_| {
             tracing::error!("answering a request panicked");
             Err(Fault::Panicked)
         });
@@ -223,18 +223,18 @@ impl Server {
         } else {
             (None, None)
         };
-        let path = request.path().into_owned();
+        let assets = self.app.asset_folder();
+        let asset = assets.map(|folder| (folder, request.path().into_owned()));
         let body = self.bodies.read(request.inner.headers(), body).await?;
         request.inner.receive_body(body);
         let env = crate::context::Env::new(Env::ungated(Rc::clone(&self.shard)));
         let mut response = match self.app.answer(request, env).await {
             Some(response) => response,
             None => {
-                let folder = self.app.asset_folder().unwrap_or_default();
-                return match assets::answer(folder, &path, &self.answers).await {
-                    Ok((response, body)) => Ok(with_body(response, body)),
-                    Err(fault) => Err(fault),
-                };
+                let (folder, path) = asset.unwrap_or_default();
+                // In a `Box`, or its state would make room in that of every request.
+                let asset = Box::pin(assets::answer(folder, &path, &self.answers));
+                return asset.await.map(|(response, body)| with_body(response, body));
             }
         };
         match std::mem::replace(&mut response.body, Body::Empty) {

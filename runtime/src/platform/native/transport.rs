@@ -64,7 +64,7 @@ pub(super) async fn pump(
     upgraded: oneshot::Receiver<Transport>,
     outgoing: Outgoing,
 ) {
-    let pumped = Guarded::new(Box::pin(carry(&socket, upgraded, outgoing)));
+    let pumped = Guarded::new(carry(&socket, upgraded, outgoing));
     if pumped.await.is_err() {
         tracing::error!("a socket's traffic panicked");
         socket.closed(BROKEN, String::new(), false);

@@ -3,10 +3,13 @@
 //! which there is no room: those nearest to their end would be the oldest.
 
 use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use futures_util::task::AtomicWaker;
 use tokio::time::Instant;
 
 /// What a peer sends in a second at least, if it is not to go first.
@@ -68,14 +71,43 @@ impl Entry {
     }
 }
 
-/// Tells a connection that it must make room.
+/// Tells a connection that it must make room. One task at a time waits for it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Eviction(Arc<Notify>);
+pub(super) struct Eviction(Arc<Told>);
+
+#[derive(Debug, Default)]
+struct Told {
+    is_told: AtomicBool,
+    // Every poll of a connection looks here. A `Notify` keeps a list, and locks it each time.
+    waker: AtomicWaker,
+}
 
 impl Eviction {
+    pub(super) fn tell(&self) {
+        self.0.is_told.store(true, Ordering::Release);
+        self.0.waker.wake();
+    }
+
     /// Waits until the connection must make room.
     pub(super) async fn told(&self) {
-        self.0.notified().await;
+        let mut registered: Option<Waker> = None;
+        poll_fn(|context| {
+            let waker = context.waker();
+            if !registered
+                .as_ref()
+                .is_some_and(|known| known.will_wake(waker))
+            {
+                self.0.waker.register(waker);
+                registered = Some(waker.clone());
+            }
+            if self.0.is_told.load(Ordering::Acquire) {
+                self.0.is_told.store(false, Ordering::Relaxed);
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
     }
 }
 
@@ -103,13 +135,6 @@ impl Waiting {
         }
     }
 
-    /// Evicts the oldest, whatever it holds; false if there is none.
-    pub(super) fn evict_oldest(&self) -> bool {
-        let mut queue = self.lock();
-        let oldest = queue.entries.first_key_value().map(|(number, _)| *number);
-        oldest.is_some_and(|oldest| queue.evict(oldest))
-    }
-
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -125,7 +150,7 @@ impl Queue {
     fn evict(&mut self, number: u64) -> bool {
         let evicted = self.remove(number);
         evicted.is_some_and(|entry| {
-            entry.eviction.0.notify_one();
+            entry.eviction.tell();
             true
         })
     }

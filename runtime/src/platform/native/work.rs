@@ -54,7 +54,8 @@ pub(super) enum Task {
         reply: ReplyTo<Vec<u8>>,
     },
     Fetch {
-        request: Request,
+        // Work is handed on many times before it runs.
+        request: Box<Request>,
         chain: CallChain,
         reply: ReplyTo<Response>,
     },

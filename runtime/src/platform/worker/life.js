@@ -57,7 +57,7 @@ function end() {
   doomed = undefined;
   due.clear();
   bells.clear();
-  for (const task of [...watched.keys()]) unwatch(task);
+  watched.clear();
   for (const deferred of [...unsettled]) deferred.fail(offered?.lost);
 }
 
@@ -333,20 +333,21 @@ const bells = new Map();
 class Bell {
   constructor(task, run) {
     this.ofInstance = instance;
+    this.strings = [];
     this.hang(task, run);
   }
 
+  // Two strings. The second is for a call that an abort has lost; there is no third.
   hang(task, run) {
-    this.strings = [0, 1].map(() => {
+    while (this.strings.length < 2) {
       const { promise, resolve } = Promise.withResolvers();
       promise.then(() => this.called(task, run));
-      return resolve;
-    });
+      this.strings.push(resolve);
+    }
   }
 
-  // The second string is for a call that an abort has lost; there is no third.
   ring() {
-    const string = this.strings.shift();
+    const string = this.strings.pop();
     string?.();
     return string !== undefined;
   }
@@ -391,49 +392,55 @@ export function clearTimer(timer) {
 
 // Tasks of requests to the app. When a client hangs up, the platform drops the request's context
 // without a word, and what waits in it never runs again. The request's signal tells if the flag
-// `enable_request_signal` is set. Else the context's own timer stops, which the next request sees.
+// `enable_request_signal` is set. Else later requests ask the context now and then, and one that is
+// gone does not answer. (A timer of its own that stops would tell as well, and costs each request more.)
 const watched = new Map();
 
-const FIRST_BEAT = 1_000;
-const LONGEST_BEAT = 16_000;
+const SIGNAL_TELLS = globalThis.Cloudflare?.compatibilityFlags?.enable_request_signal === true;
+
+// Milliseconds: when a request is asked first, how rarely at last, and how long it may take to answer.
+const FIRST_QUESTION = 1_000;
+const LONGEST_PAUSE = 16_000;
 const GRACE = 1_000;
 
 class Watch {
   constructor() {
-    this.isSuspect = false;
-    this.beat(FIRST_BEAT);
+    this.pause = FIRST_QUESTION;
+    this.wait();
   }
 
-  beat(delay) {
-    this.isSuspect = false;
-    this.due = performance.now() + delay;
-    this.timer = setTimeout(() => this.beat(Math.min(2 * delay, LONGEST_BEAT)), delay);
+  wait() {
+    this.due = performance.now() + this.pause;
+    this.pause = Math.min(2 * this.pause, LONGEST_PAUSE);
+    this.looks = 0;
+    // A promise of the present context: what waits for it runs there, or never.
+    const { promise, resolve } = Promise.withResolvers();
+    promise.then(() => this.wait());
+    this.ask = resolve;
   }
 
-  // Something may have kept the isolate busy, so that every timer is late: they get time to
-  // catch up.
+  // Something may have kept the isolate busy, so that every answer is late: a context without one
+  // gets time to catch up.
   hasStopped(now) {
-    if (now < this.due + GRACE) return false;
-    if (this.isSuspect) return true;
-    this.isSuspect = true;
-    this.due = now;
-    return false;
+    if (now < this.due) return false;
+    this.due = now + GRACE;
+    this.looks += 1;
+    if (this.looks === 1) this.ask();
+    return this.looks > 2;
   }
 }
 
 export function watch(request, task) {
   dropAbandoned();
-  const its = new Watch();
+  const its = SIGNAL_TELLS ? {} : new Watch();
   watched.set(task, its);
+  if (!SIGNAL_TELLS) return;
   const dropIt = whileItLives(() => watched.get(task) === its && drop(task));
   request.signal.addEventListener("abort", dropIt);
 }
 
 export function unwatch(task) {
-  const its = watched.get(task);
-  if (!its) return;
   watched.delete(task);
-  clearTimeout(its.timer);
 }
 
 function drop(task) {
@@ -444,6 +451,7 @@ function drop(task) {
 let nextLook = 0;
 
 function dropAbandoned() {
+  if (SIGNAL_TELLS) return;
   const now = performance.now();
   if (now < nextLook) return;
   nextLook = now + GRACE / 2;

@@ -84,8 +84,9 @@ impl<Work, Output> Kernel<Work, Output> {
         index
     }
 
-    /// When the next `Tick` has something to do, by the steady clock.
-    pub(crate) fn next_due(&self, now: Now) -> Option<i64> {
+    /// When the next `Tick` has something to do, by the steady clock. The time is read only if an
+    /// alarm waits.
+    pub(crate) fn next_due(&self, now: impl FnOnce() -> Now) -> Option<i64> {
         let alarm = self.timetable.next_due(now).filter(|_| !self.draining);
         let idle = self.idle_checks.peek().map(|Reverse((at, _))| *at);
         let disk = self.disk_checks.peek().map(|Reverse((at, _))| *at);

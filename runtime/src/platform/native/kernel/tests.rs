@@ -154,7 +154,7 @@ fn an_idle_object_leaves_and_is_forgotten_and_a_used_one_stays() {
         },
         5,
     );
-    assert_eq!(kernel.next_due(at(0)), Some(10));
+    assert_eq!(kernel.next_due(|| at(0)), Some(10));
     let effects = step(&mut kernel, Event::Tick, 10);
     assert!(
         matches!(effects[..], [Effect::Leave { object, reset: None }, Effect::Close { .. }] if object == idle),
@@ -394,7 +394,7 @@ fn durations_do_not_change_when_the_date_is_set() {
         tick(&mut kernel, 999, &mut effects);
         assert!(effects.is_empty(), "{effects:?}");
         step(&mut kernel, Event::Synced { failed: Vec::new() }, 999);
-        assert_eq!(kernel.next_due(Now { wall, steady: 999 }), Some(1_000));
+        assert_eq!(kernel.next_due(|| Now { wall, steady: 999 }), Some(1_000));
         tick(&mut kernel, 1_010, &mut effects);
         assert!(matches!(
             effects[..],

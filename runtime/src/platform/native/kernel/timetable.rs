@@ -304,8 +304,8 @@ impl Timetable {
     }
 
     /// By the steady clock.
-    pub(super) fn next_due(&self, now: Now) -> Option<i64> {
-        let waiting = self.waiting.first().map(|(at, _)| now.steady_at(*at));
+    pub(super) fn next_due(&self, now: impl FnOnce() -> Now) -> Option<i64> {
+        let waiting = self.waiting.first().map(|(at, _)| now().steady_at(*at));
         let paused = self.paused.first().map(|(until, _)| *until);
         let due = [waiting, paused].into_iter().flatten().min()?;
         if self.running >= self.runs {

@@ -46,7 +46,7 @@ impl Shard {
     {
         let shard = Rc::clone(self);
         tokio::task::spawn_local(async move {
-            while Guarded::new(Box::pin(task(Rc::clone(&shard))))
+            while Guarded::new(task(Rc::clone(&shard)))
                 .await
                 .is_err()
             {
@@ -86,7 +86,7 @@ impl Shard {
                 }
             }
             before = now;
-            let due = self.kernel.borrow().next_due(now);
+            let due = self.kernel.borrow().next_due(|| now);
             self.timer_at.set(due);
             let changed = self.timer_changed.notified();
             // A simulated clock tells when it is set.
@@ -110,7 +110,7 @@ impl Shard {
 
     /// Sets the timer earlier if something is due earlier; a timer set too early does no harm.
     pub(super) fn set_timer(&self) {
-        let due = self.kernel.borrow().next_due(self.now());
+        let due = self.kernel.borrow().next_due(|| self.now());
         if due.is_some_and(|due| self.timer_at.get().is_none_or(|at| due < at)) {
             self.timer_at.set(due);
             self.timer_changed.notify_one();

@@ -98,7 +98,7 @@ impl Shard {
                 reply,
             }) => {
                 let caller = Awaiting::new(reply);
-                let turn = occupant.fetch(request, caller.origin(chain));
+                let turn = occupant.fetch(*request, caller.origin(chain));
                 self.drive(&life, bytes, turn, caller, |life, caller, result| {
                     let response = result.and_then(|response| response);
                     let reply = caller.reply;

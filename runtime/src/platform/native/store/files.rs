@@ -278,9 +278,12 @@ impl Unsynced {
             } => self
                 .files
                 .sync_file(log, &self.path)
-                .and_then(|()| match (folder, self.path.parent()) {
-                    (Some(folder), Some(path)) => self.files.sync_folder(folder, path),
-                    _ => Ok(()),
+                .and_then(|()| match folder {
+                    Some(folder) => {
+                        let path = self.path.parent().unwrap_or(&self.path);
+                        self.files.sync_folder(folder, path)
+                    }
+                    None => Ok(()),
                 })
                 .inspect(|()| durable.store(*length, Ordering::Release))
                 // Now, before anybody is told: the process may be killed before the object's

@@ -257,9 +257,9 @@ impl Database {
         let Place::File { path, entry, .. } = &self.place else {
             return Ok(());
         };
-        let prepared = match (entry.take(), path.parent()) {
-            (LogEntry::New, Some(folder)) => open_folder(folder).map(LogEntry::Ready),
-            (as_it_is, _) => Ok(as_it_is),
+        let prepared = match entry.take() {
+            LogEntry::New => open_folder(path.parent().unwrap_or(path)).map(LogEntry::Ready),
+            as_it_is => Ok(as_it_is),
         };
         match prepared {
             Ok(prepared) => {

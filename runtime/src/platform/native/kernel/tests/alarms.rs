@@ -22,7 +22,7 @@ fn due_alarms_fire_a_few_at_a_time_and_the_rest_at_once() {
     let alarms = (0..40).map(|number| indexed(number, 5)).collect();
     step(&mut kernel, Event::AlarmsLoaded { alarms, last: true }, 0);
     let mut fired = Vec::new();
-    while kernel.next_due(at(5)) == Some(5) {
+    while kernel.next_due(|| at(5)) == Some(5) {
         let effects = step(&mut kernel, Event::Tick, 5);
         assert!((1..=8).contains(&effects.len()), "{effects:?}");
         fired.extend(effects.into_iter().map(|effect| match effect {
@@ -40,7 +40,7 @@ fn due_alarms_fire_a_few_at_a_time_and_the_rest_at_once() {
         },
         5,
     );
-    assert_eq!(kernel.next_due(at(5)), Some(5));
+    assert_eq!(kernel.next_due(|| at(5)), Some(5));
 }
 
 /// An object that is written to all the time: at every sync there is another write on its way.

@@ -529,7 +529,7 @@ impl Model {
                 self.change_index();
             } else if !self.waiting.is_empty() {
                 self.run_waiting(0);
-            } else if let Some(due) = self.kernel.next_due(self.now) {
+            } else if let Some(due) = self.kernel.next_due(|| self.now) {
                 let passed = (due - self.now.steady).max(0);
                 self.now.steady += passed;
                 self.now.wall += passed;

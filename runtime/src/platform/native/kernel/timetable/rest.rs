@@ -42,7 +42,7 @@ impl Timetable {
                 State::Paused { until } => until,
                 State::Running { .. } | State::Settling => return None,
             };
-            let is_late = self.next_due(now).is_none_or(|next| next > due);
+            let is_late = self.next_due(|| now).is_none_or(|next| next > due);
             is_late.then_some((*id, due - now.steady))
         });
         late.map(|(id, pause)| {
