@@ -93,8 +93,7 @@ mod tests {
 
     #[test]
     fn guarded_future_yields_its_panic_and_not_an_unwind() {
-        let mut future: LocalFuture<'_, _> =
-            Box::pin(Guarded::new(async { panic!("on purpose") }));
+        let mut future: LocalFuture<'_, _> = Box::pin(Guarded::new(async { panic!("on purpose") }));
         assert!(matches!(poll_once(&mut future), Some(Err(_))));
         assert!(poll_once(&mut future).is_none());
     }

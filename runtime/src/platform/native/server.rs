@@ -192,10 +192,7 @@ impl Server {
         let _ = connection.await;
     }
 
-    async fn answer(
-        &self,
-        request: hyper::Request<Incoming>,
-    ) -> Result<HttpResponse, Infallible> {
+    async fn answer(&self, request: hyper::Request<Incoming>) -> Result<HttpResponse, Infallible> {
         // In no `Box`: the future is larger than what allocators hand out fast.
         let answer = Guarded::new(self.try_answer(request)).await;
         let answer = answer.unwrap_or_else(|_| {
@@ -234,7 +231,9 @@ impl Server {
                 let (folder, path) = asset.unwrap_or_default();
                 // In a `Box`, or its state would make room in that of every request.
                 let asset = Box::pin(assets::answer(folder, &path, &self.answers));
-                return asset.await.map(|(response, body)| with_body(response, body));
+                return asset
+                    .await
+                    .map(|(response, body)| with_body(response, body));
             }
         };
         match std::mem::replace(&mut response.body, Body::Empty) {

@@ -300,7 +300,10 @@ const unsettled = new Set();
 export class Deferred {
   // `owner` is the state of the object that answers; none if it is the app.
   constructor(owner) {
-    Object.assign(this, Promise.withResolvers());
+    this.promise = new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
     this.owner = owner;
     unsettled.add(this);
   }
@@ -333,17 +336,22 @@ const bells = new Map();
 class Bell {
   constructor(task, run) {
     this.ofInstance = instance;
+    this.task = task;
+    this.run = run;
+    this.call = () => this.called();
     this.strings = [];
-    this.hang(task, run);
+    this.hang();
   }
 
   // Two strings. The second is for a call that an abort has lost; there is no third.
-  hang(task, run) {
+  hang() {
     while (this.strings.length < 2) {
-      const { promise, resolve } = Promise.withResolvers();
-      promise.then(() => this.called(task, run));
-      this.strings.push(resolve);
+      new Promise((resolve) => this.strings.push(resolve)).then(this.call);
     }
+  }
+
+  wake() {
+    inAMicrotask(this.run, this.task);
   }
 
   ring() {
@@ -352,9 +360,11 @@ class Bell {
     return string !== undefined;
   }
 
-  called(task, run) {
+  called() {
+    const { task, run } = this;
     if (this.ofInstance !== instance || bells.get(task) !== this || !due.delete(task)) return;
-    this.hang(task, run);
+    watched.get(task)?.answered();
+    this.hang();
     callIn(run, task);
   }
 }
@@ -392,51 +402,53 @@ export function clearTimer(timer) {
 
 // Tasks of requests to the app. When a client hangs up, the platform drops the request's context
 // without a word, and what waits in it never runs again. The request's signal tells if the flag
-// `enable_request_signal` is set. Else later requests ask the context now and then, and one that is
-// gone does not answer. (A timer of its own that stops would tell as well, and costs each request more.)
+// `enable_request_signal` is set. Else later requests wake the task now and then, and it does not run.
+// (A timer of its own that stops would tell as well, and costs each request more.)
 const watched = new Map();
 
 const SIGNAL_TELLS = globalThis.Cloudflare?.compatibilityFlags?.enable_request_signal === true;
 
-// Milliseconds: when a request is asked first, how rarely at last, and how long it may take to answer.
-const FIRST_QUESTION = 1_000;
+// Milliseconds: when a task is woken first, how rarely at last, and how long it may take to run.
+const FIRST_LOOK = 1_000;
 const LONGEST_PAUSE = 16_000;
 const GRACE = 1_000;
 
 class Watch {
-  constructor() {
-    this.pause = FIRST_QUESTION;
-    this.wait();
-  }
-
-  wait() {
-    this.due = performance.now() + this.pause;
-    this.pause = Math.min(2 * this.pause, LONGEST_PAUSE);
+  constructor(now) {
+    this.pause = FIRST_LOOK;
+    this.due = now + this.pause;
     this.looks = 0;
-    // A promise of the present context: what waits for it runs there, or never.
-    const { promise, resolve } = Promise.withResolvers();
-    promise.then(() => this.wait());
-    this.ask = resolve;
   }
 
-  // Something may have kept the isolate busy, so that every answer is late: a context without one
-  // gets time to catch up.
-  hasStopped(now) {
-    if (now < this.due) return false;
+  // It has run.
+  answered() {
+    if (this.looks === 0) return;
+    this.looks = 0;
+    this.pause = Math.min(2 * this.pause, LONGEST_PAUSE);
+    this.due += this.pause;
+  }
+
+  // Something may have kept the isolate busy, so that every task is late: one that did not run gets
+  // time to catch up.
+  look(now, task) {
+    if (now < this.due) return;
     this.due = now + GRACE;
     this.looks += 1;
-    if (this.looks === 1) this.ask();
-    return this.looks > 2;
+    if (this.looks === 1) bells.get(task)?.wake();
+    if (this.looks <= 2) return;
+    // Not from within the entry that is on its way.
+    Promise.resolve().then(whileItLives(() => watched.get(task) === this && drop(task)));
   }
 }
 
 export function watch(request, task) {
-  dropAbandoned();
-  const its = SIGNAL_TELLS ? {} : new Watch();
-  watched.set(task, its);
-  if (!SIGNAL_TELLS) return;
-  const dropIt = whileItLives(() => watched.get(task) === its && drop(task));
-  request.signal.addEventListener("abort", dropIt);
+  if (!SIGNAL_TELLS) {
+    const now = performance.now();
+    lookAtAll(now);
+    watched.set(task, new Watch(now));
+    return;
+  }
+  request.signal.addEventListener("abort", whileItLives(() => bells.has(task) && drop(task)));
 }
 
 export function unwatch(task) {
@@ -450,16 +462,10 @@ function drop(task) {
 
 let nextLook = 0;
 
-function dropAbandoned() {
-  if (SIGNAL_TELLS) return;
-  const now = performance.now();
+function lookAtAll(now) {
   if (now < nextLook) return;
   nextLook = now + GRACE / 2;
-  for (const [task, its] of watched) {
-    if (!its.hasStopped(now)) continue;
-    // Not from within the entry that is on its way.
-    Promise.resolve().then(whileItLives(() => watched.get(task) === its && drop(task)));
-  }
+  for (const [task, its] of watched) its.look(now, task);
 }
 
 // An answer of the app: what ended with the instance is answered without it. The next instance may

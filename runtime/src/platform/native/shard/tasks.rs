@@ -46,10 +46,7 @@ impl Shard {
     {
         let shard = Rc::clone(self);
         tokio::task::spawn_local(async move {
-            while Guarded::new(task(Rc::clone(&shard)))
-                .await
-                .is_err()
-            {
+            while Guarded::new(task(Rc::clone(&shard))).await.is_err() {
                 tracing::error!(
                     task = name,
                     "a task of the host panicked; it is started anew"
