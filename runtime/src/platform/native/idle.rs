@@ -2,7 +2,9 @@
 //! others.
 //!
 //! Each request begins and ends a wait, and a queue in order would move with each. So a connection
-//! only notes the number of its wait, and the queue is put in order when room is looked for.
+//! only notes the number of its wait, and the queue is put in order when room is looked for. A
+//! connection that is busy then leaves the queue until it waits again: otherwise a crowd of busy ones
+//! would be looked at for every stranger that wants in.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,8 +12,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::waiting::Eviction;
 
-/// The numbers begin behind this.
+/// In place of a wait's number: it does not wait.
 const BUSY: u64 = 0;
+/// In place of a place: it has none until it waits again.
+const OUT: u64 = 0;
+/// In place of a place: it was evicted, and comes back no more.
+const GONE: u64 = u64::MAX;
 
 /// The connections of one shard, of which some wait. A clone is the same queue.
 #[derive(Clone, Debug, Default)]
@@ -19,9 +25,9 @@ pub(super) struct Idle(Arc<Queue>);
 
 #[derive(Debug, Default)]
 struct Queue {
-    /// How many numbers were given out.
+    /// How many numbers were given out; they begin behind `BUSY` and `OUT`.
     given: AtomicU64,
-    /// By a number that the connection had, or was given when it was last looked at.
+    /// By the number of the wait in which it was last looked at, or came.
     places: Mutex<BTreeMap<u64, Arc<Connection>>>,
 }
 
@@ -29,7 +35,7 @@ struct Queue {
 struct Connection {
     /// The number of its wait, or `BUSY`.
     wait: AtomicU64,
-    /// Where it stands in the queue; `BUSY` if it does not. Changes under the queue's lock.
+    /// Where it stands in the queue, `OUT` or `GONE`. Changes under the queue's lock.
     place: AtomicU64,
     eviction: Eviction,
 }
@@ -42,43 +48,38 @@ pub(super) struct Member {
 }
 
 impl Idle {
-    /// Enters the queue, and waits from now on.
+    /// A connection that is to wait here, and is busy so far.
     pub(super) fn enter(&self, eviction: &Eviction) -> Member {
-        let number = self.next();
-        let connection = Arc::new(Connection {
-            wait: number.into(),
-            place: number.into(),
-            eviction: eviction.clone(),
-        });
-        self.lock().insert(number, Arc::clone(&connection));
         Member {
             queue: self.clone(),
-            connection,
+            connection: Arc::new(Connection {
+                wait: BUSY.into(),
+                place: OUT.into(),
+                eviction: eviction.clone(),
+            }),
         }
     }
 
     /// Evicts the connection that has waited longest; false if none waits.
     pub(super) fn evict_oldest(&self) -> bool {
         let mut places = self.lock();
-        // Each connection is looked at once: those that are busy go behind this.
-        let end = self.0.given.load(Ordering::Relaxed);
-        while let Some(first) = places.first_entry().filter(|first| *first.key() <= end) {
-            let (place, connection) = first.remove_entry();
-            let wait = connection.wait.load(Ordering::Relaxed);
-            if wait != BUSY && wait <= place {
-                connection.place.store(BUSY, Ordering::Relaxed);
-                connection.eviction.tell();
-                return true;
+        while let Some((place, connection)) = places.pop_first() {
+            connection.place.store(OUT, Ordering::SeqCst);
+            // Behind the store: whoever begins to wait now looks whether it has a place.
+            match connection.wait.load(Ordering::SeqCst) {
+                BUSY => {}
+                wait if wait > place => {
+                    connection.place.store(wait, Ordering::SeqCst);
+                    places.insert(wait, connection);
+                }
+                _ => {
+                    connection.place.store(GONE, Ordering::SeqCst);
+                    connection.eviction.tell();
+                    return true;
+                }
             }
-            let place = if wait == BUSY { self.next() } else { wait };
-            connection.place.store(place, Ordering::Relaxed);
-            places.insert(place, connection);
         }
         false
-    }
-
-    fn next(&self) -> u64 {
-        self.0.given.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Connection>>> {
@@ -89,9 +90,19 @@ impl Idle {
 impl Member {
     /// It waits from now on, unless it did already.
     pub(super) fn wait(&self) {
-        let wait = &self.connection.wait;
-        if wait.load(Ordering::Relaxed) == BUSY {
-            wait.store(self.queue.next(), Ordering::Relaxed);
+        let Connection { wait, place, .. } = &*self.connection;
+        if wait.load(Ordering::Relaxed) != BUSY {
+            return;
+        }
+        let number = self.queue.0.given.fetch_add(1, Ordering::Relaxed) + 1;
+        wait.store(number, Ordering::SeqCst);
+        if place.load(Ordering::SeqCst) != OUT {
+            return;
+        }
+        let mut places = self.queue.lock();
+        if place.load(Ordering::SeqCst) == OUT {
+            place.store(number, Ordering::SeqCst);
+            places.insert(number, Arc::clone(&self.connection));
         }
     }
 
@@ -104,10 +115,8 @@ impl Member {
 impl Drop for Member {
     fn drop(&mut self) {
         let mut places = self.queue.lock();
-        let place = self.connection.place.load(Ordering::Relaxed);
-        if place != BUSY {
-            places.remove(&place);
-        }
+        // None if it has no place.
+        places.remove(&self.connection.place.load(Ordering::SeqCst));
     }
 }
 
@@ -121,12 +130,18 @@ mod tests {
         eviction.told().now_or_never().is_some()
     }
 
+    fn waiting(idle: &Idle, eviction: &Eviction) -> Member {
+        let member = idle.enter(eviction);
+        member.wait();
+        member
+    }
+
     #[test]
     fn the_one_that_has_waited_longest_is_evicted_whatever_it_did_before() {
         let idle = Idle::default();
         let evictions = [(); 4].map(|()| Eviction::default());
         let [first, second, third, fourth] = &evictions;
-        let [one, _two, three, four] = evictions.each_ref().map(|eviction| idle.enter(eviction));
+        let [one, _two, three, four] = evictions.each_ref().map(|it| waiting(&idle, it));
         one.work();
         one.wait();
         three.work();
@@ -145,19 +160,49 @@ mod tests {
     fn none_is_evicted_where_all_are_busy_or_gone() {
         let idle = Idle::default();
         let [busy, gone] = [(); 2].map(|()| Eviction::default());
-        let member = idle.enter(&busy);
-        drop(idle.enter(&gone));
+        let member = waiting(&idle, &busy);
+        drop(waiting(&idle, &gone));
         member.work();
         for _ in 0..3 {
             assert!(!idle.evict_oldest());
         }
         assert!(!is_evicted(&busy) && !is_evicted(&gone));
+        assert!(idle.lock().is_empty(), "busy ones are not looked at again");
         member.wait();
         assert!(idle.evict_oldest() && is_evicted(&busy));
-        // One that was evicted has no place, whatever it still does.
+        // One that was evicted makes room once, whatever it still does.
+        member.work();
         member.wait();
         assert!(!idle.evict_oldest());
         drop(member);
         assert!(idle.lock().is_empty());
+    }
+
+    #[test]
+    fn connection_that_begins_to_wait_while_room_is_looked_for_is_in_the_queue() {
+        for _ in 0..50 {
+            let idle = Idle::default();
+            let evictions = [(); 4].map(|()| Eviction::default());
+            let members = evictions.each_ref().map(|it| waiting(&idle, it));
+            let mut evicted = 0;
+            std::thread::scope(|scope| {
+                for member in &members {
+                    scope.spawn(move || {
+                        for _ in 0..1_000 {
+                            member.work();
+                            member.wait();
+                        }
+                    });
+                }
+                for _ in 0..3 {
+                    evicted += usize::from(idle.evict_oldest());
+                }
+            });
+            while idle.evict_oldest() {
+                evicted += 1;
+            }
+            assert_eq!(evicted, members.len(), "each makes room once");
+            assert!(evictions.iter().all(is_evicted));
+        }
     }
 }

@@ -37,12 +37,12 @@ impl Requests {
     /// without a request so far, that of those between requests, and that of unfinished heads.
     pub(super) fn new([fresh, idle]: [&Idle; 2], heads: &Waiting) -> Self {
         let eviction = Eviction::default();
-        let idle = idle.enter(&eviction);
-        idle.work();
+        let (fresh, idle) = (fresh.enter(&eviction), idle.enter(&eviction));
+        fresh.wait();
         Self(Arc::new(State {
             is_answering: AtomicBool::new(false),
             is_fresh: AtomicBool::new(true),
-            fresh: Mutex::new(Some(fresh.enter(&eviction))),
+            fresh: Mutex::new(Some(fresh)),
             idle,
             head: AtomicUsize::new(0),
             heads: heads.clone(),
