@@ -187,6 +187,8 @@ extern "C" {
     #[wasm_bindgen(catch)]
     pub(super) fn watch(request: &Request, task: u32) -> Result<(), JsValue>;
     #[wasm_bindgen(catch)]
+    pub(super) fn keep(task: u32) -> Result<(), JsValue>;
+    #[wasm_bindgen(catch)]
     pub(super) fn unwatch(task: u32) -> Result<(), JsValue>;
 
     #[wasm_bindgen(catch)]

@@ -57,7 +57,7 @@ function end() {
   doomed = undefined;
   due.clear();
   bells.clear();
-  watched.clear();
+  for (const task of [...watched.keys()]) unwatch(task);
   for (const deferred of [...unsettled]) deferred.fail(offered?.lost);
 }
 
@@ -403,7 +403,9 @@ export function clearTimer(timer) {
 // Tasks of requests to the app. When a client hangs up, the platform drops the request's context
 // without a word, and what waits in it never runs again. The request's signal tells if the flag
 // `enable_request_signal` is set. Else later requests wake the task now and then, and it does not run.
-// (A timer of its own that stops would tell as well, and costs each request more.)
+//
+// While a request waits for nothing of its own context, the platform takes it for hung and ends it.
+// It may wait for what another request does: a timer of its own keeps it.
 const watched = new Map();
 
 const SIGNAL_TELLS = globalThis.Cloudflare?.compatibilityFlags?.enable_request_signal === true;
@@ -412,12 +414,18 @@ const SIGNAL_TELLS = globalThis.Cloudflare?.compatibilityFlags?.enable_request_s
 const FIRST_LOOK = 1_000;
 const LONGEST_PAUSE = 16_000;
 const GRACE = 1_000;
+// The longest that a timer takes; the timer does nothing when it fires.
+const KEEPING = 2 ** 31 - 1;
 
 class Watch {
   constructor(now) {
     this.pause = FIRST_LOOK;
     this.due = now + this.pause;
     this.looks = 0;
+  }
+
+  keep() {
+    this.timer ??= setTimeout(() => {}, KEEPING);
   }
 
   // It has run.
@@ -442,16 +450,25 @@ class Watch {
 }
 
 export function watch(request, task) {
-  if (!SIGNAL_TELLS) {
-    const now = performance.now();
+  const now = performance.now();
+  const its = new Watch(now);
+  if (SIGNAL_TELLS) {
+    const dropIt = whileItLives(() => watched.get(task) === its && drop(task));
+    request.signal.addEventListener("abort", dropIt);
+  } else {
     lookAtAll(now);
-    watched.set(task, new Watch(now));
-    return;
   }
-  request.signal.addEventListener("abort", whileItLives(() => bells.has(task) && drop(task)));
+  watched.set(task, its);
+}
+
+// In the task's own context.
+export function keep(task) {
+  watched.get(task)?.keep();
 }
 
 export function unwatch(task) {
+  const timer = watched.get(task)?.timer;
+  if (timer !== undefined) clearTimeout(timer);
   watched.delete(task);
 }
 

@@ -6,11 +6,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
 
 use super::bindings::{self, Deferred};
 use super::failure::thrown;
 use super::state::ObjectState;
-use super::{tasks, wear};
+use super::{tasks, timer, wear};
 use crate::fault::Fault;
 use crate::turn::{LocalFuture, poll_once};
 
@@ -59,6 +60,41 @@ pub(super) fn answer_unowned(
     let task = tasks::spawn(None, Box::pin(driven));
     bindings::watch(request, task)?;
     bindings::answered(&promised)
+}
+
+/// The platform's answer to what the current context has just begun. The context is told while it is
+/// awaited there.
+pub(super) struct PlatformAnswer {
+    context: timer::Context,
+    answer: JsFuture,
+}
+
+impl PlatformAnswer {
+    pub(super) fn new(promise: js_sys::Promise) -> Self {
+        Self {
+            context: timer::Context::current(),
+            answer: promise.into(),
+        }
+    }
+}
+
+impl Future for PlatformAnswer {
+    type Output = Answer;
+
+    fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Answer> {
+        let polled = Pin::new(&mut self.answer).poll(task);
+        if polled.is_pending() && self.context == timer::Context::current() {
+            self.context.expect_platform(true);
+        }
+        polled
+    }
+}
+
+impl Drop for PlatformAnswer {
+    fn drop(&mut self) {
+        // The platform still answers, and wakes no task with it.
+        self.context.expect_platform(false);
+    }
 }
 
 fn promise(

@@ -4,11 +4,11 @@ use std::rc::Rc;
 
 use js_sys::{Promise, Uint8Array};
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::JsFuture;
 
 use super::bindings::{self, Fetcher};
 use super::env::Namespace;
 use super::failure::{fault_of, message_of};
+use super::promise::PlatformAnswer;
 use super::response::{self, RawResponse};
 use super::timer::InContext;
 use crate::chain::CallChain;
@@ -60,9 +60,10 @@ impl Remote {
         chain: &CallChain,
     ) -> LocalFuture<'static, Result<Vec<u8>, Fault>> {
         let sent = self.send_call(method, &arguments, chain);
+        let answer = sent.map(PlatformAnswer::new);
         let this = self.clone();
         Box::pin(async move {
-            let envelope = this.received(JsFuture::from(sent?).await)?;
+            let envelope = this.received(answer?.await)?;
             open_envelope(open_parcel(&envelope))
         })
     }
@@ -91,9 +92,10 @@ impl Remote {
             .inner
             .to_js(chain)
             .and_then(|request| self.send(&request));
+        let answer = sent.map(PlatformAnswer::new);
         let this = self.clone();
         Box::pin(async move {
-            let answer = this.received(JsFuture::from(sent?).await)?;
+            let answer = this.received(answer?.await)?;
             Ok(RawResponse::new(answer.unchecked_into()).into_response())
         })
     }

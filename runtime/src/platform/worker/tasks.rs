@@ -38,6 +38,7 @@ struct Task {
     future: LocalFuture<'static, ()>,
     alarm_clock: Arc<AlarmClock>,
     context: timer::Context,
+    has_waited: bool,
 }
 
 impl Drop for Task {
@@ -83,6 +84,7 @@ pub(super) fn spawn(owner: Option<ObjectState>, future: LocalFuture<'static, ()>
             future,
             alarm_clock: alarm_clock.clone(),
             context: timer::Context::current(),
+            has_waited: false,
         };
         tasks.waiting.insert(task, entry);
         alarm_clock
@@ -98,6 +100,7 @@ fn run(number: u32) {
     };
     task.alarm_clock.rings.store(false, Ordering::Relaxed);
     task.context.enter();
+    task.context.expect_platform(false);
     let waker = Waker::from(task.alarm_clock.clone());
     match task.future.as_mut().poll(&mut Context::from_waker(&waker)) {
         Poll::Ready(()) if task.owner.is_none() => {
@@ -106,6 +109,13 @@ fn run(number: u32) {
         }
         Poll::Ready(()) => {}
         Poll::Pending => {
+            // A request that waits for the platform's answer, and is woken by it, is not taken for
+            // hung before: most need no more than that one wait, and a timer costs them.
+            if task.owner.is_none() && (task.has_waited || !task.context.awaits_platform()) {
+                // It sets a timer; where there is none, the platform ends what is hung.
+                let _ = bindings::keep(number);
+            }
+            task.has_waited = true;
             TASKS.with_borrow_mut(|tasks| tasks.waiting.insert(number, task));
         }
     }

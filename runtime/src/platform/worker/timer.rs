@@ -71,6 +71,8 @@ impl<T: Clone> InContext<T> {
 
 struct Timers {
     number: u32,
+    /// What runs here has asked for an answer of the platform that was not there yet.
+    awaits_platform: Cell<bool>,
     state: RefCell<State>,
 }
 
@@ -96,6 +98,7 @@ impl Context {
         let number = NEXT.replace(NEXT.get().wrapping_add(1));
         let timers = Rc::new(Timers {
             number,
+            awaits_platform: Cell::default(),
             state: RefCell::default(),
         });
         CONTEXTS.with_borrow_mut(|contexts| contexts.insert(number, Rc::downgrade(&timers)));
@@ -111,6 +114,15 @@ impl Context {
     /// abort ends execution inside of Rust's frames, so none can be relied on to leave.
     pub(super) fn enter(&self) {
         CURRENT.set(Some(self.clone()));
+    }
+
+    /// Whether what ran here last waits for an answer of the platform to this context.
+    pub(super) fn awaits_platform(&self) -> bool {
+        self.0.awaits_platform.get()
+    }
+
+    pub(super) fn expect_platform(&self, awaits: bool) {
+        self.0.awaits_platform.set(awaits);
     }
 
     fn now(&self) -> i64 {
