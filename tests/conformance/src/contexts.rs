@@ -102,9 +102,19 @@ struct Turnstile {
     waiting: VecDeque<Waker>,
 }
 
-/// Passes the turnstile, holding it for a moment.
-pub(crate) async fn turnstile(_: Request, env: Env) -> Result<Response, Error> {
+/// Passes the turnstile, holding it for a moment. With a call on its way that is only begun, polled
+/// or dropped before, the platform's answer comes while the request waits for other requests.
+pub(crate) async fn turnstile(request: Request, env: Env) -> Result<Response, Error> {
     let waited = Cell::new(false);
+    let how = request.query_value("call").unwrap_or_default();
+    let peer = env.objects::<crate::Peer>().named("turnstile");
+    let mut call = (!how.is_empty()).then(|| Box::pin(peer.hear(1)));
+    if let Some(call) = call.as_mut().filter(|_| how != "begun") {
+        poll_fn(|context| Poll::Ready(call.as_mut().poll(context).is_ready())).await;
+    }
+    if how == "dropped" {
+        call = None;
+    }
     poll_fn(|context| {
         TURNSTILE.with_borrow_mut(|turnstile| {
             if turnstile.taken {
@@ -124,6 +134,9 @@ pub(crate) async fn turnstile(_: Request, env: Env) -> Result<Response, Error> {
     });
     if let Some(next) = next {
         next.wake();
+    }
+    if let Some(call) = call {
+        call.await?;
     }
     Response::json(200, &waited.get())
 }

@@ -1,5 +1,6 @@
 //! anchorhold beside hand-written workers-rs and TypeScript, measured in turn within one run.
 
+mod processors;
 mod programs;
 mod server;
 
@@ -14,6 +15,7 @@ use crate::bundle;
 use crate::command;
 use crate::tools;
 use crate::workspace::Workspace;
+use processors::Processors;
 use programs::{
     ANCHORHOLD, ANCHORHOLD_BEFORE, CHOICES, EMBEDDED, EMBEDDED_BEFORE, HAND_WRITTEN, Load,
     TYPESCRIPT, choices, programs, versions,
@@ -79,14 +81,17 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
             .with_context(|| format!("cannot empty {}", folder.display()))?;
     }
     fs::create_dir_all(&folder)?;
-    let (servers, compared) = if options.choices {
-        let server = start_script(workspace, &folder, CHOICES, CHOICES)?;
-        (vec![server], choices())
-    } else if let Some(before) = &options.before {
-        (start_versions(workspace, before, &folder)?, versions())
-    } else {
-        (start_all(workspace, &folder)?, programs())
-    };
+    let processors = Processors::divided()?;
+    let (servers, compared) = processors.for_programs(|| {
+        Ok(if options.choices {
+            let server = start_script(workspace, &folder, CHOICES, CHOICES)?;
+            (vec![server], choices())
+        } else if let Some(before) = &options.before {
+            (start_versions(workspace, before, &folder)?, versions())
+        } else {
+            (start_all(workspace, &folder)?, programs())
+        })
+    })?;
     let port = |program| {
         let server = servers.iter().find(|server| server.program == program);
         server.map(|server| server.port)
@@ -109,12 +114,19 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let mut figures: Vec<Vec<f64>> = vec![Vec::new(); subjects.len()];
     // One short round first, unmeasured: compilers warm up, objects wake, files grow.
     for round in 0..=options.rounds {
-        for (subject, figures) in subjects.iter().zip(&mut figures) {
+        let mut order: Vec<usize> = (0..subjects.len()).collect();
+        if round % 2 == 1 {
+            // What comes first has no advantage of it.
+            order.reverse();
+        }
+        for index in order {
+            let subject = &subjects[index];
             let seconds = if round == 0 { 1 } else { options.seconds };
-            let rate = measure(subject, seconds, &folder)
+            let rate = processors
+                .for_load(|| measure(subject, seconds, &folder))
                 .with_context(|| format!("{}: {}", subject.program, subject.load.name))?;
             if round > 0 {
-                figures.push(rate);
+                figures[index].push(rate);
                 eprintln!(
                     "{round}/{}  {:>8.0}/s  {}: {}",
                     options.rounds, rate, subject.load.name, subject.program

@@ -114,11 +114,18 @@ fn keys(client: &Client) {
 }
 
 fn turnstile(client: &Client) {
-    let answers = five_at_once(client, "/turnstile");
-    assert!(
-        answers.iter().all(|answer| answer.starts_with("200 ")),
-        "{answers:?}"
-    );
+    for path in [
+        "/turnstile",
+        "/turnstile?call=begun",
+        "/turnstile?call=polled",
+        "/turnstile?call=dropped",
+    ] {
+        let answers = five_at_once(client, path);
+        assert!(
+            answers.iter().all(|answer| answer.starts_with("200 ")),
+            "{path}: {answers:?}"
+        );
+    }
 }
 
 fn nap(client: &Client) {
