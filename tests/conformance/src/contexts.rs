@@ -1,10 +1,9 @@
 //! What one request keeps and another one uses: stubs, bindings, waiting futures.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use anchorhold::prelude::*;
@@ -95,22 +94,31 @@ pub(crate) async fn keys(request: Request, env: Env) -> Result<Response, Error> 
     Response::json(200, &heard)
 }
 
-/// A fair lock of the app: each request passes it on to the next.
+/// A lock of the app: each request passes it on to those that wait.
 #[derive(Default)]
 struct Turnstile {
     taken: bool,
-    waiting: VecDeque<Waker>,
+    waiting: Vec<Waker>,
 }
 
-/// Passes the turnstile, holding it for a moment. With a call on its way that is only begun, polled
-/// or dropped before, the platform's answer comes while the request waits for other requests.
+/// Passes the turnstile, holding it for a moment. With a call on its way that is only begun, polled,
+/// peeked at or dropped before, the platform's answer comes while the request waits for other requests.
 pub(crate) async fn turnstile(request: Request, env: Env) -> Result<Response, Error> {
     let waited = Cell::new(false);
     let how = request.query_value("call").unwrap_or_default();
     let peer = env.objects::<crate::Peer>().named("turnstile");
     let mut call = (!how.is_empty()).then(|| Box::pin(peer.hear(1)));
     if let Some(call) = call.as_mut().filter(|_| how != "begun") {
-        poll_fn(|context| Poll::Ready(call.as_mut().poll(context).is_ready())).await;
+        poll_fn(|context| {
+            let mut unheard = Context::from_waker(Waker::noop());
+            let context = if how == "peeked" {
+                &mut unheard
+            } else {
+                context
+            };
+            Poll::Ready(call.as_mut().poll(context).is_ready())
+        })
+        .await;
     }
     if how == "dropped" {
         call = None;
@@ -119,7 +127,7 @@ pub(crate) async fn turnstile(request: Request, env: Env) -> Result<Response, Er
         TURNSTILE.with_borrow_mut(|turnstile| {
             if turnstile.taken {
                 waited.set(true);
-                turnstile.waiting.push_back(context.waker().clone());
+                turnstile.waiting.push(context.waker().clone());
                 return Poll::Pending;
             }
             turnstile.taken = true;
@@ -128,13 +136,12 @@ pub(crate) async fn turnstile(request: Request, env: Env) -> Result<Response, Er
     })
     .await;
     env.sleep(Duration::from_millis(30)).await;
+    // All of them: an answer may wake one that waits, which then stands in the queue twice.
     let next = TURNSTILE.with_borrow_mut(|turnstile| {
         turnstile.taken = false;
-        turnstile.waiting.pop_front()
+        std::mem::take(&mut turnstile.waiting)
     });
-    if let Some(next) = next {
-        next.wake();
-    }
+    next.into_iter().for_each(Waker::wake);
     if let Some(call) = call {
         call.await?;
     }

@@ -106,6 +106,10 @@ impl Member {
         }
     }
 
+    pub(super) fn is_waiting(&self) -> bool {
+        self.connection.wait.load(Ordering::Relaxed) != BUSY
+    }
+
     /// It does not wait.
     pub(super) fn work(&self) {
         self.connection.wait.store(BUSY, Ordering::Relaxed);

@@ -71,7 +71,12 @@ impl Requests {
         Answering(self.clone())
     }
 
-    pub(super) fn is_answering(&self) -> bool {
+    /// Whether nothing is on its way to the peer: the connection may end at once.
+    pub(super) fn waits_for_a_request(&self) -> bool {
+        self.0.is_fresh.load(Ordering::Relaxed) || self.0.idle.is_waiting()
+    }
+
+    fn is_answering(&self) -> bool {
         self.0.is_answering.load(Ordering::Relaxed)
     }
 
@@ -130,6 +135,7 @@ mod tests {
         let (fresh, idle, heads) = (Idle::default(), Idle::default(), Waiting::new(usize::MAX));
         let connection = Requests::new([&fresh, &idle], &heads);
         assert!(!idle.evict_oldest(), "it has made no request");
+        assert!(connection.waits_for_a_request());
         let answering = connection.answer();
         assert!(!idle.evict_oldest(), "it is being answered");
         connection.sent();
@@ -138,7 +144,9 @@ mod tests {
         connection.sent();
         connection.stalled();
         assert!(!idle.evict_oldest(), "the peer has not taken it");
+        assert!(!connection.waits_for_a_request());
         connection.sent();
+        assert!(connection.waits_for_a_request());
         let younger = Requests::new([&fresh, &idle], &heads);
         drop(younger.answer());
         younger.sent();

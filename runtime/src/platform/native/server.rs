@@ -181,8 +181,8 @@ impl Server {
             // How a connection ends is the peer's affair.
             _ = connection.as_mut() => return,
             () = eviction.told() => {
-                // A request may have come at this very moment, and is answered.
-                if !requests.is_answering() {
+                // A request may have come at this very moment: its answer goes out whole.
+                if requests.waits_for_a_request() {
                     return;
                 }
             }

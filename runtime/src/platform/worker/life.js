@@ -125,7 +125,11 @@ function tidyUp() {
   // No frame is left of those that an abort has cut off.
   if (top) offered.setStack(top);
   // The abort emptied the queue of microtasks; what it lost of others is queued again.
-  for (const [task, run] of due) queue(run, task);
+  for (const [task, run] of due) {
+    // Whether its context is still there is asked already: nothing may run it in this one.
+    if (watched.get(task)?.looks) bells.get(task)?.ring();
+    else queue(run, task);
+  }
   forgetEnded();
 }
 
@@ -401,8 +405,9 @@ export function clearTimer(timer) {
 }
 
 // Tasks of requests to the app. When a client hangs up, the platform drops the request's context
-// without a word, and what waits in it never runs again. The request's signal tells if the flag
-// `enable_request_signal` is set. Else later requests wake the task now and then, and it does not run.
+// without a word, and what waits in it never runs again. Later requests wake the task now and then,
+// and it does not run. With the flag `enable_request_signal` the request's signal tells at once, but
+// not of what the platform has ended itself.
 //
 // While a request waits for nothing of its own context, the platform takes it for hung and ends it.
 // It may wait for what another request does: a timer of its own keeps it.
@@ -445,7 +450,8 @@ class Watch {
     if (this.looks === 1) bells.get(task)?.wake();
     if (this.looks <= 2) return;
     // Not from within the entry that is on its way.
-    Promise.resolve().then(whileItLives(() => watched.get(task) === this && drop(task)));
+    const isOver = () => this.looks > 2 && watched.get(task) === this;
+    Promise.resolve().then(whileItLives(() => isOver() && drop(task)));
   }
 }
 
@@ -455,9 +461,8 @@ export function watch(request, task) {
   if (SIGNAL_TELLS) {
     const dropIt = whileItLives(() => watched.get(task) === its && drop(task));
     request.signal.addEventListener("abort", dropIt);
-  } else {
-    lookAtAll(now);
   }
+  lookAtAll(now);
   watched.set(task, its);
 }
 

@@ -62,8 +62,8 @@ pub(super) fn answer_unowned(
     bindings::answered(&promised)
 }
 
-/// The platform's answer to what the current context has just begun. The context is told while it is
-/// awaited there.
+/// The platform's answer to what the current context has just begun. The context is told when its task
+/// waits for it.
 pub(super) struct PlatformAnswer {
     context: timer::Context,
     answer: JsFuture,
@@ -83,8 +83,8 @@ impl Future for PlatformAnswer {
 
     fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Answer> {
         let polled = Pin::new(&mut self.answer).poll(task);
-        if polled.is_pending() && self.context == timer::Context::current() {
-            self.context.expect_platform(true);
+        if polled.is_pending() {
+            self.context.await_platform(task.waker());
         }
         polled
     }
@@ -93,7 +93,7 @@ impl Future for PlatformAnswer {
 impl Drop for PlatformAnswer {
     fn drop(&mut self) {
         // The platform still answers, and wakes no task with it.
-        self.context.expect_platform(false);
+        self.context.gives_up_platform();
     }
 }
 

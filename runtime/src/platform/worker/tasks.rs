@@ -100,8 +100,8 @@ fn run(number: u32) {
     };
     task.alarm_clock.rings.store(false, Ordering::Relaxed);
     task.context.enter();
-    task.context.expect_platform(false);
     let waker = Waker::from(task.alarm_clock.clone());
+    task.context.polls(&waker);
     match task.future.as_mut().poll(&mut Context::from_waker(&waker)) {
         Poll::Ready(()) if task.owner.is_none() => {
             // It only changes a list.

@@ -71,7 +71,9 @@ impl<T: Clone> InContext<T> {
 
 struct Timers {
     number: u32,
-    /// What runs here has asked for an answer of the platform that was not there yet.
+    /// The waker of the task that runs here.
+    running: RefCell<Option<Waker>>,
+    /// That task is woken by an answer of the platform.
     awaits_platform: Cell<bool>,
     state: RefCell<State>,
 }
@@ -98,6 +100,7 @@ impl Context {
         let number = NEXT.replace(NEXT.get().wrapping_add(1));
         let timers = Rc::new(Timers {
             number,
+            running: RefCell::default(),
             awaits_platform: Cell::default(),
             state: RefCell::default(),
         });
@@ -116,13 +119,29 @@ impl Context {
         CURRENT.set(Some(self.clone()));
     }
 
-    /// Whether what ran here last waits for an answer of the platform to this context.
+    /// A poll of the context's task begins.
+    pub(super) fn polls(&self, waker: &Waker) {
+        *self.0.running.borrow_mut() = Some(waker.clone());
+        self.0.awaits_platform.set(false);
+    }
+
+    /// Whether the task that ran here last is woken by an answer of the platform to this context.
     pub(super) fn awaits_platform(&self) -> bool {
         self.0.awaits_platform.get()
     }
 
-    pub(super) fn expect_platform(&self, awaits: bool) {
-        self.0.awaits_platform.set(awaits);
+    /// An answer to this context is not there yet, and will wake `waker`: perhaps the task's own.
+    pub(super) fn await_platform(&self, waker: &Waker) {
+        let running = self.0.running.borrow();
+        let is_own = running.as_ref().is_some_and(|own| own.will_wake(waker));
+        if is_own && *self == Self::current() {
+            self.0.awaits_platform.set(true);
+        }
+    }
+
+    /// An answer will wake no task.
+    pub(super) fn gives_up_platform(&self) {
+        self.0.awaits_platform.set(false);
     }
 
     fn now(&self) -> i64 {

@@ -118,6 +118,7 @@ fn turnstile(client: &Client) {
         "/turnstile",
         "/turnstile?call=begun",
         "/turnstile?call=polled",
+        "/turnstile?call=peeked",
         "/turnstile?call=dropped",
     ] {
         let answers = five_at_once(client, path);
