@@ -11,12 +11,19 @@ use crate::id::{InvalidId, RawId};
 /// How many names are remembered with their identifiers.
 const REMEMBERED: usize = 256;
 
+/// A name and its identifier.
+#[derive(Clone)]
+struct Known {
+    name: Box<str>,
+    id: RawId,
+}
+
 /// Makes and checks the identifiers of one class in one data folder.
 pub(crate) struct IdKey {
     code: Hmac<Sha256>,
     /// Computing an identifier takes a few percent of a short request: those of names that were
     /// asked for lately are found here, by the name's hash.
-    known: RefCell<Box<[Option<(Box<str>, RawId)>]>>,
+    known: RefCell<Box<[Option<Known>]>>,
     hashes: RandomState,
 }
 
@@ -41,10 +48,11 @@ impl IdKey {
         }
         let slot = self.hashes.hash_one(name) as usize % REMEMBERED;
         match &known[slot] {
-            Some((other, id)) if **other == *name => *id,
+            Some(known) if *known.name == *name => known.id,
             _ => {
                 let id = self.complete(self.mac(name.as_bytes()));
-                known[slot] = Some((name.into(), id));
+                let name = name.into();
+                known[slot] = Some(Known { name, id });
                 id
             }
         }
