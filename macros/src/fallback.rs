@@ -16,7 +16,7 @@ use crate::model::{
 };
 use crate::names::unraw;
 use crate::parse::{
-    RawFunction, RawImpl, RawMethod, RawStruct, RoleName, pattern_name, resolve_self,
+    Head, RawFunction, RawImpl, RawMethod, RawStruct, RoleName, pattern_name, resolve_self,
 };
 
 pub fn of_struct(raw: &RawStruct, krate: &Path) -> TokenStream {
@@ -25,6 +25,12 @@ pub fn of_struct(raw: &RawStruct, krate: &Path) -> TokenStream {
     let support = struct_support(&item.vis, &item.ident, &item.generics, krate);
     let named = in_block(krate, &[], named(raw.attribute_names()));
     quote!(#item #support #named)
+}
+
+/// rustc reports the fields once more if the item is the same, and says it once.
+pub fn of_head(head: &Head, item: &TokenStream, krate: &Path) -> TokenStream {
+    let support = struct_support(&head.visibility, &head.name, &head.generics, krate);
+    quote!(#item #support)
 }
 
 /// An enum or a union gets the same, since its impl block expects it.
@@ -88,8 +94,9 @@ fn struct_support(
 pub fn of_impl(mut raw: RawImpl, krate: &Path) -> TokenStream {
     sized::borrow_unsized(&mut raw);
     let support = impl_support(&raw, krate).unwrap_or_default();
-    if raw.trait_path.is_none() && named_type(&raw.self_type).is_none() {
-        // rustc refuses a block of `&Counter` or `[Counter]` too.
+    let is_named = named_type(&raw.self_type).is_some() && !is_plain_value(&raw.self_type);
+    if raw.trait_path.is_none() && !is_named {
+        // rustc refuses a block of `&Counter`, `[Counter]` or `u8` too.
         return support;
     }
     quote!(#raw #support)
@@ -132,7 +139,11 @@ fn impl_support(raw: &RawImpl, krate: &Path) -> Option<TokenStream> {
     if raw.trait_path.is_some() {
         return None;
     }
-    let path = named_type(inner_type(&raw.self_type))?;
+    let inner = inner_type(&raw.self_type);
+    if is_plain_value(inner) || is_owned_by_name(inner) {
+        return None;
+    }
+    let path = named_type(inner)?;
     let name = &path.segments.last()?.ident;
     let stub = stub_path(path);
     let mut handlers: Vec<&RawMethod> = Vec::new();
@@ -170,7 +181,6 @@ fn impl_support(raw: &RawImpl, krate: &Path) -> Option<TokenStream> {
         quote! {
             #named
 
-            #[allow(private_interfaces, private_bounds)]
             impl #stub {
                 #(#stub_methods)*
             }
@@ -214,7 +224,7 @@ fn output(ty: &Type, generics: &Generics) -> TokenStream {
     if is_unit(ty) || is_plain_value(ty) || borrows.is_some() || !generics.params.is_empty() {
         return quote!(::core::result::Result<#ty, __anchorhold::CallError>);
     }
-    let is_result = quote!({ __anchorhold::__private::Probe::<#ty>::IS_RESULT });
+    let is_result = quote!({ __anchorhold::__private::Probe::<#ty>::__IS_RESULT });
     quote! {
         ::core::result::Result<
             __anchorhold::__private::ValueOf<#ty, #is_result>,
@@ -291,7 +301,6 @@ fn schedules(name: &Ident, path: &Path, alarms: &[&RawMethod], krate: &Path) -> 
                 }
             }
 
-            #[allow(private_interfaces, private_bounds)]
             impl<'a> #schedules<'a> {
                 #(#methods)*
             }

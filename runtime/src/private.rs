@@ -26,6 +26,7 @@ pub use crate::stub::StubCore;
 pub mod std {
     pub use ::std::boxed::Box;
     pub use ::std::prelude::v1 as prelude;
+    pub use ::std::process::ExitCode;
     pub use ::std::string::String;
     pub use ::std::vec::Vec;
 }
@@ -34,7 +35,7 @@ pub mod std {
 pub type LocalFuture<'a> = crate::turn::LocalFuture<'a, Outcome>;
 
 #[cfg(not(target_arch = "wasm32"))]
-pub use crate::platform::native::{Runs, run_test};
+pub use crate::platform::native::{Runs, report_test, run_test};
 #[cfg(target_arch = "wasm32")]
 pub use crate::platform::worker::{
     Exported, ExportedApp, ObjectClass, extend_durable_object, wasm_bindgen, worker_fetch,

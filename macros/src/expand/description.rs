@@ -39,7 +39,7 @@ fn takes_context(block: &ObjectImpl<'_>, handler: &Handler<'_>) -> TokenStream {
     if unknown.is_empty() {
         return quote!(false);
     }
-    quote!(#(__anchorhold::__private::Probe::<#unknown>::KIND == __anchorhold::__private::kind::CONTEXT)||*)
+    quote!(#(__anchorhold::__private::Probe::<#unknown>::__KIND == __anchorhold::__private::kind::CONTEXT)||*)
 }
 
 fn event_handler(block: &ObjectImpl<'_>, event: Event) -> TokenStream {
@@ -196,7 +196,7 @@ fn query(block: &ObjectImpl<'_>, handler: &Handler<'_>) -> TokenStream {
     quote! {
         ::core::option::Option::Some(__anchorhold::__private::QueryArgument {
             name: #name,
-            misfit: __anchorhold::__private::Probe::<#ty>::QUERY_MISFIT,
+            misfit: __anchorhold::__private::Probe::<#ty>::__QUERY_MISFIT,
         })
     }
 }
@@ -219,7 +219,7 @@ fn text_argument(
     Some(quote! {
         __anchorhold::__private::TextArgument {
             name: #name,
-            misfit: __anchorhold::__private::Probe::<#ty>::TEXT_MISFIT,
+            misfit: __anchorhold::__private::Probe::<#ty>::__TEXT_MISFIT,
         }
     })
 }
@@ -238,7 +238,7 @@ fn status(block: &ObjectImpl<'_>, handler: &Handler<'_>, route: &Route<'_>) -> T
             let value = fallible.value();
             quote! {
                 __anchorhold::__private::success_status(
-                    __anchorhold::__private::Probe::<#value>::IS_UNIT
+                    __anchorhold::__private::Probe::<#value>::__IS_UNIT
                 )
             }
         }

@@ -73,7 +73,7 @@ impl Fallible {
 
     /// The same, where a mistake may be reported at it.
     pub fn checked(&self, shown: &impl ToTokens) -> TokenStream {
-        probe(shown, &self.whole, "IS_RESULT")
+        probe(shown, &self.whole, "__IS_RESULT")
     }
 
     fn side(&self, side: &TokenStream, shown: &Type) -> TokenStream {
@@ -112,7 +112,7 @@ pub fn kind_of(shown: &impl ToTokens, ty: &Type) -> TokenStream {
     if is_plain_value(ty) || is_unit(ty) {
         plain_kind(shown)
     } else {
-        probe(shown, ty, "KIND")
+        probe(shown, ty, "__KIND")
     }
 }
 
@@ -126,7 +126,7 @@ fn plain_kind(shown: &impl ToTokens) -> TokenStream {
 /// The kind of what the handler answers when it succeeds, as a const argument.
 pub fn value_kind(handler: &Handler<'_>, block: &ObjectImpl<'_>) -> TokenStream {
     match Fallible::of(handler, block) {
-        Some(fallible) => probe(&fallible.value_at, &fallible.value(), "KIND"),
+        Some(fallible) => probe(&fallible.value_at, &fallible.value(), "__KIND"),
         None => plain_kind(&value_at(handler)),
     }
 }
@@ -137,7 +137,7 @@ pub fn descriptors(block: &ObjectImpl<'_>) -> TokenStream {
     for handler in &block.handlers {
         if let Some(fallible) = Fallible::of(handler, block) {
             let name = is_result(handler);
-            let probe = probe(&fallible.whole, &fallible.whole, "IS_RESULT");
+            let probe = probe(&fallible.whole, &fallible.whole, "__IS_RESULT");
             constants.extend(quote!(const #name: ::core::primitive::bool = #probe;));
         }
         if handler.is_rpc() {
@@ -222,7 +222,11 @@ fn status_check(
     let status = route.status.as_ref()?;
     let value = value_type(handler, block);
     let check = if status.allows_body() {
-        let kind = probe(&status.key, &Fallible::of(handler, block)?.value(), "KIND");
+        let kind = probe(
+            &status.key,
+            &Fallible::of(handler, block)?.value(),
+            "__KIND",
+        );
         private_at(
             &status.key,
             &quote!(assert_takes_status),
@@ -311,12 +315,12 @@ fn text_checks(handler: &Handler<'_>, route: &Route<'_>, block: &ObjectImpl<'_>)
             Some(mark) if mark.whole == Whole::Query => (
                 mark.attribute.to_token_stream(),
                 quote!(assert_has_fields),
-                "HAS_NO_FIELDS",
+                "__HAS_NO_FIELDS",
             ),
             None if route.reads_as_text(&argument.name) => (
                 resolved.to_token_stream(),
                 quote!(assert_one_text),
-                "IS_LIST",
+                "__IS_LIST",
             ),
             Some(_) | None => continue,
         };
@@ -334,7 +338,7 @@ fn text_checks(handler: &Handler<'_>, route: &Route<'_>, block: &ObjectImpl<'_>)
 
 /// An expression that says whether the type is the request.
 pub fn is_request(ty: &Type) -> TokenStream {
-    quote!((__anchorhold::__private::Probe::<#ty>::KIND == __anchorhold::__private::kind::REQUEST))
+    quote!((__anchorhold::__private::Probe::<#ty>::__KIND == __anchorhold::__private::kind::REQUEST))
 }
 
 /// All upgrades accept one session, and the sockets of the events have it.

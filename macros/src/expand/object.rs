@@ -164,7 +164,7 @@ fn key_checks(object: &Object<'_>) -> TokenStream {
             if is_below && !is_plain_value(owner.ty) {
                 let ty = owner.ty;
                 let key = Ident::new("key", field.key_span);
-                let is_collection = probe(ty, "IS_COLLECTION");
+                let is_collection = probe(ty, "__IS_COLLECTION");
                 let generics = respan(quote!(#ty, { #is_collection }), field.key_span);
                 let check = private_at(&key, &quote!(assert_key_is_free), &generics, &quote!(()));
                 checks.extend(quote!(const _: () = #check;));
@@ -181,7 +181,7 @@ fn memory_field(field: &Field<'_>) -> FieldCode {
     let mistakes = nested_collections(ty).chain(std::iter::once(Mistake::new(
         ty,
         quote!(assert_forgettable),
-        probe(ty, "IS_COLLECTION"),
+        probe(ty, "__IS_COLLECTION"),
     )));
     let (check, _) = first_mistake(if named_types(ty).is_empty() {
         Vec::new()
@@ -296,7 +296,7 @@ fn nested_collections(ty: &Type) -> impl Iterator<Item = Mistake<'_>> {
             Mistake::new(
                 inner,
                 quote!(assert_nestable),
-                probe(inner, "IS_COLLECTION"),
+                probe(inner, "__IS_COLLECTION"),
             )
         })
 }
@@ -310,12 +310,12 @@ fn rollback_checks(ty: &Type, escapes: &Ident) -> TokenStream {
         Mistake::new(
             inner,
             quote!(assert_rolls_back),
-            probe(inner, "ESCAPES_ROLLBACK"),
+            probe(inner, "__ESCAPES_ROLLBACK"),
         )
     }));
     let (is_shared, is_owned) = (
-        probe(ty, "ESCAPES_ROLLBACK"),
-        probe(ty, "CHANGES_ONLY_THROUGH_MUT"),
+        probe(ty, "__ESCAPES_ROLLBACK"),
+        probe(ty, "__CHANGES_ONLY_THROUGH_MUT"),
     );
     mistakes.push(Mistake::new(
         ty,
@@ -329,7 +329,7 @@ fn rollback_checks(ty: &Type, escapes: &Ident) -> TokenStream {
         vec![Mistake::new(
             ty,
             quote!(assert_keeps),
-            probe(ty, "KEEPS_NOTHING"),
+            probe(ty, "__KEEPS_NOTHING"),
         )]
     });
     quote! {

@@ -52,7 +52,6 @@ pub fn methods(block: &ObjectImpl<'_>) -> TokenStream {
         }
 
         #[automatically_derived]
-        #[allow(private_interfaces, private_bounds)]
         impl<'a> #name<'a> {
             #(#methods)*
         }

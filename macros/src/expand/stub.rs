@@ -16,7 +16,7 @@ pub fn methods(block: &ObjectImpl<'_>) -> TokenStream {
     // A public object may have private types in its signatures, and its stubs stay on their thread.
     quote! {
         #[automatically_derived]
-        #[allow(private_interfaces, private_bounds, clippy::future_not_send)]
+        #[allow(clippy::future_not_send)]
         impl #stub {
             #(#methods)*
         }

@@ -1,10 +1,13 @@
 //! `#[anchorhold::test]`: an ordinary test that runs its body in the simulator.
 
 use proc_macro2::TokenStream;
-use quote::quote;
-use syn::{LitInt, Path};
+use quote::{ToTokens, quote};
+use syn::spanned::Spanned;
+use syn::{LitInt, Path, ReturnType};
 
+use super::respan;
 use crate::function::TestOptions;
+use crate::model::{is_unit, opaque_type};
 use crate::names::unraw;
 use crate::parse::RawFunction;
 
@@ -17,7 +20,17 @@ pub fn test(function: &RawFunction, options: &TestOptions, krate: &Path) -> Toke
     } = function;
     let name = &signature.ident;
     let label = unraw(name);
-    let output = &signature.output;
+    // A type that no test can return is reported where it stands, once: the harness does not see it.
+    let (output, run) = match &signature.output {
+        ReturnType::Type(_, ty) if !is_unit(ty) && opaque_type(ty).is_none() => (
+            quote!(-> #krate::__private::std::ExitCode),
+            respan(quote!(#krate::__private::report_test::<_, #ty>), ty.span()),
+        ),
+        output => (
+            output.to_token_stream(),
+            quote!(#krate::__private::run_test),
+        ),
+    };
     let given = |number: &Option<LitInt>| match number {
         Some(number) => quote!(::core::option::Option::Some(#number)),
         None => quote!(::core::option::Option::None),
@@ -35,7 +48,7 @@ pub fn test(function: &RawFunction, options: &TestOptions, krate: &Path) -> Toke
         #visibility fn #name() #output {
             #signature #body
 
-            #krate::__private::run_test(
+            #run(
                 #krate::__private::Runs {
                     seed: #seed,
                     seeds: #seeds,

@@ -9,7 +9,7 @@ use crate::names::unraw;
 use crate::options;
 use crate::parse::RawImpl;
 
-use super::{Handler, named_type, report_misplaced};
+use super::{Handler, is_plain_value, named_type, report_misplaced};
 
 /// One `#[durable_object] impl` block.
 pub struct ObjectImpl<'a> {
@@ -64,7 +64,8 @@ impl<'a> ObjectImpl<'a> {
         for attribute in &raw.misplaced {
             report_misplaced(diagnostics, attribute);
         }
-        let Some(path) = named_type(&raw.self_type) else {
+        let named = named_type(&raw.self_type).filter(|_| !is_plain_value(&raw.self_type));
+        let Some(path) = named else {
             diagnostics.error(
                 &raw.self_type,
                 "`#[durable_object]` belongs on the impl block of a named struct\nhelp: write `impl Counter { … }`",

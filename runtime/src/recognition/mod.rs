@@ -55,59 +55,60 @@ pub mod kind {
 }
 
 /// Asks what `T` is. An inherent constant is found before that of a trait in scope, so
-/// [`Unrecognised`] answers for every type that has no constant here.
+/// [`Unrecognised`] answers for every type that has no constant here. Their names begin with `__`: a trait of the user's that
+/// every type has would make a name of its own ambiguous.
 pub struct Probe<T: ?Sized>(PhantomData<fn(&T)>);
 
 pub trait Unrecognised {
-    const KIND: u8 = kind::VALUE;
-    const IS_RESULT: bool = false;
-    const IS_UNIT: bool = false;
-    const ESCAPES_ROLLBACK: bool = false;
-    const CHANGES_ONLY_THROUGH_MUT: bool = false;
-    const IS_COLLECTION: bool = false;
-    const KEEPS_NOTHING: bool = false;
-    const IS_LIST: bool = false;
-    const HAS_NO_FIELDS: bool = false;
-    const TEXT_MISFIT: fn() -> Option<&'static str> = || None;
-    const QUERY_MISFIT: fn() -> Option<QueryMisfit> = || None;
+    const __KIND: u8 = kind::VALUE;
+    const __IS_RESULT: bool = false;
+    const __IS_UNIT: bool = false;
+    const __ESCAPES_ROLLBACK: bool = false;
+    const __CHANGES_ONLY_THROUGH_MUT: bool = false;
+    const __IS_COLLECTION: bool = false;
+    const __KEEPS_NOTHING: bool = false;
+    const __IS_LIST: bool = false;
+    const __HAS_NO_FIELDS: bool = false;
+    const __TEXT_MISFIT: fn() -> Option<&'static str> = || None;
+    const __QUERY_MISFIT: fn() -> Option<QueryMisfit> = || None;
 }
 
 impl<T: ?Sized> Unrecognised for Probe<T> {}
 
 impl<T, E> Probe<Result<T, E>> {
-    pub const IS_RESULT: bool = true;
+    pub const __IS_RESULT: bool = true;
 }
 
 impl Probe<()> {
-    pub const IS_UNIT: bool = true;
+    pub const __IS_UNIT: bool = true;
 }
 
 /// Without a bound for generated code to state, which would be a second error for a type that cannot be read at all.
 impl<T: Argument> Probe<T> {
     /// Why it cannot be read from one text, such as a path segment.
-    pub const TEXT_MISFIT: fn() -> Option<&'static str> = misfit::<T>;
+    pub const __TEXT_MISFIT: fn() -> Option<&'static str> = misfit::<T>;
     /// Why it cannot be read from a query string.
-    pub const QUERY_MISFIT: fn() -> Option<QueryMisfit> = query_misfit::<T>;
+    pub const __QUERY_MISFIT: fn() -> Option<QueryMisfit> = query_misfit::<T>;
 }
 
 /// An auto trait, which sees through every type that is made of others.
 impl<T: ?Sized + RefUnwindSafe> Probe<T> {
-    pub const CHANGES_ONLY_THROUGH_MUT: bool = true;
+    pub const __CHANGES_ONLY_THROUGH_MUT: bool = true;
 }
 
 impl<K, V> Probe<StoredMap<K, V>> {
-    pub const IS_COLLECTION: bool = true;
+    pub const __IS_COLLECTION: bool = true;
 }
 
 impl<T, const BOUND: u64> Probe<StoredLog<T, BOUND>> {
-    pub const IS_COLLECTION: bool = true;
-    pub const KEEPS_NOTHING: bool = BOUND == 0;
+    pub const __IS_COLLECTION: bool = true;
+    pub const __KEEPS_NOTHING: bool = BOUND == 0;
 }
 
 macro_rules! kinds {
     ($($({ $parameter:ident })? $ty:ty => $kind:ident,)*) => {$(
         impl $(<$parameter>)? Probe<$ty> {
-            pub const KIND: u8 = kind::$kind;
+            pub const __KIND: u8 = kind::$kind;
         }
     )*};
 }
@@ -127,7 +128,7 @@ kinds! {
 macro_rules! escapes_rollback {
     ($($({ $parameter:ident })? $ty:ty,)*) => {$(
         impl $(<$parameter>)? Probe<$ty> {
-            pub const ESCAPES_ROLLBACK: bool = true;
+            pub const __ESCAPES_ROLLBACK: bool = true;
         }
     )*};
 }

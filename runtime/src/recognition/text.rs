@@ -17,7 +17,7 @@ macro_rules! texts {
 }
 
 texts! {
-    IS_LIST:
+    __IS_LIST:
     { T } Vec<T>,
     { T } VecDeque<T>,
     { T, S } HashSet<T, S>,
@@ -27,7 +27,7 @@ texts! {
 }
 
 texts! {
-    HAS_NO_FIELDS:
+    __HAS_NO_FIELDS:
     { T } Vec<T>,
     { T } VecDeque<T>,
     { T, S } HashSet<T, S>,

@@ -1,4 +1,4 @@
-//! Traits of the user's for every type, whose methods have the names of the runtime's own.
+//! Traits of the user's for every type, whose methods and constants have the names of the runtime's own.
 #![deny(warnings)]
 #![allow(dead_code, reason = "the methods are only in the way")]
 
@@ -6,6 +6,14 @@ use anchorhold::prelude::*;
 use serde::{Deserialize, Serialize};
 
 trait Everywhere: Sized {
+    const CLASS: u8 = 0;
+    const KEYS: u8 = 0;
+    const KIND: u8 = 0;
+    const IS_RESULT: u8 = 0;
+    const IS_UNIT: u8 = 0;
+    const MIGRATIONS: u8 = 0;
+    const TEXT_MISFIT: u8 = 0;
+
     fn load(self) {}
     fn store(self) {}
     fn restore(self) {}

@@ -38,6 +38,6 @@ mod work;
 pub use host::serve;
 pub(crate) use remote::{Env, Namespace, Remote};
 pub(crate) use request::Request;
-pub use sim::{FaultKind, Faults, PendingRun, Runs, Sim, SimSocket, run_test};
+pub use sim::{FaultKind, Faults, PendingRun, Runs, Sim, SimSocket, report_test, run_test};
 pub(crate) use socket::{Socket, Upgrade};
 pub(crate) use state::ObjectState;

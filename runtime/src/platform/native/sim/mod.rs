@@ -37,7 +37,7 @@ pub use faults::{FaultKind, Faults};
 pub use inside::PendingRun;
 pub(super) use labels::label_of_work;
 pub(super) use pipe::{Link, Pipe};
-pub use run::{Runs, run_test};
+pub use run::{Runs, report_test, run_test};
 pub(super) use simulation::{Ending, Simulation};
 pub use socket::SimSocket;
 

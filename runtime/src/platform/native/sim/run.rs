@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
@@ -52,6 +53,11 @@ impl From<Option<u64>> for Runs {
 }
 
 /// What a test body returns.
+#[diagnostic::on_unimplemented(
+    message = "a test cannot return `{Self}`",
+    label = "neither `()` nor a `Result` whose error is `Debug`",
+    note = "return nothing, or `Result<(), Error>`"
+)]
 pub trait Outcome {
     /// Why it failed, if it did without a panic.
     fn failure(&self) -> Option<String>;
@@ -66,6 +72,25 @@ impl Outcome for () {
 impl<T, E: fmt::Debug> Outcome for Result<T, E> {
     fn failure(&self) -> Option<String> {
         self.as_ref().err().map(|error| format!("{error:?}"))
+    }
+}
+
+/// [`run_test`] for a test that returns a `Result`: an error is printed as that of a `main` is.
+pub fn report_test<F, R>(
+    runs: impl Into<Runs>,
+    name: &'static str,
+    body: impl Fn(Sim) -> F,
+) -> ExitCode
+where
+    F: Future<Output = R>,
+    R: Outcome,
+{
+    match run_test(runs, name, body).failure() {
+        None => ExitCode::SUCCESS,
+        Some(error) => {
+            eprintln!("Error: {error}");
+            ExitCode::FAILURE
+        }
     }
 }
 
