@@ -53,7 +53,7 @@ fn struct_support(
             krate,
             &[],
             quote! {
-                impl #parameters __anchorhold::__private::RefusedAsGeneric for #name #arguments #where_clause {}
+                impl #parameters __private::RefusedAsGeneric for #name #arguments #where_clause {}
             },
         );
     }
@@ -62,26 +62,26 @@ fn struct_support(
         krate,
         &[],
         quote! {
-            impl __anchorhold::__private::StoredFields for #name {
+            impl __private::StoredFields for #name {
                 const KEYS: &'static [&'static ::core::primitive::str] = &[];
                 const MIGRATIONS: &'static [&'static ::core::primitive::str] = &[];
 
                 fn load(
-                    _: &mut __anchorhold::__private::FieldStore,
+                    _: &mut __private::FieldStore,
                 ) -> ::core::result::Result<Self, __anchorhold::StorageError> {
                     ::core::unreachable!()
                 }
 
                 fn store(
                     &mut self,
-                    _: &mut __anchorhold::__private::FieldStore,
+                    _: &mut __private::FieldStore,
                 ) -> ::core::result::Result<(), __anchorhold::StorageError> {
                     ::core::unreachable!()
                 }
 
                 fn restore(
                     &mut self,
-                    _: &mut __anchorhold::__private::FieldStore,
+                    _: &mut __private::FieldStore,
                 ) -> ::core::result::Result<(), __anchorhold::StorageError> {
                     ::core::unreachable!()
                 }
@@ -189,7 +189,7 @@ fn impl_support(raw: &RawImpl, krate: &Path) -> Option<TokenStream> {
                 const CLASS: &'static ::core::primitive::str = #class;
                 type Stub = #stub;
 
-                fn __description() -> &'static __anchorhold::__private::Description {
+                fn __description() -> &'static __private::Description {
                     ::core::unreachable!()
                 }
             }
@@ -224,11 +224,11 @@ fn output(ty: &Type, generics: &Generics) -> TokenStream {
     if is_unit(ty) || is_plain_value(ty) || borrows.is_some() || !generics.params.is_empty() {
         return quote!(::core::result::Result<#ty, __anchorhold::CallError>);
     }
-    let is_result = quote!({ __anchorhold::__private::Probe::<#ty>::__IS_RESULT });
+    let is_result = quote!({ __private::Probe::<#ty>::__IS_RESULT });
     quote! {
         ::core::result::Result<
-            __anchorhold::__private::ValueOf<#ty, #is_result>,
-            __anchorhold::CallError<__anchorhold::__private::ErrorOf<#ty, #is_result>>,
+            __private::ValueOf<#ty, #is_result>,
+            __anchorhold::CallError<__private::ErrorOf<#ty, #is_result>>,
         >
     }
 }

@@ -150,6 +150,17 @@ pub struct Method {
     pub handler: Handler,
 }
 
+impl Method {
+    #[must_use]
+    pub const fn new(name: &'static str, js_name: &'static str, handler: Handler) -> Self {
+        Self {
+            name,
+            js_name,
+            handler,
+        }
+    }
+}
+
 /// An HTTP route into the object.
 pub struct Route {
     pub method: &'static str,
@@ -166,6 +177,63 @@ pub struct Route {
     pub query: Option<QueryArgument>,
     /// The arguments that come from the path or the query string and whose types are the user's.
     pub texts: &'static [TextArgument],
+}
+
+impl Route {
+    /// A route that reads nothing but its path.
+    #[must_use]
+    pub const fn new(
+        method: &'static str,
+        path: &'static str,
+        name: &'static str,
+        handler: Handler,
+        status: u16,
+    ) -> Self {
+        Self {
+            method,
+            path,
+            name,
+            handler,
+            status,
+            kind: RouteKind::Call,
+            body: BodyUse::None,
+            fields: &[],
+            query: None,
+            texts: &[],
+        }
+    }
+
+    /// The route of an upgrade.
+    #[must_use]
+    pub const fn upgrade(self) -> Self {
+        Self {
+            kind: RouteKind::Socket,
+            ..self
+        }
+    }
+
+    #[must_use]
+    pub const fn body(self, body: BodyUse) -> Self {
+        Self { body, ..self }
+    }
+
+    #[must_use]
+    pub const fn fields(self, fields: &'static [&'static str]) -> Self {
+        Self { fields, ..self }
+    }
+
+    #[must_use]
+    pub const fn query(self, query: QueryArgument) -> Self {
+        Self {
+            query: Some(query),
+            ..self
+        }
+    }
+
+    #[must_use]
+    pub const fn texts(self, texts: &'static [TextArgument]) -> Self {
+        Self { texts, ..self }
+    }
 }
 
 /// An argument that is read from a text.

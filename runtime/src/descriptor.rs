@@ -222,7 +222,7 @@ impl<T> Returned<T> {
     #[inline]
     pub fn reply_output<R, const IS_RESULT: bool>(
         &self,
-        failed: &Failed<ErrorOf<R, IS_RESULT>>,
+        failed: &Failed<ErrorOf<R, IS_RESULT>, IS_RESULT>,
         output: R,
     ) -> Outcome
     where
@@ -239,19 +239,19 @@ impl<T> Returned<T> {
     }
 }
 
-/// The error of a method.
-pub struct Failed<E> {
+/// The error of a method. `IS_RESULT`: whether it returns a `Result`, and may fail at all.
+pub struct Failed<E, const IS_RESULT: bool> {
     fault: fn(&E) -> Fault,
     decode: fn(&[u8]) -> Result<E, String>,
 }
 
-impl<E> Failed<E> {
+impl<E, const IS_RESULT: bool> Failed<E, IS_RESULT> {
     #[allow(
         clippy::new_without_default,
         reason = "a const constructor that carries the bound"
     )]
     #[must_use]
-    pub const fn new<const IS_RESULT: bool>() -> Self
+    pub const fn new() -> Self
     where
         E: HandlerError<IS_RESULT>,
     {

@@ -98,13 +98,13 @@ impl StubCore {
     }
 
     /// Calls a method that returns a `Result`.
-    pub fn call_fallible<T, E>(
+    pub fn call_fallible<T, E, const IS_RESULT: bool>(
         &self,
         returned: &Returned<T>,
-        failed: &Failed<E>,
+        failed: &Failed<E, IS_RESULT>,
         method: &'static str,
         arguments: Arguments,
-    ) -> impl Future<Output = Result<T, CallError<E>>> + use<T, E> {
+    ) -> impl Future<Output = Result<T, CallError<E>>> + use<T, E, IS_RESULT> {
         decoded(
             self.send(method, arguments),
             returned.decode(),

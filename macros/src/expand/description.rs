@@ -21,7 +21,7 @@ fn handler_expression(block: &ObjectImpl<'_>, handler: &Handler<'_>, event: Even
         (true, Receiver::Mut) => quote!(exclusive),
     };
     let takes_context = takes_context(block, handler);
-    quote!(__anchorhold::__private::Handler::#constructor(#function, #takes_context))
+    quote!(__private::Handler::#constructor(#function, #takes_context))
 }
 
 /// Whether one of the references is to the context; the events of sockets also lend the socket.
@@ -39,7 +39,7 @@ fn takes_context(block: &ObjectImpl<'_>, handler: &Handler<'_>) -> TokenStream {
     if unknown.is_empty() {
         return quote!(false);
     }
-    quote!(#(__anchorhold::__private::Probe::<#unknown>::__KIND == __anchorhold::__private::kind::CONTEXT)||*)
+    quote!(#(__private::Probe::<#unknown>::__KIND == __private::kind::CONTEXT)||*)
 }
 
 fn event_handler(block: &ObjectImpl<'_>, event: Event) -> TokenStream {
@@ -78,19 +78,19 @@ pub fn description(block: &ObjectImpl<'_>) -> TokenStream {
             const CLASS: &'static ::core::primitive::str = #class;
             type Stub = #stub;
 
-            fn __description() -> &'static __anchorhold::__private::Description {
-                static DESCRIPTION: __anchorhold::__private::Description =
-                    __anchorhold::__private::Description {
+            fn __description() -> &'static __private::Description {
+                static DESCRIPTION: __private::Description =
+                    __private::Description {
                         class: #class,
                         binding: #binding,
-                        keys: <#object as __anchorhold::__private::StoredFields>::KEYS,
-                        migrations: <#object as __anchorhold::__private::StoredFields>::MIGRATIONS,
-                        load: __anchorhold::__private::load_object::<#object>,
+                        keys: <#object as __private::StoredFields>::KEYS,
+                        migrations: <#object as __private::StoredFields>::MIGRATIONS,
+                        load: __private::load_object::<#object>,
                         init: #init,
                         methods: &[#(#methods),*],
                         routes: &[#(#routes),*],
                         alarms: &[#(#alarms),*],
-                        sockets: __anchorhold::__private::SocketHandlers {
+                        sockets: __private::SocketHandlers {
                             json: #json,
                             text: #text,
                             binary: #binary,
@@ -103,7 +103,7 @@ pub fn description(block: &ObjectImpl<'_>) -> TokenStream {
         }
 
         // An object that the app does not mount yet is not dead code.
-        const _: fn() -> &'static __anchorhold::__private::Description =
+        const _: fn() -> &'static __private::Description =
             <#object as __anchorhold::DurableObject>::__description;
     }
 }
@@ -112,20 +112,14 @@ fn method(block: &ObjectImpl<'_>, handler: &Handler<'_>) -> TokenStream {
     let name = unraw(handler.name);
     let javascript_name = camel_case(&name);
     let expression = handler_expression(block, handler, Event::Rpc);
-    quote! {
-        __anchorhold::__private::Method {
-            name: #name,
-            js_name: #javascript_name,
-            handler: #expression,
-        }
-    }
+    quote!(__private::Method::new(#name, #javascript_name, #expression))
 }
 
 fn route(block: &ObjectImpl<'_>, handler: &Handler<'_>, route: &Route<'_>) -> TokenStream {
-    let (kind, event) = if route.is_upgrade() {
-        (quote!(Socket), Event::Upgrade)
+    let (upgrade, event) = if route.is_upgrade() {
+        (Some(quote!(.upgrade())), Event::Upgrade)
     } else {
-        (quote!(Call), Event::Route)
+        (None, Event::Route)
     };
     let method = route.method.as_str();
     let name = unraw(handler.name);
@@ -142,63 +136,55 @@ fn route(block: &ObjectImpl<'_>, handler: &Handler<'_>, route: &Route<'_>) -> To
         .map(|argument| argument.name.as_str())
         .collect();
     let body = if !route.method.has_body() {
-        quote!(None)
+        None
     } else if unbound().any(|argument| argument.takes(Whole::Body)) {
-        quote!(Whole)
+        Some(quote!(__private::BodyUse::Whole))
     } else if fields.is_empty() {
-        quote!(None)
+        None
     } else {
-        quote!(Fields)
+        Some(quote!(__private::BodyUse::Fields))
     };
-    let mut body = quote!(__anchorhold::__private::BodyUse::#body);
     let requests: Vec<TokenStream> = handler
         .values()
         .filter(|argument| may_be_request(argument, route))
         .filter_map(|argument| argument.owned())
         .map(|ty| is_request(&resolve_self(ty, block.path)))
         .collect();
-    if !requests.is_empty() {
-        body = quote! {
-            if #(#requests)||* { __anchorhold::__private::BodyUse::Raw } else { #body }
-        };
-    }
+    let body = if requests.is_empty() {
+        body
+    } else {
+        let otherwise = body.unwrap_or_else(|| quote!(__private::BodyUse::None));
+        Some(quote! {
+            if #(#requests)||* { __private::BodyUse::Raw } else { #otherwise }
+        })
+    };
+    let body = body.map(|body| quote!(.body(#body)));
+    let fields = (!fields.is_empty()).then(|| quote!(.fields(&[#(#fields),*])));
     let query = query(block, handler);
-    let texts = handler
+    let texts: Vec<TokenStream> = handler
         .values()
-        .filter_map(|argument| text_argument(block, route, argument));
+        .filter_map(|argument| text_argument(block, route, argument))
+        .collect();
+    let texts = (!texts.is_empty()).then(|| quote!(.texts(&[#(#texts),*])));
     quote! {
-        __anchorhold::__private::Route {
-            method: #method,
-            path: #path,
-            name: #name,
-            handler: #expression,
-            status: #status,
-            kind: __anchorhold::__private::RouteKind::#kind,
-            body: #body,
-            fields: &[#(#fields),*],
-            query: #query,
-            texts: &[#(#texts),*],
-        }
+        __private::Route::new(#method, #path, #name, #expression, #status)
+            #upgrade #body #fields #query #texts
     }
 }
 
 /// The argument that takes the whole query string.
-fn query(block: &ObjectImpl<'_>, handler: &Handler<'_>) -> TokenStream {
+fn query(block: &ObjectImpl<'_>, handler: &Handler<'_>) -> Option<TokenStream> {
     let argument = handler
         .values()
-        .find(|argument| argument.takes(Whole::Query));
-    let Some((argument, ty)) = argument.and_then(|argument| Some((argument, argument.owned()?)))
-    else {
-        return quote!(::core::option::Option::None);
-    };
+        .find(|argument| argument.takes(Whole::Query))?;
     let name = &argument.name;
-    let ty = resolve_self(ty, block.path);
-    quote! {
-        ::core::option::Option::Some(__anchorhold::__private::QueryArgument {
+    let ty = resolve_self(argument.owned()?, block.path);
+    Some(quote! {
+        .query(__private::QueryArgument {
             name: #name,
-            misfit: __anchorhold::__private::Probe::<#ty>::__QUERY_MISFIT,
+            misfit: __private::Probe::<#ty>::__QUERY_MISFIT,
         })
-    }
+    })
 }
 
 /// An argument that the route reads from a text, if it is for the runtime to see whether its type allows that.
@@ -217,9 +203,9 @@ fn text_argument(
     let name = &argument.name;
     let ty = resolve_self(ty, block.path);
     Some(quote! {
-        __anchorhold::__private::TextArgument {
+        __private::TextArgument {
             name: #name,
-            misfit: __anchorhold::__private::Probe::<#ty>::__TEXT_MISFIT,
+            misfit: __private::Probe::<#ty>::__TEXT_MISFIT,
         }
     })
 }
@@ -237,8 +223,8 @@ fn status(block: &ObjectImpl<'_>, handler: &Handler<'_>, route: &Route<'_>) -> T
         (_, Some(fallible)) => {
             let value = fallible.value();
             quote! {
-                __anchorhold::__private::success_status(
-                    __anchorhold::__private::Probe::<#value>::__IS_UNIT
+                __private::success_status(
+                    __private::Probe::<#value>::__IS_UNIT
                 )
             }
         }
@@ -257,10 +243,10 @@ fn alarm(block: &ObjectImpl<'_>, handler: &Handler<'_>) -> Option<TokenStream> {
         Recurrence::Cron(pattern) => quote!(Cron(#pattern)),
     };
     Some(quote! {
-        __anchorhold::__private::AlarmMethod {
+        __private::AlarmMethod {
             name: #name,
             handler: #expression,
-            recurrence: __anchorhold::__private::Recurrence::#recurrence,
+            recurrence: __private::Recurrence::#recurrence,
         }
     })
 }

@@ -31,13 +31,25 @@ fn is_result(handler: &Handler<'_>) -> Ident {
     format_ident!("__IS_RESULT_{}", handler.index)
 }
 
+fn value_alias(handler: &Handler<'_>) -> Ident {
+    format_ident!("__Value{}", handler.index)
+}
+
+fn error_alias(handler: &Handler<'_>) -> Ident {
+    format_ident!("__Error{}", handler.index)
+}
+
 /// What a handler that may fail returns, and where mistakes about it are shown.
+///
+/// Each const argument is a body of its own to the compiler: aliases name the two sides, so that there is one for each.
 pub struct Fallible {
     pub whole: Type,
     pub value_at: Type,
     pub error_at: Type,
     /// The constant that says whether it is a `Result`.
-    is_result: TokenStream,
+    is_result: Ident,
+    value: Ident,
+    error: Ident,
 }
 
 impl Fallible {
@@ -46,28 +58,29 @@ impl Fallible {
         let Output::Probed(ty) = handler.output else {
             return None;
         };
-        let is_result = is_result(handler);
         let resolved = |ty| resolve_self(ty, block.path);
         Some(Self {
             whole: resolved(ty),
             value_at: resolved(Output::value_at(ty)),
             error_at: resolved(Output::error_at(ty)),
-            is_result: is_result.to_token_stream(),
+            is_result: is_result(handler),
+            value: value_alias(handler),
+            error: error_alias(handler),
         })
     }
 
     pub fn value(&self) -> TokenStream {
-        self.side(&quote!(ValueOf), &self.value_at)
+        alias_at(&self.value, &self.value_at)
     }
 
     pub fn error(&self) -> TokenStream {
-        self.side(&quote!(ErrorOf), &self.error_at)
+        alias_at(&self.error, &self.error_at)
     }
 
     /// Whether it is a `Result`, as a const argument.
     pub fn is_result(&self, shown: &impl ToTokens) -> TokenStream {
         let (first, _) = first_and_last_span(&shown.to_token_stream());
-        let is_result = respan(self.is_result.clone(), first);
+        let is_result = respan(self.is_result.to_token_stream(), first);
         quote!({ #is_result })
     }
 
@@ -76,23 +89,48 @@ impl Fallible {
         probe(shown, &self.whole, "__IS_RESULT")
     }
 
-    fn side(&self, side: &TokenStream, shown: &Type) -> TokenStream {
-        let whole = &self.whole;
-        let is_result = self.is_result(shown);
-        private_at(
-            shown,
-            side,
-            &quote!(#whole, #is_result),
-            &TokenStream::new(),
-        )
+    /// The constant and the aliases.
+    fn declarations(&self) -> TokenStream {
+        let Self {
+            whole,
+            is_result,
+            value,
+            error,
+            ..
+        } = self;
+        let probe = probe(whole, whole, "__IS_RESULT");
+        let side = |side: TokenStream, shown: &Type| {
+            let is_result = self.is_result(shown);
+            private_at(
+                shown,
+                &side,
+                &quote!(#whole, #is_result),
+                &TokenStream::new(),
+            )
+        };
+        let value_of = side(quote!(ValueOf), &self.value_at);
+        let error_of = side(quote!(ErrorOf), &self.error_at);
+        quote! {
+            const #is_result: ::core::primitive::bool = #probe;
+            type #value = #value_of;
+            type #error = #error_of;
+        }
     }
+}
+
+/// The alias with a span from the first to the last token of what is shown.
+fn alias_at(alias: &Ident, shown: &Type) -> TokenStream {
+    let (first, last) = first_and_last_span(&shown.to_token_stream());
+    let open = respan(quote!(#alias <), first);
+    let close = respan(quote!(>), last);
+    quote!(#open #close)
 }
 
 /// What a caller receives when the handler succeeds.
 pub fn value_type(handler: &Handler<'_>, block: &ObjectImpl<'_>) -> TokenStream {
     match (&handler.output, Fallible::of(handler, block)) {
         (_, Some(fallible)) => fallible.value(),
-        (Output::Text(_), None) => quote!(__anchorhold::__private::std::String),
+        (Output::Text(_), None) => quote!(__private::std::String),
         (Output::Plain(ty), None) => resolve_self(ty, block.path).into_token_stream(),
         (Output::Nothing | Output::Probed(_), None) => quote!(()),
     }
@@ -116,12 +154,13 @@ pub fn kind_of(shown: &impl ToTokens, ty: &Type) -> TokenStream {
     }
 }
 
+/// As a literal, which costs the compiler nothing.
 fn plain_kind(shown: &impl ToTokens) -> TokenStream {
-    let (first, last) = first_and_last_span(&shown.to_token_stream());
-    let module = respan(quote!(__anchorhold::__private::kind::), first);
-    let value = respan(quote!(VALUE), last);
-    quote!({ #module #value })
+    respanned(&VALUE.to_token_stream(), shown)
 }
+
+/// `kind::VALUE` of the runtime.
+const VALUE: u8 = 0;
 
 /// The kind of what the handler answers when it succeeds, as a const argument.
 pub fn value_kind(handler: &Handler<'_>, block: &ObjectImpl<'_>) -> TokenStream {
@@ -136,9 +175,7 @@ pub fn descriptors(block: &ObjectImpl<'_>) -> TokenStream {
     let mut constants = TokenStream::new();
     for handler in &block.handlers {
         if let Some(fallible) = Fallible::of(handler, block) {
-            let name = is_result(handler);
-            let probe = probe(&fallible.whole, &fallible.whole, "__IS_RESULT");
-            constants.extend(quote!(const #name: ::core::primitive::bool = #probe;));
+            constants.extend(fallible.declarations());
         }
         if handler.is_rpc() {
             constants.extend(of_method(handler, block));
@@ -185,13 +222,19 @@ fn of_method(handler: &Handler<'_>, block: &ObjectImpl<'_>) -> TokenStream {
         &value_kind(handler, block),
     ));
     if let Some(fallible) = Fallible::of(handler, block) {
-        constants.extend(constant(
-            &failed(handler),
-            &quote!(Failed),
+        let name = failed(handler);
+        let error = fallible.error();
+        let known = fallible.checked(&fallible.error_at);
+        let constructor = private_at(
             &fallible.error_at,
-            &fallible.error(),
-            &fallible.checked(&fallible.error_at),
-        ));
+            &quote!(Failed),
+            &quote!(#error, #known),
+            &quote!(::new()),
+        );
+        let is_result = &fallible.is_result;
+        constants.extend(quote! {
+            const #name: __private::Failed<#error, { #is_result }> = #constructor;
+        });
     }
     constants
 }
@@ -204,7 +247,7 @@ fn constant(
     known: &TokenStream,
 ) -> TokenStream {
     let constructor = private_at(shown, descriptor, ty, &quote!(::new::<#known>()));
-    quote!(const #name: __anchorhold::__private::#descriptor<#ty> = #constructor;)
+    quote!(const #name: __private::#descriptor<#ty> = #constructor;)
 }
 
 /// The payload of an alarm, if it takes one.
@@ -231,7 +274,7 @@ fn status_check(
             &status.key,
             &quote!(assert_takes_status),
             &respanned(
-                &quote!(#value, { (#kind) == __anchorhold::__private::kind::RESPONSE }),
+                &quote!(#value, { (#kind) == __private::kind::RESPONSE }),
                 &status.key,
             ),
             &quote!(()),
@@ -338,7 +381,7 @@ fn text_checks(handler: &Handler<'_>, route: &Route<'_>, block: &ObjectImpl<'_>)
 
 /// An expression that says whether the type is the request.
 pub fn is_request(ty: &Type) -> TokenStream {
-    quote!((__anchorhold::__private::Probe::<#ty>::__KIND == __anchorhold::__private::kind::REQUEST))
+    quote!((__private::Probe::<#ty>::__KIND == __private::kind::REQUEST))
 }
 
 /// All upgrades accept one session, and the sockets of the events have it.

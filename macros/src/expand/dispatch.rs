@@ -93,11 +93,11 @@ fn function(block: &ObjectImpl<'_>, handler: &Handler<'_>, entry: Entry) -> Toke
             fn #function<'__a>(
                 __object: &'__a #object_type,
                 __ctx: &'__a __anchorhold::Ctx,
-                mut __call: __anchorhold::__private::Call,
-            ) -> __anchorhold::__private::LocalFuture<'__a> {
-                __anchorhold::__private::std::Box::pin(async move {
+                mut __call: __private::Call,
+            ) -> __private::LocalFuture<'__a> {
+                __private::std::Box::pin(async move {
                     let __call = &mut __call;
-                    let __object = __anchorhold::__private::#downcast::<#path>(__object)?;
+                    let __object = __private::#downcast::<#path>(__object)?;
                     #body
                 })
             }
@@ -108,9 +108,9 @@ fn function(block: &ObjectImpl<'_>, handler: &Handler<'_>, entry: Entry) -> Toke
             fn #function(
                 __object: &#object_type,
                 __ctx: &__anchorhold::Ctx,
-                __call: &mut __anchorhold::__private::Call,
-            ) -> __anchorhold::__private::Outcome {
-                let __object = __anchorhold::__private::#downcast::<#path>(__object)?;
+                __call: &mut __private::Call,
+            ) -> __private::Outcome {
+                let __object = __private::#downcast::<#path>(__object)?;
                 #body
             }
         }
@@ -196,7 +196,7 @@ fn decode(
         Entry::Call | Entry::Upgrade => decode_argument(block, handler, argument, pass_by),
         Entry::Alarm => {
             let payload = descriptors::payload(handler);
-            quote!(__anchorhold::__private::Payload::decode(&#payload, __call)?)
+            quote!(__private::Payload::decode(&#payload, __call)?)
         }
         Entry::Close => taken("take_close", argument.ty),
         Entry::Error => taken("take_error", argument.ty),
@@ -214,8 +214,8 @@ fn decode_message(
     block: &ObjectImpl<'_>,
 ) -> TokenStream {
     match (entry, pass_by) {
-        (_, PassBy::Text) => quote!(__anchorhold::__private::Call::text(__call)?),
-        (_, PassBy::Bytes) => quote!(__anchorhold::__private::Call::binary(__call)?),
+        (_, PassBy::Text) => quote!(__private::Call::text(__call)?),
+        (_, PassBy::Bytes) => quote!(__private::Call::binary(__call)?),
         (Entry::Message(MessageFormat::Text), PassBy::Value(ty)) => taken("take_text", ty),
         (Entry::Message(MessageFormat::Binary), PassBy::Value(ty)) => taken("take_binary", ty),
         (_, PassBy::Value(_)) => {
@@ -247,14 +247,14 @@ fn decode_argument(
     };
     match pass_by {
         PassBy::Text => {
-            quote!(__anchorhold::__private::Call::#accessor::<__anchorhold::__private::std::String>(__call, #index, #name)?)
+            quote!(__private::Call::#accessor::<__private::std::String>(__call, #index, #name)?)
         }
         PassBy::Bytes => {
-            quote!(__anchorhold::__private::Call::#accessor::<__anchorhold::__private::std::Vec<::core::primitive::u8>>(__call, #index, #name)?)
+            quote!(__private::Call::#accessor::<__private::std::Vec<::core::primitive::u8>>(__call, #index, #name)?)
         }
         PassBy::Value(_) if handler.is_rpc() => {
             let parameter = descriptors::parameter(handler, argument);
-            quote!(__anchorhold::__private::Parameter::#accessor(&#parameter, __call, #index, #name)?)
+            quote!(__private::Parameter::#accessor(&#parameter, __call, #index, #name)?)
         }
         PassBy::Value(ty) => {
             let resolved = resolve_self(ty, block.path);
@@ -288,36 +288,29 @@ fn reply(
     };
     let fallible = Fallible::of(handler, block);
     if let (Output::Nothing, false) = (&handler.output, matches!(entry, Entry::Upgrade)) {
-        return quote!(#output; __anchorhold::__private::reply_nothing());
+        return quote!(#output; __private::reply_nothing());
     }
     let value = value_type(handler, block);
     let kind = (to_call && !matches!(entry, Entry::Upgrade))
         .then(|| value_kind(handler, block))
         .map(|kind| quote!(#kind,));
-    let (error, is_result, result) = match &fallible {
-        Some(fallible) => {
-            let whole = &fallible.whole;
-            let is_result = fallible.is_result(&fallible.error_at);
-            (
-                fallible.error(),
-                fallible.checked(&fallible.error_at),
-                quote!(<#whole as __anchorhold::__private::Output<#is_result>>::into_result(#output)),
-            )
-        }
-        None => {
-            let output = owned_output(handler, output);
-            (
-                quote!(::core::convert::Infallible),
-                quote!(false),
-                quote!(::core::result::Result::Ok(#output)),
-            )
-        }
+    let (error, is_result, output) = match &fallible {
+        Some(fallible) => (
+            fallible.error(),
+            fallible.checked(&fallible.error_at),
+            output.clone(),
+        ),
+        None => (
+            quote!(::core::convert::Infallible),
+            quote!(false),
+            owned_output(handler, output),
+        ),
     };
     private_at(
         &value_at(handler),
         &function,
         &quote!(#value, #error, #kind #is_result),
-        &quote!((#result)),
+        &quote!((#output)),
     )
 }
 
@@ -327,19 +320,17 @@ fn reply_to_rpc(
     output: &TokenStream,
 ) -> TokenStream {
     let returned = descriptors::returned(handler);
-    if let Some(fallible) = Fallible::of(handler, block) {
-        let whole = &fallible.whole;
-        let is_result = fallible.is_result(whole);
+    if Fallible::of(handler, block).is_some() {
         let failed = descriptors::failed(handler);
-        return quote!(__anchorhold::__private::Returned::reply_output::<#whole, #is_result>(&#returned, &#failed, #output));
+        return quote!(__private::Returned::reply_output(&#returned, &#failed, #output));
     }
     match handler.output {
         Output::Nothing => {
-            quote!(#output; __anchorhold::__private::Returned::reply(&#returned, ()))
+            quote!(#output; __private::Returned::reply(&#returned, ()))
         }
         Output::Text(_) | Output::Plain(_) | Output::Probed(_) => {
             let output = owned_output(handler, output);
-            quote!(__anchorhold::__private::Returned::reply(&#returned, #output))
+            quote!(__private::Returned::reply(&#returned, #output))
         }
     }
 }
@@ -348,7 +339,7 @@ fn reply_to_rpc(
 fn owned_output(handler: &Handler<'_>, output: &TokenStream) -> TokenStream {
     match handler.output {
         Output::Text(_) => quote! {
-            <__anchorhold::__private::std::String as ::core::convert::From<&::core::primitive::str>>::from(#output)
+            <__private::std::String as ::core::convert::From<&::core::primitive::str>>::from(#output)
         },
         Output::Nothing | Output::Plain(_) | Output::Probed(_) => output.clone(),
     }

@@ -2,7 +2,7 @@
 //!
 //! Generated code only refers to items and calls the runtime; logic lives there. It names the runtime and the standard
 //! library by absolute paths only, so that no name in the user's scope can change its meaning: each block of it begins
-//! by naming the runtime `__anchorhold`, wherever the user finds it.
+//! by naming the runtime `__anchorhold`, wherever the user finds it, and its part for generated code `__private`.
 //!
 //! No generated item allows a lint, which a crate may forbid. Its tokens carry the span of the attribute, so that rustc
 //! and clippy take them for code of another crate; names that come from the user are resolved there too, see [`quiet`].
@@ -59,6 +59,7 @@ pub fn expand_impl(block: &ObjectImpl<'_>) -> TokenStream {
 /// Names our attributes, which are not in the expansion otherwise, at the user's tokens: an editor shows their
 /// documentation there.
 pub fn named<'a>(attributes: impl Iterator<Item = &'a Ident>) -> TokenStream {
+    // One `use` for each: names in a group are linted as the user's own.
     quote!(#(use __anchorhold::#attributes as _;)*)
 }
 
@@ -68,7 +69,7 @@ pub fn in_block(krate: &Path, conditions: &[&Attribute], items: TokenStream) -> 
         #(#conditions)*
         const _: () = {
             use #krate as __anchorhold;
-            use __anchorhold::__private::Unrecognised as _;
+            use __anchorhold::__private::{self, Unrecognised as _};
             #items
         };
     }
@@ -112,7 +113,7 @@ pub fn private_at(
     tail: &TokenStream,
 ) -> TokenStream {
     let (first, last) = first_and_last_span(&shown.to_token_stream());
-    let open = respan(quote!(__anchorhold::__private::#path::<), first);
+    let open = respan(quote!(__private::#path::<), first);
     let close = respan(quote!(> #tail), last);
     quote!(#open #generics #close)
 }
@@ -121,7 +122,7 @@ pub fn private_at(
 fn project_at(ty: &impl ToTokens, path: &TokenStream, item: &TokenStream) -> TokenStream {
     let (first, last) = first_and_last_span(&ty.to_token_stream());
     let open = respan(quote!(<), first);
-    let close = respan(quote!(as __anchorhold::__private::#path>::#item), last);
+    let close = respan(quote!(as __private::#path>::#item), last);
     quote!(#open #ty #close)
 }
 

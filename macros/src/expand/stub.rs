@@ -77,9 +77,9 @@ fn method(block: &ObjectImpl<'_>, handler: &Handler<'_>) -> TokenStream {
         ) -> impl ::core::future::Future<
             Output = ::core::result::Result<#value, #error>
         > + use<> {
-            let #mutability #arguments = __anchorhold::__private::Arguments::new(#count);
+            let #mutability #arguments = __private::Arguments::new(#count);
             #(#pushes;)*
-            __anchorhold::__private::StubCore::#call
+            __private::StubCore::#call
         }
     }
 }
@@ -99,11 +99,11 @@ fn push(handler: &Handler<'_>, argument: &Argument<'_>, arguments: &Ident) -> Op
     let wire_name = &argument.name;
     Some(match argument.pass_by()? {
         PassBy::Text | PassBy::Bytes => {
-            quote!(__anchorhold::__private::Arguments::push(&mut #arguments, #wire_name, #name))
+            quote!(__private::Arguments::push(&mut #arguments, #wire_name, #name))
         }
         PassBy::Value(_) => {
             let parameter = descriptors::parameter(handler, argument);
-            quote!(__anchorhold::__private::Parameter::push(&#parameter, &mut #arguments, #wire_name, &#name))
+            quote!(__private::Parameter::push(&#parameter, &mut #arguments, #wire_name, &#name))
         }
     })
 }

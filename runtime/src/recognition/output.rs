@@ -181,36 +181,42 @@ pub const fn success_status(is_unit: bool) -> u16 {
 }
 
 /// Turns the result of a route's handler into a reply.
-pub fn reply_to_route<V, E, const KIND: u8, const IS_RESULT: bool>(result: Result<V, E>) -> Outcome
+pub fn reply_to_route<V, E, const KIND: u8, const IS_RESULT: bool>(
+    output: impl Output<IS_RESULT, Value = V, Error = E>,
+) -> Outcome
 where
     V: RouteResult<KIND>,
     E: HandlerError<IS_RESULT>,
 {
-    match result {
+    match output.into_result() {
         Ok(value) => value.into_reply(),
         Err(error) => Err(error.fault()),
     }
 }
 
 /// Turns the result of a `#[websocket]` handler into a reply.
-pub fn reply_to_upgrade<V, E, const IS_RESULT: bool>(result: Result<V, E>) -> Outcome
+pub fn reply_to_upgrade<V, E, const IS_RESULT: bool>(
+    output: impl Output<IS_RESULT, Value = V, Error = E>,
+) -> Outcome
 where
     V: UpgradeResult,
     E: HandlerError<IS_RESULT>,
 {
-    match result {
+    match output.into_result() {
         Ok(accept) => accept.into_reply(),
         Err(error) => Err(error.fault()),
     }
 }
 
 /// Turns the result of an event without a caller into a reply.
-pub fn reply_to_event<V, E, const IS_RESULT: bool>(result: Result<V, E>) -> Outcome
+pub fn reply_to_event<V, E, const IS_RESULT: bool>(
+    output: impl Output<IS_RESULT, Value = V, Error = E>,
+) -> Outcome
 where
     V: EventResult,
     E: HandlerError<IS_RESULT>,
 {
-    match result {
+    match output.into_result() {
         Ok(_) => reply_nothing(),
         Err(error) => Err(error.fault()),
     }
