@@ -76,7 +76,7 @@ pub fn durable_object(arguments: TokenStream, item: TokenStream) -> Result<Token
             Ok(tokens) => Ok(tokens),
             Err(errors) => Err(errors.with(fallback::of_impl(*raw, krate))),
         },
-        Ok(RawObject::Unreadable(head, item)) => Ok(fallback::of_head(&head, &item, krate)),
+        Ok(RawObject::Unreadable(raw)) => Ok(fallback::of_unreadable(&raw, krate)),
         Ok(RawObject::Other(item)) => {
             let error = syn::Error::new_spanned(
                 signature_tokens(&item),

@@ -16,27 +16,40 @@ use crate::model::{
 };
 use crate::names::unraw;
 use crate::parse::{
-    Head, RawFunction, RawImpl, RawMethod, RawStruct, RoleName, pattern_name, resolve_self,
+    RawFunction, RawImpl, RawMethod, RawStruct, RoleName, UnreadableStruct, pattern_name,
+    resolve_self,
 };
 
 pub fn of_struct(raw: &RawStruct, krate: &Path) -> TokenStream {
     let mut item = raw.item.clone();
     sized::borrow_unsized_fields(&mut item);
-    let support = struct_support(&item.vis, &item.ident, &item.generics, krate);
+    let support = struct_support(&item.vis, &item.ident, &item.generics, krate, &never());
     let named = in_block(krate, &[], named(raw.attribute_names()));
     quote!(#item #support #named)
 }
 
-/// rustc reports the fields once more if the item is the same, and says it once.
-pub fn of_head(head: &Head, item: &TokenStream, krate: &Path) -> TokenStream {
-    let support = struct_support(&head.visibility, &head.name, &head.generics, krate);
+/// The code of what an error keeps from running.
+fn never() -> TokenStream {
+    quote!(::core::unreachable!())
+}
+
+/// rustc reports the fields once more if the item is the same, and says it once. If it can read them after all, a
+/// build fails.
+pub fn of_unreadable(raw: &UnreadableStruct, krate: &Path) -> TokenStream {
+    let load = quote! {
+        const {
+            ::core::panic!("`#[durable_object]` cannot read the fields of this struct: their syntax is newer than it")
+        }
+    };
+    let support = struct_support(&raw.visibility, &raw.name, &raw.generics, krate, &load);
+    let item = &raw.item;
     quote!(#item #support)
 }
 
 /// An enum or a union gets the same, since its impl block expects it.
 pub fn of_other(item: &TokenStream, krate: &Path) -> TokenStream {
     let support = syn::parse2::<DeriveInput>(item.clone())
-        .map(|input| struct_support(&input.vis, &input.ident, &input.generics, krate))
+        .map(|input| struct_support(&input.vis, &input.ident, &input.generics, krate, &never()))
         .unwrap_or_default();
     quote!(#item #support)
 }
@@ -46,6 +59,7 @@ fn struct_support(
     name: &Ident,
     generics: &Generics,
     krate: &Path,
+    load: &TokenStream,
 ) -> TokenStream {
     if !generics.params.is_empty() {
         let (parameters, arguments, where_clause) = generics.split_for_impl();
@@ -53,7 +67,7 @@ fn struct_support(
             krate,
             &[],
             quote! {
-                impl #parameters __private::RefusedAsGeneric for #name #arguments #where_clause {}
+                impl #parameters __anchored::RefusedAsGeneric for #name #arguments #where_clause {}
             },
         );
     }
@@ -62,26 +76,26 @@ fn struct_support(
         krate,
         &[],
         quote! {
-            impl __private::StoredFields for #name {
+            impl __anchored::StoredFields for #name {
                 const KEYS: &'static [&'static ::core::primitive::str] = &[];
                 const MIGRATIONS: &'static [&'static ::core::primitive::str] = &[];
 
                 fn load(
-                    _: &mut __private::FieldStore,
+                    _: &mut __anchored::FieldStore,
                 ) -> ::core::result::Result<Self, __anchorhold::StorageError> {
-                    ::core::unreachable!()
+                    #load
                 }
 
                 fn store(
                     &mut self,
-                    _: &mut __private::FieldStore,
+                    _: &mut __anchored::FieldStore,
                 ) -> ::core::result::Result<(), __anchorhold::StorageError> {
                     ::core::unreachable!()
                 }
 
                 fn restore(
                     &mut self,
-                    _: &mut __private::FieldStore,
+                    _: &mut __anchored::FieldStore,
                 ) -> ::core::result::Result<(), __anchorhold::StorageError> {
                     ::core::unreachable!()
                 }
@@ -189,7 +203,7 @@ fn impl_support(raw: &RawImpl, krate: &Path) -> Option<TokenStream> {
                 const CLASS: &'static ::core::primitive::str = #class;
                 type Stub = #stub;
 
-                fn __description() -> &'static __private::Description {
+                fn __description() -> &'static __anchored::Description {
                     ::core::unreachable!()
                 }
             }
@@ -224,11 +238,11 @@ fn output(ty: &Type, generics: &Generics) -> TokenStream {
     if is_unit(ty) || is_plain_value(ty) || borrows.is_some() || !generics.params.is_empty() {
         return quote!(::core::result::Result<#ty, __anchorhold::CallError>);
     }
-    let is_result = quote!({ __private::Probe::<#ty>::__IS_RESULT });
+    let is_result = quote!({ __anchored::Probe::<#ty>::__IS_RESULT });
     quote! {
         ::core::result::Result<
-            __private::ValueOf<#ty, #is_result>,
-            __anchorhold::CallError<__private::ErrorOf<#ty, #is_result>>,
+            __anchored::ValueOf<#ty, #is_result>,
+            __anchorhold::CallError<__anchored::ErrorOf<#ty, #is_result>>,
         >
     }
 }

@@ -21,7 +21,7 @@ fn handler_expression(block: &ObjectImpl<'_>, handler: &Handler<'_>, event: Even
         (true, Receiver::Mut) => quote!(exclusive),
     };
     let takes_context = takes_context(block, handler);
-    quote!(__private::Handler::#constructor(#function, #takes_context))
+    quote!(__anchored::Handler::#constructor(#function, #takes_context))
 }
 
 /// Whether one of the references is to the context; the events of sockets also lend the socket.
@@ -39,7 +39,7 @@ fn takes_context(block: &ObjectImpl<'_>, handler: &Handler<'_>) -> TokenStream {
     if unknown.is_empty() {
         return quote!(false);
     }
-    quote!(#(__private::Probe::<#unknown>::__KIND == __private::kind::CONTEXT)||*)
+    quote!(#(__anchored::Probe::<#unknown>::__KIND == __anchored::kind::CONTEXT)||*)
 }
 
 fn event_handler(block: &ObjectImpl<'_>, event: Event) -> TokenStream {
@@ -78,19 +78,19 @@ pub fn description(block: &ObjectImpl<'_>) -> TokenStream {
             const CLASS: &'static ::core::primitive::str = #class;
             type Stub = #stub;
 
-            fn __description() -> &'static __private::Description {
-                static DESCRIPTION: __private::Description =
-                    __private::Description {
+            fn __description() -> &'static __anchored::Description {
+                static DESCRIPTION: __anchored::Description =
+                    __anchored::Description {
                         class: #class,
                         binding: #binding,
-                        keys: <#object as __private::StoredFields>::KEYS,
-                        migrations: <#object as __private::StoredFields>::MIGRATIONS,
-                        load: __private::load_object::<#object>,
+                        keys: <#object as __anchored::StoredFields>::KEYS,
+                        migrations: <#object as __anchored::StoredFields>::MIGRATIONS,
+                        load: __anchored::load_object::<#object>,
                         init: #init,
                         methods: &[#(#methods),*],
                         routes: &[#(#routes),*],
                         alarms: &[#(#alarms),*],
-                        sockets: __private::SocketHandlers {
+                        sockets: __anchored::SocketHandlers {
                             json: #json,
                             text: #text,
                             binary: #binary,
@@ -103,7 +103,7 @@ pub fn description(block: &ObjectImpl<'_>) -> TokenStream {
         }
 
         // An object that the app does not mount yet is not dead code.
-        const _: fn() -> &'static __private::Description =
+        const _: fn() -> &'static __anchored::Description =
             <#object as __anchorhold::DurableObject>::__description;
     }
 }
@@ -112,7 +112,7 @@ fn method(block: &ObjectImpl<'_>, handler: &Handler<'_>) -> TokenStream {
     let name = unraw(handler.name);
     let javascript_name = camel_case(&name);
     let expression = handler_expression(block, handler, Event::Rpc);
-    quote!(__private::Method::new(#name, #javascript_name, #expression))
+    quote!(__anchored::Method::new(#name, #javascript_name, #expression))
 }
 
 fn route(block: &ObjectImpl<'_>, handler: &Handler<'_>, route: &Route<'_>) -> TokenStream {
@@ -138,11 +138,11 @@ fn route(block: &ObjectImpl<'_>, handler: &Handler<'_>, route: &Route<'_>) -> To
     let body = if !route.method.has_body() {
         None
     } else if unbound().any(|argument| argument.takes(Whole::Body)) {
-        Some(quote!(__private::BodyUse::Whole))
+        Some(quote!(__anchored::BodyUse::Whole))
     } else if fields.is_empty() {
         None
     } else {
-        Some(quote!(__private::BodyUse::Fields))
+        Some(quote!(__anchored::BodyUse::Fields))
     };
     let requests: Vec<TokenStream> = handler
         .values()
@@ -153,9 +153,9 @@ fn route(block: &ObjectImpl<'_>, handler: &Handler<'_>, route: &Route<'_>) -> To
     let body = if requests.is_empty() {
         body
     } else {
-        let otherwise = body.unwrap_or_else(|| quote!(__private::BodyUse::None));
+        let otherwise = body.unwrap_or_else(|| quote!(__anchored::BodyUse::None));
         Some(quote! {
-            if #(#requests)||* { __private::BodyUse::Raw } else { #otherwise }
+            if #(#requests)||* { __anchored::BodyUse::Raw } else { #otherwise }
         })
     };
     let body = body.map(|body| quote!(.body(#body)));
@@ -167,7 +167,7 @@ fn route(block: &ObjectImpl<'_>, handler: &Handler<'_>, route: &Route<'_>) -> To
         .collect();
     let texts = (!texts.is_empty()).then(|| quote!(.texts(&[#(#texts),*])));
     quote! {
-        __private::Route::new(#method, #path, #name, #expression, #status)
+        __anchored::Route::new(#method, #path, #name, #expression, #status)
             #upgrade #body #fields #query #texts
     }
 }
@@ -180,9 +180,9 @@ fn query(block: &ObjectImpl<'_>, handler: &Handler<'_>) -> Option<TokenStream> {
     let name = &argument.name;
     let ty = resolve_self(argument.owned()?, block.path);
     Some(quote! {
-        .query(__private::QueryArgument {
+        .query(__anchored::QueryArgument {
             name: #name,
-            misfit: __private::Probe::<#ty>::__QUERY_MISFIT,
+            misfit: __anchored::Probe::<#ty>::__QUERY_MISFIT,
         })
     })
 }
@@ -203,9 +203,9 @@ fn text_argument(
     let name = &argument.name;
     let ty = resolve_self(ty, block.path);
     Some(quote! {
-        __private::TextArgument {
+        __anchored::TextArgument {
             name: #name,
-            misfit: __private::Probe::<#ty>::__TEXT_MISFIT,
+            misfit: __anchored::Probe::<#ty>::__TEXT_MISFIT,
         }
     })
 }
@@ -223,8 +223,8 @@ fn status(block: &ObjectImpl<'_>, handler: &Handler<'_>, route: &Route<'_>) -> T
         (_, Some(fallible)) => {
             let value = fallible.value();
             quote! {
-                __private::success_status(
-                    __private::Probe::<#value>::__IS_UNIT
+                __anchored::success_status(
+                    __anchored::Probe::<#value>::__IS_UNIT
                 )
             }
         }
@@ -243,10 +243,10 @@ fn alarm(block: &ObjectImpl<'_>, handler: &Handler<'_>) -> Option<TokenStream> {
         Recurrence::Cron(pattern) => quote!(Cron(#pattern)),
     };
     Some(quote! {
-        __private::AlarmMethod {
+        __anchored::AlarmMethod {
             name: #name,
             handler: #expression,
-            recurrence: __private::Recurrence::#recurrence,
+            recurrence: __anchored::Recurrence::#recurrence,
         }
     })
 }

@@ -48,8 +48,8 @@ pub struct Fallible {
     pub error_at: Type,
     /// The constant that says whether it is a `Result`.
     is_result: Ident,
-    value: Ident,
-    error: Ident,
+    /// The aliases of its value and of its error. None where a hidden lifetime may be inferred: an alias infers none.
+    aliases: Option<(Ident, Ident)>,
 }
 
 impl Fallible {
@@ -64,17 +64,43 @@ impl Fallible {
             value_at: resolved(Output::value_at(ty)),
             error_at: resolved(Output::error_at(ty)),
             is_result: is_result(handler),
-            value: value_alias(handler),
-            error: error_alias(handler),
+            aliases: handler
+                .is_rpc()
+                .then(|| (value_alias(handler), error_alias(handler))),
         })
     }
 
     pub fn value(&self) -> TokenStream {
-        alias_at(&self.value, &self.value_at)
+        match &self.aliases {
+            Some((value, _)) => alias_at(value, &self.value_at),
+            None => self.value_in_full(),
+        }
     }
 
     pub fn error(&self) -> TokenStream {
-        alias_at(&self.error, &self.error_at)
+        match &self.aliases {
+            Some((_, error)) => alias_at(error, &self.error_at),
+            None => self.error_in_full(),
+        }
+    }
+
+    fn value_in_full(&self) -> TokenStream {
+        self.side(&quote!(ValueOf), &self.value_at)
+    }
+
+    fn error_in_full(&self) -> TokenStream {
+        self.side(&quote!(ErrorOf), &self.error_at)
+    }
+
+    fn side(&self, side: &TokenStream, shown: &Type) -> TokenStream {
+        let whole = &self.whole;
+        let is_result = self.is_result(shown);
+        private_at(
+            shown,
+            side,
+            &quote!(#whole, #is_result),
+            &TokenStream::new(),
+        )
     }
 
     /// Whether it is a `Result`, as a const argument.
@@ -91,29 +117,18 @@ impl Fallible {
 
     /// The constant and the aliases.
     fn declarations(&self) -> TokenStream {
-        let Self {
-            whole,
-            is_result,
-            value,
-            error,
-            ..
-        } = self;
+        let (whole, is_result) = (&self.whole, &self.is_result);
         let probe = probe(whole, whole, "__IS_RESULT");
-        let side = |side: TokenStream, shown: &Type| {
-            let is_result = self.is_result(shown);
-            private_at(
-                shown,
-                &side,
-                &quote!(#whole, #is_result),
-                &TokenStream::new(),
-            )
-        };
-        let value_of = side(quote!(ValueOf), &self.value_at);
-        let error_of = side(quote!(ErrorOf), &self.error_at);
+        let aliases = self.aliases.as_ref().map(|(value, error)| {
+            let (value_of, error_of) = (self.value_in_full(), self.error_in_full());
+            quote! {
+                type #value = #value_of;
+                type #error = #error_of;
+            }
+        });
         quote! {
             const #is_result: ::core::primitive::bool = #probe;
-            type #value = #value_of;
-            type #error = #error_of;
+            #aliases
         }
     }
 }
@@ -130,7 +145,7 @@ fn alias_at(alias: &Ident, shown: &Type) -> TokenStream {
 pub fn value_type(handler: &Handler<'_>, block: &ObjectImpl<'_>) -> TokenStream {
     match (&handler.output, Fallible::of(handler, block)) {
         (_, Some(fallible)) => fallible.value(),
-        (Output::Text(_), None) => quote!(__private::std::String),
+        (Output::Text(_), None) => quote!(__anchored::std::String),
         (Output::Plain(ty), None) => resolve_self(ty, block.path).into_token_stream(),
         (Output::Nothing | Output::Probed(_), None) => quote!(()),
     }
@@ -159,7 +174,7 @@ fn plain_kind(shown: &impl ToTokens) -> TokenStream {
     respanned(&VALUE.to_token_stream(), shown)
 }
 
-/// `kind::VALUE` of the runtime.
+/// `recognition::kind::VALUE` of the runtime; another number would not compile.
 const VALUE: u8 = 0;
 
 /// The kind of what the handler answers when it succeeds, as a const argument.
@@ -233,7 +248,7 @@ fn of_method(handler: &Handler<'_>, block: &ObjectImpl<'_>) -> TokenStream {
         );
         let is_result = &fallible.is_result;
         constants.extend(quote! {
-            const #name: __private::Failed<#error, { #is_result }> = #constructor;
+            const #name: __anchored::Failed<#error, { #is_result }> = #constructor;
         });
     }
     constants
@@ -247,7 +262,7 @@ fn constant(
     known: &TokenStream,
 ) -> TokenStream {
     let constructor = private_at(shown, descriptor, ty, &quote!(::new::<#known>()));
-    quote!(const #name: __private::#descriptor<#ty> = #constructor;)
+    quote!(const #name: __anchored::#descriptor<#ty> = #constructor;)
 }
 
 /// The payload of an alarm, if it takes one.
@@ -274,7 +289,7 @@ fn status_check(
             &status.key,
             &quote!(assert_takes_status),
             &respanned(
-                &quote!(#value, { (#kind) == __private::kind::RESPONSE }),
+                &quote!(#value, { (#kind) == __anchored::kind::RESPONSE }),
                 &status.key,
             ),
             &quote!(()),
@@ -381,7 +396,7 @@ fn text_checks(handler: &Handler<'_>, route: &Route<'_>, block: &ObjectImpl<'_>)
 
 /// An expression that says whether the type is the request.
 pub fn is_request(ty: &Type) -> TokenStream {
-    quote!((__private::Probe::<#ty>::__KIND == __private::kind::REQUEST))
+    quote!((__anchored::Probe::<#ty>::__KIND == __anchored::kind::REQUEST))
 }
 
 /// All upgrades accept one session, and the sockets of the events have it.

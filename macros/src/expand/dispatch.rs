@@ -93,11 +93,11 @@ fn function(block: &ObjectImpl<'_>, handler: &Handler<'_>, entry: Entry) -> Toke
             fn #function<'__a>(
                 __object: &'__a #object_type,
                 __ctx: &'__a __anchorhold::Ctx,
-                mut __call: __private::Call,
-            ) -> __private::LocalFuture<'__a> {
-                __private::std::Box::pin(async move {
+                mut __call: __anchored::Call,
+            ) -> __anchored::LocalFuture<'__a> {
+                __anchored::std::Box::pin(async move {
                     let __call = &mut __call;
-                    let __object = __private::#downcast::<#path>(__object)?;
+                    let __object = __anchored::#downcast::<#path>(__object)?;
                     #body
                 })
             }
@@ -108,9 +108,9 @@ fn function(block: &ObjectImpl<'_>, handler: &Handler<'_>, entry: Entry) -> Toke
             fn #function(
                 __object: &#object_type,
                 __ctx: &__anchorhold::Ctx,
-                __call: &mut __private::Call,
-            ) -> __private::Outcome {
-                let __object = __private::#downcast::<#path>(__object)?;
+                __call: &mut __anchored::Call,
+            ) -> __anchored::Outcome {
+                let __object = __anchored::#downcast::<#path>(__object)?;
                 #body
             }
         }
@@ -196,7 +196,7 @@ fn decode(
         Entry::Call | Entry::Upgrade => decode_argument(block, handler, argument, pass_by),
         Entry::Alarm => {
             let payload = descriptors::payload(handler);
-            quote!(__private::Payload::decode(&#payload, __call)?)
+            quote!(__anchored::Payload::decode(&#payload, __call)?)
         }
         Entry::Close => taken("take_close", argument.ty),
         Entry::Error => taken("take_error", argument.ty),
@@ -214,8 +214,8 @@ fn decode_message(
     block: &ObjectImpl<'_>,
 ) -> TokenStream {
     match (entry, pass_by) {
-        (_, PassBy::Text) => quote!(__private::Call::text(__call)?),
-        (_, PassBy::Bytes) => quote!(__private::Call::binary(__call)?),
+        (_, PassBy::Text) => quote!(__anchored::Call::text(__call)?),
+        (_, PassBy::Bytes) => quote!(__anchored::Call::binary(__call)?),
         (Entry::Message(MessageFormat::Text), PassBy::Value(ty)) => taken("take_text", ty),
         (Entry::Message(MessageFormat::Binary), PassBy::Value(ty)) => taken("take_binary", ty),
         (_, PassBy::Value(_)) => {
@@ -247,14 +247,14 @@ fn decode_argument(
     };
     match pass_by {
         PassBy::Text => {
-            quote!(__private::Call::#accessor::<__private::std::String>(__call, #index, #name)?)
+            quote!(__anchored::Call::#accessor::<__anchored::std::String>(__call, #index, #name)?)
         }
         PassBy::Bytes => {
-            quote!(__private::Call::#accessor::<__private::std::Vec<::core::primitive::u8>>(__call, #index, #name)?)
+            quote!(__anchored::Call::#accessor::<__anchored::std::Vec<::core::primitive::u8>>(__call, #index, #name)?)
         }
         PassBy::Value(_) if handler.is_rpc() => {
             let parameter = descriptors::parameter(handler, argument);
-            quote!(__private::Parameter::#accessor(&#parameter, __call, #index, #name)?)
+            quote!(__anchored::Parameter::#accessor(&#parameter, __call, #index, #name)?)
         }
         PassBy::Value(ty) => {
             let resolved = resolve_self(ty, block.path);
@@ -288,7 +288,7 @@ fn reply(
     };
     let fallible = Fallible::of(handler, block);
     if let (Output::Nothing, false) = (&handler.output, matches!(entry, Entry::Upgrade)) {
-        return quote!(#output; __private::reply_nothing());
+        return quote!(#output; __anchored::reply_nothing());
     }
     let value = value_type(handler, block);
     let kind = (to_call && !matches!(entry, Entry::Upgrade))
@@ -322,15 +322,15 @@ fn reply_to_rpc(
     let returned = descriptors::returned(handler);
     if Fallible::of(handler, block).is_some() {
         let failed = descriptors::failed(handler);
-        return quote!(__private::Returned::reply_output(&#returned, &#failed, #output));
+        return quote!(__anchored::Returned::reply_output(&#returned, &#failed, #output));
     }
     match handler.output {
         Output::Nothing => {
-            quote!(#output; __private::Returned::reply(&#returned, ()))
+            quote!(#output; __anchored::Returned::reply(&#returned, ()))
         }
         Output::Text(_) | Output::Plain(_) | Output::Probed(_) => {
             let output = owned_output(handler, output);
-            quote!(__private::Returned::reply(&#returned, #output))
+            quote!(__anchored::Returned::reply(&#returned, #output))
         }
     }
 }
@@ -339,7 +339,7 @@ fn reply_to_rpc(
 fn owned_output(handler: &Handler<'_>, output: &TokenStream) -> TokenStream {
     match handler.output {
         Output::Text(_) => quote! {
-            <__private::std::String as ::core::convert::From<&::core::primitive::str>>::from(#output)
+            <__anchored::std::String as ::core::convert::From<&::core::primitive::str>>::from(#output)
         },
         Output::Nothing | Output::Plain(_) | Output::Probed(_) => output.clone(),
     }

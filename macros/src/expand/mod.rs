@@ -2,7 +2,8 @@
 //!
 //! Generated code only refers to items and calls the runtime; logic lives there. It names the runtime and the standard
 //! library by absolute paths only, so that no name in the user's scope can change its meaning: each block of it begins
-//! by naming the runtime `__anchorhold`, wherever the user finds it, and its part for generated code `__private`.
+//! by naming the runtime `__anchorhold`, wherever the user finds it, and its part for generated code `__anchored`.
+//! Names inside it are the user's own, also `__private`, which many a crate has.
 //!
 //! No generated item allows a lint, which a crate may forbid. Its tokens carry the span of the attribute, so that rustc
 //! and clippy take them for code of another crate; names that come from the user are resolved there too, see [`quiet`].
@@ -69,7 +70,8 @@ pub fn in_block(krate: &Path, conditions: &[&Attribute], items: TokenStream) -> 
         #(#conditions)*
         const _: () = {
             use #krate as __anchorhold;
-            use __anchorhold::__private::{self, Unrecognised as _};
+            use __anchorhold::__private as __anchored;
+            use __anchored::Unrecognised as _;
             #items
         };
     }
@@ -104,7 +106,7 @@ fn stub_name(class: &Ident) -> Ident {
     format_ident!("{}Stub", unraw(class), span = class.span())
 }
 
-/// `__private::path::<generics>tail`. A bound that does not hold is reported at the whole of `shown`: what is before the
+/// `__anchored::path::<generics>tail`. A bound that does not hold is reported at the whole of `shown`: what is before the
 /// generics has the span of its first token, what is after them that of its last.
 pub fn private_at(
     shown: &impl ToTokens,
@@ -113,16 +115,16 @@ pub fn private_at(
     tail: &TokenStream,
 ) -> TokenStream {
     let (first, last) = first_and_last_span(&shown.to_token_stream());
-    let open = respan(quote!(__private::#path::<), first);
+    let open = respan(quote!(__anchored::#path::<), first);
     let close = respan(quote!(> #tail), last);
     quote!(#open #generics #close)
 }
 
-/// `<ty as __private::Trait>::item`, with the spans of [`private_at`].
+/// `<ty as __anchored::Trait>::item`, with the spans of [`private_at`].
 fn project_at(ty: &impl ToTokens, path: &TokenStream, item: &TokenStream) -> TokenStream {
     let (first, last) = first_and_last_span(&ty.to_token_stream());
     let open = respan(quote!(<), first);
-    let close = respan(quote!(as __private::#path>::#item), last);
+    let close = respan(quote!(as __anchored::#path>::#item), last);
     quote!(#open #ty #close)
 }
 

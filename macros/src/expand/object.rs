@@ -56,11 +56,11 @@ pub fn stub_type(
             impl __anchorhold::Stub for #stub {
                 type Object = #name;
 
-                fn from_core(__core: __private::StubCore) -> Self {
+                fn from_core(__core: __anchored::StubCore) -> Self {
                     Self(__core)
                 }
 
-                fn core(&self) -> &__private::StubCore {
+                fn core(&self) -> &__anchored::StubCore {
                     &self.0
                 }
             }
@@ -115,19 +115,19 @@ fn fields(object: &Object<'_>, allow: Option<&TokenStream>) -> TokenStream {
 
         #allow
         #[automatically_derived]
-        impl __private::StoredFields for #name {
+        impl __anchored::StoredFields for #name {
             const KEYS: &'static [&'static ::core::primitive::str] = &[#(#keys),*];
             const MIGRATIONS: &'static [&'static ::core::primitive::str] = &[#(#migrations),*];
 
             fn load(
-                __fields: &mut __private::FieldStore,
+                __fields: &mut __anchored::FieldStore,
             ) -> ::core::result::Result<Self, __anchorhold::StorageError> {
                 ::core::result::Result::Ok(Self { #(#loads),* })
             }
 
             fn store(
                 &mut self,
-                __fields: &mut __private::FieldStore,
+                __fields: &mut __anchored::FieldStore,
             ) -> ::core::result::Result<(), __anchorhold::StorageError> {
                 #(#stores)*
                 ::core::result::Result::Ok(())
@@ -135,7 +135,7 @@ fn fields(object: &Object<'_>, allow: Option<&TokenStream>) -> TokenStream {
 
             fn restore(
                 &mut self,
-                __fields: &mut __private::FieldStore,
+                __fields: &mut __anchored::FieldStore,
             ) -> ::core::result::Result<(), __anchorhold::StorageError> {
                 #(#restores)*
                 ::core::result::Result::Ok(())
@@ -211,7 +211,7 @@ fn durable_field(
     let constant = match default {
         None => {
             let field_of = project_at(ty, &quote!(DefaultField<_, { #escapes }>), &quote!(FIELD));
-            quote!(const #descriptor: __private::Field<#ty> = #field_of;)
+            quote!(const #descriptor: __anchored::Field<#ty> = #field_of;)
         }
         Some(default) => {
             // In a trait of its own `Self` is the object.
@@ -226,8 +226,8 @@ fn durable_field(
                         #default
                     }
                 }
-                const #descriptor: __private::Field<#ty> =
-                    __private::Field::starting_with(
+                const #descriptor: __anchored::Field<#ty> =
+                    __anchored::Field::starting_with(
                         #field_of,
                         <#object as #defaults>::__default,
                     );
@@ -237,9 +237,9 @@ fn durable_field(
     FieldCode {
         key: Some(key.to_owned()),
         items: quote!(#checks #constant),
-        load: quote!(#name: __private::Field::load(&#descriptor, __fields, #index)?),
-        store: quote!(__private::Field::store(&#descriptor, __fields, #index, &mut self.#name)?;),
-        restore: quote!(__private::Field::restore(&#descriptor, __fields, #index, &mut self.#name)?;),
+        load: quote!(#name: __anchored::Field::load(&#descriptor, __fields, #index)?),
+        store: quote!(__anchored::Field::store(&#descriptor, __fields, #index, &mut self.#name)?;),
+        restore: quote!(__anchored::Field::restore(&#descriptor, __fields, #index, &mut self.#name)?;),
     }
 }
 
@@ -284,7 +284,7 @@ fn first_mistake(mistakes: Vec<Mistake<'_>>) -> (TokenStream, TokenStream) {
 
 fn probe(ty: &Type, constant: &str) -> TokenStream {
     let constant = format_ident!("{constant}");
-    quote!(__private::Probe::<#ty>::#constant)
+    quote!(__anchored::Probe::<#ty>::#constant)
 }
 
 /// The collections inside of the type.

@@ -80,12 +80,12 @@ fn method(block: &ObjectImpl<'_>, handler: &Handler<'_>) -> TokenStream {
             let payload = descriptors::payload(handler);
             (
                 quote!(__payload: #ty),
-                quote!(__private::Payload::schedule(&#payload, self.0, #name, &__payload)),
+                quote!(__anchored::Payload::schedule(&#payload, self.0, #name, &__payload)),
             )
         }
         None => (
             TokenStream::new(),
-            quote!(__private::scheduling(self.0, #name, &())),
+            quote!(__anchored::scheduling(self.0, #name, &())),
         ),
     };
     quote! {
@@ -99,7 +99,7 @@ fn method(block: &ObjectImpl<'_>, handler: &Handler<'_>) -> TokenStream {
             &self,
             __key: &::core::primitive::str,
         ) -> ::core::result::Result<::core::primitive::bool, __anchorhold::StorageError> {
-            __private::cancel(self.0, #name, __key)
+            __anchored::cancel(self.0, #name, __key)
         }
 
         #[doc = #next_documentation]
@@ -110,7 +110,7 @@ fn method(block: &ObjectImpl<'_>, handler: &Handler<'_>) -> TokenStream {
             ::core::option::Option<__anchorhold::Timestamp>,
             __anchorhold::StorageError,
         > {
-            __private::next_run(self.0, #name, __key)
+            __anchored::next_run(self.0, #name, __key)
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::names::unraw;
 pub fn methods(block: &ObjectImpl<'_>) -> TokenStream {
     let stub = stub_path(block.path);
     let methods = block.methods().map(|handler| method(block, handler));
-    // A public object may have private types in its signatures, and its stubs stay on their thread.
+    // Stubs stay on their thread.
     quote! {
         #[automatically_derived]
         #[allow(clippy::future_not_send)]
@@ -77,9 +77,9 @@ fn method(block: &ObjectImpl<'_>, handler: &Handler<'_>) -> TokenStream {
         ) -> impl ::core::future::Future<
             Output = ::core::result::Result<#value, #error>
         > + use<> {
-            let #mutability #arguments = __private::Arguments::new(#count);
+            let #mutability #arguments = __anchored::Arguments::new(#count);
             #(#pushes;)*
-            __private::StubCore::#call
+            __anchored::StubCore::#call
         }
     }
 }
@@ -99,11 +99,11 @@ fn push(handler: &Handler<'_>, argument: &Argument<'_>, arguments: &Ident) -> Op
     let wire_name = &argument.name;
     Some(match argument.pass_by()? {
         PassBy::Text | PassBy::Bytes => {
-            quote!(__private::Arguments::push(&mut #arguments, #wire_name, #name))
+            quote!(__anchored::Arguments::push(&mut #arguments, #wire_name, #name))
         }
         PassBy::Value(_) => {
             let parameter = descriptors::parameter(handler, argument);
-            quote!(__private::Parameter::push(&#parameter, &mut #arguments, #wire_name, &#name))
+            quote!(__anchored::Parameter::push(&#parameter, &mut #arguments, #wire_name, &#name))
         }
     })
 }

@@ -20,12 +20,16 @@ pub fn test(function: &RawFunction, options: &TestOptions, krate: &Path) -> Toke
     } = function;
     let name = &signature.ident;
     let label = unraw(name);
-    // A type that no test can return is reported where it stands, once: the harness does not see it.
     let (output, run) = match &signature.output {
-        ReturnType::Type(_, ty) if !is_unit(ty) && opaque_type(ty).is_none() => (
-            quote!(-> #krate::__private::std::ExitCode),
-            respan(quote!(#krate::__private::report_test::<_, #ty>), ty.span()),
-        ),
+        ReturnType::Type(_, ty) if !is_unit(ty) && opaque_type(ty).is_none() => {
+            // A type that no test can return is reported where it stands, once: the harness does not see it.
+            let open = respan(quote!(report_test::<_,), ty.span());
+            let close = respan(quote!(>), ty.span());
+            (
+                quote!(-> #krate::__private::std::ExitCode),
+                quote!(#krate::__private::#open #ty #close),
+            )
+        }
         output => (
             output.to_token_stream(),
             quote!(#krate::__private::run_test),

@@ -8,6 +8,7 @@ mod function;
 mod misplaced;
 mod self_type;
 mod structure;
+mod unreadable;
 
 pub use attribute::{Place, RoleName, attribute_name, is_condition};
 pub use block::{RawImpl, RawMethod, RawRole};
@@ -15,11 +16,12 @@ pub use function::RawFunction;
 pub use misplaced::Misplaced;
 pub use self_type::resolve_self;
 pub use structure::{RawField, RawStruct};
+pub use unreadable::UnreadableStruct;
 
 use proc_macro2::TokenStream;
 use syn::parse::discouraged::Speculative;
 use syn::parse::{ParseStream, Parser};
-use syn::{Attribute, Generics, Ident, Pat, Path, Token, Visibility};
+use syn::{Attribute, Ident, Pat, Path, Token, Visibility};
 
 /// The name of an argument, if its pattern is a plain one.
 pub fn pattern_name(pattern: &Pat) -> Option<&Ident> {
@@ -36,29 +38,9 @@ pub enum RawObject {
     Struct(Box<RawStruct>),
     Impl(Box<RawImpl>),
     /// A struct whose fields do not parse, which rustc reported before it called the attribute.
-    Unreadable(Box<Head>, TokenStream),
+    Unreadable(Box<UnreadableStruct>),
     /// An enum, a function, …: kept whole, since the user needs it to compile.
     Other(TokenStream),
-}
-
-/// A struct up to its fields.
-pub struct Head {
-    pub visibility: Visibility,
-    pub name: Ident,
-    pub generics: Generics,
-}
-
-impl Head {
-    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        input.call(Attribute::parse_outer)?;
-        let visibility = input.parse()?;
-        input.parse::<Token![struct]>()?;
-        Ok(Self {
-            visibility,
-            name: input.parse()?,
-            generics: input.parse()?,
-        })
-    }
 }
 
 impl RawObject {
@@ -69,14 +51,15 @@ impl RawObject {
             ahead.call(Attribute::parse_outer)?;
             ahead.parse::<Visibility>()?;
             if ahead.peek(Token![struct]) {
-                let (whole, head) = (input.fork(), input.fork());
-                return match (whole.parse(), Head::parse(&head)) {
-                    (Ok(item), _) => {
+                let whole = input.fork();
+                return match whole.parse() {
+                    Ok(item) => {
                         input.advance_to(&whole);
                         Ok(Self::Struct(Box::new(RawStruct::new(item, krate))))
                     }
-                    (Err(_), Ok(head)) => Ok(Self::Unreadable(Box::new(head), input.parse()?)),
-                    (Err(error), Err(_)) => Err(error),
+                    Err(error) => UnreadableStruct::parse(input, krate)
+                        .map(|unreadable| Self::Unreadable(Box::new(unreadable)))
+                        .map_err(|_| error),
                 };
             }
             if ahead.peek(Token![impl]) || (ahead.peek(Token![unsafe]) && ahead.peek2(Token![impl]))

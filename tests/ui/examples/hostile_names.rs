@@ -22,18 +22,33 @@ pub fn drop() {}
 pub fn reply() {}
 pub fn call() {}
 pub fn object() {}
-pub mod __private {}
+pub mod __private {
+    #[derive(serde::Serialize, serde::Deserialize)]
+    pub struct Request;
+
+    pub fn start() -> i64 {
+        5
+    }
+}
 
 #[durable_object]
 pub struct Counter {
     value: Result,
     option: Option,
+    #[stored(default = __private::start())]
+    start: ::core::primitive::i64,
     #[memory]
     state: State,
 }
 
 #[durable_object]
 impl Counter {
+    #[rpc]
+    fn pass(&self, request: __private::Request) -> __private::Request {
+        let _ = self.start;
+        request
+    }
+
     #[rpc]
     #[post("/swap")]
     fn swap(&mut self, result: Result, option: Option, ctx_of_the_user: Ctx) -> Result {

@@ -4,6 +4,8 @@ use anchorhold::prelude::*;
 
 #[durable_object]
 struct Counter {
+    #[memory]
+    reads: u64,
     value i64,
 }
 
