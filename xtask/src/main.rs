@@ -8,6 +8,7 @@ mod command;
 mod compile_cost;
 mod features;
 mod fuzz;
+mod layers;
 mod mutants;
 mod run_folder;
 mod sim;
@@ -93,6 +94,8 @@ enum Task {
     Test,
     /// Looks for inputs that break the runtime, coverage-guided, for longer than the tests do
     Fuzz(fuzz::Options),
+    /// Shows which file imports which, layer by layer, and every circle among them
+    Layers,
     /// Plants the bugs of `tests/mutants` one by one in a copy of the repository, and says which test
     /// finds each
     Mutants(mutants::Options),
@@ -159,6 +162,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Screenshots => browser::screenshots(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Features => features::lint(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Test => suite::run(&workspace),
+        Task::Layers => layers::run(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Fuzz(options) => fuzz::run(&workspace, &options).map(|()| ExitCode::SUCCESS),
         Task::Mutants(options) => mutants::run(&workspace, &options).map(|()| ExitCode::SUCCESS),
         Task::Sim(options) => sim::run(&workspace, &options).map(|()| ExitCode::SUCCESS),
