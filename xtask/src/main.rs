@@ -94,7 +94,7 @@ enum Task {
     Test,
     /// Looks for inputs that break the runtime, coverage-guided, for longer than the tests do
     Fuzz(fuzz::Options),
-    /// Shows which file imports which, layer by layer, and every circle among them
+    /// Shows the files of each crate that import each other in a circle
     Layers,
     /// Plants the bugs of `tests/mutants` one by one in a copy of the repository, and says which test
     /// finds each

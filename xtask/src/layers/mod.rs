@@ -1,4 +1,4 @@
-//! Which file of a crate imports which, and the circles among them.
+//! The circles among the imports of a crate's files.
 
 mod source;
 

@@ -369,3 +369,19 @@ fn list_of(kinds: impl IntoIterator<Item = FaultKind>) -> String {
         names.join(",")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failure_inside_a_result_is_one() {
+        assert_eq!(Ok::<(), &str>(()).failure(), None);
+        assert_eq!(
+            Err::<(), _>("outer").failure().as_deref(),
+            Some("\"outer\"")
+        );
+        let inside: Result<Result<(), &str>, &str> = Ok(Err("inner"));
+        assert_eq!(inside.failure().as_deref(), Some("\"inner\""));
+    }
+}
