@@ -11,10 +11,7 @@ mod nesting;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use nesting::is_too_deep;
-
-/// How deep a value may nest: the bound of `serde_json`, so that both entrances refuse the same.
-const MAX_DEPTH: usize = 128;
+use nesting::{MAX_DEPTH, is_too_deep};
 
 pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();

@@ -5,7 +5,7 @@ use quote::quote;
 use syn::{Path, ReturnType};
 
 use super::exported::module;
-use super::{in_block, private_at};
+use super::tokens::{in_block, private_at};
 use crate::parse::RawFunction;
 
 pub fn app(function: &RawFunction, krate: &Path) -> TokenStream {

@@ -5,12 +5,13 @@ use quote::quote;
 
 use super::descriptors::{Fallible, is_request, may_be_request};
 use super::dispatch::Entry;
-use super::{resolve_self, stub_path};
+use super::tokens::stub_path;
 use crate::model::{
     Argument, ArgumentKind, Event, Handler, MessageFormat, ObjectImpl, Output, Receiver,
     Recurrence, Route, Whole, is_named, is_plain_value,
 };
 use crate::names::{camel_case, screaming_snake_case, unraw};
+use crate::parse::resolve_self;
 
 fn handler_expression(block: &ObjectImpl<'_>, handler: &Handler<'_>, event: Event) -> TokenStream {
     let function = Entry::of(event).function(handler);

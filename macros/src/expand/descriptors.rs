@@ -5,11 +5,12 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 use syn::Type;
 
-use super::{first_and_last_span, private_at, probe, resolve_self, respan};
+use super::tokens::{first_and_last_span, private_at, probe, respan};
 use crate::model::{
     Argument, ArgumentKind, Event, Handler, ObjectImpl, Output, Route, Whole, arguments_of,
     is_named, is_plain_value, is_unit, named_type,
 };
+use crate::parse::resolve_self;
 
 pub fn parameter(handler: &Handler<'_>, argument: &Argument<'_>) -> Ident {
     format_ident!("__PARAMETER_{}_{}", handler.index, argument.position)

@@ -7,12 +7,13 @@ use quote::{ToTokens, format_ident, quote};
 use syn::Type;
 
 use super::descriptors::{self, Fallible, kind_of, value_at, value_kind, value_type};
-use super::{private_at, resolve_self};
+use super::tokens::private_at;
 use crate::model::{
     Argument, ArgumentKind, Event, Handler, MessageFormat, ObjectImpl, Output, PassBy, Receiver,
     Whole,
 };
 use crate::names::unraw;
+use crate::parse::resolve_self;
 
 /// How a method was invoked; this decides where its arguments come from.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 use syn::{Attribute, Path, Type, Visibility};
 
-use super::{in_block, named, private_at, project_at, quiet, respan, stub_name};
+use super::tokens::{in_block, named, private_at, project_at, quiet, respan, stub_name};
 use crate::model::{Durability, Field, Object, is_plain_value, named_types, ungroup};
 use crate::names::unraw;
 

@@ -3,10 +3,12 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
+use super::descriptors;
 use super::shared::shared_attributes;
-use super::{descriptors, quiet, resolve_self};
+use super::tokens::quiet;
 use crate::model::{Handler, ObjectImpl};
 use crate::names::unraw;
+use crate::parse::resolve_self;
 
 pub fn type_name(struct_name: &Ident) -> Ident {
     quiet(&format_ident!(

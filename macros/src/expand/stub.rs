@@ -6,9 +6,10 @@ use syn::Visibility;
 
 use super::descriptors::{self, Fallible, value_type};
 use super::shared::shared_attributes;
-use super::{quiet, resolve_self, stub_path};
+use super::tokens::{quiet, stub_path};
 use crate::model::{Argument, Handler, ObjectImpl, PassBy};
 use crate::names::unraw;
+use crate::parse::resolve_self;
 
 pub fn methods(block: &ObjectImpl<'_>) -> TokenStream {
     let stub = stub_path(block.path);

@@ -5,7 +5,7 @@ use quote::{ToTokens, quote};
 use syn::spanned::Spanned;
 use syn::{LitInt, Path, ReturnType};
 
-use super::respan;
+use super::tokens::respan;
 use crate::function::TestOptions;
 use crate::model::{is_unit, opaque_type};
 use crate::names::unraw;

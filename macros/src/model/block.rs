@@ -9,7 +9,8 @@ use crate::names::unraw;
 use crate::options;
 use crate::parse::RawImpl;
 
-use super::{Handler, is_plain_value, named_type, report_misplaced};
+use super::misplaced::report_misplaced;
+use super::{Handler, is_plain_value, named_type};
 
 /// One `#[durable_object] impl` block.
 pub struct ObjectImpl<'a> {

@@ -10,8 +10,9 @@ use crate::names::{RESERVED_KEY_PREFIX, unraw};
 use crate::options;
 use crate::parse::{RawField, attribute_name, is_condition};
 
+use super::misplaced::report_misplaced;
 use super::shape::{UNSIZED, is_unsized};
-use super::{report_misplaced, ungroup};
+use super::ungroup;
 
 /// The platform's limit.
 const MAX_KEY_BYTES: usize = 2_048;

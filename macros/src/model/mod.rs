@@ -8,6 +8,7 @@ mod block;
 mod field;
 mod handler;
 mod message;
+mod misplaced;
 mod object;
 mod output;
 mod role;
@@ -30,22 +31,3 @@ pub use types::{
     arguments_of, find_in_type, is_named, is_owned_by_name, is_plain_value, is_unit, last_segment,
     named_type, named_types, opaque_type, ungroup,
 };
-
-use syn::Attribute;
-
-use crate::diag::Diagnostics;
-use crate::parse::{Place, attribute_name};
-
-/// Reports one of our attributes on something that it does not belong on.
-fn report_misplaced(diagnostics: &Diagnostics, attribute: &Attribute) {
-    let name = attribute_name(attribute).map_or_else(String::new, ToString::to_string);
-    match Place::named(&name) {
-        // Inside the block, the usual message would not be true.
-        Some(Place::Method) => diagnostics.error(
-            attribute,
-            format!("`#[{name}]` can only be applied to a method of the object"),
-        ),
-        Some(place) => diagnostics.error(attribute, place.message(&name)),
-        None => {}
-    }
-}

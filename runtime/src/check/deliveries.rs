@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Debug};
 use std::rc::Rc;
 
-use super::history::did_not_run;
+use super::operation::did_not_run;
 use crate::error::CallError;
 
 /// At most so many violations are printed.

@@ -91,11 +91,13 @@ mod deliveries;
 mod history;
 mod model;
 pub mod models;
+mod operation;
 mod report;
 mod search;
 mod verdict;
 
 pub use deliveries::{Deliveries, DeliveryError};
-pub use history::{History, Operation, Outcome, Pending};
+pub use history::{History, Pending};
 pub use model::{Model, PerKey};
+pub use operation::{Operation, Outcome};
 pub use report::{NotLinearizable, Undecided, Violation};

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Debug, Display};
 
-use super::history::{Operation, Outcome};
+use super::operation::{Operation, Outcome};
 use super::search::response;
 use crate::time::Timestamp;
 

@@ -21,8 +21,8 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::rc::Rc;
 
-use super::history::{Operation, Outcome};
 use super::model::Model;
+use super::operation::{Operation, Outcome};
 
 /// At most so many of the next responses are asked whether they are ruled out.
 const FORESIGHT: usize = 32;

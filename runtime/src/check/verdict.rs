@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::history::{Operation, Outcome};
 use super::model::Model;
+use super::operation::{Operation, Outcome};
 use super::report::{Blamed, NotLinearizable, Undecided, Violation};
 use super::search::{Search, Verdict, response};
 

@@ -6,7 +6,8 @@
 
 use rmp::Marker;
 
-use super::MAX_DEPTH;
+/// How deep a value may nest: the bound of `serde_json`, so that both entrances refuse the same.
+pub(super) const MAX_DEPTH: usize = 128;
 
 /// Whether the value at the front of `bytes` nests deeper than the decoder follows. Bytes that are
 /// no value are left to the decoder.

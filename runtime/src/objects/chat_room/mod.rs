@@ -29,14 +29,12 @@ mod protocol;
 mod room;
 mod standing;
 
-use std::collections::BTreeMap;
-
 use anchorhold::prelude::*;
-use serde::{Deserialize, Serialize};
 
-use self::core::{Allowances, Roster, Sign, watch};
+use self::core::{Roster, Sign, watch};
 use self::room::{
-    Direct, checked_reason, deliver, open_sockets, refuse, standing, standings, tag_of,
+    Direct, Live, MAX_PAGE, PAGE, Session, checked_reason, deliver, open_sockets, refuse, standing,
+    standings, tag_of,
 };
 
 pub use self::core::Settings;
@@ -45,53 +43,7 @@ pub use self::log::{Appended, CREATE_MESSAGES, Draft, MessageLog, Missed};
 pub use self::protocol::{
     ClientMessage, Event, History, Message, Restriction, Role, Standing, Welcome,
 };
-
-/// The close code of a socket whose user was kicked or banned; the reason is the administrator's.
-pub const KICKED: u16 = 4_003;
-/// The close code of a socket that had pinged and fell silent.
-pub const SILENT: u16 = 4_008;
-/// The close code of a socket whose peer reads too slowly: it would miss messages (RFC 6455's
-/// registry: try again later).
-pub const TOO_SLOW: u16 = 1_013;
-
-/// Messages of a welcome without `since`, and of a page without `limit`.
-const PAGE: u64 = 50;
-/// The longest page, and the most messages of a welcome with `since`.
-const MAX_PAGE: u64 = 1_000;
-
-/// What is kept with a socket.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Session {
-    user: String,
-    role: Role,
-    /// When it connected, or was heard later; up to a quarter of the allowed silence late.
-    heard: Timestamp,
-    /// The memory that accepted it; see [`Roster`].
-    memory: u64,
-    /// It has been counted out: closed by us, or its end was told.
-    gone: bool,
-}
-
-/// What a room knows only while it is in memory; all of it can be found again.
-#[derive(Default)]
-struct Live {
-    /// Tells this memory from every other.
-    memory: u64,
-    roster: Roster,
-    /// Read from the history when it is first asked.
-    allowances: Option<Allowances>,
-    typing: BTreeMap<String, Timestamp>,
-    sweep_is_pending: bool,
-    watch_is_pending: bool,
-}
-
-/// A chat room.
-#[durable_object(migrations = [log::CREATE_MESSAGES, standing::CREATE])]
-pub struct ChatRoom {
-    settings: Settings,
-    #[memory]
-    live: Live,
-}
+pub use self::room::{ChatRoom, ChatRoomStub, KICKED, SILENT, TOO_SLOW};
 
 #[durable_object]
 impl ChatRoom {

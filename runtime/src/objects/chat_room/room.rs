@@ -1,15 +1,28 @@
-//! What the room's handlers share.
+//! The room, and what its handlers share.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anchorhold::prelude::*;
+use serde::{Deserialize, Serialize};
 
-use super::core::{self, Allowances, Departure};
-use super::standing::{Standings, read_only};
-use super::{
-    Appended, ChatRoom, Draft, Event, KICKED, MAX_PAGE, MessageLog, Missed, PAGE, Restriction,
-    Role, Session, Standing, TOO_SLOW,
-};
+use super::core::{self, Allowances, Departure, Roster, Settings};
+use super::log::{self, Appended, Draft, MessageLog, Missed};
+use super::protocol::{Event, Restriction, Role, Standing};
+use super::standing::{self, Standings, read_only};
+
+/// The close code of a socket whose user was kicked or banned; the reason is the administrator's.
+pub const KICKED: u16 = 4_003;
+/// The close code of a socket that had pinged and fell silent.
+pub const SILENT: u16 = 4_008;
+/// The close code of a socket whose peer reads too slowly: it would miss messages (RFC 6455's
+/// registry: try again later).
+pub const TOO_SLOW: u16 = 1_013;
+
+/// Messages of a welcome without `since`, and of a page without `limit`.
+pub(super) const PAGE: u64 = 50;
+/// The longest page, and the most messages of a welcome with `since`.
+pub(super) const MAX_PAGE: u64 = 1_000;
 
 /// The reason of a close, in bytes.
 const MAX_REASON: usize = 123;
@@ -17,6 +30,40 @@ const MAX_REASON: usize = 123;
 const MAX_RESTRICTION_MS: u64 = 36_525 * 24 * 60 * 60 * 1_000;
 /// So many users' typing is remembered before those who have stopped are forgotten.
 const MANY_TYPING: usize = 1_024;
+
+/// What is kept with a socket.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Session {
+    pub(super) user: String,
+    pub(super) role: Role,
+    /// When it connected, or was heard later; up to a quarter of the allowed silence late.
+    pub(super) heard: Timestamp,
+    /// The memory that accepted it; see [`Roster`].
+    pub(super) memory: u64,
+    /// It has been counted out: closed by us, or its end was told.
+    pub(super) gone: bool,
+}
+
+/// What a room knows only while it is in memory; all of it can be found again.
+#[derive(Default)]
+pub(super) struct Live {
+    /// Tells this memory from every other.
+    pub(super) memory: u64,
+    pub(super) roster: Roster,
+    /// Read from the history when it is first asked.
+    pub(super) allowances: Option<Allowances>,
+    pub(super) typing: BTreeMap<String, Timestamp>,
+    pub(super) sweep_is_pending: bool,
+    pub(super) watch_is_pending: bool,
+}
+
+/// A chat room.
+#[durable_object(migrations = [log::CREATE_MESSAGES, standing::CREATE])]
+pub struct ChatRoom {
+    pub(super) settings: Settings,
+    #[memory]
+    pub(super) live: Live,
+}
 
 /// A message to one user.
 pub(super) struct Direct {

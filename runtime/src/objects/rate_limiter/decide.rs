@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use super::core::{Decision, Policy, Reason};
+use super::core::{Decision, Reason};
+use super::policy::Policy;
 use super::request::{Check, List, Listing};
-use super::store::Store;
+use super::store::{Change, Store};
 use super::usage::Usage;
 use crate::{Error, Timestamp};
 
@@ -21,14 +22,6 @@ pub(super) struct Applied {
 
 /// Checks with the limits that hold for them.
 pub(super) type Questions<'a> = [(&'a Check, &'a Applied)];
-
-/// What is to be stored after decisions.
-pub(super) struct Change<'a> {
-    pub(super) key: &'a str,
-    pub(super) counter: &'a str,
-    pub(super) usage: Usage,
-    pub(super) policy: Policy,
-}
 
 /// What a key has used under one counter, before and after the checks at hand.
 struct Account {

@@ -1,6 +1,7 @@
 //! The header fields `RateLimit` and `RateLimit-Policy`, and answers that carry them.
 
-use super::core::{Decision, Policy};
+use super::core::Decision;
+use super::policy::Policy;
 use crate::{Error, Response};
 use std::time::Duration;
 

@@ -43,20 +43,20 @@ mod fields;
 mod guard;
 #[cfg(feature = "rate-limiter")]
 mod object;
+mod policy;
 #[cfg(feature = "rate-limiter")]
 mod request;
 #[cfg(feature = "rate-limiter")]
 mod store;
 mod usage;
 
-pub use self::core::{
-    Algorithm, Decision, MAX_LIMIT, MAX_LOG_LIMIT, MAX_WINDOW_MS, Policy, Reason,
-};
+pub use self::core::{Decision, Reason};
 pub use self::fields::{limit_field, policy_field};
 #[cfg(feature = "rate-limiter")]
 pub use self::guard::Guard;
 #[cfg(feature = "rate-limiter")]
 pub use self::object::{RateLimiter, RateLimiterStub};
+pub use self::policy::{Algorithm, MAX_LIMIT, MAX_LOG_LIMIT, MAX_WINDOW_MS, Policy};
 #[cfg(feature = "rate-limiter")]
 pub use self::request::{
     Check, Decisions, List, Listing, MAX_CHECKS, MAX_KEY, MAX_POLICIES, MAX_POLICY_NAME,

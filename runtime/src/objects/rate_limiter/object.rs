@@ -7,13 +7,14 @@ use anchorhold::Storage;
 use anchorhold::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::core::{Algorithm, Decision, MAX_WINDOW_MS, Policy, Reason};
-use super::decide::{self, Applied, Change};
+use super::core::{Decision, Reason};
+use super::decide::{self, Applied};
+use super::policy::{Algorithm, MAX_WINDOW_MS, Policy};
 use super::request::{
     Check, Decisions, Form, List, Listing, MAX_CHECKS, MAX_POLICIES, NamedPolicy, Override, Rule,
     Status, bad_request, check_key, check_policy_name,
 };
-use super::store::{Store, TABLES};
+use super::store::{Change, Store, TABLES};
 
 /// Sweeps begin at whole multiples of this: stale rows lie for so long at most, and a key that
 /// stays busy costs no sweep of its own.

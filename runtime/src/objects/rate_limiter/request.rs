@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::core::{Algorithm, Decision, Policy};
+use super::core::Decision;
+use super::policy::{Algorithm, Policy};
 use crate::{Error, Timestamp};
 
 /// The longest key, in bytes: a stranger may choose it, and it is stored.

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::decide::Change;
+use super::policy::Policy;
 use super::request::{List, Listing};
 use super::usage::Usage;
 use crate::{Error, Sql, StorageError, Timestamp};
@@ -19,6 +19,14 @@ pub(super) const TABLES: &str = "
 
 /// How many rows one sweep takes away: a few milliseconds, in which the object answers nobody.
 const SWEPT_AT_ONCE: u32 = 1_000;
+
+/// What is to be stored after decisions.
+pub(super) struct Change<'a> {
+    pub(super) key: &'a str,
+    pub(super) counter: &'a str,
+    pub(super) usage: Usage,
+    pub(super) policy: Policy,
+}
 
 pub(super) struct Store(pub(super) Sql);
 

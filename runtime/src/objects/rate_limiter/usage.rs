@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::core::{Algorithm, MAX_LIMIT, MAX_WINDOW_MS, Policy};
+use super::policy::{Algorithm, MAX_LIMIT, MAX_WINDOW_MS, Policy};
 use crate::Timestamp;
 
 /// The parts of a window that a sliding window counts apart.

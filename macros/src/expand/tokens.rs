@@ -1,0 +1,115 @@
+//! Pieces of generated code that more than one part of it takes, and the spans of their tokens.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, format_ident, quote};
+use syn::{Attribute, Ident, Path, PathArguments};
+
+use crate::names::unraw;
+
+/// Names our attributes, which are not in the expansion otherwise, at the user's tokens: an editor shows their
+/// documentation there.
+pub fn named<'a>(attributes: impl Iterator<Item = &'a Ident>) -> TokenStream {
+    // One `use` for each: names in a group are linted as the user's own.
+    quote!(#(use __anchorhold::#attributes as _;)*)
+}
+
+/// A scope of its own for generated items, under the conditions of the user's item.
+pub fn in_block(krate: &Path, conditions: &[&Attribute], items: TokenStream) -> TokenStream {
+    quote! {
+        #(#conditions)*
+        const _: () = {
+            use #krate as __anchorhold;
+            use __anchorhold::__private as __anchored;
+            use __anchored::Unrecognised as _;
+            #items
+        };
+    }
+}
+
+/// The user's name in a generated item: it is found where the user wrote it, but the item belongs to the attribute, so
+/// that no lint asks the user for another name, a use or a comment.
+pub fn quiet(name: &Ident) -> Ident {
+    let span = Span::call_site().located_at(name.span());
+    if name == RESERVED_SINCE_2024 {
+        return Ident::new_raw(RESERVED_SINCE_2024, span);
+    }
+    let mut name = name.clone();
+    name.set_span(span);
+    name
+}
+
+/// An ordinary name to users of edition 2021. What belongs to the attribute is read in the attribute's edition.
+const RESERVED_SINCE_2024: &str = "gen";
+
+/// `CounterStub`, beside `Counter`.
+pub fn stub_path(path: &Path) -> Path {
+    let mut stub = path.clone();
+    if let Some(last) = stub.segments.last_mut() {
+        last.ident = stub_name(&last.ident);
+        last.arguments = PathArguments::None;
+    }
+    stub
+}
+
+pub fn stub_name(class: &Ident) -> Ident {
+    format_ident!("{}Stub", unraw(class), span = class.span())
+}
+
+/// `__anchored::path::<generics>tail`. A bound that does not hold is reported at the whole of `shown`: what is before the
+/// generics has the span of its first token, what is after them that of its last.
+pub fn private_at(
+    shown: &impl ToTokens,
+    path: &TokenStream,
+    generics: &TokenStream,
+    tail: &TokenStream,
+) -> TokenStream {
+    let (first, last) = first_and_last_span(&shown.to_token_stream());
+    let open = respan(quote!(__anchored::#path::<), first);
+    let close = respan(quote!(> #tail), last);
+    quote!(#open #generics #close)
+}
+
+/// `<ty as __anchored::Trait>::item`, with the spans of [`private_at`].
+pub fn project_at(ty: &impl ToTokens, path: &TokenStream, item: &TokenStream) -> TokenStream {
+    let (first, last) = first_and_last_span(&ty.to_token_stream());
+    let open = respan(quote!(<), first);
+    let close = respan(quote!(as __anchored::#path>::#item), last);
+    quote!(#open #ty #close)
+}
+
+/// What the compiler knows of a type, as a const argument: see `recognition` in the runtime. The span is that of
+/// `shown`, since a mistake may be reported at any argument of a generic path.
+pub fn probe(shown: &impl ToTokens, ty: &impl ToTokens, constant: &str) -> TokenStream {
+    let constant = format_ident!("{constant}");
+    let known = private_at(shown, &quote!(Probe), &quote!(#ty), &quote!(::#constant));
+    quote!({ #known })
+}
+
+pub fn first_and_last_span(tokens: &TokenStream) -> (Span, Span) {
+    let mut spans = tokens.clone().into_iter().map(|token| token.span());
+    let first = spans.next().unwrap_or_else(Span::call_site);
+    (first, spans.last().unwrap_or(first))
+}
+
+/// Gives the tokens a span; what groups contain keeps its own.
+pub fn respan(tokens: TokenStream, span: Span) -> TokenStream {
+    tokens
+        .into_iter()
+        .map(|mut token| {
+            token.set_span(span);
+            token
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn name_that_is_a_keyword_of_this_crates_edition_is_raw() {
+        let of = |name| quiet(&Ident::new(name, Span::call_site())).to_string();
+        assert_eq!(of("gen"), "r#gen");
+        assert_eq!(of("generate"), "generate");
+    }
+}
