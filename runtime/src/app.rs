@@ -167,7 +167,7 @@ impl App {
                 self.mistakes.push(format!(
                     "{method}::<{}>({pattern:?}): every path of it leads to {} already, by {:?}",
                     T::CLASS,
-                    first.description.class,
+                    first.description.class.name,
                     first.pattern
                 ));
             }
@@ -195,17 +195,19 @@ impl App {
             .any(|known| std::ptr::eq(*known, description))
         {
             // The symbols of exported classes are in lower case.
-            let known = self
-                .objects
-                .iter()
-                .find(|known| known.class.eq_ignore_ascii_case(description.class));
+            let known = self.objects.iter().find(|known| {
+                known
+                    .class
+                    .name
+                    .eq_ignore_ascii_case(description.class.name)
+            });
             if let Some(known) = known {
-                let what = if known.class == description.class {
-                    format!("two classes are called `{}`", description.class)
+                let what = if known.class.name == description.class.name {
+                    format!("two classes are called `{}`", description.class.name)
                 } else {
                     format!(
                         "the names of the classes `{}` and `{}` differ only in case",
-                        known.class, description.class
+                        known.class.name, description.class.name
                     )
                 };
                 self.mistakes.push(format!(
@@ -409,7 +411,7 @@ impl App {
         self.check_origin(description, &request)?;
         let key = matches!(by, Address::Shard(_)).then(|| name.clone());
         let mut visit = Visit {
-            class: description.class,
+            class: description.class.name,
             name,
             request,
             env,
@@ -417,7 +419,7 @@ impl App {
         for guard in &self.guards {
             let begun = user_code::call(|| guard(visit));
             let Ok(passed) = guarded(begun).await else {
-                tracing::error!(class = description.class, "a guard panicked");
+                tracing::error!(class = description.class.name, "a guard panicked");
                 return Ok(Some(panicked()));
             };
             visit = passed.map_err(|error| Fault::application(&error))?;
@@ -489,7 +491,7 @@ pub(crate) fn remote(
     by: Address,
     name: &str,
 ) -> Result<Remote, Fault> {
-    let namespace = env.inner.namespace(description)?;
+    let namespace = env.inner.namespace(&description.class)?;
     let placement = Placement::default();
     match by {
         Address::Id => {
@@ -541,3 +543,17 @@ pub(crate) struct Target<'a> {
     /// The object's own path.
     pub(crate) path: &'a str,
 }
+
+/// What `#[anchorhold::app]` returns.
+#[diagnostic::on_unimplemented(
+    message = "the app function must return `App`",
+    label = "is not an `App`",
+    note = "write `fn app() -> App`"
+)]
+#[allow(missing_docs, reason = "the vocabulary of generated code")]
+pub trait IsApp {}
+
+impl IsApp for App {}
+
+#[allow(missing_docs, reason = "the vocabulary of generated code")]
+pub const fn assert_app<T: IsApp>() {}

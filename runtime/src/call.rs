@@ -9,11 +9,11 @@ use std::any::Any;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::descriptor::Argument;
+use crate::bounds::Argument;
 use crate::fault::Fault;
 use crate::http::{Request, Response};
 use crate::schedule::AlarmRun;
-use crate::socket::{CloseEvent, Message, Socket, SocketError};
+use crate::socket::{Accepted, CloseEvent, Message, Socket, SocketError};
 use crate::text;
 use crate::wire;
 
@@ -26,13 +26,6 @@ pub enum Reply {
     Value(Vec<u8>),
     Response(Response),
     Accept(Accepted),
-}
-
-/// An accepted socket with its session's type erased.
-pub struct Accepted {
-    pub(crate) attachment: Vec<u8>,
-    pub(crate) tags: Vec<String>,
-    pub(crate) greetings: Vec<Message>,
 }
 
 /// The event, as the generated handler reads it.
@@ -319,27 +312,4 @@ pub fn object_ref<T: Any>(object: &dyn Any) -> Result<&T, Fault> {
 /// The object behind an erased mutable reference.
 pub fn object_mut<T: Any>(object: &mut dyn Any) -> Result<&mut T, Fault> {
     object.downcast_mut().ok_or_else(wrong_class)
-}
-
-/// The arguments of a call under construction, one encoded value after another. The first that
-/// refuses to be written fails the call.
-pub struct Arguments {
-    pub(crate) bytes: Result<Vec<u8>, String>,
-}
-
-impl Arguments {
-    #[must_use]
-    pub fn new(count: usize) -> Self {
-        Self {
-            bytes: Ok(Vec::with_capacity(count * 8)),
-        }
-    }
-
-    pub fn push<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) {
-        if let Ok(bytes) = &mut self.bytes
-            && let Err(message) = wire::encode_into(bytes, value)
-        {
-            self.bytes = Err(format!("argument `{name}` cannot be encoded: {message}"));
-        }
-    }
 }

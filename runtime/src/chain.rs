@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::caller::is_awaited;
+use crate::awaited_calls::is_awaited;
 use crate::id::RawId;
 
 /// One waiting turn.

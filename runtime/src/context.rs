@@ -5,60 +5,32 @@ use std::future::Future;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::activation::Activation;
 use crate::caller::Caller;
-use crate::description::Description;
 use crate::effects;
 use crate::error::CallError;
 use crate::fault::Fault;
 use crate::http::{Request, Response};
-use crate::id::ObjectId;
-use crate::object::DurableObject;
-use crate::occupant::Aborted;
-use crate::platform::{self, ObjectState};
-use crate::schedule::Timetable;
+use crate::platform::{self, Aborted, ObjectState};
+use crate::running_turn;
 use crate::socket::Sockets;
-use crate::storage::{Shared, Storage};
-use crate::stub::Objects;
+use crate::storage::Storage;
 use crate::time::Timestamp;
 use crate::user_code::Guarded;
 
 /// The platform, as one turn of one object sees it. A handler that wants it takes `ctx: &Ctx`.
 pub struct Ctx {
-    pub(crate) inner: Rc<Inner>,
+    pub(crate) inner: Rc<Activation>,
     caller: Caller,
 }
 
-pub(crate) struct Inner {
-    pub(crate) description: &'static Description,
-    pub(crate) state: ObjectState,
-    pub(crate) storage: Shared,
-    pub(crate) timetable: Timetable,
-}
-
-impl Inner {
-    /// A turn of this object, for people: `Counter "a".increment`.
-    pub(crate) fn label(&self, turn: &str) -> String {
-        let class = self.description.class;
-        match self.state.name() {
-            Some(name) => format!("{class} {name:?}.{turn}"),
-            None => format!("{class} {}.{turn}", &self.state.id().to_string()[..8]),
-        }
-    }
-}
-
 impl Ctx {
-    pub(crate) fn new(inner: Rc<Inner>, caller: Caller) -> Self {
+    pub(crate) fn new(inner: Rc<Activation>, caller: Caller) -> Self {
         Self { inner, caller }
     }
 
     pub(crate) fn state(&self) -> &ObjectState {
         &self.inner.state
-    }
-
-    /// The object's identifier. `T` is the object's own class: `ctx.id::<Self>()`.
-    #[must_use]
-    pub fn id<T: DurableObject>(&self) -> ObjectId<T> {
-        ObjectId::new(self.inner.state.id())
     }
 
     /// The name the object was reached by, if it was reached by name (and the name has at most
@@ -84,12 +56,6 @@ impl Ctx {
     #[must_use]
     pub fn env(&self) -> Env {
         Env::new(self.inner.state.env())
-    }
-
-    /// The objects of another class (or of this one): short for `ctx.env().objects()`.
-    #[must_use]
-    pub fn objects<T: DurableObject>(&self) -> Objects<T> {
-        self.env().objects()
     }
 
     /// The time, in milliseconds. On Cloudflare it stands still between I/O; the simulator's is
@@ -223,7 +189,7 @@ impl Ctx {
     /// runtime replaces the WebAssembly instance after hundreds of aborts, or when they have
     /// cost it 8 MiB, which other objects see as an eviction.
     pub fn abort(&self, reason: &str) -> ! {
-        self.inner.state.abort(reason)
+        self.inner.state.abort(reason, running_turn::abandon)
     }
 }
 
@@ -232,7 +198,7 @@ impl fmt::Debug for Ctx {
         write!(
             formatter,
             "Ctx({} {})",
-            self.inner.description.class,
+            self.inner.class.name,
             self.inner.state.id()
         )
     }
@@ -247,12 +213,6 @@ pub struct Env {
 impl Env {
     pub(crate) fn new(inner: platform::Env) -> Self {
         Self { inner }
-    }
-
-    /// The objects of one class.
-    #[must_use]
-    pub fn objects<T: DurableObject>(&self) -> Objects<T> {
-        Objects::new(self)
     }
 
     /// Returns a variable or secret: on Cloudflare of the Wrangler configuration, on the embedded host

@@ -7,23 +7,23 @@
 use std::any::Any;
 
 use crate::call::{Call, Outcome};
+use crate::class::Class;
 use crate::context::Ctx;
 use crate::error::StorageError;
-use crate::fields::FieldStore;
-use crate::object::Object;
+use crate::fields::{FieldStore, Object};
+use crate::platform::HandlerKey;
+use crate::text::QueryMisfit;
 use crate::turn::{LocalFuture, Mode};
 
 /// One class of Durable Objects.
 pub struct Description {
-    pub class: &'static str,
-    pub binding: &'static str,
-    pub keys: &'static [&'static str],
-    pub migrations: &'static [&'static str],
+    pub class: Class,
     pub load: fn(&mut FieldStore) -> Result<Box<dyn Object>, StorageError>,
     pub init: Option<Handler>,
     pub methods: &'static [Method],
     pub routes: &'static [Route],
-    pub alarms: &'static [AlarmMethod],
+    /// Of the class's alarms, in their order.
+    pub alarms: &'static [Handler],
     pub sockets: SocketHandlers,
 }
 
@@ -32,8 +32,11 @@ impl Description {
         self.methods.iter().find(|method| method.name == name)
     }
 
-    pub(crate) fn alarm(&self, name: &str) -> Option<&'static AlarmMethod> {
-        self.alarms.iter().find(|alarm| alarm.name == name)
+    pub(crate) fn alarm(&self, name: &str) -> Option<Handler> {
+        let mut alarms = self.class.alarms.iter().zip(self.alarms);
+        alarms
+            .find(|(alarm, _)| alarm.name == name)
+            .map(|(_, handler)| *handler)
     }
 
     /// What the compiler could not see to be wrong, in words.
@@ -47,7 +50,7 @@ impl Description {
                     "{} {} of {}: {}",
                     route.method,
                     route.path,
-                    self.class,
+                    self.class.name,
                     misfit.of(argument.name)
                 ));
             }
@@ -55,7 +58,7 @@ impl Description {
                 if let Some(shape) = (argument.misfit)() {
                     mistakes.push(format!(
                         "{} {} of {}: `{}` is {shape}, but a path and a query string carry one text for each name; take its values one by one, or use `#[post]`",
-                        route.method, route.path, self.class, argument.name
+                        route.method, route.path, self.class.name, argument.name
                     ));
                 }
             }
@@ -134,6 +137,18 @@ impl Handler {
         match self.run {
             Run::Read(_) | Run::Shared(_) => Mode::Shared,
             Run::Write(_) | Run::Exclusive(_) => Mode::Exclusive,
+        }
+    }
+
+    pub(crate) fn key(self) -> HandlerKey {
+        HandlerKey {
+            code: match self.run {
+                Run::Read(run) => run as usize,
+                Run::Write(run) => run as usize,
+                Run::Shared(run) => run as usize,
+                Run::Exclusive(run) => run as usize,
+            },
+            takes_context: self.takes_context,
         }
     }
 
@@ -250,28 +265,6 @@ pub struct QueryArgument {
     pub misfit: fn() -> Option<QueryMisfit>,
 }
 
-/// Why a type cannot be read from a query string.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum QueryMisfit {
-    /// It has no fields: it is "a list", "one value".
-    Whole(&'static str),
-    /// One of its fields is more than one text.
-    Field(&'static str, &'static str),
-}
-
-impl QueryMisfit {
-    fn of(self, argument: &str) -> String {
-        match self {
-            Self::Whole(shape) => format!(
-                "`#[query] {argument}` is {shape}, but a query string is decoded into a struct"
-            ),
-            Self::Field(field, shape) => format!(
-                "`{field}` of `#[query] {argument}` is {shape}, but a query string carries one text for each name; use `#[post]`"
-            ),
-        }
-    }
-}
-
 /// What a route answers with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RouteKind {
@@ -286,32 +279,6 @@ pub enum BodyUse {
     Fields,
     Whole,
     Raw,
-}
-
-/// An `#[alarm]` method.
-pub struct AlarmMethod {
-    pub name: &'static str,
-    pub handler: Handler,
-    pub recurrence: Recurrence,
-}
-
-/// Whether an alarm comes back by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Recurrence {
-    OnDemand,
-    EveryMillis(u64),
-    Cron(&'static str),
-}
-
-impl Recurrence {
-    /// Tells one recurrence from another across versions of a class; none for an alarm without.
-    pub(crate) fn text(self) -> Option<String> {
-        match self {
-            Self::OnDemand => None,
-            Self::EveryMillis(interval) => Some(format!("every {interval} ms")),
-            Self::Cron(pattern) => Some(format!("cron {pattern}")),
-        }
-    }
 }
 
 /// The socket events that a class handles.

@@ -4,10 +4,8 @@
 
 use std::future::Future;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
-use crate::call::{Arguments, Call, Outcome};
+use crate::arguments::Arguments;
+use crate::call::{Call, Outcome};
 use crate::context::Ctx;
 use crate::error::{CallError, StorageError};
 use crate::fault::Fault;
@@ -63,18 +61,6 @@ fn never<R>() -> R {
         "a field that escapes the rollback does not compile, and one with a stated default has it"
     )
 }
-
-/// What travels in calls and alarm payloads.
-pub trait Carried: Serialize + DeserializeOwned + 'static {}
-
-#[diagnostic::do_not_recommend]
-impl<T: Serialize + DeserializeOwned + 'static> Carried for T {}
-
-/// What a route binds an argument to.
-pub trait Argument: DeserializeOwned + 'static {}
-
-#[diagnostic::do_not_recommend]
-impl<T: DeserializeOwned + 'static> Argument for T {}
 
 type LoadField<T> = fn(&mut FieldStore, usize, fn() -> T) -> Result<T, StorageError>;
 type StoreField<T> = fn(&mut FieldStore, usize, &mut T) -> Result<(), StorageError>;

@@ -57,9 +57,7 @@ impl Drop for Held {
     }
 }
 
-/// Takes back what the running atomic turn holds, as its end would. For an abort on Workers, which ends
-/// the turn without unwinding: what others send later would be held for it.
-#[cfg(any(target_arch = "wasm32", test))]
+/// Takes back what the running atomic turn holds, as its end would.
 pub(crate) fn abandon() {
     drop(Held(()));
 }

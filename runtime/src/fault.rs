@@ -9,7 +9,6 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{CallError, Error, ObjectError, StorageError};
-use crate::http::Response;
 use crate::wire;
 
 /// A method's own error: encoded for a typed caller, summarised for HTTP and JavaScript.
@@ -134,29 +133,6 @@ impl Fault {
             Self::Configuration(message) => (500, "configuration", message.clone()),
         };
         (status, code, message)
-    }
-
-    pub(crate) fn into_response(self) -> Response {
-        let (status, code, message) = self.summary();
-        let mut response = Response::error(status, code, &message);
-        match &self {
-            Self::MethodNotAllowed { allow } => response = response.with_header("allow", allow),
-            Self::Application(fault) | Self::Start(fault) => {
-                if let Some(after) = fault.retry_after_ms {
-                    response =
-                        response.with_header("retry-after", &after.div_ceil(1000).to_string());
-                }
-            }
-            Self::Overloaded(_) => response = response.with_header("retry-after", "1"),
-            Self::UpgradeRequired => response = response.with_header("upgrade", "websocket"),
-            _ => {}
-        }
-        response
-    }
-
-    /// What a client gets for a request.
-    pub(crate) fn respond(outcome: Result<Response, Self>) -> Response {
-        outcome.unwrap_or_else(Self::into_response).checked()
     }
 
     /// The same failure as a caller sees it that expects no error of the method's own.

@@ -4,6 +4,8 @@
 //! turn changed, and it is what a failed turn goes back to; a clone of the value would ask more of
 //! the user's types and could share what it should copy.
 
+use std::any::Any;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -263,3 +265,53 @@ impl<T: Default> MemoryDefault for T {
 
 /// Fails to compile for a type that cannot be a `#[memory]` field.
 pub fn assert_memory_default<T: MemoryDefault>() {}
+
+/// How a struct's durable fields come and go; the struct attribute implements it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not declared as a Durable Object",
+    label = "the struct needs `#[durable_object]`",
+    note = "put `#[durable_object]` on `struct {Self}` too"
+)]
+pub trait StoredFields: Sized + 'static {
+    #[doc(hidden)]
+    const KEYS: &'static [&'static str];
+    #[doc(hidden)]
+    const MIGRATIONS: &'static [&'static str];
+    #[doc(hidden)]
+    fn load(fields: &mut FieldStore) -> Result<Self, StorageError>;
+    #[doc(hidden)]
+    fn store(&mut self, fields: &mut FieldStore) -> Result<(), StorageError>;
+    #[doc(hidden)]
+    fn restore(&mut self, fields: &mut FieldStore) -> Result<(), StorageError>;
+}
+
+/// A resident object whose type the runtime does not know.
+#[allow(missing_docs, reason = "nobody else names it")]
+pub trait Object: Any {
+    fn store(&mut self, fields: &mut FieldStore) -> Result<(), StorageError>;
+    fn restore(&mut self, fields: &mut FieldStore) -> Result<(), StorageError>;
+    fn as_any(&self) -> &dyn Any;
+    fn as_any_mut(&mut self) -> &mut dyn Any;
+}
+
+impl<T: StoredFields> Object for T {
+    fn store(&mut self, fields: &mut FieldStore) -> Result<(), StorageError> {
+        StoredFields::store(self, fields)
+    }
+    fn restore(&mut self, fields: &mut FieldStore) -> Result<(), StorageError> {
+        StoredFields::restore(self, fields)
+    }
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+}
+
+/// Loads an object of a known class for the class's table.
+pub fn load_object<T: StoredFields>(
+    fields: &mut FieldStore,
+) -> Result<Box<dyn Object>, StorageError> {
+    Ok(Box::new(T::load(fields)?))
+}

@@ -1,5 +1,7 @@
 //! Requests and responses as objects and the app see them.
 
+mod refusal;
+
 use std::borrow::Cow;
 
 use serde::Serialize;

@@ -3,12 +3,17 @@
 #![deny(missing_docs)]
 #![forbid(unsafe_op_in_unsafe_fn)]
 
+mod activation;
 mod app;
+mod arguments;
+mod awaited_calls;
+mod bounds;
 mod call;
 mod caller;
 mod chain;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod check;
+mod class;
 mod collections;
 mod context;
 mod cron;
@@ -24,6 +29,7 @@ mod http;
 mod id;
 mod limits;
 mod migrations;
+mod namespace;
 mod object;
 pub mod objects;
 mod occupant;
@@ -33,6 +39,7 @@ mod recognition;
 mod route;
 mod routing;
 mod running;
+mod running_turn;
 mod schedule;
 mod shard;
 mod socket;
@@ -67,7 +74,8 @@ pub use crate::cron::CronSchedule;
 pub use crate::error::{CallError, Error, ObjectError, StorageError};
 pub use crate::http::{Request, Response};
 pub use crate::id::{InvalidId, ObjectId};
-pub use crate::object::DurableObject;
+pub use crate::namespace::Objects;
+pub use crate::object::{DurableObject, Stub};
 #[cfg(not(target_arch = "wasm32"))]
 pub use crate::platform::native::{FaultKind, Faults, PendingRun, Sim, SimSocket, serve};
 pub use crate::schedule::{AlarmRun, Scheduling};
@@ -75,7 +83,6 @@ pub use crate::shard::shard_name;
 pub use crate::socket::{Accept, CloseEvent, Message, Socket, SocketError, Sockets};
 pub use crate::sql::{Sql, SqlParameters, SqlValue};
 pub use crate::storage::{List, Storage};
-pub use crate::stub::{Objects, Stub};
 pub use crate::time::Timestamp;
 
 /// What a file that declares objects needs.

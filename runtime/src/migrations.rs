@@ -1,6 +1,6 @@
 //! Schema migrations: declared on the struct, run in order, each once in an object's life.
 
-use crate::description::Description;
+use crate::class::Class;
 use crate::error::StorageError;
 use crate::limits::INTERNAL_PREFIX;
 use crate::platform::ObjectState;
@@ -9,8 +9,8 @@ use crate::wire;
 
 /// Runs the migrations that this object has not had, each in a transaction with the note that it
 /// was run, so that none is run twice and none is left half done.
-pub(crate) fn migrate(state: &ObjectState, description: &Description) -> Result<(), StorageError> {
-    if description.migrations.is_empty() {
+pub(crate) fn migrate(state: &ObjectState, class: &Class) -> Result<(), StorageError> {
+    if class.migrations.is_empty() {
         return Ok(());
     }
     let key = format!("{INTERNAL_PREFIX}migrations");
@@ -22,7 +22,7 @@ pub(crate) fn migrate(state: &ObjectState, description: &Description) -> Result<
         Some(bytes) => wire::decode(&bytes).map_err(undecodable)?,
         None => 0,
     };
-    for (index, migration) in description.migrations.iter().enumerate().skip(done) {
+    for (index, migration) in class.migrations.iter().enumerate().skip(done) {
         let mut result = Ok(());
         state.transaction(&mut || {
             result = sql_text::check(migration)
@@ -37,7 +37,7 @@ pub(crate) fn migrate(state: &ObjectState, description: &Description) -> Result<
             StorageError::Sql(format!(
                 "migration {} of {} failed: {error}",
                 index + 1,
-                description.class
+                class.name
             ))
         })?;
     }

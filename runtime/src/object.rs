@@ -1,11 +1,14 @@
-//! What makes a struct a Durable Object.
+//! What makes a struct a Durable Object, and what calls it.
 
-use std::any::Any;
+use std::future::Future;
 
 use crate::description::Description;
-use crate::error::StorageError;
-use crate::fields::FieldStore;
-use crate::stub::Stub;
+use crate::error::CallError;
+use crate::fault::Fault;
+use crate::fields::StoredFields;
+use crate::http::{Request, Response};
+use crate::id::ObjectId;
+use crate::stub::StubCore;
 
 /// A class of Durable Objects. `#[durable_object]` on the struct and on its impl block implements it.
 #[diagnostic::on_unimplemented(
@@ -35,55 +38,39 @@ pub trait RefusedAsGeneric {}
 /// Does not compile for a struct without the attribute.
 pub const fn assert_refused_as_generic<T: ?Sized + RefusedAsGeneric>() {}
 
-/// How a struct's durable fields come and go; the struct attribute implements it.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not declared as a Durable Object",
-    label = "the struct needs `#[durable_object]`",
-    note = "put `#[durable_object]` on `struct {Self}` too"
-)]
-pub trait StoredFields: Sized + 'static {
-    #[doc(hidden)]
-    const KEYS: &'static [&'static str];
-    #[doc(hidden)]
-    const MIGRATIONS: &'static [&'static str];
-    #[doc(hidden)]
-    fn load(fields: &mut FieldStore) -> Result<Self, StorageError>;
-    #[doc(hidden)]
-    fn store(&mut self, fields: &mut FieldStore) -> Result<(), StorageError>;
-    #[doc(hidden)]
-    fn restore(&mut self, fields: &mut FieldStore) -> Result<(), StorageError>;
-}
-
-/// A resident object whose type the runtime does not know.
-#[allow(missing_docs, reason = "nobody else names it")]
-pub trait Object: Any {
-    fn store(&mut self, fields: &mut FieldStore) -> Result<(), StorageError>;
-    fn restore(&mut self, fields: &mut FieldStore) -> Result<(), StorageError>;
-    fn as_any(&self) -> &dyn Any;
-    fn as_any_mut(&mut self) -> &mut dyn Any;
-}
-
-impl<T: StoredFields> Object for T {
-    fn store(&mut self, fields: &mut FieldStore) -> Result<(), StorageError> {
-        StoredFields::store(self, fields)
-    }
-    fn restore(&mut self, fields: &mut FieldStore) -> Result<(), StorageError> {
-        StoredFields::restore(self, fields)
-    }
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-    fn as_any_mut(&mut self) -> &mut dyn Any {
-        self
-    }
-}
-
-/// Loads an object of a known class for the class's table.
-pub fn load_object<T: StoredFields>(
-    fields: &mut FieldStore,
-) -> Result<Box<dyn Object>, StorageError> {
-    Ok(Box::new(T::load(fields)?))
-}
-
 /// Fails to compile, with the trait's own words, for a struct without an annotated impl block.
 pub fn assert_durable_object<T: DurableObject>() {}
+
+/// What every generated stub can do besides its class's methods.
+pub trait Stub: Clone + 'static {
+    /// The class behind the stub.
+    type Object: DurableObject;
+
+    #[doc(hidden)]
+    fn from_core(core: StubCore) -> Self;
+    #[doc(hidden)]
+    fn core(&self) -> &StubCore;
+
+    /// The identifier of the object.
+    ///
+    /// # Errors
+    /// The class is not bound in this deployment.
+    fn id(&self) -> Result<ObjectId<Self::Object>, CallError> {
+        self.core()
+            .id()
+            .map(ObjectId::new)
+            .map_err(Fault::into_plain_call_error)
+    }
+
+    /// Sends a request to the object's routes; the path is the object's own, without a mount point.
+    ///
+    /// # Errors
+    /// The object could not be reached. A status of 400 or more is not an error here.
+    fn fetch(
+        &self,
+        request: Request,
+    ) -> impl Future<Output = Result<Response, CallError>> + use<Self> {
+        let answer = self.core().fetch(request);
+        async move { answer.await.map_err(Fault::into_plain_call_error) }
+    }
+}

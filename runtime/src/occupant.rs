@@ -9,17 +9,18 @@ use std::rc::Rc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
+use crate::activation::Activation;
 use crate::call::{Call, Outcome, Reply, Source};
-use crate::caller::{Origin, RunningTurn, as_turn};
-use crate::context::{Ctx, Inner};
+use crate::caller::Origin;
+use crate::context::Ctx;
 use crate::description::{Description, Handler};
 use crate::error::StorageError;
 use crate::fault::Fault;
-use crate::fields::FieldStore;
+use crate::fields::{FieldStore, Object};
 use crate::limits;
 use crate::migrations::migrate;
-use crate::object::Object;
 use crate::platform::ObjectState;
+use crate::running_turn::{RunningTurn, as_turn};
 use crate::schedule::{Pending, Timetable};
 use crate::storage::Shared;
 use crate::turn::{Entering, LocalFuture, Mode, Permit, Turns, poll_once};
@@ -32,9 +33,6 @@ const MAX_WAIT: Duration = Duration::from_secs(30);
 /// The runs of one alarm event start within this time: all of them end with the event, which may
 /// take 15 minutes (P32). The rest is for the next event.
 const RUNS_START_WITHIN: Duration = Duration::from_secs(10);
-
-/// What unwinds out of a handler that called [`Ctx::abort`].
-pub(crate) struct Aborted(pub(crate) String);
 
 /// The object and the bytes of its fields as storage holds them.
 pub(crate) struct Resident {
@@ -50,7 +48,8 @@ enum Readiness {
 
 /// One object in memory.
 pub(crate) struct Occupant {
-    pub(crate) inner: Rc<Inner>,
+    description: &'static Description,
+    pub(crate) inner: Rc<Activation>,
     turns: Turns,
     /// Empty only when loading failed.
     pub(crate) resident: RefCell<Option<Resident>>,
@@ -72,13 +71,14 @@ impl Occupant {
     pub(crate) fn wake(description: &'static Description, state: ObjectState) -> Rc<Self> {
         let mut first_turn = [0; 8];
         state.random(&mut first_turn);
-        let inner = Rc::new(Inner {
-            description,
+        let inner = Rc::new(Activation {
+            class: &description.class,
             state: state.clone(),
             storage: Shared::default(),
             timetable: Timetable::default(),
         });
         let occupant = Rc::new(Self {
+            description,
             inner,
             turns: Turns::new(u64::from_le_bytes(first_turn)),
             resident: RefCell::new(None),
@@ -120,7 +120,7 @@ impl Occupant {
     }
 
     pub(crate) fn description(&self) -> &'static Description {
-        self.inner.description
+        self.description
     }
 
     pub(crate) fn state(&self) -> &ObjectState {
@@ -128,18 +128,18 @@ impl Occupant {
     }
 
     fn load(&self) -> Result<(), Fault> {
-        let Inner {
-            description,
+        let Activation {
+            class,
             state,
             timetable,
             ..
         } = &*self.inner;
-        migrate(state, description)?;
-        let mut fields = FieldStore::new(state.clone(), description.keys);
-        let object = user_code::call(|| (description.load)(&mut fields))
+        migrate(state, class)?;
+        let mut fields = FieldStore::new(state.clone(), class.keys);
+        let object = user_code::call(|| (self.description.load)(&mut fields))
             .map_err(|panic| self.panicked(&panic))??;
         *self.resident.borrow_mut() = Some(Resident { object, fields });
-        timetable.wake(state, description)?;
+        timetable.wake(state, class)?;
         Ok(())
     }
 
@@ -176,7 +176,7 @@ impl Occupant {
             Err(fault) => {
                 let (_, _, message) = fault.summary();
                 tracing::error!(
-                    class = self.inner.description.class,
+                    class = self.description.class.name,
                     message,
                     "an object did not start"
                 );
@@ -221,13 +221,13 @@ impl Occupant {
         if self.alarm_checked.get() {
             return Ok(());
         }
-        let Inner {
+        let Activation {
+            class,
             state,
             timetable,
-            description,
             ..
         } = &*self.inner;
-        timetable.check_alarm(state, description)?;
+        timetable.check_alarm(state, class)?;
         self.alarm_checked.set(true);
         Ok(())
     }
@@ -335,8 +335,8 @@ impl Occupant {
         origin: Origin,
     ) -> LocalFuture<'static, Result<Vec<u8>, Fault>> {
         let this = self.clone();
-        let Some(method) = self.inner.description.method(method) else {
-            let fault = no_such_method(self.inner.description, method);
+        let Some(method) = self.description.method(method) else {
+            let fault = no_such_method(self.description, method);
             return Box::pin(std::future::ready(Err(fault)));
         };
         Box::pin(async move {
@@ -364,41 +364,46 @@ impl Occupant {
             this.ready().await?;
             // Inside of its own event the platform's alarm stands nowhere (P27).
             this.alarm_checked.set(true);
-            let Inner {
+            let Activation {
+                class,
                 state,
                 timetable,
-                description,
                 ..
             } = &*this.inner;
             timetable.forget();
-            let due = timetable.due(state, description)?;
+            let due = timetable.due(state, class)?;
             let mut starts_end = (due.len() > 1).then(|| state.sleep(RUNS_START_WITHIN));
             for pending in due {
                 if starts_end.as_mut().and_then(poll_once).is_some() {
                     break;
                 }
-                let method = pending.method;
-                let permit = match this
-                    .enter(method.handler, &Origin::default(), method.name)
-                    .await
-                {
+                let alarm = pending.alarm.name;
+                let Some(handler) = this.description.alarm(alarm) else {
+                    continue;
+                };
+                let permit = match this.enter(handler, &Origin::default(), alarm).await {
                     Ok(permit) => permit,
                     Err(fault) => {
                         // Not the handler's doing, so not counted (P30).
                         let (_, _, message) = fault.summary();
-                        tracing::warn!(alarm = method.name, message, "an alarm cannot start yet");
+                        tracing::warn!(alarm, message, "an alarm cannot start yet");
                         return Ok(timetable.postpone(state)?);
                     }
                 };
-                this.run_alarm(permit, &pending).await?;
+                this.run_alarm(permit, handler, &pending).await?;
             }
             timetable.rearm(state)?;
             Ok(())
         })
     }
 
-    async fn run_alarm(&self, permit: Permit, pending: &Pending) -> Result<(), Fault> {
-        let Inner {
+    async fn run_alarm(
+        &self,
+        permit: Permit,
+        handler: Handler,
+        pending: &Pending,
+    ) -> Result<(), Fault> {
+        let Activation {
             state, timetable, ..
         } = &*self.inner;
         let Some(due) = timetable.begin(state, pending)? else {
@@ -407,7 +412,7 @@ impl Occupant {
         // The try is counted before its handler starts, whatever the handler does to this memory,
         // to this WebAssembly instance or to this process.
         state.sync().await?;
-        let method = pending.method;
+        let alarm = pending.alarm.name;
         let source = Source::Alarm {
             payload: due.payload.clone(),
             run: due.run.clone(),
@@ -415,10 +420,10 @@ impl Occupant {
         let outcome = self
             .run_permitted(
                 permit,
-                method.handler,
+                handler,
                 Call::new(source),
                 &Origin::default(),
-                method.name,
+                alarm,
             )
             .await;
         match &outcome {
@@ -426,7 +431,7 @@ impl Occupant {
             Err(fault @ (Fault::Panicked | Fault::Reset(_))) => return Err(fault.clone()),
             Err(fault) => {
                 let (_, _, message) = fault.summary();
-                tracing::warn!(alarm = method.name, message, "an alarm's handler failed");
+                tracing::warn!(alarm, message, "an alarm's handler failed");
             }
             Ok(_) => {}
         }
@@ -438,6 +443,6 @@ impl Occupant {
 pub(crate) fn no_such_method(description: &Description, method: &str) -> Fault {
     Fault::NoSuchMethod(format!(
         "{} has no method `{method}` in the version that runs",
-        description.class
+        description.class.name
     ))
 }

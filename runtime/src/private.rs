@@ -1,26 +1,29 @@
 //! What generated code names. Not an interface: it changes with the macros, which are pinned to
 //! this crate's exact version.
 
-pub use crate::call::{Arguments, Call, Outcome, Reply, object_mut, object_ref};
+pub use crate::app::{IsApp, assert_app};
+pub use crate::arguments::Arguments;
+pub use crate::bounds::{Argument, Carried};
+pub use crate::call::{Call, Outcome, Reply, object_mut, object_ref};
+pub use crate::class::{Alarm, Class, Recurrence};
 pub use crate::context::Ctx;
 pub use crate::description::{
-    AlarmMethod, BodyUse, Description, Handler, Method, QueryArgument, QueryMisfit, Recurrence,
-    Route, RouteKind, Run, SocketHandlers, TextArgument,
+    BodyUse, Description, Handler, Method, QueryArgument, Route, RouteKind, Run, SocketHandlers,
+    TextArgument,
 };
 pub use crate::descriptor::{
-    Argument, Carried, DefaultField, Failed, Field, Parameter, Payload, Returned, StatedField,
+    DefaultField, Failed, Field, Parameter, Payload, Returned, StatedField,
 };
 pub use crate::fault::Fault;
 pub use crate::fields::{
-    FieldStore, MemoryDefault, StoredField, assert_memory_default, assert_stored,
+    FieldStore, MemoryDefault, Object, StoredField, StoredFields, assert_memory_default,
+    assert_stored, load_object,
 };
-pub use crate::object::{
-    Object, RefusedAsGeneric, StoredFields, assert_durable_object, assert_refused_as_generic,
-    load_object,
-};
+pub use crate::object::{RefusedAsGeneric, assert_durable_object, assert_refused_as_generic};
 pub use crate::recognition::*;
 pub use crate::schedule::{cancel, next_run, scheduling};
 pub use crate::stub::StubCore;
+pub use crate::text::QueryMisfit;
 
 /// From the standard library, which a `no_std` crate cannot name by itself.
 pub mod std {

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::call::{Accepted, Call, HttpArguments, HttpBody, Reply, SocketEvent, Source};
+use crate::call::{Call, HttpArguments, HttpBody, Reply, SocketEvent, Source};
 use crate::caller::Origin;
 use crate::description::{BodyUse, Description, Handler, Route, RouteKind};
 use crate::fault::Fault;
@@ -12,7 +12,7 @@ use crate::limits::MAX_JSON_BODY;
 use crate::occupant::Occupant;
 use crate::platform;
 use crate::route;
-use crate::socket::{CloseEvent, Message, SocketError, may_be_sent};
+use crate::socket::{Accepted, CloseEvent, Message, SocketError, may_be_sent};
 use crate::turn::LocalFuture;
 use crate::wire;
 

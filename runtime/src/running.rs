@@ -15,18 +15,9 @@ use crate::context::Ctx;
 use crate::description::{Handler, Run};
 use crate::effects::Held;
 use crate::fault::Fault;
-use crate::occupant::{Aborted, Occupant, Resident};
+use crate::occupant::{Occupant, Resident};
+use crate::platform::{Aborted, SegmentEnd};
 use crate::user_code::{self, Guarded, Panic};
-
-/// How a segment of a turn ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SegmentEnd {
-    /// The turn waits; what it wrote so far is kept (P12).
-    Await,
-    Success,
-    /// What the segment wrote is taken back.
-    Failure,
-}
 
 impl Occupant {
     /// Runs the handler, and commits or takes back what it did. A panic is a failed turn and the end
@@ -145,7 +136,7 @@ impl Occupant {
         let wiped_before = self.inner.storage.wiped.get();
         let mut body = Some(body);
         let mut ran = None;
-        let closed = state.segment(handler, &mut || {
+        let closed = state.segment(handler.key(), &mut || {
             let result = body.take().map(|body| body());
             let end = result.as_ref().map_or(SegmentEnd::Failure, &end);
             ran = result;

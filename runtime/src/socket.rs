@@ -1,183 +1,26 @@
 //! WebSockets that outlive the object's memory.
 
+mod accept;
+mod message;
+
+pub use accept::Accept;
+pub(crate) use accept::Accepted;
+pub(crate) use message::may_be_sent;
+pub use message::{CloseEvent, Message, SocketError};
+
 use std::fmt;
 use std::marker::PhantomData;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
-use crate::call::Accepted;
+use accept::encode_session;
+
 use crate::effects;
-use crate::error::{Error, ObjectError};
-use crate::fault::Fault;
-use crate::limits::{MAX_ATTACHMENT, MAX_AUTOMATIC_RESPONSE, MAX_CLOSE_REASON, MAX_TAG, MAX_TAGS};
+use crate::limits::{MAX_AUTOMATIC_RESPONSE, MAX_CLOSE_REASON};
 use crate::platform::{self, ObjectState};
 use crate::time::Timestamp;
 use crate::wire;
-
-/// What came over a socket, or goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Message {
-    /// Text in UTF-8.
-    Text(String),
-    /// Bytes.
-    Binary(Vec<u8>),
-}
-
-impl Message {
-    /// The bytes of its content.
-    pub(crate) fn size(&self) -> usize {
-        match self {
-            Self::Text(text) => text.len(),
-            Self::Binary(bytes) => bytes.len(),
-        }
-    }
-}
-
-/// How a socket closed; take it in a `#[close]` handler.
-///
-/// The runtime answers the peer's Close with the same code and reason when the handler is done. A
-/// handler that wants another answer calls [`Socket::close`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CloseEvent {
-    /// The code of RFC 6455, section 7.4; 1005 if the peer sent none, 1006 if the connection broke
-    ///.
-    pub code: u16,
-    /// The peer's reason, up to 123 bytes.
-    pub reason: String,
-    /// Whether the closing handshake was completed.
-    pub clean: bool,
-}
-
-/// A socket operation that was refused or failed, and what an `#[error]` handler gets.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[error("{message}")]
-pub struct SocketError {
-    message: String,
-}
-
-impl SocketError {
-    pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-        }
-    }
-}
-
-/// Whether an endpoint may send this code in a Close (P61).
-pub(crate) fn may_be_sent(code: u16) -> bool {
-    matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
-}
-
-impl ObjectError for SocketError {
-    fn status(&self) -> u16 {
-        500
-    }
-    fn code(&self) -> std::borrow::Cow<'_, str> {
-        "socket".into()
-    }
-}
-
-impl From<SocketError> for Error {
-    fn from(error: SocketError) -> Self {
-        Error::new(500, "socket", error.message)
-    }
-}
-
-/// What a `#[websocket]` route returns to accept the upgrade: the session is kept with the socket,
-/// up to 16,320 bytes, and survives the object's eviction.
-///
-/// ```
-/// # use anchorhold::prelude::*;
-/// # use serde::{Deserialize, Serialize};
-/// #[derive(Serialize, Deserialize)]
-/// struct Session {
-///     user: String,
-/// }
-///
-/// fn connect(user: String) -> Accept<Session> {
-///     let tag = format!("user:{user}");
-///     Accept::new(Session { user }).tag(tag)
-/// }
-/// ```
-#[derive(Debug)]
-pub struct Accept<S> {
-    session: S,
-    tags: Vec<String>,
-    greetings: Vec<Result<Message, String>>,
-}
-
-impl<S> Accept<S> {
-    /// Accepts with this session.
-    pub fn new(session: S) -> Self {
-        Self {
-            session,
-            tags: Vec::new(),
-            greetings: Vec::new(),
-        }
-    }
-
-    /// Adds a tag to find the socket by: up to 10, of up to 256 bytes each.
-    #[must_use]
-    pub fn tag(mut self, tag: impl Into<String>) -> Self {
-        self.tags.push(tag.into());
-        self
-    }
-
-    /// Sends a value as JSON as soon as the socket is open, before anything else.
-    #[must_use]
-    pub fn greet<M: Serialize + ?Sized>(mut self, message: &M) -> Self {
-        self.greetings.push(
-            serde_json::to_string(message)
-                .map(Message::Text)
-                .map_err(|error| error.to_string()),
-        );
-        self
-    }
-}
-
-impl<S: Serialize> Accept<S> {
-    pub(crate) fn into_accepted(self) -> Result<Accepted, Fault> {
-        if self.tags.len() > MAX_TAGS {
-            return Err(Fault::BadRequest(format!(
-                "{} tags are over the limit of {MAX_TAGS} of one socket",
-                self.tags.len()
-            )));
-        }
-        if let Some(tag) = self.tags.iter().find(|tag| tag.len() > MAX_TAG) {
-            return Err(Fault::BadRequest(format!(
-                "a tag of {} bytes is over the limit of {MAX_TAG}",
-                tag.len()
-            )));
-        }
-        let attachment =
-            encode_session(&self.session).map_err(|error| Fault::BadRequest(error.message))?;
-        let greetings = self
-            .greetings
-            .into_iter()
-            .collect::<Result<_, _>>()
-            .map_err(|error| {
-                Fault::Undecodable(format!("a greeting cannot be written as JSON: {error}"))
-            })?;
-        Ok(Accepted {
-            attachment,
-            tags: self.tags,
-            greetings,
-        })
-    }
-}
-
-fn encode_session<S: Serialize>(session: &S) -> Result<Vec<u8>, SocketError> {
-    let bytes = wire::encode(session)
-        .map_err(|error| SocketError::new(format!("the session cannot be encoded: {error}")))?;
-    if bytes.len() > MAX_ATTACHMENT {
-        return Err(SocketError::new(format!(
-            "a session of {} bytes is over the limit of {MAX_ATTACHMENT}; keep the rest in storage",
-            bytes.len()
-        )));
-    }
-    Ok(bytes)
-}
 
 /// One connected socket with its session.
 pub struct Socket<S> {

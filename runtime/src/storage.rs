@@ -1,14 +1,23 @@
 //! Typed, synchronous storage.
 
-use std::cell::Cell;
+mod list;
+mod shared;
+
+pub use list::List;
+pub(crate) use list::ListRange;
+pub(crate) use shared::Shared;
+
 use std::rc::Rc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::context::Inner;
+use list::around_internal;
+use shared::OpenTransaction;
+
+use crate::activation::Activation;
 use crate::error::StorageError;
-use crate::limits::{self, INTERNAL_END, INTERNAL_PREFIX, MAX_KEYS};
+use crate::limits::{self, INTERNAL_PREFIX, MAX_KEYS};
 use crate::migrations::migrate;
 use crate::platform::ObjectState;
 use crate::sql::Sql;
@@ -38,20 +47,11 @@ use crate::wire;
 /// ```
 #[derive(Clone)]
 pub struct Storage {
-    inner: Rc<Inner>,
-}
-
-/// What all handles to one object's storage know together.
-#[derive(Default)]
-pub(crate) struct Shared {
-    /// `delete_all` was called, and the stored fields have not gone back to their defaults yet.
-    pub(crate) wiped: Cell<bool>,
-    /// How many transactions are open, one inside the other.
-    transactions: Cell<u32>,
+    inner: Rc<Activation>,
 }
 
 impl Storage {
-    pub(crate) fn new(inner: Rc<Inner>) -> Self {
+    pub(crate) fn new(inner: Rc<Activation>) -> Self {
         Self { inner }
     }
 
@@ -65,7 +65,7 @@ impl Storage {
                 "`{key}`: keys that begin `{INTERNAL_PREFIX}` are reserved"
             )));
         }
-        if self.inner.description.keys.contains(&key) {
+        if self.inner.class.keys.contains(&key) {
             return Err(StorageError::Usage(format!(
                 "`{key}` is a stored field: assign to the field instead"
             )));
@@ -74,7 +74,7 @@ impl Storage {
             key.strip_prefix(*field)
                 .is_some_and(|rest| rest.starts_with('/'))
         };
-        if let Some(field) = self.inner.description.keys.iter().copied().find(below) {
+        if let Some(field) = self.inner.class.keys.iter().copied().find(below) {
             return Err(StorageError::Usage(format!(
                 "`{key}`: keys below `{field}/` belong to the stored field `{field}`; use another prefix"
             )));
@@ -204,13 +204,13 @@ impl Storage {
     /// # Errors
     /// Inside a [`transaction`](Self::transaction) it is refused.
     pub fn delete_all(&self) -> Result<(), StorageError> {
-        if self.inner.storage.transactions.get() > 0 {
+        if self.inner.storage.is_in_transaction() {
             return Err(StorageError::Usage(
                 "delete_all cannot be part of a transaction".to_owned(),
             ));
         }
-        let Inner {
-            description,
+        let Activation {
+            class,
             state,
             storage,
             timetable,
@@ -219,8 +219,8 @@ impl Storage {
         storage.wiped.set(true);
         timetable.forget();
         // What every object of the class has is there again for the rest of this turn.
-        migrate(state, description)?;
-        timetable.wake(state, description)
+        migrate(state, class)?;
+        timetable.wake(state, class)
     }
 
     /// Runs `body` so that its writes, SQL included, stay together: all if it returns `Ok`, none if
@@ -256,7 +256,7 @@ impl Storage {
     ) -> Result<T, E> {
         let mut body = Some(body);
         let mut result = None;
-        let _open = OpenTransaction::new(&self.inner);
+        let _open = OpenTransaction::new(&self.inner.storage);
         let closed = self.state().transaction(&mut || match body.take() {
             Some(body) => {
                 let outcome = body(self);
@@ -291,62 +291,6 @@ impl Storage {
     }
 }
 
-/// Counts an open transaction for as long as it lives, a panic in its body included.
-struct OpenTransaction<'a>(&'a Cell<u32>);
-
-impl<'a> OpenTransaction<'a> {
-    fn new(inner: &'a Inner) -> Self {
-        let count = &inner.storage.transactions;
-        count.set(count.get() + 1);
-        Self(count)
-    }
-}
-
-impl Drop for OpenTransaction<'_> {
-    fn drop(&mut self) {
-        self.0.set(self.0.get() - 1);
-    }
-}
-
-/// The parts of a range before and after the runtime's own entries, which lie in one stretch of
-/// the key space; in the order in which they are read.
-fn around_internal(range: ListRange) -> Vec<ListRange> {
-    let prefix = range.prefix.as_deref().unwrap_or_default();
-    if prefix.starts_with(INTERNAL_PREFIX) {
-        return Vec::new();
-    }
-    if !INTERNAL_PREFIX.starts_with(prefix) {
-        return vec![range];
-    }
-    let earlier = |end: &String| end.as_str() < INTERNAL_PREFIX;
-    let later = |start: &String| start.as_str() > INTERNAL_END;
-    let before = ListRange {
-        end: range
-            .end
-            .clone()
-            .filter(earlier)
-            .or_else(|| Some(INTERNAL_PREFIX.to_owned())),
-        ..range.clone()
-    };
-    let after = ListRange {
-        start: range
-            .start
-            .clone()
-            .filter(later)
-            .or_else(|| Some(INTERNAL_END.to_owned())),
-        ..range
-    };
-    let mut parts = vec![before, after];
-    if parts[0].reverse {
-        parts.reverse();
-    }
-    parts.retain(|part| match (&part.start, &part.end) {
-        (Some(start), Some(end)) => start < end,
-        _ => true,
-    });
-    parts
-}
-
 fn check_count(count: usize) -> Result<(), StorageError> {
     if count > MAX_KEYS {
         return Err(StorageError::Limit(format!(
@@ -370,143 +314,4 @@ fn encode<T: Serialize + ?Sized>(key: &str, value: &T) -> Result<Vec<u8>, Storag
     })?;
     limits::check_entry(key, bytes.len())?;
     Ok(bytes)
-}
-
-/// Which entries [`Storage::list`] returns.
-///
-/// ```
-/// use anchorhold::List;
-/// let newest_ten = List::all().prefix("message/").reverse().limit(10);
-/// ```
-#[derive(Clone, Debug, Default)]
-pub struct List {
-    start: Option<String>,
-    start_after: Option<String>,
-    end: Option<String>,
-    prefix: Option<String>,
-    reverse: bool,
-    limit: Option<usize>,
-}
-
-impl List {
-    /// Every entry.
-    #[must_use]
-    pub fn all() -> Self {
-        Self::default()
-    }
-    /// From this key on, the key included.
-    #[must_use]
-    pub fn start(mut self, key: impl Into<String>) -> Self {
-        self.start = Some(key.into());
-        self
-    }
-    /// From this key on, the key itself left out. Excludes [`start`](Self::start).
-    #[must_use]
-    pub fn start_after(mut self, key: impl Into<String>) -> Self {
-        self.start_after = Some(key.into());
-        self
-    }
-    /// Up to this key, the key itself left out.
-    #[must_use]
-    pub fn end(mut self, key: impl Into<String>) -> Self {
-        self.end = Some(key.into());
-        self
-    }
-    /// Keys that begin so.
-    #[must_use]
-    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
-        self.prefix = Some(prefix.into());
-        self
-    }
-    /// From the last to the first; `start` and `end` keep their meanings.
-    #[must_use]
-    pub fn reverse(mut self) -> Self {
-        self.reverse = true;
-        self
-    }
-    /// At most this many entries; zero is an error.
-    #[must_use]
-    pub fn limit(mut self, limit: usize) -> Self {
-        self.limit = Some(limit);
-        self
-    }
-
-    fn range(&self) -> Result<ListRange, StorageError> {
-        if self.start.is_some() && self.start_after.is_some() {
-            return Err(StorageError::Usage(
-                "list: `start` and `start_after` exclude each other".to_owned(),
-            ));
-        }
-        if self.limit == Some(0) {
-            return Err(StorageError::Usage("list: a limit is 1 or more".to_owned()));
-        }
-        // The smallest key after K is K with a zero byte.
-        let start = self
-            .start
-            .clone()
-            .or_else(|| self.start_after.as_ref().map(|key| format!("{key}\0")));
-        Ok(ListRange {
-            start,
-            end: self.end.clone(),
-            prefix: self.prefix.clone(),
-            reverse: self.reverse,
-            limit: self.limit,
-        })
-    }
-}
-
-/// A validated range, as the hosts take it.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct ListRange {
-    pub(crate) start: Option<String>,
-    pub(crate) end: Option<String>,
-    pub(crate) prefix: Option<String>,
-    pub(crate) reverse: bool,
-    pub(crate) limit: Option<usize>,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{List, around_internal};
-
-    /// The bounds of what is read, as `start..end`.
-    fn read(list: &List) -> Vec<String> {
-        around_internal(list.range().expect("a range"))
-            .iter()
-            .map(|part| {
-                assert_eq!(part.limit, list.limit, "no part is read without the limit");
-                let bound = |key: &Option<String>| key.clone().unwrap_or_default();
-                format!("{}..{}", bound(&part.start), bound(&part.end))
-            })
-            .collect()
-    }
-
-    #[test]
-    fn list_reads_around_the_runtimes_own_entries_and_never_without_its_limit() {
-        let all = List::all().limit(1);
-        assert_eq!(read(&all), ["..__anchorhold/", "__anchorhold0.."]);
-        assert_eq!(
-            read(&all.clone().reverse()),
-            ["__anchorhold0..", "..__anchorhold/"]
-        );
-        assert_eq!(read(&all.clone().start("a")), ["a.."]);
-        assert_eq!(read(&all.clone().end("A")), ["..A"]);
-        assert_eq!(
-            read(&all.clone().start("A").end("b")),
-            ["A..__anchorhold/", "__anchorhold0..b"]
-        );
-        assert_eq!(
-            read(&all.clone().start("__anchorhold/x").end("__anchorhold/y")),
-            Vec::<String>::new()
-        );
-        assert_eq!(read(&all.clone().prefix("message/")), [".."]);
-        assert_eq!(
-            read(&all.clone().prefix("__")),
-            ["..__anchorhold/", "__anchorhold0.."]
-        );
-        assert_eq!(
-            read(&all.prefix("__anchorhold/migrations")),
-            Vec::<String>::new()
-        );
-    }
 }

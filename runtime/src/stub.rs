@@ -1,57 +1,18 @@
-//! Stubs: typed remote controls of objects that live wherever the platform put them.
+//! The untyped half of a stub: a client handle for calling one object.
 
 use std::fmt;
 use std::future::Future;
-use std::marker::PhantomData;
-use std::rc::Rc;
 
-use crate::call::Arguments;
-use crate::caller::{awaited, waiting_turns};
-use crate::context::Env;
+use crate::arguments::Arguments;
 use crate::descriptor::{Failed, Returned, decoded};
 use crate::effects;
 use crate::error::CallError;
 use crate::fault::{Fault, expects_none};
 use crate::http::{Request, Response};
-use crate::id::{InvalidId, ObjectId, Placement, RawId};
+use crate::id::RawId;
 use crate::limits;
-use crate::object::DurableObject;
-use crate::platform::{Namespace, Remote};
-use crate::shard::shard_name;
-
-/// What every generated stub can do besides its class's methods.
-pub trait Stub: Clone + 'static {
-    /// The class behind the stub.
-    type Object: DurableObject;
-
-    #[doc(hidden)]
-    fn from_core(core: StubCore) -> Self;
-    #[doc(hidden)]
-    fn core(&self) -> &StubCore;
-
-    /// The identifier of the object.
-    ///
-    /// # Errors
-    /// The class is not bound in this deployment.
-    fn id(&self) -> Result<ObjectId<Self::Object>, CallError> {
-        self.core()
-            .id()
-            .map(ObjectId::new)
-            .map_err(Fault::into_plain_call_error)
-    }
-
-    /// Sends a request to the object's routes; the path is the object's own, without a mount point.
-    ///
-    /// # Errors
-    /// The object could not be reached. A status of 400 or more is not an error here.
-    fn fetch(
-        &self,
-        request: Request,
-    ) -> impl Future<Output = Result<Response, CallError>> + use<Self> {
-        let answer = self.core().fetch(request);
-        async move { answer.await.map_err(Fault::into_plain_call_error) }
-    }
-}
+use crate::platform::Remote;
+use crate::running_turn::{awaited, waiting_turns};
 
 /// The untyped half of a stub.
 #[derive(Clone)]
@@ -60,7 +21,11 @@ pub struct StubCore {
 }
 
 impl StubCore {
-    fn id(&self) -> Result<RawId, Fault> {
+    pub(crate) fn new(remote: Result<Remote, Fault>) -> Self {
+        Self { remote }
+    }
+
+    pub(crate) fn id(&self) -> Result<RawId, Fault> {
         self.remote.as_ref().map(Remote::id).map_err(Clone::clone)
     }
 
@@ -145,120 +110,5 @@ impl fmt::Debug for StubCore {
             Ok(id) => write!(formatter, "{id}"),
             Err(_) => formatter.write_str("(not bound)"),
         }
-    }
-}
-
-/// The objects of one class: a typed namespace.
-///
-/// ```
-/// # use anchorhold::prelude::*;
-/// # async fn example<Counter: DurableObject>(env: Env) -> Result<(), Box<dyn std::error::Error>> {
-/// let by_name = env.objects::<Counter>().named("user-123");
-/// let fresh = env.objects::<Counter>().unique();
-/// let again = env.objects::<Counter>().id(&fresh.id()?);
-/// # let _ = (by_name, again); Ok(())
-/// # }
-/// ```
-///
-/// Names can be guessed, so authorise every call; unique ids hold 128 random bits and suit links.
-pub struct Objects<T> {
-    namespace: Result<Rc<Namespace>, Fault>,
-    placement: Placement,
-    class: PhantomData<fn() -> T>,
-}
-
-impl<T: DurableObject> Objects<T> {
-    pub(crate) fn new(env: &Env) -> Self {
-        Self {
-            namespace: env.inner.namespace(T::__description()).map(Rc::new),
-            placement: Placement::default(),
-            class: PhantomData,
-        }
-    }
-
-    /// The object of this name; the same name is always the same object.
-    #[must_use]
-    pub fn named(&self, name: &str) -> T::Stub {
-        self.stub(|namespace| namespace.by_name(name, &self.placement))
-    }
-
-    /// The object that `key` belongs to, out of `shards` objects: the one that
-    /// [`App::mount_sharded`](crate::App::mount_sharded) leads to. Short for
-    /// `named(&shard_name(key, shards))`; see [`shard_name`](crate::shard_name).
-    #[must_use]
-    pub fn sharded(&self, key: &str, shards: u32) -> T::Stub {
-        self.named(&shard_name(key, shards))
-    }
-
-    /// The object of this identifier.
-    #[must_use]
-    pub fn id(&self, id: &ObjectId<T>) -> T::Stub {
-        let raw = id.raw;
-        self.stub(|namespace| namespace.by_id(raw, &self.placement))
-    }
-
-    /// An object that nobody has had before. Nothing is stored until it writes.
-    #[must_use]
-    pub fn unique(&self) -> T::Stub {
-        self.stub(|namespace| namespace.by_id(namespace.unique_id(), &self.placement))
-    }
-
-    /// Reads an identifier that was printed before.
-    ///
-    /// # Errors
-    /// Not 64 hexadecimal digits, or not made for this class, or the class or jurisdiction is not
-    /// there.
-    pub fn parse_id(&self, hex: &str) -> Result<ObjectId<T>, InvalidId> {
-        match &self.namespace {
-            Ok(namespace) => namespace.parse_id(hex).map(ObjectId::new),
-            Err(Fault::Configuration(message)) => Err(InvalidId::Unavailable(message.clone())),
-            Err(fault) => Err(InvalidId::Unavailable(fault.summary().2)),
-        }
-    }
-
-    /// Asks for new objects to live near a region, such as `"weur"`. Takes effect on Cloudflare only,
-    /// at an object's first use.
-    #[must_use]
-    pub fn location_hint(mut self, region: impl Into<String>) -> Self {
-        self.placement.location_hint = Some(region.into());
-        self
-    }
-
-    /// The objects inside a jurisdiction, such as `"eu"`: a namespace of its own, whose names and
-    /// identifiers lead to other objects than those outside. An identifier of the one is refused by
-    /// the other. Local hosts have no jurisdictions: calls fail with [`CallError::Configuration`]
-    /// there, and no identifier is read.
-    #[must_use]
-    pub fn jurisdiction(mut self, jurisdiction: impl Into<String>) -> Self {
-        let jurisdiction = jurisdiction.into();
-        self.namespace = self
-            .namespace
-            .and_then(|namespace| namespace.within(&jurisdiction))
-            .map(Rc::new);
-        self
-    }
-
-    fn stub(&self, remote: impl FnOnce(&Namespace) -> Remote) -> T::Stub {
-        let remote = match &self.namespace {
-            Ok(namespace) => Ok(remote(namespace)),
-            Err(fault) => Err(fault.clone()),
-        };
-        T::Stub::from_core(StubCore { remote })
-    }
-}
-
-impl<T> Clone for Objects<T> {
-    fn clone(&self) -> Self {
-        Self {
-            namespace: self.namespace.clone(),
-            placement: self.placement.clone(),
-            class: PhantomData,
-        }
-    }
-}
-
-impl<T: DurableObject> fmt::Debug for Objects<T> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Objects<{}>", T::CLASS)
     }
 }

@@ -66,7 +66,10 @@ pub fn description(block: &ObjectImpl<'_>) -> TokenStream {
             .routes()
             .map(move |entry| route(block, handler, entry))
     });
-    let alarms = block.alarms().filter_map(|handler| alarm(block, handler));
+    let alarms = block.alarms().filter_map(alarm);
+    let alarm_handlers = block
+        .alarms()
+        .map(|handler| handler_expression(block, handler, Event::Alarm));
     let init = event_handler(block, Event::Init);
     let json = event_handler(block, Event::Message(MessageFormat::Json));
     let text = event_handler(block, Event::Message(MessageFormat::Text));
@@ -82,15 +85,19 @@ pub fn description(block: &ObjectImpl<'_>) -> TokenStream {
             fn __description() -> &'static __anchored::Description {
                 static DESCRIPTION: __anchored::Description =
                     __anchored::Description {
-                        class: #class,
-                        binding: #binding,
-                        keys: <#object as __anchored::StoredFields>::KEYS,
-                        migrations: <#object as __anchored::StoredFields>::MIGRATIONS,
+                        class: __anchored::Class {
+                            name: #class,
+                            binding: #binding,
+                            keys: <#object as __anchored::StoredFields>::KEYS,
+                            migrations: <#object as __anchored::StoredFields>::MIGRATIONS,
+                            alarms: &[#(#alarms),*],
+                            table: || &DESCRIPTION,
+                        },
                         load: __anchored::load_object::<#object>,
                         init: #init,
                         methods: &[#(#methods),*],
                         routes: &[#(#routes),*],
-                        alarms: &[#(#alarms),*],
+                        alarms: &[#(#alarm_handlers),*],
                         sockets: __anchored::SocketHandlers {
                             json: #json,
                             text: #text,
@@ -234,19 +241,17 @@ fn status(block: &ObjectImpl<'_>, handler: &Handler<'_>, route: &Route<'_>) -> T
     }
 }
 
-fn alarm(block: &ObjectImpl<'_>, handler: &Handler<'_>) -> Option<TokenStream> {
+fn alarm(handler: &Handler<'_>) -> Option<TokenStream> {
     let alarm = handler.alarm()?;
     let name = unraw(handler.name);
-    let expression = handler_expression(block, handler, Event::Alarm);
     let recurrence = match &alarm.recurrence {
         Recurrence::OnDemand => quote!(OnDemand),
         Recurrence::EveryMillis(millis) => quote!(EveryMillis(#millis)),
         Recurrence::Cron(pattern) => quote!(Cron(#pattern)),
     };
     Some(quote! {
-        __anchored::AlarmMethod {
+        __anchored::Alarm {
             name: #name,
-            handler: #expression,
             recurrence: __anchored::Recurrence::#recurrence,
         }
     })

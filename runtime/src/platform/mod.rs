@@ -28,6 +28,7 @@
 
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) mod native;
+mod segment;
 #[cfg(target_arch = "wasm32")]
 pub(crate) mod worker;
 
@@ -39,3 +40,4 @@ use worker as backend;
 #[cfg(target_arch = "wasm32")]
 pub(crate) use backend::RawResponse;
 pub(crate) use backend::{Env, Namespace, ObjectState, Remote, Request, Socket, Upgrade};
+pub(crate) use segment::{Aborted, HandlerKey, SegmentEnd};

@@ -2,9 +2,10 @@
 #![allow(missing_docs, reason = "the vocabulary of generated code")]
 
 use super::kind;
-use crate::call::{Arguments, Call};
+use crate::arguments::Arguments;
+use crate::bounds::{Argument, Carried};
+use crate::call::Call;
 use crate::context::Ctx;
-use crate::descriptor::{Argument, Carried};
 use crate::fault::Fault;
 use crate::http::Request;
 use crate::schedule::{AlarmRun, Scheduling, scheduling};

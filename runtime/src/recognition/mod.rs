@@ -9,6 +9,7 @@
 mod argument;
 mod borrowed;
 mod collected;
+pub mod kind;
 mod output;
 mod refused;
 mod text;
@@ -30,29 +31,13 @@ use std::sync::atomic::{
 };
 use std::sync::{self, Arc, LazyLock, Mutex, OnceLock, RwLock};
 
+use crate::bounds::Argument;
 use crate::collections::{StoredLog, StoredMap};
 use crate::context::{Ctx, Env};
-use crate::description::QueryMisfit;
-use crate::descriptor::Argument;
 use crate::http::{Request, Response};
 use crate::schedule::AlarmRun;
 use crate::socket::{Accept, CloseEvent, Socket, SocketError};
-use crate::text::{misfit, query_misfit};
-
-/// Kinds of types that an event or a route treats apart.
-pub mod kind {
-    /// Whatever serde reads and writes.
-    pub const VALUE: u8 = 0;
-    pub const REQUEST: u8 = 1;
-    pub const RESPONSE: u8 = 2;
-    pub const ACCEPT: u8 = 3;
-    pub const CONTEXT: u8 = 4;
-    pub const ENV: u8 = 5;
-    pub const SOCKET: u8 = 6;
-    pub const ALARM_RUN: u8 = 7;
-    /// [`CloseEvent`](crate::CloseEvent) and [`SocketError`](crate::SocketError).
-    pub const SOCKET_EVENT: u8 = 8;
-}
+use crate::text::{QueryMisfit, misfit, query_misfit};
 
 /// Asks what `T` is. An inherent constant is found before that of a trait in scope, so
 /// [`Unrecognised`] answers for every type that has no constant here. Their names begin with `__`: a trait of the user's that

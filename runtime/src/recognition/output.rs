@@ -6,9 +6,8 @@ use std::convert::Infallible;
 use serde::Serialize;
 
 use super::kind;
-use crate::app::App;
+use crate::bounds::Carried;
 use crate::call::{Outcome, Reply, encode_result};
-use crate::descriptor::Carried;
 use crate::error::ObjectError;
 use crate::fault::{Fault, expects_none};
 use crate::http::Response;
@@ -226,15 +225,3 @@ where
 pub fn reply_nothing() -> Outcome {
     encode_result(&())
 }
-
-/// What `#[anchorhold::app]` returns.
-#[diagnostic::on_unimplemented(
-    message = "the app function must return `App`",
-    label = "is not an `App`",
-    note = "write `fn app() -> App`"
-)]
-pub trait IsApp {}
-
-impl IsApp for App {}
-
-pub const fn assert_app<T: IsApp>() {}

@@ -6,7 +6,8 @@ use super::{
     AlarmPayload, BodyArgument, MessageArgument, MethodArgument, MethodResult, RouteArgument,
     RouteResult, WholeQuery,
 };
-use crate::call::{Arguments, Call, Outcome};
+use crate::arguments::Arguments;
+use crate::call::{Call, Outcome};
 use crate::context::Ctx;
 use crate::fault::Fault;
 use crate::schedule::Scheduling;

@@ -2,19 +2,16 @@
 
 use std::cell::{Cell, RefCell};
 
-use super::AlarmRun;
-use super::upkeep::LACKS_ITS_METHOD;
-use crate::description::{AlarmMethod, Description, Recurrence};
+use super::row::{
+    FIRST_RETRY_MILLIS, LACKS_ITS_METHOD, MAX_RETRIES, integer, next_occurrence, text,
+};
+use super::run::AlarmRun;
+use crate::class::{Alarm, Class};
 use crate::error::StorageError;
 use crate::platform::ObjectState;
 use crate::sql::{SqlRows, SqlValue};
 use crate::time::Timestamp;
 use crate::wire;
-
-/// The first pause before a failed run is tried again; it doubles with each further try.
-pub(super) const FIRST_RETRY_MILLIS: u64 = 2_000;
-/// How often a failed run is tried again before its schedule is dropped.
-pub(super) const MAX_RETRIES: u32 = 6;
 
 /// The pending runs of one object.
 #[derive(Default)]
@@ -28,13 +25,13 @@ pub(crate) struct Timetable {
 
 /// A run that was due when its alarm fired.
 pub(crate) struct Pending {
-    pub(crate) method: &'static AlarmMethod,
+    pub(crate) alarm: &'static Alarm,
     key: String,
 }
 
 /// A run whose try was counted.
 pub(crate) struct Due {
-    method: &'static AlarmMethod,
+    alarm: &'static Alarm,
     pub(crate) payload: Vec<u8>,
     pub(crate) run: AlarmRun,
 }
@@ -191,7 +188,7 @@ impl Timetable {
     pub(crate) fn due(
         &self,
         state: &ObjectState,
-        description: &'static Description,
+        class: &'static Class,
     ) -> Result<Vec<Pending>, StorageError> {
         if !self.exists(state)? {
             return Ok(Vec::new());
@@ -209,14 +206,14 @@ impl Timetable {
             };
             let (name, key) = (text(name), text(key));
             let lacked_its_method = integer(&running) == LACKS_ITS_METHOD;
-            if let Some(method) = description.alarm(&name) {
+            if let Some(alarm) = class.alarm(&name) {
                 if lacked_its_method {
                     state.sql(
                         "UPDATE _anchorhold_schedule SET running = 0, attempt = 0 WHERE name = ? AND key = ?",
                         &[name.into(), key.as_str().into()],
                     )?;
                 }
-                due.push(Pending { method, key });
+                due.push(Pending { alarm, key });
                 continue;
             }
             let looked = if lacked_its_method {
@@ -224,7 +221,7 @@ impl Timetable {
             } else {
                 0
             };
-            self.wait_for_method(state, description, &name, &key, integer(&scheduled), looked)?;
+            self.wait_for_method(state, class, &name, &key, integer(&scheduled), looked)?;
         }
         Ok(due)
     }
@@ -236,8 +233,8 @@ impl Timetable {
         state: &ObjectState,
         pending: &Pending,
     ) -> Result<Option<Due>, StorageError> {
-        let Pending { method, key } = pending;
-        let name = method.name;
+        let Pending { alarm, key } = pending;
+        let name = alarm.name;
         if !self.exists(state)? || self.is_running(name, key) {
             return Ok(None);
         }
@@ -257,7 +254,7 @@ impl Timetable {
             _ => wire::NIL.to_vec(),
         };
         let due = Due {
-            method,
+            alarm,
             payload,
             run: AlarmRun {
                 scheduled: Timestamp::from_millis(integer(&scheduled)),
@@ -289,7 +286,7 @@ impl Timetable {
         due: &Due,
         succeeded: bool,
     ) -> Result<(), StorageError> {
-        let name = due.method.name;
+        let name = due.alarm.name;
         let key = due.run.key.as_str();
         self.running
             .borrow_mut()
@@ -317,7 +314,7 @@ impl Timetable {
     fn give_up(&self, state: &ObjectState, due: &Due) -> Result<(), StorageError> {
         tracing::error!(
             object = %state.id(),
-            alarm = due.method.name,
+            alarm = due.alarm.name,
             key = due.run.key,
             "an alarm failed {MAX_RETRIES} retries; its run is dropped"
         );
@@ -327,9 +324,9 @@ impl Timetable {
 
     /// A run is over for good: a recurring alarm goes on with its next.
     fn settle(&self, state: &ObjectState, due: &Due) -> Result<(), StorageError> {
-        let Due { method, run, .. } = due;
-        let next = next_occurrence(method.recurrence, run.scheduled.as_millis(), state.now());
-        let (name, key) = (method.name, run.key.as_str());
+        let Due { alarm, run, .. } = due;
+        let next = next_occurrence(alarm.recurrence, run.scheduled.as_millis(), state.now());
+        let (name, key) = (alarm.name, run.key.as_str());
         match next {
             Some(next) => state.sql(
                 "UPDATE _anchorhold_schedule SET running = 0, attempt = 0, due = ?, scheduled = ?
@@ -363,36 +360,4 @@ fn backoff(state: &ObjectState, retry_count: u32) -> i64 {
     state.random(&mut random);
     let jitter = u64::from_le_bytes(random) % (pause / 4 + 1);
     i64::try_from(pause + jitter).unwrap_or(i64::MAX)
-}
-
-/// The first occurrence after `now`. Those missed while nothing ran are skipped.
-pub(super) fn next_occurrence(recurrence: Recurrence, scheduled: i64, now: i64) -> Option<i64> {
-    match recurrence {
-        Recurrence::OnDemand => None,
-        Recurrence::EveryMillis(interval) => {
-            let interval = i64::try_from(interval).unwrap_or(i64::MAX).max(1);
-            let missed = now.saturating_sub(scheduled).max(0) / interval;
-            Some(scheduled.saturating_add((missed + 1).saturating_mul(interval)))
-        }
-        Recurrence::Cron(pattern) => crate::cron::next(pattern, now),
-    }
-}
-
-pub(super) fn integer(value: &SqlValue) -> i64 {
-    match value {
-        SqlValue::Integer(integer) => *integer,
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "times and counts are whole numbers"
-        )]
-        SqlValue::Real(real) => *real as i64,
-        _ => 0,
-    }
-}
-
-pub(super) fn text(value: SqlValue) -> String {
-    match value {
-        SqlValue::Text(text) => text,
-        _ => String::new(),
-    }
 }

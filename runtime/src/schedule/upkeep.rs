@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::timetable::{MAX_RETRIES, Timetable, integer, next_occurrence, text};
-use crate::description::{AlarmMethod, Description};
+use super::row::{LACKS_ITS_METHOD, MAX_RETRIES, integer, next_occurrence, text};
+use super::timetable::Timetable;
+use crate::class::{Alarm, Class};
 use crate::error::StorageError;
 use crate::platform::ObjectState;
 use crate::sql::{SqlRows, SqlValue};
@@ -11,9 +12,6 @@ use crate::wire;
 
 /// Where the recurrences are kept that the pending runs were made for: names and their texts.
 const RECURRENCES_KEY: &str = "__anchorhold/recurrences";
-/// In the column `running`, beside 0 and 1: the run is due, and the version that was asked last does not
-/// have its method. `attempt` counts how often one was asked.
-pub(super) const LACKS_ITS_METHOD: i64 = 2;
 const FIRST_LOOK_MILLIS: i64 = 60_000;
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1_000;
 const KEPT_WITHOUT_METHOD_MILLIS: i64 = 30 * DAY_MILLIS;
@@ -26,9 +24,9 @@ impl Timetable {
     pub(crate) fn wake(
         &self,
         state: &ObjectState,
-        description: &'static Description,
+        class: &'static Class,
     ) -> Result<(), StorageError> {
-        if description.alarms.is_empty() {
+        if class.alarms.is_empty() {
             return Ok(());
         }
         let known: BTreeMap<String, String> = match state.get(RECURRENCES_KEY)? {
@@ -39,7 +37,7 @@ impl Timetable {
             None => BTreeMap::new(),
         };
         let mut current = BTreeMap::new();
-        for alarm in description.alarms {
+        for alarm in class.alarms {
             let Some(text) = alarm.recurrence.text() else {
                 continue;
             };
@@ -54,8 +52,7 @@ impl Timetable {
             return Ok(());
         }
         // One whose method is gone, too, is kept for a version that has it: see `due`.
-        let gone =
-            |name: &&String| !current.contains_key(*name) && description.alarm(name).is_some();
+        let gone = |name: &&String| !current.contains_key(*name) && class.alarm(name).is_some();
         for name in known.keys().filter(gone) {
             self.cancel(state, name, "")?;
         }
@@ -69,7 +66,7 @@ impl Timetable {
     fn keep_recurring(
         &self,
         state: &ObjectState,
-        alarm: &AlarmMethod,
+        alarm: &Alarm,
         unchanged: Option<bool>,
     ) -> Result<(), StorageError> {
         let now = state.now();
@@ -98,12 +95,12 @@ impl Timetable {
     pub(crate) fn check_alarm(
         &self,
         state: &ObjectState,
-        description: &'static Description,
+        class: &'static Class,
     ) -> Result<(), StorageError> {
-        if description.alarms.is_empty() || !self.exists(state)? {
+        if class.alarms.is_empty() || !self.exists(state)? {
             return Ok(());
         }
-        self.bring_back(state, description)?;
+        self.bring_back(state, class)?;
         match self.earliest(state)? {
             Some(earliest) => state.ensure_alarm(earliest),
             None => Ok(()),
@@ -112,11 +109,7 @@ impl Timetable {
 
     /// What waits for too long is due now: retries that a clock which was wrong for a while has put
     /// too far away, and runs whose method this version has again.
-    fn bring_back(
-        &self,
-        state: &ObjectState,
-        description: &'static Description,
-    ) -> Result<(), StorageError> {
+    fn bring_back(&self, state: &ObjectState, class: &'static Class) -> Result<(), StorageError> {
         let now = state.now();
         let latest = now.saturating_add(LONGEST_BACKOFF_MILLIS);
         let SqlRows { rows, .. } = state.sql(
@@ -129,7 +122,7 @@ impl Timetable {
                 continue;
             };
             let (name, key) = (text(name), text(key));
-            if integer(&running) == LACKS_ITS_METHOD && description.alarm(&name).is_none() {
+            if integer(&running) == LACKS_ITS_METHOD && class.alarm(&name).is_none() {
                 continue;
             }
             state.sql(
@@ -144,17 +137,16 @@ impl Timetable {
     pub(super) fn wait_for_method(
         &self,
         state: &ObjectState,
-        description: &'static Description,
+        class: &'static Class,
         name: &str,
         key: &str,
         scheduled: i64,
         looked: i64,
     ) -> Result<(), StorageError> {
-        let class = description.class;
         let now = state.now();
         if now.saturating_sub(scheduled) > KEPT_WITHOUT_METHOD_MILLIS {
             tracing::error!(
-                class,
+                class = class.name,
                 alarm = name,
                 key,
                 "dropping a run: no version had its alarm for 30 days"
@@ -166,7 +158,7 @@ impl Timetable {
             return Ok(());
         }
         tracing::error!(
-            class,
+            class = class.name,
             alarm = name,
             key,
             "a run is due and this version has no such alarm: it is kept for 30 days, and runs when a version with it is deployed"

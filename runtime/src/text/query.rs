@@ -7,7 +7,7 @@ use serde::de::{
 };
 use serde::forward_to_deserialize_any;
 
-use super::{RECURSIVE, Text, Wrappers};
+use super::plain::{RECURSIVE, Text, Wrappers};
 use crate::wire::Misfit;
 
 /// Reads the value whose fields are these pairs. No name comes twice.

@@ -12,8 +12,8 @@ use serde::de::{
 };
 use serde::forward_to_deserialize_any;
 
-use super::{RECURSIVE, Wrappers};
-use crate::description::QueryMisfit;
+use super::misfit::QueryMisfit;
+use super::plain::{RECURSIVE, Wrappers};
 use crate::user_code;
 
 /// What makes a type impossible to read from one text, such as "a struct"; `None` if nothing shows.

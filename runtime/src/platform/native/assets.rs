@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 
 use hyper::body::Bytes;
 
-use super::budget::Budget;
-use super::server::answers_are_full;
+use super::answers::Answers;
 use crate::fault::Fault;
 use crate::http::Response;
 
@@ -18,7 +17,7 @@ const MAX_FILE: u64 = 25 * 1024 * 1024;
 pub(super) async fn answer(
     folder: &str,
     path: &str,
-    answers: &Budget,
+    answers: &Answers,
 ) -> Result<(Response, Bytes), Fault> {
     let (folder, path, answers) = (locate(folder), path.to_owned(), answers.clone());
     let read = tokio::task::spawn_blocking(move || read(&folder, &path, &answers));
@@ -56,7 +55,7 @@ fn locate(folder: &str) -> PathBuf {
     }
 }
 
-fn read(folder: &Path, path: &str, answers: &Budget) -> Result<(&'static str, Bytes), Fault> {
+fn read(folder: &Path, path: &str, answers: &Answers) -> Result<(&'static str, Bytes), Fault> {
     let not_found = || Fault::NotFound(format!("nothing at {path}"));
     let failed = |error: std::io::Error| match error.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidFilename => not_found(),
@@ -84,10 +83,7 @@ fn read(folder: &Path, path: &str, answers: &Budget) -> Result<(&'static str, By
         )));
     }
     // Before it is read, and as much as was promised: the file may grow meanwhile.
-    let share = usize::try_from(size)
-        .ok()
-        .and_then(|size| answers.take(size))
-        .ok_or_else(answers_are_full)?;
+    let share = answers.take(usize::try_from(size).unwrap_or(usize::MAX))?;
     let mut bytes = Vec::with_capacity(share.bytes());
     std::fs::File::open(&file)
         .and_then(|file| file.take(size).read_to_end(&mut bytes))
@@ -165,7 +161,7 @@ mod tests {
         std::fs::write(folder.path().join("index.html"), "<p>").unwrap();
         std::fs::create_dir(folder.path().join("sub")).unwrap();
         std::fs::write(folder.path().join("sub/a.js"), "1").unwrap();
-        let budget = Budget::new(100);
+        let budget = Answers::with_room(100);
         assert_eq!(
             read(folder.path(), "/", &budget).unwrap(),
             ("text/html; charset=utf-8", Bytes::from_static(b"<p>"))
@@ -175,7 +171,7 @@ mod tests {
             "text/javascript; charset=utf-8"
         );
         assert!(matches!(
-            read(folder.path(), "/", &Budget::new(2)),
+            read(folder.path(), "/", &Answers::with_room(2)),
             Err(Fault::Overloaded(_))
         ));
         assert!(matches!(

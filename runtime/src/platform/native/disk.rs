@@ -6,6 +6,7 @@ use std::sync::{Arc, mpsc};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
+use super::jobs::CloseJob;
 use super::kernel::ObjectIndex;
 use super::sim::MemoryDisk;
 use super::store::{Change, Database, Entry, Files, Index, IndexWriter, Unsynced, has_database};
@@ -57,11 +58,6 @@ pub(super) enum Found {
 
 type OpenJob = (ObjectIndex, PathBuf);
 type SyncJob = Vec<(ObjectIndex, Unsynced)>;
-
-pub(super) enum CloseJob {
-    Close(ObjectIndex, Box<Database>),
-    ShortenLog(ObjectIndex, Box<Database>),
-}
 
 impl Disk {
     /// Starts the shard's disk threads; they end when the disk is dropped.

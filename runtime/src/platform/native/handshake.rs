@@ -10,11 +10,10 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::admission::Admission;
+use super::answers::HttpResponse;
 use super::budget::Share;
 use super::peer::Peer;
-use super::server::HttpResponse;
-use super::socket::Upgrade;
-use super::transport::Transport;
+use super::upgrade::{Transport, Upgrade};
 use crate::fault::Fault;
 
 /// A client's handshake, found valid.

@@ -22,9 +22,9 @@ use super::kernel::Limits;
 use super::outgoing::Outgoing;
 use super::random::Random;
 use super::server::Server;
-use super::shard::{Command, Parts, Shard};
+use super::shard::{Parts, Shard};
 use super::store::{Descriptors, Files, Index, IndexWriter};
-use super::work::Inbound;
+use super::work::{Command, Inbound};
 use crate::app::App;
 use crate::user_code;
 

@@ -4,17 +4,22 @@
 //! `store` keep what is written; `server`, `transport` and `outgoing` speak to the network; `host` runs shards
 //! in a process, `sim` one in a test.
 
+mod accept;
 mod admission;
+mod answers;
 mod assets;
 mod bodies;
 mod budget;
 mod clock;
+mod closing;
 mod disk;
+mod frame;
 mod frames;
 mod handshake;
 mod host;
 mod idle;
 mod ids;
+mod jobs;
 mod kernel;
 mod outgoing;
 mod peer;
@@ -32,6 +37,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod transport;
+mod upgrade;
 mod waiting;
 mod work;
 
@@ -39,5 +45,6 @@ pub use host::serve;
 pub(crate) use remote::{Env, Namespace, Remote};
 pub(crate) use request::Request;
 pub use sim::{FaultKind, Faults, PendingRun, Runs, Sim, SimSocket, report_test, run_test};
-pub(crate) use socket::{Socket, Upgrade};
+pub(crate) use socket::Socket;
 pub(crate) use state::ObjectState;
+pub(crate) use upgrade::Upgrade;

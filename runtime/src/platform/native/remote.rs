@@ -5,11 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::ids::IdKey;
-use super::shard::Shard;
-use super::slot::Life;
+use super::slot::{Executor, Life};
 use super::work::{Delivery, Output, ReplyTo, Task};
 use crate::chain::CallChain;
-use crate::description::Description;
+use crate::class::Class;
 use crate::fault::Fault;
 use crate::http::{Request, Response};
 use crate::id::{InvalidId, Placement, RawId};
@@ -18,31 +17,31 @@ use crate::turn::LocalFuture;
 /// The deployment as one caller sees it.
 #[derive(Clone)]
 pub(crate) struct Env {
-    shard: Rc<Shard>,
+    executor: Rc<dyn Executor>,
     /// The calling object, whose output gate its calls pass.
     caller: Option<Rc<Life>>,
 }
 
 impl Env {
-    pub(super) fn ungated(shard: Rc<Shard>) -> Self {
+    pub(super) fn ungated(executor: Rc<impl Executor + 'static>) -> Self {
         Self {
-            shard,
+            executor,
             caller: None,
         }
     }
 
     pub(super) fn gated(caller: Rc<Life>) -> Self {
         Self {
-            shard: Rc::clone(&caller.slot.shard),
+            executor: Rc::clone(&caller.slot.executor),
             caller: Some(caller),
         }
     }
 
-    pub(crate) fn namespace(&self, description: &'static Description) -> Result<Namespace, Fault> {
-        let key = self.shard.id_key(description)?;
+    pub(crate) fn namespace(&self, class: &'static Class) -> Result<Namespace, Fault> {
+        let key = self.executor.id_key(class)?;
         Ok(Namespace {
             env: self.clone(),
-            description,
+            class,
             key,
         })
     }
@@ -52,19 +51,18 @@ impl Env {
     }
 
     pub(crate) fn now(&self) -> i64 {
-        self.shard.clock.now()
+        self.executor.clock().now()
     }
 
     /// A request to the outside world; an object's leaves when the writes before it are on disk (P6).
     pub(crate) fn fetch(&self, request: Request) -> LocalFuture<'static, Result<Response, Fault>> {
-        let shard = Rc::clone(&self.shard);
+        let executor = Rc::clone(&self.executor);
         let written = self.caller.as_ref().map(|life| life.sync());
         Box::pin(async move {
             if let Some(written) = written {
                 written.await.map_err(Fault::Storage)?;
             }
-            shard.trace_request(&request);
-            shard.fetch_outside(request).await
+            executor.fetch(request).await
         })
     }
 
@@ -76,7 +74,7 @@ impl Env {
 /// The objects of one class.
 pub(crate) struct Namespace {
     env: Env,
-    description: &'static Description,
+    class: &'static Class,
     key: Rc<IdKey>,
 }
 
@@ -92,7 +90,7 @@ impl Namespace {
     }
 
     pub(crate) fn unique_id(&self) -> RawId {
-        self.key.unique(self.env.shard.random.bytes())
+        self.key.unique(self.env.executor.random().bytes())
     }
 
     pub(crate) fn parse_id(&self, hex: &str) -> Result<RawId, InvalidId> {
@@ -115,7 +113,7 @@ impl Namespace {
     fn remote(&self, id: RawId, name: Option<Arc<str>>) -> Remote {
         Remote {
             env: self.env.clone(),
-            description: self.description,
+            class: self.class,
             id,
             name,
             refused: None,
@@ -127,7 +125,7 @@ impl Namespace {
 #[derive(Clone)]
 pub(crate) struct Remote {
     env: Env,
-    description: &'static Description,
+    class: &'static Class,
     id: RawId,
     name: Option<Arc<str>>,
     refused: Option<Fault>,
@@ -174,15 +172,15 @@ impl Remote {
         if let Some(fault) = &self.refused {
             return Box::pin(std::future::ready(Err(fault.clone())));
         }
-        let (reply, answer) = ReplyTo::new(self.env.shard.next_call());
+        let (reply, answer) = ReplyTo::new(self.env.executor.next_call());
         let delivery = Delivery {
-            description: self.description,
+            class: self.class,
             id: self.id,
             name: self.name.clone(),
             task: task(reply),
         };
         match &self.env.caller {
-            None => self.env.shard.deliver(delivery),
+            None => Rc::clone(&self.env.executor).deliver(delivery),
             Some(caller) => caller.emit(Output::Delivery(Box::new(delivery))),
         }
         Box::pin(async move {

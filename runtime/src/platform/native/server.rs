@@ -7,9 +7,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
-use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::body::Incoming;
+use hyper::header;
 use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -20,9 +19,10 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 use super::admission::Admission;
+use super::answers::{Answers, HttpResponse, with_body};
 use super::assets;
 use super::bodies::{Bodies, MAX_BODIES};
-use super::budget::{Budget, Share};
+use super::budget::Share;
 use super::handshake::Handshake;
 use super::peer::Peer;
 use super::remote::Env;
@@ -32,15 +32,10 @@ use super::shard::Shard;
 use super::waiting::Waiting;
 use crate::app::App;
 use crate::fault::Fault;
-use crate::http::{Body, Request, Response};
+use crate::http::{Body, Request};
 use crate::routing::is_upgrade;
 use crate::user_code::Guarded;
 
-/// What the answers of one shard hold together until their readers have taken them; an answer beyond
-/// it becomes a 503.
-const MAX_ANSWERS: usize = 128 * 1024 * 1024;
-/// Answers up to this size are not counted: the number of connections bounds them.
-const SMALL: usize = 8 * 1024;
 /// The head of a request. hyper answers 431 when it has read so much and the head is not whole.
 const MAX_HEAD: usize = 64 * 1024;
 const MAX_HEADERS: usize = 100;
@@ -59,8 +54,6 @@ const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
 /// Refusals are logged together, at most so often.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
-pub(super) type HttpResponse = hyper::Response<Full<Bytes>>;
-
 /// The HTTP side of one shard.
 pub(super) struct Server {
     shard: Rc<Shard>,
@@ -70,7 +63,7 @@ pub(super) struct Server {
     refused: Refused,
     heads: Waiting,
     bodies: Bodies,
-    answers: Budget,
+    answers: Answers,
     draining: watch::Sender<bool>,
 }
 
@@ -100,7 +93,7 @@ impl Server {
             refused: Refused::default(),
             heads: Waiting::new(MAX_HEADS),
             bodies: Bodies::new(MAX_BODIES),
-            answers: Budget::new(MAX_ANSWERS),
+            answers: Answers::new(),
             draining: watch::Sender::new(false),
         })
     }
@@ -199,7 +192,7 @@ impl Server {
             tracing::error!("answering a request panicked");
             Err(Fault::Panicked)
         });
-        Ok(answer.unwrap_or_else(|fault| self.to_http(fault.into_response())))
+        Ok(answer.unwrap_or_else(|fault| self.answers.to_http(fault.into_response())))
     }
 
     async fn try_answer(&self, request: hyper::Request<Incoming>) -> Result<HttpResponse, Fault> {
@@ -246,26 +239,7 @@ impl Server {
                     return Err(refused);
                 }
                 response.body = body;
-                Ok(self.to_http(response))
-            }
-        }
-    }
-
-    /// The answer as it goes out; one that finds no room among those that wait for their readers
-    /// becomes a 503.
-    fn to_http(&self, mut response: Response) -> HttpResponse {
-        let bytes = match std::mem::replace(&mut response.body, Body::Empty) {
-            Body::Bytes(bytes) => bytes,
-            Body::Empty | Body::Upgrade(_) => Vec::new(),
-        };
-        if bytes.len() <= SMALL {
-            return with_body(response, Bytes::from(bytes));
-        }
-        match self.answers.take(bytes.len()) {
-            Some(share) => with_body(response, share.holding(bytes)),
-            None => {
-                drop(bytes);
-                self.to_http(answers_are_full().into_response())
+                Ok(self.answers.to_http(response))
             }
         }
     }
@@ -325,46 +299,4 @@ impl Refused {
             tracing::warn!(count, %why, "connections were refused; raise the limit with `ulimit -n`");
         }
     }
-}
-
-/// Too much is held for readers who do not read.
-pub(super) fn answers_are_full() -> Fault {
-    Fault::Overloaded(format!(
-        "answers that their readers have not taken hold {MAX_ANSWERS} bytes together; ask again later"
-    ))
-}
-
-fn with_body(response: Response, body: Bytes) -> HttpResponse {
-    let Response {
-        status, headers, ..
-    } = response;
-    let mut http = hyper::Response::new(Full::new(body));
-    match hyper::StatusCode::from_u16(status) {
-        Ok(status) => *http.status_mut() = status,
-        Err(_) => {
-            tracing::error!(
-                status,
-                "a handler answered with a status that HTTP does not have"
-            );
-            *http.status_mut() = hyper::StatusCode::INTERNAL_SERVER_ERROR;
-        }
-    }
-    for (name, value) in headers {
-        // The host states them itself; others would break the connection's framing.
-        if matches!(&*name, "content-length" | "transfer-encoding") {
-            continue;
-        }
-        match (
-            HeaderName::try_from(name.as_ref()),
-            HeaderValue::from_str(&value),
-        ) {
-            (Ok(name), Ok(value)) => drop(http.headers_mut().append(name, value)),
-            // Passed on from the outside world: what a handler sets was checked.
-            _ => tracing::warn!(
-                name = name.as_ref(),
-                "a header that HTTP does not allow is left out"
-            ),
-        }
-    }
-    http
 }

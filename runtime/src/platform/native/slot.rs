@@ -7,56 +7,91 @@ use std::sync::Arc;
 
 use tokio::sync::{Notify, oneshot};
 
+use super::budget::Budget;
+use super::clock::Clock;
+use super::frame::Frame;
+use super::ids::IdKey;
 use super::kernel::{Event, ObjectIndex};
-use super::shard::Shard;
-use super::socket::Socket;
+use super::random::Random;
+use super::sim::Link;
+use super::socket::{End, Flight, Owner, Socket};
 use super::store::{Database, Entry};
-use super::work::{Output, Work};
-use crate::description::Description;
+use super::waiting::Waiting;
+use super::work::{Delivery, Output, Work};
+use crate::class::Class;
 use crate::error::StorageError;
 use crate::fault::Fault;
+use crate::http::{Request, Response};
 use crate::id::RawId;
-use crate::occupant::Occupant;
+use crate::socket::Message;
 use crate::turn::LocalFuture;
+
+/// What carries out what an object does, as the object's handles see it: the thread that it lives on.
+pub(super) trait Executor {
+    fn handle(self: Rc<Self>, event: Event<Work, Output>);
+    fn clock(&self) -> &Clock;
+    fn random(&self) -> &Random;
+    /// What waits for the peers of the thread's sockets.
+    fn pending(&self) -> &Budget;
+    /// The messages of the thread's sockets that are on their way here.
+    fn unfinished(&self) -> &Waiting;
+    /// Where the simulator may cut a connection.
+    fn may_cut(&self, link: &Link);
+    /// The database of an object that has none yet.
+    fn make_database(&self, class: &str, id: RawId) -> Result<Database, StorageError>;
+    /// What goes wrong at the next write, in the simulator.
+    fn fault_at_write(&self, life: &Life) -> Option<WriteFault>;
+    fn continue_in_background(self: Rc<Self>, life: &Rc<Life>, work: LocalFuture<'static, ()>);
+    fn block_while(self: Rc<Self>, life: &Rc<Life>, gate: LocalFuture<'static, Result<(), Fault>>);
+    /// What makes and checks the identifiers of a class.
+    fn id_key(&self, class: &'static Class) -> Result<Rc<IdKey>, Fault>;
+    /// Brings work to its object.
+    fn deliver(self: Rc<Self>, delivery: Delivery);
+    /// The number of the next call or request to an object; zero on a host, which counts none.
+    fn next_call(&self) -> u32;
+    /// Sends a request to the outside world.
+    fn fetch(self: Rc<Self>, request: Request) -> LocalFuture<'static, Result<Response, Fault>>;
+}
+
+/// What goes wrong at a write to an object's storage.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum WriteFault {
+    Panic,
+    /// With `spills`, SQLite needs the room before the commit.
+    NoRoom {
+        spills: bool,
+    },
+}
 
 /// An object that the kernel knows.
 pub(super) struct Slot {
-    pub(super) shard: Rc<Shard>,
+    pub(super) executor: Rc<dyn Executor>,
     pub(super) index: ObjectIndex,
     pub(super) id: RawId,
-    pub(super) description: &'static Description,
+    pub(super) class: &'static Class,
     pub(super) name: RefCell<Option<Arc<str>>>,
     pub(super) sockets: RefCell<Vec<Socket>>,
     pub(super) automatic_response: RefCell<Option<(String, String)>>,
-    pub(super) resident: RefCell<Option<Resident>>,
     /// The kernel has forgotten this object, or the simulated machine that it was on has crashed:
     /// whatever is still told of it is told to nobody.
     pub(super) gone: Cell<bool>,
 }
 
-/// An object in memory.
-#[derive(Clone)]
-pub(super) struct Resident {
-    pub(super) life: Rc<Life>,
-    pub(super) occupant: Rc<Occupant>,
-}
-
 impl Slot {
     pub(super) fn new(
-        shard: Rc<Shard>,
+        executor: Rc<dyn Executor>,
         index: ObjectIndex,
         id: RawId,
-        description: &'static Description,
+        class: &'static Class,
     ) -> Self {
         Self {
-            shard,
+            executor,
             index,
             id,
-            description,
+            class,
             name: RefCell::default(),
             sockets: RefCell::default(),
             automatic_response: RefCell::default(),
-            resident: RefCell::default(),
             gone: Cell::new(false),
         }
     }
@@ -65,7 +100,7 @@ impl Slot {
     pub(super) fn index_entry(&self, at: i64) -> Entry {
         Entry {
             id: self.id,
-            class: self.description.class.to_owned(),
+            class: self.class.name.to_owned(),
             name: self.name.borrow().as_deref().map(str::to_owned),
             at,
         }
@@ -73,8 +108,86 @@ impl Slot {
 
     pub(super) fn handle(&self, event: Event<Work, Output>) {
         if !self.gone.get() {
-            self.shard.handle(event);
+            Rc::clone(&self.executor).handle(event);
         }
+    }
+}
+
+impl Owner for Slot {
+    fn emit(&self, socket: Socket, frame: Frame) {
+        self.handle(Event::Emitted {
+            object: self.index,
+            output: Output::Frame { socket, frame },
+        });
+    }
+
+    fn received(&self, socket: Socket, message: Message, flight: Flight) {
+        if let Message::Text(text) = &message
+            && let Some((request, response)) = &*self.automatic_response.borrow()
+            && request == text
+        {
+            // Through the gate, which lets it pass when the object is idle (P8).
+            let _ = socket.send_text(response);
+            socket.note_automatic_response(self.executor.clock().now());
+            return;
+        }
+        let bytes = message.size();
+        self.handle(Event::Arrived {
+            object: self.index,
+            work: Work::Message {
+                socket,
+                message,
+                flight,
+            },
+            bytes,
+        });
+    }
+
+    fn ended(&self, socket: &Socket, end: Option<End>) {
+        let was_there = {
+            let mut sockets = self.sockets.borrow_mut();
+            let before = sockets.len();
+            sockets.retain(|known| known != socket);
+            sockets.len() < before
+        };
+        if !was_there {
+            return;
+        }
+        let object = self.index;
+        if let Some(End {
+            code,
+            reason,
+            clean,
+        }) = end
+        {
+            let work = Work::Close {
+                socket: socket.clone(),
+                code,
+                reason,
+                clean,
+            };
+            self.handle(Event::SocketEnded { object, work });
+        }
+        self.handle(Event::SocketClosed { object });
+    }
+
+    fn failed(&self, socket: Socket, message: String) {
+        self.handle(Event::SocketEnded {
+            object: self.index,
+            work: Work::Error { socket, message },
+        });
+    }
+
+    fn has_room(&self, bytes: usize) -> bool {
+        self.executor.pending().has_room(bytes)
+    }
+
+    fn unfinished(&self) -> Waiting {
+        self.executor.unfinished().clone()
+    }
+
+    fn may_be_cut(&self, link: &Link) {
+        self.executor.may_cut(link);
     }
 }
 
@@ -132,7 +245,7 @@ impl Life {
             return Ok(database);
         }
         let slot = &self.slot;
-        let database = slot.shard.disk.make(slot.description.class, slot.id)?;
+        let database = slot.executor.make_database(slot.class.name, slot.id)?;
         *self.database.borrow_mut() = Some(database);
         self.stored()?
             .ok_or_else(|| StorageError::Io("the database was closed".to_owned()))

@@ -3,20 +3,15 @@
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc};
 
-use super::budget::Share;
-use super::kernel::Event;
+use super::closing::NO_CODE;
+use super::frame::{self, Frame, Outgoing, Pending};
 use super::sim::Link;
-use super::slot::Slot;
-use super::transport::{self, Transport};
 use super::waiting::Waiting;
-use super::work::{Output, Work};
 use crate::fault::Fault;
 use crate::socket::{Message, SocketError};
 
-/// Sockets of one object (P54).
-const MAX_SOCKETS: usize = 32_768;
 /// Bytes that wait for a peer that reads too slowly.
 pub(super) const MAX_PENDING: usize = 16 * 1024 * 1024;
 /// What waits for the peers of one shard's sockets together. Beyond it, only what is small is taken.
@@ -29,32 +24,38 @@ const ALWAYS_IN_FULL: usize = 80 * 1024;
 /// Messages of one socket that wait or run; the next is read from the network when one is done.
 const MAX_FLIGHTS: usize = 64;
 
-/// RFC 6455: stands for a Close that brings no code; never sent.
-pub(super) const NO_CODE: u16 = 1005;
 /// RFC 6455's registry: the server is overloaded.
 const TRY_AGAIN_LATER: u16 = 1013;
 
-/// What goes out over a socket.
-#[derive(Debug)]
-pub(super) enum Frame {
-    Message(Message),
-    Close {
-        code: u16,
-        reason: String,
-    },
-    /// The host stops: the peer hears 1001, the object nothing.
-    GoingAway,
-    /// The connection is dropped without a word (P62).
-    Drop,
+/// What a socket tells and asks of its object.
+pub(super) trait Owner {
+    /// Sends a frame, behind the writes before it.
+    fn emit(&self, socket: Socket, frame: Frame);
+
+    /// A message came: the object's automatic answer to it, or a turn.
+    fn received(&self, socket: Socket, message: Message, flight: Flight);
+
+    /// Takes the socket from the object's list, and tells the object of it if it is to know. A socket
+    /// that is not on the list has ended before.
+    fn ended(&self, socket: &Socket, end: Option<End>);
+
+    fn failed(&self, socket: Socket, message: String);
+
+    /// Whether so many bytes may wait besides those that wait for all peers of the thread.
+    fn has_room(&self, bytes: usize) -> bool;
+
+    /// Counts the unfinished messages of the thread's sockets.
+    fn unfinished(&self) -> Waiting;
+
+    /// Where the simulator may cut the connection.
+    fn may_be_cut(&self, link: &Link);
 }
 
-impl Frame {
-    pub(super) fn size(&self) -> usize {
-        match self {
-            Self::Message(message) => message.size(),
-            Self::Close { .. } | Self::GoingAway | Self::Drop => 0,
-        }
-    }
+/// How a connection ended.
+pub(super) struct End {
+    pub(super) code: u16,
+    pub(super) reason: String,
+    pub(super) clean: bool,
 }
 
 /// One accepted socket.
@@ -62,28 +63,17 @@ impl Frame {
 pub(crate) struct Socket(Rc<Core>);
 
 struct Core {
-    slot: Weak<Slot>,
+    owner: Weak<dyn Owner>,
     tags: Vec<String>,
     attachment: RefCell<Vec<u8>>,
     outgoing: mpsc::UnboundedSender<Frame>,
-    pending: Rc<Pending>,
+    pending: Pending,
     closing: Cell<bool>,
     last_automatic_response: Cell<Option<i64>>,
     /// The peer has closed, and waits for the object to do so too (P60).
     owes_close: Cell<bool>,
     flights: Cell<usize>,
     landed: Notify,
-}
-
-/// What a response carries so that the server completes the handshake: the way to the object's shard.
-pub(crate) struct Upgrade(oneshot::Sender<Transport>);
-
-impl Upgrade {
-    /// Hands the open connection over.
-    pub(super) fn complete(self, transport: Transport) {
-        // The object was reset meanwhile: dropping the connection tells the peer.
-        let _ = self.0.send(transport);
-    }
 }
 
 impl PartialEq for Socket {
@@ -93,68 +83,26 @@ impl PartialEq for Socket {
 }
 
 impl Socket {
-    pub(super) fn accept(
-        slot: &Rc<Slot>,
+    pub(super) fn new(
+        owner: Weak<dyn Owner>,
+        pending: Pending,
         tags: &[String],
         attachment: &[u8],
-    ) -> Result<(Self, Upgrade), SocketError> {
-        if slot.sockets.borrow().len() >= MAX_SOCKETS {
-            return Err(SocketError::new(format!(
-                "the object has {MAX_SOCKETS} sockets, which is the limit; spread them over more objects"
-            )));
-        }
-        let (outgoing, frames) = mpsc::unbounded_channel();
-        let (upgrade, upgraded) = oneshot::channel();
-        let pending = Rc::new(Pending(RefCell::new(slot.shard.pending.open())));
+    ) -> (Self, Outgoing) {
+        let (outgoing, frames) = frame::queue(pending.clone());
         let socket = Self(Rc::new(Core {
-            slot: Rc::downgrade(slot),
+            owner,
             tags: tags.to_vec(),
             attachment: RefCell::new(attachment.to_vec()),
             outgoing,
-            pending: Rc::clone(&pending),
+            pending,
             closing: Cell::new(false),
             last_automatic_response: Cell::new(None),
             owes_close: Cell::new(false),
             flights: Cell::new(0),
             landed: Notify::new(),
         }));
-        slot.sockets.borrow_mut().push(socket.clone());
-        slot.handle(Event::SocketOpened { object: slot.index });
-        let outgoing = Outgoing {
-            frames,
-            pending,
-            taken: 0,
-        };
-        let pump = transport::pump(socket.clone(), upgraded, outgoing);
-        tokio::task::spawn_local(pump);
-        Ok((socket, Upgrade(upgrade)))
-    }
-
-    /// A socket of an object that is gone.
-    #[cfg(test)]
-    pub(super) fn detached() -> (Self, Outgoing) {
-        let (outgoing, frames) = mpsc::unbounded_channel();
-        let pending = Rc::new(Pending(RefCell::new(
-            super::budget::Budget::new(MAX_ALL_PENDING).open(),
-        )));
-        let socket = Self(Rc::new(Core {
-            slot: Weak::new(),
-            tags: Vec::new(),
-            attachment: RefCell::default(),
-            outgoing,
-            pending: Rc::clone(&pending),
-            closing: Cell::new(false),
-            last_automatic_response: Cell::new(None),
-            owes_close: Cell::new(false),
-            flights: Cell::new(0),
-            landed: Notify::new(),
-        }));
-        let outgoing = Outgoing {
-            frames,
-            pending,
-            taken: 0,
-        };
-        (socket, outgoing)
+        (socket, frames)
     }
 
     pub(crate) fn send_text(&self, text: &str) -> Result<(), SocketError> {
@@ -246,8 +194,8 @@ impl Socket {
         if pending == 0 && bytes <= ALWAYS_IN_FULL {
             return Ok(());
         }
-        let has_room = |slot: Rc<Slot>| slot.shard.pending.has_room(bytes);
-        if pending + bytes > ALWAYS_PENDING && !self.0.slot.upgrade().is_none_or(has_room) {
+        let has_room = |owner: Rc<dyn Owner>| owner.has_room(bytes);
+        if pending + bytes > ALWAYS_PENDING && !self.0.owner.upgrade().is_none_or(has_room) {
             return Err(SocketError::new(format!(
                 "peers read too slowly: {MAX_ALL_PENDING} bytes wait for those of this thread together; close the slowest sockets or send less"
             )));
@@ -264,15 +212,9 @@ impl Socket {
 
     /// Into the output gate. A frame of an object that is gone is lost with it.
     fn emit(&self, frame: Frame) {
-        let Some(slot) = self.0.slot.upgrade() else {
-            return;
-        };
-        let object = slot.index;
-        let output = Output::Frame {
-            socket: self.clone(),
-            frame,
-        };
-        slot.handle(Event::Emitted { object, output });
+        if let Some(owner) = self.0.owner.upgrade() {
+            owner.emit(self.clone(), frame);
+        }
     }
 
     /// Passes the output gate by: the frame was released by it, or is the host's own.
@@ -328,8 +270,8 @@ impl Socket {
     /// What counts the unfinished messages of the shard's sockets.
     pub(super) fn unfinished(&self) -> Waiting {
         // A socket of an object that is gone is about to end.
-        let slot = self.0.slot.upgrade();
-        slot.map_or_else(|| Waiting::new(0), |slot| slot.shard.unfinished.clone())
+        let owner = self.0.owner.upgrade();
+        owner.map_or_else(|| Waiting::new(0), |owner| owner.unfinished())
     }
 
     /// Waits until the object has room for another message of this socket.
@@ -341,37 +283,20 @@ impl Socket {
 
     /// Where the simulator may cut the connection.
     pub(super) fn may_be_cut(&self, link: &Link) {
-        if let Some(slot) = self.0.slot.upgrade() {
-            slot.shard.may_cut(link);
+        if let Some(owner) = self.0.owner.upgrade() {
+            owner.may_be_cut(link);
         }
     }
 
-    /// A message came: the object's automatic answer to it, or a turn.
+    /// A message came.
     pub(super) fn received(&self, message: Message) {
-        let Some(slot) = self.0.slot.upgrade() else {
-            return;
-        };
-        if let Message::Text(text) = &message
-            && let Some((request, response)) = &*slot.automatic_response.borrow()
-            && request == text
-        {
-            // Through the gate, which lets it pass when the object is idle (P8).
-            let _ = self.send_text(response);
-            let now = slot.shard.clock.now();
-            self.0.last_automatic_response.set(Some(now));
-            return;
+        if let Some(owner) = self.0.owner.upgrade() {
+            owner.received(self.clone(), message, Flight::new(self));
         }
-        let bytes = message.size();
-        let work = Work::Message {
-            socket: self.clone(),
-            message,
-            flight: Flight::new(self),
-        };
-        slot.handle(Event::Arrived {
-            object: slot.index,
-            work,
-            bytes,
-        });
+    }
+
+    pub(super) fn note_automatic_response(&self, at: i64) {
+        self.0.last_automatic_response.set(Some(at));
     }
 
     /// The peer closed: the object is told, and may answer.
@@ -382,115 +307,29 @@ impl Socket {
 
     /// The connection ended: the object is told, once.
     pub(super) fn closed(&self, code: u16, reason: String, clean: bool) {
-        self.told(|socket| Work::Close {
-            socket,
+        self.end(Some(End {
             code,
             reason,
             clean,
-        });
+        }));
     }
 
     pub(super) fn failed(&self, message: String) {
-        let Some(slot) = self.0.slot.upgrade() else {
-            return;
-        };
-        let work = Work::Error {
-            socket: self.clone(),
-            message,
-        };
-        slot.handle(Event::SocketEnded {
-            object: slot.index,
-            work,
-        });
-    }
-
-    fn told(&self, work: impl FnOnce(Self) -> Work) {
-        self.0.closing.set(true);
-        if let Some(slot) = self.remove() {
-            let work = work(self.clone());
-            slot.handle(Event::SocketEnded {
-                object: slot.index,
-                work,
-            });
-            slot.handle(Event::SocketClosed { object: slot.index });
+        if let Some(owner) = self.0.owner.upgrade() {
+            owner.failed(self.clone(), message);
         }
     }
 
     /// The socket is no more, and the object is not to hear of it.
     pub(super) fn forget(&self) {
+        self.end(None);
+    }
+
+    fn end(&self, end: Option<End>) {
         self.0.closing.set(true);
-        if let Some(slot) = self.remove() {
-            slot.handle(Event::SocketClosed { object: slot.index });
+        if let Some(owner) = self.0.owner.upgrade() {
+            owner.ended(self, end);
         }
-    }
-
-    /// Takes the socket from the object's list; the slot, if it was there.
-    fn remove(&self) -> Option<Rc<Slot>> {
-        let slot = self.0.slot.upgrade()?;
-        let removed = {
-            let mut sockets = slot.sockets.borrow_mut();
-            let before = sockets.len();
-            sockets.retain(|socket| socket != self);
-            sockets.len() < before
-        };
-        removed.then_some(slot)
-    }
-}
-
-/// The bytes that wait for one peer: in the output gate, for their turn, and in the connection.
-struct Pending(RefCell<Share>);
-
-impl Pending {
-    fn get(&self) -> usize {
-        self.0.borrow().bytes()
-    }
-
-    fn set(&self, bytes: usize) {
-        let mut share = self.0.borrow_mut();
-        let before = share.bytes();
-        share.exceed(bytes.saturating_sub(before));
-        share.shrink(before.saturating_sub(bytes));
-    }
-}
-
-/// The receiving end of a socket's outgoing frames. What is taken counts as pending until it is
-/// [sent](Self::sent), or until this is dropped.
-pub(super) struct Outgoing {
-    frames: mpsc::UnboundedReceiver<Frame>,
-    pending: Rc<Pending>,
-    taken: usize,
-}
-
-impl Outgoing {
-    pub(super) async fn next(&mut self) -> Frame {
-        // The sender lives as long as the pump's own handle on the socket.
-        self.frames
-            .recv()
-            .await
-            .map_or(Frame::Drop, |frame| self.take(frame))
-    }
-
-    pub(super) fn try_next(&mut self) -> Option<Frame> {
-        self.frames.try_recv().ok().map(|frame| self.take(frame))
-    }
-
-    fn take(&mut self, frame: Frame) -> Frame {
-        self.taken += frame.size();
-        frame
-    }
-
-    /// All but the last so many bytes of what was taken are out.
-    pub(super) fn sent_all_but(&mut self, bytes: usize) {
-        let sent = self.taken.saturating_sub(bytes);
-        self.taken -= sent;
-        self.pending.set(self.pending.get().saturating_sub(sent));
-    }
-}
-
-impl Drop for Outgoing {
-    fn drop(&mut self) {
-        // The connection is gone, and with it everything that waited.
-        self.pending.set(0);
     }
 }
 

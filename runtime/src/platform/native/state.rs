@@ -6,18 +6,17 @@ use std::panic::resume_unwind;
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::accept::accept;
 use super::kernel::Event;
 use super::remote::Env;
-use super::shard::WriteFault;
-use super::slot::{Life, Slot};
-use super::socket::{Socket, Upgrade};
+use super::slot::{Life, Slot, WriteFault};
+use super::socket::Socket;
 use super::store::Database;
-use crate::description::Handler;
+use super::upgrade::Upgrade;
 use crate::error::StorageError;
 use crate::fault::Fault;
 use crate::id::RawId;
-use crate::occupant::Aborted;
-use crate::running::SegmentEnd;
+use crate::platform::{Aborted, HandlerKey, SegmentEnd};
 use crate::socket::SocketError;
 use crate::sql::{SqlRows, SqlValue};
 use crate::storage::ListRange;
@@ -62,7 +61,7 @@ impl ObjectState {
         &self,
         write: impl FnOnce(&Database) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
-        let fault = self.slot().shard.fault_at_write(&self.life);
+        let fault = self.slot().executor.fault_at_write(&self.life);
         if fault == Some(WriteFault::Panic) {
             resume_unwind(Box::new("injected"));
         }
@@ -142,7 +141,7 @@ impl ObjectState {
     /// Runs one stretch of a turn without an await. If `body` fails, what it wrote is as it was before. Nothing is paid by a stretch that does not write.
     pub(crate) fn segment(
         &self,
-        _: Handler,
+        _: HandlerKey,
         body: &mut dyn FnMut() -> SegmentEnd,
     ) -> Result<(), Fault> {
         self.life.in_segment.set(true);
@@ -207,7 +206,7 @@ impl ObjectState {
         tags: &[String],
         attachment: &[u8],
     ) -> Result<(Socket, Upgrade), SocketError> {
-        Socket::accept(self.slot(), tags, attachment)
+        accept(self.slot(), tags, attachment)
     }
 
     /// In the order in which they were accepted.
@@ -233,11 +232,11 @@ impl ObjectState {
     }
 
     pub(crate) fn now(&self) -> i64 {
-        self.slot().shard.clock.now()
+        self.slot().executor.clock().now()
     }
 
     pub(crate) fn random(&self, into: &mut [u8]) {
-        self.slot().shard.random.fill(into);
+        self.slot().executor.random().fill(into);
     }
 
     pub(crate) fn sleep(&self, duration: Duration) -> LocalFuture<'static, ()> {
@@ -254,15 +253,15 @@ impl ObjectState {
     }
 
     pub(crate) fn wait_until(&self, future: LocalFuture<'static, ()>) {
-        self.slot().shard.continue_in_background(&self.life, future);
+        Rc::clone(&self.slot().executor).continue_in_background(&self.life, future);
     }
 
     pub(crate) fn block_concurrency_while(&self, future: LocalFuture<'static, Result<(), Fault>>) {
-        self.slot().shard.block_while(&self.life, future);
+        Rc::clone(&self.slot().executor).block_while(&self.life, future);
     }
 
     /// Drops the writes that no commit has closed, and leaves the turn (P18).
-    pub(crate) fn abort(&self, reason: &str) -> ! {
+    pub(crate) fn abort(&self, reason: &str, _: fn()) -> ! {
         self.life.end(Fault::Reset(reason.to_owned()), true);
         resume_unwind(Box::new(Aborted(reason.to_owned())))
     }

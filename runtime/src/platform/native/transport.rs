@@ -1,4 +1,4 @@
-//! The two things a socket's frames travel over: a TCP connection, or a test's channel.
+//! Carries a socket's frames over its connection.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -15,10 +15,12 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message as WireMessage};
 
-use super::admission::Admitted;
+use super::closing::{BROKEN, CLOSE_TIMEOUT, NO_CODE, SILENCE};
+use super::frame::{Frame, Outgoing};
 use super::peer::{Peer, WRITE_PATIENCE};
-use super::sim::Pipe;
-use super::socket::{Frame, MAX_PENDING, NO_CODE, Outgoing, Socket};
+use super::sim;
+use super::socket::{MAX_PENDING, Socket};
+use super::upgrade::Transport;
 use super::waiting::Eviction;
 use crate::socket::Message;
 use crate::user_code::Guarded;
@@ -29,14 +31,8 @@ const MAX_MESSAGE: usize = 32 * 1024 * 1024;
 const BUFFER: usize = 4 * 1024;
 /// What one socket's connection holds that the system has not taken: the largest message, and pongs.
 const MAX_UNSENT: usize = MAX_PENDING + 64 * 1024;
-/// A peer that is silent this long is asked for a sign of life, and after as long again given up.
-pub(super) const SILENCE: Duration = Duration::from_secs(60);
 /// How long a message may take from its first byte to its last.
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(120);
-/// How long a peer may take to answer a Close.
-pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-/// RFC 6455: stands for a connection that ended without a Close; never sent.
-pub(super) const BROKEN: u16 = 1006;
 const GOING_AWAY: u16 = 1001;
 const PROTOCOL_ERROR: u16 = 1002;
 const INVALID_DATA: u16 = 1007;
@@ -47,16 +43,6 @@ const TRY_AGAIN_LATER: u16 = 1013;
 /// What the unfinished messages of one shard's sockets hold together. Beyond it, the socket whose
 /// message began first is closed with 1013.
 pub(super) const MAX_UNFINISHED: usize = 128 * 1024 * 1024;
-
-pub(super) enum Transport {
-    /// Not bound to a thread: the connection moves to the object's shard, with the bytes read too far.
-    Tcp {
-        stream: std::net::TcpStream,
-        admitted: Admitted,
-        read: Bytes,
-    },
-    Memory(Pipe),
-}
 
 /// Carries a socket's frames both ways until the connection ends.
 pub(super) async fn pump(
@@ -87,7 +73,7 @@ async fn carry(socket: &Socket, upgraded: oneshot::Receiver<Transport>, outgoing
                 socket.closed(BROKEN, String::new(), false);
             }
         },
-        Ok(Transport::Memory(pipe)) => pipe.carry(socket, outgoing).await,
+        Ok(Transport::Memory(pipe)) => sim::carry(pipe, socket, outgoing).await,
         // The peer went away during the handshake, or the response was never sent.
         Err(_) => socket.closed(BROKEN, String::new(), false),
     }

@@ -5,12 +5,13 @@ use std::task::{Context, Poll};
 
 use tokio::sync::oneshot;
 
+use super::frame::Frame;
 use super::kernel::ObjectIndex;
 use super::request::Request as PlatformRequest;
-use super::socket::{Flight, Frame, Socket};
+use super::socket::{Flight, Socket};
 use super::store::Database;
 use crate::chain::CallChain;
-use crate::description::Description;
+use crate::class::Class;
 use crate::error::StorageError;
 use crate::fault::Fault;
 use crate::http::{Body, Request, Response};
@@ -38,7 +39,7 @@ impl<T> ReplyTo<T> {
 
 /// Work on its way to an object, from this shard or another.
 pub(super) struct Delivery {
-    pub(super) description: &'static Description,
+    pub(super) class: &'static Class,
     pub(super) id: RawId,
     /// The name by which the object was reached, if by name.
     pub(super) name: Option<Arc<str>>,
@@ -193,5 +194,12 @@ pub(super) enum Inbound {
     /// Stop taking connections, finish what runs, close the sockets.
     Drain,
     /// End, whatever still runs.
+    Stop,
+}
+
+/// What a host tells a shard besides work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Command {
+    Drain,
     Stop,
 }

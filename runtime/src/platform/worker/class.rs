@@ -112,7 +112,7 @@ impl ObjectClass {
         F: Future<Output = Answer> + 'static,
     {
         let occupant = self.occupant()?;
-        answer(occupant.state(), || Box::pin(event(occupant)))
+        answer(occupant.state().memory(), || Box::pin(event(occupant)))
     }
 
     /// An HTTP request; what comes beside it was read in JavaScript, see `extend` in `glue.js`.
@@ -287,7 +287,7 @@ fn explained(fault: Fault, description: &Description) -> Fault {
                 "`{0}` is not backed by SQLite: list \"{0}\" in `new_sqlite_classes`, not in \
                  `new_classes`, of the Wrangler configuration's migrations; a class that is \
                  deployed already needs a new name",
-                description.class
+                description.class.name
             ))
         }
         other => other,
@@ -302,16 +302,16 @@ impl Start {
             env,
         } = self;
         let state = ObjectState::new(state.clone().unchecked_into(), env.clone())?;
-        tasks::forget_former(&state);
-        state.context().enter();
+        tasks::forget_former(state.memory());
+        state.memory().context().enter();
         let occupant = Occupant::wake(description, state.clone());
         if let Some(fault) = occupant.failure() {
             // Not a reset by its own words: the callers learn why.
-            state.take_doom();
+            state.memory().take_doom();
             return Err(fault);
         }
         let weak = Rc::downgrade(&occupant);
-        state.set_at_the_end(move || {
+        state.memory().set_at_the_end(move || {
             if let Some(occupant) = weak.upgrade() {
                 occupant.leave();
             }

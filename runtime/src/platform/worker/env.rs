@@ -1,6 +1,5 @@
 //! Bindings of the deployment, and the namespaces among them.
 
-use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
@@ -11,15 +10,14 @@ use js_sys::{Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
-use super::bindings;
 use super::failure::message_of;
-use super::remote::{Address, Remote};
-use super::response::RawResponse;
+use super::namespace::Namespace;
+use super::raw_response::RawResponse;
 use super::timer::Sleep;
-use crate::description::Description;
+use super::{bindings, clock};
+use crate::class::Class;
 use crate::fault::Fault;
 use crate::http::{Body, Request, Response};
-use crate::id::{InvalidId, Placement, RawId};
 use crate::turn::LocalFuture;
 
 /// How long a request to the outside may take, its answer's body included.
@@ -46,12 +44,12 @@ impl Env {
             .filter(JsValue::is_object)
     }
 
-    pub(crate) fn namespace(&self, description: &'static Description) -> Result<Namespace, Fault> {
-        known_namespace(description, || {
-            self.binding(description.binding).ok_or_else(|| {
+    pub(crate) fn namespace(&self, class: &'static Class) -> Result<Namespace, Fault> {
+        Namespace::known(class, || {
+            self.binding(class.binding).ok_or_else(|| {
                 Fault::Configuration(format!(
                     "the Wrangler configuration binds no `{}`: add {{\"name\": \"{}\", \"class_name\": \"{}\"}} to durable_objects.bindings",
-                    description.binding, description.binding, description.class
+                    class.binding, class.binding, class.name
                 ))
             })
         })
@@ -62,7 +60,7 @@ impl Env {
     }
 
     pub(crate) fn now(&self) -> i64 {
-        super::now()
+        clock::now()
     }
 
     /// A request to the outside world; the platform's gate holds it (P6).
@@ -141,75 +139,4 @@ impl Drop for Flight {
 
 fn disconnected(error: &JsValue) -> Fault {
     Fault::Disconnected(message_of(error))
-}
-
-/// A namespace is the same for every request and object of an isolate, so each is looked up once.
-fn known_namespace(
-    description: &'static Description,
-    find: impl FnOnce() -> Result<JsValue, Fault>,
-) -> Result<Namespace, Fault> {
-    thread_local! {
-        static KNOWN: RefCell<Vec<(&'static Description, Namespace)>> = const { RefCell::new(Vec::new()) };
-    }
-    KNOWN.with_borrow_mut(|known| {
-        if let Some((_, namespace)) = known
-            .iter()
-            .find(|(other, _)| std::ptr::eq(*other, description))
-        {
-            return Ok(namespace.clone());
-        }
-        let namespace = Namespace {
-            raw: find()?.unchecked_into(),
-        };
-        known.push((description, namespace.clone()));
-        Ok(namespace)
-    })
-}
-
-/// The objects of one class.
-#[derive(Clone)]
-pub(crate) struct Namespace {
-    pub(super) raw: bindings::Namespace,
-}
-
-impl Namespace {
-    /// The same class's namespace within a jurisdiction, which makes and takes ids of its own (P72).
-    pub(crate) fn within(&self, jurisdiction: &str) -> Result<Self, Fault> {
-        let raw = self.raw.jurisdiction(jurisdiction);
-        raw.map(|raw| Self { raw })
-            .map_err(|error| Fault::Configuration(message_of(&error)))
-    }
-
-    pub(super) fn id_for_name(&self, name: &str) -> RawId {
-        raw_id(&self.raw.id_from_name(name))
-    }
-
-    pub(crate) fn unique_id(&self) -> RawId {
-        raw_id(&self.raw.new_unique_id())
-    }
-
-    pub(crate) fn parse_id(&self, hex: &str) -> Result<RawId, InvalidId> {
-        let id = RawId::from_hex(hex).ok_or(InvalidId::NotHex)?;
-        self.raw
-            .id_from_string(hex)
-            .map(|_| id)
-            .map_err(|_| InvalidId::Foreign)
-    }
-
-    pub(crate) fn by_name(&self, name: &str, options: &Placement) -> Remote {
-        Remote::new(
-            self.clone(),
-            Address::Name(name.to_owned()),
-            options.clone(),
-        )
-    }
-
-    pub(crate) fn by_id(&self, id: RawId, options: &Placement) -> Remote {
-        Remote::new(self.clone(), Address::Id(id), options.clone())
-    }
-}
-
-pub(super) fn raw_id(id: &bindings::Id) -> RawId {
-    // The platform prints 64 hexadecimal digits (P70); no object has the identifier of zeros.
-    RawId::from_hex(&id.hex()).unwrap_or(RawId([0; 32]))
 }

@@ -8,12 +8,13 @@
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::mem;
+use std::rc::Rc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use super::state::ObjectState;
-use super::tasks;
+use super::memory::Memory;
 use super::timer::Sleep;
+use super::{clock, tasks};
 
 /// An object that wrote so many milliseconds ago is about to write again. One that only reads has
 /// no commits to share, and one that is asked rarely has nobody to share them with.
@@ -42,12 +43,12 @@ pub(super) struct Gathering {
 
 impl Gathering {
     pub(super) fn note_write(&self) {
-        self.last_write.set(super::now());
+        self.last_write.set(clock::now());
     }
 
     /// Whether the next event is to open a round.
     fn is_worth_it(&self) -> bool {
-        if super::now() - self.last_write.get() > BUSY_MS {
+        if clock::now() - self.last_write.get() > BUSY_MS {
             return false;
         }
         let without = self.without.get();
@@ -68,32 +69,28 @@ impl Gathering {
             waker.wake();
         }
     }
-}
-
-impl ObjectState {
     /// Waits for the events that arrive together with this one, if the object is busy writing.
-    pub(crate) async fn gather(&self) {
-        let gathering = self.gathering();
-        if !gathering.is_open.get() {
-            if !gathering.is_worth_it() {
+    pub(super) async fn gather(self: &Rc<Self>, memory: &Memory) {
+        if !self.is_open.get() {
+            if !self.is_worth_it() {
                 return;
             }
-            gathering.is_open.set(true);
-            let state = self.clone();
+            self.is_open.set(true);
+            let gathering = Rc::clone(self);
             let end = async move {
                 // A timer of no time fires when everything that has arrived was handed out.
                 Sleep::new(Duration::ZERO).await;
-                state.gathering().end_round();
+                gathering.end_round();
             };
-            tasks::spawn(Some(self.clone()), Box::pin(end));
+            tasks::spawn(Some(memory.clone()), Box::pin(end));
         }
-        gathering.members.set(gathering.members.get() + 1);
-        let round = gathering.round.get();
+        self.members.set(self.members.get() + 1);
+        let round = self.round.get();
         poll_fn(|context| {
-            if gathering.round.get() != round {
+            if self.round.get() != round {
                 return Poll::Ready(());
             }
-            gathering.waiting.borrow_mut().push(context.waker().clone());
+            self.waiting.borrow_mut().push(context.waker().clone());
             Poll::Pending
         })
         .await;

@@ -8,13 +8,13 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use crate::description::{Handler, Run};
+use crate::platform::HandlerKey;
 
 /// Runs without a write after which a handler counts as one that reads.
 const LEARNING_RUNS: u8 = 8;
 
 thread_local! {
-    static HABITS: RefCell<HashMap<usize, Habit>> = RefCell::default();
+    static HABITS: RefCell<HashMap<HandlerKey, Habit>> = RefCell::default();
 }
 
 #[derive(Clone, Copy)]
@@ -25,32 +25,22 @@ enum Habit {
 }
 
 /// Whether the next run of this handler may go without a savepoint.
-pub(super) fn only_reads(handler: Handler) -> bool {
-    let habit = HABITS.with_borrow(|habits| habits.get(&key(handler)).copied());
+pub(super) fn only_reads(handler: HandlerKey) -> bool {
+    let habit = HABITS.with_borrow(|habits| habits.get(&handler).copied());
     matches!(habit, Some(Habit::ReadSoFar(LEARNING_RUNS..)))
 }
 
 /// A turn of this handler writes.
-pub(super) fn note_write(handler: Handler) {
-    HABITS.with_borrow_mut(|habits| habits.insert(key(handler), Habit::Writes));
+pub(super) fn note_write(handler: HandlerKey) {
+    HABITS.with_borrow_mut(|habits| habits.insert(handler, Habit::Writes));
 }
 
 /// A turn of this handler has ended, without a write since its last await.
-pub(super) fn note_end(handler: Handler) {
+pub(super) fn note_end(handler: HandlerKey) {
     HABITS.with_borrow_mut(|habits| {
-        let habit = habits.entry(key(handler)).or_insert(Habit::ReadSoFar(0));
+        let habit = habits.entry(handler).or_insert(Habit::ReadSoFar(0));
         if let Habit::ReadSoFar(runs) = habit {
             *runs = runs.saturating_add(1);
         }
     });
-}
-
-/// Handlers that were compiled to the same code have the same habit.
-fn key(handler: Handler) -> usize {
-    match handler.run {
-        Run::Read(run) => run as usize,
-        Run::Write(run) => run as usize,
-        Run::Shared(run) => run as usize,
-        Run::Exclusive(run) => run as usize,
-    }
 }

@@ -10,7 +10,7 @@ use wasm_bindgen_futures::JsFuture;
 
 use super::bindings::{self, Deferred};
 use super::failure::thrown;
-use super::state::ObjectState;
+use super::memory::Memory;
 use super::{tasks, timer, wear};
 use crate::fault::Fault;
 use crate::turn::{LocalFuture, poll_once};
@@ -25,28 +25,28 @@ thread_local! {
 /// promise and two turns of the event loop, otherwise with a promise. `event` runs code of the
 /// object.
 pub(super) fn answer(
-    state: &ObjectState,
+    memory: &Memory,
     event: impl FnOnce() -> LocalFuture<'static, Answer>,
 ) -> Answer {
-    runs(state);
+    runs(memory);
     let mut future = event();
     match poll_once(&mut future) {
         Some(answer) => {
-            end_if_doomed(state);
+            end_if_doomed(memory);
             answer
         }
-        None => Ok(drive(state, future)),
+        None => Ok(drive(memory, future)),
     }
 }
 
 /// Drives a future of an object on.
-pub(super) fn drive(state: &ObjectState, future: LocalFuture<'static, Answer>) -> JsValue {
+pub(super) fn drive(memory: &Memory, future: LocalFuture<'static, Answer>) -> JsValue {
     let owned = Owned {
-        state: state.clone(),
+        memory: memory.clone(),
         future,
     };
-    let (promised, driven) = promise(Some(state), owned);
-    tasks::spawn(Some(state.clone()), Box::pin(driven));
+    let (promised, driven) = promise(Some(memory), owned);
+    tasks::spawn(Some(memory.clone()), Box::pin(driven));
     promised.into()
 }
 
@@ -98,10 +98,10 @@ impl Drop for PlatformAnswer {
 }
 
 fn promise(
-    owner: Option<&ObjectState>,
+    owner: Option<&Memory>,
     future: impl Future<Output = Answer> + 'static,
 ) -> (js_sys::Promise, impl Future<Output = ()> + 'static) {
-    let promised = Promised(Deferred::new(owner.map(ObjectState::raw)));
+    let promised = Promised(Deferred::new(owner.map(Memory::raw)));
     let promise = promised.0.promise();
     let driven = async move {
         match future.await {
@@ -122,7 +122,7 @@ impl Drop for Promised {
 }
 
 struct Owned {
-    state: ObjectState,
+    memory: Memory,
     future: LocalFuture<'static, Answer>,
 }
 
@@ -130,9 +130,9 @@ impl Future for Owned {
     type Output = Answer;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Answer> {
-        runs(&self.state);
+        runs(&self.memory);
         let polled = self.future.as_mut().poll(context);
-        if end_if_doomed(&self.state) {
+        if end_if_doomed(&self.memory) {
             // The platform answers for an object that is reset, and this task is dropped before.
             return Poll::Pending;
         }
@@ -140,20 +140,20 @@ impl Future for Owned {
     }
 }
 
-fn runs(state: &ObjectState) {
-    state.context().enter();
+fn runs(memory: &Memory) {
+    memory.context().enter();
     // It only sets a variable.
-    let _ = bindings::runs(state.raw());
+    let _ = bindings::runs(memory.raw());
 }
 
 /// Has the object reset when Rust's frames have returned, if that is due.
-fn end_if_doomed(state: &ObjectState) -> bool {
-    let Some(reason) = state.take_doom() else {
+fn end_if_doomed(memory: &Memory) -> bool {
+    let Some(reason) = memory.take_doom() else {
         return false;
     };
-    tasks::end(state);
+    tasks::end(memory);
     // It only sets a variable.
-    let _ = bindings::doom(state.raw(), &reason);
+    let _ = bindings::doom(memory.raw(), &reason);
     true
 }
 

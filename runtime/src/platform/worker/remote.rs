@@ -5,11 +5,12 @@ use std::rc::Rc;
 use js_sys::{Promise, Uint8Array};
 use wasm_bindgen::prelude::*;
 
-use super::bindings::{self, Fetcher};
-use super::env::Namespace;
+use super::bindings::{self, Fetcher, Namespace};
 use super::failure::{fault_of, message_of};
+use super::ids::raw_id;
 use super::promise::PlatformAnswer;
-use super::response::{self, RawResponse};
+use super::raw_response::RawResponse;
+use super::response;
 use super::timer::InContext;
 use crate::chain::CallChain;
 use crate::fault::Fault;
@@ -49,7 +50,7 @@ impl Remote {
     pub(crate) fn id(&self) -> RawId {
         match &self.0.address {
             Address::Id(id) => *id,
-            Address::Name(name) => self.0.namespace.id_for_name(name),
+            Address::Name(name) => raw_id(&self.0.namespace.id_from_name(name)),
         }
     }
 
@@ -129,7 +130,7 @@ impl Remote {
                 Address::Id(id) => (None, Some(id.to_string())),
             };
             bindings::open(
-                &namespace.raw,
+                namespace,
                 name,
                 id.as_deref(),
                 placement.location_hint.as_deref(),

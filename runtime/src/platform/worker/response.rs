@@ -2,33 +2,17 @@
 
 use std::borrow::Cow;
 
-use js_sys::{Promise, Uint8Array};
+use js_sys::Promise;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::JsFuture;
 
 use super::bindings;
 use super::failure::fault_of;
 use super::promise::Answer;
+use super::raw_response::{Headers, RawResponse, flat};
 use crate::fault::Fault;
 use crate::http::{Body, Response};
 
-type Headers = [(Cow<'static, str>, Cow<'static, str>)];
-
-/// A response of the platform's own.
-pub(crate) struct RawResponse {
-    response: bindings::Response,
-    /// How many of the headers beside it are its own; what follows was added here.
-    own_headers: usize,
-}
-
 impl RawResponse {
-    pub(super) fn new(response: bindings::Response) -> Self {
-        Self {
-            response,
-            own_headers: 0,
-        }
-    }
-
     pub(super) fn into_response(mut self) -> Response {
         let status = self.response.status();
         let mut own = bindings::headers_of(&self.response).into_iter();
@@ -42,26 +26,6 @@ impl RawResponse {
             headers,
             body: Body::Raw(self),
         }
-    }
-
-    /// The whole body, for a caller who reads it here.
-    pub(crate) async fn bytes(&self) -> Result<Vec<u8>, Fault> {
-        let buffer = self
-            .response
-            .array_buffer()
-            .map_err(|error| fault_of(&error))?;
-        let buffer = JsFuture::from(buffer)
-            .await
-            .map_err(|error| fault_of(&error))?;
-        Ok(Uint8Array::new(&buffer).to_vec())
-    }
-
-    fn to_js(&self, status: u16, headers: &Headers) -> Answer {
-        let added = headers.get(self.own_headers..).unwrap_or_default();
-        if added.is_empty() && status == self.response.status() {
-            return Ok(self.response.clone().into());
-        }
-        bindings::changed_response(&self.response, status, flat(added))
     }
 }
 
@@ -88,13 +52,6 @@ pub(super) fn to_js(response: &Response) -> Answer {
 
 fn is_plain_json(headers: &Headers) -> bool {
     matches!(headers, [(name, value)] if name == "content-type" && value == "application/json")
-}
-
-fn flat(headers: &Headers) -> Vec<String> {
-    headers
-        .iter()
-        .flat_map(|(name, value)| [name.to_string(), value.to_string()])
-        .collect()
 }
 
 thread_local! {

@@ -13,21 +13,20 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
 use super::bindings::{self, Kv, Sql, State, Storage, WebSocket};
-use super::env::{Env, raw_id};
+use super::clock;
+use super::env::Env;
 use super::failure::{message_of, sql_error, storage_error, thrown};
 use super::gathering::Gathering;
 use super::habits;
+use super::memory::Memory;
 use super::promise;
 use super::socket::{Socket, Upgrade};
-use super::timer::{Context, Sleep};
+use super::timer::Sleep;
 use super::{tasks, wear};
-use crate::caller;
-use crate::description::Handler;
-use crate::effects;
 use crate::error::StorageError;
 use crate::fault::Fault;
 use crate::id::RawId;
-use crate::running::SegmentEnd;
+use crate::platform::{HandlerKey, SegmentEnd};
 use crate::socket::SocketError;
 use crate::sql::{SqlRows, SqlValue};
 use crate::storage::ListRange;
@@ -41,27 +40,15 @@ const INITIALISATION_LIMIT: Duration = Duration::from_secs(30);
 pub(crate) struct ObjectState(Rc<Inner>);
 
 struct Inner {
-    state: State,
-    context: Context,
+    memory: Memory,
     storage: Storage,
     kv: Kv,
     sql: OnceCell<Sql>,
     env: Env,
-    id: OnceCell<RawId>,
     name: OnceCell<Option<String>>,
-    doom: Cell<Option<String>>,
-    /// Frees the object's value when this memory has ended.
-    at_the_end: Cell<Option<Box<dyn FnOnce()>>>,
-    gathering: Gathering,
+    gathering: Rc<Gathering>,
     /// Counts the writes of the object's own code, which a failed turn takes back.
     writes: Cell<u64>,
-}
-
-impl PartialEq for ObjectState {
-    /// Whether both are of the same memory of the same object.
-    fn eq(&self, other: &Self) -> bool {
-        Rc::ptr_eq(&self.0, &other.0)
-    }
 }
 
 impl ObjectState {
@@ -76,52 +63,27 @@ impl ObjectState {
             storage,
             sql: OnceCell::new(),
             env: Env::new(env),
-            id: OnceCell::new(),
             name: OnceCell::new(),
-            doom: Cell::new(None),
-            at_the_end: Cell::new(None),
-            gathering: Gathering::default(),
+            gathering: Rc::default(),
             writes: Cell::new(0),
-            context: Context::new(),
-            state,
+            memory: Memory::new(state),
         })))
     }
 
-    /// What frees the object's value when this memory has ended.
-    pub(super) fn set_at_the_end(&self, free: impl FnOnce() + 'static) {
-        self.0.at_the_end.set(Some(Box::new(free)));
-    }
-
-    /// Frees what is left of the object: it was reset.
-    pub(super) fn leave(&self) {
-        if let Some(free) = self.0.at_the_end.take() {
-            free();
-        }
-    }
-
-    pub(super) fn context(&self) -> &Context {
-        &self.0.context
-    }
-
-    pub(super) fn gathering(&self) -> &Gathering {
-        &self.0.gathering
+    pub(super) fn memory(&self) -> &Memory {
+        &self.0.memory
     }
 
     pub(super) fn raw(&self) -> &State {
-        &self.0.state
-    }
-
-    /// Why this memory may not see another event, if so; see [`reset`](Self::reset).
-    pub(super) fn take_doom(&self) -> Option<String> {
-        self.0.doom.take()
+        self.0.memory.raw()
     }
 
     pub(crate) fn id(&self) -> RawId {
-        *self.0.id.get_or_init(|| raw_id(&self.0.state.id()))
+        self.0.memory.id()
     }
 
     pub(crate) fn name(&self) -> Option<String> {
-        self.0.name.get_or_init(|| self.0.state.id().name()).clone()
+        self.0.name.get_or_init(|| self.raw().id().name()).clone()
     }
 
     pub(crate) fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StorageError> {
@@ -207,7 +169,7 @@ impl ObjectState {
     /// Only a reset can take back what `body` wrote.
     pub(crate) fn segment(
         &self,
-        handler: Handler,
+        handler: HandlerKey,
         body: &mut dyn FnMut() -> SegmentEnd,
     ) -> Result<(), Fault> {
         // Without a context there is only a `Storage` that the object kept from another turn.
@@ -330,16 +292,16 @@ impl ObjectState {
         tags: &[String],
         attachment: &[u8],
     ) -> Result<(Socket, Upgrade), SocketError> {
-        let ends = bindings::accept(&self.0.state, tags.to_vec(), attachment)
+        let ends = bindings::accept(self.raw(), tags.to_vec(), attachment)
             .map_err(|error| SocketError::new(message_of(&error)))?;
         let [client, server] = [0, 1].map(|end| ends.get(end).unchecked_into::<WebSocket>());
-        Ok((Socket::new(server, self.0.state.clone()), Upgrade(client)))
+        Ok((Socket::new(server, self.raw().clone()), Upgrade(client)))
     }
 
     pub(crate) fn sockets(&self, tag: Option<&str>) -> Vec<Socket> {
-        let sockets = self.0.state.web_sockets(tag).into_iter();
+        let sockets = self.raw().web_sockets(tag).into_iter();
         let sockets =
-            sockets.map(|socket| Socket::new(socket.unchecked_into(), self.0.state.clone()));
+            sockets.map(|socket| Socket::new(socket.unchecked_into(), self.raw().clone()));
         match tag {
             Some(_) => sockets.collect(),
             // Without a tag the platform lists the newest first.
@@ -349,20 +311,20 @@ impl ObjectState {
 
     pub(crate) fn set_automatic_response(&self, pair: Option<(&str, &str)>) {
         let (request, response) = pair.unzip();
-        bindings::set_automatic_response(&self.0.state, request, response);
+        bindings::set_automatic_response(self.raw(), request, response);
     }
 
     pub(crate) fn automatic_response(&self) -> Option<(String, String)> {
-        let mut pair = bindings::automatic_response(&self.0.state).into_iter();
+        let mut pair = bindings::automatic_response(self.raw()).into_iter();
         pair.next().zip(pair.next())
     }
 
     pub(crate) fn now(&self) -> i64 {
-        super::now()
+        clock::now()
     }
 
     pub(crate) fn random(&self, into: &mut [u8]) {
-        super::random(into);
+        clock::random(into);
     }
 
     pub(crate) fn sleep(&self, duration: Duration) -> LocalFuture<'static, ()> {
@@ -371,13 +333,13 @@ impl ObjectState {
 
     pub(crate) fn wait_until(&self, future: LocalFuture<'static, ()>) {
         let done = promise::drive(
-            self,
+            &self.0.memory,
             Box::pin(async move {
                 future.await;
                 Ok(JsValue::UNDEFINED)
             }),
         );
-        self.0.state.wait_until(&done);
+        self.raw().wait_until(&done);
     }
 
     /// Drives an initialisation; a failure, or more than 30 s, resets the object (P14).
@@ -385,9 +347,9 @@ impl ObjectState {
     /// Events wait for the object's own readiness, in their order, and not for the platform's gate,
     /// which is of no use after a panic: the event that rebuilds the object is inside already.
     pub(crate) fn block_concurrency_while(&self, future: LocalFuture<'static, Result<(), Fault>>) {
-        let state = self.clone();
+        let memory = self.0.memory.clone();
         promise::drive(
-            self,
+            &self.0.memory,
             Box::pin(async move {
                 let mut future = future;
                 let mut limit = Sleep::new(INITIALISATION_LIMIT);
@@ -401,29 +363,34 @@ impl ObjectState {
                     Some(Err(fault)) => {
                         // Not a reset by its own words: events on their way learn why, as those do
                         // that wait here.
-                        state.take_doom();
-                        tasks::end(&state);
-                        bindings::fail_start(&state.0.state, &thrown(&fault))?;
+                        memory.take_doom();
+                        tasks::end(&memory);
+                        bindings::fail_start(memory.raw(), &thrown(&fault))?;
                     }
-                    None => state.reset("the initialisation took more than 30 s"),
+                    None => memory.doom("the initialisation took more than 30 s"),
                 }
                 Ok(JsValue::UNDEFINED)
             }),
         );
     }
 
-    pub(crate) fn abort(&self, reason: &str) -> ! {
-        effects::abandon();
-        caller::abandon();
-        tasks::end(self);
+    /// `abandon` forgets the running turn: nothing unwinds here, and nothing else would.
+    pub(crate) fn abort(&self, reason: &str, abandon: fn()) -> ! {
+        abandon();
+        tasks::end(&self.0.memory);
         // The platform ends execution inside of the call, and no frame of Rust returns.
-        let _ = bindings::abort(&self.0.state, reason, wear::of_an_abort());
+        let _ = bindings::abort(self.raw(), reason, wear::of_an_abort());
         wasm_bindgen::throw_str(reason)
     }
 
     /// Ends this memory when the present event is answered.
     pub(crate) fn reset(&self, reason: &str) {
-        self.0.doom.set(Some(reason.to_owned()));
+        self.0.memory.doom(reason);
+    }
+
+    /// Waits for the events that arrive together with this one, if the object is busy writing.
+    pub(crate) async fn gather(&self) {
+        self.0.gathering.gather(&self.0.memory).await;
     }
 
     pub(crate) fn env(&self) -> Env {

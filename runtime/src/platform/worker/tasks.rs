@@ -15,7 +15,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use wasm_bindgen::prelude::*;
 
 use super::bindings;
-use super::state::ObjectState;
+use super::memory::Memory;
 use super::timer;
 use crate::turn::LocalFuture;
 
@@ -23,7 +23,7 @@ thread_local! {
     static TASKS: RefCell<Tasks> = RefCell::default();
     static RUN: Closure<dyn Fn(u32)> = Closure::new(run);
     /// Objects that were reset, and whose memory is still to be freed.
-    static ENDED: RefCell<Vec<ObjectState>> = RefCell::default();
+    static ENDED: RefCell<Vec<Memory>> = RefCell::default();
 }
 
 #[derive(Default)]
@@ -34,7 +34,7 @@ struct Tasks {
 
 struct Task {
     /// The object that the future belongs to; none if it is the app's.
-    owner: Option<ObjectState>,
+    owner: Option<Memory>,
     future: LocalFuture<'static, ()>,
     alarm_clock: Arc<AlarmClock>,
     context: timer::Context,
@@ -68,7 +68,7 @@ impl Wake for AlarmClock {
 }
 
 /// Drives a future on, in the present context, from the next microtask on. Returns the number of its task.
-pub(super) fn spawn(owner: Option<ObjectState>, future: LocalFuture<'static, ()>) -> u32 {
+pub(super) fn spawn(owner: Option<Memory>, future: LocalFuture<'static, ()>) -> u32 {
     let alarm_clock = TASKS.with_borrow_mut(|tasks| {
         while tasks.waiting.contains_key(&tasks.next) {
             tasks.next = tasks.next.wrapping_add(1);
@@ -130,7 +130,7 @@ pub(super) fn drop_task(number: u32) {
 
 /// Notes that an object is reset. Its futures and its value are dropped by [`forget_ended`], as soon
 /// as no frame uses them.
-pub(super) fn end(owner: &ObjectState) {
+pub(super) fn end(owner: &Memory) {
     ENDED.with_borrow_mut(|ended| ended.push(owner.clone()));
 }
 
@@ -144,15 +144,15 @@ pub(super) fn forget_ended() {
 }
 
 /// Drops what an earlier memory of the object left behind: the platform may end one without a word.
-pub(super) fn forget_former(now: &ObjectState) {
+pub(super) fn forget_former(now: &Memory) {
     forget_where(|owner| owner != now && owner.id() == now.id());
 }
 
-fn forget(owner: &ObjectState) {
+fn forget(owner: &Memory) {
     forget_where(|other| other == owner);
 }
 
-fn forget_where(is_over: impl Fn(&ObjectState) -> bool) {
+fn forget_where(is_over: impl Fn(&Memory) -> bool) {
     let forgotten: Vec<Task> = TASKS.with_borrow_mut(|tasks| {
         tasks
             .waiting

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use wasm_bindgen::prelude::*;
 
-use super::bindings;
+use super::{bindings, clock};
 
 /// The platform's timers take 100 years. What is due later is looked at again then.
 const LONGEST_MS: i64 = 36_500 * 24 * 3_600 * 1_000;
@@ -145,7 +145,7 @@ impl Context {
     }
 
     fn now(&self) -> i64 {
-        super::now() + self.0.state.borrow().behind
+        clock::now() + self.0.state.borrow().behind
     }
 
     fn add(&self, due: i64, waker: Waker) -> (i64, u64) {
@@ -199,7 +199,7 @@ impl Context {
         let Some((armed, _)) = state.armed.take() else {
             return;
         };
-        let now = super::now() + state.behind;
+        let now = clock::now() + state.behind;
         // The timer itself proves that the time has passed.
         state.behind += (armed - now).max(0);
         let later = state

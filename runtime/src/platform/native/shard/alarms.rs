@@ -8,9 +8,10 @@ use tokio::task::yield_now;
 
 use super::super::kernel::{AlarmOutcome, IndexedAlarm};
 use super::super::sim::FaultKind;
-use super::super::slot::{Life, Resident, Slot};
+use super::super::slot::{Life, Slot};
 use super::super::store::{Change, Due};
 use super::super::work::Work;
+use super::residents::Resident;
 use super::turns::Nobody;
 use super::{Event, Shard};
 use crate::fault::Fault;
@@ -98,11 +99,11 @@ impl Shard {
         };
         // The object's own database, which could tell, is found by its class only.
         let entry = entry.ok_or(AlarmOutcome::Stale { actual: None })?;
-        let Some(description) = self.class(&entry.class) else {
+        let Some(class) = self.class(&entry.class) else {
             self.class_is_missing(&entry.class);
             return Err(AlarmOutcome::Postponed);
         };
-        let slot = self.slot(description, id);
+        let slot = self.slot(class, id);
         *slot.name.borrow_mut() = entry.name.map(Into::into);
         Ok(slot)
     }
@@ -143,13 +144,13 @@ impl Shard {
         };
         if let Some(entry) = &entry
             && entry.at <= at
-            && entry.class == slot.description.class
+            && entry.class == slot.class.name
             && (entry.name.is_some() || slot.name.borrow().is_none())
         {
             return Some(at);
         }
         if entry.as_ref().is_none_or(|entry| entry.at > at) {
-            tracing::warn!(class = slot.description.class, id = %slot.id, "an alarm was missing from the index; it is put back");
+            tracing::warn!(class = slot.class.name, id = %slot.id, "an alarm was missing from the index; it is put back");
         }
         self.change_index(vec![Change::Record(slot.index_entry(at))]);
         None

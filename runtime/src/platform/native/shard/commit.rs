@@ -148,9 +148,7 @@ impl Shard {
     }
 
     pub(super) fn life_at(&self, object: ObjectIndex) -> Option<Rc<Life>> {
-        let slot = self.slot_at(object)?;
-        let resident = slot.resident.borrow();
-        Some(Rc::clone(&resident.as_ref()?.life))
+        self.residents.life(object)
     }
 
     /// Nothing of the object's open transaction is kept.
@@ -160,7 +158,7 @@ impl Shard {
                 database.roll_back();
             }
             let slot = &life.slot;
-            tracing::error!(%error, class = slot.description.class, id = %slot.id, "a commit failed");
+            tracing::error!(%error, class = slot.class.name, id = %slot.id, "a commit failed");
         }
         self.handle(Event::CommitFailed {
             object,

@@ -2,7 +2,7 @@
 
 use super::super::disk::Disk;
 use super::super::sim::FaultKind;
-use super::super::slot::Life;
+use super::super::slot::{Life, WriteFault};
 use super::super::store::{Change, disk_is_full};
 use super::Shard;
 use crate::error::StorageError;
@@ -10,16 +10,6 @@ use crate::id::RawId;
 
 /// One opening of a database in so many fails on a full disk: where its log has to be made.
 const OPENINGS_THAT_NEED_ROOM: usize = 4;
-
-/// What goes wrong at a write to an object's storage.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(in super::super) enum WriteFault {
-    Panic,
-    /// With `spills`, SQLite needs the room before the commit.
-    NoRoom {
-        spills: bool,
-    },
-}
 
 impl Shard {
     pub(in super::super) fn fault_at_write(&self, life: &Life) -> Option<WriteFault> {

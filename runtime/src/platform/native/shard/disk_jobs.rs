@@ -3,7 +3,8 @@
 
 use std::rc::Rc;
 
-use super::super::disk::{CloseJob, Disk};
+use super::super::disk::Disk;
+use super::super::jobs::CloseJob;
 use super::super::kernel::ObjectIndex;
 use super::super::sim::{FaultKind, MemoryDisk, Simulation, Unsynced};
 use super::super::store::disk_is_full;

@@ -1,14 +1,18 @@
 //! What a shard does for its kernel.
 
+use std::any::Any;
 use std::rc::Rc;
 
 use super::super::disk::Found;
 use super::super::kernel::ObjectIndex;
-use super::super::slot::{Life, Resident, Slot};
+use super::super::slot::{Life, Slot};
 use super::super::state::ObjectState;
 use super::super::store::{Change, Database};
 use super::super::work::{Output, Work, answer};
+use super::residents::Resident;
 use super::{Effect, Event, Shard};
+use crate::class::Class;
+use crate::description::Description;
 use crate::error::StorageError;
 use crate::fault::Fault;
 use crate::id::RawId;
@@ -57,13 +61,11 @@ impl Shard {
     /// Ends an object's time in memory: what it runs fails with `fault`, and what no commit has closed
     /// is rolled back.
     pub(super) fn reset(self: &Rc<Self>, object: ObjectIndex, fault: Fault) {
-        if let Some(slot) = self.slot_at(object)
-            && let Some(resident) = slot.resident.borrow().as_ref()
-        {
-            if let Some(database) = resident.life.committable() {
+        if let Some(life) = self.life_at(object) {
+            if let Some(database) = life.committable() {
                 database.roll_back();
             }
-            resident.life.cut_off(fault.clone());
+            life.cut_off(fault.clone());
         }
         let discard = true;
         self.handle(Event::Reset {
@@ -104,7 +106,7 @@ impl Shard {
             }
             Effect::FireAlarm { id } => self.fire_alarm(id),
             Effect::LoadAlarms => self.loading_wanted.notify_one(),
-            Effect::Leave { object, reset } => self.with(object, |slot| leave(&slot, reset)),
+            Effect::Leave { object, reset } => self.with(object, |slot| self.leave(&slot, reset)),
             Effect::Close { object } => self.with(object, |slot| self.close(&slot)),
             Effect::Forget { object } => {
                 let forgotten = self
@@ -131,7 +133,7 @@ impl Shard {
 
     fn wake(self: &Rc<Self>, slot: &Rc<Slot>) {
         self.check_files_are_free(slot.id);
-        let found = self.disk.find(slot.index, slot.description.class, slot.id);
+        let found = self.disk.find(slot.index, slot.class.name, slot.id);
         match found {
             Ok(Found::Nothing) => self.wake_with(slot, Ok(None)),
             Ok(Found::Later) => {}
@@ -168,13 +170,13 @@ impl Shard {
             }
         };
         let life = Rc::new(Life::new(Rc::clone(slot), opened.database));
-        let occupant = Occupant::wake(slot.description, ObjectState::new(Rc::clone(&life)));
+        let occupant = Occupant::wake(table_of(slot.class), ObjectState::new(Rc::clone(&life)));
         let failure = occupant.failure();
         let resident = Resident {
             life: Rc::clone(&life),
             occupant,
         };
-        *slot.resident.borrow_mut() = Some(resident);
+        drop(self.residents.put(object, resident));
         match failure.or_else(|| life.take_ending().map(|ending| ending.fault)) {
             None => self.handle(Event::Woken {
                 object,
@@ -187,13 +189,11 @@ impl Shard {
 
     /// A start that failed leaves nothing behind: its migrations and its `#[init]` are undone.
     fn wake_failed(self: &Rc<Self>, object: ObjectIndex, fault: Fault) {
-        if let Some(slot) = self.slot_at(object)
-            && let Some(resident) = slot.resident.borrow().as_ref()
-        {
-            if let Some(database) = resident.life.committable() {
+        if let Some(life) = self.life_at(object) {
+            if let Some(database) = life.committable() {
                 database.roll_back();
             }
-            resident.life.cut_off(fault.clone());
+            life.cut_off(fault.clone());
         }
         self.handle(Event::WakeFailed { object, fault });
     }
@@ -240,7 +240,7 @@ impl Shard {
     }
 
     fn close(self: &Rc<Self>, slot: &Slot) {
-        let resident = slot.resident.borrow_mut().take();
+        let resident = self.residents.take(slot.index);
         let is_lent = |resident: &Resident| resident.life.is_lent.get();
         if resident.as_ref().is_some_and(is_lent) {
             // Closed when it is back.
@@ -251,6 +251,31 @@ impl Shard {
             None => self.handle(Event::Closed { object: slot.index }),
         }
     }
+    /// Cuts off what the object runs and drops its memory; its database stays for the last commit.
+    fn leave(&self, slot: &Slot, reset: Option<Fault>) {
+        let Some(life) = self.life_at(slot.index) else {
+            return;
+        };
+        if let Some(fault) = &reset {
+            // Its sockets go with its memory (P62); they outlive an eviction.
+            let sockets = std::mem::take(&mut *slot.sockets.borrow_mut());
+            for socket in sockets {
+                socket.cut_off();
+                slot.handle(Event::SocketClosed { object: slot.index });
+            }
+            *slot.automatic_response.borrow_mut() = None;
+            tracing::warn!(class = slot.class.name, id = %slot.id, reason = fault.summary().2, "an object was reset");
+        }
+        let fault = reset.unwrap_or_else(|| Fault::Reset("the object was evicted".to_owned()));
+        life.cut_off(fault);
+    }
+}
+
+/// What the class can do.
+fn table_of(class: &'static Class) -> &'static Description {
+    let table: &dyn Any = (class.table)();
+    let table = table.downcast_ref();
+    table.unwrap_or_else(|| unreachable!("the macro states the table of each class"))
 }
 
 /// What a wake found on disk.
@@ -295,22 +320,4 @@ impl Concern {
             | Effect::Forget { .. } => Self::Nothing,
         }
     }
-}
-
-/// Cuts off what the object runs and drops its memory; its database stays for the last commit.
-fn leave(slot: &Slot, reset: Option<Fault>) {
-    let resident = slot.resident.borrow().clone();
-    let Some(resident) = resident else { return };
-    if let Some(fault) = &reset {
-        // Its sockets go with its memory (P62); they outlive an eviction.
-        let sockets = std::mem::take(&mut *slot.sockets.borrow_mut());
-        for socket in sockets {
-            socket.cut_off();
-            slot.handle(Event::SocketClosed { object: slot.index });
-        }
-        *slot.automatic_response.borrow_mut() = None;
-        tracing::warn!(class = slot.description.class, id = %slot.id, reason = fault.summary().2, "an object was reset");
-    }
-    let fault = reset.unwrap_or_else(|| Fault::Reset("the object was evicted".to_owned()));
-    resident.life.cut_off(fault);
 }

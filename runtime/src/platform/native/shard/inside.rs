@@ -6,10 +6,11 @@ use std::rc::Rc;
 use super::super::disk::Disk;
 use super::super::ids::IdKey;
 use super::super::kernel::ObjectIndex;
-use super::super::slot::{Life, Resident, Slot};
+use super::super::slot::{Executor, Life, Slot};
 use super::super::state::ObjectState;
 use super::super::store::Database;
 use super::Shard;
+use super::residents::Resident;
 use crate::description::Description;
 use crate::error::StorageError;
 use crate::fault::Fault;
@@ -37,7 +38,7 @@ impl Shard {
             }
         }
         let state = ObjectState::new(self.stand_in(description, id)?);
-        let object = (description.load)(&mut FieldStore::new(state, description.keys))?;
+        let object = (description.load)(&mut FieldStore::new(state, description.class.keys))?;
         Ok(look(object.as_any()))
     }
 
@@ -67,10 +68,15 @@ impl Shard {
         id: RawId,
     ) -> Result<Rc<Life>, StorageError> {
         let index = ObjectIndex(usize::MAX);
-        let slot = Rc::new(Slot::new(Rc::clone(self), index, id, description));
+        let slot = Rc::new(Slot::new(
+            Rc::clone(self) as Rc<dyn Executor>,
+            index,
+            id,
+            &description.class,
+        ));
         slot.gone.set(true);
         let life = Rc::new(Life::new(slot, self.copy_of(id)?));
-        migrate(&ObjectState::new(Rc::clone(&life)), description)?;
+        migrate(&ObjectState::new(Rc::clone(&life)), &description.class)?;
         Ok(life)
     }
 
@@ -96,7 +102,7 @@ impl Shard {
 
     /// The objects of a class that were written to.
     pub(in super::super) fn all_of(&self, description: &'static Description) -> Vec<RawId> {
-        let key = IdKey::new(self.disk.key(), description.class);
+        let key = IdKey::new(self.disk.key(), description.class.name);
         let mut ids = match &self.disk {
             Disk::Memory(memory) => memory.ids(),
             Disk::Folder { .. } => Vec::new(),
@@ -121,7 +127,7 @@ impl Shard {
 
     fn living(&self, id: RawId) -> Option<Resident> {
         let object = self.kernel.borrow().find(id)?;
-        let resident = self.slot_at(object)?.resident.borrow().clone()?;
+        let resident = self.residents.get(object)?;
         resident.life.is_over().is_none().then_some(resident)
     }
 

@@ -43,10 +43,10 @@ impl Shard {
         database: Database,
         shortened: Result<(), StorageError>,
     ) {
-        let Some(slot) = self.slot_at(object) else {
+        if self.slot_at(object).is_none() {
             return;
-        };
-        let resident = slot.resident.borrow().clone();
+        }
+        let resident = self.residents.get(object);
         self.inside(|| match resident {
             Some(resident) => {
                 resident.life.put_database(database);

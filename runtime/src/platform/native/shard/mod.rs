@@ -8,8 +8,10 @@ mod commit;
 mod disk_faults;
 mod disk_jobs;
 mod effects;
+mod executor;
 mod inside;
 mod logs;
+mod residents;
 mod rest;
 mod simulated;
 mod tasks;
@@ -17,10 +19,6 @@ mod tasks;
 mod tests;
 mod traced;
 mod turns;
-
-pub(super) use disk_faults::WriteFault;
-pub(super) use rest::UnderWay;
-pub(super) use tasks::Command;
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -38,14 +36,16 @@ use super::kernel::{self, Kernel, Limits, Now, ObjectIndex};
 use super::outgoing::Outgoing;
 use super::random::Random;
 use super::sim::Simulation;
-use super::slot::Slot;
+use super::slot::{Executor, Slot};
 use super::socket::MAX_ALL_PENDING;
 use super::transport::MAX_UNFINISHED;
 use super::waiting::Waiting;
 use super::work::{Delivery, Inbound, Output, Work};
+use crate::class::Class;
 use crate::description::Description;
 use crate::fault::Fault;
 use crate::id::RawId;
+use residents::Residents;
 
 type Event = kernel::Event<Work, Output>;
 type Effect = kernel::Effect<Work, Output>;
@@ -61,11 +61,12 @@ pub(super) struct Shard {
     /// The messages of sockets that are on their way here, and those that wait for their peers.
     pub(super) unfinished: Waiting,
     pub(super) pending: Budget,
-    classes: RefCell<Vec<Class>>,
+    classes: RefCell<Vec<Deployed>>,
     /// In the simulator: what makes the order of events a matter of the seed.
     simulation: Option<Simulation>,
     kernel: RefCell<Kernel<Work, Output>>,
     slots: RefCell<Vec<Option<Rc<Slot>>>>,
+    residents: Residents,
     /// Of the batch on its way to the disk: objects whose logs have grown long.
     long_logs: RefCell<Vec<ObjectIndex>>,
     decided: RefCell<Vec<Effect>>,
@@ -98,8 +99,8 @@ fn new_kernel(limits: Limits) -> Kernel<Work, Output> {
     Kernel::new(limits, Output::size)
 }
 
-struct Class {
-    description: &'static Description,
+struct Deployed {
+    class: &'static Class,
     key: Rc<IdKey>,
 }
 
@@ -140,6 +141,7 @@ impl Shard {
             simulation,
             kernel: RefCell::new(new_kernel(limits)),
             slots: RefCell::default(),
+            residents: Residents::default(),
             long_logs: RefCell::default(),
             decided: RefCell::default(),
             queue: RefCell::default(),
@@ -153,52 +155,52 @@ impl Shard {
             panic_over: Cell::new(None),
         });
         for description in classes {
-            shard.add_class(description);
+            shard.add_class(&description.class);
         }
         shard
     }
 
-    fn add_class(&self, description: &'static Description) -> Rc<IdKey> {
-        let key = Rc::new(IdKey::new(self.disk.key(), description.class));
-        self.classes.borrow_mut().push(Class {
-            description,
+    fn add_class(&self, class: &'static Class) -> Rc<IdKey> {
+        let key = Rc::new(IdKey::new(self.disk.key(), class.name));
+        self.classes.borrow_mut().push(Deployed {
+            class,
             key: Rc::clone(&key),
         });
         key
     }
 
     /// What makes and checks the identifiers of a class.
-    pub(super) fn id_key(&self, description: &'static Description) -> Result<Rc<IdKey>, Fault> {
+    pub(super) fn id_key(&self, class: &'static Class) -> Result<Rc<IdKey>, Fault> {
         let known = self
             .classes
             .borrow()
             .iter()
-            .position(|class| std::ptr::eq(class.description, description));
+            .position(|known| std::ptr::eq(known.class, class));
         match known {
             Some(index) if self.simulation.is_some() => {
                 // The version of a class that the test named last is the one that is deployed.
                 let mut classes = self.classes.borrow_mut();
-                let class = classes.remove(index);
-                let key = Rc::clone(&class.key);
-                classes.push(class);
+                let latest = classes.remove(index);
+                let key = Rc::clone(&latest.key);
+                classes.push(latest);
                 Ok(key)
             }
             Some(index) => Ok(Rc::clone(&self.classes.borrow()[index].key)),
             // A test uses a class by naming it.
-            None if self.takes_any_class() => Ok(self.add_class(description)),
-            None => Err(not_in_the_app(description)),
+            None if self.takes_any_class() => Ok(self.add_class(class)),
+            None => Err(not_in_the_app(class)),
         }
     }
 
-    fn class(&self, name: &str) -> Option<&'static Description> {
+    fn class(&self, name: &str) -> Option<&'static Class> {
         if self.lacks(name) {
             return None;
         }
         let classes = self.classes.borrow();
         classes
             .iter()
-            .map(|class| class.description)
-            .rfind(|description| description.class == name)
+            .map(|known| known.class)
+            .rfind(|class| class.name == name)
     }
 
     /// The shard that an object lives on; its identifier is as good as a hash.
@@ -222,16 +224,16 @@ impl Shard {
 
     fn accept(self: &Rc<Self>, delivery: Delivery) {
         let Delivery {
-            description,
+            class,
             id,
             name,
             task,
         } = delivery;
-        if let Some(fault) = self.missing(description) {
+        if let Some(fault) = self.missing(class) {
             task.refuse(fault);
             return;
         }
-        let slot = self.slot(description, id);
+        let slot = self.slot(class, id);
         if name.is_some() && slot.name.borrow().is_none() {
             *slot.name.borrow_mut() = name;
         }
@@ -244,7 +246,7 @@ impl Shard {
     }
 
     /// The object's slot, made if it is not known.
-    fn slot(self: &Rc<Self>, description: &'static Description, id: RawId) -> Rc<Slot> {
+    fn slot(self: &Rc<Self>, class: &'static Class, id: RawId) -> Rc<Slot> {
         let known = self
             .kernel
             .borrow()
@@ -254,7 +256,12 @@ impl Shard {
             return slot;
         }
         let index = self.kernel.borrow_mut().add(id, self.now());
-        let slot = Rc::new(Slot::new(Rc::clone(self), index, id, description));
+        let slot = Rc::new(Slot::new(
+            Rc::clone(self) as Rc<dyn Executor>,
+            index,
+            id,
+            class,
+        ));
         let mut slots = self.slots.borrow_mut();
         if slots.len() <= index.0 {
             slots.resize(index.0 + 1, None);
@@ -308,10 +315,10 @@ impl Shard {
     }
 }
 
-fn not_in_the_app(description: &Description) -> Fault {
+fn not_in_the_app(class: &Class) -> Fault {
     Fault::Configuration(format!(
         "the class {class} is not part of the app: add `.object::<{class}>()` or mount it",
-        class = description.class
+        class = class.name
     ))
 }
 

@@ -1,12 +1,11 @@
 //! Whether a simulated host that is at rest is as it should be: nothing is left over of what has
 //! ended, and everything that is pending will happen in time.
 
-use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use super::super::disk::Disk;
 use super::super::kernel::{Limits, ObjectIndex};
-use super::super::sim::{PendingRun, label_of_work};
+use super::super::sim::{Entry, PendingRun, label_of_work};
 use super::super::store::Database;
 use super::super::work::Work;
 use super::Shard;
@@ -16,52 +15,18 @@ use crate::id::RawId;
 /// One that is due and cannot start, or was due already when it was scheduled, is put off by so much.
 const POSTPONED_MS: i64 = 2_001;
 
-/// What objects run, to be named if it does not end.
-#[derive(Default)]
-pub(in super::super) struct UnderWay {
-    next: Cell<u64>,
-    turns: RefCell<Vec<Turn>>,
-    /// Of the work that is being started.
-    label: RefCell<String>,
-    /// The latest time by the clock at which work was started.
-    latest: Cell<i64>,
-}
-
-struct Turn {
-    number: u64,
-    what: String,
-    object: String,
-    since: i64,
-}
-
-/// A turn is under way for as long as this exists.
-pub(super) struct Entry(Rc<UnderWay>, u64);
-
-impl Drop for Entry {
-    fn drop(&mut self) {
-        let number = self.1;
-        self.0
-            .turns
-            .borrow_mut()
-            .retain(|turn| turn.number != number);
-    }
-}
-
 impl Shard {
     /// Notes what is about to be started.
     pub(super) fn begins(&self, work: &Work) {
         if let Some(simulation) = self.simulation() {
-            let under_way = &simulation.under_way;
-            under_way.label.replace(label_of_work(work));
-            under_way
-                .latest
-                .set(under_way.latest.get().max(self.clock.now()));
+            let now = self.clock.now();
+            simulation.under_way.begins(label_of_work(work), now);
         }
     }
 
     /// Notes that what was started just now goes on; in the simulator only.
     pub(super) fn goes_on(&self, object: ObjectIndex) -> Option<Entry> {
-        let what = self.simulation()?.under_way.label.borrow().clone();
+        let what = self.simulation()?.under_way.label();
         self.note_under_way(object, &what)
     }
 
@@ -69,32 +34,16 @@ impl Shard {
     pub(super) fn note_under_way(&self, object: ObjectIndex, what: &str) -> Option<Entry> {
         let under_way = &self.simulation()?.under_way;
         let slot = self.slot_at(object)?;
-        let number = under_way.next.replace(under_way.next.get() + 1);
-        under_way.turns.borrow_mut().push(Turn {
-            number,
-            what: what.to_owned(),
-            object: self.name(slot.id),
-            since: self.clock.now(),
-        });
-        Some(Entry(Rc::clone(under_way), number))
+        Some(under_way.note(what, self.name(slot.id), self.clock.now()))
     }
 
     /// What objects run or wait for, each with the time since when; the longest first.
     pub(in super::super) fn at_work(&self) -> Vec<String> {
         let now = self.clock.now();
-        let turns = self
+        let described = self
             .simulation()
-            .map(|simulation| &simulation.under_way.turns);
-        let described = turns.map(|turns| {
-            let turns = turns.borrow();
-            let describe = |turn: &Turn| {
-                let Turn { what, object, .. } = turn;
-                let seconds = (now - turn.since) / 1_000;
-                format!("{what} of {object} has run for {seconds} s")
-            };
-            turns.iter().map(describe).collect()
-        });
-        let described: Vec<String> = described.unwrap_or_default();
+            .map(|simulation| simulation.under_way.described(now))
+            .unwrap_or_default();
         if !described.is_empty() {
             return described;
         }
@@ -153,7 +102,7 @@ impl Shard {
         let alarm = database.alarm()?;
         let known = self
             .simulation()
-            .map(|simulation| simulation.under_way.latest.get());
+            .map(|simulation| simulation.under_way.latest());
         let latest = due.max(
             known
                 .max(Some(self.clock.now()))

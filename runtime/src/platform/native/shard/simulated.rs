@@ -14,6 +14,7 @@ use super::super::kernel::ObjectIndex;
 use super::super::sim::{Ending, FaultKind, Link, Simulation};
 use super::super::work::{Output, Work};
 use super::{Event, Shard, new_kernel, not_in_the_app};
+use crate::class::Class;
 use crate::description::Description;
 use crate::fault::Fault;
 use crate::http::{Request, Response};
@@ -256,8 +257,7 @@ impl Shard {
 
     pub(in super::super) fn is_resident(&self, id: RawId) -> bool {
         let object = self.kernel.borrow().find(id);
-        let slot = object.and_then(|object| self.slot_at(object));
-        slot.is_some_and(|slot| slot.resident.borrow().is_some())
+        object.is_some_and(|object| self.residents.get(object).is_some())
     }
 
     pub(in super::super) fn request_eviction(self: &Rc<Self>, id: RawId) {
@@ -311,7 +311,7 @@ impl Shard {
         self.lose_memory(&Fault::Disconnected("the host was restarted".to_owned()));
         self.classes.borrow_mut().clear();
         for description in classes {
-            self.add_class(description);
+            self.add_class(&description.class);
         }
         if let Some(simulation) = &self.simulation {
             simulation.deployed();
@@ -327,7 +327,7 @@ impl Shard {
             if classes.is_empty() || simulation.lacks.get().is_some() {
                 return;
             }
-            classes[simulation.one_of(classes.len())].description.class
+            classes[simulation.one_of(classes.len())].class.name
         };
         simulation.lacks.set(Some(class));
         self.restart();
@@ -365,18 +365,16 @@ impl Shard {
 
     /// Why this version of a class takes no work: a stub of it was made before another app was
     /// deployed.
-    pub(super) fn missing(&self, description: &'static Description) -> Option<Fault> {
-        if self.lacks(description.class) {
-            return Some(not_in_the_app(description));
+    pub(super) fn missing(&self, class: &'static Class) -> Option<Fault> {
+        if self.lacks(class.name) {
+            return Some(not_in_the_app(class));
         }
         if !self.simulation.as_ref()?.is_deployed() {
             return None;
         }
         let classes = self.classes.borrow();
-        let is_there = classes
-            .iter()
-            .any(|class| std::ptr::eq(class.description, description));
-        (!is_there).then(|| not_in_the_app(description))
+        let is_there = classes.iter().any(|known| std::ptr::eq(known.class, class));
+        (!is_there).then(|| not_in_the_app(class))
     }
 
     fn start_again(self: &Rc<Self>) {
@@ -397,11 +395,10 @@ impl Shard {
             for socket in std::mem::take(&mut *slot.sockets.borrow_mut()) {
                 socket.cut_off();
             }
-            let resident = slot.resident.borrow_mut().take();
-            if let Some(resident) = resident {
-                resident.life.cut_off(fault.clone());
-                drop(resident.life.take_database());
-            }
+        }
+        for resident in self.residents.take_all() {
+            resident.life.cut_off(fault.clone());
+            drop(resident.life.take_database());
         }
         let lost = self.kernel.replace(new_kernel(self.limits()));
         drop(lost);

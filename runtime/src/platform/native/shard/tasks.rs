@@ -8,7 +8,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::yield_now;
 
 use super::super::kernel::ObjectIndex;
-use super::super::work::Inbound;
+use super::super::work::{Command, Inbound};
 use super::{Event, Shard};
 use crate::fault::Fault;
 use crate::user_code::{self, Guarded};
@@ -19,13 +19,6 @@ const CLOCK_CHECK_MS: i64 = 5_000;
 const CLOCK_SLACK_MS: i64 = 500;
 /// The pause before a task that panicked goes on.
 const AFTER_PANIC: Duration = Duration::from_millis(100);
-
-/// What a host tells a shard besides work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) enum Command {
-    Drain,
-    Stop,
-}
 
 impl Shard {
     /// Starts the shard's own tasks on the current runtime.

@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use super::super::kernel::ObjectIndex;
 use super::super::sim::FaultKind;
-use super::super::slot::{Life, Resident};
+use super::super::slot::Life;
 use super::super::work::{Output, ReplyTo, Task, Work};
+use super::residents::Resident;
 use super::{Event, Shard};
 use crate::caller::{Caller, Origin};
 use crate::chain::CallChain;
 use crate::fault::Fault;
-use crate::occupant::Aborted;
+use crate::platform::Aborted;
 use crate::turn::LocalFuture;
 use crate::user_code::{self, Panic};
 
@@ -64,10 +65,10 @@ impl<T> Audience for Awaiting<T> {
 
 impl Shard {
     pub(in super::super) fn start(self: &Rc<Self>, object: ObjectIndex, work: Work, bytes: usize) {
-        let Some(slot) = self.slot_at(object) else {
+        if self.slot_at(object).is_none() {
             return;
-        };
-        let resident = slot.resident.borrow().clone();
+        }
+        let resident = self.residents.get(object);
         let Some(Resident { life, occupant }) =
             resident.filter(|resident| resident.life.is_over().is_none())
         else {
@@ -152,7 +153,7 @@ impl Shard {
         // It may have left while the turn waited for its start.
         audience.look(&mut Context::from_waker(Waker::noop()));
         let mut no_one = Context::from_waker(Waker::noop());
-        let done = self.inside(|| poll_whole(life, &mut turn, &mut no_one));
+        let done = self.inside(|| self.poll_whole(life, &mut turn, &mut no_one));
         match done {
             Poll::Ready(result) => {
                 self.inside(|| user_code::dispose(turn));
@@ -198,7 +199,7 @@ impl Shard {
             }
             audience.look(context);
             self.inside(|| {
-                let polled = poll_whole(life, &mut turn, context);
+                let polled = self.poll_whole(life, &mut turn, context);
                 if polled.is_pending() {
                     self.end_if_asked(life);
                 }
@@ -287,29 +288,30 @@ impl Shard {
             });
         });
     }
-}
 
-/// Polls what an object runs. A panic that nothing inside caught ends the object's life.
-fn poll_whole<T>(
-    life: &Life,
-    turn: &mut LocalFuture<'static, T>,
-    context: &mut Context<'_>,
-) -> Poll<Result<T, Fault>> {
-    let polled = match life.slot.shard.point(&[FaultKind::Crash, FaultKind::Panic]) {
-        Some(FaultKind::Crash) => return Poll::Pending,
-        Some(_) => Err(Box::new("injected") as Panic),
-        None => user_code::call(|| turn.as_mut().poll(context)),
-    };
-    match polled {
-        Ok(polled) => polled.map(Ok),
-        Err(panic) => {
-            let fault = match panic.downcast::<Aborted>() {
-                // It has asked for the end itself.
-                Ok(aborted) => Fault::Reset(aborted.0),
-                Err(_) => Fault::Panicked,
-            };
-            life.end(fault.clone(), true);
-            Poll::Ready(Err(fault))
+    /// Polls what an object runs. A panic that nothing inside caught ends the object's life.
+    fn poll_whole<T>(
+        &self,
+        life: &Life,
+        turn: &mut LocalFuture<'static, T>,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<T, Fault>> {
+        let polled = match self.point(&[FaultKind::Crash, FaultKind::Panic]) {
+            Some(FaultKind::Crash) => return Poll::Pending,
+            Some(_) => Err(Box::new("injected") as Panic),
+            None => user_code::call(|| turn.as_mut().poll(context)),
+        };
+        match polled {
+            Ok(polled) => polled.map(Ok),
+            Err(panic) => {
+                let fault = match panic.downcast::<Aborted>() {
+                    // It has asked for the end itself.
+                    Ok(aborted) => Fault::Reset(aborted.0),
+                    Err(_) => Fault::Panicked,
+                };
+                life.end(fault.clone(), true);
+                Poll::Ready(Err(fault))
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::super::socket::Frame;
+use super::super::frame::Frame;
 use super::super::work::{Output, Task, Work};
 use crate::fault::Fault;
 use crate::http::{Body, Request, Response};

@@ -2,8 +2,8 @@
 
 use std::future::Future;
 
-use super::Sim;
 use super::faults::FaultKind;
+use super::host::Sim;
 use super::investigation::{assert_repeats, assert_same_until_fault};
 use super::quiet::quietly;
 use super::report::Report;

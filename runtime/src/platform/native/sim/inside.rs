@@ -8,54 +8,13 @@ use serde::de::DeserializeOwned;
 
 use super::super::remote::Remote;
 use super::super::store::Database;
-use super::Sim;
+use super::host::Sim;
+use super::pending_run::PendingRun;
 use crate::error::StorageError;
 use crate::fields::decode_field;
 use crate::id::ObjectId;
-use crate::object::DurableObject;
+use crate::object::{DurableObject, Stub};
 use crate::sql::decode_rows;
-use crate::stub::Stub;
-use crate::time::Timestamp;
-
-/// Not there before the first run is scheduled.
-const HAS_RUNS: &str =
-    "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '_anchorhold_schedule'";
-const RUNS: &str =
-    "SELECT name, key, due, attempt FROM _anchorhold_schedule ORDER BY due, name, key";
-
-/// What is to hold after each turn.
-pub(super) type Check = Rc<dyn Fn(&Sim) -> Result<(), String>>;
-
-/// A run of an alarm that an object has pending.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct PendingRun {
-    /// The alarm's method.
-    pub alarm: String,
-    /// The key it was scheduled under; empty unless one was given.
-    pub key: String,
-    /// When it is due. That of a run that failed, or whose handler is at work, is the time of its
-    /// next try.
-    pub due: Timestamp,
-    /// How many tries were begun.
-    pub tries: u32,
-}
-
-impl PendingRun {
-    pub(in super::super) fn all_in(database: &Database) -> Result<Vec<Self>, StorageError> {
-        if database.sql(HAS_RUNS, &[])?.rows.is_empty() {
-            return Ok(Vec::new());
-        }
-        let runs: Vec<(String, String, i64, u32)> = decode_rows(database.sql(RUNS, &[])?)?;
-        let run = |(alarm, key, due, tries)| Self {
-            alarm,
-            key,
-            due: Timestamp::from_millis(due),
-            tries,
-        };
-        Ok(runs.into_iter().map(run).collect())
-    }
-}
 
 impl Sim {
     /// Calls `look` with the object's value: the one in memory, with what turns have changed and not
@@ -161,7 +120,7 @@ impl Sim {
         stub: &S,
         field: &str,
     ) -> Result<Option<T>, StorageError> {
-        let keys = S::Object::__description().keys;
+        let keys = S::Object::__description().class.keys;
         assert!(
             keys.contains(&field),
             "{} has no stored field `{field}`; it has: {}",

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::super::socket::Frame;
+use super::super::frame::Frame;
 use super::super::work::{Delivery, Output, Task, Work};
-use super::inside::PendingRun;
-use super::trace::summary;
+use super::pending_run::PendingRun;
+use crate::fault::Fault;
 use crate::id::RawId;
 use crate::socket::Message;
 use crate::wire;
@@ -155,4 +155,10 @@ fn short(mut text: String) -> String {
         text.push('…');
     }
     text
+}
+
+/// Status and code.
+pub(super) fn summary(fault: &Fault) -> String {
+    let (status, code, _) = fault.summary();
+    format!("{status} {code}")
 }

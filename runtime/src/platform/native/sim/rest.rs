@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Sim;
+use super::host::Sim;
 
 impl Sim {
     /// What objects still do, for a message: up to three things.

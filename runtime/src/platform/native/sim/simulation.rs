@@ -11,16 +11,15 @@ use tokio::time::Instant;
 
 use super::super::kernel::{Limits, Now, ObjectIndex};
 use super::super::random::SplitMix;
-use super::super::shard::UnderWay;
 use super::super::work::Work;
 use super::disk_state::DiskState;
 use super::faults::{FaultKind, Faults};
 use super::limits;
 use super::pipe::{Link, Links};
-use super::run::message_of;
 use super::trace::Trace;
+use super::under_way::UnderWay;
 use crate::id::RawId;
-use crate::user_code;
+use crate::user_code::{self, message_of};
 
 /// Steps that a test may take without time passing.
 const MAX_STEPS_AT_ONCE: u64 = 100_000;

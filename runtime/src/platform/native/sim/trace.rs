@@ -10,9 +10,8 @@ use super::super::kernel::{Effect, Now, ObjectIndex};
 use super::super::slot::Slot;
 use super::super::work::{Output, Work};
 use super::digest::{digest_of_output, digest_of_request, digest_of_work};
-use super::inside::PendingRun;
-use super::labels::{Named, label_of_output, label_of_run, label_of_work};
-use crate::fault::Fault;
+use super::labels::{Named, label_of_output, label_of_run, label_of_work, summary};
+use super::pending_run::PendingRun;
 use crate::http::Request;
 use crate::id::RawId;
 
@@ -100,7 +99,7 @@ impl Trace {
 
     fn name_of_slot(&self, slot: &Slot) -> String {
         let name = slot.name.borrow().clone();
-        self.learn(slot.description.class, slot.id, name)
+        self.learn(slot.class.name, slot.id, name)
     }
 
     /// Writes down what a kernel has decided, if it is of the objects' work.
@@ -116,7 +115,7 @@ impl Trace {
         };
         let output_label = |output: &Output| {
             label_of_output(output, |delivery| {
-                let class = delivery.description.class;
+                let class = delivery.class.name;
                 self.learn(class, delivery.id, delivery.name.clone())
             })
         };
@@ -197,10 +196,4 @@ impl Trace {
             self.push(now, event, 0);
         }
     }
-}
-
-/// Status and code.
-pub(super) fn summary(fault: &Fault) -> String {
-    let (status, code, _) = fault.summary();
-    format!("{status} {code}")
 }

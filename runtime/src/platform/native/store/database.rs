@@ -8,8 +8,9 @@ use std::time::Duration;
 use rusqlite::{Connection, TransactionState};
 
 use super::authorizer::Guard;
+use super::failure::{disk_is_full, storage_error};
+use super::files::Unsynced;
 use super::place::{MAX_PAGES, Place};
-use super::{Unsynced, disk_is_full, storage_error};
 use crate::error::StorageError;
 
 /// An open database. It belongs to one thread at a time; the host may open and close it on another.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
-use super::{Database, Descriptors, Files};
+use super::database::Database;
+use super::{Descriptors, Files};
 use crate::error::StorageError;
 
 struct Folder {

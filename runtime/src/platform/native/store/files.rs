@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::descriptors::Descriptors;
-use super::io_error;
+use super::failure::io_error;
 #[cfg(test)]
 use super::power::Power;
 use crate::error::StorageError;

@@ -10,9 +10,11 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, OptionalExtension, Transaction, params};
 
 use super::super::kernel::{Pause, PausedAlarm};
+use super::entry::{Change, Due, Entry};
+use super::failure::{io_error, storage_error};
 use super::files::{Files, log_of};
+use super::log;
 use super::rebuild::rebuild;
-use super::{io_error, log, storage_error};
 use crate::error::StorageError;
 use crate::id::RawId;
 
@@ -27,46 +29,6 @@ const DUE: &str = "SELECT id, class, at, paused_until, failures FROM alarm
     ORDER BY coalesce(paused_until, at), id LIMIT ?4";
 const END_PAUSES: &str =
     "UPDATE alarm SET paused_until = NULL, failures = 0 WHERE paused_until IS NOT NULL";
-
-/// What the index keeps of an object with an alarm.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Entry {
-    pub(crate) id: RawId,
-    pub(crate) class: String,
-    /// Under which the object is reached, so that its alarms know it too (P71).
-    pub(crate) name: Option<String>,
-    pub(crate) at: i64,
-}
-
-/// An alarm that is due.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Due {
-    pub(crate) id: RawId,
-    pub(crate) class: String,
-    pub(crate) at: i64,
-    /// It failed and is to be tried again then.
-    pub(crate) pause: Option<Pause>,
-}
-
-impl Due {
-    /// When there is something to do.
-    pub(crate) fn date(&self) -> i64 {
-        self.pause.map_or(self.at, |pause| pause.until)
-    }
-}
-
-/// A change of the index.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Change {
-    /// Adds an entry, or brings its date forward. On disk when the write has returned.
-    Record(Entry),
-    /// The alarm moved later or went. May be lost: an older entry only wakes an object too early.
-    Follow(RawId, Option<i64>),
-    /// The alarm failed and waits, until its entry changes. May be lost: it is tried too early then.
-    Pause(PausedAlarm),
-    /// All pauses end: their dates mean nothing once the clock was set.
-    EndPauses,
-}
 
 /// Shared by the shards, which read; one thread writes, and no reader waits for it.
 pub(crate) struct Index {
@@ -171,7 +133,7 @@ impl Index {
             .query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0));
         if version.map_err(|error| explain(&error))? != VERSION {
             let root = path.parent().unwrap_or(path);
-            rebuild(&index, files, &root.join("objects"))?;
+            rebuild(files, &root.join("objects"), |found| index.write(found))?;
             // Last: a rebuilding that was interrupted begins again.
             let mark = format!("PRAGMA user_version = {VERSION}");
             let marked = index.writer().connection.execute_batch(&mark);

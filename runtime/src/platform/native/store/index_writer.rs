@@ -4,7 +4,8 @@ use std::sync::{Arc, mpsc};
 
 use tokio::sync::oneshot;
 
-use super::index::{Change, Entry, Index};
+use super::entry::{Change, Entry};
+use super::index::Index;
 use crate::error::StorageError;
 use crate::user_code;
 

@@ -2,7 +2,8 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use super::{Database, storage_error};
+use super::database::Database;
+use super::failure::storage_error;
 use crate::error::StorageError;
 use crate::storage::ListRange;
 

@@ -8,8 +8,10 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 use super::super::random::SplitMix;
+use super::database::Database;
+use super::files::Unsynced;
 use super::power::Power;
-use super::{Database, Descriptors, Files, Unsynced};
+use super::{Descriptors, Files};
 use crate::error::StorageError;
 use crate::storage::ListRange;
 

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
+use super::entry::{Change, Entry};
+use super::failure::{io_error, storage_error};
 use super::files::{Files, log_of};
-use super::index::{Change, Entry, Index};
-use super::{io_error, storage_error};
 use crate::error::StorageError;
 use crate::id::RawId;
 
@@ -20,7 +20,11 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(5);
 /// Looks into every object's database, before the host serves: while it runs, nobody else has them
 /// open. An object's name is not known here; its index entry gets it when the object is reached by
 /// its name again.
-pub(super) fn rebuild(index: &Index, files: &Files, objects: &Path) -> Result<(), StorageError> {
+pub(super) fn rebuild(
+    files: &Files,
+    objects: &Path,
+    record: impl Fn(&[Change]) -> Result<(), StorageError>,
+) -> Result<(), StorageError> {
     let classes = entries(objects)?;
     if classes.is_empty() {
         return Ok(());
@@ -29,7 +33,7 @@ pub(super) fn rebuild(index: &Index, files: &Files, objects: &Path) -> Result<()
         "the index of alarms is missing or of another version: it is made from the objects' databases before the host serves"
     );
     let mut scan = Scan {
-        index,
+        record,
         files,
         found: Vec::with_capacity(BATCH),
         looked_at: 0,
@@ -70,8 +74,9 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, StorageError> {
         .collect()
 }
 
-struct Scan<'a> {
-    index: &'a Index,
+struct Scan<'a, R> {
+    /// Takes entries into the index.
+    record: R,
     files: &'a Files,
     found: Vec<Change>,
     looked_at: usize,
@@ -79,7 +84,7 @@ struct Scan<'a> {
     told_at: Instant,
 }
 
-impl Scan<'_> {
+impl<R: Fn(&[Change]) -> Result<(), StorageError>> Scan<'_, R> {
     fn look_at(&mut self, class: &str, path: &Path) -> Result<(), StorageError> {
         let Some(id) = id_of(path) else {
             return Ok(());
@@ -119,7 +124,7 @@ impl Scan<'_> {
 
     fn record(&mut self) -> Result<(), StorageError> {
         self.alarms += self.found.len();
-        self.index.write(&std::mem::take(&mut self.found))
+        (self.record)(&std::mem::take(&mut self.found))
     }
 }
 

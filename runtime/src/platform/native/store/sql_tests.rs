@@ -1,7 +1,8 @@
 //! What an object's own SQL can and cannot do to the runtime and to other turns.
 
 use super::allowed::{FUNCTIONS, NOT_AS_ON_WORKERD, PRAGMAS};
-use super::{Database, sql_lists};
+use super::database::Database;
+use super::sql_lists;
 use crate::error::StorageError;
 use crate::sql::SqlValue;
 use crate::sql_text::check;

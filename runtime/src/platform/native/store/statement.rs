@@ -4,7 +4,8 @@ use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{Batch, ErrorCode, Statement, ToSql, params_from_iter};
 
 use super::authorizer::USERS_MARK;
-use super::{Database, storage_error};
+use super::database::Database;
+use super::failure::storage_error;
 use crate::error::StorageError;
 use crate::sql::{MAX_EXACT, SqlRows, SqlValue};
 use crate::sql_text::{only_reads, pragmas};

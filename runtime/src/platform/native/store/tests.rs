@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Database, Descriptors, Files, Index, has_database};
+use super::database::Database;
+use super::{Descriptors, Files, Index, has_database};
 use crate::error::StorageError;
 use crate::sql::SqlValue;
 use crate::storage::ListRange;

@@ -1,9 +1,21 @@
 //! The pump over a connection in memory, on paused time.
 
+use std::rc::Weak;
+
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::sleep;
 
+use super::super::budget::Budget;
+use super::super::frame::Pending;
+use super::super::slot::Slot;
 use super::*;
+
+/// A socket of an object that is gone.
+fn detached() -> (Socket, Outgoing) {
+    let owner: Weak<Slot> = Weak::new();
+    let pending = Pending::new(Budget::new(MAX_PENDING).open());
+    Socket::new(owner, pending, &[], &[])
+}
 
 /// A frame of a client, with a mask of zeros.
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
@@ -15,7 +27,7 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
 /// A pump, and the peer's end of its connection, which buffers so many bytes each way.
 fn pumped(buffer: usize) -> (impl Future<Output = ()>, DuplexStream, Socket) {
     let (ours, theirs) = duplex(buffer);
-    let (socket, outgoing) = Socket::detached();
+    let (socket, outgoing) = detached();
     let pumped = socket.clone();
     let pump = async move {
         pump_stream(&pumped, Peer::new(ours), Bytes::new(), outgoing).await;

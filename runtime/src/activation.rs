@@ -1,0 +1,24 @@
+//! What the handles of one activation share: an object from its load to its eviction or reset.
+
+use crate::class::Class;
+use crate::platform::ObjectState;
+use crate::schedule::Timetable;
+use crate::storage::Shared;
+
+pub(crate) struct Activation {
+    pub(crate) class: &'static Class,
+    pub(crate) state: ObjectState,
+    pub(crate) storage: Shared,
+    pub(crate) timetable: Timetable,
+}
+
+impl Activation {
+    /// A turn of this object, for people: `Counter "a".increment`.
+    pub(crate) fn label(&self, turn: &str) -> String {
+        let class = self.class.name;
+        match self.state.name() {
+            Some(name) => format!("{class} {name:?}.{turn}"),
+            None => format!("{class} {}.{turn}", &self.state.id().to_string()[..8]),
+        }
+    }
+}

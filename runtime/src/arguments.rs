@@ -1,0 +1,30 @@
+//! The arguments of a call, on their way out.
+
+use serde::Serialize;
+
+use crate::wire;
+
+/// The arguments of a call under construction, one encoded value after another. The first that
+/// refuses to be written fails the call.
+#[allow(missing_docs, reason = "the vocabulary of generated code")]
+pub struct Arguments {
+    pub(crate) bytes: Result<Vec<u8>, String>,
+}
+
+#[allow(missing_docs, reason = "the vocabulary of generated code")]
+impl Arguments {
+    #[must_use]
+    pub fn new(count: usize) -> Self {
+        Self {
+            bytes: Ok(Vec::with_capacity(count * 8)),
+        }
+    }
+
+    pub fn push<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) {
+        if let Ok(bytes) = &mut self.bytes
+            && let Err(message) = wire::encode_into(bytes, value)
+        {
+            self.bytes = Err(format!("argument `{name}` cannot be encoded: {message}"));
+        }
+    }
+}

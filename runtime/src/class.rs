@@ -1,0 +1,50 @@
+//! What a class of Durable Objects is, without its code.
+#![allow(
+    missing_docs,
+    reason = "the vocabulary of generated code, which nobody else names"
+)]
+
+use std::any::Any;
+
+/// One class of Durable Objects.
+pub struct Class {
+    pub name: &'static str,
+    pub binding: &'static str,
+    /// Of the stored fields.
+    pub keys: &'static [&'static str],
+    pub migrations: &'static [&'static str],
+    pub alarms: &'static [Alarm],
+    /// Its code, for those who run it.
+    pub table: fn() -> &'static (dyn Any + Sync),
+}
+
+impl Class {
+    pub(crate) fn alarm(&self, name: &str) -> Option<&'static Alarm> {
+        self.alarms.iter().find(|alarm| alarm.name == name)
+    }
+}
+
+/// An `#[alarm]` method.
+pub struct Alarm {
+    pub name: &'static str,
+    pub recurrence: Recurrence,
+}
+
+/// Whether an alarm comes back by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recurrence {
+    OnDemand,
+    EveryMillis(u64),
+    Cron(&'static str),
+}
+
+impl Recurrence {
+    /// Tells one recurrence from another across versions of a class; none for an alarm without.
+    pub(crate) fn text(self) -> Option<String> {
+        match self {
+            Self::OnDemand => None,
+            Self::EveryMillis(interval) => Some(format!("every {interval} ms")),
+            Self::Cron(pattern) => Some(format!("cron {pattern}")),
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Answers as HTTP sends them, and how much of them may wait for their readers.
+
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::{HeaderName, HeaderValue};
+
+use super::budget::{Budget, Share};
+use crate::fault::Fault;
+use crate::http::{Body, Response};
+
+/// What the answers of one shard hold together until their readers have taken them; an answer beyond
+/// it becomes a 503.
+const MAX_ANSWERS: usize = 128 * 1024 * 1024;
+/// Answers up to this size are not counted: the number of connections bounds them.
+const SMALL: usize = 8 * 1024;
+
+pub(super) type HttpResponse = hyper::Response<Full<Bytes>>;
+
+/// What waits for the readers of one shard.
+#[derive(Clone)]
+pub(super) struct Answers(Budget);
+
+impl Answers {
+    pub(super) fn new() -> Self {
+        Self::with_room(MAX_ANSWERS)
+    }
+
+    pub(super) fn with_room(bytes: usize) -> Self {
+        Self(Budget::new(bytes))
+    }
+
+    /// Room for so many bytes.
+    pub(super) fn take(&self, bytes: usize) -> Result<Share, Fault> {
+        self.0.take(bytes).ok_or_else(answers_are_full)
+    }
+
+    /// The answer as it goes out; one that finds no room among those that wait for their readers
+    /// becomes a 503.
+    pub(super) fn to_http(&self, mut response: Response) -> HttpResponse {
+        let bytes = match std::mem::replace(&mut response.body, Body::Empty) {
+            Body::Bytes(bytes) => bytes,
+            Body::Empty | Body::Upgrade(_) => Vec::new(),
+        };
+        if bytes.len() <= SMALL {
+            return with_body(response, Bytes::from(bytes));
+        }
+        match self.take(bytes.len()) {
+            Ok(share) => with_body(response, share.holding(bytes)),
+            Err(full) => {
+                drop(bytes);
+                self.to_http(full.into_response())
+            }
+        }
+    }
+}
+
+/// Too much is held for readers who do not read.
+fn answers_are_full() -> Fault {
+    Fault::Overloaded(format!(
+        "answers that their readers have not taken hold {MAX_ANSWERS} bytes together; ask again later"
+    ))
+}
+
+pub(super) fn with_body(response: Response, body: Bytes) -> HttpResponse {
+    let Response {
+        status, headers, ..
+    } = response;
+    let mut http = hyper::Response::new(Full::new(body));
+    match hyper::StatusCode::from_u16(status) {
+        Ok(status) => *http.status_mut() = status,
+        Err(_) => {
+            tracing::error!(
+                status,
+                "a handler answered with a status that HTTP does not have"
+            );
+            *http.status_mut() = hyper::StatusCode::INTERNAL_SERVER_ERROR;
+        }
+    }
+    for (name, value) in headers {
+        // The host states them itself; others would break the connection's framing.
+        if matches!(&*name, "content-length" | "transfer-encoding") {
+            continue;
+        }
+        match (
+            HeaderName::try_from(name.as_ref()),
+            HeaderValue::from_str(&value),
+        ) {
+            (Ok(name), Ok(value)) => drop(http.headers_mut().append(name, value)),
+            // Passed on from the outside world: what a handler sets was checked.
+            _ => tracing::warn!(
+                name = name.as_ref(),
+                "a header that HTTP does not allow is left out"
+            ),
+        }
+    }
+    http
+}

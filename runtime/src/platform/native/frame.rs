@@ -1,0 +1,105 @@
+//! What goes out over one socket, and the queue that it waits in.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use tokio::sync::mpsc;
+
+use super::budget::Share;
+use crate::socket::Message;
+
+/// What goes out over a socket.
+#[derive(Debug)]
+pub(super) enum Frame {
+    Message(Message),
+    Close {
+        code: u16,
+        reason: String,
+    },
+    /// The host stops: the peer hears 1001, the object nothing.
+    GoingAway,
+    /// The connection is dropped without a word (P62).
+    Drop,
+}
+
+impl Frame {
+    pub(super) fn size(&self) -> usize {
+        match self {
+            Self::Message(message) => message.size(),
+            Self::Close { .. } | Self::GoingAway | Self::Drop => 0,
+        }
+    }
+}
+
+/// The bytes that wait for one peer: in the output gate, for their turn, and in the connection.
+#[derive(Clone)]
+pub(super) struct Pending(Rc<RefCell<Share>>);
+
+impl Pending {
+    pub(super) fn new(share: Share) -> Self {
+        Self(Rc::new(RefCell::new(share)))
+    }
+
+    pub(super) fn get(&self) -> usize {
+        self.0.borrow().bytes()
+    }
+
+    pub(super) fn set(&self, bytes: usize) {
+        let mut share = self.0.borrow_mut();
+        let before = share.bytes();
+        share.exceed(bytes.saturating_sub(before));
+        share.shrink(before.saturating_sub(bytes));
+    }
+}
+
+/// The receiving end of a socket's outgoing frames. What is taken counts as pending until it is
+/// [sent](Self::sent), or until this is dropped.
+pub(super) struct Outgoing {
+    frames: mpsc::UnboundedReceiver<Frame>,
+    pending: Pending,
+    taken: usize,
+}
+
+/// A queue of frames: the sending end, and the receiving one.
+pub(super) fn queue(pending: Pending) -> (mpsc::UnboundedSender<Frame>, Outgoing) {
+    let (sender, frames) = mpsc::unbounded_channel();
+    let outgoing = Outgoing {
+        frames,
+        pending,
+        taken: 0,
+    };
+    (sender, outgoing)
+}
+
+impl Outgoing {
+    pub(super) async fn next(&mut self) -> Frame {
+        // The sender lives as long as the pump's own handle on the socket.
+        self.frames
+            .recv()
+            .await
+            .map_or(Frame::Drop, |frame| self.take(frame))
+    }
+
+    pub(super) fn try_next(&mut self) -> Option<Frame> {
+        self.frames.try_recv().ok().map(|frame| self.take(frame))
+    }
+
+    fn take(&mut self, frame: Frame) -> Frame {
+        self.taken += frame.size();
+        frame
+    }
+
+    /// All but the last so many bytes of what was taken are out.
+    pub(super) fn sent_all_but(&mut self, bytes: usize) {
+        let sent = self.taken.saturating_sub(bytes);
+        self.taken -= sent;
+        self.pending.set(self.pending.get().saturating_sub(sent));
+    }
+}
+
+impl Drop for Outgoing {
+    fn drop(&mut self) {
+        // The connection is gone, and with it everything that waited.
+        self.pending.set(0);
+    }
+}

@@ -1,0 +1,48 @@
+//! The objects of a shard that are in memory.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use super::super::kernel::ObjectIndex;
+use super::super::slot::Life;
+use crate::occupant::Occupant;
+
+/// An object in memory.
+#[derive(Clone)]
+pub(super) struct Resident {
+    pub(super) life: Rc<Life>,
+    pub(super) occupant: Rc<Occupant>,
+}
+
+/// By the kernel's index. What is taken out is dropped by the caller: an object's `Drop` may come back
+/// here.
+#[derive(Default)]
+pub(super) struct Residents(RefCell<Vec<Option<Resident>>>);
+
+impl Residents {
+    pub(super) fn get(&self, object: ObjectIndex) -> Option<Resident> {
+        self.0.borrow().get(object.0)?.clone()
+    }
+
+    pub(super) fn life(&self, object: ObjectIndex) -> Option<Rc<Life>> {
+        let residents = self.0.borrow();
+        Some(Rc::clone(&residents.get(object.0)?.as_ref()?.life))
+    }
+
+    pub(super) fn put(&self, object: ObjectIndex, resident: Resident) -> Option<Resident> {
+        let mut residents = self.0.borrow_mut();
+        if residents.len() <= object.0 {
+            residents.resize(object.0 + 1, None);
+        }
+        residents[object.0].replace(resident)
+    }
+
+    pub(super) fn take(&self, object: ObjectIndex) -> Option<Resident> {
+        self.0.borrow_mut().get_mut(object.0)?.take()
+    }
+
+    pub(super) fn take_all(&self) -> Vec<Resident> {
+        let residents = std::mem::take(&mut *self.0.borrow_mut());
+        residents.into_iter().flatten().collect()
+    }
+}

@@ -1,0 +1,521 @@
+//! A simulated host in one thread, without network and with virtual time.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+use tokio::sync::mpsc::unbounded_channel;
+use tokio::task::yield_now;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::super::answers::Answers;
+use super::super::assets;
+use super::super::clock::Clock;
+use super::super::disk::Disk;
+use super::super::kernel::Limits;
+use super::super::outgoing::Outgoing;
+use super::super::random::{Random, SplitMix};
+use super::super::remote::{Env as PlatformEnv, Remote};
+use super::super::shard::{Parts, Shard};
+use super::super::upgrade::Transport;
+use super::disk::MemoryDisk;
+use super::disk_state::DiskState;
+use super::faults::{FaultKind, Faults};
+use super::pipe::Pipe;
+use super::simulation::{self, Simulation};
+use super::socket::SimSocket;
+use super::trace;
+use crate::app::App;
+use crate::context::Env;
+use crate::error::{Error, StorageError};
+use crate::http::{Body, Request, Response};
+use crate::namespace::Objects;
+use crate::object::{DurableObject, Stub};
+use crate::time::Timestamp;
+
+/// When simulated time begins: 2026-01-01T00:00:00Z.
+const START_MS: i64 = 1_767_225_600_000;
+/// A test that waits this long, in virtual time, waits for something that will not happen.
+pub(super) const PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
+/// Steps in which objects that are not waiting for time come to rest.
+const MANY_STEPS: usize = 10_000;
+/// Steps in which a timer's task gets to run.
+const SOME_STEPS: usize = 8;
+
+/// A simulated host: the embedded host's own kernel, in one thread, without network, with virtual
+/// time and an order of events that a seed decides. The same seed gives the same run.
+///
+/// [`#[anchorhold::test]`](macro@crate::test) hands it to a test. Time stands still while anything
+/// can run; when everything waits for time it moves on by itself to the next timer or alarm.
+///
+/// ```
+/// # use anchorhold::prelude::*;
+/// # async fn example<Counter: DurableObject>(sim: Sim) {
+/// let counter = sim.objects::<Counter>().named("a");
+/// // … call it, then:
+/// sim.evict(&counter).await;
+/// sim.crash().await;
+/// sim.advance(std::time::Duration::from_secs(60)).await;
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Sim(pub(super) Rc<Inner>);
+
+pub(super) struct Inner {
+    seed: u64,
+    pub(super) shard: Rc<Shard>,
+    app: RefCell<Option<Rc<App>>>,
+    /// Each with its name and the place where the test declares it.
+    pub(super) invariants: RefCell<Vec<(String, Check)>>,
+    /// Time that the test itself let pass does not count as waiting.
+    patient_since: Cell<Instant>,
+}
+
+impl Sim {
+    pub(super) fn new(seed: u64) -> Result<Self, StorageError> {
+        let generator = SplitMix::new(seed);
+        let random = Random::Seeded(SplitMix::new(generator.next()));
+        // There is no other thread that it could hear of.
+        let (inbox, _) = unbounded_channel();
+        let simulation = Simulation::new(generator.next());
+        let disk = Disk::Memory(Box::new(MemoryDisk::new(random.bytes())?));
+        let start = Instant::now();
+        let parts = Parts {
+            number: 0,
+            inboxes: Arc::from([inbox]),
+            disk,
+            clock: Clock::Virtual {
+                start,
+                start_ms: Arc::new(START_MS.into()),
+            },
+            random,
+            outgoing: Outgoing::simulated(),
+            simulation: Some(simulation),
+            limits: Limits::default(),
+        };
+        let shard = Shard::new(parts, &[]);
+        shard.start_simulated_tasks();
+        Ok(Self(Rc::new(Inner {
+            seed,
+            shard,
+            app: RefCell::default(),
+            invariants: RefCell::default(),
+            patient_since: Cell::new(start),
+        })))
+    }
+
+    /// The seed that decides this run.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.0.seed
+    }
+
+    /// The virtual time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.shard.clock.now())
+    }
+
+    /// Sets the clock forward or back, as an administrator or a time server does: what was due
+    /// until then is due at once, and alarms of a time that was gone wait for it again. Timers, such
+    /// as [`Ctx::sleep`](crate::Ctx::sleep), count time that passes and do not notice.
+    pub async fn set_clock(&self, now: Timestamp) {
+        let (before, after) = (self.0.shard.clock.now(), now.as_millis());
+        let direction = if after < before { "back" } else { "forward" };
+        let by = Duration::from_millis(after.abs_diff(before));
+        self.tell(&format!("sim.set_clock: {by:?} {direction}"));
+        self.0.shard.clock.set(after);
+        if let Some(simulation) = self.0.shard.simulation() {
+            simulation.clock_is_right();
+        }
+        self.0.shard.clock_was_set();
+        self.settle().await;
+    }
+
+    /// What an app's own handlers get.
+    #[must_use]
+    pub fn env(&self) -> Env {
+        Env::new(PlatformEnv::ungated(Rc::clone(&self.0.shard)))
+    }
+
+    /// The objects of a class, called as from the app.
+    #[must_use]
+    pub fn objects<T: DurableObject>(&self) -> Objects<T> {
+        self.env().objects()
+    }
+
+    /// Sets the app that [`fetch`](Self::fetch) goes through.
+    ///
+    /// # Panics
+    /// The app is put together wrongly.
+    pub fn app(&self, app: App) {
+        assert!(
+            app.mistakes().is_empty(),
+            "the app is put together wrongly: {}",
+            app.mistakes().join("; ")
+        );
+        *self.0.app.borrow_mut() = Some(Rc::new(app));
+    }
+
+    /// Says what answers the requests that objects and the app send to the outside world with
+    /// [`Ctx::fetch`](crate::Ctx::fetch) and [`Env::fetch`]; before that they fail as disconnected.
+    /// With [faults](FaultKind) requests are lost, late, or arrive twice, and so are their answers.
+    pub fn answer_outgoing<F, R>(&self, responder: F)
+    where
+        F: Fn(Request) -> R + 'static,
+        R: Future<Output = Response> + 'static,
+    {
+        self.0
+            .shard
+            .outgoing
+            .answer_with(Rc::new(move |request| Box::pin(responder(request))));
+    }
+
+    /// Sends a request to the app, as a client would. The app's handler ends with the host's process:
+    /// the client finds its connection broken then, which here is a response of 503 with the code
+    /// `disconnected`.
+    ///
+    /// # Panics
+    /// No app was set with [`app`](Self::app).
+    pub async fn fetch(&self, mut request: Request) -> Response {
+        let app = self.0.app.borrow().clone();
+        let Some(app) = app else {
+            panic!("call sim.app(…) before sim.fetch(…)")
+        };
+        if let Err(fault) = request.check() {
+            return fault.into_response();
+        }
+        let path = request.path().into_owned();
+        self.tell(&format!("sim.fetch {} {path}", request.method()));
+        let answer = async {
+            if let Some(response) = app.answer(request, self.env()).await {
+                return response;
+            }
+            let folder = app.asset_folder().unwrap_or_default();
+            match assets::answer(folder, &path, &Answers::with_room(usize::MAX)).await {
+                Ok((mut response, body)) => {
+                    response.body = Body::Bytes(body.to_vec());
+                    response
+                }
+                Err(fault) => fault.into_response(),
+            }
+        };
+        self.0.shard.serve(answer).await
+    }
+
+    /// Opens a socket by a `#[websocket]` route; the path is the object's own.
+    ///
+    /// # Errors
+    /// The object refused; the error has the response's status, code and message.
+    pub async fn connect<S: Stub>(&self, stub: &S, path: &str) -> Result<SimSocket, Error> {
+        let request = Request::new("GET", path).with_header("upgrade", "websocket");
+        let mut response = match stub.core().fetch(request).await {
+            Ok(response) => response,
+            Err(fault) => fault.into_response(),
+        };
+        match std::mem::replace(&mut response.body, Body::Empty) {
+            Body::Upgrade(upgrade) => {
+                let (theirs, ours, link) = Pipe::pair();
+                if let Some(simulation) = self.0.shard.simulation() {
+                    simulation.links.add(&link);
+                }
+                upgrade.complete(Transport::Memory(theirs));
+                Ok(SimSocket {
+                    pipe: ours,
+                    closed: None,
+                })
+            }
+            Body::Bytes(bytes) => Err(refusal(response.status, &bytes)),
+            Body::Empty => Err(Error::new(
+                response.status,
+                "refused",
+                "the object accepted no socket",
+            )),
+        }
+    }
+
+    /// Cuts a connection, as a network that fails: without a Close. Messages on their way are lost.
+    /// Each end learns of it within 2 minutes, when the seed says, and sees code 1006. Until then
+    /// what it sends is lost.
+    pub fn cut(&self, socket: &SimSocket) {
+        self.tell("sim.cut");
+        if let Some(simulation) = self.0.shard.simulation() {
+            simulation.cut(socket.pipe.link());
+        }
+    }
+
+    /// Lets time pass; timers and alarms that become due run in their order, and what they start
+    /// comes to rest before this returns.
+    pub async fn advance(&self, duration: Duration) {
+        self.0.patient_since.set(Instant::now() + duration);
+        sleep(duration).await;
+        self.settle().await;
+    }
+
+    /// Lets everything run that does not wait for time.
+    pub(super) async fn settle(&self) {
+        for _ in 0..SOME_STEPS {
+            yield_now().await;
+        }
+        for _ in 0..MANY_STEPS {
+            if self.0.shard.is_quiet() {
+                self.0.shard.check_rest();
+                return;
+            }
+            yield_now().await;
+        }
+    }
+
+    /// Takes an object out of memory, as after idle time: its `#[memory]` fields are lost, its
+    /// sockets stay.
+    ///
+    /// # Panics
+    /// The object runs something that waits for time: such an object is not evicted.
+    pub async fn evict<S: Stub>(&self, stub: &S) {
+        let Some(id) = stub.core().remote().map(Remote::id) else {
+            return;
+        };
+        if let Some(simulation) = self.0.shard.simulation() {
+            self.tell(&format!("sim.evict {}", simulation.trace.name_of(id)));
+        }
+        for _ in 0..MANY_STEPS {
+            if !self.0.shard.is_resident(id) {
+                return;
+            }
+            self.0.shard.request_eviction(id);
+            yield_now().await;
+        }
+        panic!("{id} cannot be evicted: it is still at work");
+    }
+
+    /// The host dies and starts again: everything but the disk is lost. Calls on their way fail as
+    /// disconnected; what was acknowledged is there.
+    pub async fn crash(&self) {
+        self.tell("sim.crash");
+        self.0.shard.crash();
+        for _ in 0..SOME_STEPS {
+            yield_now().await;
+        }
+    }
+
+    /// Ends the host's process, as [`crash`](Self::crash) does, and starts another with the classes
+    /// of this app and no others; [`fetch`](Self::fetch) goes through it. A class of the same name
+    /// in another module is another version of the class. Alarms of a class that the app lacks wait
+    /// for an app that has it. Stubs of classes and versions that the app lacks fail as
+    /// [`CallError::Configuration`](crate::CallError::Configuration). Without a deployment a test
+    /// uses any class.
+    ///
+    /// # Panics
+    /// The app is put together wrongly.
+    pub async fn deploy(&self, app: App) {
+        self.tell("sim.deploy");
+        let classes = app.objects().to_vec();
+        self.app(app);
+        self.0.shard.deploy(&classes);
+        for _ in 0..SOME_STEPS {
+            yield_now().await;
+        }
+    }
+
+    /// The power fails and comes back: as [`crash`](Self::crash), and what was committed and not yet
+    /// confirmed by the disk is lost or kept, for each object on its own, as the seed says. What was
+    /// acknowledged is there.
+    pub async fn power_failure(&self) {
+        self.tell("sim.power_failure");
+        self.0.shard.power_failure();
+        for _ in 0..SOME_STEPS {
+            yield_now().await;
+        }
+    }
+
+    #[cfg(test)]
+    pub(in super::super) fn shard(&self) -> &Rc<Shard> {
+        &self.0.shard
+    }
+
+    /// Injects these faults from now on.
+    pub fn set_faults(&self, faults: Faults) {
+        if let Some(simulation) = self.0.shard.simulation() {
+            simulation.set_faults(self.0.shard.now(), faults);
+            self.0.shard.limit_kernel();
+        }
+    }
+
+    /// Injects a fault at this step of the run, if it can happen there: see [`steps`](Self::steps).
+    pub fn inject_at(&self, step: u64, kind: FaultKind) {
+        if let Some(simulation) = self.0.shard.simulation() {
+            simulation.inject_at(step, kind);
+        }
+    }
+
+    /// How many points the run has passed where a fault could happen. The same seed and the same test
+    /// have the same points, up to the first fault.
+    #[must_use]
+    pub fn steps(&self) -> u64 {
+        self.0.shard.simulation().map_or(0, Simulation::steps)
+    }
+
+    /// Fills the disk: writes, commits and changes of the index of alarms fail, and some databases
+    /// cannot be opened, until [`free_disk`](Self::free_disk). Objects in memory can be read.
+    pub fn fill_disk(&self) {
+        self.tell("sim.fill_disk");
+        self.with_disk(|disk| disk.fill(None));
+    }
+
+    /// The disk has room again.
+    pub fn free_disk(&self) {
+        self.tell("sim.free_disk");
+        self.with_disk(DiskState::free);
+    }
+
+    /// Every sync fails, until [`restore_syncs`](Self::restore_syncs). The seed says what a commit
+    /// whose sync failed leaves on the disk.
+    pub fn fail_syncs(&self) {
+        self.tell("sim.fail_syncs");
+        self.with_disk(DiskState::fail_syncs);
+    }
+
+    /// No sync returns, until [`restore_syncs`](Self::restore_syncs). An object that waits for longer
+    /// than 30 s is reset. No database is opened or closed, and what comes in for such an object waits,
+    /// for up to 30 s.
+    pub fn hang_syncs(&self) {
+        self.tell("sim.hang_syncs");
+        self.with_disk(DiskState::hang_syncs);
+    }
+
+    /// Syncs return and succeed again.
+    pub fn restore_syncs(&self) {
+        self.tell("sim.restore_syncs");
+        self.with_disk(DiskState::restore_syncs);
+    }
+
+    fn with_disk(&self, act: impl FnOnce(&DiskState)) {
+        if let Some(simulation) = self.0.shard.simulation() {
+            act(&simulation.disk);
+        }
+    }
+
+    /// No fault happens from now on, and none lasts. A disk that is full has room, and one that hangs
+    /// answers. Both ends learn of a connection that was cut. A bad deployment is rolled back. An
+    /// exhaustive test ends the process at no later step.
+    pub async fn heal(&self) {
+        self.tell("sim.heal");
+        self.end_faults().await;
+    }
+
+    /// What the test itself does is a part of its trace.
+    pub(super) fn tell(&self, action: &str) {
+        self.0.shard.trace_test(action);
+    }
+
+    pub(super) async fn end_faults(&self) {
+        if let Some(simulation) = self.0.shard.simulation() {
+            simulation.heal();
+        }
+        self.0.shard.limit_kernel();
+        self.0.shard.roll_back();
+        self.settle().await;
+    }
+
+    /// From now on a power failure loses all that was not synced.
+    pub(super) fn keep_nothing_unsynced(&self) {
+        if let Some(simulation) = self.0.shard.simulation() {
+            simulation.keep_nothing_unsynced();
+        }
+    }
+
+    /// From now on no other kinds of faults happen.
+    pub(super) fn inject_only(&self, kinds: &BTreeSet<FaultKind>) {
+        if let Some(simulation) = self.0.shard.simulation() {
+            simulation.inject_only(kinds.clone());
+        }
+    }
+
+    /// The steps so far at which the process could have ended.
+    pub(super) fn endings(&self) -> Vec<u64> {
+        let simulation = self.0.shard.simulation();
+        simulation.map(Simulation::endings).unwrap_or_default()
+    }
+
+    pub(in super::super) fn injected(&self) -> Vec<simulation::Injected> {
+        self.0
+            .shard
+            .simulation()
+            .map(Simulation::injected)
+            .unwrap_or_default()
+    }
+
+    /// Lets everything that is due happen. What does not within `limit`.
+    pub(super) async fn still_pending(&self, limit: Duration) -> Option<String> {
+        let until = Instant::now() + limit;
+        let mut step = Duration::from_secs(1);
+        loop {
+            self.advance(step).await;
+            let overdue = self.0.shard.overdue_alarms();
+            if overdue.is_empty() && self.0.shard.is_quiet() {
+                let lost = self.0.shard.lost_alarms();
+                return lost
+                    .first()
+                    .map(|alarm| format!("a run will not happen in time: {alarm}"));
+            }
+            if Instant::now() >= until {
+                return Some(match overdue.first() {
+                    Some(alarm) => format!("a run is due and has not happened: {alarm}"),
+                    None => self.at_work().unwrap_or_default(),
+                });
+            }
+            step = (step * 2).min(Duration::from_secs(60));
+        }
+    }
+
+    /// What happened so far, one line an event. Each begins with the date by the simulated clock, in
+    /// milliseconds since 1970. The report of a failure shows the same events.
+    #[must_use]
+    pub fn trace(&self) -> Vec<String> {
+        self.lines().iter().map(trace::Line::dated).collect()
+    }
+
+    pub(super) fn lines(&self) -> Vec<trace::Line> {
+        let simulation = self.0.shard.simulation();
+        simulation.map_or_else(Vec::new, |simulation| simulation.trace.lines())
+    }
+
+    /// Ends when the test has waited too long outside of [`advance`](Self::advance).
+    pub(super) async fn lose_patience(&self) {
+        loop {
+            let until = self.0.patient_since.get() + PATIENCE;
+            sleep_until(until).await;
+            if self.0.patient_since.get() + PATIENCE <= Instant::now() {
+                return;
+            }
+        }
+    }
+}
+
+/// What is to hold after each turn.
+pub(super) type Check = Rc<dyn Fn(&Sim) -> Result<(), String>>;
+
+/// The error that a body tells of.
+fn refusal(status: u16, body: &[u8]) -> Error {
+    #[derive(Deserialize)]
+    struct Refusal {
+        error: Named,
+    }
+    #[derive(Deserialize)]
+    struct Named {
+        code: String,
+        message: String,
+    }
+    match serde_json::from_slice(body) {
+        Ok(Refusal { error }) => Error::new(status, error.code, error.message),
+        Err(_) => Error::new(
+            status,
+            "refused",
+            String::from_utf8_lossy(body).into_owned(),
+        ),
+    }
+}

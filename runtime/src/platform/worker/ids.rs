@@ -1,0 +1,9 @@
+//! The platform's identifiers.
+
+use super::bindings;
+use crate::id::RawId;
+
+pub(super) fn raw_id(id: &bindings::Id) -> RawId {
+    // The platform prints 64 hexadecimal digits (P70); no object has the identifier of zeros.
+    RawId::from_hex(&id.hex()).unwrap_or(RawId([0; 32]))
+}

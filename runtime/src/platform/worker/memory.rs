@@ -1,0 +1,74 @@
+//! One memory of one object: what its tasks and promises belong to.
+
+use std::cell::{Cell, OnceCell};
+use std::rc::Rc;
+
+use super::bindings::State;
+use super::ids::raw_id;
+use super::timer::Context;
+use crate::id::RawId;
+
+/// A clone is the same memory.
+#[derive(Clone)]
+pub(super) struct Memory(Rc<Inner>);
+
+struct Inner {
+    state: State,
+    context: Context,
+    id: OnceCell<RawId>,
+    doom: Cell<Option<String>>,
+    /// Frees the object's value when this memory has ended.
+    at_the_end: Cell<Option<Box<dyn FnOnce()>>>,
+}
+
+impl PartialEq for Memory {
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Memory {
+    pub(super) fn new(state: State) -> Self {
+        Self(Rc::new(Inner {
+            state,
+            context: Context::new(),
+            id: OnceCell::new(),
+            doom: Cell::new(None),
+            at_the_end: Cell::new(None),
+        }))
+    }
+
+    pub(super) fn raw(&self) -> &State {
+        &self.0.state
+    }
+
+    pub(super) fn context(&self) -> &Context {
+        &self.0.context
+    }
+
+    pub(super) fn id(&self) -> RawId {
+        *self.0.id.get_or_init(|| raw_id(&self.0.state.id()))
+    }
+
+    /// Ends this memory when the present event is answered.
+    pub(super) fn doom(&self, reason: &str) {
+        self.0.doom.set(Some(reason.to_owned()));
+    }
+
+    /// Why this memory may not see another event, if so; see [`doom`](Self::doom).
+    pub(super) fn take_doom(&self) -> Option<String> {
+        self.0.doom.take()
+    }
+
+    /// What frees the object's value when this memory has ended.
+    pub(super) fn set_at_the_end(&self, free: impl FnOnce() + 'static) {
+        self.0.at_the_end.set(Some(Box::new(free)));
+    }
+
+    /// Frees what is left of the object: it was reset.
+    pub(super) fn leave(&self) {
+        if let Some(free) = self.0.at_the_end.take() {
+            free();
+        }
+    }
+}

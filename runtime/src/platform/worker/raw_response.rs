@@ -1,0 +1,57 @@
+//! A response of the platform's own, handed on as it is.
+
+use std::borrow::Cow;
+
+use js_sys::Uint8Array;
+use wasm_bindgen_futures::JsFuture;
+
+use super::bindings;
+use super::failure::fault_of;
+use super::promise::Answer;
+use crate::fault::Fault;
+
+/// Names and values.
+pub(super) type Headers = [(Cow<'static, str>, Cow<'static, str>)];
+
+/// A response of the platform's own.
+pub(crate) struct RawResponse {
+    pub(super) response: bindings::Response,
+    /// How many of the headers beside it are its own; what follows was added here.
+    pub(super) own_headers: usize,
+}
+
+impl RawResponse {
+    pub(super) fn new(response: bindings::Response) -> Self {
+        Self {
+            response,
+            own_headers: 0,
+        }
+    }
+
+    /// The whole body, for a caller who reads it here.
+    pub(crate) async fn bytes(&self) -> Result<Vec<u8>, Fault> {
+        let buffer = self
+            .response
+            .array_buffer()
+            .map_err(|error| fault_of(&error))?;
+        let buffer = JsFuture::from(buffer)
+            .await
+            .map_err(|error| fault_of(&error))?;
+        Ok(Uint8Array::new(&buffer).to_vec())
+    }
+
+    pub(super) fn to_js(&self, status: u16, headers: &Headers) -> Answer {
+        let added = headers.get(self.own_headers..).unwrap_or_default();
+        if added.is_empty() && status == self.response.status() {
+            return Ok(self.response.clone().into());
+        }
+        bindings::changed_response(&self.response, status, flat(added))
+    }
+}
+
+pub(super) fn flat(headers: &Headers) -> Vec<String> {
+    headers
+        .iter()
+        .flat_map(|(name, value)| [name.to_string(), value.to_string()])
+        .collect()
+}

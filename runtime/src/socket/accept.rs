@@ -1,0 +1,110 @@
+//! How a route accepts a socket.
+
+use serde::Serialize;
+
+use super::message::{Message, SocketError};
+use crate::fault::Fault;
+use crate::limits::{MAX_ATTACHMENT, MAX_TAG, MAX_TAGS};
+use crate::wire;
+
+/// What a `#[websocket]` route returns to accept the upgrade: the session is kept with the socket,
+/// up to 16,320 bytes, and survives the object's eviction.
+///
+/// ```
+/// # use anchorhold::prelude::*;
+/// # use serde::{Deserialize, Serialize};
+/// #[derive(Serialize, Deserialize)]
+/// struct Session {
+///     user: String,
+/// }
+///
+/// fn connect(user: String) -> Accept<Session> {
+///     let tag = format!("user:{user}");
+///     Accept::new(Session { user }).tag(tag)
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Accept<S> {
+    session: S,
+    tags: Vec<String>,
+    greetings: Vec<Result<Message, String>>,
+}
+
+impl<S> Accept<S> {
+    /// Accepts with this session.
+    pub fn new(session: S) -> Self {
+        Self {
+            session,
+            tags: Vec::new(),
+            greetings: Vec::new(),
+        }
+    }
+
+    /// Adds a tag to find the socket by: up to 10, of up to 256 bytes each.
+    #[must_use]
+    pub fn tag(mut self, tag: impl Into<String>) -> Self {
+        self.tags.push(tag.into());
+        self
+    }
+
+    /// Sends a value as JSON as soon as the socket is open, before anything else.
+    #[must_use]
+    pub fn greet<M: Serialize + ?Sized>(mut self, message: &M) -> Self {
+        self.greetings.push(
+            serde_json::to_string(message)
+                .map(Message::Text)
+                .map_err(|error| error.to_string()),
+        );
+        self
+    }
+}
+
+impl<S: Serialize> Accept<S> {
+    pub(crate) fn into_accepted(self) -> Result<Accepted, Fault> {
+        if self.tags.len() > MAX_TAGS {
+            return Err(Fault::BadRequest(format!(
+                "{} tags are over the limit of {MAX_TAGS} of one socket",
+                self.tags.len()
+            )));
+        }
+        if let Some(tag) = self.tags.iter().find(|tag| tag.len() > MAX_TAG) {
+            return Err(Fault::BadRequest(format!(
+                "a tag of {} bytes is over the limit of {MAX_TAG}",
+                tag.len()
+            )));
+        }
+        let attachment =
+            encode_session(&self.session).map_err(|error| Fault::BadRequest(error.to_string()))?;
+        let greetings = self
+            .greetings
+            .into_iter()
+            .collect::<Result<_, _>>()
+            .map_err(|error| {
+                Fault::Undecodable(format!("a greeting cannot be written as JSON: {error}"))
+            })?;
+        Ok(Accepted {
+            attachment,
+            tags: self.tags,
+            greetings,
+        })
+    }
+}
+
+pub(super) fn encode_session<S: Serialize>(session: &S) -> Result<Vec<u8>, SocketError> {
+    let bytes = wire::encode(session)
+        .map_err(|error| SocketError::new(format!("the session cannot be encoded: {error}")))?;
+    if bytes.len() > MAX_ATTACHMENT {
+        return Err(SocketError::new(format!(
+            "a session of {} bytes is over the limit of {MAX_ATTACHMENT}; keep the rest in storage",
+            bytes.len()
+        )));
+    }
+    Ok(bytes)
+}
+
+/// An accepted socket with its session's type erased.
+pub struct Accepted {
+    pub(crate) attachment: Vec<u8>,
+    pub(crate) tags: Vec<String>,
+    pub(crate) greetings: Vec<Message>,
+}
