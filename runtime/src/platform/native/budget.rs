@@ -42,6 +42,16 @@ impl Budget {
         let mut share = self.open();
         share.grow(bytes).then_some(share)
     }
+
+    /// As [`take`](Self::take). What is larger than the whole budget may be held by itself.
+    pub(super) fn take_any(&self, bytes: usize) -> Option<Share> {
+        if bytes <= self.0.limit {
+            return self.take(bytes);
+        }
+        let mut share = self.take(self.0.limit)?;
+        share.exceed(bytes - self.0.limit);
+        Some(share)
+    }
 }
 
 /// Bytes that are held; they return to their budget when it is dropped.
@@ -125,6 +135,11 @@ mod tests {
         first.shrink(100);
         assert!(budget.take(10).is_some());
         assert!(budget.take(usize::MAX).is_none());
+
+        let alone = budget.take_any(11).unwrap();
+        assert!(budget.take_any(11).is_none() && budget.take_any(1).is_none());
+        drop(alone);
+        assert!(budget.take_any(1).is_some() && budget.take(10).is_some());
     }
 
     #[test]

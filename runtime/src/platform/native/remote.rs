@@ -184,9 +184,10 @@ impl Remote {
             Some(caller) => caller.emit(Output::Delivery(Box::new(delivery))),
         }
         Box::pin(async move {
-            answer
-                .await
-                .unwrap_or_else(|_| Err(Fault::Disconnected("the host went away".to_owned())))
+            match answer.await {
+                Ok(answered) => answered.result,
+                Err(_) => Err(Fault::Disconnected("the host went away".to_owned())),
+            }
         })
     }
 }

@@ -5,6 +5,7 @@ use std::task::{Context, Poll};
 
 use tokio::sync::oneshot;
 
+use super::budget::Share;
 use super::frame::Frame;
 use super::kernel::ObjectIndex;
 use super::request::Request as PlatformRequest;
@@ -20,13 +21,19 @@ use crate::socket::Message;
 
 /// Where an answer goes; it may be awaited on another thread.
 pub(super) struct ReplyTo<T> {
-    sender: oneshot::Sender<Result<T, Fault>>,
+    sender: oneshot::Sender<Answered<T>>,
     /// In the simulator: the number of the call in its run.
     pub(super) call: u32,
 }
 
+/// An answer on its way, with its share of what is.
+pub(super) struct Answered<T> {
+    pub(super) result: Result<T, Fault>,
+    _share: Option<Share>,
+}
+
 impl<T> ReplyTo<T> {
-    pub(super) fn new(call: u32) -> (Self, oneshot::Receiver<Result<T, Fault>>) {
+    pub(super) fn new(call: u32) -> (Self, oneshot::Receiver<Answered<T>>) {
         let (sender, answer) = oneshot::channel();
         (Self { sender, call }, answer)
     }
@@ -80,7 +87,15 @@ impl Task {
 
 /// The caller may have gone away meanwhile, which is its own affair.
 pub(super) fn answer<T>(reply: ReplyTo<T>, result: Result<T, Fault>) {
-    let _ = reply.sender.send(result);
+    answer_with(reply, result, None);
+}
+
+/// As [`answer`]. The share is held until the caller has the answer.
+pub(super) fn answer_with<T>(reply: ReplyTo<T>, result: Result<T, Fault>, share: Option<Share>) {
+    let _ = reply.sender.send(Answered {
+        result,
+        _share: share,
+    });
 }
 
 /// An event of one object.
@@ -131,12 +146,7 @@ impl Output {
     pub(super) fn size(&self) -> usize {
         match self {
             Self::Called { result, .. } => result.as_ref().map_or(0, Vec::len),
-            Self::Fetched { response, .. } => {
-                match response.as_ref().map(|response| &response.body) {
-                    Ok(Body::Bytes(bytes)) => bytes.len(),
-                    Ok(Body::Empty | Body::Upgrade(_)) | Err(_) => 0,
-                }
-            }
+            Self::Fetched { response, .. } => response.as_ref().map_or(0, body_size),
             Self::Delivery(delivery) => delivery.task.size(),
             Self::Frame { frame, .. } => frame.size(),
             Self::Barrier(_) => 0,
@@ -169,6 +179,13 @@ impl Output {
                 let _ = waiting.send(Err(error));
             }
         }
+    }
+}
+
+pub(super) fn body_size(response: &Response) -> usize {
+    match &response.body {
+        Body::Bytes(bytes) => bytes.len(),
+        Body::Empty | Body::Upgrade(_) => 0,
     }
 }
 

@@ -61,6 +61,8 @@ pub(super) struct Shard {
     /// The messages of sockets that are on their way here, and those that wait for their peers.
     pub(super) unfinished: Waiting,
     pub(super) pending: Budget,
+    /// The answers that their callers have yet to take.
+    answers: Budget,
     classes: RefCell<Vec<Deployed>>,
     /// In the simulator: what makes the order of events a matter of the seed.
     simulation: Option<Simulation>,
@@ -137,6 +139,7 @@ impl Shard {
             outgoing,
             unfinished: Waiting::new(MAX_UNFINISHED),
             pending: Budget::new(MAX_ALL_PENDING),
+            answers: Budget::new(effects::MAX_ANSWERS),
             classes: RefCell::default(),
             simulation,
             kernel: RefCell::new(new_kernel(limits)),
