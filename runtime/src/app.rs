@@ -36,12 +36,12 @@ use crate::user_code::{self, Guarded, Panic};
 /// ```
 #[derive(Default)]
 pub struct App {
-    objects: Vec<&'static Description>,
+    pub(crate) objects: Vec<&'static Description>,
     mounts: Vec<Mount>,
     routes: Vec<AppRoute>,
-    guards: Vec<Guard>,
+    pub(crate) guards: Vec<Guard>,
     allowed_origins: Vec<String>,
-    assets: Option<&'static str>,
+    pub(crate) assets: Option<&'static str>,
     mistakes: Vec<String>,
 }
 
@@ -309,21 +309,6 @@ impl App {
             ));
         }
         self
-    }
-
-    #[cfg(not(target_arch = "wasm32"))]
-    pub(crate) fn objects(&self) -> &[&'static Description] {
-        &self.objects
-    }
-
-    #[cfg(not(target_arch = "wasm32"))]
-    pub(crate) fn asset_folder(&self) -> Option<&'static str> {
-        self.assets
-    }
-
-    #[cfg(target_arch = "wasm32")]
-    pub(crate) fn has_guard(&self) -> bool {
-        !self.guards.is_empty()
     }
 
     /// What is wrong with the app as it was put together; said at the start, not at a request.

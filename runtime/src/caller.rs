@@ -30,14 +30,8 @@ struct Presence {
 }
 
 impl Caller {
-    /// A caller that the platform watches; it tells with [`leave`](Self::leave).
-    #[cfg(not(target_arch = "wasm32"))]
-    pub(crate) fn watched() -> Self {
-        Self(Some(Rc::default()))
-    }
-
-    /// A caller that the platform watches from the moment a turn wants to know.
-    #[cfg(target_arch = "wasm32")]
+    /// A caller that the platform watches; it tells with [`leave`](Self::leave). `ask` is called when a
+    /// turn wants to know.
     pub(crate) fn asked(ask: impl FnOnce(Self) + 'static) -> Self {
         let ask = Cell::new(Some(Box::new(ask) as Ask));
         Self(Some(Rc::new(Presence {

@@ -25,7 +25,7 @@ pub(crate) struct Link {
 /// The turns waiting for a call, outermost first.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct CallChain {
-    links: Vec<Link>,
+    pub(crate) links: Vec<Link>,
 }
 
 /// Deeper than any sound design nests its calls; a runaway recursion across objects stops here.
@@ -36,11 +36,6 @@ impl CallChain {
         let mut links = self.links.clone();
         links.push(link);
         Rc::new(Self { links })
-    }
-
-    #[cfg(target_arch = "wasm32")]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.links.is_empty()
     }
 
     pub(crate) fn is_too_deep(&self) -> bool {

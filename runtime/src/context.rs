@@ -251,7 +251,6 @@ impl Env {
                 Ok(answer) => answer.await,
                 Err(fault) => Err(fault),
             };
-            #[cfg(target_arch = "wasm32")]
             let response = match response {
                 Ok(response) => response.gathered().await,
                 Err(fault) => Err(fault),

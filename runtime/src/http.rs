@@ -245,7 +245,7 @@ pub(crate) enum Body {
     /// The other end of an accepted socket.
     Upgrade(platform::Upgrade),
     /// A response of the platform's own, passed through untouched.
-    #[cfg(target_arch = "wasm32")]
+    #[allow(dead_code, reason = "made by the platforms that have them")]
     Raw(platform::RawResponse),
 }
 
@@ -310,7 +310,6 @@ impl Response {
         match (self.status, &self.body) {
             (101, Body::Upgrade(_)) => {}
             // A socket's handshake that another object answered, handed on.
-            #[cfg(target_arch = "wasm32")]
             (101, Body::Raw(_)) => {}
             (204 | 205 | 304, Body::Bytes(_)) => self.body = Body::Empty,
             (200..=599, _) => {}
@@ -335,7 +334,6 @@ impl Response {
     }
 
     /// Brings a body here that the platform still holds, so that it reads like any other.
-    #[cfg(target_arch = "wasm32")]
     pub(crate) async fn gathered(mut self) -> Result<Self, Fault> {
         // A socket's handshake has no body, and the platform's response carries its other end.
         if self.status != 101

@@ -107,18 +107,6 @@ impl Occupant {
         }
     }
 
-    /// Drops the object's value. Where an abort ended execution inside of a turn, its frames still
-    /// borrow the value, and it stays.
-    #[cfg(target_arch = "wasm32")]
-    pub(crate) fn leave(&self) {
-        let resident = self
-            .resident
-            .try_borrow_mut()
-            .ok()
-            .and_then(|mut it| it.take());
-        crate::user_code::dispose(resident);
-    }
-
     pub(crate) fn description(&self) -> &'static Description {
         self.description
     }

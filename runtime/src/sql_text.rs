@@ -12,7 +12,7 @@ const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// One token, as far as anybody here cares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Token<'a> {
+pub(crate) enum Token<'a> {
     /// A keyword or a bare name.
     Word(&'a str),
     /// A quoted name or a string, without its quotes.
@@ -79,57 +79,9 @@ fn check_own_tables(statement: &str) -> Result<(), StorageError> {
 /// Begins the names of the runtime's own tables.
 const OWN_PREFIX: &str = "_anchorhold_";
 
-/// What SQLite says in an error of workerd's, and the name of the result code that workerd adds:
-/// `UNIQUE constraint failed: t.a: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_UNIQUE)`.
-#[cfg(any(test, target_arch = "wasm32"))]
-pub(crate) fn without_code(message: &str) -> (&str, &str) {
-    let extended = message.rsplit_once(" (extended: SQLITE_");
-    let plain = extended.map_or(message, |(plain, _)| plain);
-    plain.rsplit_once(": SQLITE_").unwrap_or((plain, ""))
-}
-
 pub(crate) fn is_reserved(name: &str) -> bool {
     name.get(..4)
         .is_some_and(|prefix| prefix.eq_ignore_ascii_case("_cf_"))
-}
-
-/// Whether a statement that SQLite prepared as one that only reads is one for good. The rest may
-/// be prepared again when it runs, as one that writes: `CREATE TABLE IF NOT EXISTS` after the table
-/// was dropped.
-#[cfg(not(target_arch = "wasm32"))]
-pub(crate) fn only_reads(statement: &str) -> bool {
-    let mut tokens = Tokens::new(statement);
-    let Some(Token::Word(first)) = tokens.next() else {
-        return false;
-    };
-    let is = |word: &str| first.eq_ignore_ascii_case(word);
-    if is("pragma") {
-        return !tokens.any(
-            |token| matches!(token, Token::Word(word) | Token::Quoted(word) if word.eq_ignore_ascii_case("optimize")),
-        );
-    }
-    ["select", "values", "with", "explain"].into_iter().any(is)
-}
-
-/// Which pragmas a text has.
-#[cfg(not(target_arch = "wasm32"))]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Pragmas {
-    pub(crate) any: bool,
-    /// `PRAGMA defer_foreign_keys`
-    pub(crate) defer_keys: bool,
-}
-
-#[cfg(not(target_arch = "wasm32"))]
-pub(crate) fn pragmas(text: &str) -> Pragmas {
-    let mut found = Pragmas::default();
-    for token in Tokens::new(text) {
-        if let Token::Word(word) | Token::Quoted(word) = token {
-            found.any |= word.eq_ignore_ascii_case("pragma");
-            found.defer_keys |= found.any && word.eq_ignore_ascii_case("defer_foreign_keys");
-        }
-    }
-    found
 }
 
 /// How much of `RENAME TO` the last tokens were.
@@ -151,13 +103,13 @@ impl Renaming {
 }
 
 /// Splits as `sqlite3GetToken` does.
-struct Tokens<'a> {
+pub(crate) struct Tokens<'a> {
     text: &'a str,
     at: usize,
 }
 
 impl<'a> Tokens<'a> {
-    fn new(text: &'a str) -> Self {
+    pub(crate) fn new(text: &'a str) -> Self {
         Self { text, at: 0 }
     }
 
@@ -270,31 +222,7 @@ fn is_space(byte: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{check, only_reads, without_code};
-
-    #[test]
-    fn message_of_workerd_loses_its_result_code() {
-        for (message, said, code) in [
-            (
-                "no such table: t: SQLITE_ERROR",
-                "no such table: t",
-                "ERROR",
-            ),
-            (
-                "UNIQUE constraint failed: t.a: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_UNIQUE)",
-                "UNIQUE constraint failed: t.a",
-                "CONSTRAINT",
-            ),
-            (
-                "near \"a\": SQLITE_X: SQLITE_ERROR",
-                "near \"a\": SQLITE_X",
-                "ERROR",
-            ),
-            ("not authorized", "not authorized", ""),
-        ] {
-            assert_eq!(without_code(message), (said, code));
-        }
-    }
+    use super::check;
 
     #[test]
     fn bare_rollback_is_refused_wherever_it_stands() {
@@ -360,26 +288,5 @@ mod tests {
         assert!(check("ALTER TABLE t RENAME TO cf").is_ok());
         assert!(check("ALTER TABLE t RENAME a TO b").is_ok());
         assert!(check("INSERT INTO t VALUES ('_cf_t')").is_ok());
-    }
-
-    #[test]
-    fn statements_that_may_write_when_they_are_prepared_again_are_told() {
-        for statement in [
-            "SELECT 1",
-            " /* a */ with x AS (VALUES (1)) SELECT 1",
-            "PRAGMA table_info(t)",
-        ] {
-            assert!(only_reads(statement), "{statement}");
-        }
-        for statement in [
-            "CREATE TABLE IF NOT EXISTS t (x)",
-            "DROP TABLE IF EXISTS t",
-            "PRAGMA optimize",
-            "REINDEX",
-            "",
-            ";",
-        ] {
-            assert!(!only_reads(statement), "{statement}");
-        }
     }
 }

@@ -17,7 +17,7 @@ use crate::running_turn::{awaited, waiting_turns};
 /// The untyped half of a stub.
 #[derive(Clone)]
 pub struct StubCore {
-    remote: Result<Remote, Fault>,
+    pub(crate) remote: Result<Remote, Fault>,
 }
 
 impl StubCore {
@@ -90,17 +90,7 @@ impl StubCore {
                 Ok(effects::begin(move || remote.fetch(request, &chain)))
             }
         };
-        awaited(call, async move {
-            let response = answer?.await?;
-            #[cfg(target_arch = "wasm32")]
-            let response = response.gathered().await?;
-            Ok(response)
-        })
-    }
-
-    #[cfg(not(target_arch = "wasm32"))]
-    pub(crate) fn remote(&self) -> Option<&Remote> {
-        self.remote.as_ref().ok()
+        awaited(call, async move { answer?.await?.gathered().await })
     }
 }
 

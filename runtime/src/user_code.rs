@@ -78,15 +78,6 @@ impl<F: Future> Future for Guarded<F> {
     }
 }
 
-/// What a panic says.
-#[cfg(not(target_arch = "wasm32"))]
-pub(crate) fn message_of(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("it panicked")
-        .to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

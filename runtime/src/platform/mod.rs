@@ -20,7 +20,8 @@
 //!   `begin_close`) and finished or cancelled at its end.
 //! - [`Env`], [`Namespace`], [`Remote`]: how one object or the app reaches another. Calls on one
 //!   `Remote` keep their order (P68), and it is usable again after a failed call.
-//! - [`Request`], [`Upgrade`]: what an HTTP request and the answer to a socket's handshake are here.
+//! - [`Request`], [`RawResponse`], [`Upgrade`]: what an HTTP request, a response that is handed on
+//!   as it is, and the answer to a socket's handshake are here.
 //!
 //! What a backend does in return: it brings an object into memory with
 //! [`Occupant::wake`](crate::occupant::Occupant::wake), hands every event to it, polls the future
@@ -29,6 +30,8 @@
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) mod native;
 mod segment;
+#[cfg(any(test, target_arch = "wasm32"))]
+pub(crate) mod sql_message;
 #[cfg(target_arch = "wasm32")]
 pub(crate) mod worker;
 
@@ -37,7 +40,7 @@ use native as backend;
 #[cfg(target_arch = "wasm32")]
 use worker as backend;
 
-#[cfg(target_arch = "wasm32")]
-pub(crate) use backend::RawResponse;
-pub(crate) use backend::{Env, Namespace, ObjectState, Remote, Request, Socket, Upgrade};
+pub(crate) use backend::{
+    Env, Namespace, ObjectState, RawResponse, Remote, Request, Socket, Upgrade,
+};
 pub(crate) use segment::{Aborted, HandlerKey, SegmentEnd};

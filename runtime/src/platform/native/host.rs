@@ -119,7 +119,7 @@ fn run(app: fn() -> App, arguments: &Arguments) -> Result<(), Failure> {
     if let [first, ..] = put_together.mistakes() {
         return Err(Failure(format!("the app is put together wrongly: {first}")));
     }
-    if let Some(folder) = put_together.asset_folder() {
+    if let Some(folder) = put_together.assets {
         assets::warn_if_missing(folder);
     }
     let root = data_folder(&arguments.data)?;
@@ -504,7 +504,7 @@ impl Seat {
             simulation: None,
             limits,
         };
-        let shard = Shard::new(parts, app.objects());
+        let shard = Shard::new(parts, &app.objects);
         shard.start_tasks();
         let server = Server::new(Rc::clone(&shard), app, admission);
         let listener = tokio::net::TcpListener::from_std(listener)?;

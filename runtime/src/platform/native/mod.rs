@@ -24,6 +24,7 @@ mod kernel;
 mod outgoing;
 mod peer;
 mod random;
+mod raw_response;
 mod remote;
 mod request;
 mod requests;
@@ -42,6 +43,7 @@ mod waiting;
 mod work;
 
 pub use host::serve;
+pub(crate) use raw_response::RawResponse;
 pub(crate) use remote::{Env, Namespace, Remote};
 pub(crate) use request::Request;
 pub use sim::{FaultKind, Faults, PendingRun, Runs, Sim, SimSocket, report_test, run_test};

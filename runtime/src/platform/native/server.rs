@@ -213,7 +213,7 @@ impl Server {
         } else {
             (None, None)
         };
-        let assets = self.app.asset_folder();
+        let assets = self.app.assets;
         let asset = assets.map(|folder| (folder, request.path().into_owned()));
         let body = self.bodies.read(request.inner.headers(), body).await?;
         request.inner.receive_body(body);

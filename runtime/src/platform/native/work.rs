@@ -186,6 +186,7 @@ pub(super) fn body_size(response: &Response) -> usize {
     match &response.body {
         Body::Bytes(bytes) => bytes.len(),
         Body::Empty | Body::Upgrade(_) => 0,
+        Body::Raw(raw) => match *raw {},
     }
 }
 

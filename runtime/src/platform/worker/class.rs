@@ -24,6 +24,7 @@ use crate::fault::Fault;
 use crate::limits::MAX_JSON_BODY;
 use crate::occupant::Occupant;
 use crate::socket::Message;
+use crate::user_code;
 use crate::wire;
 
 /// An exported class. It is generated into a module of its own, out of reach of the user's names, and learns through
@@ -313,11 +314,18 @@ impl Start {
         let weak = Rc::downgrade(&occupant);
         state.memory().set_at_the_end(move || {
             if let Some(occupant) = weak.upgrade() {
-                occupant.leave();
+                drop_value(&occupant);
             }
         });
         Ok(occupant)
     }
+}
+
+/// Drops the object's value. Where an abort ended execution inside of a turn, its frames still borrow the
+/// value, and it stays.
+fn drop_value(occupant: &Occupant) {
+    let resident = occupant.resident.try_borrow_mut();
+    user_code::dispose(resident.ok().and_then(|mut resident| resident.take()));
 }
 
 /// The one who made a request: its signal tells, with the flag `enable_request_signal`.

@@ -112,7 +112,7 @@ fn pass_on(
 ) -> Result<Option<JsValue>, Fault> {
     match app.destination(&received.method(), &received.path()) {
         Destination::Asset => asset(env, request).map(Some),
-        Destination::Object(target) if !app.has_guard() => {
+        Destination::Object(target) if app.guards.is_empty() => {
             app.check_origin(target.description, received)?;
             let env = context::Env::new(env.clone());
             let remote = app::remote(&env, target.description, target.by, &target.name)?;

@@ -7,7 +7,7 @@ use super::bindings;
 use crate::error::StorageError;
 use crate::fault::Fault;
 use crate::limits::TOO_BIG;
-use crate::sql_text;
+use crate::platform::sql_message::without_code;
 use crate::wire;
 
 /// What a JavaScript exception says, for people.
@@ -37,7 +37,7 @@ pub(super) fn sql_error(error: &JsValue, parameters: usize) -> StorageError {
             "the statement has another number of parameters than the {parameters} that were given"
         ));
     }
-    let (said, code) = sql_text::without_code(&message);
+    let (said, code) = without_code(&message);
     if code.starts_with("TOOBIG") {
         return StorageError::Limit(TOO_BIG.to_owned());
     }
@@ -55,7 +55,7 @@ pub(super) fn fault_of(error: &JsValue) -> Fault {
     let message = message_of(error);
     if let Some(said) = message.strip_prefix(VIOLATED) {
         // The platform has it retried; the same writes would fail again.
-        let (said, _) = sql_text::without_code(said);
+        let (said, _) = without_code(said);
         return Fault::Storage(StorageError::Sql(said.to_owned()));
     }
     let is = |flag| property(error, flag).is_some_and(|value| value.is_truthy());

@@ -75,7 +75,7 @@ impl Remote {
         arguments: &[u8],
         chain: &CallChain,
     ) -> Result<Promise, Fault> {
-        let chain = if chain.is_empty() {
+        let chain = if chain.links.is_empty() {
             Vec::new()
         } else {
             encode(chain)?

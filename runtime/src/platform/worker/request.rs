@@ -116,7 +116,7 @@ impl Request {
 
     /// The platform's form, for a stub. Borrows the body of the request it came from.
     pub(super) fn to_js(&self, chain: &CallChain) -> Result<JsValue, Fault> {
-        let chain = if chain.is_empty() {
+        let chain = if chain.links.is_empty() {
             None
         } else {
             Some(to_hex(&wire::encode(chain).map_err(Fault::Undecodable)?))

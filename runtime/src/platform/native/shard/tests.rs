@@ -94,7 +94,7 @@ async fn alarms_survive_an_index_that_cannot_be_read(sim: Sim) {
 async fn alarm_that_the_index_lost_is_put_back_at_the_next_wake(sim: Sim) {
     let subject = sim.objects::<Subject>().named("a");
     subject.ring_after(600_000).await.unwrap();
-    let id = subject.core().remote().expect("a native stub").id();
+    let id = subject.core().remote.as_ref().expect("a native stub").id();
     sim.shard().disk.write_index(vec![Change::Follow(id, None)]);
     sim.crash().await;
     // A wake for another reason.

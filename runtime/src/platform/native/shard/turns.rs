@@ -43,7 +43,7 @@ struct Awaiting<T> {
 
 impl<T> Awaiting<T> {
     fn new(reply: ReplyTo<T>) -> Self {
-        let caller = Caller::watched();
+        let caller = Caller::asked(|_| {});
         Self { reply, caller }
     }
 

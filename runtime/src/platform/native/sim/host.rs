@@ -195,7 +195,7 @@ impl Sim {
             if let Some(response) = app.answer(request, self.env()).await {
                 return response;
             }
-            let folder = app.asset_folder().unwrap_or_default();
+            let folder = app.assets.unwrap_or_default();
             match assets::answer(folder, &path, &Answers::with_room(usize::MAX)).await {
                 Ok((mut response, body)) => {
                     response.body = Body::Bytes(body.to_vec());
@@ -276,7 +276,7 @@ impl Sim {
     /// # Panics
     /// The object runs something that waits for time: such an object is not evicted.
     pub async fn evict<S: Stub>(&self, stub: &S) {
-        let Some(id) = stub.core().remote().map(Remote::id) else {
+        let Some(id) = stub.core().remote.as_ref().ok().map(Remote::id) else {
             return;
         };
         if let Some(simulation) = self.0.shard.simulation() {
@@ -313,7 +313,7 @@ impl Sim {
     /// The app is put together wrongly.
     pub async fn deploy(&self, app: App) {
         self.tell("sim.deploy");
-        let classes = app.objects().to_vec();
+        let classes = app.objects.clone();
         self.app(app);
         self.0.shard.deploy(&classes);
         for _ in 0..SOME_STEPS {

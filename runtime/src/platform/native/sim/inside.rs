@@ -228,8 +228,8 @@ impl Sim {
 }
 
 fn remote_of(stub: &impl Stub) -> &Remote {
-    match stub.core().remote() {
-        Some(remote) => remote,
-        None => panic!("the stub leads to no object: its class is not part of the app"),
+    match &stub.core().remote {
+        Ok(remote) => remote,
+        Err(_) => panic!("the stub leads to no object: its class is not part of the app"),
     }
 }

@@ -11,6 +11,7 @@ mod inside;
 mod investigation;
 mod labels;
 mod limits;
+mod panics;
 mod pending_run;
 mod pipe;
 mod queue;

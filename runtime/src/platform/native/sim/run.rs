@@ -11,11 +11,11 @@ use tokio::runtime::{Builder, LocalOptions};
 
 use super::faults::{FaultKind, Faults};
 use super::host::{PATIENCE, Sim};
+use super::panics::message_of;
 use super::quiet::place_of_last_panic;
 use super::simulation::Injected;
 use super::trace::Line;
 use crate::fault::Fault;
-use crate::user_code::message_of;
 
 /// How long, in virtual time, everything that is pending has to happen when faults have ended.
 const QUIET_PHASE: Duration = Duration::from_secs(60 * 60);

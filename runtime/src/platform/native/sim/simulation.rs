@@ -15,11 +15,12 @@ use super::super::work::Work;
 use super::disk_state::DiskState;
 use super::faults::{FaultKind, Faults};
 use super::limits;
+use super::panics::message_of;
 use super::pipe::{Link, Links};
 use super::trace::Trace;
 use super::under_way::UnderWay;
 use crate::id::RawId;
-use crate::user_code::{self, message_of};
+use crate::user_code;
 
 /// Steps that a test may take without time passing.
 const MAX_STEPS_AT_ONCE: u64 = 100_000;

@@ -30,6 +30,7 @@ mod sql_lists;
 #[cfg(test)]
 mod sql_tests;
 mod statement;
+mod statement_text;
 #[cfg(test)]
 mod tests;
 

@@ -6,9 +6,9 @@ use rusqlite::{Batch, ErrorCode, Statement, ToSql, params_from_iter};
 use super::authorizer::USERS_MARK;
 use super::database::Database;
 use super::failure::storage_error;
+use super::statement_text::{only_reads, pragmas};
 use crate::error::StorageError;
 use crate::sql::{MAX_EXACT, SqlRows, SqlValue};
-use crate::sql_text::{only_reads, pragmas};
 
 impl Database {
     /// Runs one or more statements, `parameters` bound to the last; its rows.

@@ -1,0 +1,11 @@
+//! Responses of the platform's own, of which this one has none.
+
+use crate::fault::Fault;
+
+pub(crate) enum RawResponse {}
+
+impl RawResponse {
+    pub(crate) async fn bytes(&self) -> Result<Vec<u8>, Fault> {
+        match *self {}
+    }
+}
