@@ -6,6 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 
 use anyhow::{Context, Result, bail};
 
@@ -30,19 +31,26 @@ const BROWSERS: [&str; 5] = [
 /// The target that bundles are compiled for.
 const WASM_TARGET: &str = "wasm32-unknown-unknown";
 
+type Tool = fn(&Workspace) -> Result<PathBuf>;
+
+/// Those that are compiled, beside those that are downloaded.
 pub fn install_all(workspace: &Workspace) -> Result<()> {
+    const COMPILED: &[Tool] = &[worker_build, wasm_bindgen];
+    const DOWNLOADED: &[Tool] = &[wasm_opt, esbuild, workerd, playwright, chromium];
     add_wasm_target()?;
-    for tool in [
-        worker_build,
-        wasm_bindgen,
-        wasm_opt,
-        esbuild,
-        workerd,
-        playwright,
-        chromium,
-    ] {
-        let path = tool(workspace)?;
-        println!("{}", path.display());
+    thread::scope(|scope| {
+        let compiled = scope.spawn(|| install_each(workspace, COMPILED));
+        install_each(workspace, DOWNLOADED)?;
+        match compiled.join() {
+            Ok(installed) => installed,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
+}
+
+fn install_each(workspace: &Workspace, tools: &[Tool]) -> Result<()> {
+    for tool in tools {
+        println!("{}", tool(workspace)?.display());
     }
     Ok(())
 }
