@@ -21,67 +21,88 @@ pub(crate) enum Token<'a> {
     Other,
 }
 
-/// Refuses what would end a transaction that other turns share, and reserved names for tables. A text
-/// without a statement is refused too, as the platform does.
+/// Refuses what would end a transaction that other turns share, reserved names for tables, and changes of
+/// the runtime's own tables. A text without a statement is refused too, as the platform does.
 pub(crate) fn check(statement: &str) -> Result<(), StorageError> {
-    if Tokens::new(statement).next().is_none() {
-        return Err(StorageError::Sql("the text holds no statement".to_owned()));
-    }
-    let mut renaming = Renaming::No;
-    check_own_tables(statement)?;
+    let mut seen = Seen::default();
     for token in Tokens::new(statement) {
-        match token {
-            Token::Word(word) if word.eq_ignore_ascii_case("rollback") => {
-                return Err(StorageError::Sql(
-                    "ROLLBACK is not allowed: it would take back what other turns of this object wrote. Use ABORT or FAIL (`INSERT OR ABORT`, `ON CONFLICT ABORT`, `RAISE(ABORT, …)`), or `ctx.storage().transaction(…)`; quote it if it is a name: \"rollback\""
-                        .to_owned(),
-                ));
-            }
-            Token::Word(name) | Token::Quoted(name)
-                if renaming == Renaming::To && is_reserved(name) =>
-            {
-                return Err(StorageError::Sql(format!(
-                    "`{name}`: names that begin `_cf_` are reserved by the platform"
-                )));
-            }
-            _ => {}
-        }
-        renaming = renaming.after(token);
+        seen.take(token);
     }
-    Ok(())
+    let refused = if seen.is_empty {
+        "the text holds no statement".to_owned()
+    } else if let (Some(name), true) = (seen.own_table, seen.writes) {
+        format!(
+            "`{name}`: names that begin `{OWN_PREFIX}` are of anchorhold's own tables, which can only be read"
+        )
+    } else if let Some(refused) = seen.refused {
+        refused
+    } else {
+        return Ok(());
+    };
+    Err(StorageError::Sql(refused))
 }
 
-/// Refuses statements that may change a table of the runtime's own. To read one is fine.
-fn check_own_tables(statement: &str) -> Result<(), StorageError> {
-    // An insert has its INTO; `replace` alone is a function.
-    const WRITING: &[&str] = &["into", "update", "delete", "drop", "alter", "create"];
-    let mut own = None;
-    let mut writes = false;
-    for token in Tokens::new(statement) {
-        if let Token::Word(name) | Token::Quoted(name) = token {
-            let is_own = name.get(..OWN_PREFIX.len());
-            if is_own.is_some_and(|prefix| prefix.eq_ignore_ascii_case(OWN_PREFIX)) {
-                own = Some(name);
-            }
+/// What one pass over a text finds.
+struct Seen<'a> {
+    is_empty: bool,
+    renaming: Renaming,
+    /// A name that only the runtime's own tables have.
+    own_table: Option<&'a str>,
+    /// It may change a table. An insert has its INTO; `replace` alone is a function.
+    writes: bool,
+    refused: Option<String>,
+}
+
+impl Default for Seen<'_> {
+    fn default() -> Self {
+        Self {
+            is_empty: true,
+            renaming: Renaming::No,
+            own_table: None,
+            writes: false,
+            refused: None,
         }
-        if let Token::Word(word) = token {
-            writes |= WRITING.iter().any(|other| word.eq_ignore_ascii_case(other));
-        }
-    }
-    match own {
-        Some(name) if writes => Err(StorageError::Sql(format!(
-            "`{name}`: names that begin `{OWN_PREFIX}` are of anchorhold's own tables, which can only be read"
-        ))),
-        _ => Ok(()),
     }
 }
+
+impl<'a> Seen<'a> {
+    fn take(&mut self, token: Token<'a>) {
+        self.is_empty = false;
+        if let Token::Word(word) = token {
+            self.writes |= WRITING.iter().any(|other| word.eq_ignore_ascii_case(other));
+            if word.eq_ignore_ascii_case("rollback") {
+                self.refused.get_or_insert_with(|| {
+                    "ROLLBACK is not allowed: it would take back what other turns of this object wrote. Use ABORT or FAIL (`INSERT OR ABORT`, `ON CONFLICT ABORT`, `RAISE(ABORT, …)`), or `ctx.storage().transaction(…)`; quote it if it is a name: \"rollback\""
+                        .to_owned()
+                });
+            }
+        }
+        if let Token::Word(name) | Token::Quoted(name) = token {
+            if begins_with(name, OWN_PREFIX) {
+                self.own_table = Some(name);
+            }
+            if self.renaming == Renaming::To && is_reserved(name) {
+                self.refused.get_or_insert_with(|| {
+                    format!("`{name}`: names that begin `_cf_` are reserved by the platform")
+                });
+            }
+        }
+        self.renaming = self.renaming.after(token);
+    }
+}
+
+const WRITING: &[&str] = &["into", "update", "delete", "drop", "alter", "create"];
 
 /// Begins the names of the runtime's own tables.
 const OWN_PREFIX: &str = "_anchorhold_";
 
 pub(crate) fn is_reserved(name: &str) -> bool {
-    name.get(..4)
-        .is_some_and(|prefix| prefix.eq_ignore_ascii_case("_cf_"))
+    begins_with(name, "_cf_")
+}
+
+fn begins_with(name: &str, prefix: &str) -> bool {
+    name.get(..prefix.len())
+        .is_some_and(|beginning| beginning.eq_ignore_ascii_case(prefix))
 }
 
 /// How much of `RENAME TO` the last tokens were.
@@ -119,10 +140,11 @@ impl<'a> Tokens<'a> {
 
     /// Where the bytes from `from` on end to satisfy `belongs`.
     fn end_of(&self, from: usize, belongs: impl Fn(u8) -> bool) -> usize {
-        self.text.as_bytes()[from..]
-            .iter()
-            .position(|&byte| !belongs(byte))
-            .map_or(self.text.len(), |length| from + length)
+        let mut end = from;
+        while self.byte(end).is_some_and(&belongs) {
+            end += 1;
+        }
+        end
     }
 
     /// The end of a comment that begins here, if one does.
