@@ -95,7 +95,7 @@ async fn insist<T, E>(sim: &Sim, call: impl AsyncFn() -> Result<T, CallError<E>>
     panic!("the task does not answer");
 }
 
-#[anchorhold::test(seed = 1, seeds = 100, faults = Faults::all())]
+#[anchorhold::test(seed = 1, seeds = 300, faults = Faults::all())]
 async fn each_due_run_happens_and_none_is_early(sim: Sim) {
     let task = sim.objects::<ScheduledTask>().named("a");
     let mut choices = clients::choices(&sim, 0);
