@@ -1,5 +1,73 @@
 //! Durable Objects in Rust: one source for Cloudflare Workers, an embedded host and a deterministic
 //! simulator.
+//!
+//! A Durable Object is a single-threaded, addressable, stateful unit: one for each chat room, user or
+//! document. Annotate a struct and its impl block, and get HTTP routing, durable fields, typed stubs,
+//! alarms and WebSockets.
+//!
+//! # Quick start
+//!
+//! ```
+//! use anchorhold::prelude::*;
+//!
+//! #[durable_object]
+//! pub struct Counter {
+//!     value: i64, // durable: loaded before the first event, written when a turn succeeds
+//! }
+//!
+//! #[durable_object]
+//! impl Counter {
+//!     #[rpc]
+//!     #[post("/increment")]
+//!     fn increment(&mut self, by: i64) -> i64 {
+//!         self.value = self.value.saturating_add(by);
+//!         self.value
+//!     }
+//! }
+//!
+//! #[anchorhold::app]
+//! pub fn app() -> App {
+//!     App::new().mount::<Counter>("/counters/{name}")
+//! }
+//!
+//! # /*
+//! #[anchorhold::test]
+//! # */
+//! async fn value_survives_eviction(sim: Sim) {
+//!     let counter = sim.objects::<Counter>().named("visits");
+//!     counter.increment(2).await.unwrap();
+//!     sim.evict(&counter).await;
+//!     assert_eq!(counter.increment(3).await.unwrap(), 5);
+//! }
+//! # anchorhold::__private::run_test(Some(1), "value", value_survives_eviction);
+//! ```
+//!
+//! # Hosts
+//!
+//! | host | how | for |
+//! | --- | --- | --- |
+//! | Cloudflare Workers | compile the library for `wasm32-unknown-unknown`, bundle it with `worker-build` | production at the edge; any host that runs a Wrangler bundle |
+//! | embedded host | `serve(app)` in `main` (not on wasm32) | one process on a machine of your own, with SQLite inside |
+//! | simulator | [`#[anchorhold::test]`](macro@test), `Sim` (not on wasm32) | tests with virtual time, seeds and faults |
+//!
+//! # Map
+//!
+//! - **Declare**: [`durable_object`], [`rpc`], the routes [`get`], [`post`], [`put`], [`patch`] and
+//!   [`delete`], [`websocket`], [`message`], [`close`], [`macro@error`], [`init`], [`alarm`]; for fields
+//!   [`stored`] and [`memory`]; for arguments [`body`] and [`query`].
+//! - **In a handler**: [`Ctx`] leads to [`Storage`], [`Sql`], [`Sockets`], schedules, other objects and the
+//!   outside world. [`StoredMap`] and [`StoredLog`] are fields that grow.
+//! - **Call**: [`Env::objects`] gives [`Objects`], those give stubs. A call fails with a [`CallError`].
+//! - **Serve**: [`App`] with its mounts, guards and handlers, [`macro@app`].
+//! - **Test**: `Sim`, `Faults`, and the checkers in `check` (not on wasm32).
+//! - **Ready-made**: [`objects`], one cargo feature each.
+//!
+//! # Guarantees
+//!
+//! A turn is a transaction: one that returns `Err` takes back fields, storage, SQL and schedules, and
+//! sends nothing. Replies, calls and messages are held until the writes before them are durable. A run of
+//! an alarm happens at least once, never early. The limits of each are in `docs/guarantees.md` of the
+//! repository.
 #![deny(missing_docs)]
 #![forbid(unsafe_op_in_unsafe_fn)]
 
