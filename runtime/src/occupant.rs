@@ -367,7 +367,7 @@ impl Occupant {
                 }
                 let alarm = pending.alarm.name;
                 let Some(handler) = this.description.alarm(alarm) else {
-                    continue;
+                    return Err(no_such_method(this.description, alarm));
                 };
                 let permit = match this.enter(handler, &Origin::default(), alarm).await {
                     Ok(permit) => permit,

@@ -51,7 +51,7 @@ mod request;
 pub use self::error::{LockError, Obstacle};
 pub use self::fence::{Fence, StaleToken};
 pub use self::held::{Held, LeaseLost};
-pub use self::object::{Lock, LockStub, MAX_BROKEN};
+pub use self::object::{Lock, LockSchedules, LockStub, MAX_BROKEN};
 pub use self::request::{
     Acquire, Break, Broken, Cancelled, Holder, InQueue, Inspection, LOCK_DELAY_MILLIS, Lease, Mode,
     NAME_BYTES, REASON_BYTES, Release, Renew, Status, TTL_MILLIS, WAIT_MILLIS,

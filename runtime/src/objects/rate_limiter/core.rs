@@ -6,7 +6,7 @@
 //! use anchorhold::Timestamp;
 //! use anchorhold::objects::rate_limiter::{Algorithm, Policy, Usage};
 //!
-//! let policy = Policy::new(super::Algorithm::TokenBucket, 2, 1_000);
+//! let policy = Policy::new(Algorithm::TokenBucket, 2, 1_000);
 //! let mut usage = Usage::default();
 //! let now = Timestamp::from_millis(1_760_000_000_000);
 //!
@@ -22,17 +22,17 @@
 //!
 //! | algorithm | never more is let through than | kept for a key |
 //! | --- | --- | --- |
-//! | [`FixedWindow`](super::Algorithm::FixedWindow) | `limit` in each of the key's windows, so less than twice the limit in any stretch of one window | one time, one count |
-//! | [`SlidingWindow`](super::Algorithm::SlidingWindow) | `limit` in **any** stretch of one window | at most 17 counts |
-//! | [`SlidingLog`](super::Algorithm::SlidingLog) | `limit` in **any** stretch of one window | each cost that was let through in the last window, at most 1,000 |
-//! | [`TokenBucket`](super::Algorithm::TokenBucket) | `limit + limit × d / window` in any stretch of *d* | one time |
+//! | [`FixedWindow`](Algorithm::FixedWindow) | `limit` in each of the key's windows, so less than twice the limit in any stretch of one window | one time, one count |
+//! | [`SlidingWindow`](Algorithm::SlidingWindow) | `limit` in **any** stretch of one window | at most 17 counts |
+//! | [`SlidingLog`](Algorithm::SlidingLog) | `limit` in **any** stretch of one window | each cost that was let through in the last window, at most 1,000 |
+//! | [`TokenBucket`](Algorithm::TokenBucket) | `limit + limit × d / window` in any stretch of *d* | one time |
 //!
 //! A clock that goes back opens no gate: what was let through later than now still counts, until
 //! the time has come again at which it would have been given back anyway.
 
 use serde::{Deserialize, Serialize};
 
-use super::policy::Policy;
+pub use super::policy::{Algorithm, MAX_LIMIT, MAX_LOG_LIMIT, MAX_WINDOW_MS, Policy};
 use super::usage::Usage;
 use crate::Timestamp;
 

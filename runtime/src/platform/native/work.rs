@@ -24,6 +24,8 @@ pub(super) struct ReplyTo<T> {
     sender: oneshot::Sender<Answered<T>>,
     /// In the simulator: the number of the call in its run.
     pub(super) call: u32,
+    /// The caller is on another thread than the object.
+    pub(super) crosses: bool,
 }
 
 /// An answer on its way, with its share of what is.
@@ -35,7 +37,12 @@ pub(super) struct Answered<T> {
 impl<T> ReplyTo<T> {
     pub(super) fn new(call: u32) -> (Self, oneshot::Receiver<Answered<T>>) {
         let (sender, answer) = oneshot::channel();
-        (Self { sender, call }, answer)
+        let reply = Self {
+            sender,
+            call,
+            crosses: false,
+        };
+        (reply, answer)
     }
 
     /// Ready when the caller has disconnected.
@@ -70,6 +77,14 @@ pub(super) enum Task {
 }
 
 impl Task {
+    /// Its object is on another thread than its caller.
+    pub(super) fn crosses(&mut self) {
+        match self {
+            Self::Call { reply, .. } => reply.crosses = true,
+            Self::Fetch { reply, .. } => reply.crosses = true,
+        }
+    }
+
     pub(super) fn size(&self) -> usize {
         match self {
             Self::Call { arguments, .. } => arguments.len(),

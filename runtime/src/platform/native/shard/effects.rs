@@ -8,7 +8,7 @@ use super::super::kernel::ObjectIndex;
 use super::super::slot::{Life, Slot};
 use super::super::state::ObjectState;
 use super::super::store::{Change, Database};
-use super::super::work::{Output, Work, answer, answer_with, body_size};
+use super::super::work::{Output, Work};
 use super::residents::Resident;
 use super::{Effect, Event, Shard};
 use crate::class::Class;
@@ -18,10 +18,6 @@ use crate::fault::Fault;
 use crate::id::RawId;
 use crate::occupant::Occupant;
 use crate::user_code;
-
-/// What the answers of one shard hold that are on their way to other threads. It makes them faster than
-/// a busy thread takes them.
-pub(super) const MAX_ANSWERS: usize = 64 * 1024 * 1024;
 
 impl Shard {
     /// Carries out an effect. A panic on the way, which is a mistake of ours, costs no more than
@@ -230,14 +226,8 @@ impl Shard {
 
     pub(super) fn send(self: &Rc<Self>, output: Output) {
         match output {
-            Output::Called { reply, result } => answer(reply, result),
-            Output::Fetched { reply, response } => {
-                let response = Fault::respond(response);
-                match self.answers.take_any(body_size(&response)) {
-                    Some(share) => answer_with(reply, Ok(response), Some(share)),
-                    None => answer(reply, Ok(answers_are_full().into_response())),
-                }
-            }
+            Output::Called { reply, result } => self.answer_call(reply, result),
+            Output::Fetched { reply, response } => self.answer_request(reply, response),
             Output::Delivery(delivery) => self.deliver(*delivery),
             Output::Frame { socket, frame } => socket.transmit(frame),
             Output::Barrier(waiting) => {
@@ -259,6 +249,7 @@ impl Shard {
             None => self.handle(Event::Closed { object: slot.index }),
         }
     }
+
     /// Cuts off what the object runs and drops its memory; its database stays for the last commit.
     fn leave(&self, slot: &Slot, reset: Option<Fault>) {
         let Some(life) = self.life_at(slot.index) else {
@@ -277,13 +268,6 @@ impl Shard {
         let fault = reset.unwrap_or_else(|| Fault::Reset("the object was evicted".to_owned()));
         life.cut_off(fault);
     }
-}
-
-/// A caller on another thread has yet to take the answers before.
-fn answers_are_full() -> Fault {
-    Fault::Overloaded(format!(
-        "answers on their way hold {MAX_ANSWERS} bytes together; ask again later"
-    ))
 }
 
 /// What the class can do.

@@ -5,6 +5,7 @@
 
 mod alarms;
 mod commit;
+mod crossing;
 mod disk_faults;
 mod disk_jobs;
 mod effects;
@@ -61,8 +62,8 @@ pub(super) struct Shard {
     /// The messages of sockets that are on their way here, and those that wait for their peers.
     pub(super) unfinished: Waiting,
     pub(super) pending: Budget,
-    /// The answers that their callers have yet to take.
-    answers: Budget,
+    /// The large answers that callers on other threads have yet to take.
+    crossing: Budget,
     classes: RefCell<Vec<Deployed>>,
     /// In the simulator: what makes the order of events a matter of the seed.
     simulation: Option<Simulation>,
@@ -139,7 +140,7 @@ impl Shard {
             outgoing,
             unfinished: Waiting::new(MAX_UNFINISHED),
             pending: Budget::new(MAX_ALL_PENDING),
-            answers: Budget::new(effects::MAX_ANSWERS),
+            crossing: Budget::new(crossing::MAX_CROSSING),
             classes: RefCell::default(),
             simulation,
             kernel: RefCell::new(new_kernel(limits)),
@@ -212,11 +213,14 @@ impl Shard {
     }
 
     /// Brings work to its object, on whichever shard that is.
-    pub(super) fn deliver(self: &Rc<Self>, delivery: Delivery) {
+    pub(super) fn deliver(self: &Rc<Self>, mut delivery: Delivery) {
         let home = self.home_of(delivery.id);
         if home == self.number {
             self.accept(delivery);
-        } else if let Err(refused) = self.inboxes[home].send(Inbound::Delivery(Box::new(delivery)))
+            return;
+        }
+        delivery.task.crosses();
+        if let Err(refused) = self.inboxes[home].send(Inbound::Delivery(Box::new(delivery)))
             && let Inbound::Delivery(delivery) = refused.0
         {
             delivery

@@ -402,6 +402,8 @@ impl Shard {
         }
         let lost = self.kernel.replace(new_kernel(self.limits()));
         drop(lost);
+        // A `Drop` of the user's may have woken an object again.
+        drop(self.residents.take_all());
         drop(std::mem::take(&mut *self.queue.borrow_mut()));
         if let Disk::Memory(memory) = &self.disk {
             memory.crash();

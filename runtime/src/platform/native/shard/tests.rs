@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::super::sim::Sim;
 use super::super::store::Change;
+use super::super::work::ReplyTo;
 use super::{Effect, Event};
 use crate::prelude::*;
 
@@ -290,4 +291,31 @@ async fn late_answers_of_the_disk_do_not_reach_the_machine_after_a_crash(sim: Si
     assert_eq!(held.await.unwrap(), 111);
     sim.shard().handle(Event::Synced { failed: Vec::new() });
     assert_eq!(subject.add(0).await.unwrap(), 111);
+}
+
+#[anchorhold::test]
+async fn large_answers_to_other_threads_are_bounded_and_no_others(sim: Sim) {
+    const LARGE: usize = 40 << 20;
+    let shard = sim.shard();
+    let near = ReplyTo::<Vec<u8>>::new(1).0;
+    let mut far = ReplyTo::<Vec<u8>>::new(2).0;
+    far.crosses = true;
+    let first = shard.room_to_cross(&far, LARGE).expect("there is room");
+    assert!(shard.room_to_cross(&far, LARGE).is_err());
+    assert!(
+        shard
+            .room_to_cross(&far, 100)
+            .is_ok_and(|share| share.is_none())
+    );
+    assert!(
+        shard
+            .room_to_cross(&near, LARGE)
+            .is_ok_and(|share| share.is_none())
+    );
+    drop(first);
+    // One that is larger than all the room goes by itself.
+    let alone = shard.room_to_cross(&far, 3 * LARGE).expect("there is room");
+    assert!(shard.room_to_cross(&far, LARGE).is_err());
+    drop(alone);
+    assert!(shard.room_to_cross(&far, LARGE).is_ok());
 }

@@ -1,0 +1,56 @@
+//! Answers on their way to callers on other threads.
+//!
+//! A thread makes answers faster than a busy one takes them, so what is on its way is bounded. What is
+//! small is not counted: the callers bound it.
+
+use super::super::budget::Share;
+use super::super::work::{ReplyTo, answer, answer_with, body_size};
+use super::Shard;
+use crate::fault::Fault;
+use crate::http::Response;
+
+/// What the large answers of one shard hold together until callers on other threads have taken them.
+pub(super) const MAX_CROSSING: usize = 64 * 1024 * 1024;
+/// Answers up to this size are not counted.
+const SMALL: usize = 8 * 1024;
+
+impl Shard {
+    /// A result that finds no room is lost, though its turn was committed: the caller hears of a broken
+    /// connection, after which a call may have run.
+    pub(super) fn answer_call(&self, reply: ReplyTo<Vec<u8>>, result: Result<Vec<u8>, Fault>) {
+        let bytes = result.as_ref().map_or(0, Vec::len);
+        match self.room_to_cross(&reply, bytes) {
+            Ok(share) => answer_with(reply, result, share),
+            Err(full) => answer(reply, Err(Fault::Disconnected(full))),
+        }
+    }
+
+    pub(super) fn answer_request(
+        &self,
+        reply: ReplyTo<Response>,
+        response: Result<Response, Fault>,
+    ) {
+        let response = Fault::respond(response);
+        match self.room_to_cross(&reply, body_size(&response)) {
+            Ok(share) => answer_with(reply, Ok(response), share),
+            Err(full) => answer(reply, Ok(Fault::Disconnected(full).into_response())),
+        }
+    }
+
+    /// # Errors
+    /// There is none.
+    pub(super) fn room_to_cross<T>(
+        &self,
+        reply: &ReplyTo<T>,
+        bytes: usize,
+    ) -> Result<Option<Share>, String> {
+        if !reply.crosses || bytes <= SMALL {
+            return Ok(None);
+        }
+        self.crossing.take_any(bytes).map(Some).ok_or_else(|| {
+            format!(
+                "the answer was dropped: those on their way between threads hold {MAX_CROSSING} bytes together; ask again later"
+            )
+        })
+    }
+}
