@@ -89,7 +89,7 @@ impl Error {
         Self::new(400, code, message)
     }
 
-    /// 401: who is asking is not known.
+    /// 401: the caller is not authenticated.
     pub fn unauthorized(message: impl Into<String>) -> Self {
         Self::new(401, "unauthorized", message)
     }

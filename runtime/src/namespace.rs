@@ -61,7 +61,7 @@ impl<T: DurableObject> Objects<T> {
         self.stub(|namespace| namespace.by_id(raw, &self.placement))
     }
 
-    /// An object that nobody has had before. Nothing is stored until it writes.
+    /// A new object with a random id. Nothing is stored until it writes.
     #[must_use]
     pub fn unique(&self) -> T::Stub {
         self.stub(|namespace| namespace.by_id(namespace.unique_id(), &self.placement))

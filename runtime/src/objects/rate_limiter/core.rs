@@ -27,7 +27,7 @@
 //! | [`SlidingLog`](Algorithm::SlidingLog) | `limit` in **any** stretch of one window | each cost that was let through in the last window, at most 1,000 |
 //! | [`TokenBucket`](Algorithm::TokenBucket) | `limit + limit × d / window` in any stretch of *d* | one time |
 //!
-//! A clock that goes back opens no gate: what was let through later than now still counts, until
+//! A backwards clock step never grants extra quota: what was let through later than now still counts, until
 //! the time has come again at which it would have been given back anyway.
 
 use serde::{Deserialize, Serialize};

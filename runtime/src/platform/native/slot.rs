@@ -191,7 +191,7 @@ impl Owner for Slot {
     }
 }
 
-/// From one wake to the eviction or reset that ends it.
+/// One activation: from load to eviction or reset.
 pub(super) struct Life {
     pub(super) slot: Rc<Slot>,
     /// Opened by the first write: to ask an object that has nothing leaves no file behind.

@@ -77,7 +77,7 @@ impl<Work, Output> Kernel<Work, Output> {
         self.by_id.get(&id).copied()
     }
 
-    /// Makes an object known. Bring it work, or it stays for ever.
+    /// Registers an object. Queue work for it, or its entry is never freed.
     pub(crate) fn add(&mut self, id: RawId, now: Now) -> ObjectIndex {
         let index = ObjectIndex(self.objects.insert(Object::new(id, now.steady)));
         self.by_id.insert(id, index);
