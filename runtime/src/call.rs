@@ -1,8 +1,5 @@
 //! One event on its way into a method: where its arguments come from, and what comes out.
-#![allow(
-    missing_docs,
-    reason = "the vocabulary of generated code, which nobody else names"
-)]
+#![allow(missing_docs, reason = "the vocabulary of generated code")]
 
 use std::any::Any;
 

@@ -51,7 +51,7 @@ impl Caller {
         }
     }
 
-    /// Resolves when the caller hung up; never if nobody would notice.
+    /// Resolves when the caller has disconnected; never if the platform cannot tell.
     pub(crate) fn gone(&self) -> impl Future<Output = ()> + '_ {
         poll_fn(|context| {
             let Some(presence) = &self.0 else {

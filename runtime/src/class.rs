@@ -1,8 +1,5 @@
 //! What a class of Durable Objects is, without its code.
-#![allow(
-    missing_docs,
-    reason = "the vocabulary of generated code, which nobody else names"
-)]
+#![allow(missing_docs, reason = "the vocabulary of generated code")]
 
 use std::any::Any;
 

@@ -84,9 +84,8 @@ impl Ctx {
         self.inner.state.sleep(duration)
     }
 
-    /// Resolves when nobody waits for this turn's answer any more: whoever called hung up. The turn
-    /// itself goes on, so that it is never cut in the middle; a turn that only waits on behalf of
-    /// its caller ends itself then.
+    /// Resolves when the caller of this turn has disconnected. The turn is notified; it is never
+    /// cancelled. A turn that only waits on behalf of its caller should return then.
     ///
     /// ```
     /// # use anchorhold::prelude::*;
@@ -94,7 +93,7 @@ impl Ctx {
     /// use std::pin::pin;
     /// use std::task::Poll;
     ///
-    /// /// What `work` yields, or nothing if nobody waits for it.
+    /// /// What `work` yields, or `None` if the caller has disconnected.
     /// async fn while_wanted<T>(ctx: &Ctx, work: impl Future<Output = T>) -> Option<T> {
     ///     let (mut gone, mut work) = (pin!(ctx.caller_gone()), pin!(work));
     ///     poll_fn(|context| match gone.as_mut().poll(context) {
@@ -111,7 +110,7 @@ impl Ctx {
     ///   sending half of it (unless it has sent more than the request by then); a network that
     ///   breaks in silence is not noticed. An object or an app's handler hangs up when it drops the
     ///   stub's future or is reset. A chain of calls is told link by link: while an object waits
-    ///   for this one, this one's caller is there, whoever has left that object.
+    ///   for this one, this one's caller counts as connected.
     /// - In the simulator, a test hangs up when it drops the stub's future.
     /// - On Cloudflare it resolves for HTTP requests, when the platform notices that the client is
     ///   gone, and only with `"compatibility_flags": ["enable_request_signal"]` in the Wrangler

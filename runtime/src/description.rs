@@ -1,8 +1,5 @@
 //! The tables that the macro writes: what a class can do, as data.
-#![allow(
-    missing_docs,
-    reason = "the vocabulary of generated code, which nobody else names"
-)]
+#![allow(missing_docs, reason = "the vocabulary of generated code")]
 
 use std::any::Any;
 

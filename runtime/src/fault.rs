@@ -1,8 +1,5 @@
 //! The failure of one event, in the form that crosses threads and machines.
-#![allow(
-    missing_docs,
-    reason = "the vocabulary of generated code, which nobody else names"
-)]
+#![allow(missing_docs, reason = "the vocabulary of generated code")]
 
 use std::borrow::Cow;
 

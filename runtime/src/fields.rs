@@ -286,7 +286,7 @@ pub trait StoredFields: Sized + 'static {
 }
 
 /// A resident object whose type the runtime does not know.
-#[allow(missing_docs, reason = "nobody else names it")]
+#[allow(missing_docs, reason = "the vocabulary of generated code")]
 pub trait Object: Any {
     fn store(&mut self, fields: &mut FieldStore) -> Result<(), StorageError>;
     fn restore(&mut self, fields: &mut FieldStore) -> Result<(), StorageError>;

@@ -14,7 +14,7 @@
 /// *m*, one key in *m / (m − n)* moves, and it moves to a new object. What its old object holds of
 /// it stays behind.
 ///
-/// The hash has no secret: whoever may choose keys freely can choose many for one shard. Put
+/// The hash has no secret: a client that chooses keys freely can choose many for one shard. Put
 /// something before it that they cannot choose (an account's number, an address) where that matters.
 ///
 /// ```

@@ -1,7 +1,7 @@
 //! Turns: which events of one object may overlap, and in which order they start.
 //!
 //! A queue with the rules of a fair reader-writer lock: shared turns run together, an exclusive
-//! turn runs alone, and nobody overtakes (first come, first served). One exception keeps calls
+//! turn runs alone, first come, first served. One exception keeps calls
 //! that come back from waiting for themselves: a shared turn caused by a running shared turn of
 //! the same object joins it at once.
 

@@ -65,7 +65,7 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     }
 }
 
-/// Why what somebody sent does not fit: the field, as in `author.name`, unless it is the whole, and
+/// Why a received value does not fit: the field, as in `author.name`, unless it is the whole, and
 /// what is wrong with it.
 pub(crate) struct Misfit {
     pub(crate) field: Option<String>,

@@ -60,7 +60,7 @@ impl Counter {
         self.value
     }
 
-    /// Sets the counter to 0 and returns the value that it had: whoever collects what was counted
+    /// Sets the counter to 0 and returns the value that it had: a caller that collects the count
     /// loses and doubles nothing.
     #[rpc]
     #[post("/reset")]

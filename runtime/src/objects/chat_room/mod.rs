@@ -148,7 +148,7 @@ impl ChatRoom {
         socket: &Socket<Session>,
         event: CloseEvent,
     ) -> Result<(), Error> {
-        // A Close is answered by us and nobody else; some codes are never sent.
+        // Only this answers a Close; some codes are never sent.
         let _ = socket
             .close(event.code, &event.reason)
             .or_else(|_| socket.close(1_000, ""));

@@ -7,7 +7,7 @@
 //! 1. [`State::advance`] to the present, which ends what has expired;
 //! 2. what the event asks for: [`enter`](State::enter), [`renew`](State::renew),
 //!    [`release`](State::release), [`cancel`](State::cancel), [`break_leases`](State::break_leases);
-//! 3. [`State::hand_over`], which gives the lock to whoever is next;
+//! 3. [`State::hand_over`], which gives the lock to the next request;
 //! 4. if [`State::differs_from`] what was loaded: store it, and see to it that the object wakes at
 //!    [`State::next_change`]; then answer those who got a lease.
 //!
@@ -37,7 +37,7 @@ pub const MAX_WAITING: usize = 1_000;
 /// How many shared leases live at most; the next one waits.
 pub const MAX_SHARED: usize = 128;
 
-/// The durable half of a lock. The default is a lock that nobody has ever held.
+/// The durable half of a lock. The default is a lock that was never held.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct State {
@@ -163,7 +163,7 @@ impl State {
     }
 
     /// Gives the lock to those at the head of the queue that it admits: one exclusive request, or
-    /// the shared ones up to the next exclusive one. Nobody overtakes, so neither starves.
+    /// the shared ones up to the next exclusive one. The order is that of arrival, so neither starves.
     ///
     /// `secret` makes the secret of a lease: unguessable, and another for each.
     pub fn hand_over(
@@ -185,7 +185,7 @@ impl State {
         handed
     }
 
-    /// All of it in one, for a lock at which nobody waits; call [`advance`](Self::advance) first.
+    /// All of it in one, for a lock without waiting requests; call [`advance`](Self::advance) first.
     ///
     /// # Errors
     /// As [`enter`](Self::enter), or [`LockError::Held`].
@@ -451,7 +451,7 @@ impl Queue {
         self.waiting.len()
     }
 
-    /// Whether nobody waits.
+    /// Whether the queue is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.waiting.is_empty()

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[non_exhaustive]
 pub enum LockError {
-    /// Somebody else has the lock, and still had it when the waiting time was over. Code `held`.
+    /// The lock was held by another caller when the waiting time was over. Code `held`.
     #[error("{0}")]
     Held(Obstacle),
     /// The lease does not live: it expired, was released or broken, or never was. Stop using what

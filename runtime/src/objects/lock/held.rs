@@ -45,7 +45,7 @@ type LockStub = <Lock as DurableObject>::Stub;
 /// Rust drops without awaiting, so a `Held` that is dropped sends nothing: the lock stays taken
 /// until the lease expires. Call [`release`](Self::release). (An [`acquire`](Self::acquire) that is
 /// dropped while it waits leaves the queue where the host [tells](Ctx::caller_gone); on Cloudflare
-/// it may be handed a lease that nobody uses.) And work that is between two awaits cannot be stopped:
+/// it may be handed a lease that is not used.) And work that is between two awaits cannot be stopped:
 /// only the [token](Self::token), checked by a [`Fence`](super::Fence), keeps a late write out.
 #[must_use = "the lock stays taken until `release` or the end of the lease"]
 pub struct Held<'a> {
@@ -188,7 +188,7 @@ impl<'a> Held<'a> {
         self.safe_until - self.ttl * 2 / 3
     }
 
-    /// Gives the lock back. A lease that is lost already is no error: the lock is somebody else's.
+    /// Gives the lock back. A lease that is lost already is not an error.
     ///
     /// # Errors
     /// The lock could not be reached; the lease ends by itself then.

@@ -198,7 +198,7 @@ impl Lock {
         Ok(state)
     }
 
-    /// One decision, and what follows from it: whoever is next gets the lock.
+    /// One decision, and what follows from it: the next request gets the lock.
     ///
     /// There is no await in here, so what is written becomes durable together, and before
     /// any answer leaves.
@@ -294,7 +294,7 @@ impl<'a> Place<'a> {
         let mut gone = pin!(self.ctx.caller_gone());
         let mut over = pin!(self.ctx.sleep(limit));
         let waited = poll_fn(|context| {
-            // First of all: a lease that nobody would hear of goes to the next.
+            // First of all: the lease of a caller that has disconnected goes to the next.
             if gone.as_mut().poll(context).is_ready() {
                 return Poll::Ready(Waited::CallerGone);
             }
@@ -336,7 +336,7 @@ impl<'a> Place<'a> {
         let Some(call) = self.lock.calls.borrow_mut().remove(&self.ticket) else {
             return Ok(0);
         };
-        // Outside of the change, which may fail: a place without a call would be served for nobody.
+        // Outside of the change, which may fail: a place without a call would be served in vain.
         let ahead = self.lock.queue.borrow_mut().leave(self.ticket);
         self.lock.change(self.ctx, |state, _| match call.answer {
             // It was given the lease, and ended before it could say so.

@@ -52,14 +52,14 @@ pub struct Acquire {
     #[serde(default)]
     pub wait_ms: u64,
     /// Makes the request safe to repeat: the same id and holder get the same lease for as long as
-    /// it lives, and the same place in the queue. 1 to 128 bytes that nobody else can guess (a
+    /// it lives, and the same place in the queue. 1 to 128 bytes that cannot be guessed (a
     /// random UUID): who knows it can fetch the lease.
     #[serde(default)]
     pub request_id: Option<String>,
     /// Exclusive unless it says `shared`.
     #[serde(default)]
     pub mode: Mode,
-    /// If this lease expires (and is not released), nobody gets the lock for so long, in
+    /// If this lease expires (and is not released), the lock is granted to no request for so long, in
     /// milliseconds; 0 to 60,000. Left out: 0.
     #[serde(default)]
     pub lock_delay_ms: u64,
@@ -229,7 +229,7 @@ pub struct Inspection {
     pub leases: Vec<Holder>,
     /// The requests that wait, first come first.
     pub queue: Vec<InQueue>,
-    /// After an expiry: nobody gets the lock before this time.
+    /// After an expiry: the lock is not granted before this time.
     pub delayed_until: Option<Timestamp>,
     /// The newest token of the lock's life.
     pub token: u64,

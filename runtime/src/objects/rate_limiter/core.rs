@@ -37,7 +37,7 @@ use super::usage::Usage;
 use crate::Timestamp;
 
 /// What was decided.
-#[must_use = "a limit that nobody looks at limits nothing"]
+#[must_use = "the decision must be enforced by the caller"]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
     /// Whether the caller may go on.

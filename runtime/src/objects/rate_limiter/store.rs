@@ -17,7 +17,7 @@ pub(super) const TABLES: &str = "
     CREATE TABLE listing (key TEXT PRIMARY KEY, list TEXT NOT NULL, expires INTEGER) WITHOUT ROWID;
     CREATE INDEX listing_expires ON listing (expires) WHERE expires IS NOT NULL";
 
-/// How many rows one sweep takes away: a few milliseconds, in which the object answers nobody.
+/// How many rows one sweep takes away: a few milliseconds, in which the object answers no call.
 const SWEPT_AT_ONCE: u32 = 1_000;
 
 /// What is to be stored after decisions.

@@ -72,7 +72,7 @@ impl Usage {
         }
     }
 
-    /// In how many milliseconds `amount` is left, if nobody uses any meanwhile.
+    /// In how many milliseconds `amount` is left, if none is used meanwhile.
     pub(super) fn wait_ms(&self, policy: &Policy, amount: u64, now: Timestamp) -> u64 {
         if amount <= self.remaining(policy, now) {
             return 0;
@@ -176,7 +176,7 @@ struct Bucket {
 impl Bucket {
     fn of(policy: &Policy) -> Self {
         Self {
-            // Beyond their ranges, which nobody is made to check, the products would overflow.
+            // Beyond their ranges, which are not checked here, the products would overflow.
             limit: i128::from(policy.limit.clamp(1, MAX_LIMIT)),
             window: i128::from(policy.window_ms.clamp(1, MAX_WINDOW_MS)),
         }

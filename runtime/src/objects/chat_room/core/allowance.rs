@@ -79,7 +79,7 @@ impl Allowances {
         self.users.len()
     }
 
-    /// Whether nobody is remembered.
+    /// Whether no user is remembered.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.users.is_empty()

@@ -72,7 +72,7 @@ impl Roster {
         self.present.len()
     }
 
-    /// Whether nobody is here.
+    /// Whether the room is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.present.is_empty()
