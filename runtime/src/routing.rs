@@ -164,7 +164,7 @@ impl Occupant {
                 match this.turn(handler, call, &Origin::default(), name).await {
                     Ok(_) => {}
                     Err(fault) if is_message => tell(&socket, &fault),
-                    // It waited too long for its turn. Nobody repeats the end of a socket, so it
+                    // It waited too long for its turn. The end of a socket is not repeated, so it
                     // waits again; there are no more of these than the object took sockets.
                     Err(Fault::Overloaded(_)) => {
                         this.state().sleep(PAUSE).await;

@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_overtakes() {
+    fn turns_start_in_the_order_of_arrival() {
         let turns = Turns::new(0);
         let reading = poll_once(&mut enter(&turns, Mode::Shared)).unwrap();
         let mut writer = enter(&turns, Mode::Exclusive);
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn a_waiting_turn_that_goes_away_holds_nobody_up() {
+    fn a_waiting_turn_that_goes_away_holds_up_no_other() {
         let turns = Turns::new(0);
         let writing = poll_once(&mut enter(&turns, Mode::Exclusive)).unwrap();
         let gone = enter(&turns, Mode::Exclusive);

@@ -31,7 +31,7 @@ use serde::{Deserialize, Serialize};
 /// | `bounds()` | `GET /bounds` | `{"lower": 0, "upper": 10}` |
 /// | `set_bounds(lower, upper)` | `PUT /bounds` `{"lower": 0, "upper": 10}` | 204 |
 ///
-/// Every method is one turn: two callers that increment at once both count. Whoever may reach the
+/// Every method is one turn: two callers that increment at once both count. A client that reaches the
 /// routes may reset the counter and move its bounds; an app that minds has a
 /// [guard](crate::App::guard).
 #[durable_object]

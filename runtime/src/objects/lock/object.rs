@@ -212,7 +212,7 @@ impl Lock {
         state.advance(ctx.now());
         let mut queue = self.queue.borrow_mut();
         // A turn that fails takes its writes back. So it hands nothing over: the lease would be given
-        // to somebody, and not be there. The alarm or the next turn does it.
+        // to a caller, and not exist. The alarm or the next turn does it.
         let decided = decide(&mut state, &mut queue)?;
         let granted = state.hand_over(&mut queue, || secret(ctx));
         drop(queue);

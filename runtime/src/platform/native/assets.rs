@@ -71,7 +71,7 @@ fn read(folder: &Path, path: &str, answers: &Answers) -> Result<(&'static str, B
     if file.is_dir() {
         file.push("index.html");
     }
-    // A symbolic link may lead out of the folder; what it leads to is nobody's asset.
+    // A symbolic link may lead out of the folder; what it leads to is not an asset.
     let file = file.canonicalize().map_err(failed)?;
     if !file.starts_with(&root) {
         return Err(not_found());

@@ -103,7 +103,7 @@ impl Bodies {
             let Some(frame) = frame else {
                 break;
             };
-            // Trailers are nobody's.
+            // Trailers are dropped.
             let Ok(data) = frame.map_err(Uncollected::Broken)?.into_data() else {
                 continue;
             };

@@ -65,7 +65,7 @@ impl Clock {
         }
     }
 
-    /// Sets a virtual clock; nobody but the system's administrator sets the system's.
+    /// Sets a virtual clock. Only the system's administrator sets the system's.
     pub(super) fn set(&self, now: i64) {
         if let Self::Virtual { start, start_ms } = self {
             start_ms.store(now - millis(start.elapsed()), Ordering::Relaxed);

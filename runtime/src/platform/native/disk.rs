@@ -50,7 +50,7 @@ pub(super) enum Disk {
 
 /// What is found of an object that wakes.
 pub(super) enum Found {
-    /// Nobody has written to it.
+    /// It was never written to.
     Nothing,
     /// `Inbound::Opened` will tell.
     Later,

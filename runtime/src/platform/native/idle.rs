@@ -65,7 +65,7 @@ impl Idle {
         let mut places = self.lock();
         while let Some((place, connection)) = places.pop_first() {
             connection.place.store(OUT, Ordering::SeqCst);
-            // Behind the store: whoever begins to wait now looks whether it has a place.
+            // Behind the store: a connection that begins to wait now checks whether it has a place.
             match connection.wait.load(Ordering::SeqCst) {
                 BUSY => {}
                 wait if wait > place => {

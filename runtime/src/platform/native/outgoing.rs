@@ -313,7 +313,7 @@ fn reason_of(error: &dyn std::error::Error) -> String {
     reason
 }
 
-/// Looks names up, a few at a time. A look-up that nobody waits for any more keeps its place until the
+/// Looks names up, a few at a time. A look-up that was given up keeps its place until the
 /// system's resolver returns.
 #[derive(Clone)]
 struct Lookups(Arc<Semaphore>);

@@ -73,7 +73,7 @@ pub(super) struct Slot {
     pub(super) sockets: RefCell<Vec<Socket>>,
     pub(super) automatic_response: RefCell<Option<(String, String)>>,
     /// The kernel has forgotten this object, or the simulated machine that it was on has crashed:
-    /// whatever is still told of it is told to nobody.
+    /// what is still reported of it is dropped.
     pub(super) gone: Cell<bool>,
 }
 
@@ -256,7 +256,7 @@ impl Life {
         RefMut::filter_map(self.database.borrow_mut(), Option::as_mut).ok()
     }
 
-    /// Whether a write is of the wake itself, to an object that nobody has written to. Such writes
+    /// Whether a write is of the wake itself, to an object that was never written to. Such writes
     /// are made anew at each wake and stay in memory: to ask an object leaves nothing behind.
     pub(super) fn is_provisional(&self) -> bool {
         self.is_waking.get()

@@ -152,7 +152,7 @@ pub(super) enum Output {
         socket: Socket,
         frame: Frame,
     },
-    /// Nothing leaves; somebody waits for the writes to be on disk.
+    /// Nothing leaves; a turn waits for the writes to be on disk.
     Barrier(oneshot::Sender<Result<(), StorageError>>),
 }
 

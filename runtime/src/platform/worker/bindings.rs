@@ -148,7 +148,7 @@ extern "C" {
 
     /// Makes the platform's class the parent, and guards the methods. From then on the exported
     /// `fetch` is called with the request, its method and address, its chain, and its body if that
-    /// is small enough and nobody wants the request raw.
+    /// is small enough and no route takes the request raw.
     #[wasm_bindgen(catch)]
     pub(super) fn extend(
         example: &JsValue,
@@ -168,7 +168,7 @@ extern "C" {
     pub(super) fn settle(this: &Deferred, value: &JsValue);
     #[wasm_bindgen(method)]
     pub(super) fn fail(this: &Deferred, error: &JsValue);
-    /// Nobody will settle it. Does nothing if it is settled.
+    /// It will not be settled. Does nothing if it is settled.
     #[wasm_bindgen(method)]
     pub(super) fn abandon(this: &Deferred);
 

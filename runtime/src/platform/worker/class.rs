@@ -333,7 +333,7 @@ fn caller_of(request: bindings::Request) -> Caller {
     Caller::asked(move |caller| {
         let caller = AssertUnwindSafe(caller);
         let gone = Closure::once_into_js(move || caller.leave());
-        // A caller that cannot be asked is one that nobody notices leaving.
+        // A caller that cannot be watched is never seen to disconnect.
         let _ = bindings::when_aborted(&request, &gone);
     })
 }

@@ -17,7 +17,7 @@ use super::timer::Sleep;
 use super::{clock, tasks};
 
 /// An object that wrote so many milliseconds ago is about to write again. One that only reads has
-/// no commits to share, and one that is asked rarely has nobody to share them with.
+/// no commits to share, and one that is asked rarely has no events to share them with.
 const BUSY_MS: i64 = 10;
 
 /// A round that only one event joined was in vain, as all are if a single caller waits for every
@@ -31,7 +31,7 @@ pub(super) struct Gathering {
     last_write: Cell<i64>,
     /// Counts the rounds that ended.
     round: Cell<u32>,
-    /// A round is open, and whatever arrives joins it, so that nobody overtakes.
+    /// A round is open, and whatever arrives joins it, so that none overtakes.
     is_open: Cell<bool>,
     /// Who has joined the round that is open.
     members: Cell<u32>,

@@ -112,7 +112,7 @@ fn promise(
     (promise, driven)
 }
 
-/// A promise that is off the list of unsettled ones when nobody is left to settle it.
+/// A promise that is off the list of unsettled ones when its task is gone.
 struct Promised(Deferred);
 
 impl Drop for Promised {

@@ -121,7 +121,7 @@ fn run(number: u32) {
     }
 }
 
-/// Drops the future of a task that nobody waits for any more.
+/// Drops the future of a task whose caller has disconnected.
 pub(super) fn drop_task(number: u32) {
     let task = TASKS.with_borrow_mut(|tasks| tasks.waiting.remove(&number));
     // Not under the borrow: what it drops may wake others.

@@ -22,7 +22,7 @@ const SPENT: u32 = 2;
 const WORN_ABORTS: u32 = 512;
 
 /// Growth since the first abort. It may have other reasons than aborts, so it only ever costs a
-/// replacement that nobody waits for.
+/// replacement in a quiet moment.
 const WORN_BYTES: usize = 8 * 1024 * 1024;
 /// The size at which the platform's limit of 128 MB (P74) is near, and the aborts from which on they
 /// are to blame for it: large messages leave a large memory, too.

@@ -10,7 +10,7 @@ pub(crate) struct Now {
 }
 
 impl Now {
-    /// When a date is reached by the steady clock, if nobody sets the date meanwhile.
+    /// When a date is reached by the steady clock, if the date is not set meanwhile.
     pub(super) fn steady_at(self, date: i64) -> i64 {
         self.steady
             .saturating_add(date.saturating_sub(self.wall).max(0))

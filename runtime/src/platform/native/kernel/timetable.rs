@@ -1,7 +1,7 @@
 //! Which object's alarm is due when (P24 to P35, as far as the platform's single alarm goes).
 //!
 //! An entry follows what was committed to the object's own database, and nothing else. Entries are
-//! also read from the index on disk, which may be early but is never late: whoever runs an alarm
+//! also read from the index on disk, which may be early but is never late: the code that runs an alarm
 //! compares it with the database first.
 
 mod rest;
@@ -20,7 +20,7 @@ const FIRST_RETRY_MS: i64 = 2_000;
 const DOUBLINGS: u32 = 9;
 /// The pause of an alarm whose object cannot be found at present.
 const POSTPONED_MS: i64 = 60_000;
-/// A run counts as starting for so long at most: one that waits for something else holds up nobody.
+/// A run counts as starting for so long at most: one that waits for something else holds up no other.
 const STARTING_MS: i64 = 1_000;
 
 /// The earliest alarms of one shard; the others stay in the index on disk.

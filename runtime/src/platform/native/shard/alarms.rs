@@ -12,7 +12,7 @@ use super::super::slot::{Life, Slot};
 use super::super::store::{Change, Due};
 use super::super::work::Work;
 use super::residents::Resident;
-use super::turns::Nobody;
+use super::turns::NoCaller;
 use super::{Event, Shard};
 use crate::fault::Fault;
 use crate::id::RawId;
@@ -166,7 +166,7 @@ impl Shard {
                 let run = tokio::time::timeout(RUN_TIMEOUT, occupant.alarm());
                 let run: LocalFuture<'static, _> = Box::pin(run);
                 let shard = Rc::clone(self);
-                self.drive(life, 0, run, Nobody, move |life, _, result| {
+                self.drive(life, 0, run, NoCaller, move |life, _, result| {
                     let result = match result {
                         Ok(Ok(result)) => result,
                         Ok(Err(_)) => {

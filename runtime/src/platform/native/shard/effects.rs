@@ -231,7 +231,7 @@ impl Shard {
             Output::Delivery(delivery) => self.deliver(*delivery),
             Output::Frame { socket, frame } => socket.transmit(frame),
             Output::Barrier(waiting) => {
-                // Whoever waited may be gone.
+                // The waiting turn may be gone.
                 let _ = waiting.send(Ok(()));
             }
         }

@@ -285,7 +285,7 @@ impl Shard {
     }
 
     /// Everything but the disk is lost: memory, sockets, answers on their way, and writes that no
-    /// commit has closed. What the old machine still reports reaches nobody: its objects are gone,
+    /// commit has closed. What the old machine still reports is dropped: its objects are gone,
     /// and the answers of its disk are dropped.
     pub(in super::super) fn crash(self: &Rc<Self>) {
         self.lose_memory(&Fault::Disconnected("the host crashed".to_owned()));

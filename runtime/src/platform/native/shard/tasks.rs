@@ -13,7 +13,7 @@ use super::{Event, Shard};
 use crate::fault::Fault;
 use crate::user_code::{self, Guarded};
 
-/// How often to look whether somebody set the system's clock: alarms follow the date.
+/// How often to look whether the system's clock was set: alarms follow the date.
 const CLOCK_CHECK_MS: i64 = 5_000;
 /// A difference between the clocks that is no step: they drift, and are read one after the other.
 const CLOCK_SLACK_MS: i64 = 500;
@@ -141,7 +141,7 @@ impl Shard {
                 result,
             } => self.take_back(object, *database, result),
             Inbound::Closed { object } => self.handle(Event::Closed { object }),
-            // Commands, for whoever runs the shard.
+            // Commands, for the host that runs the shard.
             Inbound::Drain | Inbound::Stop => {}
         }
     }

@@ -22,16 +22,16 @@ use crate::user_code::{self, Panic};
 /// An initialisation behind its gate (P14).
 const BLOCK_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Whoever waits for what a turn yields.
+/// The caller that waits for what a turn yields.
 pub(super) trait Audience {
     /// Notes it if it has left, and has the task woken when it does.
     fn look(&mut self, context: &mut Context<'_>);
 }
 
-/// Alarms, the events of sockets, and work in the background are awaited by nobody.
-pub(super) struct Nobody;
+/// Alarms, the events of sockets, and work in the background have no caller.
+pub(super) struct NoCaller;
 
-impl Audience for Nobody {
+impl Audience for NoCaller {
     fn look(&mut self, _: &mut Context<'_>) {}
 }
 
@@ -112,7 +112,7 @@ impl Shard {
                 flight,
             } => {
                 let turn = occupant.socket_message(socket, message);
-                self.drive(&life, bytes, turn, Nobody, |_, _, _| drop(flight));
+                self.drive(&life, bytes, turn, NoCaller, |_, _, _| drop(flight));
             }
             Work::Close {
                 socket,
@@ -121,9 +121,9 @@ impl Shard {
                 clean,
             } => {
                 let turn = occupant.socket_close(socket.clone(), code, reason, clean);
-                self.drive(&life, bytes, turn, Nobody, move |_, _, result| {
+                self.drive(&life, bytes, turn, NoCaller, move |_, _, result| {
                     if result.is_err() {
-                        // Nobody is left to answer the peer's Close.
+                        // No handler is left to answer the peer's Close.
                         socket.cut_off();
                     }
                 });
@@ -133,7 +133,7 @@ impl Shard {
                     &life,
                     bytes,
                     occupant.socket_error(socket, message),
-                    Nobody,
+                    NoCaller,
                     |_, _, _| {},
                 );
             }
@@ -246,8 +246,8 @@ impl Shard {
         let (shard, life) = (Rc::clone(self), Rc::clone(life));
         let under_way = self.note_under_way(object, "work in the background");
         tokio::task::spawn_local(async move {
-            // Cut off or at its end: nobody waits for it.
-            let _ = shard.poll_to_end(&life, work, &mut Nobody).await;
+            // Cut off or at its end: no caller waits for it.
+            let _ = shard.poll_to_end(&life, work, &mut NoCaller).await;
             drop(under_way);
             shard.inside(|| {
                 shard.end_if_asked(&life);
@@ -275,7 +275,7 @@ impl Shard {
                     )))
                 })
             });
-            let through = shard.poll_to_end(&life, gate, &mut Nobody).await;
+            let through = shard.poll_to_end(&life, gate, &mut NoCaller).await;
             shard.inside(|| {
                 if let Ok(Err(fault)) = through {
                     // Its own words are better than those of the reset that came with it. What a

@@ -19,7 +19,7 @@ use crate::sql::decode_rows;
 impl Sim {
     /// Calls `look` with the object's value: the one in memory, with what turns have changed and not
     /// yet stored; or one loaded for the occasion from what was committed last. Nothing of the object
-    /// runs, not even `#[init]`, and the run goes on as if nobody had looked. Private fields are
+    /// runs, not even `#[init]`, and the run goes on as without it. Private fields are
     /// reachable where the test is in the module of the struct.
     ///
     /// ```

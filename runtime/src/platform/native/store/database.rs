@@ -116,7 +116,7 @@ impl Database {
     }
 
     /// The alarm as the next commit will leave it, if it may have changed since the last one. What a
-    /// wake set for an object that nobody had written to comes along with its first commit.
+    /// wake set for an object that was never written to comes along with its first commit.
     pub(crate) fn touched_alarm(&self) -> Result<Option<Option<i64>>, StorageError> {
         if self.open.get() && self.alarm_touched.get() {
             self.alarm().map(Some)

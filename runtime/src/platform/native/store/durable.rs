@@ -35,7 +35,7 @@ impl Database {
         }
     }
 
-    /// After the wake of an object that nobody wrote to: what the wake itself wrote, the tables of
+    /// After the wake of an object that was never written to: what the wake itself wrote, the tables of
     /// migrations for one, is as good as never written. It comes along with the first commit.
     pub(crate) fn settle_wake(&self) -> Result<(), StorageError> {
         if !self.is_unwritten() {
@@ -62,7 +62,7 @@ impl Database {
         })
     }
 
-    /// Whether the commit of an object that nobody wrote to changed nothing either: the deletion of
+    /// Whether the commit of an object that was never written to changed nothing either: the deletion of
     /// a key that is not there, for one.
     pub(crate) fn is_as_at_wake(&self) -> Result<bool, StorageError> {
         match &self.place {

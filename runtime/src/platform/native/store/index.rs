@@ -1,4 +1,4 @@
-//! The folder's index: which objects have an alarm, so that a host that starts wakes nobody else.
+//! The folder's index: which objects have an alarm, so that a host that starts wakes no others.
 
 #[cfg(test)]
 mod tests;
@@ -356,7 +356,7 @@ fn is_damaged(error: &rusqlite::Error) -> bool {
     )
 }
 
-/// Keeps a damaged index for whoever wants to look at it.
+/// Keeps a damaged index for inspection.
 fn set_aside(path: &Path) -> Result<(), StorageError> {
     for suffix in ["", "-wal", "-shm"] {
         let mut from = path.as_os_str().to_owned();

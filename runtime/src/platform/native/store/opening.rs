@@ -151,7 +151,7 @@ pub(super) fn image_of(connection: &mut Connection) -> Result<Vec<u8>, StorageEr
 
 /// Settles how SQLite treats the file.
 fn prepare_file(connection: &Connection) -> rusqlite::Result<()> {
-    // The data folder is locked, so nobody is worth waiting for.
+    // The data folder is locked, so there is no other process to wait for.
     connection.busy_timeout(Duration::ZERO)?;
     // Exclusive before the log is first used: no shared memory, no lock calls per transaction.
     connection.execute_batch("PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = NORMAL;")?;

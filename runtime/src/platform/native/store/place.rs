@@ -1,4 +1,4 @@
-//! Where a database is: in memory as long as nobody wrote to the object, then in a file.
+//! Where a database is: in memory until the object is first written to, then in a file.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -22,7 +22,7 @@ pub(super) enum Place {
         /// As the simulator says: there is no log.
         has_long_log: bool,
     },
-    /// In memory until there is a file: an object that nobody wrote to leaves nothing behind.
+    /// In memory until there is a file: an object that was never written to leaves nothing behind.
     Image {
         files: Arc<Files>,
         path: PathBuf,

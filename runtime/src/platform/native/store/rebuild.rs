@@ -17,7 +17,7 @@ use crate::id::RawId;
 const BATCH: usize = 500;
 const PROGRESS_EVERY: Duration = Duration::from_secs(5);
 
-/// Looks into every object's database, before the host serves: while it runs, nobody else has them
+/// Looks into every object's database, before the host serves: while it runs, no other code has them
 /// open. An object's name is not known here; its index entry gets it when the object is reached by
 /// its name again.
 pub(super) fn rebuild(
