@@ -244,7 +244,7 @@ target!(
 );
 
 target!(
-    values_keep_their_form_through_json,
+    values_are_the_same_after_json,
     produce::<Vec<Piece>>(),
     |pieces| {
         let Ok(json) = wire::to_json(&bytes_of(pieces)) else {
@@ -252,7 +252,10 @@ target!(
         };
         let text = std::str::from_utf8(&json).expect("JSON is UTF-8");
         let value = wire::from_json(&json).expect(text);
-        assert_eq!(wire::to_json(&value).as_ref(), Ok(&json), "{text}");
+        let again = wire::to_json(&value).expect(text);
+        // As values: an `f32` of 15 digits has an exponent, and none when it was read as an `f64`.
+        let read = |json: &[u8]| serde_json::from_slice::<serde_json::Value>(json).expect(text);
+        assert_eq!(read(&again), read(&json), "{text}");
     }
 );
 
