@@ -90,7 +90,7 @@ impl<T: DurableObject> Objects<T> {
 
     /// The objects inside a jurisdiction, such as `"eu"`: a namespace of its own, whose names and
     /// identifiers lead to other objects than those outside. An identifier of the one is refused by
-    /// the other. Local hosts have no jurisdictions: calls fail with [`CallError::Configuration`]
+    /// the other. Local hosts have no jurisdictions: calls fail with [`CallError::Configuration`](crate::CallError::Configuration)
     /// there, and no identifier is read.
     #[must_use]
     pub fn jurisdiction(mut self, jurisdiction: impl Into<String>) -> Self {

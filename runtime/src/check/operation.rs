@@ -3,7 +3,7 @@
 use crate::error::CallError;
 use crate::time::Timestamp;
 
-/// One operation of a [`History`].
+/// One operation of a [`History`](super::History).
 #[derive(Clone, Debug)]
 pub struct Operation<Op, Output> {
     /// The client, as the report names it.

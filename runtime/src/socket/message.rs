@@ -26,7 +26,7 @@ impl Message {
 /// How a socket closed; take it in a `#[close]` handler.
 ///
 /// The runtime answers the peer's Close with the same code and reason when the handler is done. A
-/// handler that wants another answer calls [`Socket::close`].
+/// handler that wants another answer calls [`Socket::close`](crate::Socket::close).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CloseEvent {
     /// The code of RFC 6455, section 7.4; 1005 if the peer sent none, 1006 if the connection broke.
