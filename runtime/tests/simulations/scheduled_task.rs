@@ -13,7 +13,7 @@ use crate::clients;
 
 type TaskStub = <ScheduledTask as DurableObject>::Stub;
 
-const PHASES: usize = 3;
+const PHASES: usize = 2;
 /// How often the history is read: it keeps 32 runs.
 const LOOKS: usize = 10;
 
