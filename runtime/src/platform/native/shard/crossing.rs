@@ -5,12 +5,10 @@
 
 use super::super::budget::Share;
 use super::super::work::{ReplyTo, answer, answer_with, body_size};
-use super::Shard;
+use super::{MAX_CROSSING, Shard};
 use crate::fault::Fault;
 use crate::http::Response;
 
-/// What the large answers of one shard hold together until callers on other threads have taken them.
-pub(super) const MAX_CROSSING: usize = 64 * 1024 * 1024;
 /// Answers up to this size are not counted.
 const SMALL: usize = 8 * 1024;
 

@@ -48,6 +48,9 @@ use crate::fault::Fault;
 use crate::id::RawId;
 use residents::Residents;
 
+/// What the large answers of one shard hold together until callers on other threads have taken them.
+const MAX_CROSSING: usize = 64 * 1024 * 1024;
+
 type Event = kernel::Event<Work, Output>;
 type Effect = kernel::Effect<Work, Output>;
 
@@ -140,7 +143,7 @@ impl Shard {
             outgoing,
             unfinished: Waiting::new(MAX_UNFINISHED),
             pending: Budget::new(MAX_ALL_PENDING),
-            crossing: Budget::new(crossing::MAX_CROSSING),
+            crossing: Budget::new(MAX_CROSSING),
             classes: RefCell::default(),
             simulation,
             kernel: RefCell::new(new_kernel(limits)),
