@@ -1,6 +1,7 @@
 //! The circles among the imports of a crate's files.
 
 mod source;
+mod table;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -23,7 +24,16 @@ pub fn run(workspace: &Workspace) -> Result<()> {
     for (folder, name) in CRATES {
         println!("{}", Layers::of(workspace, folder, name)?);
     }
+    print!("{}", table::markdown());
+    for violation in table::violations(&runtime(workspace)?) {
+        println!("{violation}");
+    }
     Ok(())
+}
+
+fn runtime(workspace: &Workspace) -> Result<Source> {
+    let [(folder, name), _] = CRATES;
+    Source::read(&workspace.root.join(folder), name)
 }
 
 /// The files of a crate, those that import nothing of it first.
@@ -106,6 +116,24 @@ mod tests {
                 "turn an import around, or give what both files need a file of its own\n{layers}"
             );
         }
+        Ok(())
+    }
+
+    #[test]
+    fn each_file_imports_its_layer_and_those_below() -> Result<()> {
+        let violations = table::violations(&runtime(&Workspace::find()?)?);
+        assert!(violations.is_empty(), "{}", violations.join("\n"));
+        Ok(())
+    }
+
+    #[test]
+    fn table_of_the_layers_is_in_the_architecture() -> Result<()> {
+        let path = Workspace::find()?.root.join("ARCHITECTURE.md");
+        let text = std::fs::read_to_string(path)?;
+        assert!(
+            text.contains(&table::markdown()),
+            "copy the table that `cargo xtask layers` prints into ARCHITECTURE.md"
+        );
         Ok(())
     }
 }
