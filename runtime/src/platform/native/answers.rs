@@ -11,8 +11,8 @@ use crate::http::{Body, Response};
 /// What the answers of one shard hold together until their readers have taken them; an answer beyond
 /// it becomes a 503.
 const MAX_ANSWERS: usize = 128 * 1024 * 1024;
-/// Answers up to this size are not counted: the number of connections bounds them.
-const SMALL: usize = 8 * 1024;
+/// Answers up to this size are not counted: the number of callers bounds them.
+pub(super) const SMALL: usize = 8 * 1024;
 
 pub(super) type HttpResponse = hyper::Response<Full<Bytes>>;
 

@@ -3,14 +3,12 @@
 //! A thread makes answers faster than a busy one takes them, so what is on its way is bounded. What is
 //! small is not counted: the callers bound it.
 
+use super::super::answers::SMALL;
 use super::super::budget::Share;
 use super::super::work::{ReplyTo, answer, answer_with, body_size};
 use super::{MAX_CROSSING, Shard};
 use crate::fault::Fault;
 use crate::http::Response;
-
-/// Answers up to this size are not counted.
-const SMALL: usize = 8 * 1024;
 
 impl Shard {
     /// A result that finds no room is lost, though its turn was committed: the caller hears of a broken
@@ -47,7 +45,7 @@ impl Shard {
         }
         self.crossing.take_any(bytes).map(Some).ok_or_else(|| {
             format!(
-                "the answer was dropped: those on their way between threads hold {MAX_CROSSING} bytes together; ask again later"
+                "the answer was dropped, and the turn may have run: answers on their way between threads hold {MAX_CROSSING} bytes together; ask for less at a time"
             )
         })
     }

@@ -2,12 +2,24 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::sim::Sim;
+use tokio::sync::mpsc::unbounded_channel;
+use tokio::time::Instant;
+
+use super::super::clock::Clock;
+use super::super::disk::Disk;
+use super::super::kernel::Limits;
+use super::super::outgoing::Outgoing;
+use super::super::random::{Random, SplitMix};
+use super::super::sim::{MemoryDisk, Sim};
 use super::super::store::Change;
-use super::super::work::ReplyTo;
-use super::{Effect, Event};
+use super::super::work::{Delivery, Inbound, ReplyTo, Task};
+use super::{Effect, Event, Parts, Shard};
+use crate::chain::CallChain;
+use crate::fault::Fault;
+use crate::id::RawId;
 use crate::prelude::*;
 
 /// Counts, and counts what its alarm does.
@@ -318,4 +330,72 @@ async fn large_answers_to_other_threads_are_bounded_and_no_others(sim: Sim) {
     assert!(shard.room_to_cross(&far, LARGE).is_err());
     drop(alone);
     assert!(shard.room_to_cross(&far, LARGE).is_ok());
+}
+
+#[anchorhold::test]
+async fn answer_without_room_is_a_broken_connection(sim: Sim) {
+    const LARGE: usize = 40 << 20;
+    let shard = sim.shard();
+    let (mut call, result) = ReplyTo::<Vec<u8>>::new(1);
+    let (mut fetch, response) = ReplyTo::<Response>::new(2);
+    call.crosses = true;
+    fetch.crosses = true;
+    let first = shard.room_to_cross(&call, LARGE).expect("there is room");
+    shard.answer_call(call, Ok(vec![0; LARGE]));
+    let large = Response::bytes(200, "text/plain", vec![0; LARGE]);
+    shard.answer_request(fetch, Ok(large));
+    let result = result.await.unwrap().result;
+    assert!(matches!(result, Err(Fault::Disconnected(_))));
+    let response = response.await.unwrap().result.unwrap();
+    assert_eq!(response.status(), 503);
+    let body: serde_json::Value = response.read_json().unwrap();
+    assert_eq!(body["error"]["code"], "disconnected");
+    drop(first);
+    // The room is back when the caller has its answer.
+    let (mut call, result) = ReplyTo::<Vec<u8>>::new(3);
+    call.crosses = true;
+    shard.answer_call(call, Ok(vec![0; LARGE]));
+    let (mut next, _) = ReplyTo::<Vec<u8>>::new(4);
+    next.crosses = true;
+    assert!(shard.room_to_cross(&next, LARGE).is_err());
+    assert_eq!(result.await.unwrap().result.unwrap().len(), LARGE);
+    assert!(shard.room_to_cross(&next, LARGE).is_ok());
+}
+
+#[test]
+fn work_for_an_object_of_another_thread_crosses() {
+    let (near, mut here) = unbounded_channel();
+    let (far, mut there) = unbounded_channel();
+    let parts = Parts {
+        number: 0,
+        inboxes: Arc::from([near, far]),
+        disk: Disk::Memory(Box::new(MemoryDisk::new([0; 32]).unwrap())),
+        clock: Clock::Virtual {
+            start: Instant::now(),
+            start_ms: Arc::new(0.into()),
+        },
+        random: Random::Seeded(SplitMix::new(1)),
+        outgoing: Outgoing::simulated(),
+        simulation: None,
+        limits: Limits::default(),
+    };
+    let shard = Shard::new(parts, &[]);
+    let mut id = [0; 32];
+    id[0] = 1;
+    shard.deliver(Delivery {
+        class: &Subject::__description().class,
+        id: RawId(id),
+        name: None,
+        task: Task::Call {
+            method: "rung",
+            arguments: Vec::new(),
+            chain: CallChain::default(),
+            reply: ReplyTo::new(1).0,
+        },
+    });
+    let Ok(Inbound::Delivery(delivery)) = there.try_recv() else {
+        panic!("nothing was delivered");
+    };
+    assert!(matches!(delivery.task, Task::Call { reply, .. } if reply.crosses));
+    assert!(here.try_recv().is_err());
 }
