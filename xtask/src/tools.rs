@@ -73,24 +73,15 @@ pub fn add_wasm_target() -> Result<()> {
 }
 
 pub fn worker_build(workspace: &Workspace) -> Result<PathBuf> {
-    // It only starts other programs: optimising it costs minutes and brings nothing.
-    cargo_tool(
-        workspace,
-        "worker-build",
-        WORKER_BUILD,
-        &["--debug", "--bin", "worker-build"],
-    )
+    let options = ["--bin", "worker-build"];
+    cargo_tool(workspace, "worker-build", WORKER_BUILD, &options)
 }
 
 /// The program must be of the very version that the bundle was compiled with.
 pub fn wasm_bindgen(workspace: &Workspace) -> Result<PathBuf> {
     let version = workspace.locked_version("wasm-bindgen")?;
-    cargo_tool(
-        workspace,
-        "wasm-bindgen-cli",
-        &version,
-        &["--no-default-features", "--bin", "wasm-bindgen"],
-    )
+    let options = ["--no-default-features", "--bin", "wasm-bindgen"];
+    cargo_tool(workspace, "wasm-bindgen-cli", &version, &options)
 }
 
 pub fn wasm_opt(workspace: &Workspace) -> Result<PathBuf> {
@@ -159,6 +150,8 @@ fn cargo_tool(
         command::run(
             Command::new("cargo")
                 .args(["install", package, "--version", &format!("={version}")])
+                // To optimise them takes minutes, and saves seconds of a bundle.
+                .arg("--debug")
                 .args(options)
                 .arg("--root")
                 .arg(folder)
