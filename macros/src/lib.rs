@@ -1,5 +1,8 @@
 //! The attributes of anchorhold. Use them through the `anchorhold` crate, which documents and re-exports them.
 //!
+//! The pages of the attributes are sections of `docs/attributes.md`, which `anchorhold` tests: here they are none of
+//! the examples.
+//!
 //! `lib` → `driver` → `parse` → `model` → `check` → `expand`, or `fallback` if an error was reported.
 
 mod attr;
@@ -28,21 +31,21 @@ use diag::Failure;
 use parse::Place;
 
 /// Declares an object: on its struct, and on the impl block with its handlers.
-#[doc = include_str!("../pages/durable_object.md")]
+#[cfg_attr(not(doctest), doc = include_str!("../pages/durable_object.md"))]
 #[proc_macro_attribute]
 pub fn durable_object(arguments: TokenStream, item: TokenStream) -> TokenStream {
     emit(driver::durable_object(arguments.into(), item.into()))
 }
 
 /// Marks the function that lists the objects and mounts them.
-#[doc = include_str!("../pages/app.md")]
+#[cfg_attr(not(doctest), doc = include_str!("../pages/app.md"))]
 #[proc_macro_attribute]
 pub fn app(arguments: TokenStream, item: TokenStream) -> TokenStream {
     emit(driver::app(arguments.into(), item.into()))
 }
 
 /// Runs an asynchronous test in the simulator.
-#[doc = include_str!("../pages/test.md")]
+#[cfg_attr(not(doctest), doc = include_str!("../pages/test.md"))]
 #[proc_macro_attribute]
 pub fn test(arguments: TokenStream, item: TokenStream) -> TokenStream {
     emit(driver::test(arguments.into(), item.into()))
@@ -53,7 +56,7 @@ pub fn test(arguments: TokenStream, item: TokenStream) -> TokenStream {
 macro_rules! attributes_of_parts {
     ($($place:ident { $($(#[$summary:meta])* $name:ident $page:literal)* })*) => {$($(
         $(#[$summary])*
-        #[doc = include_str!(concat!("../pages/", $page, ".md"))]
+        #[cfg_attr(not(doctest), doc = include_str!(concat!("../pages/", $page, ".md")))]
         #[proc_macro_attribute]
         pub fn $name(_: TokenStream, item: TokenStream) -> TokenStream {
             let failure = driver::misplaced(stringify!($name), Place::$place, item.into());
