@@ -59,8 +59,11 @@ impl Application {
     /// The program that serves the app on the embedded host.
     pub(crate) fn on_embedded(&self) -> Command {
         let mut command = Command::new(&self.embedded);
-        // Its assets are found from there.
-        command.current_dir(&self.folder);
+        command
+            // Its assets are found from there.
+            .current_dir(&self.folder)
+            // Freed buffers return to the system: docs/guarantees.md tells operators.
+            .env("MALLOC_MMAP_THRESHOLD_", "1048576");
         command
     }
 
