@@ -130,3 +130,20 @@ async fn alias_of_a_socket_has_the_session_of_the_upgrade(sim: Sim) {
 fn class_option_names_the_class() {
     assert_eq!(Account::CLASS, "Tally");
 }
+
+/// As a crate would that declares objects and their tests with a macro of its own.
+mod framework {
+    pub use ::anchorhold;
+}
+
+macro_rules! test_of {
+    ($object:ident, $name:ident, $sim:ident => $body:block) => {
+        #[anchorhold::test(crate = $crate::framework::anchorhold)]
+        async fn $name($sim: $crate::framework::anchorhold::Sim) $body
+    };
+}
+
+test_of!(Account, test_may_come_from_a_macro_that_names_its_crate, sim => {
+    let account = sim.objects::<Account>().named("ann");
+    assert_eq!(account.balance().await.unwrap(), 5);
+});

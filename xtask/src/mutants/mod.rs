@@ -26,6 +26,9 @@ pub struct Options {
     /// Only the mutants whose names contain this
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
+    /// Only the mutants that have no row in the table
+    #[arg(long)]
+    new: bool,
     /// How many mutants are built and tested at a time, each in a copy of its own
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..))]
     jobs: u8,
@@ -43,14 +46,18 @@ pub struct Options {
 /// A patch does not apply or does not build, the tests fail without a planted bug, or no test has
 /// found one.
 pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-    let patches = patch::all(workspace, options.only.as_deref())?;
+    let table = Table::read(workspace)?;
+    let mut patches = patch::all(workspace, options.only.as_deref())?;
+    if options.new {
+        patches.retain(|patch| !table.knows(patch));
+    }
     check(workspace, &patches)?;
     if options.check {
         eprintln!("{} planted bugs apply", patches.len());
         return Ok(());
     }
     let queue = Mutex::new(patches.into_iter().collect::<VecDeque<_>>());
-    let table = Mutex::new(Table::read(workspace)?);
+    let table = Mutex::new(table);
     let work = |number: u8| -> Result<Outcome> {
         let copy = Copy::make(workspace, number)?;
         hunt::expect_green(&copy)?;

@@ -44,6 +44,10 @@ impl Table {
         })
     }
 
+    pub fn knows(&self, patch: &Patch) -> bool {
+        self.rows.contains_key(&patch.name)
+    }
+
     pub fn enter(&mut self, patch: Patch, found: Found) {
         let Patch {
             name,
