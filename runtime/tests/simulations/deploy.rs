@@ -5,6 +5,8 @@ use std::time::Duration;
 use anchorhold::prelude::*;
 use anchorhold::{FaultKind, Faults};
 
+use crate::clients;
+
 const HOUR: Duration = Duration::from_secs(3_600);
 
 mod first {
@@ -213,6 +215,36 @@ async fn promised_runs_happen_through_bad_deployments(sim: Sim) {
     for round in 0..6 {
         let digit = |number: u32| number / 10_u32.pow(round) % 10;
         assert!(digit(sent) >= digit(promised), "{promised} {sent}");
+    }
+}
+
+#[anchorhold::test(seed = 1, seeds = 40, faults = Faults::none().one_in(10, FaultKind::Eviction))]
+async fn recurrence_is_that_of_the_deployed_version(sim: Sim) {
+    const STRETCH: Duration = Duration::from_secs(20 * 60);
+    let mut choices = clients::choices(&sim, 0);
+    sim.deploy(with_mailer()).await;
+    let first = sim.objects::<first::Mailer>().named("a");
+    let second = sim.objects::<second::Mailer>().named("a");
+    first.start().await.unwrap();
+    let ticks = || -> u32 { sim.field(&first, "ticks").unwrap().unwrap_or(0) };
+    for _ in 0..6 {
+        let minutely = choices.bool();
+        // A changed recurrence takes effect at the next wake.
+        if minutely {
+            sim.deploy(with_mailer()).await;
+            first.sent().await.unwrap();
+        } else {
+            sim.deploy(App::new().object::<second::Mailer>()).await;
+            second.limit().await.unwrap();
+        }
+        let before = ticks();
+        sim.advance(STRETCH).await;
+        let ticked = ticks() - before;
+        let expected = if minutely { 19..=21 } else { 0..=1 };
+        assert!(
+            expected.contains(&ticked),
+            "{ticked} ticks, every minute: {minutely}"
+        );
     }
 }
 

@@ -37,6 +37,9 @@ struct Traces {
 struct Together {
     done: Vec<u32>,
     map: StoredMap<u32, ()>,
+    /// Slow turns that began and that ended.
+    #[memory]
+    slow: (u32, u32),
 }
 
 #[durable_object]
@@ -60,8 +63,18 @@ impl Together {
 
     #[rpc]
     async fn write_slowly(&mut self, ctx: &Ctx, turn: u32, ending: Ending) -> Result<(), Error> {
+        self.slow.0 += 1;
         ctx.sleep(MOMENT).await;
+        self.slow.1 += 1;
         self.write(ctx, turn, ending)
+    }
+
+    /// Whether no slow turn is under way beside this one.
+    #[rpc]
+    async fn is_undisturbed(&self, ctx: &Ctx) -> bool {
+        let before = self.slow;
+        ctx.sleep(MOMENT).await;
+        before.0 == before.1 && before == self.slow
     }
 
     #[alarm]
@@ -110,6 +123,15 @@ async fn run(sim: &Sim) {
                 2 | 3 => Ending::Fail,
                 _ => Ending::Succeed,
             };
+            if choices.u8(0..4) == 0 {
+                // A turn that ends its object ends this call.
+                let undisturbed = object.is_undisturbed().await;
+                assert_ne!(
+                    undisturbed.ok(),
+                    Some(false),
+                    "an exclusive turn runs alone"
+                );
+            }
             let ended = if choices.bool() {
                 object.write_slowly(turn, ending).await
             } else {

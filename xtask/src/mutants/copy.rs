@@ -49,6 +49,10 @@ impl Copy {
         Ok(copy)
     }
 
+    pub fn tree(&self) -> &Path {
+        &self.tree
+    }
+
     pub fn apply(&self, patch: &Patch) -> Result<()> {
         patch.apply(&self.tree)
     }

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 
 use super::copy::Copy;
 use super::patch::Patch;
+use super::properties;
 
 /// Tests that run together, as arguments of `cargo nextest run`.
 #[derive(Clone, Copy)]
@@ -44,8 +45,8 @@ const ALL: Stage<'_> = Stage {
 };
 /// nextest's exit code for tests that failed; others say that it could not run them.
 const TESTS_FAILED: i32 = 100;
-/// Parts of the names of tests that were written for no bug alone: they try what random seeds,
-/// fuzzing or a model make up.
+/// Parts of the names of tests that were written for no bug alone, as property tests are: they try
+/// what random seeds, fuzzing or a model make up.
 const GENERAL: &[&str] = &[
     "simulations",
     "fuzz::",
@@ -59,6 +60,8 @@ const GENERAL: &[&str] = &[
 pub struct Found {
     /// The tests that failed.
     pub by: Vec<String>,
+    /// The first of them that was written for no bug alone.
+    pub general: Option<String>,
     /// From the patch to the end of the stage that found it, building included.
     pub took: Duration,
 }
@@ -66,12 +69,6 @@ pub struct Found {
 impl Found {
     pub fn is_nothing(&self) -> bool {
         self.by.is_empty()
-    }
-
-    /// The first test that was written for no bug alone.
-    pub fn general(&self) -> Option<&str> {
-        let mut tests = self.by.iter().map(String::as_str);
-        tests.find(|test| GENERAL.iter().any(|part| test.contains(part)))
     }
 }
 
@@ -107,7 +104,16 @@ pub fn find(copy: &Copy, patch: &Patch, all: bool) -> Result<Found> {
             break;
         }
     }
+    let properties = properties::below(&copy.tree().join("runtime"))?;
+    let is_general = |test: &String| {
+        GENERAL.iter().any(|part| test.contains(part))
+            || test
+                .rsplit([' ', ':'])
+                .next()
+                .is_some_and(|name| properties.contains(name))
+    };
     Ok(Found {
+        general: by.iter().find(|test| is_general(test)).cloned(),
         by,
         took: start.elapsed(),
     })

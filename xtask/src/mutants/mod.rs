@@ -3,6 +3,7 @@
 mod copy;
 mod hunt;
 mod patch;
+mod properties;
 mod table;
 
 use std::collections::VecDeque;

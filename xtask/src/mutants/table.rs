@@ -61,7 +61,7 @@ impl Table {
             "| `{name}` | {breaks} | {guarantee} | {} | {} | {} | {:.0} |",
             quoted(found.by.first().map(String::as_str)),
             found.by.len(),
-            quoted(found.general()),
+            quoted(found.general.as_deref()),
             found.took.as_secs_f32()
         );
         self.rows.insert(name, row);
