@@ -224,7 +224,6 @@ async fn recurrence_is_that_of_the_deployed_version(sim: Sim) {
     let mut choices = clients::choices(&sim, 0);
     sim.deploy(with_mailer()).await;
     let first = sim.objects::<first::Mailer>().named("a");
-    let second = sim.objects::<second::Mailer>().named("a");
     first.start().await.unwrap();
     let ticks = || -> u32 { sim.field(&first, "ticks").unwrap().unwrap_or(0) };
     for _ in 0..6 {
@@ -235,6 +234,7 @@ async fn recurrence_is_that_of_the_deployed_version(sim: Sim) {
             first.sent().await.unwrap();
         } else {
             sim.deploy(App::new().object::<second::Mailer>()).await;
+            let second = sim.objects::<second::Mailer>().named("a");
             second.limit().await.unwrap();
         }
         let before = ticks();
