@@ -67,15 +67,25 @@ pub const REST: &[Step] = &[
         name: "planted bugs apply",
         command: "cargo xtask mutants --check",
     },
-    // What a user has: a crate of its own, which depends on anchorhold by path.
+    // What a user has: a crate outside of the workspace, which depends on anchorhold by path.
     Step {
-        name: "a crate outside of the workspace",
-        command: "cargo clippy --manifest-path tests/outside/Cargo.toml -- -D warnings",
+        name: "format of the starter",
+        command: "cargo fmt --manifest-path examples/starter/Cargo.toml --check",
     },
     Step {
-        name: "the same for Workers",
-        command: "cargo clippy --manifest-path tests/outside/Cargo.toml --lib \
-                  --target wasm32-unknown-unknown",
+        name: "lints of the starter",
+        command: "cargo clippy --manifest-path examples/starter/Cargo.toml --all-targets \
+                  -- -D warnings",
+    },
+    Step {
+        name: "lints of the starter for Workers",
+        command: "cargo clippy --manifest-path examples/starter/Cargo.toml --lib \
+                  --target wasm32-unknown-unknown -- -D warnings",
+    },
+    // An integration test: cargo builds the program for the embedded host with it.
+    Step {
+        name: "test of the starter",
+        command: "cargo test --manifest-path examples/starter/Cargo.toml --test notebook",
     },
 ];
 

@@ -1,5 +1,5 @@
 //! The app on the embedded host.
 
 fn main() -> std::process::ExitCode {
-    anchorhold::serve(outside::app)
+    anchorhold::serve(starter::app)
 }
