@@ -172,11 +172,19 @@ pub mod prelude {
     };
 }
 
-/// The examples of the README and of the attribute reference, compiled.
+/// The examples of the guide and of the attribute reference, compiled.
 #[cfg(doctest)]
 mod documents {
     #[doc = include_str!("../../docs/attributes.md")]
     struct Attributes;
+    #[doc = include_str!("../../docs/http.md")]
+    struct Http;
+    #[doc = include_str!("../../docs/sockets.md")]
+    struct Sockets;
+    #[doc = include_str!("../../docs/storage.md")]
+    struct Storage;
+    #[doc = include_str!("../../docs/schedules.md")]
+    struct Schedules;
     #[cfg(feature = "rate-limiter")]
     #[doc = include_str!("../../docs/objects/rate-limiter.md")]
     struct RateLimiter;
