@@ -8,6 +8,8 @@ mod command;
 mod compile_cost;
 mod features;
 mod fuzz;
+#[cfg(test)]
+mod guide;
 mod layers;
 mod mutants;
 mod run_folder;

@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 use crate::command;
 use crate::workspace::Workspace;
 
-const WORKER_BUILD: &str = "0.8.7";
+pub const WORKER_BUILD: &str = "0.8.7";
 const WORKERD: &str = "1.20261117.1";
 const BINARYEN: &str = "132.0.0";
 const ESBUILD: &str = "0.28.2";

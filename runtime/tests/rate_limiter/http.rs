@@ -165,3 +165,24 @@ async fn what_does_not_fit_is_refused_by_name(sim: Sim) {
     );
     assert_eq!(check(&sim, "/limits/k", body).await.status(), 405);
 }
+
+/// The request and the response that the limiter's page shows.
+#[anchorhold::test]
+async fn documented_request_gets_the_documented_response(sim: Sim) {
+    const PAGE: &str = include_str!("../../../docs/objects/rate-limiter.md");
+    let block = |language: &str| {
+        let (_, rest) = PAGE.split_once(&format!("```{language}\n")).unwrap();
+        rest.split("```").next().unwrap()
+    };
+    sim.app(app());
+    let body = block("sh").split('\'').nth(1).unwrap();
+    let response = check(&sim, "/limits/ann/check", body).await;
+    let (head, shown) = block("http").split_once("\n\n").unwrap();
+    assert_eq!(response.status(), 200);
+    for line in head.lines().skip(1) {
+        let (name, value) = line.split_once(": ").unwrap();
+        assert_eq!(response.header(name), Some(value));
+    }
+    let answered = response.body().unwrap_or_default();
+    assert_eq!(String::from_utf8_lossy(answered), shown.trim_end());
+}

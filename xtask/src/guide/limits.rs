@@ -1,0 +1,457 @@
+//! The numbers on the page about limits are those of the code.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+
+use super::{cells, read, root};
+
+const PAGE: &str = "docs/limits.md";
+
+/// Documented by the platform. Nothing of ours knows the number.
+const PLATFORM: &[&str] = &[
+    "requests a second of one object",
+    "memory of an isolate",
+    "CPU time of an event",
+];
+
+/// Not a number of the code: no limit, or a link to where it is computed.
+const WITHOUT_NUMBER: &[&str] = &["connections of the process", "pending runs of an object"];
+
+const COMMON: &str = "runtime/src/limits.rs";
+const NATIVE: &str = "runtime/src/platform/native";
+
+/// A row of the page, and the lines of the code that make it true: a file, below the embedded host's
+/// folder if it has no `src`, and a part of a line.
+const ROWS: &[(&str, &[(&str, &str)])] = &[
+    (
+        "a JSON body that binds to arguments",
+        &[(COMMON, "MAX_JSON_BODY: usize = 1024 * 1024;")],
+    ),
+    (
+        "any request body",
+        &[("bodies.rs", "MAX_BODY: usize = 1024 * 1024;")],
+    ),
+    (
+        "time for a request body to arrive",
+        &[(
+            "bodies.rs",
+            "BODY_TIMEOUT: Duration = Duration::from_secs(30);",
+        )],
+    ),
+    (
+        "the head of a request",
+        &[("server.rs", "MAX_HEAD: usize = 64 * 1024;")],
+    ),
+    (
+        "headers of a request",
+        &[("server.rs", "MAX_HEADERS: usize = 100;")],
+    ),
+    (
+        "time for a head to arrive, and between requests",
+        &[(
+            "server.rs",
+            "HEAD_TIMEOUT: Duration = Duration::from_secs(60);",
+        )],
+    ),
+    (
+        "time in which a client takes no bytes of its response",
+        &[(
+            "peer.rs",
+            "WRITE_PATIENCE: Duration = Duration::from_secs(30);",
+        )],
+    ),
+    ("a name in a path", &[(COMMON, "MAX_NAME: usize = 1_024;")]),
+    (
+        "one file of assets",
+        &[("assets.rs", "MAX_FILE: u64 = 25 * 1024 * 1024;")],
+    ),
+    (
+        "unfinished request heads of a thread",
+        &[("server.rs", "MAX_HEADS: usize = 64 * 1024 * 1024;")],
+    ),
+    (
+        "unfinished request bodies of a thread",
+        &[("bodies.rs", "MAX_BODIES: usize = 64 * 1024 * 1024;")],
+    ),
+    (
+        "responses of a thread that clients have not read",
+        &[("answers.rs", "MAX_ANSWERS: usize = 128 * 1024 * 1024;")],
+    ),
+    (
+        "answers over 8 KiB on their way between threads",
+        &[
+            ("shard/mod.rs", "MAX_CROSSING: usize = 64 * 1024 * 1024;"),
+            ("answers.rs", "SMALL: usize = 8 * 1024;"),
+        ],
+    ),
+    (
+        "HTTP connections of a thread",
+        &[("server.rs", "MAX_CONNECTIONS: usize = 16_384;")],
+    ),
+    (
+        "arguments or result of a call",
+        &[(COMMON, "MAX_CALL: usize = (32 << 20) - (64 << 10);")],
+    ),
+    (
+        "how deep a value nests",
+        &[("runtime/src/wire/nesting.rs", "MAX_DEPTH: usize = 128;")],
+    ),
+    (
+        "time that a turn waits for its start",
+        &[(
+            "runtime/src/occupant.rs",
+            "MAX_WAIT: Duration = Duration::from_secs(30);",
+        )],
+    ),
+    (
+        "calls that wait for each other",
+        &[("runtime/src/chain.rs", "MAX_LINKS: usize = 64;")],
+    ),
+    (
+        "`#[init]`",
+        &[
+            (
+                "shard/turns.rs",
+                "BLOCK_TIMEOUT: Duration = Duration::from_secs(30);",
+            ),
+            (
+                "runtime/src/platform/worker/state.rs",
+                "INITIALISATION_LIMIT: Duration = Duration::from_secs(30);",
+            ),
+        ],
+    ),
+    (
+        "events of one object that wait or run",
+        &[("kernel/limits.rs", "mailbox_events: 4_096,")],
+    ),
+    (
+        "bytes of those events",
+        &[("kernel/limits.rs", "mailbox_bytes: 64 * 1024 * 1024,")],
+    ),
+    (
+        "time without an event until an object leaves memory",
+        &[("kernel/limits.rs", "idle_ms: 10_000,")],
+    ),
+    (
+        "idle objects in memory of a thread",
+        &[("kernel/limits.rs", "resident_objects: 256,")],
+    ),
+    (
+        "time until the disk confirms a write",
+        &[("kernel/limits.rs", "commit_ms: 30_000,")],
+    ),
+    ("a key", &[(COMMON, "MAX_KEY: usize = 2_048;")]),
+    (
+        "key and value together; a field",
+        &[(COMMON, "MAX_ENTRY: usize = 2 * 1024 * 1024;")],
+    ),
+    (
+        "keys of one `get_many`, `put_many`, `delete_many`",
+        &[(COMMON, "MAX_KEYS: usize = 128;")],
+    ),
+    (
+        "an object",
+        &[("store/place.rs", "MAX_PAGES: u32 = 2_621_440;")],
+    ),
+    (
+        "a string, blob or row of SQL",
+        &[(
+            "store/authorizer.rs",
+            "MAX_ROW: i32 = 2 * 1024 * 1024 + 64;",
+        )],
+    ),
+    (
+        "an SQL statement",
+        &[(COMMON, "MAX_STATEMENT: usize = 100_000;")],
+    ),
+    (
+        "parameters of a statement",
+        &[(COMMON, "MAX_PARAMETERS: usize = 100;")],
+    ),
+    (
+        "columns",
+        &[("store/authorizer.rs", "SQLITE_LIMIT_COLUMN, 100)")],
+    ),
+    (
+        "a `LIKE` or `GLOB` pattern",
+        &[(
+            "store/authorizer.rs",
+            "SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 50)",
+        )],
+    ),
+    (
+        "depth of an expression",
+        &[("store/authorizer.rs", "SQLITE_LIMIT_EXPR_DEPTH, 100)")],
+    ),
+    (
+        "terms of a compound `SELECT`",
+        &[("store/authorizer.rs", "SQLITE_LIMIT_COMPOUND_SELECT, 5)")],
+    ),
+    (
+        "integers in SQL",
+        &[("runtime/src/sql/value.rs", "MAX_EXACT: i64 = 1 << 53;")],
+    ),
+    (
+        "time of one statement",
+        &[(
+            "store/authorizer.rs",
+            "STATEMENT_LIMIT: Duration = Duration::from_secs(30);",
+        )],
+    ),
+    (
+        "sockets of one object",
+        &[("accept.rs", "MAX_SOCKETS: usize = 32_768;")],
+    ),
+    (
+        "a session",
+        &[(COMMON, "MAX_ATTACHMENT: usize = 16_384 - 64;")],
+    ),
+    (
+        "tags of a socket",
+        &[
+            (COMMON, "MAX_TAGS: usize = 10;"),
+            (COMMON, "MAX_TAG: usize = 256;"),
+        ],
+    ),
+    (
+        "each text of the automatic response",
+        &[(COMMON, "MAX_AUTOMATIC_RESPONSE: usize = 2_048;")],
+    ),
+    (
+        "the reason of a close",
+        &[(COMMON, "MAX_CLOSE_REASON: usize = 123;")],
+    ),
+    (
+        "an incoming message",
+        &[("transport.rs", "MAX_MESSAGE: usize = 32 * 1024 * 1024;")],
+    ),
+    (
+        "time for a message to arrive",
+        &[(
+            "transport.rs",
+            "MESSAGE_TIMEOUT: Duration = Duration::from_secs(120);",
+        )],
+    ),
+    (
+        "silence of a peer",
+        &[("closing.rs", "SILENCE: Duration = Duration::from_secs(60);")],
+    ),
+    (
+        "messages of one socket that wait or run",
+        &[("socket.rs", "MAX_FLIGHTS: usize = 64;")],
+    ),
+    (
+        "bytes that wait for one peer",
+        &[("socket.rs", "MAX_PENDING: usize = 16 * 1024 * 1024;")],
+    ),
+    (
+        "bytes that wait for the peers of a thread",
+        &[("socket.rs", "MAX_ALL_PENDING: usize = 128 * 1024 * 1024;")],
+    ),
+    (
+        "unfinished messages of a thread",
+        &[("transport.rs", "MAX_UNFINISHED: usize = 128 * 1024 * 1024;")],
+    ),
+    (
+        "tries of a run",
+        &[("runtime/src/schedule/row.rs", "MAX_RETRIES: u32 = 6;")],
+    ),
+    (
+        "time of a run",
+        &[(
+            "shard/alarms.rs",
+            "RUN_TIMEOUT: Duration = Duration::from_secs(15 * 60);",
+        )],
+    ),
+    (
+        "runs under way in a thread",
+        &[("kernel/limits.rs", "alarm_runs: 256,")],
+    ),
+    (
+        "runs that start at the same time in a thread",
+        &[("kernel/limits.rs", "alarm_starts: 32,")],
+    ),
+    (
+        "`every`",
+        &[("macros/src/model/alarm.rs", "at most `36500d`")],
+    ),
+    (
+        "a run whose method the deployed version lacks",
+        &[(
+            "runtime/src/schedule/upkeep.rs",
+            "KEPT_WITHOUT_METHOD_MILLIS: i64 = 30 * DAY_MILLIS;",
+        )],
+    ),
+    (
+        "time of a `ctx.fetch`",
+        &[
+            (
+                "outgoing.rs",
+                "TIMEOUT: Duration = Duration::from_secs(60);",
+            ),
+            (
+                "runtime/src/platform/worker/env.rs",
+                "FETCH_LIMIT: Duration = Duration::from_secs(60);",
+            ),
+        ],
+    ),
+    (
+        "the body of its answer",
+        &[
+            ("outgoing.rs", "MAX_RESPONSE: usize = 32 * 1024 * 1024;"),
+            (
+                "runtime/src/platform/worker/env.rs",
+                "MOST_FETCHED: u32 = 32 * 1024 * 1024;",
+            ),
+        ],
+    ),
+    (
+        "redirects",
+        &[("outgoing.rs", "MAX_REDIRECTS: usize = 20;")],
+    ),
+    (
+        "requests under way in a thread",
+        &[("outgoing.rs", "MAX_FLIGHTS: usize = 64;")],
+    ),
+    (
+        "answers of a thread while they arrive",
+        &[("outgoing.rs", "MAX_RESPONSES: usize = 128 * 1024 * 1024;")],
+    ),
+];
+
+/// How the page writes a number of the code.
+const SHOWN: &[(&str, &str)] = &[
+    (" = 1024 * 1024;", "1 MiB"),
+    (" = 64 * 1024;", "64 KiB"),
+    (" 2 * 1024 * 1024;", "2 MiB"),
+    (" 16 * 1024 * 1024;", "16 MiB"),
+    (" 25 * 1024 * 1024;", "25 MiB"),
+    (" 32 * 1024 * 1024;", "32 MiB"),
+    (" 64 * 1024 * 1024;", "64 MiB"),
+    (" 128 * 1024 * 1024;", "128 MiB"),
+    ("from_secs(30);", "30 s"),
+    ("from_secs(60);", "60 s"),
+    ("from_secs(120);", "120 s"),
+];
+
+#[test]
+fn limits_are_those_of_the_code() -> Result<()> {
+    let root = root()?;
+    let page = read(&root, PAGE)?;
+    let rows: BTreeMap<&str, &str> = page
+        .lines()
+        .filter_map(cells)
+        .filter(|cells| cells.len() == 4 && cells[0] != "what" && !cells[0].starts_with("---"))
+        .map(|cells| (cells[0], cells[1]))
+        .collect();
+    let mut wrong = Vec::new();
+    for (row, lines) in ROWS {
+        let Some(shown) = rows.get(row) else {
+            wrong.push(format!("{PAGE} has no row `{row}`"));
+            continue;
+        };
+        for (file, part) in *lines {
+            let path = if file.contains("src/") {
+                (*file).to_owned()
+            } else {
+                format!("{NATIVE}/{file}")
+            };
+            if !read(&root, &path)?.contains(part) {
+                wrong.push(format!(
+                    "`{row}`: {path} no longer says `{part}`; the page says {shown}"
+                ));
+            }
+            let listed = SHOWN.iter().find(|(code, _)| part.ends_with(code));
+            let expected = listed.map(|(_, shown)| (*shown).to_owned());
+            if let Some(expected) = expected.or_else(|| literal(part))
+                && !shown.contains(&expected)
+            {
+                wrong.push(format!(
+                    "`{row}`: the page says {shown}, the code {expected}"
+                ));
+            }
+        }
+    }
+    for row in rows.keys() {
+        let is_known = ROWS.iter().any(|(known, _)| known == row)
+            || PLATFORM.contains(row)
+            || WITHOUT_NUMBER.contains(row);
+        if !is_known {
+            wrong.push(format!("no line of the code is named for the row `{row}`"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    Ok(())
+}
+
+/// The page about hosting has the numbers that follow from the file descriptors.
+#[test]
+fn connections_are_computed_as_the_host_does() -> Result<()> {
+    let root = root()?;
+    let page = read(&root, "docs/hosting.md")?;
+    let admission = read(&root, "runtime/src/platform/native/admission.rs")?;
+    let descriptors = read(&root, "runtime/src/platform/native/store/descriptors.rs")?;
+    for part in ["OF_EACH: usize = 16;", "NOT_FOR_SOCKETS: usize = 16;"] {
+        assert!(admission.contains(part), "{part}");
+    }
+    for part in ["EACH: u64 = 3;", "RESERVED: u64 = 128;"] {
+        assert!(descriptors.contains(part), "{part}");
+    }
+    for limit in [1_024_u64, 20_000, 65_536] {
+        let half = (limit - 128) / 2;
+        let connections = half - half.div_ceil(16);
+        let sockets = connections - connections.div_ceil(16);
+        let row = [limit, connections, sockets, half / 3].map(thousands);
+        let row = format!("| {} |", row.join(" | "));
+        assert!(page.contains(&row), "docs/hosting.md lacks {row}");
+    }
+    Ok(())
+}
+
+/// The number at the end of a line of code, as the page writes it: `MAX_KEY: usize = 2_048;`.
+fn literal(part: &str) -> Option<String> {
+    let (before, number) = part.rsplit_once(' ')?;
+    let number: u64 = number
+        .trim_end_matches([';', ',', ')'])
+        .replace('_', "")
+        .parse()
+        .ok()?;
+    // Pages of 4 KiB make 10 GB, and the rest of a product is not the number.
+    if before.ends_with(['*', '+', '-', '<']) || before.contains("MAX_PAGES") {
+        return None;
+    }
+    Some(if before.ends_with("_ms:") {
+        format!("{} s", number / 1_000)
+    } else {
+        thousands(number)
+    })
+}
+
+fn thousands(number: u64) -> String {
+    match (number / 1_000, number % 1_000) {
+        (0, rest) => rest.to_string(),
+        (thousands, rest) => format!("{thousands},{rest:03}"),
+    }
+}
+
+/// A supervisor that kills the host earlier would cut its stop short.
+#[test]
+fn supervisors_wait_longer_than_the_host() -> Result<()> {
+    let root = root()?;
+    let host = read(&root, "runtime/src/platform/native/host.rs")?;
+    for part in [
+        "DRAIN_TIMEOUT: Duration = Duration::from_secs(10);",
+        "CLOSE_TIMEOUT: Duration = Duration::from_secs(5);",
+        "CLOSE_TIMEOUT + Duration::from_secs(1);",
+    ] {
+        assert!(
+            host.contains(part),
+            "{part}: change the files below examples/hosting, too"
+        );
+    }
+    let hosting = |file: &str| read(&root, &format!("examples/hosting/{file}"));
+    assert!(hosting("starter.service")?.contains("\nTimeoutStopSec=20\n"));
+    assert!(hosting("container.sh")?.contains("--stop-timeout 20 "));
+    Ok(())
+}
