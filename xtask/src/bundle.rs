@@ -24,8 +24,8 @@ const MADE_FROM: &str = ".made-from";
 pub fn build(workspace: &Workspace, app: &Path, dev: bool) -> Result<()> {
     wrangler::check_compatibility(app)?;
     tools::add_wasm_target()?;
-    let programs = Programs::find(workspace)?;
     let wasm = compile(app, dev)?;
+    let programs = Programs::find(workspace, app)?;
     let changed = fs::metadata(&wasm)
         .and_then(|metadata| metadata.modified())
         .with_context(|| format!("cannot read {}", wasm.display()))?;
@@ -49,7 +49,13 @@ pub fn build_unwinding(workspace: &Workspace, app: &Path, dev: bool) -> Result<(
         fs::remove_file(&made_from)
             .with_context(|| format!("cannot remove {}", made_from.display()))?;
     }
-    let mut command = Programs::find(workspace)?.worker_build(app, dev);
+    // A new app has no lock file yet.
+    command::run(
+        Command::new("cargo")
+            .args(["fetch", "--quiet"])
+            .current_dir(app),
+    )?;
+    let mut command = Programs::find(workspace, app)?.worker_build(app, dev);
     command::run(command.arg("--panic-unwind"))
 }
 
@@ -63,10 +69,11 @@ struct Programs {
 }
 
 impl Programs {
-    fn find(workspace: &Workspace) -> Result<Self> {
+    /// Those for an app whose lock file is there.
+    fn find(workspace: &Workspace, app: &Path) -> Result<Self> {
         Ok(Self {
             worker_build: tools::worker_build(workspace)?,
-            wasm_bindgen: tools::wasm_bindgen(workspace)?,
+            wasm_bindgen: tools::wasm_bindgen_for(workspace, &Workspace::of(app)?)?,
             wasm_opt: tools::wasm_opt(workspace)?,
             esbuild: tools::esbuild(workspace)?,
         })

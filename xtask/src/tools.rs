@@ -77,9 +77,14 @@ pub fn worker_build(workspace: &Workspace) -> Result<PathBuf> {
     cargo_tool(workspace, "worker-build", WORKER_BUILD, &options)
 }
 
-/// The program must be of the very version that the bundle was compiled with.
 pub fn wasm_bindgen(workspace: &Workspace) -> Result<PathBuf> {
-    let version = workspace.locked_version("wasm-bindgen")?;
+    wasm_bindgen_for(workspace, workspace)
+}
+
+/// The program must be of the very version that the bundle was compiled with, which an app outside
+/// of the repository has in a lock file of its own.
+pub fn wasm_bindgen_for(workspace: &Workspace, app: &Workspace) -> Result<PathBuf> {
+    let version = app.locked_version("wasm-bindgen")?;
     let options = ["--no-default-features", "--bin", "wasm-bindgen"];
     cargo_tool(workspace, "wasm-bindgen-cli", &version, &options)
 }

@@ -29,11 +29,16 @@ pub struct Package {
 
 impl Workspace {
     pub fn find() -> Result<Self> {
-        let metadata = command::output(Command::new("cargo").args([
-            "metadata",
-            "--format-version=1",
-            "--no-deps",
-        ]))?;
+        Self::of(Path::new("."))
+    }
+
+    /// The workspace of a crate, which may be outside of the repository.
+    pub fn of(folder: &Path) -> Result<Self> {
+        let metadata = command::output(
+            Command::new("cargo")
+                .args(["metadata", "--format-version=1", "--no-deps"])
+                .current_dir(folder),
+        )?;
         serde_json::from_str(&metadata).context("cannot read what `cargo metadata` printed")
     }
 
