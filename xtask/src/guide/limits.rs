@@ -385,11 +385,11 @@ fn limits_are_those_of_the_code() -> Result<()> {
     Ok(())
 }
 
-/// The page about hosting has the numbers that follow from the file descriptors.
+/// The page about operating has the numbers that follow from the file descriptors.
 #[test]
 fn connections_are_computed_as_the_host_does() -> Result<()> {
     let root = root()?;
-    let page = read(&root, "docs/hosting.md")?;
+    let page = read(&root, "docs/operating.md")?;
     let admission = read(&root, "runtime/src/platform/native/admission.rs")?;
     let descriptors = read(&root, "runtime/src/platform/native/store/descriptors.rs")?;
     for part in ["OF_EACH: usize = 16;", "NOT_FOR_SOCKETS: usize = 16;"] {
@@ -404,7 +404,7 @@ fn connections_are_computed_as_the_host_does() -> Result<()> {
         let sockets = connections - connections.div_ceil(16);
         let row = [limit, connections, sockets, half / 3].map(thousands);
         let row = format!("| {} |", row.join(" | "));
-        assert!(page.contains(&row), "docs/hosting.md lacks {row}");
+        assert!(page.contains(&row), "docs/operating.md lacks {row}");
     }
     Ok(())
 }
