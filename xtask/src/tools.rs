@@ -14,7 +14,7 @@ use crate::command;
 use crate::workspace::Workspace;
 
 pub const WORKER_BUILD: &str = "0.8.7";
-const WORKERD: &str = "1.20261117.1";
+pub const WORKERD: &str = "1.20261117.1";
 const BINARYEN: &str = "132.0.0";
 const ESBUILD: &str = "0.28.2";
 const PLAYWRIGHT: &str = "1.65.1";

@@ -76,7 +76,7 @@ const WITHOUT_EFFECT: &[&str] = &[
 
 /// Before this date errors lose their name and code between Workers (`enhanced_error_serialization`).
 /// Evicted objects are freed from 2025-05-05 on, and `deleteAll` takes the alarm from 2026-02-24 on.
-const EARLIEST_DATE: &str = "2026-04-21";
+pub const EARLIEST_DATE: &str = "2026-04-21";
 
 /// Flags that take back what the date brings.
 const REFUSED_FLAGS: &[&str] = &[

@@ -5,6 +5,7 @@ mod held;
 mod limits;
 mod links;
 mod messages;
+mod versions;
 
 use std::fs;
 use std::path::{Path, PathBuf};
