@@ -8,6 +8,8 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::time::whole_millis;
+
 /// An error that a Durable Object's methods may return.
 ///
 /// It crosses a call intact (the caller gets it back as [`CallError::Application`]), and answers an
@@ -117,7 +119,7 @@ impl Error {
     /// Says when to try again, as the `Retry-After` header does.
     #[must_use]
     pub fn retry_after(mut self, after: Duration) -> Self {
-        self.retry_after_ms = Some(u64::try_from(after.as_millis()).unwrap_or(u64::MAX));
+        self.retry_after_ms = Some(whole_millis(after));
         self
     }
 
@@ -277,9 +279,7 @@ impl<E: ObjectError> From<CallError<E>> for Error {
             CallError::Application(error) => Self {
                 status: error.status(),
                 code: error.code().into_owned(),
-                retry_after_ms: error
-                    .retry_after()
-                    .map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX)),
+                retry_after_ms: error.retry_after().map(whole_millis),
                 message: error.to_string(),
             },
             other => other.into_error(),

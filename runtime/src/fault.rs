@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{CallError, Error, ObjectError, StorageError};
+use crate::time::whole_millis;
 use crate::wire;
 
 /// A method's own error: encoded for a typed caller, summarised for HTTP and JavaScript.
@@ -77,9 +78,7 @@ impl Fault {
                 status: status_of_error(error.status()),
                 code: error.code().into_owned(),
                 message: error.to_string(),
-                retry_after_ms: error
-                    .retry_after()
-                    .map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX)),
+                retry_after_ms: error.retry_after().map(whole_millis),
             })),
             Err(message) => {
                 Self::Undecodable(format!("the method's error cannot be encoded: {message}"))

@@ -42,22 +42,28 @@ impl fmt::Display for Timestamp {
     }
 }
 
-fn whole_millis(duration: Duration) -> i64 {
+/// Whole milliseconds, for what is added to a time; the largest number if there are more.
+pub(crate) fn signed_millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Whole milliseconds; the largest number if there are more.
+pub(crate) fn whole_millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl Add<Duration> for Timestamp {
     type Output = Self;
     /// Saturates at the largest representable time.
     fn add(self, duration: Duration) -> Self {
-        Self(self.0.saturating_add(whole_millis(duration)))
+        Self(self.0.saturating_add(signed_millis(duration)))
     }
 }
 
 impl Sub<Duration> for Timestamp {
     type Output = Self;
     fn sub(self, duration: Duration) -> Self {
-        Self(self.0.saturating_sub(whole_millis(duration)))
+        Self(self.0.saturating_sub(signed_millis(duration)))
     }
 }
 

@@ -10,6 +10,13 @@ pub mod chat_room;
 pub mod counter;
 #[cfg(feature = "lock")]
 pub mod lock;
+#[cfg(any(
+    feature = "chat-room",
+    feature = "lock",
+    feature = "rate-limiter",
+    feature = "scheduled-task"
+))]
+mod millis;
 // The chat room counts its users' messages by the limiter's core.
 #[cfg(any(feature = "rate-limiter", feature = "chat-room"))]
 pub mod rate_limiter;

@@ -10,6 +10,7 @@ use super::core::{self, Allowances, Departure, Roster, Settings};
 use super::log::{self, Appended, Draft, MessageLog, Missed};
 use super::protocol::{Event, Restriction, Role, Standing};
 use super::standing::{self, Standings, read_only};
+use crate::objects::millis::millis;
 
 /// The close code of a socket whose user was kicked or banned; the reason is the administrator's.
 pub const KICKED: u16 = 4_003;
@@ -375,11 +376,10 @@ pub(super) fn refuse(
     error: &Error,
     client_id: Option<String>,
 ) -> Result<(), Error> {
-    let retry_after = ObjectError::retry_after(error);
     let event = Event::Error {
         code: error.code().to_owned(),
         message: error.message().to_owned(),
-        retry_after_ms: retry_after.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
+        retry_after_ms: ObjectError::retry_after(error).map(millis),
         client_id,
     };
     Ok(socket.send(&event)?)

@@ -31,6 +31,7 @@ use super::request::{
     Acquire, Cancelled, Holder, InQueue, Inspection, Lease, Mode, Release, Renew, Status,
 };
 use super::{LockError, Obstacle};
+use crate::objects::millis::millis;
 
 /// How many requests wait at most; the next one is refused as overloaded.
 pub const MAX_WAITING: usize = 1_000;
@@ -467,8 +468,4 @@ fn is_same_secret(ours: &str, theirs: &str) -> bool {
             black_box(difference | (ours ^ theirs))
         });
     ours.len() == theirs.len() && difference == 0
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -10,6 +10,7 @@ use anchorhold::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{Acquire, Lease, Lock, LockError, Release, Renew};
+use crate::objects::millis::millis;
 use crate::objects::within::within;
 
 type LockStub = <Lock as DurableObject>::Stub;
@@ -113,8 +114,7 @@ impl<'a> Held<'a> {
                 Err(error) if error.is_retryable() && (!tried || ctx.now() < give_up) => {
                     tried = true;
                     ctx.sleep(PAUSE).await;
-                    let left = give_up - ctx.now();
-                    request.wait_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+                    request.wait_ms = millis(give_up - ctx.now());
                 }
                 Err(error) => return Err(error),
             }

@@ -7,6 +7,7 @@ use anchorhold::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::LockError;
+use crate::objects::millis::millis;
 
 /// A holder's name and a request id, in bytes.
 pub const NAME_BYTES: RangeInclusive<usize> = 1..=128;
@@ -315,8 +316,4 @@ fn check_number(field: &str, number: u64, limit: RangeInclusive<u64>) -> Result<
         limit.start(),
         limit.end()
     )))
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

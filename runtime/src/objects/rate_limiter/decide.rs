@@ -8,6 +8,7 @@ use super::policy::Policy;
 use super::request::{Check, List, Listing};
 use super::store::{Change, Store};
 use super::usage::Usage;
+use crate::objects::millis::millis;
 use crate::{Error, Timestamp};
 
 /// The limit that holds for one check.
@@ -70,7 +71,7 @@ impl Applied {
                 let wait = listing
                     .until
                     .map_or(self.policy.window(), |until| until - now);
-                let wait = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+                let wait = millis(wait);
                 Decision {
                     allowed: false,
                     limit,

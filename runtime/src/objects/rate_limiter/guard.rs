@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::core::{Decision, Reason};
 use super::object::RateLimiter;
 use super::request::{Check, Rule};
+use crate::objects::millis::millis;
 use crate::objects::within::within;
 use crate::{CallError, Env, Error, Timestamp};
 
@@ -119,7 +120,7 @@ impl Guard {
 
     fn unavailable(&self, why: &str) -> Decision {
         tracing::warn!(why, open = self.open, "a rate limiter is unavailable");
-        let pause = u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX);
+        let pause = millis(self.timeout);
         Decision {
             allowed: self.open,
             limit: 0,
@@ -185,7 +186,7 @@ impl Blocked {
             .0
             .get(name)
             .filter(|block| (block.since..block.until).contains(&now))?;
-        let wait = u64::try_from((block.available - now).as_millis()).unwrap_or(u64::MAX);
+        let wait = millis(block.available - now);
         Some(Decision {
             allowed: false,
             limit: block.limit,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::policy::{Algorithm, MAX_LIMIT, MAX_WINDOW_MS, Policy};
 use crate::Timestamp;
+use crate::objects::millis::millis;
 
 /// The parts of a window that a sliding window counts apart.
 const SLICES: u64 = 16;
@@ -156,10 +157,6 @@ fn sum(entries: &[(Timestamp, u64)]) -> u64 {
     entries
         .iter()
         .fold(0, |sum, (_, used)| sum.saturating_add(*used))
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn round_up(amount: i128, unit: i128) -> i128 {

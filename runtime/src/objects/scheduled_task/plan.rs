@@ -7,6 +7,8 @@ use anchorhold::CronSchedule;
 use anchorhold::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::objects::millis::millis;
+
 /// The shortest interval. A shorter one would keep the object busy with waking up.
 pub const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
 /// The longest interval, a leap year.
@@ -88,7 +90,7 @@ impl TryFrom<Form> for Plan {
 impl From<Plan> for Form {
     fn from(plan: Plan) -> Self {
         let (every_ms, cron) = match plan.recurrence {
-            Recurrence::Every(interval) => (Some(whole_millis(interval)), None),
+            Recurrence::Every(interval) => (Some(millis(interval)), None),
             Recurrence::Cron(expression) => (None, Some(expression)),
         };
         Self {
@@ -113,9 +115,9 @@ impl Plan {
                 LONGEST_INTERVAL.as_millis()
             )));
         }
-        Ok(Self::new(Recurrence::Every(Duration::from_millis(
-            whole_millis(interval),
-        ))))
+        Ok(Self::new(Recurrence::Every(Duration::from_millis(millis(
+            interval,
+        )))))
     }
 
     /// By a cron expression of five fields in UTC; see [`CronSchedule`].
@@ -166,7 +168,7 @@ impl Plan {
         match &self.recurrence {
             Recurrence::Every(interval) => {
                 let since = now - reached;
-                let into_the_interval = whole_millis(since) % whole_millis(*interval).max(1);
+                let into_the_interval = millis(since) % millis(*interval).max(1);
                 Some(now + (*interval - Duration::from_millis(into_the_interval)))
             }
             Recurrence::Cron(expression) => {
@@ -185,11 +187,6 @@ impl fmt::Display for Plan {
             Recurrence::Cron(expression) => write!(formatter, "`{expression}`"),
         }
     }
-}
-
-/// Intervals are bounded, and times that lie further apart than this cannot be told of.
-fn whole_millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn refused(message: String) -> Error {

@@ -3,9 +3,10 @@
 use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::kernel::Now;
+use crate::time::signed_millis;
 
 /// Where a shard reads the time.
 #[derive(Clone, Debug)]
@@ -34,7 +35,7 @@ impl Clock {
     pub(super) fn both(&self) -> Now {
         match self {
             Self::System { start, last } => {
-                let steady = millis(start.elapsed());
+                let steady = signed_millis(start.elapsed());
                 // Within a millisecond the date is the same, and every event asks for it.
                 let known = last.get().filter(|last| last.steady == steady);
                 known.unwrap_or_else(|| {
@@ -46,7 +47,7 @@ impl Clock {
             }
             Self::Virtual { start, .. } => Now {
                 wall: self.now(),
-                steady: millis(start.elapsed()),
+                steady: signed_millis(start.elapsed()),
             },
         }
     }
@@ -54,13 +55,13 @@ impl Clock {
     /// The date: milliseconds since 1970. Durations are measured with [`both`](Self::both).
     pub(super) fn now(&self) -> i64 {
         match self {
-            Self::System { .. } => millis(
+            Self::System { .. } => signed_millis(
                 SystemTime::now()
                     .duration_since(UNIX_EPOCH)
                     .unwrap_or_default(),
             ),
             Self::Virtual { start, start_ms } => {
-                start_ms.load(Ordering::Relaxed) + millis(start.elapsed())
+                start_ms.load(Ordering::Relaxed) + signed_millis(start.elapsed())
             }
         }
     }
@@ -68,11 +69,7 @@ impl Clock {
     /// Sets a virtual clock. Only the system's administrator sets the system's.
     pub(super) fn set(&self, now: i64) {
         if let Self::Virtual { start, start_ms } = self {
-            start_ms.store(now - millis(start.elapsed()), Ordering::Relaxed);
+            start_ms.store(now - signed_millis(start.elapsed()), Ordering::Relaxed);
         }
     }
-}
-
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
