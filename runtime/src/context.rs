@@ -1,8 +1,10 @@
 //! What a handler asks of its platform.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use crate::activation::Activation;
@@ -82,6 +84,30 @@ impl Ctx {
     /// because an object that waits cannot leave memory.
     pub fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + use<> {
         self.inner.state.sleep(duration)
+    }
+
+    /// Runs `work` for at most `limit`. Returns what it yields, or `None` if the time is over first.
+    ///
+    /// The time begins with this call. When it is over, `work` is dropped: a call or request that it
+    /// waits for is abandoned, and may still take effect. If both are ready at once, `work` wins.
+    ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// # use std::time::Duration;
+    /// async fn ask(ctx: &Ctx, address: &str) -> Result<Response, Error> {
+    ///     let answer = ctx.fetch(Request::new("GET", address));
+    ///     match ctx.timeout(Duration::from_secs(5), answer).await {
+    ///         Some(answer) => Ok(answer?),
+    ///         None => Err(Error::new(504, "timed_out", "no answer within 5 s")),
+    ///     }
+    /// }
+    /// ```
+    pub fn timeout<W: Future>(
+        &self,
+        limit: Duration,
+        work: W,
+    ) -> impl Future<Output = Option<W::Output>> + use<W> {
+        within(self.sleep(limit), work)
     }
 
     /// Resolves when the caller of this turn has disconnected. The turn is notified; it is never
@@ -275,6 +301,40 @@ impl Env {
     pub fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + use<> {
         self.inner.sleep(duration)
     }
+
+    /// Runs `work` for at most `limit`, as [`Ctx::timeout`] does.
+    ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// use std::time::Duration;
+    ///
+    /// # fn app() -> App {
+    /// App::new().get("/quote", async |_, env: Env| {
+    ///     let quote = env.fetch(Request::new("GET", "https://example.com/quote"));
+    ///     match env.timeout(Duration::from_millis(200), quote).await {
+    ///         Some(Ok(quote)) => Ok(quote),
+    ///         _ => Ok(Response::text(200, "Festina lente.")),
+    ///     }
+    /// })
+    /// # }
+    /// ```
+    pub fn timeout<W: Future>(
+        &self,
+        limit: Duration,
+        work: W,
+    ) -> impl Future<Output = Option<W::Output>> + use<W> {
+        within(self.sleep(limit), work)
+    }
+}
+
+/// The result of `work`, unless `time` is over first.
+async fn within<T>(time: impl Future<Output = ()>, work: impl Future<Output = T>) -> Option<T> {
+    let (mut time, mut work) = (pin!(time), pin!(work));
+    poll_fn(|context| match work.as_mut().poll(context) {
+        Poll::Ready(result) => Poll::Ready(Some(result)),
+        Poll::Pending => time.as_mut().poll(context).map(|()| None),
+    })
+    .await
 }
 
 impl fmt::Debug for Env {

@@ -24,8 +24,6 @@ pub mod rate_limiter;
 pub mod scheduled_task;
 #[cfg(feature = "socket-hub")]
 pub mod socket_hub;
-#[cfg(any(feature = "lock", feature = "rate-limiter"))]
-mod within;
 
 #[cfg(feature = "chat-room")]
 pub use chat_room::ChatRoom;

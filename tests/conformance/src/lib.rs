@@ -88,6 +88,7 @@ pub fn app() -> App {
         .get("/turnstile", contexts::turnstile)
         .get("/many-timers", timers::many)
         .get("/long-timers", timers::long)
+        .get("/limited-timers", timers::limited)
         .get("/app-error", answers::app_error)
         .get("/app-response", answers::app_response)
         .post("/wait", answers::app_wait)

@@ -1,7 +1,7 @@
 //! Sleeping: many sleepers at a time, and long sleeps.
 
 use std::cell::Cell;
-use std::future::{Future, poll_fn};
+use std::future::{Future, poll_fn, ready};
 use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
@@ -65,6 +65,9 @@ async fn outlasts<S: Future<Output = ()>>(length: Duration, sleep: impl Fn(Durat
     .await
 }
 
+const MOMENT: Duration = Duration::from_millis(50);
+const HOUR: Duration = Duration::from_secs(3_600);
+
 const LONG: [Duration; 5] = [
     Duration::from_secs(25 * 24 * 3_600),
     Duration::from_secs(50 * 24 * 3_600),
@@ -88,6 +91,15 @@ impl TimerProbe {
             outlasted.push(outlasts(length, |length| ctx.sleep(length)).await);
         }
         outlasted
+    }
+
+    #[get("/limited")]
+    async fn limited(&self, ctx: &Ctx) -> [bool; 3] {
+        [
+            ctx.timeout(HOUR, ctx.sleep(MOMENT)).await.is_some(),
+            ctx.timeout(MOMENT, ctx.sleep(HOUR)).await.is_some(),
+            ctx.timeout(Duration::ZERO, ready(())).await.is_some(),
+        ]
     }
 
     /// Keeps other turns out for a while.
@@ -124,6 +136,16 @@ pub(crate) async fn many(request: Request, env: Env) -> Result<Response, Error> 
     let length = Duration::from_millis(number("ms").unwrap_or(1).into());
     let slept = sleep_all(count, length, |length| env.sleep(length), || env.now()).await;
     Response::json(200, &slept)
+}
+
+/// Limits the time of work in the app.
+pub(crate) async fn limited(_: Request, env: Env) -> Result<Response, Error> {
+    let in_time = [
+        env.timeout(HOUR, env.sleep(MOMENT)).await.is_some(),
+        env.timeout(MOMENT, env.sleep(HOUR)).await.is_some(),
+        env.timeout(Duration::ZERO, ready(())).await.is_some(),
+    ];
+    Response::json(200, &in_time)
 }
 
 /// Sleeps long in the app.

@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 
 use super::{Acquire, Lease, Lock, LockError, Release, Renew};
 use crate::objects::millis::millis;
-use crate::objects::within::within;
 
 type LockStub = <Lock as DurableObject>::Stub;
 
@@ -174,8 +173,7 @@ impl<'a> Held<'a> {
     async fn renew_in_time(&mut self) -> bool {
         while self.is_safe() {
             let left = self.safe_until - self.ctx.now();
-            let over = self.ctx.sleep(left);
-            match within(over, self.renew()).await {
+            match self.ctx.timeout(left, self.renew()).await {
                 Some(Ok(())) => return true,
                 None | Some(Err(CallError::Application(LockError::Lost))) => return false,
                 Some(Err(_)) => self.ctx.sleep(PAUSE.min(left)).await,

@@ -292,19 +292,12 @@ impl<'a> Place<'a> {
             return Waited::Over;
         }
         let mut gone = pin!(self.ctx.caller_gone());
-        let mut over = pin!(self.ctx.sleep(limit));
-        let waited = poll_fn(|context| {
-            // First of all: the lease of a caller that has disconnected goes to the next.
-            if gone.as_mut().poll(context).is_ready() {
-                return Poll::Ready(Waited::CallerGone);
-            }
-            match self.poll(context.waker()) {
-                Poll::Ready(answer) => Poll::Ready(Waited::Answered(answer)),
-                Poll::Pending => over.as_mut().poll(context).map(|()| Waited::Over),
-            }
-        })
-        .await;
-        if !matches!(waited, Waited::Over) {
+        // First of all: the lease of a caller that has disconnected goes to the next.
+        let waited = poll_fn(|context| match gone.as_mut().poll(context) {
+            Poll::Ready(()) => Poll::Ready(Waited::CallerGone),
+            Poll::Pending => self.poll(context.waker()).map(Waited::Answered),
+        });
+        if let Some(waited) = self.ctx.timeout(limit, waited).await {
             return waited;
         }
         // A lease may have expired at this very moment, and its alarm be on its way.

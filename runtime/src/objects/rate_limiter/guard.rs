@@ -10,7 +10,6 @@ use super::core::{Decision, Reason};
 use super::object::RateLimiter;
 use super::request::{Check, Rule};
 use crate::objects::millis::millis;
-use crate::objects::within::within;
 use crate::{CallError, Env, Error, Timestamp};
 
 /// Keys that are known to be blocked; of one guard.
@@ -103,7 +102,7 @@ impl Guard {
         let limiter = env
             .objects::<RateLimiter>()
             .sharded(&check.key, self.shards);
-        let decision = match within(env.sleep(self.timeout), limiter.check(check)).await {
+        let decision = match env.timeout(self.timeout, limiter.check(check)).await {
             Some(Ok(decision)) => decision,
             Some(Err(CallError::Application(error))) if error.status() < 500 => return Err(error),
             Some(Err(error @ (CallError::Configuration(_) | CallError::CallCycle(_)))) => {

@@ -17,6 +17,7 @@ pub const CASES: &[Case] = &[
         "P23",
         long,
     ),
+    Case::together("work is ended when its time is over", "P23", limited),
     Case::alone(
         "a queue of more than 10,000 turns is worked off",
         "P23",
@@ -47,6 +48,13 @@ fn long(client: &Client) {
     for path in ["/timers/long/long", "/long-timers"] {
         let outlasted: Vec<bool> = client.get(path).json();
         assert_eq!(outlasted, [true; 5], "{path}");
+    }
+}
+
+fn limited(client: &Client) {
+    for path in ["/timers/limited/limited", "/limited-timers"] {
+        let in_time: Vec<bool> = client.get(path).json();
+        assert_eq!(in_time, [true, false, true], "{path}");
     }
 }
 
