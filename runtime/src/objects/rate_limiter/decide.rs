@@ -9,7 +9,7 @@ use super::request::{Check, List, Listing};
 use super::store::{Change, Store};
 use super::usage::Usage;
 use crate::objects::millis::millis;
-use crate::{Error, Timestamp};
+use crate::{Error, Response, Timestamp};
 
 /// The limit that holds for one check.
 pub(super) struct Applied {
@@ -53,6 +53,12 @@ impl Applied {
             reason: Reason::Shadow,
             ..decision
         }
+    }
+
+    /// The answer over HTTP: the decision as JSON, and the fields that tell of the limit.
+    pub(super) fn answer(&self, status: u16, decision: &Decision) -> Result<Response, Error> {
+        let response = Response::json(status, decision)?;
+        Ok(decision.tell(response, &self.name, &self.policy))
     }
 
     fn listed(&self, listing: &Listing, now: Timestamp) -> Decision {

@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use super::core::{Decision, Reason};
 use super::decide::{self, Applied};
-use super::policy::{Algorithm, MAX_WINDOW_MS, Policy};
+use super::policy::{MAX_WINDOW_MS, Policy};
 use super::request::{
-    Check, Decisions, Form, List, Listing, MAX_CHECKS, MAX_POLICIES, NamedPolicy, Override, Rule,
-    Status, bad_request, check_key, check_policy_name,
+    Check, Decisions, List, Listing, MAX_CHECKS, MAX_POLICIES, NamedPolicy, Override, Rule, Status,
+    Terms, bad_request, check_key, check_policy_name,
 };
 use super::store::{Change, Store, TABLES};
 
@@ -118,68 +118,28 @@ impl RateLimiter {
     }
 
     #[post("/{key}/check")]
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the fields of the body bind by name"
-    )]
     fn check_over_http(
         &mut self,
         ctx: &Ctx,
         key: String,
-        policy: Option<String>,
-        algorithm: Option<Algorithm>,
-        limit: Option<u64>,
-        window_ms: Option<u64>,
-        cost: Option<u64>,
+        #[body] terms: Option<Terms>,
     ) -> Result<Response, Error> {
-        let check = Check::try_from(Form {
-            key,
-            policy,
-            algorithm,
-            limit,
-            window_ms,
-            cost,
-        })?;
+        let check = terms.unwrap_or_default().check(key)?;
         let applied = self.applied(&check)?;
         let decision = self.check(ctx, check)?;
-        let status = if decision.allowed { 200 } else { 429 };
-        Ok(decision.tell(
-            Response::json(status, &decision)?,
-            &applied.name,
-            &applied.policy,
-        ))
+        applied.answer(if decision.allowed { 200 } else { 429 }, &decision)
     }
 
     #[get("/{key}")]
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the fields of the query bind by name"
-    )]
     fn peek_over_http(
         &self,
         ctx: &Ctx,
         key: String,
-        policy: Option<String>,
-        algorithm: Option<Algorithm>,
-        limit: Option<u64>,
-        window_ms: Option<u64>,
-        cost: Option<u64>,
+        #[query] terms: Terms,
     ) -> Result<Response, Error> {
-        let check = Check::try_from(Form {
-            key,
-            policy,
-            algorithm,
-            limit,
-            window_ms,
-            cost,
-        })?;
+        let check = terms.check(key)?;
         let applied = self.applied(&check)?;
-        let decision = self.peek(ctx, check)?;
-        Ok(decision.tell(
-            Response::json(200, &decision)?,
-            &applied.name,
-            &applied.policy,
-        ))
+        applied.answer(200, &self.peek(ctx, check)?)
     }
 
     /// Stores a policy under a name, or replaces it. In shadow it only watches: what it would refuse

@@ -79,36 +79,37 @@ impl From<&str> for Rule {
     }
 }
 
-/// A check as it is written: the fields of a request's body, and its key.
+/// A check as it travels in calls.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Form {
-    pub(super) key: String,
+struct Form {
+    key: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) policy: Option<String>,
+    policy: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) algorithm: Option<Algorithm>,
+    algorithm: Option<Algorithm>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) limit: Option<u64>,
+    limit: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) window_ms: Option<u64>,
+    window_ms: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) cost: Option<u64>,
+    cost: Option<u64>,
 }
 
-impl TryFrom<Form> for Check {
-    type Error = Error;
+/// What a body or a query string says of a check; its key is in the path.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Terms {
+    policy: Option<String>,
+    algorithm: Option<Algorithm>,
+    limit: Option<u64>,
+    window_ms: Option<u64>,
+    cost: Option<u64>,
+}
 
-    fn try_from(form: Form) -> Result<Self, Error> {
-        let Form {
-            key,
-            policy,
-            algorithm,
-            limit,
-            window_ms,
-            cost,
-        } = form;
-        let rule = match (policy, algorithm, limit, window_ms) {
+impl Terms {
+    pub(super) fn check(self, key: String) -> Result<Check, Error> {
+        let rule = match (self.policy, self.algorithm, self.limit, self.window_ms) {
             (Some(name), None, None, None) => Rule::Named(name),
             (None, Some(algorithm), Some(limit), Some(window_ms)) => {
                 Rule::Given(Policy::new(algorithm, limit, window_ms))
@@ -129,11 +130,34 @@ impl TryFrom<Form> for Check {
                 )));
             }
         };
-        Ok(Self {
+        Ok(Check {
             key,
             rule,
-            cost: cost.unwrap_or(1),
+            cost: self.cost.unwrap_or(1),
         })
+    }
+}
+
+impl TryFrom<Form> for Check {
+    type Error = Error;
+
+    fn try_from(form: Form) -> Result<Self, Error> {
+        let Form {
+            key,
+            policy,
+            algorithm,
+            limit,
+            window_ms,
+            cost,
+        } = form;
+        let terms = Terms {
+            policy,
+            algorithm,
+            limit,
+            window_ms,
+            cost,
+        };
+        terms.check(key)
     }
 }
 
