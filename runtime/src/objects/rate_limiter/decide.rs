@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::time::Duration;
 
 use super::core::{Decision, Reason};
 use super::policy::Policy;
@@ -64,29 +65,40 @@ impl Applied {
     fn listed(&self, listing: &Listing, now: Timestamp) -> Decision {
         let limit = self.policy.limit;
         match listing.list {
-            List::Allow => Decision {
-                allowed: true,
-                limit,
-                remaining: limit,
-                reset_ms: 0,
-                retry_after_ms: 0,
-                reason: Reason::AllowListed,
-            },
+            List::Allow => Decision::all_left(limit, Reason::AllowListed),
             List::Deny => {
                 // Without an end there is no right time to come back; a window is not too often.
                 let wait = listing
                     .until
                     .map_or(self.policy.window(), |until| until - now);
-                let wait = millis(wait);
-                Decision {
-                    allowed: false,
-                    limit,
-                    remaining: 0,
-                    reset_ms: wait,
-                    retry_after_ms: wait,
-                    reason: Reason::DenyListed,
-                }
+                Decision::nothing_left(limit, wait, Reason::DenyListed)
             }
+        }
+    }
+}
+
+/// Decisions that no usage was asked for.
+impl Decision {
+    pub(super) fn all_left(limit: u64, reason: Reason) -> Self {
+        Self {
+            allowed: true,
+            limit,
+            remaining: limit,
+            reset_ms: 0,
+            retry_after_ms: 0,
+            reason,
+        }
+    }
+
+    pub(super) fn nothing_left(limit: u64, wait: Duration, reason: Reason) -> Self {
+        let wait = millis(wait);
+        Self {
+            allowed: false,
+            limit,
+            remaining: 0,
+            reset_ms: wait,
+            retry_after_ms: wait,
+            reason,
         }
     }
 }

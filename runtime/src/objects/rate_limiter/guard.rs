@@ -9,7 +9,6 @@ use std::time::Duration;
 use super::core::{Decision, Reason};
 use super::object::RateLimiter;
 use super::request::{Check, Rule};
-use crate::objects::millis::millis;
 use crate::{CallError, Env, Error, Timestamp};
 
 /// Keys that are known to be blocked; of one guard.
@@ -119,14 +118,10 @@ impl Guard {
 
     fn unavailable(&self, why: &str) -> Decision {
         tracing::warn!(why, open = self.open, "a rate limiter is unavailable");
-        let pause = millis(self.timeout);
-        Decision {
-            allowed: self.open,
-            limit: 0,
-            remaining: 0,
-            reset_ms: if self.open { 0 } else { pause },
-            retry_after_ms: if self.open { 0 } else { pause },
-            reason: Reason::Unavailable,
+        if self.open {
+            Decision::all_left(0, Reason::Unavailable)
+        } else {
+            Decision::nothing_left(0, self.timeout, Reason::Unavailable)
         }
     }
 }
@@ -185,15 +180,8 @@ impl Blocked {
             .0
             .get(name)
             .filter(|block| (block.since..block.until).contains(&now))?;
-        let wait = millis(block.available - now);
-        Some(Decision {
-            allowed: false,
-            limit: block.limit,
-            remaining: 0,
-            reset_ms: wait,
-            retry_after_ms: wait,
-            reason: block.reason,
-        })
+        let wait = block.available - now;
+        Some(Decision::nothing_left(block.limit, wait, block.reason))
     }
 
     fn put(&mut self, name: (String, String), decision: Decision, now: Timestamp) {
