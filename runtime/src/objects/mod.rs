@@ -17,6 +17,8 @@ pub mod lock;
     feature = "scheduled-task"
 ))]
 mod millis;
+#[cfg(any(feature = "chat-room", feature = "lock", feature = "rate-limiter"))]
+mod range;
 // The chat room counts its users' messages by the limiter's core.
 #[cfg(any(feature = "rate-limiter", feature = "chat-room"))]
 pub mod rate_limiter;

@@ -36,6 +36,7 @@ use self::room::{
     Direct, Live, MAX_PAGE, PAGE, Session, checked_reason, deliver, open_sockets, refuse, standing,
     standings, tag_of,
 };
+use super::range::in_range;
 
 pub use self::core::Settings;
 pub use self::identity::identified;
@@ -194,12 +195,8 @@ impl ChatRoom {
         limit: Option<u64>,
     ) -> Result<History, Error> {
         let limit = limit.unwrap_or(PAGE);
-        if !(1..=MAX_PAGE).contains(&limit) {
-            return Err(Error::bad_request(
-                "bad_request",
-                format!("`limit` is {limit}, and not from 1 to {MAX_PAGE}"),
-            ));
-        }
+        in_range("limit", limit, 1..=MAX_PAGE)
+            .map_err(|message| Error::bad_request("bad_request", message))?;
         Ok(self.log(ctx).before(before, limit)?)
     }
 

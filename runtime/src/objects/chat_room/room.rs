@@ -11,6 +11,7 @@ use super::log::{self, Appended, Draft, MessageLog, Missed};
 use super::protocol::{Event, Restriction, Role, Standing};
 use super::standing::{self, Standings, read_only};
 use crate::objects::millis::millis;
+use crate::objects::range::in_range;
 
 /// The close code of a socket whose user was kicked or banned; the reason is the administrator's.
 pub const KICKED: u16 = 4_003;
@@ -405,11 +406,9 @@ pub(super) fn standing(
     reason: Option<String>,
 ) -> Result<Standing, Error> {
     core::check_name("user", user)?;
-    if let Some(millis) = for_ms.filter(|millis| !(1..=MAX_RESTRICTION_MS).contains(millis)) {
-        return Err(Error::bad_request(
-            "bad_request",
-            format!("`for_ms` is {millis}, and not from 1 to {MAX_RESTRICTION_MS} (100 years)"),
-        ));
+    if let Some(millis) = for_ms {
+        in_range("for_ms", millis, 1..=MAX_RESTRICTION_MS)
+            .map_err(|message| Error::bad_request("bad_request", message + " (100 years)"))?;
     }
     Ok(Standing {
         user: user.to_owned(),

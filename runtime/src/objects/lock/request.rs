@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::LockError;
 use crate::objects::millis::millis;
+use crate::objects::range::in_range;
 
 /// A holder's name and a request id, in bytes.
 pub const NAME_BYTES: RangeInclusive<usize> = 1..=128;
@@ -308,12 +309,5 @@ fn check_text(field: &str, text: &str, limit: RangeInclusive<usize>) -> Result<(
 }
 
 fn check_number(field: &str, number: u64, limit: RangeInclusive<u64>) -> Result<(), LockError> {
-    if limit.contains(&number) {
-        return Ok(());
-    }
-    Err(LockError::Invalid(format!(
-        "`{field}` is {number}, and not from {} to {}",
-        limit.start(),
-        limit.end()
-    )))
+    in_range(field, number, limit).map_err(LockError::Invalid)
 }

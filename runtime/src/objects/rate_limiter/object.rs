@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::core::{Decision, Reason};
 use super::decide::{self, Applied};
-use super::policy::{MAX_WINDOW_MS, Policy};
+use super::policy::{MAX_WINDOW_MS, Policy, check_range};
 use super::request::{
     Check, Decisions, List, Listing, MAX_CHECKS, MAX_POLICIES, NamedPolicy, Override, Rule, Status,
     Terms, bad_request, check_key, check_policy_name,
@@ -261,10 +261,8 @@ impl RateLimiter {
         for_ms: Option<u64>,
     ) -> Result<(), Error> {
         check_key(key)?;
-        if let Some(millis) = for_ms.filter(|millis| !(1..=MAX_WINDOW_MS).contains(millis)) {
-            return Err(bad_request(format!(
-                "`for_ms` is {millis}, and not from 1 to {MAX_WINDOW_MS} (366 days)"
-            )));
+        if let Some(millis) = for_ms {
+            check_range("for_ms", millis, MAX_WINDOW_MS, " (366 days)")?;
         }
         let until = for_ms.map(|millis| ctx.now() + Duration::from_millis(millis));
         store(ctx).put_listing(&Listing {

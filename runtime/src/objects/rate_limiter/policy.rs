@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::objects::range::in_range;
 
 /// The largest `limit`.
 pub const MAX_LIMIT: u64 = 1_000_000_000;
@@ -82,17 +83,15 @@ impl Policy {
     /// # Errors
     /// 400 that names what is not.
     pub fn validate(&self) -> Result<(), Error> {
-        let highest = match self.algorithm {
-            Algorithm::SlidingLog => MAX_LOG_LIMIT,
-            _ => MAX_LIMIT,
+        let (highest, hint) = match self.algorithm {
+            Algorithm::SlidingLog => (
+                MAX_LOG_LIMIT,
+                "; a sliding log keeps every request, take `sliding_window` for more",
+            ),
+            _ => (MAX_LIMIT, ""),
         };
-        in_range("limit", self.limit, highest, || match self.algorithm {
-            Algorithm::SlidingLog => {
-                "; a sliding log keeps every request, take `sliding_window` for more"
-            }
-            _ => "",
-        })?;
-        in_range("window_ms", self.window_ms, MAX_WINDOW_MS, || " (366 days)")
+        check_range("limit", self.limit, highest, hint)?;
+        check_range("window_ms", self.window_ms, MAX_WINDOW_MS, " (366 days)")
     }
 
     /// Whether a cost is in the range of this policy.
@@ -100,7 +99,7 @@ impl Policy {
     /// # Errors
     /// 400: it is zero, or over the limit: such a request would be refused for ever.
     pub fn validate_cost(&self, cost: u64) -> Result<(), Error> {
-        in_range("cost", cost, self.limit, || ", the limit")
+        check_range("cost", cost, self.limit, ", the limit")
     }
 
     pub(super) fn window(&self) -> Duration {
@@ -108,17 +107,7 @@ impl Policy {
     }
 }
 
-fn in_range(
-    name: &str,
-    value: u64,
-    highest: u64,
-    hint: impl FnOnce() -> &'static str,
-) -> Result<(), Error> {
-    if (1..=highest).contains(&value) {
-        return Ok(());
-    }
-    Err(Error::bad_request(
-        "bad_request",
-        format!("`{name}` is {value}, and not from 1 to {highest}{}", hint()),
-    ))
+pub(super) fn check_range(name: &str, value: u64, highest: u64, hint: &str) -> Result<(), Error> {
+    in_range(name, value, 1..=highest)
+        .map_err(|message| Error::bad_request("bad_request", message + hint))
 }

@@ -7,6 +7,7 @@ use anchorhold::Error;
 use serde::{Deserialize, Serialize};
 
 use super::retention::Retention;
+use crate::objects::range::in_range;
 
 const DAY_MILLIS: u64 = 24 * 60 * 60 * 1_000;
 
@@ -83,13 +84,8 @@ impl Settings {
             ("typing_interval_ms", self.typing_interval_ms, 0..=60_000),
             ("silence_ms", self.silence_ms, 1_000..=DAY_MILLIS),
         ] {
-            if !range.contains(&value) {
-                let (least, most) = range.into_inner();
-                return Err(Error::bad_request(
-                    "bad_settings",
-                    format!("`{name}` is {value}, and not from {least} to {most}"),
-                ));
-            }
+            in_range(name, value, range)
+                .map_err(|message| Error::bad_request("bad_settings", message))?;
         }
         Ok(())
     }
