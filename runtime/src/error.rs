@@ -10,6 +10,24 @@ use serde::{Deserialize, Serialize};
 
 use crate::time::whole_millis;
 
+/// The status and the code of a failure, as they leave over HTTP.
+pub(crate) type Told = (u16, &'static str);
+
+/// Failures that a client is told of directly, or by an object that called another.
+pub(crate) mod told {
+    use super::Told;
+
+    pub(crate) const OVERLOADED: Told = (503, "overloaded");
+    pub(crate) const RESET: Told = (503, "reset");
+    pub(crate) const DISCONNECTED: Told = (503, "disconnected");
+    pub(crate) const NO_SUCH_METHOD: Told = (501, "no_such_method");
+    pub(crate) const UNDECODABLE: Told = (500, "undecodable");
+    pub(crate) const TIMED_OUT: Told = (504, "timed_out");
+    pub(crate) const CALL_CYCLE: Told = (508, "call_cycle");
+    pub(crate) const STORAGE_UNAVAILABLE: Told = (503, "storage_unavailable");
+    pub(crate) const CONFIGURATION: Told = (500, "configuration");
+}
+
 /// An error that a Durable Object's methods may return.
 ///
 /// It crosses a call intact (the caller gets it back as [`CallError::Application`]), and answers an
@@ -188,30 +206,29 @@ pub enum StorageError {
     Io(String),
 }
 
-impl ObjectError for StorageError {
-    fn status(&self) -> u16 {
+impl StorageError {
+    pub(crate) fn told(&self) -> Told {
         match self {
-            Self::Limit(_) => 413,
-            Self::Io(_) => 503,
-            _ => 500,
+            Self::Limit(_) => (413, "storage_limit"),
+            Self::Io(_) => told::STORAGE_UNAVAILABLE,
+            _ => (500, "storage"),
         }
     }
+}
+
+impl ObjectError for StorageError {
+    fn status(&self) -> u16 {
+        self.told().0
+    }
     fn code(&self) -> Cow<'_, str> {
-        Cow::Borrowed(match self {
-            Self::Limit(_) => "storage_limit",
-            Self::Io(_) => "storage_unavailable",
-            _ => "storage",
-        })
+        Cow::Borrowed(self.told().1)
     }
 }
 
 impl From<StorageError> for Error {
     fn from(error: StorageError) -> Self {
-        Self::new(
-            ObjectError::status(&error),
-            ObjectError::code(&error),
-            error.to_string(),
-        )
+        let (status, code) = error.told();
+        Self::new(status, code, error.to_string())
     }
 }
 
@@ -298,15 +315,15 @@ impl<E: fmt::Display> CallError<E> {
         let (status, code) = match &self {
             Self::Start(error) => return error.clone(),
             Self::Application(_) => (400, "refused"),
-            Self::Overloaded(_) => (503, "overloaded"),
-            Self::Reset(_) => (503, "reset"),
-            Self::Disconnected(_) => (503, "disconnected"),
-            Self::NoSuchMethod(_) => (501, "no_such_method"),
-            Self::Undecodable(_) => (500, "undecodable"),
-            Self::TimedOut(_) => (504, "timed_out"),
-            Self::CallCycle(_) => (508, "call_cycle"),
-            Self::Storage(_) => (503, "storage_unavailable"),
-            Self::Configuration(_) => (500, "configuration"),
+            Self::Overloaded(_) => told::OVERLOADED,
+            Self::Reset(_) => told::RESET,
+            Self::Disconnected(_) => told::DISCONNECTED,
+            Self::NoSuchMethod(_) => told::NO_SUCH_METHOD,
+            Self::Undecodable(_) => told::UNDECODABLE,
+            Self::TimedOut(_) => told::TIMED_OUT,
+            Self::CallCycle(_) => told::CALL_CYCLE,
+            Self::Storage(_) => told::STORAGE_UNAVAILABLE,
+            Self::Configuration(_) => told::CONFIGURATION,
         };
         Error::new(status, code, self.to_string())
     }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{CallError, Error, ObjectError, StorageError};
+use crate::error::{CallError, Error, ObjectError, StorageError, Told, told};
 use crate::time::whole_millis;
 use crate::wire;
 
@@ -86,47 +86,56 @@ impl Fault {
         }
     }
 
+    /// Status and kind. The kind is the code that leaves over HTTP, unless the application chose one.
+    /// It also names the fault where it travels, except for storage, some of whose kinds share a code.
+    fn told(&self) -> Told {
+        match self {
+            Self::Application(fault) => (fault.status, "application"),
+            Self::Start(fault) => (fault.status, "start"),
+            Self::BadRequest(_) => (400, "bad_request"),
+            Self::NotFound(_) => (404, "not_found"),
+            Self::MethodNotAllowed { .. } => (405, "method_not_allowed"),
+            Self::UpgradeRequired => (426, "upgrade_required"),
+            Self::Forbidden(_) => (403, "forbidden"),
+            Self::TooLarge(_) => (413, "too_large"),
+            Self::NoSuchMethod(_) => told::NO_SUCH_METHOD,
+            Self::Undecodable(_) => told::UNDECODABLE,
+            Self::Overloaded(_) => told::OVERLOADED,
+            Self::Reset(_) => told::RESET,
+            Self::Panicked => (500, "panicked"),
+            Self::Disconnected(_) => told::DISCONNECTED,
+            Self::TimedOut(_) => told::TIMED_OUT,
+            Self::CallCycle(_) => told::CALL_CYCLE,
+            Self::Storage(error) => error.told(),
+            Self::Configuration(_) => told::CONFIGURATION,
+        }
+    }
+
     /// Status, code and message as they leave over HTTP and as a JavaScript error.
     pub(crate) fn summary(&self) -> (u16, &str, String) {
-        let (status, code, message) = match self {
+        let (status, code) = self.told();
+        let message = match self {
             Self::Application(fault) | Self::Start(fault) => {
-                (fault.status, fault.code.as_str(), fault.message.clone())
+                return (status, &fault.code, fault.message.clone());
             }
-            Self::BadRequest(message) => (400, "bad_request", message.clone()),
-            Self::NotFound(message) => (404, "not_found", message.clone()),
-            Self::MethodNotAllowed { allow } => (
-                405,
-                "method_not_allowed",
-                format!("this path answers {allow}"),
-            ),
-            Self::UpgradeRequired => (
-                426,
-                "upgrade_required",
-                "this path is a WebSocket: send a GET with `Upgrade: websocket`".to_owned(),
-            ),
-            Self::Forbidden(message) => (403, "forbidden", message.clone()),
-            Self::TooLarge(message) => (413, "too_large", message.clone()),
-            Self::NoSuchMethod(message) => (501, "no_such_method", message.clone()),
-            Self::Undecodable(message) => (500, "undecodable", message.clone()),
-            Self::Overloaded(message) => (503, "overloaded", message.clone()),
-            Self::Reset(message) => (503, "reset", message.clone()),
-            Self::Panicked => (
-                500,
-                "panicked",
-                "the object's handler panicked; its turn was rolled back".to_owned(),
-            ),
-            Self::Disconnected(message) => (503, "disconnected", message.clone()),
-            Self::TimedOut(message) => (504, "timed_out", message.clone()),
-            Self::CallCycle(cycle) => (508, "call_cycle", format!("call cycle: {cycle}")),
-            Self::Storage(error) => {
-                let code = match error {
-                    StorageError::Limit(_) => "storage_limit",
-                    StorageError::Io(_) => "storage_unavailable",
-                    _ => "storage",
-                };
-                (error.status(), code, error.to_string())
+            Self::BadRequest(message)
+            | Self::NotFound(message)
+            | Self::Forbidden(message)
+            | Self::TooLarge(message)
+            | Self::NoSuchMethod(message)
+            | Self::Undecodable(message)
+            | Self::Overloaded(message)
+            | Self::Reset(message)
+            | Self::Disconnected(message)
+            | Self::TimedOut(message)
+            | Self::Configuration(message) => message.clone(),
+            Self::MethodNotAllowed { allow } => format!("this path answers {allow}"),
+            Self::UpgradeRequired => {
+                "this path is a WebSocket: send a GET with `Upgrade: websocket`".to_owned()
             }
-            Self::Configuration(message) => (500, "configuration", message.clone()),
+            Self::Panicked => "the object's handler panicked; its turn was rolled back".to_owned(),
+            Self::CallCycle(cycle) => format!("call cycle: {cycle}"),
+            Self::Storage(error) => error.to_string(),
         };
         (status, code, message)
     }
@@ -199,48 +208,43 @@ struct WireFault {
 
 impl From<Fault> for WireFault {
     fn from(fault: Fault) -> Self {
-        let plain = |kind: &'static str, text: String| Self {
+        let (_, kind) = fault.told();
+        let wire = |kind: &'static str, text, detail, application| Self {
             kind: kind.into(),
             text,
-            detail: String::new(),
-            application: None,
+            detail,
+            application,
         };
-        let application = |kind: &'static str, fault: ApplicationFault| Self {
-            kind: kind.into(),
-            text: fault.message,
-            detail: fault.code,
-            application: Some((fault.body, fault.status, fault.retry_after_ms)),
-        };
+        let plain = |kind, text| wire(kind, text, String::new(), None);
         match fault {
-            Fault::Application(fault) => application("application", *fault),
-            Fault::Start(fault) => application("start", *fault),
-            Fault::BadRequest(text) => plain("bad_request", text),
-            Fault::NotFound(text) => plain("not_found", text),
-            Fault::MethodNotAllowed { allow } => plain("method_not_allowed", allow),
-            Fault::UpgradeRequired => plain("upgrade_required", String::new()),
-            Fault::Forbidden(text) => plain("forbidden", text),
-            Fault::TooLarge(text) => plain("too_large", text),
-            Fault::NoSuchMethod(text) => plain("no_such_method", text),
-            Fault::Undecodable(text) => plain("undecodable", text),
-            Fault::Overloaded(text) => plain("overloaded", text),
-            Fault::Reset(text) => plain("reset", text),
-            Fault::Panicked => plain("panicked", String::new()),
-            Fault::Disconnected(text) => plain("disconnected", text),
-            Fault::TimedOut(text) => plain("timed_out", text),
-            Fault::CallCycle(text) => plain("call_cycle", text),
-            Fault::Configuration(text) => plain("configuration", text),
+            Fault::Application(fault) | Fault::Start(fault) => {
+                let application = (fault.body, fault.status, fault.retry_after_ms);
+                wire(kind, fault.message, fault.code, Some(application))
+            }
+            Fault::UpgradeRequired | Fault::Panicked => plain(kind, String::new()),
+            Fault::MethodNotAllowed { allow: text }
+            | Fault::BadRequest(text)
+            | Fault::NotFound(text)
+            | Fault::Forbidden(text)
+            | Fault::TooLarge(text)
+            | Fault::NoSuchMethod(text)
+            | Fault::Undecodable(text)
+            | Fault::Overloaded(text)
+            | Fault::Reset(text)
+            | Fault::Disconnected(text)
+            | Fault::TimedOut(text)
+            | Fault::CallCycle(text)
+            | Fault::Configuration(text) => plain(kind, text),
             Fault::Storage(StorageError::Limit(text)) => plain("storage_limit", text),
             Fault::Storage(StorageError::Usage(text)) => plain("storage_usage", text),
             Fault::Storage(StorageError::Sql(text)) => plain("storage_sql", text),
             Fault::Storage(StorageError::Io(text)) => plain("storage_io", text),
-            Fault::Storage(StorageError::Undecodable { subject, message }) => Self {
-                detail: subject,
-                ..plain("storage_undecodable", message)
-            },
-            Fault::Storage(StorageError::Unencodable { subject, message }) => Self {
-                detail: subject,
-                ..plain("storage_unencodable", message)
-            },
+            Fault::Storage(StorageError::Undecodable { subject, message }) => {
+                wire("storage_undecodable", message, subject, None)
+            }
+            Fault::Storage(StorageError::Unencodable { subject, message }) => {
+                wire("storage_unencodable", message, subject, None)
+            }
         }
     }
 }

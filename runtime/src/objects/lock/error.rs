@@ -43,31 +43,29 @@ pub enum LockError {
     Storage(#[from] StorageError),
 }
 
+impl LockError {
+    fn status_and_code(&self) -> (u16, Cow<'_, str>) {
+        let (status, code) = match self {
+            Self::Held(_) => (409, "held"),
+            Self::Lost => (409, "lost"),
+            Self::Cancelled => (409, "cancelled"),
+            Self::Superseded => (409, "superseded"),
+            Self::RequestConflict => (409, "request_conflict"),
+            Self::Overloaded(_) => (503, "overloaded"),
+            Self::Invalid(_) => (400, "bad_request"),
+            Self::Storage(error) => return (error.status(), error.code()),
+        };
+        (status, Cow::Borrowed(code))
+    }
+}
+
 impl ObjectError for LockError {
     fn status(&self) -> u16 {
-        match self {
-            Self::Invalid(_) => 400,
-            Self::Overloaded(_) => 503,
-            Self::Storage(error) => error.status(),
-            Self::Held(_)
-            | Self::Lost
-            | Self::Cancelled
-            | Self::Superseded
-            | Self::RequestConflict => 409,
-        }
+        self.status_and_code().0
     }
 
     fn code(&self) -> Cow<'_, str> {
-        Cow::Borrowed(match self {
-            Self::Held(_) => "held",
-            Self::Lost => "lost",
-            Self::Cancelled => "cancelled",
-            Self::Superseded => "superseded",
-            Self::RequestConflict => "request_conflict",
-            Self::Overloaded(_) => "overloaded",
-            Self::Invalid(_) => "bad_request",
-            Self::Storage(error) => return error.code(),
-        })
+        self.status_and_code().1
     }
 }
 
