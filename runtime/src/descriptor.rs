@@ -1,6 +1,10 @@
 //! What the macro states once for each type of the user's, so that a type which does not fit is one
 //! error at one place: each constructor carries the bounds, and what follows needs none.
 #![allow(missing_docs, reason = "the vocabulary of generated code")]
+#![allow(
+    clippy::new_without_default,
+    reason = "const constructors that carry a bound"
+)]
 
 use std::future::Future;
 
@@ -126,19 +130,18 @@ impl<T> Field<T> {
     }
 }
 
+/// Takes the argument of a number and a name out of an event.
+type Take<T> = fn(&mut Call, usize, &'static str) -> Result<T, Fault>;
+
 /// An argument of an `#[rpc]` method.
 pub struct Parameter<T> {
-    argument: fn(&mut Call, usize, &'static str) -> Result<T, Fault>,
-    body: fn(&mut Call, usize, &'static str) -> Result<T, Fault>,
-    query: fn(&mut Call, usize, &'static str) -> Result<T, Fault>,
+    argument: Take<T>,
+    body: Take<T>,
+    query: Take<T>,
     push: fn(&mut Arguments, &'static str, &T),
 }
 
 impl<T> Parameter<T> {
-    #[allow(
-        clippy::new_without_default,
-        reason = "a const constructor that carries the bound"
-    )]
     #[must_use]
     pub const fn new<const KIND: u8>() -> Self
     where
@@ -180,10 +183,6 @@ pub struct Returned<T> {
 }
 
 impl<T> Returned<T> {
-    #[allow(
-        clippy::new_without_default,
-        reason = "a const constructor that carries the bound"
-    )]
     #[must_use]
     pub const fn new<const KIND: u8>() -> Self
     where
@@ -232,10 +231,6 @@ pub struct Failed<E, const IS_RESULT: bool> {
 }
 
 impl<E, const IS_RESULT: bool> Failed<E, IS_RESULT> {
-    #[allow(
-        clippy::new_without_default,
-        reason = "a const constructor that carries the bound"
-    )]
     #[must_use]
     pub const fn new() -> Self
     where
@@ -259,10 +254,6 @@ pub struct Payload<T> {
 }
 
 impl<T> Payload<T> {
-    #[allow(
-        clippy::new_without_default,
-        reason = "a const constructor that carries the bound"
-    )]
     #[must_use]
     pub const fn new<const KIND: u8>() -> Self
     where
