@@ -31,60 +31,48 @@ macro_rules! refused {
         $(refused! { @ $place $kind $reason })*
     )*};
     (@ MethodArgument $kind:ident $reason:ident) => {
-        impl<T> MethodArgument<{ kind::$kind }> for T where Refused: $reason<T> {
-            fn take(_: &mut Call, _: usize, _: &'static str) -> Result<Self, Fault> {
-                <Refused as $reason<T>>::never()
-            }
-            fn take_body(_: &mut Call, _: usize, _: &'static str) -> Result<Self, Fault> {
-                <Refused as $reason<T>>::never()
-            }
-            fn take_query(_: &mut Call, _: usize, _: &'static str) -> Result<Self, Fault> {
-                <Refused as $reason<T>>::never()
-            }
-            fn push(_: &mut Arguments, _: &'static str, _: &Self) {
-                <Refused as $reason<T>>::never()
-            }
+        refused! { @@ MethodArgument $kind $reason
+            fn take(_: &mut Call, _: usize, _: &'static str) -> Result<Self, Fault>;
+            fn take_body(_: &mut Call, _: usize, _: &'static str) -> Result<Self, Fault>;
+            fn take_query(_: &mut Call, _: usize, _: &'static str) -> Result<Self, Fault>;
+            fn push(_: &mut Arguments, _: &'static str, _: &Self);
         }
     };
     (@ MethodResult $kind:ident $reason:ident) => {
-        impl<T> MethodResult<{ kind::$kind }> for T where Refused: $reason<T> {
-            fn encode(&self) -> Outcome {
-                <Refused as $reason<T>>::never()
-            }
-            fn decode(_: &[u8]) -> Result<Self, String> {
-                <Refused as $reason<T>>::never()
-            }
+        refused! { @@ MethodResult $kind $reason
+            fn encode(&self) -> Outcome;
+            fn decode(_: &[u8]) -> Result<Self, String>;
         }
     };
     (@ RouteResult $kind:ident $reason:ident) => {
-        impl<T> RouteResult<{ kind::$kind }> for T where Refused: $reason<T> {
-            fn into_reply(self) -> Outcome {
-                <Refused as $reason<T>>::never()
-            }
+        refused! { @@ RouteResult $kind $reason
+            fn into_reply(self) -> Outcome;
         }
     };
     (@ MessageArgument $kind:ident $reason:ident) => {
-        impl<T> MessageArgument<{ kind::$kind }> for T where Refused: $reason<T> {
-            fn take(_: &mut Call) -> Result<Self, Fault> {
-                <Refused as $reason<T>>::never()
-            }
+        refused! { @@ MessageArgument $kind $reason
+            fn take(_: &mut Call) -> Result<Self, Fault>;
         }
     };
     (@ AlarmPayload $kind:ident $reason:ident) => {
-        impl<T> AlarmPayload<{ kind::$kind }> for T where Refused: $reason<T> {
-            fn take(_: &mut Call) -> Result<Self, Fault> {
-                <Refused as $reason<T>>::never()
-            }
-            fn schedule<'a>(_: &'a Ctx, _: &'static str, _: &Self) -> Scheduling<'a> {
-                <Refused as $reason<T>>::never()
-            }
+        refused! { @@ AlarmPayload $kind $reason
+            fn take(_: &mut Call) -> Result<Self, Fault>;
+            fn schedule<'a>(_: &'a Ctx, _: &'static str, _: &Self) -> Scheduling<'a>;
         }
     };
     (@ $place:ident $kind:ident $reason:ident) => {
+        refused! { @@ $place $kind $reason
+            fn take(_: &mut Call, _: usize, _: &'static str) -> Result<Self, Fault>;
+        }
+    };
+    // The methods of a place, none of which is ever called.
+    (@@ $place:ident $kind:ident $reason:ident $(
+        fn $method:ident $(<$lifetime:lifetime>)? ($($arguments:tt)*) $(-> $result:ty)?;
+    )*) => {
         impl<T> $place<{ kind::$kind }> for T where Refused: $reason<T> {
-            fn take(_: &mut Call, _: usize, _: &'static str) -> Result<Self, Fault> {
+            $(fn $method $(<$lifetime>)? ($($arguments)*) $(-> $result)? {
                 <Refused as $reason<T>>::never()
-            }
+            })*
         }
     };
 }
