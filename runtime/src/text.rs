@@ -4,6 +4,7 @@ mod misfit;
 mod plain;
 mod query;
 mod shape;
+mod wrappers;
 
 pub use misfit::QueryMisfit;
 pub(crate) use plain::decode;

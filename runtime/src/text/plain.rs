@@ -6,28 +6,13 @@ use serde::de::value::{Error, StrDeserializer};
 use serde::de::{self, DeserializeOwned, Deserializer, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
+use super::wrappers::{Wrappers, read_what_is_inside};
+
 /// Text has no types of its own, so the type asked for decides how it is read: `5` is a number to
 /// an `i64` and a text to a `String`.
 pub(crate) fn decode<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     T::deserialize(Text::new(text)).map_err(|error| error.to_string())
 }
-
-/// How many options and newtypes may be around a value. They leave no trace in the text, so a type
-/// that is made of itself (`struct List(Option<Box<List>>)`) would ask without end.
-#[derive(Clone, Copy)]
-pub(super) struct Wrappers(u8);
-
-impl Wrappers {
-    pub(super) const NONE: Self = Self(0);
-    const MOST: u8 = 64;
-
-    /// One more; `None` if it is one too many.
-    pub(super) fn one_more(self) -> Option<Self> {
-        (self.0 < Self::MOST).then_some(Self(self.0 + 1))
-    }
-}
-
-pub(super) const RECURSIVE: &str = "a type that contains itself";
 
 pub(super) struct Text<'a> {
     text: &'a str,
@@ -43,8 +28,7 @@ impl<'a> Text<'a> {
     }
 
     fn wrapped(self) -> Result<Self, Error> {
-        let wrappers = self.wrappers.one_more();
-        let wrappers = wrappers.ok_or_else(|| de::Error::custom(format!("it is {RECURSIVE}")))?;
+        let wrappers = self.wrappers.one_more()?;
         Ok(Self { wrappers, ..self })
     }
 }
@@ -86,18 +70,6 @@ impl<'de> Deserializer<'de> for Text<'_> {
         visitor.visit_str(self.text)
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        visitor.visit_some(self.wrapped()?)
-    }
-
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Error> {
-        visitor.visit_newtype_struct(self.wrapped()?)
-    }
-
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         name: &'static str,
@@ -107,6 +79,8 @@ impl<'de> Deserializer<'de> for Text<'_> {
         let deserializer: StrDeserializer<'_, Error> = self.text.into_deserializer();
         deserializer.deserialize_enum(name, variants, visitor)
     }
+
+    read_what_is_inside! { option newtype_struct }
 
     forward_to_deserialize_any! {
         i128 u128 char str string bytes byte_buf unit unit_struct seq tuple tuple_struct map struct

@@ -7,7 +7,8 @@ use serde::de::{
 };
 use serde::forward_to_deserialize_any;
 
-use super::plain::{RECURSIVE, Text, Wrappers};
+use super::plain::Text;
+use super::wrappers::{Wrappers, read_what_is_inside};
 use crate::wire::Misfit;
 
 /// Reads the value whose fields are these pairs. No name comes twice.
@@ -29,8 +30,7 @@ struct Query<'a> {
 
 impl Query<'_> {
     fn wrapped(self) -> Result<Self, Error> {
-        let wrappers = self.wrappers.one_more();
-        let wrappers = wrappers.ok_or_else(|| Error::custom(format!("it is {RECURSIVE}")))?;
+        let wrappers = self.wrappers.one_more()?;
         Ok(Self { wrappers, ..self })
     }
 }
@@ -70,13 +70,7 @@ impl<'de> Deserializer<'de> for Query<'_> {
         }
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Error> {
-        visitor.visit_newtype_struct(self.wrapped()?)
-    }
+    read_what_is_inside! { newtype_struct }
 
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit

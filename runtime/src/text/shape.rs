@@ -13,7 +13,7 @@ use serde::de::{
 use serde::forward_to_deserialize_any;
 
 use super::misfit::QueryMisfit;
-use super::plain::{RECURSIVE, Wrappers};
+use super::wrappers::{RECURSIVE, Wrappers, read_what_is_inside};
 use crate::user_code;
 
 /// What makes a type impossible to read from one text, such as "a struct"; `None` if nothing shows.
@@ -59,6 +59,28 @@ fn answered<T>() -> Result<T, Error> {
     Err(Error::custom("only asked for its shape"))
 }
 
+/// Methods of a `Deserializer` that note a shape, whatever serde asks them with.
+macro_rules! note {
+    ($($shape:literal: $($method:ident)*;)*) => {$($( note! { @ $method $shape } )*)*};
+    (@ deserialize_tuple $shape:literal) => {
+        note! { @ deserialize_tuple $shape, usize }
+    };
+    (@ deserialize_tuple_struct $shape:literal) => {
+        note! { @ deserialize_tuple_struct $shape, &'static str, usize }
+    };
+    (@ deserialize_struct $shape:literal) => {
+        note! { @ deserialize_struct $shape, &'static str, &'static [&'static str] }
+    };
+    (@ deserialize_enum $shape:literal) => {
+        note! { @ deserialize_enum $shape, &'static str, &'static [&'static str] }
+    };
+    (@ $method:ident $shape:literal $(, $argument:ty)*) => {
+        fn $method<V: Visitor<'de>>(self, $(_: $argument,)* _: V) -> Result<V::Value, Error> {
+            self.note($shape)
+        }
+    };
+}
+
 /// Asks for the shape of a type that is read from one text.
 struct OneText<'a> {
     noted: &'a Cell<Option<&'static str>>,
@@ -66,15 +88,15 @@ struct OneText<'a> {
 }
 
 impl OneText<'_> {
-    fn note<T>(&self, shape: Option<&'static str>) -> Result<T, Error> {
-        self.noted.set(shape);
+    fn note<T>(&self, shape: &'static str) -> Result<T, Error> {
+        self.noted.set(Some(shape));
         answered()
     }
 
     fn wrapped(self) -> Result<Self, Error> {
         match self.wrappers.one_more() {
-            Some(wrappers) => Ok(Self { wrappers, ..self }),
-            None => self.note(Some(RECURSIVE)),
+            Ok(wrappers) => Ok(Self { wrappers, ..self }),
+            Err(_) => self.note(RECURSIVE),
         }
     }
 }
@@ -83,49 +105,17 @@ impl<'de> Deserializer<'de> for OneText<'_> {
     type Error = Error;
 
     fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Error> {
-        self.note(None)
+        self.noted.set(None);
+        answered()
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        visitor.visit_some(self.wrapped()?)
-    }
+    read_what_is_inside! { option newtype_struct }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Error> {
-        visitor.visit_newtype_struct(self.wrapped()?)
-    }
-
-    fn deserialize_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        _: &'static [&'static str],
-        _: V,
-    ) -> Result<V::Value, Error> {
-        self.note(Some("a struct"))
-    }
-
-    fn deserialize_map<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Error> {
-        self.note(Some("a map"))
-    }
-
-    fn deserialize_seq<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Error> {
-        self.note(Some("a list"))
-    }
-
-    fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, _: V) -> Result<V::Value, Error> {
-        self.note(Some("a tuple"))
-    }
-
-    fn deserialize_tuple_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        _: usize,
-        _: V,
-    ) -> Result<V::Value, Error> {
-        self.note(Some("a tuple"))
+    note! {
+        "a struct": deserialize_struct;
+        "a map": deserialize_map;
+        "a list": deserialize_seq;
+        "a tuple": deserialize_tuple deserialize_tuple_struct;
     }
 
     forward_to_deserialize_any! {
@@ -162,18 +152,10 @@ impl WholeQuery<'_> {
 
     fn wrapped(self) -> Result<Self, Error> {
         match self.wrappers.one_more() {
-            Some(wrappers) => Ok(Self { wrappers, ..self }),
-            None => self.note(RECURSIVE),
+            Ok(wrappers) => Ok(Self { wrappers, ..self }),
+            Err(_) => self.note(RECURSIVE),
         }
     }
-}
-
-macro_rules! without_fields {
-    ($($shape:literal: $($method:ident)*;)*) => {$($(
-        fn $method<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Error> {
-            self.note($shape)
-        }
-    )*)*};
 }
 
 impl<'de> Deserializer<'de> for WholeQuery<'_> {
@@ -202,42 +184,12 @@ impl<'de> Deserializer<'de> for WholeQuery<'_> {
         }
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        visitor.visit_some(self.wrapped()?)
-    }
+    read_what_is_inside! { option newtype_struct }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Error> {
-        visitor.visit_newtype_struct(self.wrapped()?)
-    }
-
-    fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, _: V) -> Result<V::Value, Error> {
-        self.note("a tuple")
-    }
-
-    fn deserialize_tuple_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        _: usize,
-        _: V,
-    ) -> Result<V::Value, Error> {
-        self.note("a tuple")
-    }
-
-    fn deserialize_enum<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        _: &'static [&'static str],
-        _: V,
-    ) -> Result<V::Value, Error> {
-        self.note("an enum")
-    }
-
-    without_fields! {
+    note! {
         "a list": deserialize_seq;
+        "a tuple": deserialize_tuple deserialize_tuple_struct;
+        "an enum": deserialize_enum;
         "one value":
             deserialize_bool deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64
             deserialize_i128 deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64
@@ -246,15 +198,7 @@ impl<'de> Deserializer<'de> for WholeQuery<'_> {
     }
 
     forward_to_deserialize_any! {
-        map unit identifier ignored_any
-    }
-
-    fn deserialize_unit_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        _: V,
-    ) -> Result<V::Value, Error> {
-        answered()
+        map unit unit_struct identifier ignored_any
     }
 }
 
