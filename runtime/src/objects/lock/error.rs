@@ -1,7 +1,6 @@
 //! How a lock refuses.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use anchorhold::{Error, ObjectError, StorageError, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -70,9 +69,10 @@ impl ObjectError for LockError {
 }
 
 /// What stands between a request and the lock.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum Obstacle {
     /// A lease lives.
+    #[error("the lock is held by `{holder}` until {expires_at}{}", own_lease(*own))]
     Lease {
         /// Its holder; the newest of several.
         holder: String,
@@ -82,44 +82,24 @@ pub enum Obstacle {
         own: bool,
     },
     /// A lease expired that asked for a lock-delay.
+    #[error("the last lease expired, and its lock-delay keeps the lock until {until}")]
     Delay {
         /// When it ends.
         until: Timestamp,
     },
     /// Others came before.
+    #[error("{waiting} requests came before this one")]
     Queue {
         /// How many.
         waiting: usize,
     },
 }
 
-impl fmt::Display for Obstacle {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Lease {
-                holder,
-                expires_at,
-                own,
-            } => {
-                write!(
-                    formatter,
-                    "the lock is held by `{holder}` until {expires_at}"
-                )?;
-                if *own {
-                    formatter.write_str(
-                        " (the lock is not re-entrant: repeat a request with its `request_id`)",
-                    )?;
-                }
-                Ok(())
-            }
-            Self::Delay { until } => write!(
-                formatter,
-                "the last lease expired, and its lock-delay keeps the lock until {until}"
-            ),
-            Self::Queue { waiting } => {
-                write!(formatter, "{waiting} requests came before this one")
-            }
-        }
+fn own_lease(own: bool) -> &'static str {
+    if own {
+        " (the lock is not re-entrant: repeat a request with its `request_id`)"
+    } else {
+        ""
     }
 }
 

@@ -4,7 +4,6 @@
 //! embed it, or the [`Hub`](super::Hub), which carries these decisions out on real sockets.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::fmt;
 
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -80,45 +79,26 @@ pub enum Refusal {
 
 /// Which bound a slow consumer went over. Its text is the reason of the close, at most 123 bytes
 /// long.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SlowConsumer {
     /// Another event would be one more than may be unacknowledged.
+    #[error("slow consumer: more than {limit} unacknowledged events")]
     Events {
         /// How many may be.
         limit: u64,
     },
     /// Another event would be more bytes than may be unacknowledged.
+    #[error("slow consumer: more than {limit} unacknowledged bytes")]
     Bytes {
         /// How many may be.
         limit: usize,
     },
     /// Another event would be more bytes than may wait to be read.
+    #[error("slow consumer: more than {limit} unread bytes")]
     Unread {
         /// How many may wait.
         limit: usize,
     },
-}
-
-impl fmt::Display for SlowConsumer {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Events { limit } => {
-                write!(
-                    formatter,
-                    "slow consumer: more than {limit} unacknowledged events"
-                )
-            }
-            Self::Bytes { limit } => {
-                write!(
-                    formatter,
-                    "slow consumer: more than {limit} unacknowledged bytes"
-                )
-            }
-            Self::Unread { limit } => {
-                write!(formatter, "slow consumer: more than {limit} unread bytes")
-            }
-        }
-    }
 }
 
 /// What becomes of one event for one subscriber.
