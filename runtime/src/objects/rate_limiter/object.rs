@@ -270,10 +270,7 @@ impl RateLimiter {
             list,
             until,
         })?;
-        match until {
-            Some(until) => self.sweep_after(ctx, until),
-            None => Ok(()),
-        }
+        self.sweep_after(ctx, until)
     }
 
     /// Takes a key off its list; whether it was on one.
@@ -315,8 +312,7 @@ impl RateLimiter {
             Some(next) if next <= ctx.now() => {
                 Ok(Self::schedules(ctx).sweep().after(SWEEP_PAUSE)?)
             }
-            Some(next) => self.sweep_after(ctx, next),
-            None => Ok(()),
+            next => self.sweep_after(ctx, next),
         }
     }
 }
@@ -356,14 +352,12 @@ impl RateLimiter {
             [] | [_] => write(&ctx.storage())?,
             _ => ctx.storage().transaction(write)?,
         };
-        match earliest {
-            Some(expires) => self.sweep_after(ctx, expires),
-            None => Ok(()),
-        }
+        self.sweep_after(ctx, earliest)
     }
 
-    /// Makes sure that a sweep follows soon after a time.
-    fn sweep_after(&mut self, ctx: &Ctx, time: Timestamp) -> Result<(), Error> {
+    /// Makes sure that a sweep follows soon after a time, if there is one.
+    fn sweep_after(&mut self, ctx: &Ctx, time: Option<Timestamp>) -> Result<(), Error> {
+        let Some(time) = time else { return Ok(()) };
         let now = ctx.now();
         let from = time.max(now).as_millis();
         let due = Timestamp::from_millis(

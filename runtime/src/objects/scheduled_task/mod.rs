@@ -114,10 +114,7 @@ impl ScheduledTask {
     #[init]
     fn resume(&mut self, ctx: &Ctx) -> Result<(), StorageError> {
         let alarm = Self::schedules(ctx).next_run("")?;
-        match self.task.resume(alarm, ctx.now()) {
-            Some(at) => Self::schedules(ctx).run().at(at),
-            None => Ok(()),
-        }
+        Self::run_at(ctx, self.task.resume(alarm, ctx.now()))
     }
 
     /// Starts the task, or replaces the plan of a running one: every so many milliseconds (10 to a
@@ -202,10 +199,12 @@ impl ScheduledTask {
         let Some(attempt) = self.task.begin(&run, now) else {
             return Ok(());
         };
-        match self.task.finish(attempt, Outcome::Completed, now) {
-            Some(at) => Self::schedules(ctx).run().at(at),
-            None => Ok(()),
-        }
+        Self::run_at(ctx, self.task.finish(attempt, Outcome::Completed, now))
+    }
+
+    /// Puts the alarm at the time that the task gave, if it gave one.
+    fn run_at(ctx: &Ctx, time: Option<Timestamp>) -> Result<(), StorageError> {
+        time.map_or(Ok(()), |time| Self::schedules(ctx).run().at(time))
     }
 }
 
