@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 /// How much a hub takes. Every list and queue of the hub has its bound here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -239,12 +239,13 @@ pub fn check_topic(topic: &str, limits: &Limits) -> Result<(), Refusal> {
 /// In memory the size of each is known. Kept with the socket are three numbers, so that it costs
 /// the same for every client; what was under way when the object left memory is released
 /// when all of it is acknowledged.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Totals")]
 pub struct Window {
     sent: u64,
     acknowledged: u64,
     bytes: usize,
+    #[serde(skip_serializing)]
     sizes: VecDeque<Run>,
 }
 
@@ -256,7 +257,7 @@ struct Run {
 }
 
 /// What is kept of a window.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct Totals {
     sent: u64,
     acknowledged: u64,
@@ -277,17 +278,6 @@ impl From<Totals> for Window {
             bytes: under_way.map_or(0, |run| run.bytes),
             sizes: under_way.into_iter().collect(),
         }
-    }
-}
-
-impl Serialize for Window {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Totals {
-            sent: self.sent,
-            acknowledged: self.acknowledged,
-            bytes: self.bytes,
-        }
-        .serialize(serializer)
     }
 }
 
