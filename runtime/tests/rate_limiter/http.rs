@@ -141,6 +141,7 @@ async fn what_does_not_fit_is_refused_by_name(sim: Sim) {
             r#"{"algorithm": "fixed_window", "limit": 5, "window_ms": 1, "weight": 6}"#,
             "unknown field `weight`",
         ),
+        (r#"{"policy": "api", "key": "k"}"#, "unknown field `key`"),
         (r#"{"policy": "api", "limit": 5}"#, "leave out"),
         (r#"{"policy": "a b"}"#, "`policy` has 1 to 64"),
     ] {
@@ -149,6 +150,23 @@ async fn what_does_not_fit_is_refused_by_name(sim: Sim) {
         assert!(
             answer.status() == 400 && text.contains(named),
             "{body}: {} {text}",
+            answer.status()
+        );
+    }
+    for (query, named) in [
+        ("", "`algorithm` is missing"),
+        ("?policy=api&limit=5", "leave out"),
+        ("?algorithm=leaky", "`algorithm` does not fit"),
+        ("?algorithm=sliding_log&limit=", "`limit` does not fit"),
+        ("?policy=api&weight=6", "unknown field `weight`"),
+        ("?policy=api&key=k", "unknown field `key`"),
+    ] {
+        let path = format!("/limits/k{query}");
+        let answer = sim.fetch(Request::new("GET", &path)).await;
+        let text = String::from_utf8_lossy(answer.body().unwrap()).into_owned();
+        assert!(
+            answer.status() == 400 && text.contains(named),
+            "{path}: {} {text}",
             answer.status()
         );
     }
