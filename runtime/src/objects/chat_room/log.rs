@@ -112,17 +112,13 @@ impl MessageLog {
         } = *draft;
         self.storage.transaction(|_| {
             if let Some(client_id) = client_id
-                && let Some(stored) = self.posted_before(user, client_id)?
+                && let Some(mut stored) = self.posted_before(user, client_id)?
             {
-                return Ok(Appended::Again(Message {
-                    // An empty text is one that is kept no more.
-                    text: if stored.text.is_empty() {
-                        text.to_owned()
-                    } else {
-                        stored.text
-                    },
-                    ..stored
-                }));
+                // An empty text is one that is kept no more.
+                if stored.text.is_empty() {
+                    text.clone_into(&mut stored.text);
+                }
+                return Ok(Appended::Again(stored));
             }
             let id: Option<u64> = self.sql().query_first(
                 "INSERT INTO message (user, text, at, client_id, allowance_full_at)
@@ -228,18 +224,15 @@ impl MessageLog {
         let newest = self.newest()?;
         if since >= newest {
             // It has seen what this room never had: its memory is of another room.
-            let strange = since > newest;
-            let history = if strange {
+            let gap = since > newest;
+            let history = if gap {
                 self.before(None, limit)?
             } else {
-                History {
-                    messages: Vec::new(),
-                    more: false,
-                }
+                History::default()
             };
             return Ok(Missed {
                 history,
-                gap: strange,
+                gap,
                 newest,
             });
         }

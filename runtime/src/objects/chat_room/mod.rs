@@ -33,7 +33,7 @@ use anchorhold::prelude::*;
 
 use self::core::{Roster, Sign, watch};
 use self::room::{
-    Direct, Live, MAX_PAGE, PAGE, Session, checked_reason, deliver, open_sockets, refuse, standing,
+    Live, MAX_PAGE, PAGE, Session, checked_reason, deliver, open_sockets, refuse, standing,
     standings, tag_of,
 };
 use super::range::in_range;
@@ -130,13 +130,8 @@ impl ChatRoom {
                 text,
                 client_id,
             }) => {
-                let direct = Direct {
-                    user: session.user,
-                    to,
-                    text,
-                    client_id: client_id.clone(),
-                };
-                (self.direct(ctx, session.role, direct), client_id)
+                let outcome = self.direct(ctx, session, to, text, client_id.clone());
+                (outcome, client_id)
             }
         };
         outcome.or_else(|error| refuse(socket, &error, client_id))

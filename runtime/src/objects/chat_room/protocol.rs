@@ -20,7 +20,7 @@ pub struct Message {
 }
 
 /// A part of the history.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct History {
     /// Oldest first.
     pub messages: Vec<Message>,

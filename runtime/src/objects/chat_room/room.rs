@@ -67,14 +67,6 @@ pub struct ChatRoom {
     pub(super) live: Live,
 }
 
-/// A message to one user.
-pub(super) struct Direct {
-    pub(super) user: String,
-    pub(super) to: String,
-    pub(super) text: String,
-    pub(super) client_id: Option<String>,
-}
-
 impl ChatRoom {
     pub(super) fn log(&self, ctx: &Ctx) -> MessageLog {
         MessageLog::new(ctx.storage(), self.settings.retention(), ctx.now())
@@ -240,14 +232,17 @@ impl ChatRoom {
         deliver(&others, &Event::Typing { user: session.user })
     }
 
-    pub(super) fn direct(&mut self, ctx: &Ctx, role: Role, direct: Direct) -> Result<(), Error> {
-        let Direct {
-            user,
-            to,
-            text,
-            client_id,
-        } = direct;
-        check_writes(role)?;
+    /// Sends a message to one user.
+    pub(super) fn direct(
+        &mut self,
+        ctx: &Ctx,
+        session: Session,
+        to: String,
+        text: String,
+        client_id: Option<String>,
+    ) -> Result<(), Error> {
+        check_writes(session.role)?;
+        let user = session.user;
         core::check_name("to", &to)?;
         core::check_text(&text)?;
         client_id.as_deref().map_or(Ok(()), core::check_client_id)?;
