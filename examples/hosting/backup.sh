@@ -3,14 +3,20 @@
 set -eu
 data=$1
 archive=$2
+if [ ! -f "$data/lock" ]; then
+    echo "$data is not a data folder" >&2
+    exit 1
+fi
 # The archive holds the folder's key.
 umask 077
 # A running host holds this lock.
-if ! flock --nonblock "$data/lock" \
-    tar --create --gzip --file "$archive.part" --directory "$data" .; then
+status=0
+flock --nonblock --conflict-exit-code 75 "$data/lock" \
+    tar --create --gzip --file "$archive.part" --directory "$data" . || status=$?
+if [ "$status" -ne 0 ]; then
     rm -f "$archive.part"
-    echo "no backup: stop the host that uses $data first" >&2
-    exit 1
+    [ "$status" -ne 75 ] || echo "a host uses $data: stop the host first" >&2
+    exit "$status"
 fi
 sync "$archive.part"
 mv "$archive.part" "$archive"

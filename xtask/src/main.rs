@@ -57,7 +57,7 @@ enum Task {
         #[arg(long)]
         panic_unwind: bool,
     },
-    /// Builds an app and serves it on workerd, without Wrangler or Node
+    /// Builds an app and serves it on workerd, without Wrangler
     Workerd {
         /// The app's folder, where its Wrangler configuration is
         #[arg(long, default_value = "examples/demo")]

@@ -1,4 +1,4 @@
-//! An app on workerd, without Wrangler or Node.
+//! An app on workerd, without Wrangler.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};

@@ -42,12 +42,21 @@ const KNOWN: &[&str] = &[
     "npx wrangler tail",
     "rustup target add wasm32-unknown-unknown",
     "sudo chown -R starter: /var/lib/starter",
+    "sudo install -d /usr/local/share/starter",
     "sudo install target/release/starter /usr/local/bin/starter",
+    "sudo mv /var/lib/starter /var/lib/starter.old",
+    "sudo sh examples/hosting/backup.sh /var/lib/starter /var/backups/starter.tar.gz",
+    "sudo sh examples/hosting/restore.sh /var/backups/starter.tar.gz /var/lib/starter",
     "sudo systemctl daemon-reload",
     "sudo systemctl enable --now starter",
     "sudo systemctl start starter",
+    "sudo systemctl stop starter",
     "sudo useradd --system starter",
 ];
+
+/// Where the guide copies the starter to.
+const COPY: &str = "../my-app";
+const STARTER: &str = "examples/starter";
 
 /// Blocks of pages about objects: the page, the language, and words that are in the block and in the
 /// file that has the real thing.
@@ -117,14 +126,16 @@ fn check_requests(test: &str, commands: &str) -> Result<()> {
         let Some(words) = line.strip_prefix("curl ") else {
             bail!("`{line}` is not a request by curl");
         };
-        let body = words.split('\'').nth(1);
+        let body = words
+            .split_once("-d '")
+            .and_then(|(_, rest)| rest.split('\'').next());
         ensure!(
             body.is_none_or(|body| test.contains(body)),
             "no test sends the body of `{line}`"
         );
         let path = words
             .split_once("://")
-            .and_then(|(_, address)| Some(&address[address.find('/')?..]));
+            .and_then(|(_, address)| Some(address[address.find('/')?..].trim_end_matches('\'')));
         let path = path.with_context(|| format!("`{line}` has no address"))?;
         ensure!(
             test.contains(&format!("\"{path}\"")),
@@ -139,6 +150,7 @@ fn check_command(root: &Path, line: &str) -> Result<()> {
         let words = line.split_whitespace().skip(1);
         Arguments::try_parse_from(words.clone())?;
         let app = words.skip_while(|word| *word != "--app").nth(1);
+        let app = app.map(|app| if app == COPY { STARTER } else { app });
         ensure!(
             app.is_none_or(|app| root.join(app).join("Cargo.toml").is_file()),
             "`{line}` names no app"
@@ -237,7 +249,7 @@ fn configurations_of_the_examples_fit_together() -> Result<()> {
             &jsonc_parser::ParseOptions::default(),
         )?)
     };
-    crate::wrangler::Configuration::read(&root.join("examples/starter"))?;
+    crate::wrangler::Configuration::read(&root.join(STARTER))?;
     let (demo, caller) = (read(DEMO)?, read("examples/caller/wrangler.jsonc")?);
     let bindings = |of: &Value| of["durable_objects"]["bindings"].as_array().cloned();
     let known = bindings(&demo).context("the demo has bindings")?;

@@ -9,6 +9,7 @@ const PAGE: &str = "docs/troubleshooting.md";
 const SOURCES: &[&str] = &["runtime/src", "xtask/src"];
 /// Where the codes of responses are made.
 const CODES: &[&str] = &[
+    "runtime/src/error.rs",
     "runtime/src/fault.rs",
     "runtime/src/platform/native/bodies.rs",
 ];

@@ -200,7 +200,7 @@ pub(crate) fn has_database(path: &Path) -> Result<bool, StorageError> {
     }
     tracing::error!(log = %log.display(), "a database is missing beside its log");
     Err(StorageError::Io(
-        "the object's database is missing, and its log is there: bring the database back from a backup, or remove the log to begin anew"
+        "the object's database is missing, and its log is there: move the log away, and restore the database from a backup, with its log if the backup has one"
             .to_owned(),
     ))
 }
