@@ -49,10 +49,10 @@ pub fn build_unwinding(workspace: &Workspace, app: &Path, dev: bool) -> Result<(
         fs::remove_file(&made_from)
             .with_context(|| format!("cannot remove {}", made_from.display()))?;
     }
-    // A new app has no lock file yet.
-    command::run(
+    // A new app has no lock file yet. Of one that has, this changes nothing.
+    command::output(
         Command::new("cargo")
-            .args(["fetch", "--quiet"])
+            .args(["metadata", "--format-version", "1"])
             .current_dir(app),
     )?;
     let mut command = Programs::find(workspace, app)?.worker_build(app, dev);

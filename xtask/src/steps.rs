@@ -67,7 +67,16 @@ pub const REST: &[Step] = &[
         name: "planted bugs apply",
         command: "cargo xtask mutants --check",
     },
-    // What a user has: a crate outside of the workspace, which depends on anchorhold by path.
+    // What a user has: crates outside of the workspace, which depend on anchorhold by path.
+    Step {
+        name: "a crate outside of the workspace",
+        command: "cargo clippy --manifest-path tests/outside/Cargo.toml -- -D warnings",
+    },
+    Step {
+        name: "the same for Workers",
+        command: "cargo clippy --manifest-path tests/outside/Cargo.toml --lib \
+                  --target wasm32-unknown-unknown -- -D warnings",
+    },
     Step {
         name: "format of the starter",
         command: "cargo fmt --manifest-path examples/starter/Cargo.toml --check",
@@ -88,6 +97,9 @@ pub const REST: &[Step] = &[
         command: "cargo test --manifest-path examples/starter/Cargo.toml --test notebook",
     },
 ];
+
+/// The folders of crates outside of the workspace.
+pub const OUTSIDE: &[&str] = &["examples/starter", "tests/outside"];
 
 /// Replaced by [`TESTS_SIDE_BY_SIDE`] where cargo-nextest is installed.
 pub const TESTS: &str = "cargo test --workspace --all-targets --all-features --no-fail-fast";

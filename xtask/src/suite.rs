@@ -1,15 +1,16 @@
 //! Runs every step and says at the end how each went.
 
+use std::fs;
 use std::num::NonZero;
 use std::process::{Command, ExitCode};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::command;
 use crate::steps::{
-    BUNDLES, CHECKS, REST, Step, TESTS, TESTS_COMPILED, TESTS_SIDE_BY_SIDE,
+    BUNDLES, CHECKS, OUTSIDE, REST, Step, TESTS, TESTS_COMPILED, TESTS_SIDE_BY_SIDE,
     TESTS_SIDE_BY_SIDE_COMPILED,
 };
 use crate::tools;
@@ -33,6 +34,7 @@ struct Outcome {
 
 pub fn run(workspace: &Workspace) -> Result<ExitCode> {
     tools::install_all(workspace)?;
+    share_lock_file(workspace)?;
     let mut outcomes = thread::scope(|scope| {
         let bundles = scope.spawn(|| perform_all(workspace, BUNDLES, Output::Kept));
         let mut outcomes = perform_all(workspace, CHECKS, Output::Shown);
@@ -53,6 +55,16 @@ pub fn run(workspace: &Workspace) -> Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// With the workspace's versions, crates outside of it find their dependencies compiled.
+fn share_lock_file(workspace: &Workspace) -> Result<()> {
+    for folder in OUTSIDE {
+        let copy = workspace.root.join(folder).join("Cargo.lock");
+        fs::copy(workspace.root.join("Cargo.lock"), &copy)
+            .with_context(|| format!("cannot write {}", copy.display()))?;
+    }
+    Ok(())
 }
 
 /// A step that fails does not keep the later ones from telling what they find.

@@ -1,4 +1,5 @@
-//! Durations as the objects' requests and answers have them.
+//! Durations as the objects' requests and answers have them. The objects use nothing that the crate
+//! keeps to itself, and so have this of their own.
 
 use std::time::Duration;
 

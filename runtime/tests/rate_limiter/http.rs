@@ -142,6 +142,8 @@ async fn what_does_not_fit_is_refused_by_name(sim: Sim) {
             "unknown field `weight`",
         ),
         (r#"{"policy": "api", "key": "k"}"#, "unknown field `key`"),
+        (r#"["api"]"#, "not a JSON object"),
+        ("null", "not a JSON object"),
         (r#"{"policy": "api", "limit": 5}"#, "leave out"),
         (r#"{"policy": "a b"}"#, "`policy` has 1 to 64"),
     ] {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::core::{Decision, Reason};
 use super::decide::{self, Applied};
-use super::policy::{MAX_WINDOW_MS, Policy, check_range};
+use super::policy::{Algorithm, MAX_WINDOW_MS, Policy, check_range};
 use super::request::{
     Check, Decisions, List, Listing, MAX_CHECKS, MAX_POLICIES, NamedPolicy, Override, Rule, Status,
     Terms, bad_request, check_key, check_policy_name,
@@ -118,13 +118,28 @@ impl RateLimiter {
     }
 
     #[post("/{key}/check")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "as one value, a body that is a list would be accepted"
+    )]
     fn check_over_http(
         &mut self,
         ctx: &Ctx,
         key: String,
-        #[body] terms: Option<Terms>,
+        policy: Option<String>,
+        algorithm: Option<Algorithm>,
+        limit: Option<u64>,
+        window_ms: Option<u64>,
+        cost: Option<u64>,
     ) -> Result<Response, Error> {
-        let check = terms.unwrap_or_default().check(key)?;
+        let terms = Terms {
+            policy,
+            algorithm,
+            limit,
+            window_ms,
+            cost,
+        };
+        let check = terms.check(key)?;
         let applied = self.applied(&check)?;
         let decision = self.check(ctx, check)?;
         applied.answer(if decision.allowed { 200 } else { 429 }, &decision)

@@ -100,11 +100,11 @@ struct Form {
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Terms {
-    policy: Option<String>,
-    algorithm: Option<Algorithm>,
-    limit: Option<u64>,
-    window_ms: Option<u64>,
-    cost: Option<u64>,
+    pub(super) policy: Option<String>,
+    pub(super) algorithm: Option<Algorithm>,
+    pub(super) limit: Option<u64>,
+    pub(super) window_ms: Option<u64>,
+    pub(super) cost: Option<u64>,
 }
 
 impl Terms {

@@ -33,7 +33,7 @@ pub(super) struct Store(pub(super) Sql);
 #[derive(Deserialize)]
 struct Row {
     usage: Option<String>,
-    list: Option<List>,
+    list: Option<String>,
     listed_until: Option<Timestamp>,
 }
 
@@ -62,7 +62,11 @@ impl Store {
         };
         let listing = row.list.map(|list| Listing {
             key: key.to_owned(),
-            list,
+            list: if list == "allow" {
+                List::Allow
+            } else {
+                List::Deny
+            },
             until: row.listed_until,
         });
         Ok((usage, listing))
