@@ -458,7 +458,7 @@ fn log_without_its_database_is_no_new_object() {
     assert!(has_database(&path).unwrap());
     std::fs::remove_file(&path).unwrap();
     let error = has_database(&path).unwrap_err().to_string();
-    assert!(error.contains("remove the log"), "{error}");
+    assert!(error.contains("move the log away"), "{error}");
 }
 
 #[test]
