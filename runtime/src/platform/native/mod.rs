@@ -12,6 +12,7 @@ mod bodies;
 mod budget;
 mod clock;
 mod closing;
+mod connection;
 mod disk;
 mod frame;
 mod frames;

@@ -10,9 +10,6 @@ use std::time::Duration;
 use hyper::body::Incoming;
 use hyper::header;
 use hyper::http::request::Parts;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -23,6 +20,7 @@ use super::answers::{Answers, HttpResponse, with_body};
 use super::assets;
 use super::bodies::{Bodies, MAX_BODIES};
 use super::budget::Share;
+use super::connection;
 use super::handshake::Handshake;
 use super::peer::Peer;
 use super::remote::Env;
@@ -36,11 +34,6 @@ use crate::http::{Body, Request};
 use crate::routing::is_upgrade;
 use crate::user_code::Guarded;
 
-/// The head of a request. hyper answers 431 when it has read so much and the head is not whole.
-const MAX_HEAD: usize = 64 * 1024;
-const MAX_HEADERS: usize = 100;
-/// How long a connection may take to send a request's head, and may be idle between requests.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 /// Connections of one shard that speak HTTP.
 const MAX_CONNECTIONS: usize = 16_384;
 /// After the system refused a connection (too many open files), before the next is tried.
@@ -147,42 +140,14 @@ impl Server {
     }
 
     async fn converse(self: Rc<Self>, stream: TcpStream, share: Share, _counted: Counted) {
-        let mut draining = self.draining.subscribe();
         let requests = Requests::new(self.admission.queues(self.shard.number), &self.heads);
         let peer = Peer::accepted(stream, share, &requests);
-        let (this, answers) = (Rc::clone(&self), requests.clone());
-        let service = service_fn(move |request| {
-            let answering = answers.answer();
-            let this = Rc::clone(&this);
-            async move {
-                let answer = this.answer(request).await;
-                drop(answering);
-                answer
-            }
-        });
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_TIMEOUT)
-            .max_buf_size(MAX_HEAD)
-            .max_headers(MAX_HEADERS)
-            .serve_connection(TokioIo::new(peer), service)
-            .with_upgrades();
-        let mut connection = std::pin::pin!(connection);
-        let eviction = requests.eviction();
-        tokio::select! {
-            biased;
-            // How a connection ends is the peer's affair.
-            _ = connection.as_mut() => return,
-            () = eviction.told() => {
-                // A request may have come at this very moment: its answer goes out whole.
-                if requests.waits_for_a_request() {
-                    return;
-                }
-            }
-            _ = draining.wait_for(|draining| *draining) => {}
-        }
-        connection.as_mut().graceful_shutdown();
-        let _ = connection.await;
+        let draining = self.draining.subscribe();
+        let answer = move |request| {
+            let this = Rc::clone(&self);
+            async move { this.answer(request).await }
+        };
+        connection::serve(peer, &requests, draining, answer).await;
     }
 
     async fn answer(&self, request: hyper::Request<Incoming>) -> Result<HttpResponse, Infallible> {
