@@ -71,7 +71,7 @@ pub(super) async fn serve<F>(
 mod tests {
     use http_body_util::Full;
     use hyper::body::Bytes;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::io::AsyncReadExt;
     use tokio::net::TcpListener;
 
     use super::*;
@@ -84,22 +84,24 @@ mod tests {
     /// What a peer reads that has sent something when `end` is called, before the thread knows it.
     async fn read_after(sent: &[u8], end: impl FnOnce(&Idle, &watch::Sender<bool>)) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let mut client = TcpStream::connect(listener.local_addr().unwrap())
-            .await
-            .unwrap();
-        client.write_all(sent).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut client = TcpStream::connect(address).await.unwrap();
+        client.writable().await.unwrap();
         let (stream, _) = listener.accept().await.unwrap();
         let (fresh, idle, heads) = (Idle::default(), Idle::default(), Waiting::new(usize::MAX));
         let requests = Requests::new([&fresh, &idle], &heads);
         let peer = Peer::accepted(stream, Budget::new(1).open(), &requests);
         let draining = watch::Sender::new(false);
-        end(&fresh, &draining);
-        serve(peer, &requests, draining.subscribe(), async |_| {
+        let serving = serve(peer, &requests, draining.subscribe(), async |_| {
             Ok(hyper::Response::new(Full::new(Bytes::from_static(
                 b"answer",
             ))))
-        })
-        .await;
+        });
+        let mut serving = std::pin::pin!(serving);
+        assert!(serving.as_mut().now_or_never().is_none(), "nothing is sent");
+        assert_eq!(client.try_write(sent).unwrap(), sent.len());
+        end(&fresh, &draining);
+        serving.await;
         let mut read = String::new();
         client.read_to_string(&mut read).await.unwrap();
         read
