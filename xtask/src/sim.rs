@@ -16,7 +16,7 @@ pub struct Options {
     /// How many seeds each simulation runs. Each seed runs twice
     #[arg(long, default_value_t = 1_000, conflicts_with = "seed")]
     seeds: u64,
-    /// A file of `runtime/tests/simulations` without its extension, such as `lock`. If not given, all
+    /// A file of `runtime/tests/simulations` without its extension, such as `lock`. If omitted, all
     #[arg(long)]
     object: Option<String>,
     /// Runs only this seed, which a failure prints
