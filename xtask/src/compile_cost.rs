@@ -16,10 +16,10 @@ use crate::workspace::Workspace;
 
 #[derive(clap::Args)]
 pub struct Options {
-    /// Measures an earlier state of anchorhold, too: a folder where that state is checked out
+    /// Also measures an earlier state of anchorhold: a folder where it is checked out
     #[arg(long, value_name = "CHECKOUT")]
     before: Option<PathBuf>,
-    /// How often each object is compiled; the fastest counts
+    /// How many times each object is compiled. The fastest run counts
     #[arg(long, default_value_t = 5)]
     rounds: usize,
 }

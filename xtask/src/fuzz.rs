@@ -40,7 +40,7 @@ pub struct Options {
     /// Only the targets whose names contain this
     #[arg(long, value_name = "NAME")]
     target: Option<String>,
-    /// How long each target runs
+    /// How many seconds each target runs
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
     seconds: u32,
 }

@@ -42,7 +42,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Installs what the other tasks need into the target folder. They do it themselves, too
+    /// Installs what the other tasks need into the target folder. They also do this automatically
     Setup,
     /// Builds an app for Cloudflare Workers into its `build` folder
     Build {
@@ -52,8 +52,8 @@ enum Task {
         /// Builds faster and larger, with assertions and debug names
         #[arg(long)]
         dev: bool,
-        /// Lets panics unwind, so that one resets its own object only. Builds the standard library
-        /// anew, with a nightly toolchain
+        /// Lets panics unwind, so that a panic resets only its own object. Rebuilds the standard
+        /// library, with a nightly toolchain
         #[arg(long)]
         panic_unwind: bool,
     },
@@ -65,45 +65,46 @@ enum Task {
         /// The port on 127.0.0.1; 0 picks a free one
         #[arg(long, default_value_t = 8788)]
         port: u16,
-        /// Where the objects' databases are kept; `.anchorhold/workerd` in the app's folder if not given
+        /// The folder of the objects' databases. If not given, `.anchorhold/workerd` in the app's
+        /// folder
         #[arg(long)]
         data: Option<PathBuf>,
         /// Builds faster and larger, with assertions and debug names
         #[arg(long)]
         dev: bool,
-        /// Serves what the last build made
+        /// Serves the last build without building again
         #[arg(long, conflicts_with = "dev")]
         prebuilt: bool,
-        /// A Worker in JavaScript to stand in front of the app, bound to the app's objects
+        /// A Worker in JavaScript that is served in front of the app and bound to its objects
         #[arg(long, value_name = "FILE")]
         caller: Option<PathBuf>,
-        /// A compatibility flag beside those of the Wrangler configuration
+        /// A compatibility flag in addition to those of the Wrangler configuration
         #[arg(long, value_name = "FLAG")]
         flag: Vec<String>,
     },
-    /// Tries the demo's page in a real browser, at the address of a host that runs. The test
-    /// `browser` of `tests/hosts` does, on both hosts
+    /// Tests the demo's page in a real browser, at the address of a running host. The test
+    /// `browser` of `tests/hosts` does this on both hosts
     Browser {
         /// For example `http://127.0.0.1:8787`
         address: String,
     },
-    /// Takes the pictures of the demo's page that the README shows: `docs/demo.png`, by day, and
+    /// Takes the README's screenshots of the demo's page: `docs/demo.png` (light) and
     /// `docs/demo-dark.png`
     Screenshots,
     /// Lints the runtime crate with each of its cargo features alone, and with none
     Features,
     /// Runs every check and test; see `xtask/src/steps.rs` for the list
     Test,
-    /// Looks for inputs that break the runtime, coverage-guided, for longer than the tests do
+    /// Fuzzes the runtime, guided by coverage, for longer than the tests do
     Fuzz(fuzz::Options),
-    /// Shows the files of each crate that import each other in a circle
+    /// Prints the files that import each other in a circle, the table of layers, and its violations
     Layers,
-    /// Plants the bugs of `tests/mutants` one by one in a copy of the repository, and says which test
-    /// finds each
+    /// Applies the bugs of `tests/mutants` one by one to a copy of the repository, and records
+    /// which test finds each bug
     Mutants(mutants::Options),
-    /// Runs the simulations of the ready-made objects with many seeds, and says what they went through
+    /// Runs the simulations with many seeds, and sums up what they went through
     Sim(sim::Options),
-    /// Measures anchorhold beside workers-rs and TypeScript, and prints the ratios
+    /// Measures anchorhold, workers-rs and TypeScript in one run, and prints the ratios
     Bench(bench::Options),
     /// Measures what `#[durable_object]` costs the compiler, by the number of methods
     CompileCost(compile_cost::Options),

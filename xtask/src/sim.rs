@@ -13,13 +13,13 @@ use crate::workspace::Workspace;
 
 #[derive(Args)]
 pub struct Options {
-    /// How many seeds each simulation runs; each of them twice
+    /// How many seeds each simulation runs. Each seed runs twice
     #[arg(long, default_value_t = 1_000, conflicts_with = "seed")]
     seeds: u64,
-    /// A file of `runtime/tests/simulations` without its ending, such as `lock`; all if left out
+    /// A file of `runtime/tests/simulations` without its extension, such as `lock`. If omitted, all
     #[arg(long)]
     object: Option<String>,
-    /// Runs this seed only, as a failure names it
+    /// Runs only this seed, which a failure prints
     #[arg(long, requires = "object")]
     seed: Option<u64>,
 }

@@ -24,16 +24,16 @@ use server::Server;
 
 #[derive(clap::Args)]
 pub struct Options {
-    /// How often every program is measured
+    /// How many times every program is measured
     #[arg(long, default_value_t = 5)]
     rounds: usize,
     /// Seconds of one measurement
     #[arg(long, default_value_t = 3)]
     seconds: u32,
-    /// Measure what the Worker backend chose between instead, in plain JavaScript
+    /// Measures the alternatives of the Worker backend's design instead, in plain JavaScript
     #[arg(long)]
     choices: bool,
-    /// Compare with an earlier state of anchorhold instead: a folder where that state is checked out
+    /// Compares with an earlier state of anchorhold instead: a folder where it is checked out
     #[arg(long, value_name = "CHECKOUT", conflicts_with = "choices")]
     before: Option<PathBuf>,
 }

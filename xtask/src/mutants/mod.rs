@@ -30,10 +30,10 @@ pub struct Options {
     /// Only the mutants that have no row in the table
     #[arg(long)]
     new: bool,
-    /// How many mutants are built and tested at a time, each in a copy of its own
+    /// How many mutants are built and tested at the same time, each in a separate copy
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..))]
     jobs: u8,
-    /// Runs every test of the runtime for each mutant, where a first stage has found it already
+    /// Runs every test of the runtime for each mutant, even if the first stage has found it already
     #[arg(long)]
     all: bool,
     /// Only checks that every patch applies
