@@ -8,18 +8,17 @@ use crate::chain::CallChain;
 use crate::context::Env;
 use crate::description::Description;
 use crate::error::Error;
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 use crate::http::{Request, Response};
 use crate::id::Placement;
 use crate::limits::MAX_NAME;
 use crate::object::DurableObject;
-use crate::origin;
 use crate::platform::Remote;
-use crate::route;
 use crate::routing::is_upgrade;
 use crate::shard::shard_name;
 use crate::turn::LocalFuture;
 use crate::user_code::{self, Guarded, Panic};
+use crate::{origin, route};
 
 /// The objects of a deployment and the paths that lead to them: the Worker's entry on Cloudflare,
 /// the server's on the embedded host.

@@ -7,12 +7,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::bounds::Argument;
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 use crate::http::{Request, Response};
 use crate::schedule::AlarmRun;
 use crate::socket::{Accepted, CloseEvent, Message, Socket, SocketError};
-use crate::text;
-use crate::wire;
+use crate::{text, wire};
 
 /// What a handler leaves behind.
 pub type Outcome = Result<Reply, Fault>;

@@ -9,16 +9,15 @@ use std::time::Duration;
 
 use crate::activation::Activation;
 use crate::caller::Caller;
-use crate::effects;
 use crate::error::CallError;
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 use crate::http::{Request, Response};
 use crate::platform::{self, Aborted, ObjectState};
-use crate::running_turn;
 use crate::socket::Sockets;
 use crate::storage::Storage;
 use crate::time::Timestamp;
 use crate::user_code::Guarded;
+use crate::{effects, running_turn};
 
 /// The platform, as one turn of one object sees it. A handler that wants it takes `ctx: &Ctx`.
 pub struct Ctx {

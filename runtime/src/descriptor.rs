@@ -11,8 +11,8 @@ use std::future::Future;
 use crate::arguments::Arguments;
 use crate::call::{Call, Outcome};
 use crate::context::Ctx;
+use crate::error::fault::Fault;
 use crate::error::{CallError, StorageError};
-use crate::fault::Fault;
 use crate::fields::{FieldStore, StoredField, Whole};
 use crate::recognition::{
     AlarmPayload, ErrorOf, HandlerError, MethodArgument, MethodResult, Output,

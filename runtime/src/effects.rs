@@ -11,7 +11,7 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 use crate::turn::LocalFuture;
 
 thread_local! {

@@ -1,5 +1,7 @@
 //! What can go wrong, and how each failure crosses a call, a route and a storage operation.
 
+pub(crate) mod fault;
+
 use std::borrow::Cow;
 use std::convert::Infallible;
 use std::fmt;

@@ -8,9 +8,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::Error;
-use crate::fault::Fault;
-use crate::platform;
-use crate::route;
+use crate::error::fault::Fault;
+use crate::{platform, route};
 
 /// An HTTP request.
 pub struct Request {

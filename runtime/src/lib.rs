@@ -89,7 +89,6 @@ mod description;
 mod descriptor;
 mod effects;
 mod error;
-mod fault;
 mod fields;
 #[cfg(test)]
 mod fuzz;

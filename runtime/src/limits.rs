@@ -3,7 +3,7 @@
 //! Sources: "Limits" and "Storage API" of Cloudflare's Durable Objects documentation.
 
 use crate::error::StorageError;
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 
 /// Key and value of one entry together, in bytes (P39).
 pub(crate) const MAX_ENTRY: usize = 2 * 1024 * 1024;

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 
 use crate::context::{Ctx, Env};
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 use crate::id::{InvalidId, ObjectId, Placement};
 use crate::object::{DurableObject, Stub};
 use crate::platform::{Namespace, Remote};

@@ -4,7 +4,7 @@ use std::future::Future;
 
 use crate::description::Description;
 use crate::error::CallError;
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 use crate::fields::StoredFields;
 use crate::http::{Request, Response};
 use crate::id::ObjectId;

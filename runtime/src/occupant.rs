@@ -15,16 +15,15 @@ use crate::caller::Origin;
 use crate::context::Ctx;
 use crate::description::{Description, Handler};
 use crate::error::StorageError;
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 use crate::fields::{FieldStore, Object};
-use crate::limits;
 use crate::migrations::migrate;
 use crate::platform::ObjectState;
 use crate::running_turn::{RunningTurn, as_turn};
 use crate::schedule::{Pending, Timetable};
 use crate::storage::Shared;
 use crate::turn::{Entering, LocalFuture, Mode, Permit, Turns, poll_once};
-use crate::user_code;
+use crate::{limits, user_code};
 
 /// How long a turn waits for its start before the object counts as overloaded. It also ends what
 /// the call chain cannot see: two objects whose separate turns wait for each other.

@@ -14,7 +14,7 @@ pub use crate::description::{
 pub use crate::descriptor::{
     DefaultField, Failed, Field, Parameter, Payload, Returned, StatedField,
 };
-pub use crate::fault::Fault;
+pub use crate::error::fault::Fault;
 pub use crate::fields::{
     FieldStore, MemoryDefault, Object, StoredField, StoredFields, assert_memory_default,
     assert_stored, load_object,

@@ -6,15 +6,13 @@ use std::time::Duration;
 use crate::call::{Call, HttpArguments, HttpBody, Reply, SocketEvent, Source};
 use crate::caller::Origin;
 use crate::description::{BodyUse, Description, Handler, Route, RouteKind};
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 use crate::http::{Body, Request, Response};
 use crate::limits::MAX_JSON_BODY;
 use crate::occupant::Occupant;
-use crate::platform;
-use crate::route;
 use crate::socket::{Accepted, CloseEvent, Message, SocketError, may_be_sent};
 use crate::turn::LocalFuture;
-use crate::wire;
+use crate::{platform, route, wire};
 
 /// Before the end of a socket waits for its turn again.
 const PAUSE: Duration = Duration::from_secs(1);

@@ -14,7 +14,7 @@ use crate::call::{Call, Outcome};
 use crate::context::Ctx;
 use crate::description::{Handler, Run};
 use crate::effects::Held;
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 use crate::occupant::{Occupant, Resident};
 use crate::platform::{Aborted, SegmentEnd};
 use crate::user_code::{self, Guarded, Panic};

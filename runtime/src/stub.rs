@@ -5,14 +5,13 @@ use std::future::Future;
 
 use crate::arguments::Arguments;
 use crate::descriptor::{Failed, Returned, decoded};
-use crate::effects;
 use crate::error::CallError;
-use crate::fault::{Fault, expects_none};
+use crate::error::fault::{Fault, expects_none};
 use crate::http::{Request, Response};
 use crate::id::RawId;
-use crate::limits;
 use crate::platform::Remote;
 use crate::running_turn::{awaited, waiting_turns};
+use crate::{effects, limits};
 
 /// The untyped half of a stub.
 #[derive(Clone)]

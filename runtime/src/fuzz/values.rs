@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::target;
 use crate::call::{Call, Source};
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 use crate::{Timestamp, wire};
 
 /// A stretch of MessagePack that may be valid, or lie about what follows.

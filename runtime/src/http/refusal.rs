@@ -1,7 +1,7 @@
 //! A failure as an HTTP response.
 
 use super::Response;
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 
 impl Fault {
     pub(crate) fn into_response(self) -> Response {

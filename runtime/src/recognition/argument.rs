@@ -6,7 +6,7 @@ use crate::arguments::Arguments;
 use crate::bounds::{Argument, Carried};
 use crate::call::Call;
 use crate::context::Ctx;
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 use crate::http::Request;
 use crate::schedule::{AlarmRun, Scheduling, scheduling};
 use crate::socket::{CloseEvent, SocketError};

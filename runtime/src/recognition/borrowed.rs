@@ -5,7 +5,7 @@ use std::ops::Deref;
 
 use crate::call::Call;
 use crate::context::Ctx;
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 use crate::socket::{Accept, Socket};
 
 /// What a handler may borrow, apart from text and bytes.

@@ -9,7 +9,7 @@ use super::kind;
 use crate::bounds::Carried;
 use crate::call::{Outcome, Reply, encode_result};
 use crate::error::ObjectError;
-use crate::fault::{Fault, expects_none};
+use crate::error::fault::{Fault, expects_none};
 use crate::http::Response;
 use crate::socket::{Accept, Session};
 use crate::wire;

@@ -1,15 +1,14 @@
 //! The kinds of types that a place refuses, each with its own message.
 #![allow(missing_docs, reason = "the vocabulary of generated code")]
 
-use super::kind;
 use super::{
     AlarmPayload, BodyArgument, MessageArgument, MethodArgument, MethodResult, RouteArgument,
-    RouteResult, WholeQuery,
+    RouteResult, WholeQuery, kind,
 };
 use crate::arguments::Arguments;
 use crate::call::{Call, Outcome};
 use crate::context::Ctx;
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 use crate::schedule::Scheduling;
 
 /// Stands where a type of a refused kind would have to be: rustc reports the requirement of the

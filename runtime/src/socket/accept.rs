@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::message::{Message, SocketError};
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 use crate::limits::{MAX_ATTACHMENT, MAX_TAG, MAX_TAGS};
 use crate::wire;
 

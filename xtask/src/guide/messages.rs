@@ -10,7 +10,7 @@ const SOURCES: &[&str] = &["runtime/src", "xtask/src"];
 /// Where the codes of responses are made.
 const CODES: &[&str] = &[
     "runtime/src/error.rs",
-    "runtime/src/fault.rs",
+    "runtime/src/error/fault.rs",
     "runtime/src/platform/native/bodies.rs",
 ];
 

@@ -43,7 +43,7 @@ const LAYERS: &[Layer] = &[
             "socket/accept",
             "schedule/run",
             "schedule/row",
-            "fault",
+            "error/fault",
             "turn",
             "user_code",
             "chain",

@@ -5,7 +5,7 @@ use hyper::body::Bytes;
 use hyper::header::{HeaderName, HeaderValue};
 
 use super::budget::{Budget, Share};
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 use crate::http::{Body, Response};
 
 /// What the answers of one shard hold together until their readers have taken them; an answer beyond

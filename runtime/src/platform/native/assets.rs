@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use hyper::body::Bytes;
 
 use super::answers::Answers;
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 use crate::http::Response;
 
 /// One file, as on Cloudflare.

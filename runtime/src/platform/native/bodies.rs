@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::budget::Budget;
 use super::waiting::{Eviction, Place, Waiting};
 use crate::error::Error;
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 
 /// What the bodies of one shard's requests hold together that are not whole. Beyond it, a request
 /// whose body has stopped coming is answered with 503, or the one that finds no room. Those that are

@@ -12,7 +12,7 @@ use super::sim::MemoryDisk;
 use super::store::{Change, Database, Entry, Files, Index, IndexWriter, Unsynced, has_database};
 use super::work::Inbound;
 use crate::error::StorageError;
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 use crate::id::RawId;
 
 /// What all shards of a process share of its data folder.

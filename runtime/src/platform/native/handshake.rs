@@ -14,7 +14,7 @@ use super::answers::HttpResponse;
 use super::budget::Share;
 use super::peer::Peer;
 use super::upgrade::{Transport, Upgrade};
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 
 /// A client's handshake, found valid.
 #[derive(Debug)]

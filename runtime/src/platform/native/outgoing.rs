@@ -27,7 +27,7 @@ use tower_service::Service;
 use url::Url;
 
 use super::budget::Budget;
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 use crate::http::{Body, Header, Request, Response};
 use crate::turn::LocalFuture;
 

@@ -1,6 +1,6 @@
 //! Responses of the platform's own, of which this one has none.
 
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 
 pub(crate) enum RawResponse {}
 

@@ -9,7 +9,7 @@ use super::slot::{Executor, Life};
 use super::work::{Delivery, Output, ReplyTo, Task};
 use crate::chain::CallChain;
 use crate::class::Class;
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 use crate::http::{Request, Response};
 use crate::id::{InvalidId, Placement, RawId};
 use crate::turn::LocalFuture;

@@ -9,7 +9,7 @@ use hyper::http::request::Parts;
 use url::Url;
 
 use crate::error::Error;
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 
 #[derive(Clone)]
 pub(crate) struct Request {

@@ -20,7 +20,7 @@ use super::waiting::Waiting;
 use super::work::{Delivery, Output, Work};
 use crate::class::Class;
 use crate::error::StorageError;
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 use crate::http::{Request, Response};
 use crate::id::RawId;
 use crate::socket::Message;

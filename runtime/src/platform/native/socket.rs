@@ -9,7 +9,7 @@ use super::closing::NO_CODE;
 use super::frame::{self, Frame, Outgoing, Pending};
 use super::sim::Link;
 use super::waiting::Waiting;
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 use crate::socket::{Message, SocketError};
 
 /// Bytes that wait for a peer that reads too slowly.

@@ -14,7 +14,7 @@ use super::socket::Socket;
 use super::store::Database;
 use super::upgrade::Upgrade;
 use crate::error::StorageError;
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 use crate::id::RawId;
 use crate::platform::{Aborted, HandlerKey, SegmentEnd};
 use crate::socket::SocketError;

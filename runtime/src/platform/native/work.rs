@@ -14,7 +14,7 @@ use super::store::Database;
 use crate::chain::CallChain;
 use crate::class::Class;
 use crate::error::StorageError;
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 use crate::http::{Body, Request, Response};
 use crate::id::RawId;
 use crate::socket::Message;

@@ -13,19 +13,17 @@ use super::failure::{error_of, message_of, thrown};
 use super::promise::{self, Answer, answer};
 use super::remote::{envelope, open_parcel};
 use super::request::Request;
-use super::response;
 use super::socket::Socket;
 use super::state::ObjectState;
-use super::tasks;
+use super::{response, tasks};
 use crate::caller::{Caller, Origin};
 use crate::chain::CallChain;
 use crate::description::{BodyUse, Description, Route};
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 use crate::limits::MAX_JSON_BODY;
 use crate::occupant::Occupant;
 use crate::socket::Message;
-use crate::user_code;
-use crate::wire;
+use crate::{user_code, wire};
 
 /// An exported class. It is generated into a module of its own, out of reach of the user's names, and learns through
 /// this trait which object it is.

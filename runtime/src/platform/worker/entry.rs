@@ -16,7 +16,7 @@ use super::response;
 use super::timer::Context;
 use crate::app::{self, App, Destination};
 use crate::context;
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 
 /// The binding of the static files, in the Wrangler configuration's `assets`.
 const ASSETS: &str = "ASSETS";

@@ -16,7 +16,7 @@ use super::raw_response::RawResponse;
 use super::timer::Sleep;
 use super::{bindings, clock};
 use crate::class::Class;
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 use crate::http::{Body, Request, Response};
 use crate::turn::LocalFuture;
 

@@ -5,7 +5,7 @@ use wasm_bindgen::prelude::*;
 
 use super::bindings;
 use crate::error::StorageError;
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 use crate::limits::TOO_BIG;
 use crate::platform::sql_message::without_code;
 use crate::wire;

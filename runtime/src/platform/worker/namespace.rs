@@ -9,7 +9,7 @@ use super::failure::message_of;
 use super::ids::raw_id;
 use super::remote::{Address, Remote};
 use crate::class::Class;
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 use crate::id::{InvalidId, Placement, RawId};
 
 /// The objects of one class.

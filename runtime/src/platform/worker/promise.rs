@@ -12,7 +12,7 @@ use super::bindings::{self, Deferred};
 use super::failure::thrown;
 use super::memory::Memory;
 use super::{tasks, timer, wear};
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 use crate::turn::{LocalFuture, poll_once};
 
 pub(super) type Answer = Result<JsValue, JsValue>;

@@ -8,7 +8,7 @@ use wasm_bindgen_futures::JsFuture;
 use super::bindings;
 use super::failure::fault_of;
 use super::promise::Answer;
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 
 /// Names and values.
 pub(super) type Headers = [(Cow<'static, str>, Cow<'static, str>)];

@@ -13,7 +13,7 @@ use super::raw_response::RawResponse;
 use super::response;
 use super::timer::InContext;
 use crate::chain::CallChain;
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 use crate::http::{Request, Response};
 use crate::id::{Placement, RawId};
 use crate::turn::LocalFuture;

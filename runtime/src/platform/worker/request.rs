@@ -11,7 +11,7 @@ use super::bindings;
 use super::failure::message_of;
 use crate::chain::CallChain;
 use crate::error::Error;
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 use crate::wire;
 
 /// The host in the address of requests to objects. It leads nowhere: the stub is the address.

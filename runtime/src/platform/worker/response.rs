@@ -9,7 +9,7 @@ use super::bindings;
 use super::failure::fault_of;
 use super::promise::Answer;
 use super::raw_response::{Headers, RawResponse, flat};
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 use crate::http::{Body, Response};
 
 impl RawResponse {

@@ -7,7 +7,7 @@ use super::object::{Presence, UnsettledRun};
 use super::time::Now;
 use super::{Effects, Kernel};
 use crate::error::StorageError;
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 
 impl<Work, Output> Kernel<Work, Output> {
     pub(super) fn wrote(

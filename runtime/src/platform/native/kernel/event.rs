@@ -1,7 +1,7 @@
 //! What happens to a kernel, and what it asks for.
 
 use super::timetable::{IndexedAlarm, PausedAlarm};
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 use crate::id::RawId;
 
 /// An object known to a kernel. Valid until [`Effect::Forget`] names it.

@@ -29,7 +29,7 @@ pub(crate) use time::Now;
 use timetable::Timetable;
 pub(crate) use timetable::{IndexedAlarm, Pause, PausedAlarm};
 
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 use crate::id::RawId;
 
 /// The state of one shard.

@@ -6,7 +6,7 @@ use super::event::{Effect, ObjectIndex};
 use super::object::Presence;
 use super::time::Now;
 use super::{Effects, Kernel};
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 
 impl<Work, Output> Kernel<Work, Output> {
     pub(super) fn wake(

@@ -5,7 +5,7 @@ mod index;
 mod model;
 
 use super::{Effect, Event, Kernel, Limits, Now, ObjectIndex};
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 use crate::id::RawId;
 
 type TestKernel = Kernel<u32, u32>;

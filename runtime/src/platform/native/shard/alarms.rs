@@ -14,7 +14,7 @@ use super::super::work::Work;
 use super::residents::Resident;
 use super::turns::NoCaller;
 use super::{Event, Shard};
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 use crate::id::RawId;
 use crate::turn::LocalFuture;
 

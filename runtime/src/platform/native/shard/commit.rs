@@ -11,7 +11,7 @@ use super::super::store::{Database, Entry, Unsynced, disk_is_full};
 use super::disk_faults::injected;
 use super::{Event, Shard};
 use crate::error::StorageError;
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 
 impl Shard {
     /// Brings the alarms that the next commit would leave into the index, before it is made: no crash

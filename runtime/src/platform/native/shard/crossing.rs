@@ -7,7 +7,7 @@ use super::super::answers::SMALL;
 use super::super::budget::Share;
 use super::super::work::{ReplyTo, answer, answer_with, body_size};
 use super::{MAX_CROSSING, Shard};
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 use crate::http::Response;
 
 impl Shard {

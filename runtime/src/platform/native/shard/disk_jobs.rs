@@ -12,7 +12,7 @@ use super::super::work::Inbound;
 use super::Shard;
 use super::disk_faults::injected;
 use crate::error::StorageError;
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 
 /// A sync that takes longer was given up by the device as often as not.
 const DEVICE_TIMEOUT_MS: u64 = 30_000;

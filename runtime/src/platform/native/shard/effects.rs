@@ -14,7 +14,7 @@ use super::{Effect, Event, Shard};
 use crate::class::Class;
 use crate::description::Description;
 use crate::error::StorageError;
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 use crate::id::RawId;
 use crate::occupant::Occupant;
 use crate::user_code;

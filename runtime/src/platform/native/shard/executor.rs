@@ -14,7 +14,7 @@ use super::super::work::Delivery;
 use super::{Event, Shard};
 use crate::class::Class;
 use crate::error::StorageError;
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 use crate::http::{Request, Response};
 use crate::id::RawId;
 use crate::turn::LocalFuture;

@@ -13,7 +13,7 @@ use super::Shard;
 use super::residents::Resident;
 use crate::description::Description;
 use crate::error::StorageError;
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 use crate::fields::FieldStore;
 use crate::id::RawId;
 use crate::migrations::migrate;

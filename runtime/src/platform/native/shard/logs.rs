@@ -7,7 +7,7 @@ use super::super::kernel::ObjectIndex;
 use super::super::store::Database;
 use super::{Event, Shard};
 use crate::error::StorageError;
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 
 impl Shard {
     /// Has the long logs among the databases of a durable batch moved into them. That takes syncs, so

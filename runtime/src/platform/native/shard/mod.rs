@@ -44,7 +44,7 @@ use super::waiting::Waiting;
 use super::work::{Delivery, Inbound, Output, Work};
 use crate::class::Class;
 use crate::description::Description;
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 use crate::id::RawId;
 use residents::Residents;
 

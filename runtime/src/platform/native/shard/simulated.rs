@@ -16,7 +16,7 @@ use super::super::work::{Output, Work};
 use super::{Event, Shard, new_kernel, not_in_the_app};
 use crate::class::Class;
 use crate::description::Description;
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 use crate::http::{Request, Response};
 use crate::id::RawId;
 

@@ -10,7 +10,7 @@ use tokio::task::yield_now;
 use super::super::kernel::ObjectIndex;
 use super::super::work::{Command, Inbound};
 use super::{Event, Shard};
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 use crate::user_code::{self, Guarded};
 
 /// How often to look whether the system's clock was set: alarms follow the date.

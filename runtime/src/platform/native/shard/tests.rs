@@ -18,7 +18,7 @@ use super::super::store::Change;
 use super::super::work::{Delivery, Inbound, ReplyTo, Task};
 use super::{Effect, Event, Parts, Shard};
 use crate::chain::CallChain;
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 use crate::id::RawId;
 use crate::prelude::*;
 

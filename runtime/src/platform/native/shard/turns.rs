@@ -14,7 +14,7 @@ use super::residents::Resident;
 use super::{Event, Shard};
 use crate::caller::{Caller, Origin};
 use crate::chain::CallChain;
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 use crate::platform::Aborted;
 use crate::turn::LocalFuture;
 use crate::user_code::{self, Panic};

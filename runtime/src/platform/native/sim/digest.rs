@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::super::frame::Frame;
 use super::super::work::{Output, Task, Work};
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 use crate::http::{Body, Request, Response};
 use crate::socket::Message;
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::super::frame::Frame;
 use super::super::work::{Delivery, Output, Task, Work};
 use super::pending_run::PendingRun;
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 use crate::id::RawId;
 use crate::socket::Message;
 use crate::wire;

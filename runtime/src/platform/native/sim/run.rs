@@ -15,7 +15,7 @@ use super::panics::message_of;
 use super::quiet::place_of_last_panic;
 use super::simulation::Injected;
 use super::trace::Line;
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 
 /// How long, in virtual time, everything that is pending has to happen when faults have ended.
 const QUIET_PHASE: Duration = Duration::from_secs(60 * 60);

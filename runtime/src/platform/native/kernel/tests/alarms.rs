@@ -1,7 +1,7 @@
 //! Alarms between the index, commits and the timetable.
 
 use super::{at, id, new_kernel, small_limits, step, woken};
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 use crate::platform::native::kernel::{AlarmOutcome, Effect, Event, IndexedAlarm, Limits};
 
 fn indexed(number: u8, at: i64) -> IndexedAlarm {

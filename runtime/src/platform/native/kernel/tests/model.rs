@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 
 use super::index::{Change, ModelIndex};
 use super::{TestEffect, TestKernel, id, small_limits};
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 use crate::platform::native::kernel::{AlarmOutcome, Effect, Event, Limits, Now, ObjectIndex};
 
 const OBJECTS: u8 = 4;
