@@ -1,6 +1,6 @@
 //! What the handles of one activation share: an object from its load to its eviction or reset.
 
-use crate::class::Class;
+use crate::object::class::Class;
 use crate::platform::ObjectState;
 use crate::schedule::Timetable;
 use crate::storage::Shared;

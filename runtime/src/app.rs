@@ -5,14 +5,14 @@ use std::future::Future;
 use std::rc::Rc;
 
 use crate::chain::CallChain;
-use crate::context::Env;
 use crate::description::Description;
 use crate::error::Error;
 use crate::error::fault::Fault;
 use crate::http::{Request, Response};
-use crate::id::Placement;
 use crate::limits::MAX_NAME;
 use crate::object::DurableObject;
+use crate::object::context::Env;
+use crate::object::id::Placement;
 use crate::platform::Remote;
 use crate::routing::is_upgrade;
 use crate::shard::shard_name;

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use serde::{Deserialize, Serialize};
 
 use crate::awaited_calls::is_awaited;
-use crate::id::RawId;
+use crate::object::id::RawId;
 
 /// One waiting turn.
 #[derive(Clone, Debug, Serialize, Deserialize)]

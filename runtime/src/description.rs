@@ -4,10 +4,10 @@
 use std::any::Any;
 
 use crate::call::{Call, Outcome};
-use crate::class::Class;
-use crate::context::Ctx;
 use crate::error::StorageError;
 use crate::fields::{FieldStore, Object};
+use crate::object::class::Class;
+use crate::object::context::Ctx;
 use crate::platform::HandlerKey;
 use crate::text::QueryMisfit;
 use crate::turn::{LocalFuture, Mode};

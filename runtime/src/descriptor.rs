@@ -8,12 +8,12 @@
 
 use std::future::Future;
 
-use crate::arguments::Arguments;
 use crate::call::{Call, Outcome};
-use crate::context::Ctx;
 use crate::error::fault::Fault;
 use crate::error::{CallError, StorageError};
 use crate::fields::{FieldStore, StoredField, Whole};
+use crate::object::arguments::Arguments;
+use crate::object::context::Ctx;
 use crate::recognition::{
     AlarmPayload, ErrorOf, HandlerError, MethodArgument, MethodResult, Output,
 };

@@ -73,7 +73,6 @@
 
 mod activation;
 mod app;
-mod arguments;
 mod awaited_calls;
 mod bounds;
 mod call;
@@ -81,9 +80,7 @@ mod caller;
 mod chain;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod check;
-mod class;
 mod collections;
-mod context;
 mod cron;
 mod description;
 mod descriptor;
@@ -93,10 +90,8 @@ mod fields;
 #[cfg(test)]
 mod fuzz;
 mod http;
-mod id;
 mod limits;
 mod migrations;
-mod namespace;
 mod object;
 pub mod objects;
 mod occupant;
@@ -113,7 +108,6 @@ mod socket;
 mod sql;
 mod sql_text;
 mod storage;
-mod stub;
 mod text;
 mod time;
 mod turn;
@@ -136,12 +130,12 @@ pub use anchorhold_macros::{
 
 pub use crate::app::{App, Visit};
 pub use crate::collections::{StoredLog, StoredMap};
-pub use crate::context::{Ctx, Env};
 pub use crate::cron::CronSchedule;
 pub use crate::error::{CallError, Error, ObjectError, StorageError};
 pub use crate::http::{Request, Response};
-pub use crate::id::{InvalidId, ObjectId};
-pub use crate::namespace::Objects;
+pub use crate::object::context::{Ctx, Env};
+pub use crate::object::id::{InvalidId, ObjectId};
+pub use crate::object::namespace::Objects;
 pub use crate::object::{DurableObject, Stub};
 #[cfg(not(target_arch = "wasm32"))]
 pub use crate::platform::native::{FaultKind, Faults, PendingRun, Sim, SimSocket, serve};

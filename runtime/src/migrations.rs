@@ -1,11 +1,10 @@
 //! Schema migrations: declared on the struct, run in order, each once in an object's life.
 
-use crate::class::Class;
 use crate::error::StorageError;
 use crate::limits::INTERNAL_PREFIX;
+use crate::object::class::Class;
 use crate::platform::ObjectState;
-use crate::sql_text;
-use crate::wire;
+use crate::{sql_text, wire};
 
 /// Runs the migrations that this object has not had, each in a transaction with the note that it
 /// was run, so that none is run twice and none is left half done.

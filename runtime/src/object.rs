@@ -1,5 +1,12 @@
 //! What makes a struct a Durable Object, and what calls it.
 
+pub(crate) mod arguments;
+pub(crate) mod class;
+pub(crate) mod context;
+pub(crate) mod id;
+pub(crate) mod namespace;
+pub(crate) mod stub;
+
 use std::future::Future;
 
 use crate::description::Description;
@@ -7,8 +14,8 @@ use crate::error::CallError;
 use crate::error::fault::Fault;
 use crate::fields::StoredFields;
 use crate::http::{Request, Response};
-use crate::id::ObjectId;
-use crate::stub::StubCore;
+use id::ObjectId;
+use stub::StubCore;
 
 /// A class of Durable Objects. `#[durable_object]` on the struct and on its impl block implements it.
 #[diagnostic::on_unimplemented(

@@ -2,11 +2,8 @@
 //! this crate's exact version.
 
 pub use crate::app::{IsApp, assert_app};
-pub use crate::arguments::Arguments;
 pub use crate::bounds::{Argument, Carried};
 pub use crate::call::{Call, Outcome, Reply, object_mut, object_ref};
-pub use crate::class::{Alarm, Class, Recurrence};
-pub use crate::context::Ctx;
 pub use crate::description::{
     BodyUse, Description, Handler, Method, QueryArgument, Route, RouteKind, Run, SocketHandlers,
     TextArgument,
@@ -19,10 +16,13 @@ pub use crate::fields::{
     FieldStore, MemoryDefault, Object, StoredField, StoredFields, assert_memory_default,
     assert_stored, load_object,
 };
+pub use crate::object::arguments::Arguments;
+pub use crate::object::class::{Alarm, Class, Recurrence};
+pub use crate::object::context::Ctx;
+pub use crate::object::stub::StubCore;
 pub use crate::object::{RefusedAsGeneric, assert_durable_object, assert_refused_as_generic};
 pub use crate::recognition::*;
 pub use crate::schedule::{cancel, next_run, scheduling};
-pub use crate::stub::StubCore;
 pub use crate::text::QueryMisfit;
 
 /// From the standard library, which a `no_std` crate cannot name by itself.

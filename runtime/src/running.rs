@@ -11,10 +11,10 @@ use std::pin::{Pin, pin};
 use std::task::Poll;
 
 use crate::call::{Call, Outcome};
-use crate::context::Ctx;
 use crate::description::{Handler, Run};
 use crate::effects::Held;
 use crate::error::fault::Fault;
+use crate::object::context::Ctx;
 use crate::occupant::{Occupant, Resident};
 use crate::platform::{Aborted, SegmentEnd};
 use crate::user_code::{self, Guarded, Panic};

@@ -2,12 +2,12 @@
 #![allow(missing_docs, reason = "the vocabulary of generated code")]
 
 use super::kind;
-use crate::arguments::Arguments;
 use crate::bounds::{Argument, Carried};
 use crate::call::Call;
-use crate::context::Ctx;
 use crate::error::fault::Fault;
 use crate::http::Request;
+use crate::object::arguments::Arguments;
+use crate::object::context::Ctx;
 use crate::schedule::{AlarmRun, Scheduling, scheduling};
 use crate::socket::{CloseEvent, SocketError};
 

@@ -4,8 +4,8 @@
 use std::ops::Deref;
 
 use crate::call::Call;
-use crate::context::Ctx;
 use crate::error::fault::Fault;
+use crate::object::context::Ctx;
 use crate::socket::{Accept, Socket};
 
 /// What a handler may borrow, apart from text and bytes.

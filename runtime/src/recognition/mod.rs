@@ -33,8 +33,8 @@ use std::sync::{self, Arc, LazyLock, Mutex, OnceLock, RwLock};
 
 use crate::bounds::Argument;
 use crate::collections::{StoredLog, StoredMap};
-use crate::context::{Ctx, Env};
 use crate::http::{Request, Response};
+use crate::object::context::{Ctx, Env};
 use crate::schedule::AlarmRun;
 use crate::socket::{Accept, CloseEvent, Socket, SocketError};
 use crate::text::{QueryMisfit, misfit, query_misfit};

@@ -5,10 +5,10 @@ use super::{
     AlarmPayload, BodyArgument, MessageArgument, MethodArgument, MethodResult, RouteArgument,
     RouteResult, WholeQuery, kind,
 };
-use crate::arguments::Arguments;
 use crate::call::{Call, Outcome};
-use crate::context::Ctx;
 use crate::error::fault::Fault;
+use crate::object::arguments::Arguments;
+use crate::object::context::Ctx;
 use crate::schedule::Scheduling;
 
 /// Stands where a type of a refused kind would have to be: rustc reports the requirement of the

@@ -1,6 +1,6 @@
 //! The row of a pending run: what its columns mean, and when it is due next.
 
-use crate::class::Recurrence;
+use crate::object::class::Recurrence;
 use crate::sql::SqlValue;
 
 /// The first pause before a failed run is tried again; it doubles with each further try.

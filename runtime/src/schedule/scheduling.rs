@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::context::Ctx;
 use crate::error::StorageError;
+use crate::object::context::Ctx;
 use crate::time::Timestamp;
 use crate::wire;
 

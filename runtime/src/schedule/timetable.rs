@@ -6,8 +6,8 @@ use super::row::{
     FIRST_RETRY_MILLIS, LACKS_ITS_METHOD, MAX_RETRIES, integer, next_occurrence, text,
 };
 use super::run::AlarmRun;
-use crate::class::{Alarm, Class};
 use crate::error::StorageError;
+use crate::object::class::{Alarm, Class};
 use crate::platform::ObjectState;
 use crate::sql::{SqlRows, SqlValue};
 use crate::time::Timestamp;

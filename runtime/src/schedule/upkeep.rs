@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::row::{LACKS_ITS_METHOD, MAX_RETRIES, integer, next_occurrence, text};
 use super::timetable::Timetable;
-use crate::class::{Alarm, Class};
 use crate::error::StorageError;
+use crate::object::class::{Alarm, Class};
 use crate::platform::ObjectState;
 use crate::sql::{SqlRows, SqlValue};
 use crate::wire;

@@ -13,7 +13,7 @@ use super::store::{Change, Database, Entry, Files, Index, IndexWriter, Unsynced,
 use super::work::Inbound;
 use crate::error::StorageError;
 use crate::error::fault::Fault;
-use crate::id::RawId;
+use crate::object::id::RawId;
 
 /// What all shards of a process share of its data folder.
 pub(super) struct Folder {

@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, RandomState};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
-use crate::id::{InvalidId, RawId};
+use crate::object::id::{InvalidId, RawId};
 
 /// How many names are remembered with their identifiers.
 const REMEMBERED: usize = 256;

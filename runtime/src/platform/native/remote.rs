@@ -8,10 +8,10 @@ use super::ids::IdKey;
 use super::slot::{Executor, Life};
 use super::work::{Delivery, Output, ReplyTo, Task};
 use crate::chain::CallChain;
-use crate::class::Class;
 use crate::error::fault::Fault;
 use crate::http::{Request, Response};
-use crate::id::{InvalidId, Placement, RawId};
+use crate::object::class::Class;
+use crate::object::id::{InvalidId, Placement, RawId};
 use crate::turn::LocalFuture;
 
 /// The deployment as one caller sees it.

@@ -181,7 +181,7 @@ impl Server {
         let asset = assets.map(|folder| (folder, request.path().into_owned()));
         let body = self.bodies.read(request.inner.headers(), body).await?;
         request.inner.receive_body(body);
-        let env = crate::context::Env::new(Env::ungated(Rc::clone(&self.shard)));
+        let env = crate::object::context::Env::new(Env::ungated(Rc::clone(&self.shard)));
         let mut response = match self.app.answer(request, env).await {
             Some(response) => response,
             None => {

@@ -18,11 +18,11 @@ use super::socket::{End, Flight, Owner, Socket};
 use super::store::{Database, Entry};
 use super::waiting::Waiting;
 use super::work::{Delivery, Output, Work};
-use crate::class::Class;
 use crate::error::StorageError;
 use crate::error::fault::Fault;
 use crate::http::{Request, Response};
-use crate::id::RawId;
+use crate::object::class::Class;
+use crate::object::id::RawId;
 use crate::socket::Message;
 use crate::turn::LocalFuture;
 

@@ -15,7 +15,7 @@ use super::store::Database;
 use super::upgrade::Upgrade;
 use crate::error::StorageError;
 use crate::error::fault::Fault;
-use crate::id::RawId;
+use crate::object::id::RawId;
 use crate::platform::{Aborted, HandlerKey, SegmentEnd};
 use crate::socket::SocketError;
 use crate::sql::{SqlRows, SqlValue};

@@ -12,11 +12,11 @@ use super::request::Request as PlatformRequest;
 use super::socket::{Flight, Socket};
 use super::store::Database;
 use crate::chain::CallChain;
-use crate::class::Class;
 use crate::error::StorageError;
 use crate::error::fault::Fault;
 use crate::http::{Body, Request, Response};
-use crate::id::RawId;
+use crate::object::class::Class;
+use crate::object::id::RawId;
 use crate::socket::Message;
 
 /// Where an answer goes; it may be awaited on another thread.

@@ -15,8 +15,8 @@ use super::request::Request;
 use super::response;
 use super::timer::Context;
 use crate::app::{self, App, Destination};
-use crate::context;
 use crate::error::fault::Fault;
+use crate::object::context;
 
 /// The binding of the static files, in the Wrangler configuration's `assets`.
 const ASSETS: &str = "ASSETS";

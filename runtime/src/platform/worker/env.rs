@@ -15,9 +15,9 @@ use super::namespace::Namespace;
 use super::raw_response::RawResponse;
 use super::timer::Sleep;
 use super::{bindings, clock};
-use crate::class::Class;
 use crate::error::fault::Fault;
 use crate::http::{Body, Request, Response};
+use crate::object::class::Class;
 use crate::turn::LocalFuture;
 
 /// How long a request to the outside may take, its answer's body included.

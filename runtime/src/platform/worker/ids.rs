@@ -1,7 +1,7 @@
 //! The platform's identifiers.
 
 use super::bindings;
-use crate::id::RawId;
+use crate::object::id::RawId;
 
 pub(super) fn raw_id(id: &bindings::Id) -> RawId {
     // The platform prints 64 hexadecimal digits (P70); no object has the identifier of zeros.

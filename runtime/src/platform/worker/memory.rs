@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::bindings::State;
 use super::ids::raw_id;
 use super::timer::Context;
-use crate::id::RawId;
+use crate::object::id::RawId;
 
 /// A clone is the same memory.
 #[derive(Clone)]

@@ -8,9 +8,9 @@ use super::bindings;
 use super::failure::message_of;
 use super::ids::raw_id;
 use super::remote::{Address, Remote};
-use crate::class::Class;
 use crate::error::fault::Fault;
-use crate::id::{InvalidId, Placement, RawId};
+use crate::object::class::Class;
+use crate::object::id::{InvalidId, Placement, RawId};
 
 /// The objects of one class.
 #[derive(Clone)]

@@ -15,7 +15,7 @@ use super::timer::InContext;
 use crate::chain::CallChain;
 use crate::error::fault::Fault;
 use crate::http::{Request, Response};
-use crate::id::{Placement, RawId};
+use crate::object::id::{Placement, RawId};
 use crate::turn::LocalFuture;
 use crate::wire;
 

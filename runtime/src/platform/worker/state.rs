@@ -22,7 +22,7 @@ use super::timer::Sleep;
 use super::{clock, habits, promise, tasks, wear};
 use crate::error::StorageError;
 use crate::error::fault::Fault;
-use crate::id::RawId;
+use crate::object::id::RawId;
 use crate::platform::{HandlerKey, SegmentEnd};
 use crate::socket::SocketError;
 use crate::sql::{SqlRows, SqlValue};

@@ -5,7 +5,7 @@ use super::object::UnsettledRun;
 use super::time::Now;
 use super::timetable::IndexedAlarm;
 use super::{Effects, Kernel};
-use crate::id::RawId;
+use crate::object::id::RawId;
 
 /// How many alarms fire in one event: those of other tasks come in between.
 const FIRED_TOGETHER: usize = 8;

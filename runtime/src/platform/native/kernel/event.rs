@@ -2,7 +2,7 @@
 
 use super::timetable::{IndexedAlarm, PausedAlarm};
 use crate::error::fault::Fault;
-use crate::id::RawId;
+use crate::object::id::RawId;
 
 /// An object known to a kernel. Valid until [`Effect::Forget`] names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -30,7 +30,7 @@ use timetable::Timetable;
 pub(crate) use timetable::{IndexedAlarm, Pause, PausedAlarm};
 
 use crate::error::fault::Fault;
-use crate::id::RawId;
+use crate::object::id::RawId;
 
 /// The state of one shard.
 #[derive(Debug)]

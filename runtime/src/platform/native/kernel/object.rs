@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::gate::Gate;
-use crate::id::RawId;
+use crate::object::id::RawId;
 
 /// Where the object is between disk and memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use super::object::{Object, Presence};
 use super::time::Now;
 use super::{Kernel, Limits};
-use crate::id::RawId;
+use crate::object::id::RawId;
 
 /// How late a timer may be.
 const A_MOMENT_MS: i64 = 1_000;

@@ -6,7 +6,7 @@ mod model;
 
 use super::{Effect, Event, Kernel, Limits, Now, ObjectIndex};
 use crate::error::fault::Fault;
-use crate::id::RawId;
+use crate::object::id::RawId;
 
 type TestKernel = Kernel<u32, u32>;
 type TestEffect = Effect<u32, u32>;

@@ -12,7 +12,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use super::limits::Limits;
 use super::time::Now;
-use crate::id::RawId;
+use crate::object::id::RawId;
 
 /// The first retry of an alarm that failed (P29).
 const FIRST_RETRY_MS: i64 = 2_000;

@@ -15,7 +15,7 @@ use super::residents::Resident;
 use super::turns::NoCaller;
 use super::{Event, Shard};
 use crate::error::fault::Fault;
-use crate::id::RawId;
+use crate::object::id::RawId;
 use crate::turn::LocalFuture;
 
 /// Alarms due within this time are in memory; the index holds the rest.

@@ -6,7 +6,7 @@ use super::super::slot::{Life, WriteFault};
 use super::super::store::{Change, disk_is_full};
 use super::Shard;
 use crate::error::StorageError;
-use crate::id::RawId;
+use crate::object::id::RawId;
 
 /// One opening of a database in so many fails on a full disk: where its log has to be made.
 const OPENINGS_THAT_NEED_ROOM: usize = 4;

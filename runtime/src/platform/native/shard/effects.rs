@@ -11,11 +11,11 @@ use super::super::store::{Change, Database};
 use super::super::work::{Output, Work};
 use super::residents::Resident;
 use super::{Effect, Event, Shard};
-use crate::class::Class;
 use crate::description::Description;
 use crate::error::StorageError;
 use crate::error::fault::Fault;
-use crate::id::RawId;
+use crate::object::class::Class;
+use crate::object::id::RawId;
 use crate::occupant::Occupant;
 use crate::user_code;
 

@@ -12,11 +12,11 @@ use super::super::store::Database;
 use super::super::waiting::Waiting;
 use super::super::work::Delivery;
 use super::{Event, Shard};
-use crate::class::Class;
 use crate::error::StorageError;
 use crate::error::fault::Fault;
 use crate::http::{Request, Response};
-use crate::id::RawId;
+use crate::object::class::Class;
+use crate::object::id::RawId;
 use crate::turn::LocalFuture;
 
 impl Executor for Shard {

@@ -15,8 +15,8 @@ use crate::description::Description;
 use crate::error::StorageError;
 use crate::error::fault::Fault;
 use crate::fields::FieldStore;
-use crate::id::RawId;
 use crate::migrations::migrate;
+use crate::object::id::RawId;
 
 impl Shard {
     /// The object's value in memory, or one loaded from what was committed last.

@@ -42,10 +42,10 @@ use super::socket::MAX_ALL_PENDING;
 use super::transport::MAX_UNFINISHED;
 use super::waiting::Waiting;
 use super::work::{Delivery, Inbound, Output, Work};
-use crate::class::Class;
 use crate::description::Description;
 use crate::error::fault::Fault;
-use crate::id::RawId;
+use crate::object::class::Class;
+use crate::object::id::RawId;
 use residents::Residents;
 
 /// What the large answers of one shard hold together until callers on other threads have taken them.

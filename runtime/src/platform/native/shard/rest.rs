@@ -10,7 +10,7 @@ use super::super::store::Database;
 use super::super::work::Work;
 use super::Shard;
 use crate::error::StorageError;
-use crate::id::RawId;
+use crate::object::id::RawId;
 
 /// One that is due and cannot start, or was due already when it was scheduled, is put off by so much.
 const POSTPONED_MS: i64 = 2_001;

@@ -14,11 +14,11 @@ use super::super::kernel::ObjectIndex;
 use super::super::sim::{Ending, FaultKind, Link, Simulation};
 use super::super::work::{Output, Work};
 use super::{Event, Shard, new_kernel, not_in_the_app};
-use crate::class::Class;
 use crate::description::Description;
 use crate::error::fault::Fault;
 use crate::http::{Request, Response};
-use crate::id::RawId;
+use crate::object::class::Class;
+use crate::object::id::RawId;
 
 /// How long a bad deployment lasts at most.
 const BAD_DEPLOYMENT_MS: u64 = 60_000;

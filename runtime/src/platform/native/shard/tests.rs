@@ -19,7 +19,7 @@ use super::super::work::{Delivery, Inbound, ReplyTo, Task};
 use super::{Effect, Event, Parts, Shard};
 use crate::chain::CallChain;
 use crate::error::fault::Fault;
-use crate::id::RawId;
+use crate::object::id::RawId;
 use crate::prelude::*;
 
 /// Counts, and counts what its alarm does.

@@ -10,7 +10,7 @@ use super::super::store::{Change, Database, Index};
 use super::digest::digest_of_commit;
 use super::queue::Queue;
 use crate::error::StorageError;
-use crate::id::RawId;
+use crate::object::id::RawId;
 
 /// Commits that the operating system keeps to itself; it writes older ones back unasked.
 const MAX_UNSYNCED: usize = 16;

@@ -30,10 +30,10 @@ use super::simulation::{self, Simulation};
 use super::socket::SimSocket;
 use super::trace;
 use crate::app::App;
-use crate::context::Env;
 use crate::error::{Error, StorageError};
 use crate::http::{Body, Request, Response};
-use crate::namespace::Objects;
+use crate::object::context::Env;
+use crate::object::namespace::Objects;
 use crate::object::{DurableObject, Stub};
 use crate::time::Timestamp;
 

@@ -12,7 +12,7 @@ use super::host::Sim;
 use super::pending_run::PendingRun;
 use crate::error::StorageError;
 use crate::fields::decode_field;
-use crate::id::ObjectId;
+use crate::object::id::ObjectId;
 use crate::object::{DurableObject, Stub};
 use crate::sql::decode_rows;
 

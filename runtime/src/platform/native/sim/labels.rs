@@ -7,7 +7,7 @@ use super::super::frame::Frame;
 use super::super::work::{Delivery, Output, Task, Work};
 use super::pending_run::PendingRun;
 use crate::error::fault::Fault;
-use crate::id::RawId;
+use crate::object::id::RawId;
 use crate::socket::Message;
 use crate::wire;
 

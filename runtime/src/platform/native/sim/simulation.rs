@@ -19,7 +19,7 @@ use super::panics::message_of;
 use super::pipe::{Link, Links};
 use super::trace::Trace;
 use super::under_way::UnderWay;
-use crate::id::RawId;
+use crate::object::id::RawId;
 use crate::user_code;
 
 /// Steps that a test may take without time passing.

@@ -13,7 +13,7 @@ use super::digest::{digest_of_output, digest_of_request, digest_of_work};
 use super::labels::{Named, label_of_output, label_of_run, label_of_work, summary};
 use super::pending_run::PendingRun;
 use crate::http::Request;
-use crate::id::RawId;
+use crate::object::id::RawId;
 
 /// One event.
 #[derive(Clone, Debug, PartialEq, Eq)]

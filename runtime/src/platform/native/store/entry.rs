@@ -1,7 +1,7 @@
 //! What the index of alarms keeps, and how that changes.
 
 use super::super::kernel::{Pause, PausedAlarm};
-use crate::id::RawId;
+use crate::object::id::RawId;
 
 /// What the index keeps of an object with an alarm.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -16,7 +16,7 @@ use super::files::{Files, log_of};
 use super::log;
 use super::rebuild::rebuild;
 use crate::error::StorageError;
-use crate::id::RawId;
+use crate::object::id::RawId;
 
 /// Of the index's contents: another one is made anew.
 const VERSION: i64 = 1;

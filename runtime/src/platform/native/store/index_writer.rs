@@ -99,7 +99,7 @@ mod tests {
     use super::super::super::kernel::{Pause, PausedAlarm};
     use super::super::{Descriptors, Files};
     use super::*;
-    use crate::id::RawId;
+    use crate::object::id::RawId;
 
     fn entry(number: u8, at: i64) -> Entry {
         Entry {

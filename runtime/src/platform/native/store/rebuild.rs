@@ -11,7 +11,7 @@ use super::entry::{Change, Entry};
 use super::failure::{io_error, storage_error};
 use super::files::{Files, log_of};
 use crate::error::StorageError;
-use crate::id::RawId;
+use crate::object::id::RawId;
 
 /// Entries that are recorded together.
 const BATCH: usize = 500;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::id::RawId;
+use crate::object::id::RawId;
 use crate::platform::native::kernel::{IndexedAlarm, ObjectIndex, Pause, PausedAlarm};
 
 #[derive(Default)]

@@ -1,7 +1,7 @@
 //! What a timetable still holds of what has ended, once everything has come to rest.
 
 use super::{State, Timetable};
-use crate::id::RawId;
+use crate::object::id::RawId;
 use crate::platform::native::kernel::limits::Limits;
 use crate::platform::native::kernel::time::Now;
 

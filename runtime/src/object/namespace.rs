@@ -4,13 +4,13 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::rc::Rc;
 
-use crate::context::{Ctx, Env};
+use super::context::{Ctx, Env};
+use super::id::{InvalidId, ObjectId, Placement};
+use super::stub::StubCore;
 use crate::error::fault::Fault;
-use crate::id::{InvalidId, ObjectId, Placement};
 use crate::object::{DurableObject, Stub};
 use crate::platform::{Namespace, Remote};
 use crate::shard::shard_name;
-use crate::stub::StubCore;
 
 /// The objects of one class: a typed namespace.
 ///

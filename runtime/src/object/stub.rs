@@ -3,12 +3,12 @@
 use std::fmt;
 use std::future::Future;
 
-use crate::arguments::Arguments;
+use super::arguments::Arguments;
+use super::id::RawId;
 use crate::descriptor::{Failed, Returned, decoded};
 use crate::error::CallError;
 use crate::error::fault::{Fault, expects_none};
 use crate::http::{Request, Response};
-use crate::id::RawId;
 use crate::platform::Remote;
 use crate::running_turn::{awaited, waiting_turns};
 use crate::{effects, limits};
