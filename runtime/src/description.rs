@@ -5,10 +5,10 @@ use std::any::Any;
 
 use crate::call::{Call, Outcome};
 use crate::error::StorageError;
-use crate::fields::{FieldStore, Object};
 use crate::object::class::Class;
 use crate::object::context::Ctx;
 use crate::platform::HandlerKey;
+use crate::storage::fields::{FieldStore, Object};
 use crate::text::QueryMisfit;
 use crate::turn::{LocalFuture, Mode};
 

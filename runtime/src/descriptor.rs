@@ -11,13 +11,13 @@ use std::future::Future;
 use crate::call::{Call, Outcome};
 use crate::error::fault::Fault;
 use crate::error::{CallError, StorageError};
-use crate::fields::{FieldStore, StoredField, Whole};
 use crate::object::arguments::Arguments;
 use crate::object::context::Ctx;
 use crate::recognition::{
     AlarmPayload, ErrorOf, HandlerError, MethodArgument, MethodResult, Output,
 };
 use crate::schedule::Scheduling;
+use crate::storage::fields::{FieldStore, StoredField, Whole};
 
 /// A durable field without a stated default. One that escapes the rollback is refused for that alone.
 #[diagnostic::on_unimplemented(

@@ -80,18 +80,15 @@ mod caller;
 mod chain;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod check;
-mod collections;
 mod cron;
 mod description;
 mod descriptor;
 mod effects;
 mod error;
-mod fields;
 #[cfg(test)]
 mod fuzz;
 mod http;
 mod limits;
-mod migrations;
 mod object;
 pub mod objects;
 mod occupant;
@@ -105,8 +102,6 @@ mod running_turn;
 mod schedule;
 mod shard;
 mod socket;
-mod sql;
-mod sql_text;
 mod storage;
 mod text;
 mod time;
@@ -129,7 +124,6 @@ pub use anchorhold_macros::{
 };
 
 pub use crate::app::{App, Visit};
-pub use crate::collections::{StoredLog, StoredMap};
 pub use crate::cron::CronSchedule;
 pub use crate::error::{CallError, Error, ObjectError, StorageError};
 pub use crate::http::{Request, Response};
@@ -142,7 +136,8 @@ pub use crate::platform::native::{FaultKind, Faults, PendingRun, Sim, SimSocket,
 pub use crate::schedule::{AlarmRun, Scheduling};
 pub use crate::shard::shard_name;
 pub use crate::socket::{Accept, CloseEvent, Message, Socket, SocketError, Sockets};
-pub use crate::sql::{Sql, SqlParameters, SqlValue};
+pub use crate::storage::collections::{StoredLog, StoredMap};
+pub use crate::storage::sql::{Sql, SqlParameters, SqlValue};
 pub use crate::storage::{List, Storage};
 pub use crate::time::Timestamp;
 

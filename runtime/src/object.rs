@@ -12,8 +12,8 @@ use std::future::Future;
 use crate::description::Description;
 use crate::error::CallError;
 use crate::error::fault::Fault;
-use crate::fields::StoredFields;
 use crate::http::{Request, Response};
+use crate::storage::fields::StoredFields;
 use id::ObjectId;
 use stub::StubCore;
 

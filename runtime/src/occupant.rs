@@ -15,13 +15,13 @@ use crate::caller::Origin;
 use crate::description::{Description, Handler};
 use crate::error::StorageError;
 use crate::error::fault::Fault;
-use crate::fields::{FieldStore, Object};
-use crate::migrations::migrate;
 use crate::object::context::Ctx;
 use crate::platform::ObjectState;
 use crate::running_turn::{RunningTurn, as_turn};
 use crate::schedule::{Pending, Timetable};
 use crate::storage::Shared;
+use crate::storage::fields::{FieldStore, Object};
+use crate::storage::migrations::migrate;
 use crate::turn::{Entering, LocalFuture, Mode, Permit, Turns, poll_once};
 use crate::{limits, user_code};
 

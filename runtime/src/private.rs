@@ -12,10 +12,6 @@ pub use crate::descriptor::{
     DefaultField, Failed, Field, Parameter, Payload, Returned, StatedField,
 };
 pub use crate::error::fault::Fault;
-pub use crate::fields::{
-    FieldStore, MemoryDefault, Object, StoredField, StoredFields, assert_memory_default,
-    assert_stored, load_object,
-};
 pub use crate::object::arguments::Arguments;
 pub use crate::object::class::{Alarm, Class, Recurrence};
 pub use crate::object::context::Ctx;
@@ -23,6 +19,10 @@ pub use crate::object::stub::StubCore;
 pub use crate::object::{RefusedAsGeneric, assert_durable_object, assert_refused_as_generic};
 pub use crate::recognition::*;
 pub use crate::schedule::{cancel, next_run, scheduling};
+pub use crate::storage::fields::{
+    FieldStore, MemoryDefault, Object, StoredField, StoredFields, assert_memory_default,
+    assert_stored, load_object,
+};
 pub use crate::text::QueryMisfit;
 
 /// From the standard library, which a `no_std` crate cannot name by itself.

@@ -1,7 +1,12 @@
 //! Typed, synchronous storage.
 
+pub(crate) mod collections;
+pub(crate) mod fields;
 mod list;
+pub(crate) mod migrations;
 mod shared;
+pub(crate) mod sql;
+pub(crate) mod sql_text;
 
 pub use list::List;
 pub(crate) use list::ListRange;
@@ -18,10 +23,10 @@ use shared::OpenTransaction;
 use crate::activation::Activation;
 use crate::error::StorageError;
 use crate::limits::{self, INTERNAL_PREFIX, MAX_KEYS};
-use crate::migrations::migrate;
 use crate::platform::ObjectState;
-use crate::sql::Sql;
 use crate::wire;
+use migrations::migrate;
+use sql::Sql;
 
 /// The object's own storage. Reads and writes are synchronous; writes without an `await` between
 /// them become durable together, and nothing the object sends leaves before they are.

@@ -1,7 +1,7 @@
 //! The row of a pending run: what its columns mean, and when it is due next.
 
 use crate::object::class::Recurrence;
-use crate::sql::SqlValue;
+use crate::storage::sql::SqlValue;
 
 /// The first pause before a failed run is tried again; it doubles with each further try.
 pub(super) const FIRST_RETRY_MILLIS: u64 = 2_000;

@@ -9,7 +9,7 @@ use super::run::AlarmRun;
 use crate::error::StorageError;
 use crate::object::class::{Alarm, Class};
 use crate::platform::ObjectState;
-use crate::sql::{SqlRows, SqlValue};
+use crate::storage::sql::{SqlRows, SqlValue};
 use crate::time::Timestamp;
 use crate::wire;
 

@@ -7,7 +7,7 @@ use super::timetable::Timetable;
 use crate::error::StorageError;
 use crate::object::class::{Alarm, Class};
 use crate::platform::ObjectState;
-use crate::sql::{SqlRows, SqlValue};
+use crate::storage::sql::{SqlRows, SqlValue};
 use crate::wire;
 
 /// Where the recurrences are kept that the pending runs were made for: names and their texts.

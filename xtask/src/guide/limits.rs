@@ -190,7 +190,10 @@ const ROWS: &[(&str, &[(&str, &str)])] = &[
     ),
     (
         "integers in SQL",
-        &[("runtime/src/sql/value.rs", "MAX_EXACT: i64 = 1 << 53;")],
+        &[(
+            "runtime/src/storage/sql/value.rs",
+            "MAX_EXACT: i64 = 1 << 53;",
+        )],
     ),
     (
         "time of one statement",

@@ -18,8 +18,8 @@ use crate::error::fault::Fault;
 use crate::object::id::RawId;
 use crate::platform::{Aborted, HandlerKey, SegmentEnd};
 use crate::socket::SocketError;
-use crate::sql::{SqlRows, SqlValue};
 use crate::storage::ListRange;
+use crate::storage::sql::{SqlRows, SqlValue};
 use crate::turn::LocalFuture;
 
 /// One resident object's handle to its platform.

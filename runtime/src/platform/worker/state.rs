@@ -25,8 +25,8 @@ use crate::error::fault::Fault;
 use crate::object::id::RawId;
 use crate::platform::{HandlerKey, SegmentEnd};
 use crate::socket::SocketError;
-use crate::sql::{SqlRows, SqlValue};
 use crate::storage::ListRange;
+use crate::storage::sql::{SqlRows, SqlValue};
 use crate::turn::LocalFuture;
 
 /// An initialisation may take so long (P14).

@@ -14,9 +14,9 @@ use super::residents::Resident;
 use crate::description::Description;
 use crate::error::StorageError;
 use crate::error::fault::Fault;
-use crate::fields::FieldStore;
-use crate::migrations::migrate;
 use crate::object::id::RawId;
+use crate::storage::fields::FieldStore;
+use crate::storage::migrations::migrate;
 
 impl Shard {
     /// The object's value in memory, or one loaded from what was committed last.

@@ -11,10 +11,10 @@ use super::super::store::Database;
 use super::host::Sim;
 use super::pending_run::PendingRun;
 use crate::error::StorageError;
-use crate::fields::decode_field;
 use crate::object::id::ObjectId;
 use crate::object::{DurableObject, Stub};
-use crate::sql::decode_rows;
+use crate::storage::fields::decode_field;
+use crate::storage::sql::decode_rows;
 
 impl Sim {
     /// Calls `look` with the object's value: the one in memory, with what turns have changed and not

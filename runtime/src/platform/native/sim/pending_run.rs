@@ -2,7 +2,7 @@
 
 use super::super::store::Database;
 use crate::error::StorageError;
-use crate::sql::decode_rows;
+use crate::storage::sql::decode_rows;
 use crate::time::Timestamp;
 
 /// Not there before the first run is scheduled.

@@ -11,7 +11,7 @@ use rusqlite::{Connection, Error};
 
 use super::allowed::{FUNCTIONS, MODULES, PRAGMAS};
 use crate::limits::MAX_STATEMENT;
-use crate::sql_text::is_reserved;
+use crate::storage::sql_text::is_reserved;
 
 /// A string, a blob or a row: 2 MiB for key and value, and what SQLite adds to a row.
 const MAX_ROW: i32 = 2 * 1024 * 1024 + 64;

@@ -7,8 +7,8 @@ use super::Database;
 use super::allowed::{FUNCTIONS, MODULES, PRAGMAS};
 use crate::error::StorageError;
 use crate::fuzz::target;
-use crate::sql::SqlRows;
-use crate::sql_text::check;
+use crate::storage::sql::SqlRows;
+use crate::storage::sql_text::check;
 
 /// A stretch of SQL.
 #[derive(Clone, Debug, TypeGenerator)]

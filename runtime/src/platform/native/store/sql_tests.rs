@@ -4,8 +4,8 @@ use super::allowed::{FUNCTIONS, NOT_AS_ON_WORKERD, PRAGMAS};
 use super::database::Database;
 use super::sql_lists;
 use crate::error::StorageError;
-use crate::sql::SqlValue;
-use crate::sql_text::check;
+use crate::storage::sql::SqlValue;
+use crate::storage::sql_text::check;
 
 fn memory() -> Database {
     Database::in_memory().expect("a database in memory")

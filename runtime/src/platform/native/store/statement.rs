@@ -8,7 +8,7 @@ use super::database::Database;
 use super::failure::storage_error;
 use super::statement_text::{only_reads, pragmas};
 use crate::error::StorageError;
-use crate::sql::{MAX_EXACT, SqlRows, SqlValue};
+use crate::storage::sql::{MAX_EXACT, SqlRows, SqlValue};
 
 impl Database {
     /// Runs one or more statements, `parameters` bound to the last; its rows.

@@ -1,6 +1,6 @@
 //! What of a statement's text its run depends on.
 
-use crate::sql_text::{Token, Tokens};
+use crate::storage::sql_text::{Token, Tokens};
 
 /// Whether a statement that SQLite prepared as one that only reads is one for good. The rest may
 /// be prepared again when it runs, as one that writes: `CREATE TABLE IF NOT EXISTS` after the table

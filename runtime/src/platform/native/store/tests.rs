@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::database::Database;
 use super::{Descriptors, Files, Index, has_database};
 use crate::error::StorageError;
-use crate::sql::SqlValue;
 use crate::storage::ListRange;
+use crate::storage::sql::SqlValue;
 
 fn memory() -> Database {
     Database::in_memory().expect("a database in memory")

@@ -10,12 +10,11 @@ use std::panic::RefUnwindSafe;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::fields::{Slot, StoredField};
 use crate::error::StorageError;
-use crate::fields::{Slot, StoredField};
-use crate::limits;
 use crate::platform::ObjectState;
 use crate::storage::ListRange;
-use crate::wire;
+use crate::{limits, wire};
 
 /// What a [`StoredMap`] with keys of type `K` can be asked by: the key, or `&str` where it is a `String`.
 #[diagnostic::on_unimplemented(

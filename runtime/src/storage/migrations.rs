@@ -1,10 +1,11 @@
 //! Schema migrations: declared on the struct, run in order, each once in an object's life.
 
+use super::sql_text;
 use crate::error::StorageError;
 use crate::limits::INTERNAL_PREFIX;
 use crate::object::class::Class;
 use crate::platform::ObjectState;
-use crate::{sql_text, wire};
+use crate::wire;
 
 /// Runs the migrations that this object has not had, each in a transaction with the note that it
 /// was run, so that none is run twice and none is left half done.

@@ -11,10 +11,10 @@ use serde::de::DeserializeOwned;
 
 use row::decode_row;
 
+use super::sql_text;
 use crate::error::StorageError;
 use crate::limits::{MAX_PARAMETERS, MAX_STATEMENT};
 use crate::platform::ObjectState;
-use crate::sql_text;
 
 /// The object's SQLite database.
 ///
