@@ -80,7 +80,6 @@ mod caller;
 mod chain;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod check;
-mod cron;
 mod description;
 mod descriptor;
 mod effects;
@@ -124,7 +123,6 @@ pub use anchorhold_macros::{
 };
 
 pub use crate::app::{App, Visit};
-pub use crate::cron::CronSchedule;
 pub use crate::error::{CallError, Error, ObjectError, StorageError};
 pub use crate::http::{Request, Response};
 pub use crate::object::context::{Ctx, Env};
@@ -133,6 +131,7 @@ pub use crate::object::namespace::Objects;
 pub use crate::object::{DurableObject, Stub};
 #[cfg(not(target_arch = "wasm32"))]
 pub use crate::platform::native::{FaultKind, Faults, PendingRun, Sim, SimSocket, serve};
+pub use crate::schedule::cron::CronSchedule;
 pub use crate::schedule::{AlarmRun, Scheduling};
 pub use crate::shard::shard_name;
 pub use crate::socket::{Accept, CloseEvent, Message, Socket, SocketError, Sockets};

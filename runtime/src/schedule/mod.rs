@@ -8,6 +8,7 @@
 //!
 //! The rows are the truth. What is remembered of them here is forgotten at every rollback.
 
+pub(crate) mod cron;
 mod row;
 mod run;
 mod scheduling;

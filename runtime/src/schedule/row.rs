@@ -21,7 +21,7 @@ pub(super) fn next_occurrence(recurrence: Recurrence, scheduled: i64, now: i64) 
             let missed = now.saturating_sub(scheduled).max(0) / interval;
             Some(scheduled.saturating_add((missed + 1).saturating_mul(interval)))
         }
-        Recurrence::Cron(pattern) => crate::cron::next(pattern, now),
+        Recurrence::Cron(pattern) => super::cron::next(pattern, now),
     }
 }
 

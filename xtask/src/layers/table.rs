@@ -33,7 +33,7 @@ const LAYERS: &[Layer] = &[
             "text",
             "text/",
             "route",
-            "cron",
+            "schedule/cron",
             "storage/sql_text",
             "storage/sql/value",
             "storage/sql/row",
