@@ -8,7 +8,7 @@ use crate::chain::CallChain;
 use crate::description::Description;
 use crate::error::Error;
 use crate::error::fault::Fault;
-use crate::http::{Request, Response};
+use crate::http::{Request, Response, origin, path};
 use crate::limits::MAX_NAME;
 use crate::object::DurableObject;
 use crate::object::context::Env;
@@ -18,7 +18,6 @@ use crate::routing::is_upgrade;
 use crate::shard::shard_name;
 use crate::turn::LocalFuture;
 use crate::user_code::{self, Guarded, Panic};
-use crate::{origin, route};
 
 /// The objects of a deployment and the paths that lead to them: the Worker's entry on Cloudflare,
 /// the server's on the embedded host.
@@ -154,14 +153,14 @@ impl App {
     ) -> Self {
         let parameters = pattern
             .split('/')
-            .filter(|segment| route::parameter(segment).is_some())
+            .filter(|segment| path::parameter(segment).is_some())
             .count();
         if last_parameter(pattern).is_some() && parameters == 1 && pattern.starts_with('/') {
             self = self.object::<T>();
             if let Some(first) = self
                 .mounts
                 .iter()
-                .find(|mount| route::have_one_shape(mount.pattern, pattern))
+                .find(|mount| path::have_one_shape(mount.pattern, pattern))
             {
                 self.mistakes.push(format!(
                     "{method}::<{}>({pattern:?}): every path of it leads to {} already, by {:?}",
@@ -248,7 +247,7 @@ impl App {
         if self
             .routes
             .iter()
-            .any(|route| route.method == method && route::have_one_shape(route.pattern, pattern))
+            .any(|route| route.method == method && path::have_one_shape(route.pattern, pattern))
         {
             self.mistakes.push(format!(
                 "two handlers answer {method} {pattern:?}: the second is never reached"
@@ -320,7 +319,7 @@ impl App {
         let method = if method == "HEAD" { "GET" } else { method };
         let mut allowed = Vec::new();
         for (index, route) in self.routes.iter().enumerate() {
-            if let Some(parameters) = route::matches(route.pattern, path) {
+            if let Some(parameters) = path::matches(route.pattern, path) {
                 if route.method == method {
                     return Destination::Handler(index, parameters);
                 }
@@ -416,7 +415,7 @@ impl App {
         } = visit;
         let mut rest = Cow::Borrowed(rest);
         if key.is_some_and(|key| key != name) {
-            rest = Cow::Owned(route::with_first_segment(&rest, &name));
+            rest = Cow::Owned(path::with_first_segment(&rest, &name));
         }
         let remote = remote(&env, description, by, &name)?;
         match rest {
@@ -494,17 +493,17 @@ pub(crate) fn remote(
 }
 
 fn last_parameter(pattern: &str) -> Option<&str> {
-    pattern.rsplit('/').next().and_then(route::parameter)
+    pattern.rsplit('/').next().and_then(path::parameter)
 }
 
 impl Mount {
     /// The value of the mount's parameter, and the object's own path.
     fn matches<'a>(&self, path: &'a str) -> Option<(String, &'a str)> {
-        let (parameters, rest) = route::matches_prefix(self.pattern, path)?;
+        let (parameters, rest) = path::matches_prefix(self.pattern, path)?;
         let (_, value) = parameters.into_iter().next_back()?;
         Some(match self.by {
             Address::Name | Address::Id => (value, rest),
-            Address::Shard(_) => (value, route::from_segment(path, self.pattern)?),
+            Address::Shard(_) => (value, path::from_segment(path, self.pattern)?),
         })
     }
 }

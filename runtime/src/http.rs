@@ -1,5 +1,7 @@
 //! Requests and responses as objects and the app see them.
 
+pub(crate) mod origin;
+pub(crate) mod path;
 mod refusal;
 
 use std::borrow::Cow;
@@ -9,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use crate::error::Error;
 use crate::error::fault::Fault;
-use crate::{platform, route};
+use crate::platform;
 
 /// An HTTP request.
 pub struct Request {
@@ -67,7 +69,7 @@ impl Request {
         if self.has_normal_path {
             return Ok(());
         }
-        let changed = match route::normal_form(&self.inner.path()) {
+        let changed = match path::normal_form(&self.inner.path()) {
             Ok(Cow::Borrowed(_)) => None,
             Ok(Cow::Owned(path)) => Some(path),
             Err(reason) => {
@@ -99,7 +101,7 @@ impl Request {
     /// ```
     #[must_use]
     pub fn with_query_value(mut self, name: &str, value: &str) -> Self {
-        let query = crate::route::with_query_value(&self.query(), name, value);
+        let query = crate::http::path::with_query_value(&self.query(), name, value);
         self.inner.set_query(&query);
         self
     }
@@ -114,7 +116,7 @@ impl Request {
     /// ```
     #[must_use]
     pub fn without_query_value(mut self, name: &str) -> Self {
-        let query = crate::route::query_without(&self.query(), name);
+        let query = crate::http::path::query_without(&self.query(), name);
         self.inner.set_query(&query);
         self
     }
@@ -193,7 +195,7 @@ impl Request {
     /// The first value of a query parameter, decoded.
     #[must_use]
     pub fn query_value(&self, name: &str) -> Option<String> {
-        crate::route::query_pairs(&self.query())
+        crate::http::path::query_pairs(&self.query())
             .find(|(key, _)| key == name)
             .map(|(_, value)| value)
     }

@@ -7,12 +7,12 @@ use crate::call::{Call, HttpArguments, HttpBody, Reply, SocketEvent, Source};
 use crate::caller::Origin;
 use crate::description::{BodyUse, Description, Handler, Route, RouteKind};
 use crate::error::fault::Fault;
-use crate::http::{Body, Request, Response};
+use crate::http::{Body, Request, Response, path};
 use crate::limits::MAX_JSON_BODY;
 use crate::occupant::Occupant;
 use crate::socket::{Accepted, CloseEvent, Message, SocketError, may_be_sent};
 use crate::turn::LocalFuture;
-use crate::{platform, route, wire};
+use crate::{platform, wire};
 
 /// Before the end of a socket waits for its turn again.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -219,7 +219,7 @@ pub(crate) fn find(
     let mut best: Option<(&'static Route, PathParameters)> = None;
     let mut allowed: Vec<&'static str> = Vec::new();
     for route in description.routes {
-        let Some(parameters) = route::matches(route.path, path) else {
+        let Some(parameters) = path::matches(route.path, path) else {
             continue;
         };
         if route.method != method {
@@ -228,9 +228,9 @@ pub(crate) fn find(
             }
             continue;
         }
-        let closer = best.as_ref().is_none_or(|(other, _)| {
-            route::specificity(route.path) < route::specificity(other.path)
-        });
+        let closer = best
+            .as_ref()
+            .is_none_or(|(other, _)| path::specificity(route.path) < path::specificity(other.path));
         if closer {
             best = Some((route, parameters));
         }
@@ -260,7 +260,7 @@ async fn bind(
         .is_some()
         .then(|| first_of_each_name(&request.query()));
     if from_query && query.is_none() && route.body != BodyUse::Raw {
-        for (name, value) in route::query_pairs(&request.query()) {
+        for (name, value) in path::query_pairs(&request.query()) {
             if !route.fields.contains(&name.as_str()) {
                 return Err(unknown_field(&name, route));
             }
@@ -286,7 +286,7 @@ async fn bind(
 /// As for arguments that are read by name, the first value of a name counts.
 fn first_of_each_name(query: &str) -> Vec<(String, String)> {
     let mut pairs: Vec<(String, String)> = Vec::new();
-    for (name, value) in route::query_pairs(query) {
+    for (name, value) in path::query_pairs(query) {
         if !pairs.iter().any(|(known, _)| *known == name) {
             pairs.push((name, value));
         }

@@ -5,7 +5,7 @@ use bolero::generator::produce;
 use url::{Url, form_urlencoded};
 
 use super::target;
-use crate::route::{
+use crate::http::path::{
     from_segment, matches, matches_prefix, normal_form, query_pairs, query_without,
     with_first_segment, with_query_value,
 };
