@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::future::Future;
 use std::rc::Rc;
 
-use crate::chain::CallChain;
 use crate::description::Description;
 use crate::error::Error;
 use crate::error::fault::Fault;
@@ -17,7 +16,8 @@ use crate::platform::Remote;
 use crate::routing::is_upgrade;
 use crate::shard::shard_name;
 use crate::turn::LocalFuture;
-use crate::user_code::{self, Guarded, Panic};
+use crate::turn::chain::CallChain;
+use crate::turn::user_code::{self, Guarded, Panic};
 
 /// The objects of a deployment and the paths that lead to them: the Worker's entry on Cloudflare,
 /// the server's on the embedded host.

@@ -73,16 +73,12 @@
 
 mod activation;
 mod app;
-mod awaited_calls;
 mod bounds;
 mod call;
-mod caller;
-mod chain;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod check;
 mod description;
 mod descriptor;
-mod effects;
 mod error;
 #[cfg(test)]
 mod fuzz;
@@ -103,7 +99,6 @@ mod storage;
 mod text;
 mod time;
 mod turn;
-mod user_code;
 mod wire;
 
 #[doc(hidden)]

@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use crate::activation::Activation;
 use crate::call::{Call, Outcome, Reply, Source};
-use crate::caller::Origin;
 use crate::description::{Description, Handler};
 use crate::error::StorageError;
 use crate::error::fault::Fault;
+use crate::limits;
 use crate::object::context::Ctx;
 use crate::platform::ObjectState;
 use crate::running_turn::{RunningTurn, as_turn};
@@ -22,8 +22,8 @@ use crate::schedule::{Pending, Timetable};
 use crate::storage::Shared;
 use crate::storage::fields::{FieldStore, Object};
 use crate::storage::migrations::migrate;
-use crate::turn::{Entering, LocalFuture, Mode, Permit, Turns, poll_once};
-use crate::{limits, user_code};
+use crate::turn::caller::Origin;
+use crate::turn::{Entering, LocalFuture, Mode, Permit, Turns, poll_once, user_code};
 
 /// How long a turn waits for its start before the object counts as overloaded. It also ends what
 /// the call chain cannot see: two objects whose separate turns wait for each other.

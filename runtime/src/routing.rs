@@ -4,7 +4,6 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::call::{Call, HttpArguments, HttpBody, Reply, SocketEvent, Source};
-use crate::caller::Origin;
 use crate::description::{BodyUse, Description, Handler, Route, RouteKind};
 use crate::error::fault::Fault;
 use crate::http::{Body, Request, Response, path};
@@ -12,6 +11,7 @@ use crate::limits::MAX_JSON_BODY;
 use crate::occupant::Occupant;
 use crate::socket::{Accepted, CloseEvent, Message, SocketError, may_be_sent};
 use crate::turn::LocalFuture;
+use crate::turn::caller::Origin;
 use crate::{platform, wire};
 
 /// Before the end of a socket waits for its turn again.

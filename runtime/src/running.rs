@@ -3,7 +3,7 @@
 //! A turn is a transaction. An atomic turn is one segment; an `async` turn is one segment from each
 //! await to the next, because the platform commits at awaits (P12). What a failing segment wrote to
 //! storage is taken back by the host's savepoint; stored fields are written in a turn's last segment
-//! and taken back whole. [`effects`](crate::effects) holds what an atomic turn sends.
+//! and taken back whole. [`effects`](crate::turn::effects) holds what an atomic turn sends.
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
@@ -12,12 +12,12 @@ use std::task::Poll;
 
 use crate::call::{Call, Outcome};
 use crate::description::{Handler, Run};
-use crate::effects::Held;
 use crate::error::fault::Fault;
 use crate::object::context::Ctx;
 use crate::occupant::{Occupant, Resident};
 use crate::platform::{Aborted, SegmentEnd};
-use crate::user_code::{self, Guarded, Panic};
+use crate::turn::effects::Held;
+use crate::turn::user_code::{self, Guarded, Panic};
 
 impl Occupant {
     /// Runs the handler, and commits or takes back what it did. A panic is a failed turn and the end

@@ -10,9 +10,8 @@ use std::pin::{Pin, pin};
 use std::rc::{Rc, Weak};
 
 use crate::activation::Activation;
-use crate::awaited_calls;
-use crate::chain::{CallChain, Link};
-use crate::effects;
+use crate::turn::chain::{CallChain, Link};
+use crate::turn::{awaited_calls, effects};
 
 thread_local! {
     static RUNNING: RefCell<Option<RunningTurn>> = const { RefCell::new(None) };

@@ -16,10 +16,10 @@ use serde::de::DeserializeOwned;
 
 use accept::encode_session;
 
-use crate::effects;
 use crate::limits::{MAX_AUTOMATIC_RESPONSE, MAX_CLOSE_REASON};
 use crate::platform::{self, ObjectState};
 use crate::time::Timestamp;
+use crate::turn::effects;
 use crate::wire;
 
 /// One connected socket with its session.

@@ -5,6 +5,12 @@
 //! that come back from waiting for themselves: a shared turn caused by a running shared turn of
 //! the same object joins it at once.
 
+pub(crate) mod awaited_calls;
+pub(crate) mod caller;
+pub(crate) mod chain;
+pub(crate) mod effects;
+pub(crate) mod user_code;
+
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::future::Future;

@@ -8,16 +8,17 @@ use std::task::Poll;
 use std::time::Duration;
 
 use crate::activation::Activation;
-use crate::caller::Caller;
 use crate::error::CallError;
 use crate::error::fault::Fault;
 use crate::http::{Request, Response};
 use crate::platform::{self, Aborted, ObjectState};
+use crate::running_turn;
 use crate::socket::Sockets;
 use crate::storage::Storage;
 use crate::time::Timestamp;
-use crate::user_code::Guarded;
-use crate::{effects, running_turn};
+use crate::turn::caller::Caller;
+use crate::turn::effects;
+use crate::turn::user_code::Guarded;
 
 /// The platform, as one turn of one object sees it. A handler that wants it takes `ctx: &Ctx`.
 pub struct Ctx {

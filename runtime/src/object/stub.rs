@@ -9,9 +9,10 @@ use crate::descriptor::{Failed, Returned, decoded};
 use crate::error::CallError;
 use crate::error::fault::{Fault, expects_none};
 use crate::http::{Request, Response};
+use crate::limits;
 use crate::platform::Remote;
 use crate::running_turn::{awaited, waiting_turns};
-use crate::{effects, limits};
+use crate::turn::effects;
 
 /// The untyped half of a stub.
 #[derive(Clone)]

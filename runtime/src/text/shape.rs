@@ -14,7 +14,7 @@ use serde::forward_to_deserialize_any;
 
 use super::misfit::QueryMisfit;
 use super::wrappers::{RECURSIVE, Wrappers, read_what_is_inside};
-use crate::user_code;
+use crate::turn::user_code;
 
 /// What makes a type impossible to read from one text, such as "a struct"; `None` if nothing shows.
 pub(crate) fn misfit<T: DeserializeOwned>() -> Option<&'static str> {

@@ -106,7 +106,7 @@ const ROWS: &[(&str, &[(&str, &str)])] = &[
     ),
     (
         "calls that wait for each other",
-        &[("runtime/src/chain.rs", "MAX_LINKS: usize = 64;")],
+        &[("runtime/src/turn/chain.rs", "MAX_LINKS: usize = 64;")],
     ),
     (
         "`#[init]`",

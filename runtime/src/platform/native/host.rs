@@ -26,7 +26,7 @@ use super::shard::{Parts, Shard};
 use super::store::{Descriptors, Files, Index, IndexWriter};
 use super::work::{Command, Inbound};
 use crate::app::App;
-use crate::user_code;
+use crate::turn::user_code;
 
 /// How long running turns may take to finish after a signal.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);

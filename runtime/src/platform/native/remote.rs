@@ -7,12 +7,12 @@ use std::time::Duration;
 use super::ids::IdKey;
 use super::slot::{Executor, Life};
 use super::work::{Delivery, Output, ReplyTo, Task};
-use crate::chain::CallChain;
 use crate::error::fault::Fault;
 use crate::http::{Request, Response};
 use crate::object::class::Class;
 use crate::object::id::{InvalidId, Placement, RawId};
 use crate::turn::LocalFuture;
+use crate::turn::chain::CallChain;
 
 /// The deployment as one caller sees it.
 #[derive(Clone)]

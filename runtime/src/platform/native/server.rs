@@ -31,7 +31,7 @@ use crate::app::App;
 use crate::error::fault::Fault;
 use crate::http::{Body, Request};
 use crate::routing::is_upgrade;
-use crate::user_code::Guarded;
+use crate::turn::user_code::Guarded;
 
 /// Connections of one shard that speak HTTP.
 const MAX_CONNECTIONS: usize = 16_384;

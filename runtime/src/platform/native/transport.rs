@@ -23,7 +23,7 @@ use super::socket::{MAX_PENDING, Socket};
 use super::upgrade::Transport;
 use super::waiting::Eviction;
 use crate::socket::Message;
-use crate::user_code::Guarded;
+use crate::turn::user_code::Guarded;
 
 /// An incoming message (P56).
 const MAX_MESSAGE: usize = 32 * 1024 * 1024;

@@ -11,13 +11,13 @@ use super::kernel::ObjectIndex;
 use super::request::Request as PlatformRequest;
 use super::socket::{Flight, Socket};
 use super::store::Database;
-use crate::chain::CallChain;
 use crate::error::StorageError;
 use crate::error::fault::Fault;
 use crate::http::{Body, Request, Response};
 use crate::object::class::Class;
 use crate::object::id::RawId;
 use crate::socket::Message;
+use crate::turn::chain::CallChain;
 
 /// Where an answer goes; it may be awaited on another thread.
 pub(super) struct ReplyTo<T> {

@@ -16,14 +16,15 @@ use super::request::Request;
 use super::socket::Socket;
 use super::state::ObjectState;
 use super::{response, tasks};
-use crate::caller::{Caller, Origin};
-use crate::chain::CallChain;
 use crate::description::{BodyUse, Description, Route};
 use crate::error::fault::Fault;
 use crate::limits::MAX_JSON_BODY;
 use crate::occupant::Occupant;
 use crate::socket::Message;
-use crate::{user_code, wire};
+use crate::turn::caller::{Caller, Origin};
+use crate::turn::chain::CallChain;
+use crate::turn::user_code;
+use crate::wire;
 
 /// An exported class. It is generated into a module of its own, out of reach of the user's names, and learns through
 /// this trait which object it is.

@@ -12,11 +12,11 @@ use super::promise::PlatformAnswer;
 use super::raw_response::RawResponse;
 use super::response;
 use super::timer::InContext;
-use crate::chain::CallChain;
 use crate::error::fault::Fault;
 use crate::http::{Request, Response};
 use crate::object::id::{Placement, RawId};
 use crate::turn::LocalFuture;
+use crate::turn::chain::CallChain;
 use crate::wire;
 
 /// One object, wherever it lives. A clone is the same connection.

@@ -9,9 +9,9 @@ use wasm_bindgen_futures::JsFuture;
 
 use super::bindings;
 use super::failure::message_of;
-use crate::chain::CallChain;
 use crate::error::Error;
 use crate::error::fault::Fault;
+use crate::turn::chain::CallChain;
 use crate::wire;
 
 /// The host in the address of requests to objects. It leads nowhere: the stub is the address.

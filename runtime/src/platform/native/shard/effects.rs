@@ -17,7 +17,7 @@ use crate::error::fault::Fault;
 use crate::object::class::Class;
 use crate::object::id::RawId;
 use crate::occupant::Occupant;
-use crate::user_code;
+use crate::turn::user_code;
 
 impl Shard {
     /// Carries out an effect. A panic on the way, which is a mistake of ours, costs no more than

@@ -11,7 +11,7 @@ use super::super::kernel::ObjectIndex;
 use super::super::work::{Command, Inbound};
 use super::{Event, Shard};
 use crate::error::fault::Fault;
-use crate::user_code::{self, Guarded};
+use crate::turn::user_code::{self, Guarded};
 
 /// How often to look whether the system's clock was set: alarms follow the date.
 const CLOCK_CHECK_MS: i64 = 5_000;

@@ -17,10 +17,10 @@ use super::super::sim::{MemoryDisk, Sim};
 use super::super::store::Change;
 use super::super::work::{Delivery, Inbound, ReplyTo, Task};
 use super::{Effect, Event, Parts, Shard};
-use crate::chain::CallChain;
 use crate::error::fault::Fault;
 use crate::object::id::RawId;
 use crate::prelude::*;
+use crate::turn::chain::CallChain;
 
 /// Counts, and counts what its alarm does.
 #[durable_object]

@@ -12,12 +12,12 @@ use super::super::slot::Life;
 use super::super::work::{Output, ReplyTo, Task, Work};
 use super::residents::Resident;
 use super::{Event, Shard};
-use crate::caller::{Caller, Origin};
-use crate::chain::CallChain;
 use crate::error::fault::Fault;
 use crate::platform::Aborted;
 use crate::turn::LocalFuture;
-use crate::user_code::{self, Panic};
+use crate::turn::caller::{Caller, Origin};
+use crate::turn::chain::CallChain;
+use crate::turn::user_code::{self, Panic};
 
 /// An initialisation behind its gate (P14).
 const BLOCK_TIMEOUT: Duration = Duration::from_secs(30);

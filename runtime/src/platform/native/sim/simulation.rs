@@ -20,7 +20,7 @@ use super::pipe::{Link, Links};
 use super::trace::Trace;
 use super::under_way::UnderWay;
 use crate::object::id::RawId;
-use crate::user_code;
+use crate::turn::user_code;
 
 /// Steps that a test may take without time passing.
 const MAX_STEPS_AT_ONCE: u64 = 100_000;

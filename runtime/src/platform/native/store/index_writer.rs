@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use super::entry::{Change, Entry};
 use super::index::Index;
 use crate::error::StorageError;
-use crate::user_code;
+use crate::turn::user_code;
 
 /// Changes that share a transaction, and with it a sync.
 const BATCH: usize = 1_000;

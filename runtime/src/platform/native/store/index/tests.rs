@@ -176,7 +176,7 @@ fn entries_are_synced_when_an_earlier_write_panicked() {
     let folder = tempfile::tempdir().unwrap();
     let index = open(&folder.path().join("index.sqlite"));
     let panics = || index.writer().transaction(false, |_| panic!("on purpose"));
-    crate::user_code::call(panics).unwrap_err();
+    crate::turn::user_code::call(panics).unwrap_err();
     let synchronous = |transaction: &Transaction<'_>| {
         let full = 2;
         let level: i64 = transaction.pragma_query_value(None, "synchronous", |row| row.get(0))?;

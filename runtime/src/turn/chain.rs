@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::awaited_calls::is_awaited;
+use super::awaited_calls::is_awaited;
 use crate::object::id::RawId;
 
 /// One waiting turn.

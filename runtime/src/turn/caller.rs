@@ -5,7 +5,7 @@ use std::future::{Future, poll_fn};
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
-use crate::chain::CallChain;
+use super::chain::CallChain;
 
 /// What caused a turn. The default is that of events without a caller: alarms, sockets,
 /// initialisations.
