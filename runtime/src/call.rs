@@ -7,11 +7,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::bounds::Argument;
+use crate::codec::{message_pack, text};
 use crate::error::fault::Fault;
 use crate::http::{Request, Response};
 use crate::schedule::AlarmRun;
 use crate::socket::{Accepted, CloseEvent, Message, Socket, SocketError};
-use crate::{text, wire};
 
 /// What a handler leaves behind.
 pub type Outcome = Result<Reply, Fault>;
@@ -184,7 +184,7 @@ impl Call {
     /// The payload of an alarm.
     pub fn payload<T: Argument>(&mut self) -> Result<T, Fault> {
         match &self.source {
-            Source::Alarm { payload, .. } => wire::decode(payload).map_err(|message| {
+            Source::Alarm { payload, .. } => message_pack::decode(payload).map_err(|message| {
                 Fault::Undecodable(format!("the alarm's payload cannot be read: {message}"))
             }),
             _ => Err(misplaced("alarm payload")),
@@ -201,12 +201,12 @@ impl Call {
 }
 
 fn from_json<T: DeserializeOwned>(json: &[u8], whole: &str) -> Result<T, Fault> {
-    let misfit = match wire::from_json(json) {
-        Ok(bytes) => match wire::decode_foreign(&bytes) {
+    let misfit = match message_pack::from_json(json) {
+        Ok(bytes) => match message_pack::decode_foreign(&bytes) {
             Ok(value) => return Ok(value),
             Err(misfit) => misfit,
         },
-        Err(message) => wire::Misfit {
+        Err(message) => message_pack::Misfit {
             field: None,
             message,
         },
@@ -214,7 +214,7 @@ fn from_json<T: DeserializeOwned>(json: &[u8], whole: &str) -> Result<T, Fault> 
     Err(misfit.into_fault(whole))
 }
 
-impl wire::Misfit {
+impl message_pack::Misfit {
     /// The client's error; `whole` names what the value is a part of.
     fn into_fault(self, whole: &str) -> Fault {
         let what = self
@@ -233,11 +233,11 @@ fn next_encoded<T: DeserializeOwned>(
     let mut remaining = &bytes[*rest..];
     if remaining.is_empty() {
         // An older caller does not know an argument that was added since: only an optional one fits.
-        return wire::decode(wire::NIL).map_err(|_| {
+        return message_pack::decode(message_pack::NIL).map_err(|_| {
             Fault::BadRequest(format!("argument {} (`{name}`) is missing", index + 1))
         });
     }
-    let value = wire::decode_next(&mut remaining).map_err(|message| {
+    let value = message_pack::decode_next(&mut remaining).map_err(|message| {
         Fault::BadRequest(format!(
             "argument {} (`{name}`) does not fit: {message}",
             index + 1
@@ -273,10 +273,10 @@ impl HttpArguments {
             _ => None,
         };
         match field {
-            Some(value) => wire::encode(&value)
-                .and_then(|bytes| wire::decode(&bytes))
+            Some(value) => message_pack::encode(&value)
+                .and_then(|bytes| message_pack::decode(&bytes))
                 .map_err(|message| Fault::BadRequest(format!("`{name}` does not fit: {message}"))),
-            None => wire::decode(wire::NIL)
+            None => message_pack::decode(message_pack::NIL)
                 .map_err(|_| Fault::BadRequest(format!("`{name}` is missing{}", self.place()))),
         }
     }
@@ -291,7 +291,7 @@ impl HttpArguments {
 }
 
 pub(crate) fn encode_result<T: Serialize + ?Sized>(value: &T) -> Outcome {
-    wire::encode(value)
+    message_pack::encode(value)
         .map(Reply::Value)
         .map_err(|message| Fault::Undecodable(format!("the result cannot be encoded: {message}")))
 }

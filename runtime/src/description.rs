@@ -4,12 +4,12 @@
 use std::any::Any;
 
 use crate::call::{Call, Outcome};
+use crate::codec::text::QueryMisfit;
 use crate::error::StorageError;
 use crate::object::class::Class;
 use crate::object::context::Ctx;
 use crate::platform::HandlerKey;
 use crate::storage::fields::{FieldStore, Object};
-use crate::text::QueryMisfit;
 use crate::turn::{LocalFuture, Mode};
 
 /// One class of Durable Objects.

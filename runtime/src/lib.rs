@@ -96,15 +96,14 @@ mod schedule;
 mod shard;
 mod socket;
 mod storage;
-mod text;
 mod time;
 mod turn;
-mod wire;
 
 #[doc(hidden)]
 #[allow(missing_docs, reason = "generated code's own vocabulary")]
 #[path = "private.rs"]
 pub mod __private;
+mod codec;
 
 // Generated code says `::anchorhold::…`; so do this crate's own objects and examples.
 extern crate self as anchorhold;

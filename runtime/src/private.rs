@@ -4,6 +4,7 @@
 pub use crate::app::{IsApp, assert_app};
 pub use crate::bounds::{Argument, Carried};
 pub use crate::call::{Call, Outcome, Reply, object_mut, object_ref};
+pub use crate::codec::text::QueryMisfit;
 pub use crate::description::{
     BodyUse, Description, Handler, Method, QueryArgument, Route, RouteKind, Run, SocketHandlers,
     TextArgument,
@@ -23,7 +24,6 @@ pub use crate::storage::fields::{
     FieldStore, MemoryDefault, Object, StoredField, StoredFields, assert_memory_default,
     assert_stored, load_object,
 };
-pub use crate::text::QueryMisfit;
 
 /// From the standard library, which a `no_std` crate cannot name by itself.
 pub mod std {

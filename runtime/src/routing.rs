@@ -4,15 +4,16 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::call::{Call, HttpArguments, HttpBody, Reply, SocketEvent, Source};
+use crate::codec::message_pack;
 use crate::description::{BodyUse, Description, Handler, Route, RouteKind};
 use crate::error::fault::Fault;
 use crate::http::{Body, Request, Response, path};
 use crate::limits::MAX_JSON_BODY;
 use crate::occupant::Occupant;
+use crate::platform;
 use crate::socket::{Accepted, CloseEvent, Message, SocketError, may_be_sent};
 use crate::turn::LocalFuture;
 use crate::turn::caller::Origin;
-use crate::{platform, wire};
 
 /// Before the end of a socket waits for its turn again.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -53,7 +54,7 @@ impl Occupant {
             Reply::Accept(accepted) => self.accept(&accepted),
             Reply::Value(_) if route.status == 204 => Ok(Response::empty(204)),
             Reply::Value(bytes) => {
-                let json = wire::to_json(&bytes).map_err(|message| {
+                let json = message_pack::to_json(&bytes).map_err(|message| {
                     Fault::Undecodable(format!("the result has no form in JSON: {message}"))
                 })?;
                 Ok(Response::encoded_json(route.status, json))

@@ -16,11 +16,11 @@ use serde::de::DeserializeOwned;
 
 use accept::encode_session;
 
+use crate::codec::message_pack;
 use crate::limits::{MAX_AUTOMATIC_RESPONSE, MAX_CLOSE_REASON};
 use crate::platform::{self, ObjectState};
 use crate::time::Timestamp;
 use crate::turn::effects;
-use crate::wire;
 
 /// One connected socket with its session.
 pub struct Socket<S> {
@@ -143,7 +143,7 @@ impl<S: DeserializeOwned> Socket<S> {
             .inner
             .attachment()
             .ok_or_else(|| SocketError::new("the socket has no session"))?;
-        wire::decode(&bytes)
+        message_pack::decode(&bytes)
             .map_err(|error| SocketError::new(format!("the session cannot be read: {error}")))
     }
 }

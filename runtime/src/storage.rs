@@ -21,10 +21,10 @@ use list::around_internal;
 use shared::OpenTransaction;
 
 use crate::activation::Activation;
+use crate::codec::message_pack;
 use crate::error::StorageError;
 use crate::limits::{self, INTERNAL_PREFIX, MAX_KEYS};
 use crate::platform::ObjectState;
-use crate::wire;
 use migrations::migrate;
 use sql::Sql;
 
@@ -306,14 +306,14 @@ fn check_count(count: usize) -> Result<(), StorageError> {
 }
 
 fn decode<T: DeserializeOwned>(key: &str, bytes: &[u8]) -> Result<T, StorageError> {
-    wire::decode(bytes).map_err(|message| StorageError::Undecodable {
+    message_pack::decode(bytes).map_err(|message| StorageError::Undecodable {
         subject: format!("`{key}`"),
         message: format!("{message}; it was read as `{}`", std::any::type_name::<T>()),
     })
 }
 
 fn encode<T: Serialize + ?Sized>(key: &str, value: &T) -> Result<Vec<u8>, StorageError> {
-    let bytes = wire::encode(value).map_err(|message| StorageError::Unencodable {
+    let bytes = message_pack::encode(value).map_err(|message| StorageError::Unencodable {
         subject: format!("`{key}`"),
         message,
     })?;

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use crate::codec::message_pack;
 use crate::error::{CallError, Error, ObjectError, StorageError, Told, told};
 use crate::time::whole_millis;
-use crate::wire;
 
 /// A method's own error: encoded for a typed caller, summarised for HTTP and JavaScript.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,7 +72,7 @@ pub(crate) fn expects_none<E>(_: &[u8]) -> Result<E, String> {
 
 impl Fault {
     pub(crate) fn application<E: ObjectError>(error: &E) -> Self {
-        match wire::encode(error) {
+        match message_pack::encode(error) {
             Ok(body) => Self::Application(Box::new(ApplicationFault {
                 body,
                 status: status_of_error(error.status()),
@@ -354,15 +354,15 @@ mod tests {
             }),
         ];
         for fault in faults {
-            let bytes = wire::encode(&fault).unwrap();
-            assert_eq!(wire::decode::<Fault>(&bytes).unwrap(), fault);
+            let bytes = message_pack::encode(&fault).unwrap();
+            assert_eq!(message_pack::decode::<Fault>(&bytes).unwrap(), fault);
         }
     }
 
     #[test]
     fn a_kind_of_a_later_version_is_still_told() {
         let later = std::collections::BTreeMap::from([("kind", "melted"), ("text", "hot")]);
-        let fault: Fault = wire::decode(&wire::encode(&later).unwrap()).unwrap();
+        let fault: Fault = message_pack::decode(&message_pack::encode(&later).unwrap()).unwrap();
         assert_eq!(
             fault,
             Fault::Undecodable("a failure of an unknown kind `melted`: hot".to_owned())

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::target;
-use crate::wire;
+use crate::codec::message_pack;
 
 #[derive(Clone, Debug, Serialize, Deserialize, TypeGenerator)]
 struct First {
@@ -99,35 +99,35 @@ enum Written {
 impl Written {
     fn bytes(&self) -> Vec<u8> {
         let bytes = match self {
-            Self::First(value) => wire::encode(value),
-            Self::Second(value) => wire::encode(value),
-            Self::Third(value) => wire::encode(value),
-            Self::Fourth(value) => wire::encode(value),
-            Self::Level(value) => wire::encode(value),
-            Self::Shape(value) => wire::encode(value),
-            Self::Either(value) => wire::encode(value),
-            Self::Unit => wire::encode(&()),
-            Self::Bool(value) => wire::encode(value),
-            Self::Small(value) => wire::encode(value),
-            Self::Signed(value) => wire::encode(value),
-            Self::Large(value) => wire::encode(value),
-            Self::Single(value) => wire::encode(value),
-            Self::Double(value) => wire::encode(value),
-            Self::Letter(value) => wire::encode(value),
-            Self::Text(value) => wire::encode(value),
-            Self::Numbers(value) => wire::encode(value),
-            Self::Texts(value) => wire::encode(value),
-            Self::Map(value) => wire::encode(value),
-            Self::Firsts(value) => wire::encode(value),
-            Self::Pair(name, count) => wire::encode(&(name, count)),
-            Self::Maybe(value) => wire::encode(value),
+            Self::First(value) => message_pack::encode(value),
+            Self::Second(value) => message_pack::encode(value),
+            Self::Third(value) => message_pack::encode(value),
+            Self::Fourth(value) => message_pack::encode(value),
+            Self::Level(value) => message_pack::encode(value),
+            Self::Shape(value) => message_pack::encode(value),
+            Self::Either(value) => message_pack::encode(value),
+            Self::Unit => message_pack::encode(&()),
+            Self::Bool(value) => message_pack::encode(value),
+            Self::Small(value) => message_pack::encode(value),
+            Self::Signed(value) => message_pack::encode(value),
+            Self::Large(value) => message_pack::encode(value),
+            Self::Single(value) => message_pack::encode(value),
+            Self::Double(value) => message_pack::encode(value),
+            Self::Letter(value) => message_pack::encode(value),
+            Self::Text(value) => message_pack::encode(value),
+            Self::Numbers(value) => message_pack::encode(value),
+            Self::Texts(value) => message_pack::encode(value),
+            Self::Map(value) => message_pack::encode(value),
+            Self::Firsts(value) => message_pack::encode(value),
+            Self::Pair(name, count) => message_pack::encode(&(name, count)),
+            Self::Maybe(value) => message_pack::encode(value),
         };
         bytes.expect("plain values can be written")
     }
 }
 
 fn json(bytes: &[u8]) -> Value {
-    let json = wire::to_json(bytes).expect("these values have a form in JSON");
+    let json = message_pack::to_json(bytes).expect("these values have a form in JSON");
     serde_json::from_slice(&json).expect("JSON is well formed")
 }
 
@@ -191,9 +191,9 @@ fn is_default(value: &Value) -> bool {
 }
 
 fn read_as<T: Serialize + DeserializeOwned + Debug>(bytes: &[u8], written: &Value) {
-    match wire::decode::<T>(bytes) {
+    match message_pack::decode::<T>(bytes) {
         Ok(value) => {
-            let read = json(&wire::encode(&value).expect("what was read can be written"));
+            let read = json(&message_pack::encode(&value).expect("what was read can be written"));
             assert!(
                 follows(&read, written),
                 "{written} was read as {value:?}, a {}",

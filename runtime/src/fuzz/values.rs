@@ -12,9 +12,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::target;
+use crate::Timestamp;
 use crate::call::{Call, Source};
+use crate::codec::message_pack;
 use crate::error::fault::Fault;
-use crate::{Timestamp, wire};
 
 /// A stretch of MessagePack that may be valid, or lie about what follows.
 #[derive(Clone, Debug, TypeGenerator)]
@@ -113,7 +114,7 @@ fn bytes_of(pieces: &[Piece]) -> Vec<u8> {
 }
 
 fn put<T: Serialize + ?Sized>(bytes: &mut Vec<u8>, value: &T) {
-    wire::encode_into(bytes, value).expect("plain values can be written");
+    message_pack::encode_into(bytes, value).expect("plain values can be written");
 }
 
 fn open(bytes: &mut Vec<u8>, container: Container, length: u8) {
@@ -185,14 +186,14 @@ macro_rules! read_as {
 
 fn read_as_one<T: Serialize + DeserializeOwned + Debug>(bytes: &[u8]) {
     // Both ways of reading agree on what fits.
-    let foreign = wire::decode_foreign::<T>(bytes);
+    let foreign = message_pack::decode_foreign::<T>(bytes);
     let mut rest = bytes;
-    match (wire::decode_next::<T>(&mut rest), foreign) {
+    match (message_pack::decode_next::<T>(&mut rest), foreign) {
         (Ok(value), Ok(_)) => {
             assert!(rest.len() < bytes.len(), "a value has one byte at least");
-            let written = wire::encode(&value).expect("what was read can be written");
-            let again: T = wire::decode(&written).expect("what was written can be read");
-            let rewritten = wire::encode(&again).expect("what was read can be written");
+            let written = message_pack::encode(&value).expect("what was read can be written");
+            let again: T = message_pack::decode(&written).expect("what was written can be read");
+            let rewritten = message_pack::encode(&again).expect("what was read can be written");
             assert_eq!(rewritten, written, "{value:?}");
         }
         (Err(message), Err(misfit)) => {
@@ -247,12 +248,12 @@ target!(
     values_are_the_same_after_json,
     produce::<Vec<Piece>>(),
     |pieces| {
-        let Ok(json) = wire::to_json(&bytes_of(pieces)) else {
+        let Ok(json) = message_pack::to_json(&bytes_of(pieces)) else {
             return;
         };
         let text = std::str::from_utf8(&json).expect("JSON is UTF-8");
-        let value = wire::from_json(&json).expect(text);
-        let again = wire::to_json(&value).expect(text);
+        let value = message_pack::from_json(&json).expect(text);
+        let again = message_pack::to_json(&value).expect(text);
         // As values: an `f32` of 15 digits has an exponent, and none when it was read as an `f64`.
         let read = |json: &[u8]| serde_json::from_slice::<serde_json::Value>(json).expect(text);
         assert_eq!(read(&again), read(&json), "{text}");
@@ -264,10 +265,10 @@ target!(
     produce::<Vec<JsonPiece>>(),
     |pieces| {
         let json: String = pieces.iter().map(JsonPiece::text).collect();
-        match wire::from_json(json.as_bytes()) {
+        match message_pack::from_json(json.as_bytes()) {
             Ok(bytes) => {
                 let theirs: serde_json::Value = serde_json::from_str(&json).expect(&json);
-                let ours: serde_json::Value = wire::decode(&bytes).expect(&json);
+                let ours: serde_json::Value = message_pack::decode(&bytes).expect(&json);
                 assert_eq!(ours, theirs);
             }
             Err(_) => assert!(serde_json::from_str::<serde_json::Value>(&json).is_err()),

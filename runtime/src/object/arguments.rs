@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::wire;
+use crate::codec::message_pack;
 
 /// The arguments of a call under construction, one encoded value after another. The first that
 /// refuses to be written fails the call.
@@ -22,7 +22,7 @@ impl Arguments {
 
     pub fn push<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) {
         if let Ok(bytes) = &mut self.bytes
-            && let Err(message) = wire::encode_into(bytes, value)
+            && let Err(message) = message_pack::encode_into(bytes, value)
         {
             self.bytes = Err(format!("argument `{name}` cannot be encoded: {message}"));
         }

@@ -32,12 +32,12 @@ use std::sync::atomic::{
 use std::sync::{self, Arc, LazyLock, Mutex, OnceLock, RwLock};
 
 use crate::bounds::Argument;
+use crate::codec::text::{QueryMisfit, misfit, query_misfit};
 use crate::http::{Request, Response};
 use crate::object::context::{Ctx, Env};
 use crate::schedule::AlarmRun;
 use crate::socket::{Accept, CloseEvent, Socket, SocketError};
 use crate::storage::collections::{StoredLog, StoredMap};
-use crate::text::{QueryMisfit, misfit, query_misfit};
 
 /// Asks what `T` is. An inherent constant is found before that of a trait in scope, so
 /// [`Unrecognised`] answers for every type that has no constant here. Their names begin with `__`: a trait of the user's that

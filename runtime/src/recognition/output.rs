@@ -8,11 +8,11 @@ use serde::Serialize;
 use super::kind;
 use crate::bounds::Carried;
 use crate::call::{Outcome, Reply, encode_result};
+use crate::codec::message_pack;
 use crate::error::ObjectError;
 use crate::error::fault::{Fault, expects_none};
 use crate::http::Response;
 use crate::socket::{Accept, Session};
-use crate::wire;
 
 /// What a handler returns: a value, or a `Result` under whatever name.
 pub trait Output<const IS_RESULT: bool> {
@@ -73,7 +73,7 @@ impl<E: ObjectError> HandlerError<true> for E {
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, String> {
-        wire::decode(bytes)
+        message_pack::decode(bytes)
     }
 }
 
@@ -95,7 +95,7 @@ impl<T: Carried> MethodResult<{ kind::VALUE }> for T {
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, String> {
-        wire::decode(bytes)
+        message_pack::decode(bytes)
     }
 }
 

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::codec::message_pack;
 use crate::error::StorageError;
 use crate::object::context::Ctx;
 use crate::time::Timestamp;
-use crate::wire;
 
 /// The latest time that a JavaScript date, and so the platform's alarm, can hold.
 const LATEST_MILLIS: i64 = 8_640_000_000_000_000;
@@ -78,7 +78,7 @@ pub fn scheduling<'a, T: Serialize + ?Sized>(
         ctx,
         alarm,
         key: String::new(),
-        payload: wire::encode(payload),
+        payload: message_pack::encode(payload),
     }
 }
 

@@ -6,12 +6,12 @@ use super::row::{
     FIRST_RETRY_MILLIS, LACKS_ITS_METHOD, MAX_RETRIES, integer, next_occurrence, text,
 };
 use super::run::AlarmRun;
+use crate::codec::message_pack;
 use crate::error::StorageError;
 use crate::object::class::{Alarm, Class};
 use crate::platform::ObjectState;
 use crate::storage::sql::{SqlRows, SqlValue};
 use crate::time::Timestamp;
-use crate::wire;
 
 /// The pending runs of one object.
 #[derive(Default)]
@@ -251,7 +251,7 @@ impl Timetable {
         let retry_count = u32::try_from(integer(&attempt)).unwrap_or(u32::MAX);
         let payload = match payload {
             SqlValue::Blob(bytes) => bytes,
-            _ => wire::NIL.to_vec(),
+            _ => message_pack::NIL.to_vec(),
         };
         let due = Due {
             alarm,

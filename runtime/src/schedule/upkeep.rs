@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use super::row::{LACKS_ITS_METHOD, MAX_RETRIES, integer, next_occurrence, text};
 use super::timetable::Timetable;
+use crate::codec::message_pack;
 use crate::error::StorageError;
 use crate::object::class::{Alarm, Class};
 use crate::platform::ObjectState;
 use crate::storage::sql::{SqlRows, SqlValue};
-use crate::wire;
 
 /// Where the recurrences are kept that the pending runs were made for: names and their texts.
 const RECURRENCES_KEY: &str = "__anchorhold/recurrences";
@@ -30,10 +30,12 @@ impl Timetable {
             return Ok(());
         }
         let known: BTreeMap<String, String> = match state.get(RECURRENCES_KEY)? {
-            Some(bytes) => wire::decode(&bytes).map_err(|message| StorageError::Undecodable {
-                subject: "the recurrences of the alarms".to_owned(),
-                message,
-            })?,
+            Some(bytes) => {
+                message_pack::decode(&bytes).map_err(|message| StorageError::Undecodable {
+                    subject: "the recurrences of the alarms".to_owned(),
+                    message,
+                })?
+            }
             None => BTreeMap::new(),
         };
         let mut current = BTreeMap::new();
@@ -56,10 +58,11 @@ impl Timetable {
         for name in known.keys().filter(gone) {
             self.cancel(state, name, "")?;
         }
-        let bytes = wire::encode(&current).map_err(|message| StorageError::Unencodable {
-            subject: "the recurrences of the alarms".to_owned(),
-            message,
-        })?;
+        let bytes =
+            message_pack::encode(&current).map_err(|message| StorageError::Unencodable {
+                subject: "the recurrences of the alarms".to_owned(),
+                message,
+            })?;
         state.put(RECURRENCES_KEY, &bytes)
     }
 
@@ -87,7 +90,7 @@ impl Timetable {
         if keeps {
             return Ok(());
         }
-        self.put(state, alarm.name, "", next, wire::NIL.to_vec())
+        self.put(state, alarm.name, "", next, message_pack::NIL.to_vec())
     }
 
     /// Compares the platform's alarm with the pending runs. Writes only if it stands too late, or

@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use super::message::{Message, SocketError};
+use crate::codec::message_pack;
 use crate::error::fault::Fault;
 use crate::limits::{MAX_ATTACHMENT, MAX_TAG, MAX_TAGS};
-use crate::wire;
 
 /// What a `#[websocket]` route returns to accept the upgrade: the session is kept with the socket,
 /// up to 16,320 bytes, and survives the object's eviction.
@@ -91,7 +91,7 @@ impl<S: Serialize> Accept<S> {
 }
 
 pub(super) fn encode_session<S: Serialize>(session: &S) -> Result<Vec<u8>, SocketError> {
-    let bytes = wire::encode(session)
+    let bytes = message_pack::encode(session)
         .map_err(|error| SocketError::new(format!("the session cannot be encoded: {error}")))?;
     if bytes.len() > MAX_ATTACHMENT {
         return Err(SocketError::new(format!(

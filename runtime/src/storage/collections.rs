@@ -11,10 +11,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::fields::{Slot, StoredField};
+use crate::codec::message_pack;
 use crate::error::StorageError;
+use crate::limits;
 use crate::platform::ObjectState;
 use crate::storage::ListRange;
-use crate::{limits, wire};
 
 /// What a [`StoredMap`] with keys of type `K` can be asked by: the key, or `&str` where it is a `String`.
 #[diagnostic::on_unimplemented(
@@ -276,7 +277,7 @@ impl<K, V: Serialize + DeserializeOwned> StoredMap<K, V> {
     {
         let before = self.get(key)?;
         let key = key.to_key();
-        let bytes = wire::encode(value).map_err(|message| StorageError::Unencodable {
+        let bytes = message_pack::encode(value).map_err(|message| StorageError::Unencodable {
             subject: self.subject(&key),
             message,
         })?;
@@ -321,7 +322,7 @@ impl<K, V: Serialize + DeserializeOwned> StoredMap<K, V> {
     }
 
     fn decode(&self, key: &str, bytes: &[u8]) -> Result<V, StorageError> {
-        wire::decode(bytes).map_err(|message| StorageError::Undecodable {
+        message_pack::decode(bytes).map_err(|message| StorageError::Undecodable {
             subject: self.subject(key),
             message,
         })
@@ -413,7 +414,7 @@ impl<T: Serialize + DeserializeOwned, const BOUND: u64> StoredLog<T, BOUND> {
         const { assert!(BOUND > 0, "a log keeps at least one entry") };
         let index = self.next;
         let key = index.to_key();
-        let bytes = wire::encode(value).map_err(|message| StorageError::Unencodable {
+        let bytes = message_pack::encode(value).map_err(|message| StorageError::Unencodable {
             subject: self.subject(&key),
             message,
         })?;
@@ -479,7 +480,7 @@ impl<T: Serialize + DeserializeOwned, const BOUND: u64> StoredLog<T, BOUND> {
 
     fn set_next(&mut self, next: u64) -> Result<(), StorageError> {
         self.next = next;
-        let bytes = wire::encode(&next).map_err(|message| StorageError::Unencodable {
+        let bytes = message_pack::encode(&next).map_err(|message| StorageError::Unencodable {
             subject: self.subject(NEXT_KEY),
             message,
         })?;
@@ -487,7 +488,7 @@ impl<T: Serialize + DeserializeOwned, const BOUND: u64> StoredLog<T, BOUND> {
     }
 
     fn decode(&self, key: &str, bytes: &[u8]) -> Result<T, StorageError> {
-        wire::decode(bytes).map_err(|message| StorageError::Undecodable {
+        message_pack::decode(bytes).map_err(|message| StorageError::Undecodable {
             subject: self.subject(key),
             message,
         })
@@ -523,10 +524,12 @@ impl<T, const BOUND: u64> StoredField<ByEntry> for StoredLog<T, BOUND> {
     fn load(slot: &mut Slot<'_>, _: fn() -> Self) -> Result<Self, StorageError> {
         let entries = Entries::attached(slot);
         let next = match entries.get(NEXT_KEY)? {
-            Some(bytes) => wire::decode(&bytes).map_err(|message| StorageError::Undecodable {
-                subject: format!("the length of log `{}`", slot.key()),
-                message,
-            })?,
+            Some(bytes) => {
+                message_pack::decode(&bytes).map_err(|message| StorageError::Undecodable {
+                    subject: format!("the length of log `{}`", slot.key()),
+                    message,
+                })?
+            }
             None => 1,
         };
         let oldest = entries.list(None, Some(NEXT_KEY), false, Some(1))?;

@@ -9,10 +9,10 @@ use std::any::Any;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::codec::message_pack;
 use crate::error::StorageError;
 use crate::limits;
 use crate::platform::ObjectState;
-use crate::wire;
 
 /// The stored fields of one resident object.
 pub struct FieldStore {
@@ -191,8 +191,8 @@ impl<T: Serialize + DeserializeOwned> StoredField<Whole> for T {
             None => {
                 let first = default();
                 slot.fields.defaults[slot.index] =
-                    wire::encode(&first).ok().map(|value| FirstValue {
-                        varies: wire::encode(&default()).as_ref() != Ok(&value),
+                    message_pack::encode(&first).ok().map(|value| FirstValue {
+                        varies: message_pack::encode(&default()).as_ref() != Ok(&value),
                         value,
                     });
                 first
@@ -204,7 +204,7 @@ impl<T: Serialize + DeserializeOwned> StoredField<Whole> for T {
 
     fn store(&mut self, slot: &mut Slot<'_>) -> Result<(), StorageError> {
         let key = slot.key();
-        let bytes = wire::encode(self).map_err(|message| StorageError::Unencodable {
+        let bytes = message_pack::encode(self).map_err(|message| StorageError::Unencodable {
             subject: format!("field `{key}`"),
             message,
         })?;
@@ -236,7 +236,7 @@ pub(crate) fn decode_field<T: DeserializeOwned>(
     key: &str,
     bytes: &[u8],
 ) -> Result<T, StorageError> {
-    wire::decode(bytes).map_err(|message| StorageError::Undecodable {
+    message_pack::decode(bytes).map_err(|message| StorageError::Undecodable {
         subject: format!("stored field `{key}`"),
         message: format!("{message}; its type is `{}`", std::any::type_name::<T>()),
     })

@@ -1,11 +1,11 @@
 //! Schema migrations: declared on the struct, run in order, each once in an object's life.
 
 use super::sql_text;
+use crate::codec::message_pack;
 use crate::error::StorageError;
 use crate::limits::INTERNAL_PREFIX;
 use crate::object::class::Class;
 use crate::platform::ObjectState;
-use crate::wire;
 
 /// Runs the migrations that this object has not had, each in a transaction with the note that it
 /// was run, so that none is run twice and none is left half done.
@@ -19,7 +19,7 @@ pub(crate) fn migrate(state: &ObjectState, class: &Class) -> Result<(), StorageE
         message,
     };
     let done: usize = match state.get(&key)? {
-        Some(bytes) => wire::decode(&bytes).map_err(undecodable)?,
+        Some(bytes) => message_pack::decode(&bytes).map_err(undecodable)?,
         None => 0,
     };
     for (index, migration) in class.migrations.iter().enumerate().skip(done) {
@@ -28,7 +28,7 @@ pub(crate) fn migrate(state: &ObjectState, class: &Class) -> Result<(), StorageE
             result = sql_text::check(migration)
                 .and_then(|()| state.sql(migration, &[]))
                 .and_then(|_| {
-                    let count = wire::encode(&(index + 1)).map_err(undecodable)?;
+                    let count = message_pack::encode(&(index + 1)).map_err(undecodable)?;
                     state.put(&key, &count)
                 });
             result.is_ok()

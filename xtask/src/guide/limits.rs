@@ -95,7 +95,10 @@ const ROWS: &[(&str, &[(&str, &str)])] = &[
     ),
     (
         "how deep a value nests",
-        &[("runtime/src/wire/nesting.rs", "MAX_DEPTH: usize = 128;")],
+        &[(
+            "runtime/src/codec/message_pack/nesting.rs",
+            "MAX_DEPTH: usize = 128;",
+        )],
     ),
     (
         "time that a turn waits for its start",

@@ -16,6 +16,7 @@ use super::request::Request;
 use super::socket::Socket;
 use super::state::ObjectState;
 use super::{response, tasks};
+use crate::codec::message_pack;
 use crate::description::{BodyUse, Description, Route};
 use crate::error::fault::Fault;
 use crate::limits::MAX_JSON_BODY;
@@ -24,7 +25,6 @@ use crate::socket::Message;
 use crate::turn::caller::{Caller, Origin};
 use crate::turn::chain::CallChain;
 use crate::turn::user_code;
-use crate::wire;
 
 /// An exported class. It is generated into a module of its own, out of reach of the user's names, and learns through
 /// this trait which object it is.
@@ -149,7 +149,7 @@ impl ObjectClass {
             let chain = if chain.is_empty() {
                 Ok(CallChain::default())
             } else {
-                wire::decode(&chain)
+                message_pack::decode(&chain)
             };
             let result = chain
                 .map_err(|message| {

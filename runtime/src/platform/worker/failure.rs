@@ -4,11 +4,11 @@ use js_sys::{Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 
 use super::bindings;
+use crate::codec::message_pack;
 use crate::error::StorageError;
 use crate::error::fault::Fault;
 use crate::limits::TOO_BIG;
 use crate::platform::sql_message::without_code;
-use crate::wire;
 
 /// What a JavaScript exception says, for people.
 pub(super) fn message_of(error: &JsValue) -> String {
@@ -78,7 +78,7 @@ fn carried_fault(error: &JsValue) -> Option<Fault> {
     let bytes = property(error, "anchorholdFault")?
         .dyn_into::<Uint8Array>()
         .ok()?;
-    wire::decode(&bytes.to_vec()).ok()
+    message_pack::decode(&bytes.to_vec()).ok()
 }
 
 /// The error that a JavaScript caller of a method gets: `name` and `code` for programs, `message`
@@ -91,7 +91,7 @@ pub(super) fn error_of(fault: &Fault) -> JsValue {
 pub(super) fn thrown(fault: &Fault) -> JsValue {
     make(
         fault,
-        wire::encode(fault)
+        message_pack::encode(fault)
             .ok()
             .map(|bytes| Uint8Array::from(bytes.as_slice())),
     )

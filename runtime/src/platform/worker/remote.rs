@@ -12,12 +12,12 @@ use super::promise::PlatformAnswer;
 use super::raw_response::RawResponse;
 use super::response;
 use super::timer::InContext;
+use crate::codec::message_pack;
 use crate::error::fault::Fault;
 use crate::http::{Request, Response};
 use crate::object::id::{Placement, RawId};
 use crate::turn::LocalFuture;
 use crate::turn::chain::CallChain;
-use crate::wire;
 
 /// One object, wherever it lives. A clone is the same connection.
 #[derive(Clone)]
@@ -150,7 +150,7 @@ impl Remote {
 }
 
 fn encode<T: serde::Serialize>(value: &T) -> Result<Vec<u8>, Fault> {
-    wire::encode(value).map_err(Fault::Undecodable)
+    message_pack::encode(value).map_err(Fault::Undecodable)
 }
 
 /// What `parcel` in `glue.js` made; nothing if it is something else.
@@ -189,7 +189,7 @@ fn open_envelope(mut envelope: Vec<u8>) -> Result<Vec<u8>, Fault> {
             envelope.remove(0);
             Ok(envelope)
         }
-        Some(&FAULT) => Err(wire::decode(&envelope[1..]).unwrap_or_else(undecodable)),
+        Some(&FAULT) => Err(message_pack::decode(&envelope[1..]).unwrap_or_else(undecodable)),
         _ => Err(undecodable("it has no known beginning".to_owned())),
     }
 }

@@ -9,10 +9,10 @@ use wasm_bindgen_futures::JsFuture;
 
 use super::bindings;
 use super::failure::message_of;
+use crate::codec::message_pack;
 use crate::error::Error;
 use crate::error::fault::Fault;
 use crate::turn::chain::CallChain;
-use crate::wire;
 
 /// The host in the address of requests to objects. It leads nowhere: the stub is the address.
 const ORIGIN: &str = "http://object";
@@ -84,7 +84,7 @@ impl Request {
         // Unreadable: of another version.
         Some(
             from_hex(hex)
-                .and_then(|bytes| wire::decode(&bytes).ok())
+                .and_then(|bytes| message_pack::decode(&bytes).ok())
                 .unwrap_or_default(),
         )
     }
@@ -119,7 +119,9 @@ impl Request {
         let chain = if chain.links.is_empty() {
             None
         } else {
-            Some(to_hex(&wire::encode(chain).map_err(Fault::Undecodable)?))
+            Some(to_hex(
+                &message_pack::encode(chain).map_err(Fault::Undecodable)?,
+            ))
         };
         bindings::make_request_of_turns(
             self.base.as_ref(),

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use super::super::frame::Frame;
 use super::super::work::{Delivery, Output, Task, Work};
 use super::pending_run::PendingRun;
+use crate::codec::message_pack;
 use crate::error::fault::Fault;
 use crate::object::id::RawId;
 use crate::socket::Message;
-use crate::wire;
 
 /// Characters of a value or a name that a line shows.
 const SHOWN: usize = 60;
@@ -140,7 +140,7 @@ fn values(mut bytes: &[u8]) -> Vec<String> {
     }
     let mut values = Vec::new();
     while !bytes.is_empty() {
-        let Ok(value) = wire::next_to_json(&mut bytes) else {
+        let Ok(value) = message_pack::next_to_json(&mut bytes) else {
             values.push("…".to_owned());
             break;
         };

@@ -7,9 +7,9 @@ use serde::de::{
 };
 use serde::forward_to_deserialize_any;
 
+use super::super::message_pack::Misfit;
 use super::plain::Text;
 use super::wrappers::{Wrappers, read_what_is_inside};
-use crate::wire::Misfit;
 
 /// Reads the value whose fields are these pairs. No name comes twice.
 pub(crate) fn decode<T: DeserializeOwned>(pairs: &[(String, String)]) -> Result<T, Misfit> {
