@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::future::Future;
 use std::rc::Rc;
 
-use crate::description::Description;
+use crate::engine::routing::is_upgrade;
+use crate::engine::table::Description;
 use crate::error::Error;
 use crate::error::fault::Fault;
 use crate::http::{Request, Response, origin, path};
@@ -13,7 +14,6 @@ use crate::object::DurableObject;
 use crate::object::context::Env;
 use crate::object::id::Placement;
 use crate::platform::Remote;
-use crate::routing::is_upgrade;
 use crate::shard::shard_name;
 use crate::turn::LocalFuture;
 use crate::turn::chain::CallChain;

@@ -8,7 +8,7 @@
 
 use std::future::Future;
 
-use crate::call::{Call, Outcome};
+use crate::engine::input::{Call, Outcome};
 use crate::error::fault::Fault;
 use crate::error::{CallError, StorageError};
 use crate::object::arguments::Arguments;

@@ -71,13 +71,10 @@
 #![deny(missing_docs)]
 #![forbid(unsafe_op_in_unsafe_fn)]
 
-mod activation;
 mod app;
 mod bounds;
-mod call;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod check;
-mod description;
 mod descriptor;
 mod error;
 #[cfg(test)]
@@ -86,12 +83,8 @@ mod http;
 mod limits;
 mod object;
 pub mod objects;
-mod occupant;
 mod platform;
 mod recognition;
-mod routing;
-mod running;
-mod running_turn;
 mod schedule;
 mod shard;
 mod socket;
@@ -104,6 +97,7 @@ mod turn;
 #[path = "private.rs"]
 pub mod __private;
 mod codec;
+mod engine;
 
 // Generated code says `::anchorhold::…`; so do this crate's own objects and examples.
 extern crate self as anchorhold;

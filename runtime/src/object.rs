@@ -9,7 +9,7 @@ pub(crate) mod stub;
 
 use std::future::Future;
 
-use crate::description::Description;
+use crate::engine::table::Description;
 use crate::error::CallError;
 use crate::error::fault::Fault;
 use crate::http::{Request, Response};

@@ -3,14 +3,14 @@
 
 pub use crate::app::{IsApp, assert_app};
 pub use crate::bounds::{Argument, Carried};
-pub use crate::call::{Call, Outcome, Reply, object_mut, object_ref};
 pub use crate::codec::text::QueryMisfit;
-pub use crate::description::{
-    BodyUse, Description, Handler, Method, QueryArgument, Route, RouteKind, Run, SocketHandlers,
-    TextArgument,
-};
 pub use crate::descriptor::{
     DefaultField, Failed, Field, Parameter, Payload, Returned, StatedField,
+};
+pub use crate::engine::input::{Call, Outcome, Reply, object_mut, object_ref};
+pub use crate::engine::table::{
+    BodyUse, Description, Handler, Method, QueryArgument, Route, RouteKind, Run, SocketHandlers,
+    TextArgument,
 };
 pub use crate::error::fault::Fault;
 pub use crate::object::arguments::Arguments;

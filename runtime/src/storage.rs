@@ -20,8 +20,8 @@ use serde::de::DeserializeOwned;
 use list::around_internal;
 use shared::OpenTransaction;
 
-use crate::activation::Activation;
 use crate::codec::message_pack;
+use crate::engine::activation::Activation;
 use crate::error::StorageError;
 use crate::limits::{self, INTERNAL_PREFIX, MAX_KEYS};
 use crate::platform::ObjectState;

@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use super::target;
 use crate::Timestamp;
-use crate::call::{Call, Source};
 use crate::codec::message_pack;
+use crate::engine::input::{Call, Source};
 use crate::error::fault::Fault;
 
 /// A stretch of MessagePack that may be valid, or lie about what follows.

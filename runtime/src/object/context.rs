@@ -7,12 +7,12 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
-use crate::activation::Activation;
+use crate::engine::activation::Activation;
+use crate::engine::running_turn;
 use crate::error::CallError;
 use crate::error::fault::Fault;
 use crate::http::{Request, Response};
 use crate::platform::{self, Aborted, ObjectState};
-use crate::running_turn;
 use crate::socket::Sockets;
 use crate::storage::Storage;
 use crate::time::Timestamp;

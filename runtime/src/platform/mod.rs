@@ -24,7 +24,7 @@
 //!   as it is, and the answer to a socket's handshake are here.
 //!
 //! What a backend does in return: it brings an object into memory with
-//! [`Occupant::wake`](crate::occupant::Occupant::wake), hands every event to it, polls the future
+//! [`Occupant::wake`](crate::engine::instance::Occupant::wake), hands every event to it, polls the future
 //! it gets once on the spot (most are ready) and drives it on if it is not.
 
 #[cfg(not(target_arch = "wasm32"))]

@@ -3,7 +3,7 @@
 
 use super::kind;
 use crate::bounds::{Argument, Carried};
-use crate::call::Call;
+use crate::engine::input::Call;
 use crate::error::fault::Fault;
 use crate::http::Request;
 use crate::object::arguments::Arguments;

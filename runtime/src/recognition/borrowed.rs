@@ -3,7 +3,7 @@
 
 use std::ops::Deref;
 
-use crate::call::Call;
+use crate::engine::input::Call;
 use crate::error::fault::Fault;
 use crate::object::context::Ctx;
 use crate::socket::{Accept, Socket};

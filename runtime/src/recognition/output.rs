@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::kind;
 use crate::bounds::Carried;
-use crate::call::{Outcome, Reply, encode_result};
 use crate::codec::message_pack;
+use crate::engine::input::{Outcome, Reply, encode_result};
 use crate::error::ObjectError;
 use crate::error::fault::{Fault, expects_none};
 use crate::http::Response;

@@ -5,7 +5,7 @@ use super::{
     AlarmPayload, BodyArgument, MessageArgument, MethodArgument, MethodResult, RouteArgument,
     RouteResult, WholeQuery, kind,
 };
-use crate::call::{Call, Outcome};
+use crate::engine::input::{Call, Outcome};
 use crate::error::fault::Fault;
 use crate::object::arguments::Arguments;
 use crate::object::context::Ctx;

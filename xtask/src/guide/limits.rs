@@ -103,7 +103,7 @@ const ROWS: &[(&str, &[(&str, &str)])] = &[
     (
         "time that a turn waits for its start",
         &[(
-            "runtime/src/occupant.rs",
+            "runtime/src/engine/instance.rs",
             "MAX_WAIT: Duration = Duration::from_secs(30);",
         )],
     ),

@@ -113,12 +113,12 @@ const LAYERS: &[Layer] = &[
         name: "handles",
         what: "what a handler holds: storage, sockets, schedules, the context; `activation` is what they share",
         places: &[
-            "activation",
+            "engine/activation",
             "storage/collections",
             "object/context",
             "storage/fields",
             "storage/migrations",
-            "running_turn",
+            "engine/running_turn",
             "schedule/",
             "socket",
             "storage/sql",
@@ -130,8 +130,8 @@ const LAYERS: &[Layer] = &[
         name: "tables",
         what: "a class's code (`description`), its arguments and results, its stubs",
         places: &[
-            "call",
-            "description",
+            "engine/input",
+            "engine/table",
             "descriptor",
             "recognition/",
             "object/stub",
@@ -142,7 +142,7 @@ const LAYERS: &[Layer] = &[
     Layer {
         name: "engine",
         what: "one object in memory, the same on each host",
-        places: &["occupant", "running", "routing"],
+        places: &["engine/instance", "engine/running", "engine/routing"],
     },
     Layer {
         name: "threads",

@@ -25,7 +25,7 @@ pub(super) struct Handshake {
 }
 
 impl Handshake {
-    /// What a request that [asks for a WebSocket](crate::routing::is_upgrade) has to bring, or why
+    /// What a request that [asks for a WebSocket](crate::engine::routing::is_upgrade) has to bring, or why
     /// there will be none.
     pub(super) fn of(
         parts: &mut Parts,
@@ -129,9 +129,9 @@ fn hand_over(upgraded: hyper::upgrade::Upgraded, share: Share, socket: Upgrade) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::routing::is_upgrade;
     use crate::http::Request;
     use crate::platform::native::store::Descriptors;
-    use crate::routing::is_upgrade;
 
     #[test]
     fn only_a_get_that_offers_websockets_asks_for_one() {

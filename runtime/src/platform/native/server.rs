@@ -28,9 +28,9 @@ use super::shard::Shard;
 use super::waiting::Waiting;
 use super::{assets, connection};
 use crate::app::App;
+use crate::engine::routing::is_upgrade;
 use crate::error::fault::Fault;
 use crate::http::{Body, Request};
-use crate::routing::is_upgrade;
 use crate::turn::user_code::Guarded;
 
 /// Connections of one shard that speak HTTP.

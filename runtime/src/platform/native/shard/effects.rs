@@ -11,12 +11,12 @@ use super::super::store::{Change, Database};
 use super::super::work::{Output, Work};
 use super::residents::Resident;
 use super::{Effect, Event, Shard};
-use crate::description::Description;
+use crate::engine::instance::Occupant;
+use crate::engine::table::Description;
 use crate::error::StorageError;
 use crate::error::fault::Fault;
 use crate::object::class::Class;
 use crate::object::id::RawId;
-use crate::occupant::Occupant;
 use crate::turn::user_code;
 
 impl Shard {

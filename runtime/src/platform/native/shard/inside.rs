@@ -11,7 +11,7 @@ use super::super::state::ObjectState;
 use super::super::store::Database;
 use super::Shard;
 use super::residents::Resident;
-use crate::description::Description;
+use crate::engine::table::Description;
 use crate::error::StorageError;
 use crate::error::fault::Fault;
 use crate::object::id::RawId;

@@ -42,7 +42,7 @@ use super::socket::MAX_ALL_PENDING;
 use super::transport::MAX_UNFINISHED;
 use super::waiting::Waiting;
 use super::work::{Delivery, Inbound, Output, Work};
-use crate::description::Description;
+use crate::engine::table::Description;
 use crate::error::fault::Fault;
 use crate::object::class::Class;
 use crate::object::id::RawId;

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::super::kernel::ObjectIndex;
 use super::super::slot::Life;
-use crate::occupant::Occupant;
+use crate::engine::instance::Occupant;
 
 /// An object in memory.
 #[derive(Clone)]

@@ -14,7 +14,7 @@ use super::super::kernel::ObjectIndex;
 use super::super::sim::{Ending, FaultKind, Link, Simulation};
 use super::super::work::{Output, Work};
 use super::{Event, Shard, new_kernel, not_in_the_app};
-use crate::description::Description;
+use crate::engine::table::Description;
 use crate::error::fault::Fault;
 use crate::http::{Request, Response};
 use crate::object::class::Class;

@@ -3,13 +3,13 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::call::{Call, HttpArguments, HttpBody, Reply, SocketEvent, Source};
+use super::input::{Call, HttpArguments, HttpBody, Reply, SocketEvent, Source};
+use super::instance::Occupant;
+use super::table::{BodyUse, Description, Handler, Route, RouteKind};
 use crate::codec::message_pack;
-use crate::description::{BodyUse, Description, Handler, Route, RouteKind};
 use crate::error::fault::Fault;
 use crate::http::{Body, Request, Response, path};
 use crate::limits::MAX_JSON_BODY;
-use crate::occupant::Occupant;
 use crate::platform;
 use crate::socket::{Accepted, CloseEvent, Message, SocketError, may_be_sent};
 use crate::turn::LocalFuture;

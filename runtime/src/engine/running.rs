@@ -10,11 +10,11 @@ use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::task::Poll;
 
-use crate::call::{Call, Outcome};
-use crate::description::{Handler, Run};
+use super::input::{Call, Outcome};
+use super::instance::{Occupant, Resident};
+use super::table::{Handler, Run};
 use crate::error::fault::Fault;
 use crate::object::context::Ctx;
-use crate::occupant::{Occupant, Resident};
 use crate::platform::{Aborted, SegmentEnd};
 use crate::turn::effects::Held;
 use crate::turn::user_code::{self, Guarded, Panic};

@@ -3,7 +3,7 @@
 
 use std::any::Any;
 
-use crate::call::{Call, Outcome};
+use super::input::{Call, Outcome};
 use crate::codec::text::QueryMisfit;
 use crate::error::StorageError;
 use crate::object::class::Class;

@@ -9,7 +9,7 @@ use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::rc::{Rc, Weak};
 
-use crate::activation::Activation;
+use super::activation::Activation;
 use crate::turn::chain::{CallChain, Link};
 use crate::turn::{awaited_calls, effects};
 
