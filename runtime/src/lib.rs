@@ -72,19 +72,17 @@
 #![forbid(unsafe_op_in_unsafe_fn)]
 
 mod app;
-mod bounds;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod check;
-mod descriptor;
 mod error;
 #[cfg(test)]
 mod fuzz;
 mod http;
 mod limits;
+mod macro_support;
 mod object;
 pub mod objects;
 mod platform;
-mod recognition;
 mod schedule;
 mod shard;
 mod socket;
@@ -94,8 +92,9 @@ mod turn;
 
 #[doc(hidden)]
 #[allow(missing_docs, reason = "generated code's own vocabulary")]
-#[path = "private.rs"]
-pub mod __private;
+pub mod __private {
+    pub use crate::macro_support::*;
+}
 mod codec;
 mod engine;
 

@@ -6,10 +6,10 @@ use std::any::Any;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::bounds::Argument;
 use crate::codec::{message_pack, text};
 use crate::error::fault::Fault;
 use crate::http::{Request, Response};
+use crate::macro_support::bounds::Argument;
 use crate::schedule::AlarmRun;
 use crate::socket::{Accepted, CloseEvent, Message, Socket, SocketError};
 

@@ -5,12 +5,12 @@ use std::future::Future;
 
 use super::arguments::Arguments;
 use super::id::RawId;
-use crate::descriptor::{Failed, Returned, decoded};
 use crate::engine::running_turn::{awaited, waiting_turns};
 use crate::error::CallError;
 use crate::error::fault::{Fault, expects_none};
 use crate::http::{Request, Response};
 use crate::limits;
+use crate::macro_support::values::{Failed, Returned, decoded};
 use crate::platform::Remote;
 use crate::turn::effects;
 

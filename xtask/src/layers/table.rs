@@ -26,12 +26,9 @@ const LAYERS: &[Layer] = &[
             "http/origin",
             "limits",
             "object/class",
-            "bounds",
+            "macro_support/bounds",
             "object/arguments",
-            "codec/message_pack",
-            "codec/message_pack/",
-            "codec/text",
-            "codec/text/",
+            "codec/",
             "http/path",
             "schedule/cron",
             "storage/sql_text",
@@ -53,7 +50,7 @@ const LAYERS: &[Layer] = &[
             "shard",
             "platform/segment",
             "platform/sql_message",
-            "recognition/kind",
+            "macro_support/recognition/kind",
         ],
     },
     Layer {
@@ -132,8 +129,8 @@ const LAYERS: &[Layer] = &[
         places: &[
             "engine/input",
             "engine/table",
-            "descriptor",
-            "recognition/",
+            "macro_support/values",
+            "macro_support/recognition/",
             "object/stub",
             "object",
             "object/namespace",
@@ -142,7 +139,7 @@ const LAYERS: &[Layer] = &[
     Layer {
         name: "engine",
         what: "one object in memory, the same on each host",
-        places: &["engine/instance", "engine/running", "engine/routing"],
+        places: &["engine/"],
     },
     Layer {
         name: "threads",
@@ -159,7 +156,7 @@ const LAYERS: &[Layer] = &[
         what: "processes, tests and Workers that run an app; what generated code names",
         places: &[
             "lib",
-            "private",
+            "macro_support/mod",
             "platform/native/mod",
             "platform/native/host",
             "platform/native/server",

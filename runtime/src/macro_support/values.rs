@@ -8,14 +8,14 @@
 
 use std::future::Future;
 
+use super::recognition::{
+    AlarmPayload, ErrorOf, HandlerError, MethodArgument, MethodResult, Output,
+};
 use crate::engine::input::{Call, Outcome};
 use crate::error::fault::Fault;
 use crate::error::{CallError, StorageError};
 use crate::object::arguments::Arguments;
 use crate::object::context::Ctx;
-use crate::recognition::{
-    AlarmPayload, ErrorOf, HandlerError, MethodArgument, MethodResult, Output,
-};
 use crate::schedule::Scheduling;
 use crate::storage::fields::{FieldStore, StoredField, Whole};
 

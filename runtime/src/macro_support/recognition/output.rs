@@ -5,8 +5,8 @@ use std::convert::Infallible;
 
 use serde::Serialize;
 
+use super::super::bounds::Carried;
 use super::kind;
-use crate::bounds::Carried;
 use crate::codec::message_pack;
 use crate::engine::input::{Outcome, Reply, encode_result};
 use crate::error::ObjectError;

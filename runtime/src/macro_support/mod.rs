@@ -1,12 +1,12 @@
 //! What generated code names. Not an interface: it changes with the macros, which are pinned to
 //! this crate's exact version.
 
+pub(crate) mod bounds;
+pub(crate) mod recognition;
+pub(crate) mod values;
+
 pub use crate::app::{IsApp, assert_app};
-pub use crate::bounds::{Argument, Carried};
 pub use crate::codec::text::QueryMisfit;
-pub use crate::descriptor::{
-    DefaultField, Failed, Field, Parameter, Payload, Returned, StatedField,
-};
 pub use crate::engine::input::{Call, Outcome, Reply, object_mut, object_ref};
 pub use crate::engine::table::{
     BodyUse, Description, Handler, Method, QueryArgument, Route, RouteKind, Run, SocketHandlers,
@@ -18,12 +18,14 @@ pub use crate::object::class::{Alarm, Class, Recurrence};
 pub use crate::object::context::Ctx;
 pub use crate::object::stub::StubCore;
 pub use crate::object::{RefusedAsGeneric, assert_durable_object, assert_refused_as_generic};
-pub use crate::recognition::*;
 pub use crate::schedule::{cancel, next_run, scheduling};
 pub use crate::storage::fields::{
     FieldStore, MemoryDefault, Object, StoredField, StoredFields, assert_memory_default,
     assert_stored, load_object,
 };
+pub use bounds::{Argument, Carried};
+pub use recognition::*;
+pub use values::{DefaultField, Failed, Field, Parameter, Payload, Returned, StatedField};
 
 /// From the standard library, which a `no_std` crate cannot name by itself.
 pub mod std {

@@ -31,7 +31,7 @@ use std::sync::atomic::{
 };
 use std::sync::{self, Arc, LazyLock, Mutex, OnceLock, RwLock};
 
-use crate::bounds::Argument;
+use super::bounds::Argument;
 use crate::codec::text::{QueryMisfit, misfit, query_misfit};
 use crate::http::{Request, Response};
 use crate::object::context::{Ctx, Env};

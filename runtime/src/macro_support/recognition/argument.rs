@@ -1,8 +1,8 @@
 //! Arguments: what the events provide.
 #![allow(missing_docs, reason = "the vocabulary of generated code")]
 
+use super::super::bounds::{Argument, Carried};
 use super::kind;
-use crate::bounds::{Argument, Carried};
 use crate::engine::input::Call;
 use crate::error::fault::Fault;
 use crate::http::Request;
