@@ -1,5 +1,7 @@
 //! The app: which objects there are, and which paths lead to them.
 
+pub(crate) mod sharding;
+
 use std::borrow::Cow;
 use std::future::Future;
 use std::rc::Rc;
@@ -14,10 +16,10 @@ use crate::object::DurableObject;
 use crate::object::context::Env;
 use crate::object::id::Placement;
 use crate::platform::Remote;
-use crate::shard::shard_name;
 use crate::turn::LocalFuture;
 use crate::turn::chain::CallChain;
 use crate::turn::user_code::{self, Guarded, Panic};
+use sharding::shard_name;
 
 /// The objects of a deployment and the paths that lead to them: the Worker's entry on Cloudflare,
 /// the server's on the embedded host.

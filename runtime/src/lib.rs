@@ -84,7 +84,6 @@ mod object;
 pub mod objects;
 mod platform;
 mod schedule;
-mod shard;
 mod socket;
 mod storage;
 mod time;
@@ -107,6 +106,7 @@ pub use anchorhold_macros::{
     post, put, query, rpc, stored, test, websocket,
 };
 
+pub use crate::app::sharding::shard_name;
 pub use crate::app::{App, Visit};
 pub use crate::error::{CallError, Error, ObjectError, StorageError};
 pub use crate::http::{Request, Response};
@@ -118,7 +118,6 @@ pub use crate::object::{DurableObject, Stub};
 pub use crate::platform::native::{FaultKind, Faults, PendingRun, Sim, SimSocket, serve};
 pub use crate::schedule::cron::CronSchedule;
 pub use crate::schedule::{AlarmRun, Scheduling};
-pub use crate::shard::shard_name;
 pub use crate::socket::{Accept, CloseEvent, Message, Socket, SocketError, Sockets};
 pub use crate::storage::collections::{StoredLog, StoredMap};
 pub use crate::storage::sql::{Sql, SqlParameters, SqlValue};

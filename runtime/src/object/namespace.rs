@@ -7,10 +7,10 @@ use std::rc::Rc;
 use super::context::{Ctx, Env};
 use super::id::{InvalidId, ObjectId, Placement};
 use super::stub::StubCore;
+use crate::app::sharding::shard_name;
 use crate::error::fault::Fault;
 use crate::object::{DurableObject, Stub};
 use crate::platform::{Namespace, Remote};
-use crate::shard::shard_name;
 
 /// The objects of one class: a typed namespace.
 ///

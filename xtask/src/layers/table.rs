@@ -47,7 +47,7 @@ const LAYERS: &[Layer] = &[
             "turn/awaited_calls",
             "turn/caller",
             "turn/effects",
-            "shard",
+            "app/sharding",
             "platform/segment",
             "platform/sql_message",
             "macro_support/recognition/kind",
