@@ -13,7 +13,7 @@ use super::admission::Admission;
 use super::answers::HttpResponse;
 use super::budget::Share;
 use super::peer::Peer;
-use super::upgrade::{Transport, Upgrade};
+use super::seam::upgrade::{Transport, Upgrade};
 use crate::error::fault::Fault;
 
 /// A client's handshake, found valid.

@@ -4,7 +4,6 @@
 //! `store` keep what is written; `server`, `transport` and `outgoing` speak to the network; `host` runs shards
 //! in a process, `sim` one in a test.
 
-mod accept;
 mod admission;
 mod answers;
 mod assets;
@@ -25,29 +24,24 @@ mod kernel;
 mod outgoing;
 mod peer;
 mod random;
-mod raw_response;
-mod remote;
-mod request;
 mod requests;
+mod seam;
 mod server;
 mod shard;
 mod sim;
 mod slot;
-mod socket;
-mod state;
 mod store;
 #[cfg(test)]
 mod tests;
 mod transport;
-mod upgrade;
 mod waiting;
 mod work;
 
 pub use host::serve;
-pub(crate) use raw_response::RawResponse;
-pub(crate) use remote::{Env, Namespace, Remote};
-pub(crate) use request::Request;
+pub(crate) use seam::raw_response::RawResponse;
+pub(crate) use seam::remote::{Env, Namespace, Remote};
+pub(crate) use seam::request::Request;
+pub(crate) use seam::socket::Socket;
+pub(crate) use seam::state::ObjectState;
+pub(crate) use seam::upgrade::Upgrade;
 pub use sim::{FaultKind, Faults, PendingRun, Runs, Sim, SimSocket, report_test, run_test};
-pub(crate) use socket::Socket;
-pub(crate) use state::ObjectState;
-pub(crate) use upgrade::Upgrade;

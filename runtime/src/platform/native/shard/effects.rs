@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use super::super::disk::Found;
 use super::super::kernel::ObjectIndex;
+use super::super::seam::state::ObjectState;
 use super::super::slot::{Life, Slot};
-use super::super::state::ObjectState;
 use super::super::store::{Change, Database};
 use super::super::work::{Output, Work};
 use super::residents::Resident;

@@ -4,7 +4,7 @@ use tokio::time::{sleep, timeout};
 
 use super::super::closing::{BROKEN, CLOSE_TIMEOUT, SILENCE};
 use super::super::frame::{Frame, Outgoing};
-use super::super::socket::Socket;
+use super::super::seam::socket::Socket;
 use super::pipe::Pipe;
 
 /// What a connection carries next.

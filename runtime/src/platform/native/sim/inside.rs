@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use serde::de::DeserializeOwned;
 
-use super::super::remote::Remote;
+use super::super::seam::remote::Remote;
 use super::super::store::Database;
 use super::host::Sim;
 use super::pending_run::PendingRun;

@@ -2,11 +2,11 @@
 
 use std::rc::{Rc, Weak};
 
-use super::frame::Pending;
-use super::kernel::Event;
-use super::slot::Slot;
+use super::super::frame::Pending;
+use super::super::kernel::Event;
+use super::super::slot::Slot;
+use super::super::transport;
 use super::socket::{Owner, Socket};
-use super::transport;
 use super::upgrade::Upgrade;
 use crate::socket::SocketError;
 

@@ -71,7 +71,7 @@ impl Request {
         }
     }
 
-    pub(super) fn received(parts: &mut Parts) -> Self {
+    pub(in super::super) fn received(parts: &mut Parts) -> Self {
         Self {
             method: method_name(&parts.method),
             path: parts.uri.path().into(),
@@ -83,25 +83,25 @@ impl Request {
         }
     }
 
-    pub(super) fn headers(&self) -> &HeaderMap {
+    pub(in super::super) fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
     /// Goes on as if no other protocol had been offered.
-    pub(super) fn ignore_upgrade(&mut self) {
+    pub(in super::super) fn ignore_upgrade(&mut self) {
         self.headers.remove(hyper::header::UPGRADE);
     }
 
-    pub(super) fn receive_body(&mut self, body: Bytes) {
+    pub(in super::super) fn receive_body(&mut self, body: Bytes) {
         self.body = body;
     }
 
     /// What the request weighs in a mailbox.
-    pub(super) fn size(&self) -> usize {
+    pub(in super::super) fn size(&self) -> usize {
         self.path.len() + self.query.len() + self.body.len()
     }
 
-    pub(super) fn check_address(&self) -> Result<(), Fault> {
+    pub(in super::super) fn check_address(&self) -> Result<(), Fault> {
         match self.path[..self.origin].split_once("://") {
             Some(("http" | "https", authority)) if !authority.is_empty() => Ok(()),
             _ => Err(Fault::Configuration(format!(
@@ -112,7 +112,7 @@ impl Request {
     }
 
     /// The request as it goes out.
-    pub(super) fn into_outgoing(self) -> Result<hyper::Request<Bytes>, Fault> {
+    pub(in super::super) fn into_outgoing(self) -> Result<hyper::Request<Bytes>, Fault> {
         self.check_address()?;
         let address = if self.query.is_empty() {
             self.path.into_string()

@@ -3,11 +3,11 @@
 use hyper::body::Bytes;
 use tokio::sync::oneshot;
 
-use super::admission::Admitted;
-use super::sim::Pipe;
+use super::super::admission::Admitted;
+use super::super::sim::Pipe;
 
 /// A TCP connection, or a test's channel.
-pub(super) enum Transport {
+pub(in super::super) enum Transport {
     /// Not bound to a thread: the connection moves to the object's shard, with the bytes read too far.
     Tcp {
         stream: std::net::TcpStream,
@@ -27,7 +27,7 @@ impl Upgrade {
     }
 
     /// Hands the open connection over.
-    pub(super) fn complete(self, transport: Transport) {
+    pub(in super::super) fn complete(self, transport: Transport) {
         // The object was reset meanwhile: dropping the connection tells the peer.
         let _ = self.0.send(transport);
     }

@@ -5,17 +5,17 @@ use std::rc::{Rc, Weak};
 
 use tokio::sync::{Notify, mpsc};
 
-use super::closing::NO_CODE;
-use super::frame::{self, Frame, Outgoing, Pending};
-use super::sim::Link;
-use super::waiting::Waiting;
+use super::super::closing::NO_CODE;
+use super::super::frame::{self, Frame, Outgoing, Pending};
+use super::super::sim::Link;
+use super::super::waiting::Waiting;
 use crate::error::fault::Fault;
 use crate::socket::{Message, SocketError};
 
 /// Bytes that wait for a peer that reads too slowly.
-pub(super) const MAX_PENDING: usize = 16 * 1024 * 1024;
+pub(in super::super) const MAX_PENDING: usize = 16 * 1024 * 1024;
 /// What waits for the peers of one shard's sockets together. Beyond it, only what is small is taken.
-pub(super) const MAX_ALL_PENDING: usize = 128 * 1024 * 1024;
+pub(in super::super) const MAX_ALL_PENDING: usize = 128 * 1024 * 1024;
 /// What may wait for any peer, whatever waits for others.
 const ALWAYS_PENDING: usize = 16 * 1024;
 /// The message that a peer which has read everything can have, whatever waits for others: who reads
@@ -28,7 +28,7 @@ const MAX_FLIGHTS: usize = 64;
 const TRY_AGAIN_LATER: u16 = 1013;
 
 /// What a socket tells and asks of its object.
-pub(super) trait Owner {
+pub(in super::super) trait Owner {
     /// Sends a frame, behind the writes before it.
     fn emit(&self, socket: Socket, frame: Frame);
 
@@ -52,10 +52,10 @@ pub(super) trait Owner {
 }
 
 /// How a connection ended.
-pub(super) struct End {
-    pub(super) code: u16,
-    pub(super) reason: String,
-    pub(super) clean: bool,
+pub(in super::super) struct End {
+    pub(in super::super) code: u16,
+    pub(in super::super) reason: String,
+    pub(in super::super) clean: bool,
 }
 
 /// One accepted socket.
@@ -83,7 +83,7 @@ impl PartialEq for Socket {
 }
 
 impl Socket {
-    pub(super) fn new(
+    pub(in super::super) fn new(
         owner: Weak<dyn Owner>,
         pending: Pending,
         tags: &[String],
@@ -218,7 +218,7 @@ impl Socket {
     }
 
     /// Passes the output gate by: the frame was released by it, or is the host's own.
-    pub(super) fn transmit(&self, frame: Frame) {
+    pub(in super::super) fn transmit(&self, frame: Frame) {
         // A closed channel means that the connection is gone, which the object has been told.
         let _ = self.0.outgoing.send(frame);
     }
@@ -245,19 +245,19 @@ impl Socket {
     }
 
     /// The host stops.
-    pub(super) fn go_away(&self) {
+    pub(in super::super) fn go_away(&self) {
         self.0.closing.set(true);
         self.transmit(Frame::GoingAway);
     }
 
     /// The object was reset; the socket is off its list already.
-    pub(super) fn cut_off(&self) {
+    pub(in super::super) fn cut_off(&self) {
         self.0.closing.set(true);
         self.transmit(Frame::Drop);
     }
 
     /// The object takes no more work: the peer is told to come back later (1013).
-    pub(super) fn refuse(&self, fault: &Fault) {
+    pub(in super::super) fn refuse(&self, fault: &Fault) {
         if !self.0.closing.replace(true) {
             let (_, code, _) = fault.summary();
             self.transmit(Frame::Close {
@@ -268,45 +268,45 @@ impl Socket {
     }
 
     /// What counts the unfinished messages of the shard's sockets.
-    pub(super) fn unfinished(&self) -> Waiting {
+    pub(in super::super) fn unfinished(&self) -> Waiting {
         // A socket of an object that is gone is about to end.
         let owner = self.0.owner.upgrade();
         owner.map_or_else(|| Waiting::new(0), |owner| owner.unfinished())
     }
 
     /// Waits until the object has room for another message of this socket.
-    pub(super) async fn has_room(&self) {
+    pub(in super::super) async fn has_room(&self) {
         while self.0.flights.get() >= MAX_FLIGHTS {
             self.0.landed.notified().await;
         }
     }
 
     /// Where the simulator may cut the connection.
-    pub(super) fn may_be_cut(&self, link: &Link) {
+    pub(in super::super) fn may_be_cut(&self, link: &Link) {
         if let Some(owner) = self.0.owner.upgrade() {
             owner.may_be_cut(link);
         }
     }
 
     /// A message came.
-    pub(super) fn received(&self, message: Message) {
+    pub(in super::super) fn received(&self, message: Message) {
         if let Some(owner) = self.0.owner.upgrade() {
             owner.received(self.clone(), message, Flight::new(self));
         }
     }
 
-    pub(super) fn note_automatic_response(&self, at: i64) {
+    pub(in super::super) fn note_automatic_response(&self, at: i64) {
         self.0.last_automatic_response.set(Some(at));
     }
 
     /// The peer closed: the object is told, and may answer.
-    pub(super) fn closed_by_peer(&self, code: u16, reason: String) {
+    pub(in super::super) fn closed_by_peer(&self, code: u16, reason: String) {
         self.0.owes_close.set(true);
         self.closed(code, reason, true);
     }
 
     /// The connection ended: the object is told, once.
-    pub(super) fn closed(&self, code: u16, reason: String, clean: bool) {
+    pub(in super::super) fn closed(&self, code: u16, reason: String, clean: bool) {
         self.end(Some(End {
             code,
             reason,
@@ -314,14 +314,14 @@ impl Socket {
         }));
     }
 
-    pub(super) fn failed(&self, message: String) {
+    pub(in super::super) fn failed(&self, message: String) {
         if let Some(owner) = self.0.owner.upgrade() {
             owner.failed(self.clone(), message);
         }
     }
 
     /// The socket is no more, and the object is not to hear of it.
-    pub(super) fn forget(&self) {
+    pub(in super::super) fn forget(&self) {
         self.end(None);
     }
 
@@ -334,7 +334,7 @@ impl Socket {
 }
 
 /// A message of a socket that waits or runs; ends when it is dropped.
-pub(super) struct Flight(Socket);
+pub(in super::super) struct Flight(Socket);
 
 impl Flight {
     fn new(socket: &Socket) -> Self {

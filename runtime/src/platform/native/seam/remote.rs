@@ -4,9 +4,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::ids::IdKey;
-use super::slot::{Executor, Life};
-use super::work::{Delivery, Output, ReplyTo, Task};
+use super::super::ids::IdKey;
+use super::super::slot::{Executor, Life};
+use super::super::work::{Delivery, Output, ReplyTo, Task};
 use crate::error::fault::Fault;
 use crate::http::{Request, Response};
 use crate::object::class::Class;
@@ -23,7 +23,7 @@ pub(crate) struct Env {
 }
 
 impl Env {
-    pub(super) fn ungated(executor: Rc<impl Executor + 'static>) -> Self {
+    pub(in super::super) fn ungated(executor: Rc<impl Executor + 'static>) -> Self {
         Self {
             executor,
             caller: None,

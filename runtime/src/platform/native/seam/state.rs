@@ -6,12 +6,12 @@ use std::panic::resume_unwind;
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::super::kernel::Event;
+use super::super::slot::{Life, Slot, WriteFault};
+use super::super::store::Database;
 use super::accept::accept;
-use super::kernel::Event;
 use super::remote::Env;
-use super::slot::{Life, Slot, WriteFault};
 use super::socket::Socket;
-use super::store::Database;
 use super::upgrade::Upgrade;
 use crate::error::StorageError;
 use crate::error::fault::Fault;
@@ -29,7 +29,7 @@ pub(crate) struct ObjectState {
 }
 
 impl ObjectState {
-    pub(super) fn new(life: Rc<Life>) -> Self {
+    pub(in super::super) fn new(life: Rc<Life>) -> Self {
         Self { life }
     }
 

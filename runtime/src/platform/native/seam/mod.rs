@@ -1,0 +1,9 @@
+//! The seam's types on the native hosts: what the engine calls.
+
+mod accept;
+pub(super) mod raw_response;
+pub(super) mod remote;
+pub(super) mod request;
+pub(super) mod socket;
+pub(super) mod state;
+pub(super) mod upgrade;
