@@ -4,6 +4,6 @@ pub(crate) mod activation;
 pub(crate) mod input;
 pub(crate) mod instance;
 pub(crate) mod routing;
-pub(crate) mod running;
+mod running;
 pub(crate) mod running_turn;
 pub(crate) mod table;

@@ -2,7 +2,7 @@
 //! this crate's exact version.
 
 pub(crate) mod bounds;
-pub(crate) mod recognition;
+mod recognition;
 pub(crate) mod values;
 
 pub use crate::app::{IsApp, assert_app};

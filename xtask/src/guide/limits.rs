@@ -416,7 +416,7 @@ fn limits_are_those_of_the_code() -> Result<()> {
 fn connections_are_computed_as_the_host_does() -> Result<()> {
     let root = root()?;
     let page = read(&root, "docs/operating.md")?;
-    let admission = read(&root, "runtime/src/platform/native/admission.rs")?;
+    let admission = read(&root, "runtime/src/platform/native/network/admission.rs")?;
     let descriptors = read(&root, "runtime/src/platform/native/store/descriptors.rs")?;
     for part in ["OF_EACH: usize = 16;", "NOT_FOR_SOCKETS: usize = 16;"] {
         assert!(admission.contains(part), "{part}");

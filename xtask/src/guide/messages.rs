@@ -11,7 +11,7 @@ const SOURCES: &[&str] = &["runtime/src", "xtask/src"];
 const CODES: &[&str] = &[
     "runtime/src/error.rs",
     "runtime/src/error/fault.rs",
-    "runtime/src/platform/native/bodies.rs",
+    "runtime/src/platform/native/network/bodies.rs",
 ];
 
 /// Source text as its messages read: without the escapes of string literals.

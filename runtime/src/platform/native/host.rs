@@ -14,14 +14,14 @@ use clap::Parser;
 use tokio::runtime::{Builder, LocalOptions, Runtime};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::admission::Admission;
-use super::assets;
 use super::clock::Clock;
 use super::disk::{self, Disk, Folder};
 use super::kernel::Limits;
-use super::outgoing::Outgoing;
+use super::network::admission::Admission;
+use super::network::assets;
+use super::network::outgoing::Outgoing;
+use super::network::server::Server;
 use super::random::Random;
-use super::server::Server;
 use super::shard::{Parts, Shard};
 use super::store::{Descriptors, Files, Index, IndexWriter};
 use super::work::{Command, Inbound};

@@ -4,37 +4,21 @@
 //! `store` keep what is written; `server`, `transport` and `outgoing` speak to the network; `host` runs shards
 //! in a process, `sim` one in a test.
 
-mod admission;
-mod answers;
-mod assets;
-mod bodies;
-mod budget;
 mod clock;
-mod closing;
-mod connection;
 mod disk;
-mod frame;
-mod frames;
-mod handshake;
 mod host;
-mod idle;
 mod ids;
 mod jobs;
 mod kernel;
-mod outgoing;
-mod peer;
+mod network;
 mod random;
-mod requests;
 mod seam;
-mod server;
 mod shard;
 mod sim;
 mod slot;
 mod store;
 #[cfg(test)]
 mod tests;
-mod transport;
-mod waiting;
 mod work;
 
 pub use host::serve;

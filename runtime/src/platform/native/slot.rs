@@ -7,16 +7,16 @@ use std::sync::Arc;
 
 use tokio::sync::{Notify, oneshot};
 
-use super::budget::Budget;
 use super::clock::Clock;
-use super::frame::Frame;
 use super::ids::IdKey;
 use super::kernel::{Event, ObjectIndex};
+use super::network::budget::Budget;
+use super::network::frame::Frame;
+use super::network::waiting::Waiting;
 use super::random::Random;
 use super::seam::socket::{End, Flight, Owner, Socket};
 use super::sim::Link;
 use super::store::{Database, Entry};
-use super::waiting::Waiting;
 use super::work::{Delivery, Output, Work};
 use crate::error::StorageError;
 use crate::error::fault::Fault;

@@ -5,9 +5,9 @@ use std::task::{Context, Poll};
 
 use tokio::sync::oneshot;
 
-use super::budget::Share;
-use super::frame::Frame;
 use super::kernel::ObjectIndex;
+use super::network::budget::Share;
+use super::network::frame::Frame;
 use super::seam::request::Request as PlatformRequest;
 use super::seam::socket::{Flight, Socket};
 use super::store::Database;

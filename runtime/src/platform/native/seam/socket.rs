@@ -5,10 +5,10 @@ use std::rc::{Rc, Weak};
 
 use tokio::sync::{Notify, mpsc};
 
-use super::super::closing::NO_CODE;
-use super::super::frame::{self, Frame, Outgoing, Pending};
+use super::super::network::closing::NO_CODE;
+use super::super::network::frame::{self, Frame, Outgoing, Pending};
+use super::super::network::waiting::Waiting;
 use super::super::sim::Link;
-use super::super::waiting::Waiting;
 use crate::error::fault::Fault;
 use crate::socket::{Message, SocketError};
 

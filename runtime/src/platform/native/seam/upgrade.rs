@@ -3,7 +3,7 @@
 use hyper::body::Bytes;
 use tokio::sync::oneshot;
 
-use super::super::admission::Admitted;
+use super::super::network::admission::Admitted;
 use super::super::sim::Pipe;
 
 /// A TCP connection, or a test's channel.

@@ -3,8 +3,8 @@
 //! A thread makes answers faster than a busy one takes them, so what is on its way is bounded. What is
 //! small is not counted: the callers bound it.
 
-use super::super::answers::SMALL;
-use super::super::budget::Share;
+use super::super::network::answers::SMALL;
+use super::super::network::budget::Share;
 use super::super::work::{ReplyTo, answer, answer_with, body_size};
 use super::{MAX_CROSSING, Shard};
 use crate::error::fault::Fault;

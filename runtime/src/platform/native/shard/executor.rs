@@ -2,14 +2,14 @@
 
 use std::rc::Rc;
 
-use super::super::budget::Budget;
 use super::super::clock::Clock;
 use super::super::ids::IdKey;
+use super::super::network::budget::Budget;
+use super::super::network::waiting::Waiting;
 use super::super::random::Random;
 use super::super::sim::Link;
 use super::super::slot::{Executor, Life, WriteFault};
 use super::super::store::Database;
-use super::super::waiting::Waiting;
 use super::super::work::Delivery;
 use super::{Event, Shard};
 use crate::error::StorageError;

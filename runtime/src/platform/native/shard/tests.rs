@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::super::clock::Clock;
 use super::super::disk::Disk;
 use super::super::kernel::Limits;
-use super::super::outgoing::Outgoing;
+use super::super::network::outgoing::Outgoing;
 use super::super::random::{Random, SplitMix};
 use super::super::sim::{MemoryDisk, Sim};
 use super::super::store::Change;

@@ -2,8 +2,8 @@
 
 use tokio::time::{sleep, timeout};
 
-use super::super::closing::{BROKEN, CLOSE_TIMEOUT, SILENCE};
-use super::super::frame::{Frame, Outgoing};
+use super::super::network::closing::{BROKEN, CLOSE_TIMEOUT, SILENCE};
+use super::super::network::frame::{Frame, Outgoing};
 use super::super::seam::socket::Socket;
 use super::pipe::Pipe;
 

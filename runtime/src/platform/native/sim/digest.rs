@@ -3,7 +3,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::super::frame::Frame;
+use super::super::network::frame::Frame;
 use super::super::work::{Output, Task, Work};
 use crate::error::fault::Fault;
 use crate::http::{Body, Request, Response};

@@ -12,12 +12,12 @@ use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::super::answers::Answers;
-use super::super::assets;
 use super::super::clock::Clock;
 use super::super::disk::Disk;
 use super::super::kernel::Limits;
-use super::super::outgoing::Outgoing;
+use super::super::network::answers::Answers;
+use super::super::network::assets;
+use super::super::network::outgoing::Outgoing;
 use super::super::random::{Random, SplitMix};
 use super::super::seam::remote::{Env as PlatformEnv, Remote};
 use super::super::seam::upgrade::Transport;

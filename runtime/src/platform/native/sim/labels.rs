@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::super::frame::Frame;
+use super::super::network::frame::Frame;
 use super::super::work::{Delivery, Output, Task, Work};
 use super::pending_run::PendingRun;
 use crate::codec::message_pack;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout_at};
 
-use super::super::frame::Frame;
+use super::super::network::frame::Frame;
 
 /// One end of a connection.
 pub(in super::super) struct Pipe {

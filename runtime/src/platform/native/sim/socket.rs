@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::super::frame::Frame;
+use super::super::network::frame::Frame;
 use super::pipe::Pipe;
 use crate::socket::{CloseEvent, Message};
 

@@ -7,7 +7,7 @@ use hyper::body::Bytes;
 
 /// A number of bytes that may be held at one time. A clone is the same budget.
 #[derive(Clone, Debug)]
-pub(super) struct Budget(Arc<Account>);
+pub(in super::super) struct Budget(Arc<Account>);
 
 #[derive(Debug)]
 struct Account {
@@ -16,7 +16,7 @@ struct Account {
 }
 
 impl Budget {
-    pub(super) fn new(limit: usize) -> Self {
+    pub(in super::super) fn new(limit: usize) -> Self {
         Self(Arc::new(Account {
             limit,
             held: AtomicUsize::new(0),
@@ -24,13 +24,13 @@ impl Budget {
     }
 
     /// Whether so many bytes could be held now.
-    pub(super) fn has_room(&self, bytes: usize) -> bool {
+    pub(in super::super) fn has_room(&self, bytes: usize) -> bool {
         let Account { limit, held } = &*self.0;
         held.load(Ordering::Relaxed).saturating_add(bytes) <= *limit
     }
 
     /// Takes a share of nothing, which grows.
-    pub(super) fn open(&self) -> Share {
+    pub(in super::super) fn open(&self) -> Share {
         Share {
             budget: self.clone(),
             bytes: 0,
@@ -44,7 +44,7 @@ impl Budget {
     }
 
     /// As [`take`](Self::take). What is larger than the whole budget may be held by itself.
-    pub(super) fn take_any(&self, bytes: usize) -> Option<Share> {
+    pub(in super::super) fn take_any(&self, bytes: usize) -> Option<Share> {
         if bytes <= self.0.limit {
             return self.take(bytes);
         }
@@ -56,7 +56,7 @@ impl Budget {
 
 /// Bytes that are held; they return to their budget when it is dropped.
 #[derive(Debug)]
-pub(super) struct Share {
+pub(in super::super) struct Share {
     budget: Budget,
     bytes: usize,
 }

@@ -15,12 +15,12 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message as WireMessage};
 
+use super::super::seam::socket::{MAX_PENDING, Socket};
+use super::super::seam::upgrade::Transport;
+use super::super::sim;
 use super::closing::{BROKEN, CLOSE_TIMEOUT, NO_CODE, SILENCE};
 use super::frame::{Frame, Outgoing};
 use super::peer::{Peer, WRITE_PATIENCE};
-use super::seam::socket::{MAX_PENDING, Socket};
-use super::seam::upgrade::Transport;
-use super::sim;
 use super::waiting::Eviction;
 use crate::socket::Message;
 use crate::turn::user_code::Guarded;
@@ -42,10 +42,10 @@ const TRY_AGAIN_LATER: u16 = 1013;
 
 /// What the unfinished messages of one shard's sockets hold together. Beyond it, the socket whose
 /// message began first is closed with 1013.
-pub(super) const MAX_UNFINISHED: usize = 128 * 1024 * 1024;
+pub(in super::super) const MAX_UNFINISHED: usize = 128 * 1024 * 1024;
 
 /// Carries a socket's frames both ways until the connection ends.
-pub(super) async fn pump(
+pub(in super::super) async fn pump(
     socket: Socket,
     upgraded: oneshot::Receiver<Transport>,
     outgoing: Outgoing,

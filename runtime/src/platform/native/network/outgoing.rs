@@ -54,27 +54,27 @@ pub(super) type Responder = Rc<dyn Fn(Request) -> LocalFuture<'static, Response>
 
 /// The way out.
 #[derive(Clone)]
-pub(super) enum Outgoing {
+pub(in super::super) enum Outgoing {
     Network(Rc<Network>),
     Simulated(Rc<RefCell<Option<Responder>>>),
 }
 
 impl Outgoing {
-    pub(super) fn network() -> std::io::Result<Self> {
+    pub(in super::super) fn network() -> std::io::Result<Self> {
         Ok(Self::Network(Rc::new(Network::new()?)))
     }
 
-    pub(super) fn simulated() -> Self {
+    pub(in super::super) fn simulated() -> Self {
         Self::Simulated(Rc::default())
     }
 
-    pub(super) fn answer_with(&self, responder: Responder) {
+    pub(in super::super) fn answer_with(&self, responder: Responder) {
         if let Self::Simulated(answered_by) = self {
             answered_by.replace(Some(responder));
         }
     }
 
-    pub(super) async fn fetch(self, request: Request) -> Result<Response, Fault> {
+    pub(in super::super) async fn fetch(self, request: Request) -> Result<Response, Fault> {
         match self {
             Self::Network(network) => network.fetch(request.inner.into_outgoing()?).await,
             Self::Simulated(answered_by) => {
@@ -92,7 +92,7 @@ impl Outgoing {
 }
 
 /// The network of one shard.
-pub(super) struct Network {
+pub(in super::super) struct Network {
     client: legacy::Client<HttpsConnector<HttpConnector<Lookups>>, Full<Bytes>>,
     flights: Semaphore,
     responses: Budget,

@@ -7,8 +7,8 @@ use tokio::time::sleep;
 
 use super::super::budget::Budget;
 use super::super::frame::Pending;
-use super::super::slot::Slot;
 use super::*;
+use crate::platform::native::slot::Slot;
 
 /// A socket of an object that is gone.
 fn detached() -> (Socket, Outgoing) {

@@ -10,7 +10,7 @@ use crate::socket::Message;
 
 /// What goes out over a socket.
 #[derive(Debug)]
-pub(super) enum Frame {
+pub(in super::super) enum Frame {
     Message(Message),
     Close {
         code: u16,
@@ -23,7 +23,7 @@ pub(super) enum Frame {
 }
 
 impl Frame {
-    pub(super) fn size(&self) -> usize {
+    pub(in super::super) fn size(&self) -> usize {
         match self {
             Self::Message(message) => message.size(),
             Self::Close { .. } | Self::GoingAway | Self::Drop => 0,
@@ -33,18 +33,18 @@ impl Frame {
 
 /// The bytes that wait for one peer: in the output gate, for their turn, and in the connection.
 #[derive(Clone)]
-pub(super) struct Pending(Rc<RefCell<Share>>);
+pub(in super::super) struct Pending(Rc<RefCell<Share>>);
 
 impl Pending {
-    pub(super) fn new(share: Share) -> Self {
+    pub(in super::super) fn new(share: Share) -> Self {
         Self(Rc::new(RefCell::new(share)))
     }
 
-    pub(super) fn get(&self) -> usize {
+    pub(in super::super) fn get(&self) -> usize {
         self.0.borrow().bytes()
     }
 
-    pub(super) fn set(&self, bytes: usize) {
+    pub(in super::super) fn set(&self, bytes: usize) {
         let mut share = self.0.borrow_mut();
         let before = share.bytes();
         share.exceed(bytes.saturating_sub(before));
@@ -54,14 +54,14 @@ impl Pending {
 
 /// The receiving end of a socket's outgoing frames. What is taken counts as pending until it is
 /// [sent](Self::sent), or until this is dropped.
-pub(super) struct Outgoing {
+pub(in super::super) struct Outgoing {
     frames: mpsc::UnboundedReceiver<Frame>,
     pending: Pending,
     taken: usize,
 }
 
 /// A queue of frames: the sending end, and the receiving one.
-pub(super) fn queue(pending: Pending) -> (mpsc::UnboundedSender<Frame>, Outgoing) {
+pub(in super::super) fn queue(pending: Pending) -> (mpsc::UnboundedSender<Frame>, Outgoing) {
     let (sender, frames) = mpsc::unbounded_channel();
     let outgoing = Outgoing {
         frames,
@@ -72,7 +72,7 @@ pub(super) fn queue(pending: Pending) -> (mpsc::UnboundedSender<Frame>, Outgoing
 }
 
 impl Outgoing {
-    pub(super) async fn next(&mut self) -> Frame {
+    pub(in super::super) async fn next(&mut self) -> Frame {
         // The sender lives as long as the pump's own handle on the socket.
         self.frames
             .recv()
@@ -90,7 +90,7 @@ impl Outgoing {
     }
 
     /// All but the last so many bytes of what was taken are out.
-    pub(super) fn sent_all_but(&mut self, bytes: usize) {
+    pub(in super::super) fn sent_all_but(&mut self, bytes: usize) {
         let sent = self.taken.saturating_sub(bytes);
         self.taken -= sent;
         self.pending.set(self.pending.get().saturating_sub(sent));

@@ -75,9 +75,9 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::platform::native::budget::Budget;
-    use crate::platform::native::idle::Idle;
-    use crate::platform::native::waiting::Waiting;
+    use crate::platform::native::network::budget::Budget;
+    use crate::platform::native::network::idle::Idle;
+    use crate::platform::native::network::waiting::Waiting;
 
     const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
 

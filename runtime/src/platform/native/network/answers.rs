@@ -12,20 +12,20 @@ use crate::http::{Body, Response};
 /// it becomes a 503.
 const MAX_ANSWERS: usize = 128 * 1024 * 1024;
 /// Answers up to this size are not counted: the number of callers bounds them.
-pub(super) const SMALL: usize = 8 * 1024;
+pub(in super::super) const SMALL: usize = 8 * 1024;
 
 pub(super) type HttpResponse = hyper::Response<Full<Bytes>>;
 
 /// What waits for the readers of one shard.
 #[derive(Clone)]
-pub(super) struct Answers(Budget);
+pub(in super::super) struct Answers(Budget);
 
 impl Answers {
     pub(super) fn new() -> Self {
         Self::with_room(MAX_ANSWERS)
     }
 
-    pub(super) fn with_room(bytes: usize) -> Self {
+    pub(in super::super) fn with_room(bytes: usize) -> Self {
         Self(Budget::new(bytes))
     }
 

@@ -9,11 +9,11 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+use super::super::seam::upgrade::{Transport, Upgrade};
 use super::admission::Admission;
 use super::answers::HttpResponse;
 use super::budget::Share;
 use super::peer::Peer;
-use super::seam::upgrade::{Transport, Upgrade};
 use crate::error::fault::Fault;
 
 /// A client's handshake, found valid.

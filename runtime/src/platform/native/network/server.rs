@@ -15,6 +15,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
+use super::super::seam::remote::Env;
+use super::super::seam::request::Request as PlatformRequest;
+use super::super::shard::Shard;
 use super::admission::Admission;
 use super::answers::{Answers, HttpResponse, with_body};
 use super::bodies::{Bodies, MAX_BODIES};
@@ -22,9 +25,6 @@ use super::budget::Share;
 use super::handshake::Handshake;
 use super::peer::Peer;
 use super::requests::Requests;
-use super::seam::remote::Env;
-use super::seam::request::Request as PlatformRequest;
-use super::shard::Shard;
 use super::waiting::Waiting;
 use super::{assets, connection};
 use crate::app::App;
@@ -47,7 +47,7 @@ const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The HTTP side of one shard.
-pub(super) struct Server {
+pub(in super::super) struct Server {
     shard: Rc<Shard>,
     app: Rc<App>,
     admission: Arc<Admission>,
@@ -76,7 +76,7 @@ impl Drop for Counted {
 }
 
 impl Server {
-    pub(super) fn new(shard: Rc<Shard>, app: App, admission: Arc<Admission>) -> Rc<Self> {
+    pub(in super::super) fn new(shard: Rc<Shard>, app: App, admission: Arc<Admission>) -> Rc<Self> {
         Rc::new(Self {
             shard,
             app: Rc::new(app),
@@ -91,7 +91,7 @@ impl Server {
     }
 
     /// Takes connections until the host drains.
-    pub(super) async fn accept(self: Rc<Self>, listener: TcpListener) {
+    pub(in super::super) async fn accept(self: Rc<Self>, listener: TcpListener) {
         let mut draining = self.draining.subscribe();
         loop {
             let accepted = tokio::select! {
@@ -130,11 +130,11 @@ impl Server {
     }
 
     /// No new connections and requests; those that run are finished.
-    pub(super) fn drain(&self) {
+    pub(in super::super) fn drain(&self) {
         self.draining.send_replace(true);
     }
 
-    pub(super) fn is_quiet(&self) -> bool {
+    pub(in super::super) fn is_quiet(&self) -> bool {
         self.connections.get() == 0
     }
 

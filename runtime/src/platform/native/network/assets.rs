@@ -14,7 +14,7 @@ const MAX_FILE: u64 = 25 * 1024 * 1024;
 
 /// Answers from the file that `path` (percent-encoded, in normal form) names in `folder`: a response
 /// and its body, which counts among the answers that wait for their readers.
-pub(super) async fn answer(
+pub(in super::super) async fn answer(
     folder: &str,
     path: &str,
     answers: &Answers,
@@ -31,7 +31,7 @@ pub(super) async fn answer(
 }
 
 /// Said once, when the host starts: a request for an asset would otherwise find out.
-pub(super) fn warn_if_missing(folder: &str) {
+pub(in super::super) fn warn_if_missing(folder: &str) {
     let located = locate(folder);
     if !located.is_dir() {
         let located = std::path::absolute(&located).unwrap_or(located);

@@ -1,8 +1,8 @@
 //! Which connections the process takes: each has a file descriptor, and databases need theirs.
 
+use super::super::store::Descriptors;
 use super::budget::{Budget, Share};
 use super::idle::Idle;
-use super::store::Descriptors;
 
 /// One of so many connections is kept for telling a peer that there is no room for it.
 const OF_EACH: usize = 16;
@@ -11,7 +11,7 @@ const NOT_FOR_SOCKETS: usize = 16;
 
 /// The connections of all shards.
 #[derive(Debug)]
-pub(super) struct Admission {
+pub(in super::super) struct Admission {
     connections: Budget,
     refusals: Budget,
     sockets: Budget,
@@ -22,7 +22,7 @@ pub(super) struct Admission {
 }
 
 impl Admission {
-    pub(super) fn new(descriptors: &Descriptors, shards: usize) -> Self {
+    pub(in super::super) fn new(descriptors: &Descriptors, shards: usize) -> Self {
         let refusals = descriptors.connections().div_ceil(OF_EACH);
         let connections = descriptors.connections() - refusals;
         Self {
@@ -72,7 +72,7 @@ impl Admission {
 
 /// The place of a connection among those of the process, until it ends.
 #[derive(Debug)]
-pub(super) struct Admitted {
+pub(in super::super) struct Admitted {
     _connection: Share,
     /// While it is a WebSocket.
     _socket: Option<Share>,
@@ -99,8 +99,8 @@ mod tests {
     use futures_util::FutureExt;
 
     use super::*;
-    use crate::platform::native::requests::Requests;
-    use crate::platform::native::waiting::Waiting;
+    use crate::platform::native::network::requests::Requests;
+    use crate::platform::native::network::waiting::Waiting;
 
     #[test]
     fn connection_displaces_an_idle_one_and_is_refused_if_there_is_none() {

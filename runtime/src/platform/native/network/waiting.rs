@@ -19,7 +19,7 @@ const MEASURED: Duration = Duration::from_secs(2);
 
 /// Connections that have begun something and not finished it, oldest first. A clone is the same queue.
 #[derive(Clone, Debug)]
-pub(super) struct Waiting(Arc<Mutex<Queue>>);
+pub(in super::super) struct Waiting(Arc<Mutex<Queue>>);
 
 #[derive(Debug)]
 struct Queue {
@@ -113,7 +113,7 @@ impl Eviction {
 
 impl Waiting {
     /// A queue whose entries hold so many bytes together.
-    pub(super) fn new(limit: usize) -> Self {
+    pub(in super::super) fn new(limit: usize) -> Self {
         Self(Arc::new(Mutex::new(Queue {
             limit,
             held: 0,
