@@ -140,7 +140,7 @@ impl FieldStore {
 
 /// The place of one field in the store.
 pub struct Slot<'a> {
-    index: usize,
+    pub(super) index: usize,
     fields: &'a mut FieldStore,
 }
 

@@ -15,16 +15,16 @@ use tokio::runtime::{Builder, LocalOptions, Runtime};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::clock::Clock;
-use super::disk::{self, Disk, Folder};
+use super::executor::disk::{self, Disk, Folder};
+use super::executor::work::{Command, Inbound};
+use super::executor::{Parts, Shard};
 use super::kernel::Limits;
 use super::network::admission::Admission;
 use super::network::assets;
 use super::network::outgoing::Outgoing;
 use super::network::server::Server;
 use super::random::Random;
-use super::shard::{Parts, Shard};
 use super::store::{Descriptors, Files, Index, IndexWriter};
-use super::work::{Command, Inbound};
 use crate::app::App;
 use crate::turn::user_code;
 

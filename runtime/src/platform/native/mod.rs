@@ -5,21 +5,17 @@
 //! in a process, `sim` one in a test.
 
 mod clock;
-mod disk;
+mod executor;
 mod host;
 mod ids;
-mod jobs;
 mod kernel;
 mod network;
 mod random;
 mod seam;
-mod shard;
 mod sim;
-mod slot;
 mod store;
 #[cfg(test)]
 mod tests;
-mod work;
 
 pub use host::serve;
 pub(crate) use seam::raw_response::RawResponse;

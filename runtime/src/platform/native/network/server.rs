@@ -15,9 +15,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
+use super::super::executor::Shard;
 use super::super::seam::remote::Env;
 use super::super::seam::request::Request as PlatformRequest;
-use super::super::shard::Shard;
 use super::admission::Admission;
 use super::answers::{Answers, HttpResponse, with_body};
 use super::bodies::{Bodies, MAX_BODIES};

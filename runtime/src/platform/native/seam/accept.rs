@@ -2,10 +2,10 @@
 
 use std::rc::{Rc, Weak};
 
+use super::super::executor::slot::Slot;
 use super::super::kernel::Event;
 use super::super::network::frame::Pending;
 use super::super::network::transport;
-use super::super::slot::Slot;
 use super::socket::{Owner, Socket};
 use super::upgrade::Upgrade;
 use crate::socket::SocketError;

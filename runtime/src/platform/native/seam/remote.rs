@@ -4,9 +4,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::super::executor::slot::{Executor, Life};
+use super::super::executor::work::{Delivery, Output, ReplyTo, Task};
 use super::super::ids::IdKey;
-use super::super::slot::{Executor, Life};
-use super::super::work::{Delivery, Output, ReplyTo, Task};
 use crate::error::fault::Fault;
 use crate::http::{Request, Response};
 use crate::object::class::Class;

@@ -6,8 +6,8 @@ use std::panic::resume_unwind;
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::super::executor::slot::{Life, Slot, WriteFault};
 use super::super::kernel::Event;
-use super::super::slot::{Life, Slot, WriteFault};
 use super::super::store::Database;
 use super::accept::accept;
 use super::remote::Env;

@@ -3,8 +3,8 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use super::super::executor::work::{Output, Task, Work};
 use super::super::network::frame::Frame;
-use super::super::work::{Output, Task, Work};
 use crate::error::fault::Fault;
 use crate::http::{Body, Request, Response};
 use crate::socket::Message;

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::super::jobs::CloseJob;
+use super::super::executor::jobs::CloseJob;
 use super::super::kernel::ObjectIndex;
 use super::super::store::{Change, Database, Index};
 use super::digest::digest_of_commit;

@@ -13,7 +13,8 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::super::clock::Clock;
-use super::super::disk::Disk;
+use super::super::executor::disk::Disk;
+use super::super::executor::{Parts, Shard};
 use super::super::kernel::Limits;
 use super::super::network::answers::Answers;
 use super::super::network::assets;
@@ -21,7 +22,6 @@ use super::super::network::outgoing::Outgoing;
 use super::super::random::{Random, SplitMix};
 use super::super::seam::remote::{Env as PlatformEnv, Remote};
 use super::super::seam::upgrade::Transport;
-use super::super::shard::{Parts, Shard};
 use super::disk::MemoryDisk;
 use super::disk_state::DiskState;
 use super::faults::{FaultKind, Faults};

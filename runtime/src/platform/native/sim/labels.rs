@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::super::executor::work::{Delivery, Output, Task, Work};
 use super::super::network::frame::Frame;
-use super::super::work::{Delivery, Output, Task, Work};
 use super::pending_run::PendingRun;
 use crate::codec::message_pack;
 use crate::error::fault::Fault;

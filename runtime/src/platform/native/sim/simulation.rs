@@ -9,9 +9,9 @@ use tokio::sync::Notify;
 use tokio::task::yield_now;
 use tokio::time::Instant;
 
+use super::super::executor::work::Work;
 use super::super::kernel::{Limits, Now, ObjectIndex};
 use super::super::random::SplitMix;
-use super::super::work::Work;
 use super::disk_state::DiskState;
 use super::faults::{FaultKind, Faults};
 use super::limits;

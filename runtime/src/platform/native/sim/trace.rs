@@ -6,9 +6,9 @@ use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::super::executor::slot::Slot;
+use super::super::executor::work::{Output, Work};
 use super::super::kernel::{Effect, Now, ObjectIndex};
-use super::super::slot::Slot;
-use super::super::work::{Output, Work};
 use super::digest::{digest_of_output, digest_of_request, digest_of_work};
 use super::labels::{Named, label_of_output, label_of_run, label_of_work, summary};
 use super::pending_run::PendingRun;

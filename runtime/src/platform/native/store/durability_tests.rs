@@ -10,8 +10,8 @@ use super::{Descriptors, Files};
 use crate::error::StorageError;
 
 struct Folder {
-    root: TempDir,
-    files: Arc<Files>,
+    pub(super) root: TempDir,
+    pub(super) files: Arc<Files>,
 }
 
 impl Folder {

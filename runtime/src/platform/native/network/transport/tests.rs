@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use super::super::budget::Budget;
 use super::super::frame::Pending;
 use super::*;
-use crate::platform::native::slot::Slot;
+use crate::platform::native::executor::slot::Slot;
 
 /// A socket of an object that is gone.
 fn detached() -> (Socket, Outgoing) {

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use super::super::kernel::ObjectIndex;
 use super::super::sim::FaultKind;
-use super::super::slot::Life;
-use super::super::work::{Output, ReplyTo, Task, Work};
 use super::residents::Resident;
+use super::slot::Life;
+use super::work::{Output, ReplyTo, Task, Work};
 use super::{Event, Shard};
 use crate::error::fault::Fault;
 use crate::platform::Aborted;

@@ -8,11 +8,11 @@ use tokio::task::yield_now;
 
 use super::super::kernel::{AlarmOutcome, IndexedAlarm};
 use super::super::sim::FaultKind;
-use super::super::slot::{Life, Slot};
 use super::super::store::{Change, Due};
-use super::super::work::Work;
 use super::residents::Resident;
+use super::slot::{Life, Slot};
 use super::turns::NoCaller;
+use super::work::Work;
 use super::{Event, Shard};
 use crate::error::fault::Fault;
 use crate::object::id::RawId;

@@ -8,7 +8,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::yield_now;
 
 use super::super::kernel::ObjectIndex;
-use super::super::work::{Command, Inbound};
+use super::work::{Command, Inbound};
 use super::{Event, Shard};
 use crate::error::fault::Fault;
 use crate::turn::user_code::{self, Guarded};

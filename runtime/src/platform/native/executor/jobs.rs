@@ -1,9 +1,9 @@
 //! What a disk thread is asked for.
 
-use super::kernel::ObjectIndex;
-use super::store::Database;
+use super::super::kernel::ObjectIndex;
+use super::super::store::Database;
 
-pub(super) enum CloseJob {
+pub(in super::super) enum CloseJob {
     Close(ObjectIndex, Box<Database>),
     ShortenLog(ObjectIndex, Box<Database>),
 }

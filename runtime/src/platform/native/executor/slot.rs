@@ -7,16 +7,16 @@ use std::sync::Arc;
 
 use tokio::sync::{Notify, oneshot};
 
-use super::clock::Clock;
-use super::ids::IdKey;
-use super::kernel::{Event, ObjectIndex};
-use super::network::budget::Budget;
-use super::network::frame::Frame;
-use super::network::waiting::Waiting;
-use super::random::Random;
-use super::seam::socket::{End, Flight, Owner, Socket};
-use super::sim::Link;
-use super::store::{Database, Entry};
+use super::super::clock::Clock;
+use super::super::ids::IdKey;
+use super::super::kernel::{Event, ObjectIndex};
+use super::super::network::budget::Budget;
+use super::super::network::frame::Frame;
+use super::super::network::waiting::Waiting;
+use super::super::random::Random;
+use super::super::seam::socket::{End, Flight, Owner, Socket};
+use super::super::sim::Link;
+use super::super::store::{Database, Entry};
 use super::work::{Delivery, Output, Work};
 use crate::error::StorageError;
 use crate::error::fault::Fault;
@@ -27,7 +27,7 @@ use crate::socket::Message;
 use crate::turn::LocalFuture;
 
 /// What carries out what an object does, as the object's handles see it: the thread that it lives on.
-pub(super) trait Executor {
+pub(in super::super) trait Executor {
     fn handle(self: Rc<Self>, event: Event<Work, Output>);
     fn clock(&self) -> &Clock;
     fn random(&self) -> &Random;
@@ -55,7 +55,7 @@ pub(super) trait Executor {
 
 /// What goes wrong at a write to an object's storage.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum WriteFault {
+pub(in super::super) enum WriteFault {
     Panic,
     /// With `spills`, SQLite needs the room before the commit.
     NoRoom {
@@ -64,14 +64,14 @@ pub(super) enum WriteFault {
 }
 
 /// An object that the kernel knows.
-pub(super) struct Slot {
-    pub(super) executor: Rc<dyn Executor>,
-    pub(super) index: ObjectIndex,
-    pub(super) id: RawId,
-    pub(super) class: &'static Class,
-    pub(super) name: RefCell<Option<Arc<str>>>,
-    pub(super) sockets: RefCell<Vec<Socket>>,
-    pub(super) automatic_response: RefCell<Option<(String, String)>>,
+pub(in super::super) struct Slot {
+    pub(in super::super) executor: Rc<dyn Executor>,
+    pub(in super::super) index: ObjectIndex,
+    pub(in super::super) id: RawId,
+    pub(in super::super) class: &'static Class,
+    pub(in super::super) name: RefCell<Option<Arc<str>>>,
+    pub(in super::super) sockets: RefCell<Vec<Socket>>,
+    pub(in super::super) automatic_response: RefCell<Option<(String, String)>>,
     /// The kernel has forgotten this object, or the simulated machine that it was on has crashed:
     /// what is still reported of it is dropped.
     pub(super) gone: Cell<bool>,
@@ -106,7 +106,7 @@ impl Slot {
         }
     }
 
-    pub(super) fn handle(&self, event: Event<Work, Output>) {
+    pub(in super::super) fn handle(&self, event: Event<Work, Output>) {
         if !self.gone.get() {
             Rc::clone(&self.executor).handle(event);
         }
@@ -192,8 +192,8 @@ impl Owner for Slot {
 }
 
 /// One activation: from load to eviction or reset.
-pub(super) struct Life {
-    pub(super) slot: Rc<Slot>,
+pub(in super::super) struct Life {
+    pub(in super::super) slot: Rc<Slot>,
     /// Opened by the first write: to ask an object that has nothing leaves no file behind.
     database: RefCell<Option<Database>>,
     /// Another thread has the database, while nothing of the object runs.
@@ -201,7 +201,7 @@ pub(super) struct Life {
     /// Migrations run and fields are loaded: nothing of the object's own code has run.
     is_waking: Cell<bool>,
     /// A turn runs, and storage may have to be taken back to where it began.
-    pub(super) in_segment: Cell<bool>,
+    pub(in super::super) in_segment: Cell<bool>,
     /// Decided during a turn, carried out when it pauses or ends.
     ending: RefCell<Option<Ending>>,
     over: RefCell<Option<Fault>>,
@@ -229,7 +229,7 @@ impl Life {
     }
 
     /// The database for reading; none if the object has never written.
-    pub(super) fn stored(&self) -> Result<Option<Ref<'_, Database>>, StorageError> {
+    pub(in super::super) fn stored(&self) -> Result<Option<Ref<'_, Database>>, StorageError> {
         if let Some(fault) = &*self.over.borrow() {
             return Err(StorageError::Io(format!(
                 "the object left memory: {}",
@@ -240,7 +240,7 @@ impl Life {
     }
 
     /// The database for writing.
-    pub(super) fn database(&self) -> Result<Ref<'_, Database>, StorageError> {
+    pub(in super::super) fn database(&self) -> Result<Ref<'_, Database>, StorageError> {
         if let Some(database) = self.stored()? {
             return Ok(database);
         }
@@ -252,13 +252,13 @@ impl Life {
     }
 
     /// For committing: also after this life is over.
-    pub(super) fn committable(&self) -> Option<RefMut<'_, Database>> {
+    pub(in super::super) fn committable(&self) -> Option<RefMut<'_, Database>> {
         RefMut::filter_map(self.database.borrow_mut(), Option::as_mut).ok()
     }
 
     /// Whether a write is of the wake itself, to an object that was never written to. Such writes
     /// are made anew at each wake and stay in memory: to ask an object leaves nothing behind.
-    pub(super) fn is_provisional(&self) -> bool {
+    pub(in super::super) fn is_provisional(&self) -> bool {
         self.is_waking.get()
             && self
                 .database
@@ -268,7 +268,7 @@ impl Life {
     }
 
     /// From now on the object's own code runs.
-    pub(super) fn loaded(&self) -> Result<(), StorageError> {
+    pub(in super::super) fn loaded(&self) -> Result<(), StorageError> {
         if let Some(database) = &*self.database.borrow() {
             database.settle_wake()?;
         }
@@ -292,13 +292,13 @@ impl Life {
         self.database.borrow_mut().take()
     }
 
-    pub(super) fn emit(&self, output: Output) {
+    pub(in super::super) fn emit(&self, output: Output) {
         let object = self.slot.index;
         self.slot.handle(Event::Emitted { object, output });
     }
 
     /// Ready when the writes so far are on disk.
-    pub(super) fn sync(&self) -> LocalFuture<'static, Result<(), StorageError>> {
+    pub(in super::super) fn sync(&self) -> LocalFuture<'static, Result<(), StorageError>> {
         let (done, synced) = oneshot::channel();
         self.emit(Output::Barrier(done));
         Box::pin(async move {
@@ -310,7 +310,7 @@ impl Life {
 
     /// Asks for the end of this life when the current poll is over. The first reason counts,
     /// except that dropping writes cannot be taken back.
-    pub(super) fn end(&self, fault: Fault, discard: bool) {
+    pub(in super::super) fn end(&self, fault: Fault, discard: bool) {
         let mut ending = self.ending.borrow_mut();
         match &mut *ending {
             Some(ending) => ending.discard |= discard,

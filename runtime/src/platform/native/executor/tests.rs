@@ -9,13 +9,13 @@ use tokio::sync::mpsc::unbounded_channel;
 use tokio::time::Instant;
 
 use super::super::clock::Clock;
-use super::super::disk::Disk;
 use super::super::kernel::Limits;
 use super::super::network::outgoing::Outgoing;
 use super::super::random::{Random, SplitMix};
 use super::super::sim::{MemoryDisk, Sim};
 use super::super::store::Change;
-use super::super::work::{Delivery, Inbound, ReplyTo, Task};
+use super::disk::Disk;
+use super::work::{Delivery, Inbound, ReplyTo, Task};
 use super::{Effect, Event, Parts, Shard};
 use crate::error::fault::Fault;
 use crate::object::id::RawId;

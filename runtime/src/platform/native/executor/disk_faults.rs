@@ -1,10 +1,10 @@
 //! The simulated disk fails: where it has no room, where a sync fails, and how long one takes.
 
-use super::super::disk::Disk;
 use super::super::sim::FaultKind;
-use super::super::slot::{Life, WriteFault};
 use super::super::store::{Change, disk_is_full};
 use super::Shard;
+use super::disk::Disk;
+use super::slot::{Life, WriteFault};
 use crate::error::StorageError;
 use crate::object::id::RawId;
 

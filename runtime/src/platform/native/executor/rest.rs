@@ -3,12 +3,12 @@
 
 use std::rc::Rc;
 
-use super::super::disk::Disk;
 use super::super::kernel::{Limits, ObjectIndex};
 use super::super::sim::{Entry, PendingRun, label_of_work};
 use super::super::store::Database;
-use super::super::work::Work;
 use super::Shard;
+use super::disk::Disk;
+use super::work::Work;
 use crate::error::StorageError;
 use crate::object::id::RawId;
 

@@ -1,7 +1,7 @@
 //! What a shard writes into the trace of its simulation, beside what its kernel decides.
 
 use super::super::sim::{PendingRun, Simulation};
-use super::super::slot::Life;
+use super::slot::Life;
 use super::{Effect, Shard};
 use crate::http::Request;
 

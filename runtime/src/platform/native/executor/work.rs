@@ -5,12 +5,12 @@ use std::task::{Context, Poll};
 
 use tokio::sync::oneshot;
 
-use super::kernel::ObjectIndex;
-use super::network::budget::Share;
-use super::network::frame::Frame;
-use super::seam::request::Request as PlatformRequest;
-use super::seam::socket::{Flight, Socket};
-use super::store::Database;
+use super::super::kernel::ObjectIndex;
+use super::super::network::budget::Share;
+use super::super::network::frame::Frame;
+use super::super::seam::request::Request as PlatformRequest;
+use super::super::seam::socket::{Flight, Socket};
+use super::super::store::Database;
 use crate::error::StorageError;
 use crate::error::fault::Fault;
 use crate::http::{Body, Request, Response};
@@ -20,22 +20,22 @@ use crate::socket::Message;
 use crate::turn::chain::CallChain;
 
 /// Where an answer goes; it may be awaited on another thread.
-pub(super) struct ReplyTo<T> {
+pub(in super::super) struct ReplyTo<T> {
     sender: oneshot::Sender<Answered<T>>,
     /// In the simulator: the number of the call in its run.
-    pub(super) call: u32,
+    pub(in super::super) call: u32,
     /// The caller is on another thread than the object.
     pub(super) crosses: bool,
 }
 
 /// An answer on its way, with its share of what is.
-pub(super) struct Answered<T> {
-    pub(super) result: Result<T, Fault>,
+pub(in super::super) struct Answered<T> {
+    pub(in super::super) result: Result<T, Fault>,
     _share: Option<Share>,
 }
 
 impl<T> ReplyTo<T> {
-    pub(super) fn new(call: u32) -> (Self, oneshot::Receiver<Answered<T>>) {
+    pub(in super::super) fn new(call: u32) -> (Self, oneshot::Receiver<Answered<T>>) {
         let (sender, answer) = oneshot::channel();
         let reply = Self {
             sender,
@@ -52,16 +52,16 @@ impl<T> ReplyTo<T> {
 }
 
 /// Work on its way to an object, from this shard or another.
-pub(super) struct Delivery {
-    pub(super) class: &'static Class,
-    pub(super) id: RawId,
+pub(in super::super) struct Delivery {
+    pub(in super::super) class: &'static Class,
+    pub(in super::super) id: RawId,
     /// The name by which the object was reached, if by name.
-    pub(super) name: Option<Arc<str>>,
-    pub(super) task: Task,
+    pub(in super::super) name: Option<Arc<str>>,
+    pub(in super::super) task: Task,
 }
 
 /// What a caller wants.
-pub(super) enum Task {
+pub(in super::super) enum Task {
     Call {
         method: &'static str,
         arguments: Vec<u8>,
@@ -114,7 +114,7 @@ pub(super) fn answer_with<T>(reply: ReplyTo<T>, result: Result<T, Fault>, share:
 }
 
 /// An event of one object.
-pub(super) enum Work {
+pub(in super::super) enum Work {
     Task(Task),
     Alarm {
         id: RawId,
@@ -137,7 +137,7 @@ pub(super) enum Work {
 }
 
 /// What an object sends: it waits in the output gate for the writes before it.
-pub(super) enum Output {
+pub(in super::super) enum Output {
     Called {
         reply: ReplyTo<Vec<u8>>,
         result: Result<Vec<u8>, Fault>,
@@ -206,7 +206,7 @@ pub(super) fn body_size(response: &Response) -> usize {
 }
 
 /// What reaches a shard from other threads.
-pub(super) enum Inbound {
+pub(in super::super) enum Inbound {
     Delivery(Box<Delivery>),
     /// The batch on its way is on disk, except for these objects.
     Synced {
@@ -232,7 +232,7 @@ pub(super) enum Inbound {
 
 /// What a host tells a shard besides work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Command {
+pub(in super::super) enum Command {
     Drain,
     Stop,
 }

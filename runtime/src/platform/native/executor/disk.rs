@@ -6,23 +6,25 @@ use std::sync::{Arc, mpsc};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
+use super::super::kernel::ObjectIndex;
+use super::super::sim::MemoryDisk;
+use super::super::store::{
+    Change, Database, Entry, Files, Index, IndexWriter, Unsynced, has_database,
+};
 use super::jobs::CloseJob;
-use super::kernel::ObjectIndex;
-use super::sim::MemoryDisk;
-use super::store::{Change, Database, Entry, Files, Index, IndexWriter, Unsynced, has_database};
 use super::work::Inbound;
 use crate::error::StorageError;
 use crate::error::fault::Fault;
 use crate::object::id::RawId;
 
 /// What all shards of a process share of its data folder.
-pub(super) struct Folder {
-    pub(super) root: PathBuf,
-    pub(super) files: Arc<Files>,
-    pub(super) index: Arc<Index>,
-    pub(super) index_writer: IndexWriter,
+pub(in super::super) struct Folder {
+    pub(in super::super) root: PathBuf,
+    pub(in super::super) files: Arc<Files>,
+    pub(in super::super) index: Arc<Index>,
+    pub(in super::super) index_writer: IndexWriter,
     /// Of the identifiers made in this folder.
-    pub(super) key: [u8; 32],
+    pub(in super::super) key: [u8; 32],
 }
 
 impl Folder {
@@ -38,7 +40,7 @@ impl Folder {
 
 /// One shard's access to storage. What waits for the disk is done by threads of its own, which
 /// answer through the shard's inbox.
-pub(super) enum Disk {
+pub(in super::super) enum Disk {
     Folder {
         folder: Arc<Folder>,
         opening: mpsc::Sender<OpenJob>,
@@ -61,7 +63,7 @@ type SyncJob = Vec<(ObjectIndex, Unsynced)>;
 
 impl Disk {
     /// Starts the shard's disk threads; they end when the disk is dropped.
-    pub(super) fn folder(
+    pub(in super::super) fn folder(
         folder: Arc<Folder>,
         shard: usize,
         inbox: &UnboundedSender<Inbound>,
@@ -266,6 +268,6 @@ fn close_all(jobs: &mpsc::Receiver<CloseJob>, answers: &UnboundedSender<Inbound>
 }
 
 /// The file whose lock says that a process uses the folder.
-pub(super) fn lock_path(root: &Path) -> PathBuf {
+pub(in super::super) fn lock_path(root: &Path) -> PathBuf {
     root.join("lock")
 }

@@ -5,7 +5,7 @@
 
 use super::super::network::answers::SMALL;
 use super::super::network::budget::Share;
-use super::super::work::{ReplyTo, answer, answer_with, body_size};
+use super::work::{ReplyTo, answer, answer_with, body_size};
 use super::{MAX_CROSSING, Shard};
 use crate::error::fault::Fault;
 use crate::http::Response;

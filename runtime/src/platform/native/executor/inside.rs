@@ -3,14 +3,14 @@
 use std::any::Any;
 use std::rc::Rc;
 
-use super::super::disk::Disk;
 use super::super::ids::IdKey;
 use super::super::kernel::ObjectIndex;
 use super::super::seam::state::ObjectState;
-use super::super::slot::{Executor, Life, Slot};
 use super::super::store::Database;
 use super::Shard;
+use super::disk::Disk;
 use super::residents::Resident;
+use super::slot::{Executor, Life, Slot};
 use crate::engine::table::Description;
 use crate::error::StorageError;
 use crate::error::fault::Fault;

@@ -3,13 +3,13 @@
 use std::any::Any;
 use std::rc::Rc;
 
-use super::super::disk::Found;
 use super::super::kernel::ObjectIndex;
 use super::super::seam::state::ObjectState;
-use super::super::slot::{Life, Slot};
 use super::super::store::{Change, Database};
-use super::super::work::{Output, Work};
+use super::disk::Found;
 use super::residents::Resident;
+use super::slot::{Life, Slot};
+use super::work::{Output, Work};
 use super::{Effect, Event, Shard};
 use crate::engine::instance::Occupant;
 use crate::engine::table::Description;

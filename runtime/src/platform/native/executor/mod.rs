@@ -6,20 +6,24 @@
 mod alarms;
 mod commit;
 mod crossing;
+pub(super) mod disk;
 mod disk_faults;
 mod disk_jobs;
 mod effects;
-mod executor;
+mod handle;
 mod inside;
+pub(super) mod jobs;
 mod logs;
 mod residents;
 mod rest;
 mod simulated;
+pub(super) mod slot;
 mod tasks;
 #[cfg(test)]
 mod tests;
 mod traced;
 mod turns;
+pub(super) mod work;
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -30,7 +34,6 @@ use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::clock::Clock;
-use super::disk::Disk;
 use super::ids::IdKey;
 use super::kernel::{self, Kernel, Limits, Now, ObjectIndex};
 use super::network::budget::Budget;
@@ -40,13 +43,14 @@ use super::network::waiting::Waiting;
 use super::random::Random;
 use super::seam::socket::MAX_ALL_PENDING;
 use super::sim::Simulation;
-use super::slot::{Executor, Slot};
-use super::work::{Delivery, Inbound, Output, Work};
 use crate::engine::table::Description;
 use crate::error::fault::Fault;
 use crate::object::class::Class;
 use crate::object::id::RawId;
+use disk::Disk;
 use residents::Residents;
+use slot::{Executor, Slot};
+use work::{Delivery, Inbound, Output, Work};
 
 /// What the large answers of one shard hold together until callers on other threads have taken them.
 const MAX_CROSSING: usize = 64 * 1024 * 1024;

@@ -3,12 +3,12 @@
 use std::cell::RefMut;
 use std::rc::Rc;
 
-use super::super::disk::Disk;
 use super::super::kernel::ObjectIndex;
 use super::super::sim::FaultKind;
-use super::super::slot::Life;
 use super::super::store::{Database, Entry, Unsynced, disk_is_full};
+use super::disk::Disk;
 use super::disk_faults::injected;
+use super::slot::Life;
 use super::{Event, Shard};
 use crate::error::StorageError;
 use crate::error::fault::Fault;

@@ -3,14 +3,14 @@
 
 use std::rc::Rc;
 
-use super::super::disk::Disk;
-use super::super::jobs::CloseJob;
 use super::super::kernel::ObjectIndex;
 use super::super::sim::{FaultKind, MemoryDisk, Simulation, Unsynced};
 use super::super::store::disk_is_full;
-use super::super::work::Inbound;
 use super::Shard;
+use super::disk::Disk;
 use super::disk_faults::injected;
+use super::jobs::CloseJob;
+use super::work::Inbound;
 use crate::error::StorageError;
 use crate::error::fault::Fault;
 

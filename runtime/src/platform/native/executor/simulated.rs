@@ -9,10 +9,10 @@ use std::time::Duration;
 use tokio::task::yield_now;
 use tokio::time::Instant;
 
-use super::super::disk::Disk;
 use super::super::kernel::ObjectIndex;
 use super::super::sim::{Ending, FaultKind, Link, Simulation};
-use super::super::work::{Output, Work};
+use super::disk::Disk;
+use super::work::{Output, Work};
 use super::{Event, Shard, new_kernel, not_in_the_app};
 use crate::engine::table::Description;
 use crate::error::fault::Fault;

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::super::kernel::ObjectIndex;
-use super::super::slot::Life;
+use super::slot::Life;
 use crate::engine::instance::Occupant;
 
 /// An object in memory.
