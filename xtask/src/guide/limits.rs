@@ -119,7 +119,7 @@ const ROWS: &[(&str, &[(&str, &str)])] = &[
                 "BLOCK_TIMEOUT: Duration = Duration::from_secs(30);",
             ),
             (
-                "runtime/src/platform/worker/state.rs",
+                "runtime/src/platform/worker/seam/state.rs",
                 "INITIALISATION_LIMIT: Duration = Duration::from_secs(30);",
             ),
         ],
@@ -297,7 +297,7 @@ const ROWS: &[(&str, &[(&str, &str)])] = &[
                 "TIMEOUT: Duration = Duration::from_secs(60);",
             ),
             (
-                "runtime/src/platform/worker/env.rs",
+                "runtime/src/platform/worker/seam/env.rs",
                 "FETCH_LIMIT: Duration = Duration::from_secs(60);",
             ),
         ],
@@ -307,7 +307,7 @@ const ROWS: &[(&str, &[(&str, &str)])] = &[
         &[
             ("outgoing.rs", "MAX_RESPONSE: usize = 32 * 1024 * 1024;"),
             (
-                "runtime/src/platform/worker/env.rs",
+                "runtime/src/platform/worker/seam/env.rs",
                 "MOST_FETCHED: u32 = 32 * 1024 * 1024;",
             ),
         ],

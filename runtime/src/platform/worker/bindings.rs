@@ -272,7 +272,7 @@ extern "C" {
     ) -> Result<Fetcher, JsValue>;
     #[wasm_bindgen(catch, js_name = whenAborted)]
     pub(super) fn when_aborted(request: &Request, gone: &JsValue) -> Result<(), JsValue>;
-    /// Bytes for another object; [`super::remote::open_parcel`] reads them there.
+    /// Bytes for another object; [`super::seam::remote::open_parcel`] reads them there.
     #[wasm_bindgen(catch)]
     pub(super) fn parcel(bytes: &[u8]) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(catch)]

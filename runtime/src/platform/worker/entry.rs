@@ -8,11 +8,11 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
 use super::bindings::{self, Fetcher};
-use super::env::Env;
 use super::failure::fault_of;
 use super::promise::{self, Answer, answer_unowned};
-use super::request::Request;
-use super::response;
+use super::seam::env::Env;
+use super::seam::request::Request;
+use super::seam::response;
 use super::timer::Context;
 use crate::app::{self, App, Destination};
 use crate::error::fault::Fault;

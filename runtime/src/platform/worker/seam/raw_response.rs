@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use js_sys::Uint8Array;
 use wasm_bindgen_futures::JsFuture;
 
-use super::bindings;
-use super::failure::fault_of;
-use super::promise::Answer;
+use super::super::bindings;
+use super::super::failure::fault_of;
+use super::super::promise::Answer;
 use crate::error::fault::Fault;
 
 /// Names and values.
@@ -21,7 +21,7 @@ pub(crate) struct RawResponse {
 }
 
 impl RawResponse {
-    pub(super) fn new(response: bindings::Response) -> Self {
+    pub(in super::super) fn new(response: bindings::Response) -> Self {
         Self {
             response,
             own_headers: 0,

@@ -5,15 +5,15 @@ use std::borrow::Cow;
 use js_sys::Promise;
 use wasm_bindgen::prelude::*;
 
-use super::bindings;
-use super::failure::fault_of;
-use super::promise::Answer;
+use super::super::bindings;
+use super::super::failure::fault_of;
+use super::super::promise::Answer;
 use super::raw_response::{Headers, RawResponse, flat};
 use crate::error::fault::Fault;
 use crate::http::{Body, Response};
 
 impl RawResponse {
-    pub(super) fn into_response(mut self) -> Response {
+    pub(in super::super) fn into_response(mut self) -> Response {
         let status = self.response.status();
         let mut own = bindings::headers_of(&self.response).into_iter();
         let mut headers = Vec::new();
@@ -29,7 +29,7 @@ impl RawResponse {
     }
 }
 
-pub(super) fn to_js(response: &Response) -> Answer {
+pub(in super::super) fn to_js(response: &Response) -> Answer {
     let Response {
         status,
         headers,
@@ -60,7 +60,7 @@ thread_local! {
 }
 
 /// The platform's own promise of a response, whose rejection becomes an answer like any other fault.
-pub(super) fn with_failures_answered(answer: &Promise) -> Result<JsValue, Fault> {
+pub(in super::super) fn with_failures_answered(answer: &Promise) -> Result<JsValue, Fault> {
     ON_FAILURE
         .with(|on_failure| bindings::catch_with(answer, on_failure.as_ref()))
         .map_err(|error| fault_of(&error))

@@ -5,13 +5,13 @@ use std::rc::Rc;
 use js_sys::{Promise, Uint8Array};
 use wasm_bindgen::prelude::*;
 
-use super::bindings::{self, Fetcher, Namespace};
-use super::failure::{fault_of, message_of};
-use super::ids::raw_id;
-use super::promise::PlatformAnswer;
+use super::super::bindings::{self, Fetcher, Namespace};
+use super::super::failure::{fault_of, message_of};
+use super::super::ids::raw_id;
+use super::super::promise::PlatformAnswer;
+use super::super::timer::InContext;
 use super::raw_response::RawResponse;
 use super::response;
-use super::timer::InContext;
 use crate::codec::message_pack;
 use crate::error::fault::Fault;
 use crate::http::{Request, Response};
@@ -109,7 +109,7 @@ impl Remote {
 
     /// Hands a request on with another address, else untouched; the promise is the platform's own,
     /// with failures answered.
-    pub(super) fn forward(&self, url: &str, request: &JsValue) -> Result<JsValue, Fault> {
+    pub(in super::super) fn forward(&self, url: &str, request: &JsValue) -> Result<JsValue, Fault> {
         let answer = self
             .stub()?
             .fetch_at(url, request)
@@ -154,7 +154,7 @@ fn encode<T: serde::Serialize>(value: &T) -> Result<Vec<u8>, Fault> {
 }
 
 /// What `parcel` in `glue.js` made; nothing if it is something else.
-pub(super) fn open_parcel(parcel: &JsValue) -> Vec<u8> {
+pub(in super::super) fn open_parcel(parcel: &JsValue) -> Vec<u8> {
     if let Some(text) = parcel.as_string() {
         let bytes = text.chars().map(u8::try_from);
         return bytes.collect::<Result<_, _>>().unwrap_or_default();
@@ -170,7 +170,7 @@ pub(super) fn open_parcel(parcel: &JsValue) -> Vec<u8> {
 const RESULT: u8 = 0;
 const FAULT: u8 = 1;
 
-pub(super) fn envelope(result: Result<Vec<u8>, Fault>) -> Vec<u8> {
+pub(in super::super) fn envelope(result: Result<Vec<u8>, Fault>) -> Vec<u8> {
     let (kind, bytes) = match result {
         Ok(bytes) => (RESULT, bytes),
         Err(fault) => (FAULT, encode(&fault).unwrap_or_default()),

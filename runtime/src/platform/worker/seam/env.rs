@@ -10,11 +10,11 @@ use js_sys::{Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
-use super::failure::message_of;
+use super::super::failure::message_of;
+use super::super::timer::Sleep;
+use super::super::{bindings, clock};
 use super::namespace::Namespace;
 use super::raw_response::RawResponse;
-use super::timer::Sleep;
-use super::{bindings, clock};
 use crate::error::fault::Fault;
 use crate::http::{Body, Request, Response};
 use crate::object::class::Class;
@@ -30,15 +30,15 @@ const MOST_FETCHED: u32 = 32 * 1024 * 1024;
 pub(crate) struct Env(Rc<JsValue>);
 
 impl Env {
-    pub(super) fn new(env: JsValue) -> Self {
+    pub(in super::super) fn new(env: JsValue) -> Self {
         Self(Rc::new(env))
     }
 
-    pub(super) fn raw(&self) -> &JsValue {
+    pub(in super::super) fn raw(&self) -> &JsValue {
         &self.0
     }
 
-    pub(super) fn binding(&self, name: &str) -> Option<JsValue> {
+    pub(in super::super) fn binding(&self, name: &str) -> Option<JsValue> {
         Reflect::get(&self.0, &JsValue::from_str(name))
             .ok()
             .filter(JsValue::is_object)

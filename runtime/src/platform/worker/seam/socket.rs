@@ -2,8 +2,8 @@
 
 use std::cell::RefCell;
 
-use super::bindings::{self, State, WebSocket};
-use super::failure::message_of;
+use super::super::bindings::{self, State, WebSocket};
+use super::super::failure::message_of;
 use crate::socket::{Message, SocketError};
 
 thread_local! {
@@ -22,7 +22,7 @@ pub(crate) struct Socket {
 pub(crate) struct Upgrade(pub(super) WebSocket);
 
 impl Socket {
-    pub(super) fn new(socket: WebSocket, state: State) -> Self {
+    pub(in super::super) fn new(socket: WebSocket, state: State) -> Self {
         Self { socket, state }
     }
 

@@ -7,8 +7,8 @@ use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
-use super::bindings;
-use super::failure::message_of;
+use super::super::bindings;
+use super::super::failure::message_of;
 use crate::codec::message_pack;
 use crate::error::Error;
 use crate::error::fault::Fault;
@@ -44,7 +44,11 @@ impl Request {
     }
 
     /// The platform's own, with its method and address in one `line`, and what a stub sent along.
-    pub(super) fn received(base: bindings::Request, line: &str, chain: Option<String>) -> Self {
+    pub(in super::super) fn received(
+        base: bindings::Request,
+        line: &str,
+        chain: Option<String>,
+    ) -> Self {
         let (method, url) = line.split_once(' ').unwrap_or((line, "/"));
         Self::from_parts(Some(base), method.to_owned(), url.to_owned(), chain)
     }
@@ -68,18 +72,18 @@ impl Request {
         }
     }
 
-    pub(super) fn raw(&self) -> Option<&bindings::Request> {
+    pub(in super::super) fn raw(&self) -> Option<&bindings::Request> {
         self.base.as_ref()
     }
 
     /// The address with another path.
-    pub(super) fn url_with_path(&self, path: &str) -> String {
+    pub(in super::super) fn url_with_path(&self, path: &str) -> String {
         let (before, after) = (&self.url[..self.path.start], &self.url[self.path.end..]);
         format!("{before}{path}{after}")
     }
 
     /// The chain of the stub that sent this; `None` if no stub did.
-    pub(super) fn chain(&self) -> Option<CallChain> {
+    pub(in super::super) fn chain(&self) -> Option<CallChain> {
         let hex = self.chain.as_deref()?;
         // Unreadable: of another version.
         Some(

@@ -4,9 +4,9 @@ use std::cell::RefCell;
 
 use wasm_bindgen::prelude::*;
 
-use super::bindings;
-use super::failure::message_of;
-use super::ids::raw_id;
+use super::super::bindings;
+use super::super::failure::message_of;
+use super::super::ids::raw_id;
 use super::remote::{Address, Remote};
 use crate::error::fault::Fault;
 use crate::object::class::Class;

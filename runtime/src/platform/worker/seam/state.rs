@@ -12,14 +12,14 @@ use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
-use super::bindings::{self, Kv, Sql, State, Storage, WebSocket};
+use super::super::bindings::{self, Kv, Sql, State, Storage, WebSocket};
+use super::super::failure::{message_of, sql_error, storage_error, thrown};
+use super::super::gathering::Gathering;
+use super::super::memory::Memory;
+use super::super::timer::Sleep;
+use super::super::{clock, habits, promise, tasks, wear};
 use super::env::Env;
-use super::failure::{message_of, sql_error, storage_error, thrown};
-use super::gathering::Gathering;
-use super::memory::Memory;
 use super::socket::{Socket, Upgrade};
-use super::timer::Sleep;
-use super::{clock, habits, promise, tasks, wear};
 use crate::error::StorageError;
 use crate::error::fault::Fault;
 use crate::object::id::RawId;
@@ -50,7 +50,7 @@ struct Inner {
 
 impl ObjectState {
     /// Fails for an object that is not backed by SQLite.
-    pub(super) fn new(state: State, env: JsValue) -> Result<Self, Fault> {
+    pub(in super::super) fn new(state: State, env: JsValue) -> Result<Self, Fault> {
         let storage = state.storage();
         let kv = storage
             .kv()
@@ -67,11 +67,11 @@ impl ObjectState {
         })))
     }
 
-    pub(super) fn memory(&self) -> &Memory {
+    pub(in super::super) fn memory(&self) -> &Memory {
         &self.0.memory
     }
 
-    pub(super) fn raw(&self) -> &State {
+    pub(in super::super) fn raw(&self) -> &State {
         self.0.memory.raw()
     }
 

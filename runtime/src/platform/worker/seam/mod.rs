@@ -1,0 +1,10 @@
+//! The seam's types on Workers: what the engine calls.
+
+pub(super) mod env;
+pub(super) mod namespace;
+pub(super) mod raw_response;
+pub(super) mod remote;
+pub(super) mod request;
+pub(super) mod response;
+pub(super) mod socket;
+pub(super) mod state;
