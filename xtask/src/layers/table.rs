@@ -144,7 +144,7 @@ const LAYERS: &[Layer] = &[
     Layer {
         name: "threads",
         what: "they bring objects into memory, and events to them",
-        places: &["platform/native/executor/", "platform/worker/class"],
+        places: &["platform/native/executor/", "platform/worker/entry/class"],
     },
     Layer {
         name: "app",
@@ -161,7 +161,7 @@ const LAYERS: &[Layer] = &[
             "platform/native/host",
             "platform/native/network/server",
             "platform/native/sim/",
-            "platform/worker/entry",
+            "platform/worker/entry/fetch",
             "platform/worker/mod",
         ],
     },

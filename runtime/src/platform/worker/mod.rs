@@ -12,7 +12,6 @@
 //!   them.
 
 mod bindings;
-mod class;
 mod clock;
 mod entry;
 mod failure;
@@ -30,8 +29,8 @@ mod wear;
 
 pub use wasm_bindgen;
 
-pub use self::class::{Exported, ObjectClass, extend_durable_object};
-pub use self::entry::{ExportedApp, worker_fetch};
+pub use entry::class::{Exported, ObjectClass, extend_durable_object};
+pub use entry::fetch::{ExportedApp, worker_fetch};
 pub(crate) use seam::env::Env;
 pub(crate) use seam::namespace::Namespace;
 pub(crate) use seam::raw_response::RawResponse;

@@ -7,13 +7,13 @@ use js_sys::Promise;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
-use super::bindings::{self, Fetcher};
-use super::failure::fault_of;
-use super::promise::{self, Answer, answer_unowned};
-use super::seam::env::Env;
-use super::seam::request::Request;
-use super::seam::response;
-use super::timer::Context;
+use super::super::bindings::{self, Fetcher};
+use super::super::failure::fault_of;
+use super::super::promise::{self, Answer, answer_unowned};
+use super::super::seam::env::Env;
+use super::super::seam::request::Request;
+use super::super::seam::response;
+use super::super::timer::Context;
 use crate::app::{self, App, Destination};
 use crate::error::fault::Fault;
 use crate::object::context;
@@ -23,7 +23,7 @@ const ASSETS: &str = "ASSETS";
 
 /// The generated module that exports `fetch`; it learns the app through this trait, as [`Exported`] classes their object.
 ///
-/// [`Exported`]: super::Exported
+/// [`Exported`]: super::super::Exported
 pub trait ExportedApp {
     /// Puts the app together.
     fn app() -> App;
@@ -52,7 +52,7 @@ fn the_app(make: fn() -> App) -> Rc<App> {
 /// The platform refused to make the response.
 pub fn worker_fetch(make: fn() -> App, request: JsValue, env: JsValue, _ctx: JsValue) -> Answer {
     promise::prepare();
-    super::log::start();
+    super::super::log::start();
     Context::new().enter();
     let env = Env::new(env);
     let raw: bindings::Request = request.clone().unchecked_into();

@@ -8,15 +8,15 @@ use std::rc::Rc;
 use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
 
-use super::bindings::{self, State};
-use super::failure::{error_of, message_of, thrown};
-use super::promise::{self, Answer, answer};
-use super::seam::remote::{envelope, open_parcel};
-use super::seam::request::Request;
-use super::seam::response;
-use super::seam::socket::Socket;
-use super::seam::state::ObjectState;
-use super::tasks;
+use super::super::bindings::{self, State};
+use super::super::failure::{error_of, message_of, thrown};
+use super::super::promise::{self, Answer, answer};
+use super::super::seam::remote::{envelope, open_parcel};
+use super::super::seam::request::Request;
+use super::super::seam::response;
+use super::super::seam::socket::Socket;
+use super::super::seam::state::ObjectState;
+use super::super::tasks;
 use crate::codec::message_pack;
 use crate::engine::instance::Occupant;
 use crate::engine::table::{BodyUse, Description, Route};
@@ -67,7 +67,7 @@ impl ObjectClass {
         env: JsValue,
     ) -> Result<Self, JsValue> {
         promise::prepare();
-        super::log::start();
+        super::super::log::start();
         Ok(Self {
             start: Some(Start {
                 description,
