@@ -13,19 +13,13 @@
 
 mod bindings;
 mod clock;
+mod drive;
 mod entry;
 mod failure;
-mod gathering;
-mod habits;
 mod ids;
 mod log;
-mod memory;
-mod promise;
 mod raw;
 mod seam;
-mod tasks;
-mod timer;
-mod wear;
 
 pub use wasm_bindgen;
 

@@ -9,14 +9,14 @@ use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
 
 use super::super::bindings::{self, State};
+use super::super::drive::promise::{self, Answer, answer};
+use super::super::drive::tasks;
 use super::super::failure::{error_of, message_of, thrown};
-use super::super::promise::{self, Answer, answer};
 use super::super::seam::remote::{envelope, open_parcel};
 use super::super::seam::request::Request;
 use super::super::seam::response;
 use super::super::seam::socket::Socket;
 use super::super::seam::state::ObjectState;
-use super::super::tasks;
 use crate::codec::message_pack;
 use crate::engine::instance::Occupant;
 use crate::engine::table::{BodyUse, Description, Route};

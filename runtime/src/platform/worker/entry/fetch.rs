@@ -8,12 +8,12 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
 use super::super::bindings::{self, Fetcher};
+use super::super::drive::promise::{self, Answer, answer_unowned};
+use super::super::drive::timer::Context;
 use super::super::failure::fault_of;
-use super::super::promise::{self, Answer, answer_unowned};
 use super::super::seam::env::Env;
 use super::super::seam::request::Request;
 use super::super::seam::response;
-use super::super::timer::Context;
 use crate::app::{self, App, Destination};
 use crate::error::fault::Fault;
 use crate::object::context;

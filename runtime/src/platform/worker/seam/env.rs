@@ -10,8 +10,8 @@ use js_sys::{Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
+use super::super::drive::timer::Sleep;
 use super::super::failure::message_of;
-use super::super::timer::Sleep;
 use super::super::{bindings, clock};
 use super::namespace::Namespace;
 use super::raw_response::RawResponse;

@@ -6,8 +6,8 @@ use js_sys::Uint8Array;
 use wasm_bindgen_futures::JsFuture;
 
 use super::super::bindings;
+use super::super::drive::promise::Answer;
 use super::super::failure::fault_of;
-use super::super::promise::Answer;
 use crate::error::fault::Fault;
 
 /// Names and values.

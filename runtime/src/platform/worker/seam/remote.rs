@@ -6,10 +6,10 @@ use js_sys::{Promise, Uint8Array};
 use wasm_bindgen::prelude::*;
 
 use super::super::bindings::{self, Fetcher, Namespace};
+use super::super::drive::promise::PlatformAnswer;
+use super::super::drive::timer::InContext;
 use super::super::failure::{fault_of, message_of};
 use super::super::ids::raw_id;
-use super::super::promise::PlatformAnswer;
-use super::super::timer::InContext;
 use super::raw_response::RawResponse;
 use super::response;
 use crate::codec::message_pack;

@@ -6,8 +6,8 @@ use js_sys::Promise;
 use wasm_bindgen::prelude::*;
 
 use super::super::bindings;
+use super::super::drive::promise::Answer;
 use super::super::failure::fault_of;
-use super::super::promise::Answer;
 use super::raw_response::{Headers, RawResponse, flat};
 use crate::error::fault::Fault;
 use crate::http::{Body, Response};

@@ -13,11 +13,12 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
 use super::super::bindings::{self, Kv, Sql, State, Storage, WebSocket};
+use super::super::clock;
+use super::super::drive::batching::Gathering;
+use super::super::drive::memory::Memory;
+use super::super::drive::timer::Sleep;
+use super::super::drive::{habits, promise, tasks, wear};
 use super::super::failure::{message_of, sql_error, storage_error, thrown};
-use super::super::gathering::Gathering;
-use super::super::memory::Memory;
-use super::super::timer::Sleep;
-use super::super::{clock, habits, promise, tasks, wear};
 use super::env::Env;
 use super::socket::{Socket, Upgrade};
 use crate::error::StorageError;

@@ -25,18 +25,18 @@ enum Habit {
 }
 
 /// Whether the next run of this handler may go without a savepoint.
-pub(super) fn only_reads(handler: HandlerKey) -> bool {
+pub(in super::super) fn only_reads(handler: HandlerKey) -> bool {
     let habit = HABITS.with_borrow(|habits| habits.get(&handler).copied());
     matches!(habit, Some(Habit::ReadSoFar(LEARNING_RUNS..)))
 }
 
 /// A turn of this handler writes.
-pub(super) fn note_write(handler: HandlerKey) {
+pub(in super::super) fn note_write(handler: HandlerKey) {
     HABITS.with_borrow_mut(|habits| habits.insert(handler, Habit::Writes));
 }
 
 /// A turn of this handler has ended, without a write since its last await.
-pub(super) fn note_end(handler: HandlerKey) {
+pub(in super::super) fn note_end(handler: HandlerKey) {
     HABITS.with_borrow_mut(|habits| {
         let habit = habits.entry(handler).or_insert(Habit::ReadSoFar(0));
         if let Habit::ReadSoFar(runs) = habit {

@@ -12,9 +12,10 @@ use std::rc::Rc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
+use super::super::clock;
 use super::memory::Memory;
+use super::tasks;
 use super::timer::Sleep;
-use super::{clock, tasks};
 
 /// An object that wrote so many milliseconds ago is about to write again. One that only reads has
 /// no commits to share, and one that is asked rarely has no events to share them with.
@@ -27,7 +28,7 @@ const MOST_WITHOUT: u32 = 16;
 
 /// What one object knows of the events that wait for each other.
 #[derive(Default)]
-pub(super) struct Gathering {
+pub(in super::super) struct Gathering {
     last_write: Cell<i64>,
     /// Counts the rounds that ended.
     round: Cell<u32>,
@@ -42,7 +43,7 @@ pub(super) struct Gathering {
 }
 
 impl Gathering {
-    pub(super) fn note_write(&self) {
+    pub(in super::super) fn note_write(&self) {
         self.last_write.set(clock::now());
     }
 
@@ -70,7 +71,7 @@ impl Gathering {
         }
     }
     /// Waits for the events that arrive together with this one, if the object is busy writing.
-    pub(super) async fn gather(self: &Rc<Self>, memory: &Memory) {
+    pub(in super::super) async fn gather(self: &Rc<Self>, memory: &Memory) {
         if !self.is_open.get() {
             if !self.is_worth_it() {
                 return;

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use wasm_bindgen::prelude::*;
 
-use super::{bindings, clock};
+use super::super::{bindings, clock};
 
 /// The platform's timers take 100 years. What is due later is looked at again then.
 const LONGEST_MS: i64 = 36_500 * 24 * 3_600 * 1_000;
@@ -32,10 +32,10 @@ thread_local! {
 
 /// One of the platform's contexts. A clone is the same one.
 #[derive(Clone)]
-pub(super) struct Context(Rc<Timers>);
+pub(in super::super) struct Context(Rc<Timers>);
 
 /// A value that the platform gave out, in each context where it was needed.
-pub(super) struct InContext<T>(RefCell<Vec<(Weak<Timers>, T)>>);
+pub(in super::super) struct InContext<T>(RefCell<Vec<(Weak<Timers>, T)>>);
 
 impl<T> Default for InContext<T> {
     fn default() -> Self {
@@ -45,7 +45,10 @@ impl<T> Default for InContext<T> {
 
 impl<T: Clone> InContext<T> {
     /// The value of the current context, which is made if there is none.
-    pub(super) fn get_or_try_make<E>(&self, make: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+    pub(in super::super) fn get_or_try_make<E>(
+        &self,
+        make: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
         let current = Rc::downgrade(&Context::current().0);
         let known = self.0.borrow();
         let of_current = known.iter().find(|(context, _)| context.ptr_eq(&current));
@@ -61,7 +64,7 @@ impl<T: Clone> InContext<T> {
     }
 
     /// Forgets the value of the current context.
-    pub(super) fn forget(&self) {
+    pub(in super::super) fn forget(&self) {
         let current = Rc::downgrade(&Context::current().0);
         self.0
             .borrow_mut()
@@ -96,7 +99,7 @@ impl PartialEq for Context {
 }
 
 impl Context {
-    pub(super) fn new() -> Self {
+    pub(in super::super) fn new() -> Self {
         let number = NEXT.replace(NEXT.get().wrapping_add(1));
         let timers = Rc::new(Timers {
             number,
@@ -115,7 +118,7 @@ impl Context {
 
     /// Makes this the current one until another one is entered. Every entry enters its own: an
     /// abort ends execution inside of Rust's frames, so none can be relied on to leave.
-    pub(super) fn enter(&self) {
+    pub(in super::super) fn enter(&self) {
         CURRENT.set(Some(self.clone()));
     }
 
@@ -232,7 +235,7 @@ fn fired(number: u32) {
 }
 
 /// Ready when the time is over, and never before.
-pub(super) struct Sleep {
+pub(in super::super) struct Sleep {
     duration: i64,
     /// Where it is registered, and under which key.
     registered: Option<(Context, (i64, u64))>,
@@ -241,7 +244,7 @@ pub(super) struct Sleep {
 }
 
 impl Sleep {
-    pub(super) fn new(duration: Duration) -> Self {
+    pub(in super::super) fn new(duration: Duration) -> Self {
         let duration = duration.as_nanos().div_ceil(1_000_000);
         let duration = i64::try_from(duration).unwrap_or(i64::MAX);
         Self {

@@ -31,7 +31,7 @@ const SPENT_ABORTS: u32 = 64;
 
 /// Counts an abort that is about to happen. Returns how worn the instance is then, as `life.js`
 /// numbers it.
-pub(super) fn of_an_abort() -> u32 {
+pub(in super::super) fn of_an_abort() -> u32 {
     let size = core::arch::wasm32::memory_size(0) * 65_536;
     let (aborts, first_size) = ABORTS.get();
     let first_size = if aborts == 0 { size } else { first_size };

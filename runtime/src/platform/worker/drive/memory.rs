@@ -3,14 +3,14 @@
 use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 
-use super::bindings::State;
-use super::ids::raw_id;
+use super::super::bindings::State;
+use super::super::ids::raw_id;
 use super::timer::Context;
 use crate::object::id::RawId;
 
 /// A clone is the same memory.
 #[derive(Clone)]
-pub(super) struct Memory(Rc<Inner>);
+pub(in super::super) struct Memory(Rc<Inner>);
 
 struct Inner {
     state: State,
@@ -28,7 +28,7 @@ impl PartialEq for Memory {
 }
 
 impl Memory {
-    pub(super) fn new(state: State) -> Self {
+    pub(in super::super) fn new(state: State) -> Self {
         Self(Rc::new(Inner {
             state,
             context: Context::new(),
@@ -38,30 +38,30 @@ impl Memory {
         }))
     }
 
-    pub(super) fn raw(&self) -> &State {
+    pub(in super::super) fn raw(&self) -> &State {
         &self.0.state
     }
 
-    pub(super) fn context(&self) -> &Context {
+    pub(in super::super) fn context(&self) -> &Context {
         &self.0.context
     }
 
-    pub(super) fn id(&self) -> RawId {
+    pub(in super::super) fn id(&self) -> RawId {
         *self.0.id.get_or_init(|| raw_id(&self.0.state.id()))
     }
 
     /// Ends this memory when the present event is answered.
-    pub(super) fn doom(&self, reason: &str) {
+    pub(in super::super) fn doom(&self, reason: &str) {
         self.0.doom.set(Some(reason.to_owned()));
     }
 
     /// Why this memory may not see another event, if so; see [`doom`](Self::doom).
-    pub(super) fn take_doom(&self) -> Option<String> {
+    pub(in super::super) fn take_doom(&self) -> Option<String> {
         self.0.doom.take()
     }
 
     /// What frees the object's value when this memory has ended.
-    pub(super) fn set_at_the_end(&self, free: impl FnOnce() + 'static) {
+    pub(in super::super) fn set_at_the_end(&self, free: impl FnOnce() + 'static) {
         self.0.at_the_end.set(Some(Box::new(free)));
     }
 

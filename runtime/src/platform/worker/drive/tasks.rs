@@ -14,7 +14,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use wasm_bindgen::prelude::*;
 
-use super::bindings;
+use super::super::bindings;
 use super::memory::Memory;
 use super::timer;
 use crate::turn::LocalFuture;
@@ -130,7 +130,7 @@ pub(super) fn drop_task(number: u32) {
 
 /// Notes that an object is reset. Its futures and its value are dropped by [`forget_ended`], as soon
 /// as no frame uses them.
-pub(super) fn end(owner: &Memory) {
+pub(in super::super) fn end(owner: &Memory) {
     ENDED.with_borrow_mut(|ended| ended.push(owner.clone()));
 }
 
@@ -144,7 +144,7 @@ pub(super) fn forget_ended() {
 }
 
 /// Drops what an earlier memory of the object left behind: the platform may end one without a word.
-pub(super) fn forget_former(now: &Memory) {
+pub(in super::super) fn forget_former(now: &Memory) {
     forget_where(|owner| owner != now && owner.id() == now.id());
 }
 

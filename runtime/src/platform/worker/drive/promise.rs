@@ -8,14 +8,14 @@ use std::task::{Context, Poll};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
-use super::bindings::{self, Deferred};
-use super::failure::thrown;
+use super::super::bindings::{self, Deferred};
+use super::super::failure::thrown;
 use super::memory::Memory;
 use super::{tasks, timer, wear};
 use crate::error::fault::Fault;
 use crate::turn::{LocalFuture, poll_once};
 
-pub(super) type Answer = Result<JsValue, JsValue>;
+pub(in super::super) type Answer = Result<JsValue, JsValue>;
 
 thread_local! {
     static PREPARED: Cell<bool> = const { Cell::new(false) };
@@ -24,7 +24,7 @@ thread_local! {
 /// Answers an event of an object: at once if the future is ready, which most are and which saves a
 /// promise and two turns of the event loop, otherwise with a promise. `event` runs code of the
 /// object.
-pub(super) fn answer(
+pub(in super::super) fn answer(
     memory: &Memory,
     event: impl FnOnce() -> LocalFuture<'static, Answer>,
 ) -> Answer {
@@ -40,7 +40,7 @@ pub(super) fn answer(
 }
 
 /// Drives a future of an object on.
-pub(super) fn drive(memory: &Memory, future: LocalFuture<'static, Answer>) -> JsValue {
+pub(in super::super) fn drive(memory: &Memory, future: LocalFuture<'static, Answer>) -> JsValue {
     let owned = Owned {
         memory: memory.clone(),
         future,
@@ -52,7 +52,7 @@ pub(super) fn drive(memory: &Memory, future: LocalFuture<'static, Answer>) -> Js
 
 /// Answers a request to the app: always with a promise, whose failure becomes a response. A panic
 /// in the first poll would else reach the platform from the entry, which has no answer for it.
-pub(super) fn answer_unowned(
+pub(in super::super) fn answer_unowned(
     request: &bindings::Request,
     future: LocalFuture<'static, Answer>,
 ) -> Answer {
@@ -64,13 +64,13 @@ pub(super) fn answer_unowned(
 
 /// The platform's answer to what the current context has just begun. The context is told when its task
 /// waits for it.
-pub(super) struct PlatformAnswer {
+pub(in super::super) struct PlatformAnswer {
     context: timer::Context,
     answer: JsFuture,
 }
 
 impl PlatformAnswer {
-    pub(super) fn new(promise: js_sys::Promise) -> Self {
+    pub(in super::super) fn new(promise: js_sys::Promise) -> Self {
         Self {
             context: timer::Context::current(),
             answer: promise.into(),
@@ -162,7 +162,7 @@ fn end_if_doomed(memory: &Memory) -> bool {
 ///
 /// Called at the first use and not from a start function: those run in no stated order, and the hooks
 /// of `worker` come first.
-pub(super) fn prepare() {
+pub(in super::super) fn prepare() {
     if PREPARED.replace(true) {
         return;
     }
