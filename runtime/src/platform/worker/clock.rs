@@ -1,6 +1,6 @@
 //! The platform's clock and its randomness.
 
-use super::bindings;
+use super::js::bindings;
 
 /// Milliseconds since 1970. The platform's clock stands still between I/O.
 #[expect(

@@ -1,6 +1,6 @@
 //! The platform's identifiers.
 
-use super::bindings;
+use super::js::bindings;
 use crate::object::id::RawId;
 
 pub(super) fn raw_id(id: &bindings::Id) -> RawId {

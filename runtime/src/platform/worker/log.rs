@@ -7,7 +7,7 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
-use super::bindings;
+use super::js::bindings;
 
 thread_local! {
     static STARTED: Cell<bool> = const { Cell::new(false) };

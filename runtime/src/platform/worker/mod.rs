@@ -11,12 +11,11 @@
 //!   about as much as encoding a small value, so the ways of every request are laid with few of
 //!   them.
 
-mod bindings;
 mod clock;
 mod drive;
 mod entry;
-mod failure;
 mod ids;
+mod js;
 mod log;
 mod raw;
 mod seam;

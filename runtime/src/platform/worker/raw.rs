@@ -2,7 +2,7 @@
 
 use wasm_bindgen::prelude::*;
 
-use super::bindings::State;
+use super::js::bindings::State;
 
 impl crate::Ctx {
     /// The platform's own handle to the object. Only on wasm32.

@@ -3,8 +3,8 @@
 use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 
-use super::super::bindings::State;
 use super::super::ids::raw_id;
+use super::super::js::bindings::State;
 use super::timer::Context;
 use crate::object::id::RawId;
 

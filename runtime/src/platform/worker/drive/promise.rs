@@ -8,8 +8,8 @@ use std::task::{Context, Poll};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
-use super::super::bindings::{self, Deferred};
-use super::super::failure::thrown;
+use super::super::js::bindings::{self, Deferred};
+use super::super::js::failure::thrown;
 use super::memory::Memory;
 use super::{tasks, timer, wear};
 use crate::error::fault::Fault;

@@ -14,7 +14,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use wasm_bindgen::prelude::*;
 
-use super::super::bindings;
+use super::super::js::bindings;
 use super::memory::Memory;
 use super::timer;
 use crate::turn::LocalFuture;

@@ -18,7 +18,8 @@ use std::time::Duration;
 
 use wasm_bindgen::prelude::*;
 
-use super::super::{bindings, clock};
+use super::super::clock;
+use super::super::js::bindings;
 
 /// The platform's timers take 100 years. What is due later is looked at again then.
 const LONGEST_MS: i64 = 36_500 * 24 * 3_600 * 1_000;

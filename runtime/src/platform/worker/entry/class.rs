@@ -8,10 +8,10 @@ use std::rc::Rc;
 use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
 
-use super::super::bindings::{self, State};
 use super::super::drive::promise::{self, Answer, answer};
 use super::super::drive::tasks;
-use super::super::failure::{error_of, message_of, thrown};
+use super::super::js::bindings::{self, State};
+use super::super::js::failure::{error_of, message_of, thrown};
 use super::super::seam::remote::{envelope, open_parcel};
 use super::super::seam::request::Request;
 use super::super::seam::response;

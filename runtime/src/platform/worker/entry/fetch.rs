@@ -7,10 +7,10 @@ use js_sys::Promise;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
-use super::super::bindings::{self, Fetcher};
 use super::super::drive::promise::{self, Answer, answer_unowned};
 use super::super::drive::timer::Context;
-use super::super::failure::fault_of;
+use super::super::js::bindings::{self, Fetcher};
+use super::super::js::failure::fault_of;
 use super::super::seam::env::Env;
 use super::super::seam::request::Request;
 use super::super::seam::response;

@@ -10,9 +10,10 @@ use js_sys::{Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
+use super::super::clock;
 use super::super::drive::timer::Sleep;
-use super::super::failure::message_of;
-use super::super::{bindings, clock};
+use super::super::js::bindings;
+use super::super::js::failure::message_of;
 use super::namespace::Namespace;
 use super::raw_response::RawResponse;
 use crate::error::fault::Fault;

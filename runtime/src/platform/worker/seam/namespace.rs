@@ -4,9 +4,9 @@ use std::cell::RefCell;
 
 use wasm_bindgen::prelude::*;
 
-use super::super::bindings;
-use super::super::failure::message_of;
 use super::super::ids::raw_id;
+use super::super::js::bindings;
+use super::super::js::failure::message_of;
 use super::remote::{Address, Remote};
 use crate::error::fault::Fault;
 use crate::object::class::Class;

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use js_sys::Uint8Array;
 use wasm_bindgen_futures::JsFuture;
 
-use super::super::bindings;
 use super::super::drive::promise::Answer;
-use super::super::failure::fault_of;
+use super::super::js::bindings;
+use super::super::js::failure::fault_of;
 use crate::error::fault::Fault;
 
 /// Names and values.

@@ -5,11 +5,11 @@ use std::rc::Rc;
 use js_sys::{Promise, Uint8Array};
 use wasm_bindgen::prelude::*;
 
-use super::super::bindings::{self, Fetcher, Namespace};
 use super::super::drive::promise::PlatformAnswer;
 use super::super::drive::timer::InContext;
-use super::super::failure::{fault_of, message_of};
 use super::super::ids::raw_id;
+use super::super::js::bindings::{self, Fetcher, Namespace};
+use super::super::js::failure::{fault_of, message_of};
 use super::raw_response::RawResponse;
 use super::response;
 use crate::codec::message_pack;

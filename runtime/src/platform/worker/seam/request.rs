@@ -7,8 +7,8 @@ use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
-use super::super::bindings;
-use super::super::failure::message_of;
+use super::super::js::bindings;
+use super::super::js::failure::message_of;
 use crate::codec::message_pack;
 use crate::error::Error;
 use crate::error::fault::Fault;

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use js_sys::Promise;
 use wasm_bindgen::prelude::*;
 
-use super::super::bindings;
 use super::super::drive::promise::Answer;
-use super::super::failure::fault_of;
+use super::super::js::bindings;
+use super::super::js::failure::fault_of;
 use super::raw_response::{Headers, RawResponse, flat};
 use crate::error::fault::Fault;
 use crate::http::{Body, Response};

@@ -2,8 +2,8 @@
 
 use std::cell::RefCell;
 
-use super::super::bindings::{self, State, WebSocket};
-use super::super::failure::message_of;
+use super::super::js::bindings::{self, State, WebSocket};
+use super::super::js::failure::message_of;
 use crate::socket::{Message, SocketError};
 
 thread_local! {

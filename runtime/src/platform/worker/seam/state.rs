@@ -12,13 +12,13 @@ use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
-use super::super::bindings::{self, Kv, Sql, State, Storage, WebSocket};
 use super::super::clock;
 use super::super::drive::batching::Gathering;
 use super::super::drive::memory::Memory;
 use super::super::drive::timer::Sleep;
 use super::super::drive::{habits, promise, tasks, wear};
-use super::super::failure::{message_of, sql_error, storage_error, thrown};
+use super::super::js::bindings::{self, Kv, Sql, State, Storage, WebSocket};
+use super::super::js::failure::{message_of, sql_error, storage_error, thrown};
 use super::env::Env;
 use super::socket::{Socket, Upgrade};
 use crate::error::StorageError;

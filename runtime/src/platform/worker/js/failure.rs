@@ -11,14 +11,14 @@ use crate::limits::TOO_BIG;
 use crate::platform::sql_message::without_code;
 
 /// What a JavaScript exception says, for people.
-pub(super) fn message_of(error: &JsValue) -> String {
+pub(in super::super) fn message_of(error: &JsValue) -> String {
     property(error, "message")
         .and_then(|message| message.as_string())
         .or_else(|| error.as_string())
         .unwrap_or_else(|| "the platform threw something that is not an error".to_owned())
 }
 
-pub(super) fn storage_error(error: &JsValue) -> StorageError {
+pub(in super::super) fn storage_error(error: &JsValue) -> StorageError {
     let message = message_of(error);
     match property(error, "name")
         .and_then(|name| name.as_string())
@@ -30,7 +30,7 @@ pub(super) fn storage_error(error: &JsValue) -> StorageError {
 }
 
 /// Why a statement failed, in SQLite's own words: without the result code that workerd adds.
-pub(super) fn sql_error(error: &JsValue, parameters: usize) -> StorageError {
+pub(in super::super) fn sql_error(error: &JsValue, parameters: usize) -> StorageError {
     let message = message_of(error);
     if message.starts_with("Wrong number of parameter bindings") {
         return StorageError::Usage(format!(
@@ -48,7 +48,7 @@ pub(super) fn sql_error(error: &JsValue, parameters: usize) -> StorageError {
 const VIOLATED: &str = "Durable Object was reset and rolled back to its last known good state because the application left the database in a state where constraints were violated: ";
 
 /// Why a call or request to another object failed, by the properties that the platform sets (P67).
-pub(super) fn fault_of(error: &JsValue) -> Fault {
+pub(in super::super) fn fault_of(error: &JsValue) -> Fault {
     if let Some(fault) = carried_fault(error) {
         return fault;
     }
@@ -83,12 +83,12 @@ fn carried_fault(error: &JsValue) -> Option<Fault> {
 
 /// The error that a JavaScript caller of a method gets: `name` and `code` for programs, `message`
 /// for people.
-pub(super) fn error_of(fault: &Fault) -> JsValue {
+pub(in super::super) fn error_of(fault: &Fault) -> JsValue {
     make(fault, None)
 }
 
 /// As [`error_of`], for what the platform hands on to callers written with this crate.
-pub(super) fn thrown(fault: &Fault) -> JsValue {
+pub(in super::super) fn thrown(fault: &Fault) -> JsValue {
     make(
         fault,
         message_pack::encode(fault)
