@@ -182,6 +182,7 @@ impl Disk {
 
     /// Closes a database, off the shard's thread: its log moves into it, which takes syncs.
     pub(super) fn close(&self, object: ObjectIndex, database: Database) {
+        database.leaves();
         match self {
             Self::Folder { closing, .. } => {
                 drop(closing.send(CloseJob::Close(object, Box::new(database))));

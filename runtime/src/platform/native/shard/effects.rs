@@ -267,6 +267,9 @@ impl Shard {
         }
         let fault = reset.unwrap_or_else(|| Fault::Reset("the object was evicted".to_owned()));
         life.cut_off(fault);
+        if let Some(database) = life.committable() {
+            database.leaves();
+        }
     }
 }
 

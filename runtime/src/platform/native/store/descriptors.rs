@@ -1,6 +1,7 @@
 //! The process's file descriptors are a budget: half of them for the databases of objects, half for
 //! connections.
 
+use std::cell::Cell;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,8 +15,8 @@ const RESERVED: u64 = 128;
 const MOST: u64 = 1_000_000;
 /// The minimum of databases, and of connections, whatever the limit.
 const FEWEST: u64 = 8;
-/// The opening of a database waits for others to close. When none has closed for so long, they are
-/// in use, and what waits is told so at once.
+/// The opening of a database waits for others to close. When none closes and none has for so long,
+/// they are in use, and what waits is told so at once.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// How many databases of objects may be open at a time in this process. Those on their way out
@@ -32,6 +33,8 @@ struct Free {
     databases: usize,
     /// When this number last changed.
     since: Instant,
+    /// Databases on their way out. A slow disk may need longer than `PATIENCE` for one.
+    closing: usize,
 }
 
 impl Free {
@@ -46,6 +49,14 @@ impl Free {
             self.change(fewer);
         }
         fewer.is_some()
+    }
+
+    /// How long it is worth waiting for a database to close.
+    fn patience(&self) -> Option<Duration> {
+        if self.closing > 0 {
+            return Some(PATIENCE);
+        }
+        PATIENCE.checked_sub(self.since.elapsed())
     }
 }
 
@@ -65,6 +76,7 @@ impl Descriptors {
             free: Mutex::new(Free {
                 databases,
                 since: Instant::now(),
+                closing: 0,
             }),
             freed: Condvar::new(),
         })
@@ -86,7 +98,7 @@ impl Descriptors {
     }
 
     pub(super) fn try_take(self: &Arc<Self>) -> Option<Share> {
-        self.free().take().then(|| Share(Arc::clone(self)))
+        self.free().take().then(|| Share::new(self))
     }
 
     /// Waits for a database to close, if as many are open as may be.
@@ -94,9 +106,9 @@ impl Descriptors {
         let mut free = self.free();
         loop {
             if free.take() {
-                return Ok(Share(Arc::clone(self)));
+                return Ok(Share::new(self));
             }
-            let Some(left) = PATIENCE.checked_sub(free.since.elapsed()) else {
+            let Some(left) = free.patience() else {
                 return Err(StorageError::Io(format!(
                     "all {} databases that the file descriptor limit allows are open and in use: raise it with `ulimit -n`, or use fewer objects at a time",
                     self.databases
@@ -109,15 +121,35 @@ impl Descriptors {
 }
 
 /// What one open database may take; given back when it is dropped.
-pub(super) struct Share(Arc<Descriptors>);
+pub(super) struct Share {
+    descriptors: Arc<Descriptors>,
+    is_closing: Cell<bool>,
+}
+
+impl Share {
+    fn new(descriptors: &Arc<Descriptors>) -> Self {
+        Self {
+            descriptors: Arc::clone(descriptors),
+            is_closing: Cell::default(),
+        }
+    }
+
+    /// The database is on its way out.
+    pub(super) fn closes(&self) {
+        if !self.is_closing.replace(true) {
+            self.descriptors.free().closing += 1;
+        }
+    }
+}
 
 impl Drop for Share {
     fn drop(&mut self) {
-        let mut free = self.0.free();
+        let mut free = self.descriptors.free();
         let more = free.databases + 1;
         free.change(more);
+        free.closing -= usize::from(self.is_closing.get());
         drop(free);
-        self.0.freed.notify_one();
+        self.descriptors.freed.notify_one();
     }
 }
 
@@ -164,5 +196,20 @@ mod tests {
             shares.pop();
             waiting.join().expect("no panic").expect("one is free");
         });
+    }
+
+    #[test]
+    fn database_is_waited_for_while_one_is_closing() {
+        let descriptors = Descriptors::of(0);
+        let mut shares: Vec<_> = std::iter::from_fn(|| descriptors.try_take()).collect();
+        shares[0].closes();
+        shares[0].closes();
+        let long_ago = Instant::now().checked_sub(PATIENCE * 2);
+        descriptors.free().since = long_ago.expect("the machine has run for some seconds");
+        assert!(descriptors.free().patience().is_some());
+        drop(shares.remove(0));
+        let _taken = descriptors.take().expect("one is free");
+        descriptors.free().since = long_ago.expect("the machine has run for some seconds");
+        assert!(descriptors.free().patience().is_none(), "none is closing");
     }
 }

@@ -279,6 +279,13 @@ impl Database {
         result
     }
 
+    /// The database is on its way out: those that wait for its descriptors go on waiting.
+    pub(crate) fn leaves(&self) {
+        if let Place::File { share, .. } = &self.place {
+            share.closes();
+        }
+    }
+
     /// Moves the log into the database and closes it. After a sync that failed the log stays where
     /// it is: nothing of it may reach the database before it was made durable anew. What was
     /// reported as lost is cut off.

@@ -117,7 +117,7 @@ impl Database {
             durable: Arc::new(durable.into()),
             is_half_moved: Cell::default(),
             is_broken: Arc::default(),
-            _share: share,
+            share,
         };
         Self::set_up(connection, place).map_err(opening)
     }

@@ -46,7 +46,7 @@ pub(super) enum Place {
         /// A part of the log may be in the database.
         is_half_moved: Cell<bool>,
         is_broken: Arc<AtomicBool>,
-        _share: Share,
+        share: Share,
     },
 }
 
