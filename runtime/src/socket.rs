@@ -40,7 +40,8 @@ impl<S> Socket<S> {
     /// atomic turn (`fn`) the turn must also have succeeded: a turn that fails sends nothing.
     ///
     /// # Errors
-    /// The socket is closed, or the value cannot be written as JSON.
+    /// The socket is closed, or the value cannot be written as JSON. On the embedded host also if
+    /// more than 16 MiB wait for the peer, or 128 MiB for all peers of the thread together.
     pub fn send<M: Serialize + ?Sized>(&self, message: &M) -> Result<(), SocketError> {
         self.send_text(&to_json(message)?)
     }
@@ -48,7 +49,7 @@ impl<S> Socket<S> {
     /// Sends text.
     ///
     /// # Errors
-    /// The socket is closed.
+    /// The socket is closed, or too many bytes wait for the peer; see [`send`](Self::send).
     pub fn send_text(&self, text: &str) -> Result<(), SocketError> {
         if !effects::are_held() {
             return self.inner.send_text(text);
@@ -59,7 +60,7 @@ impl<S> Socket<S> {
     /// Sends bytes.
     ///
     /// # Errors
-    /// The socket is closed.
+    /// The socket is closed, or too many bytes wait for the peer; see [`send`](Self::send).
     pub fn send_bytes(&self, bytes: &[u8]) -> Result<(), SocketError> {
         if !effects::are_held() {
             return self.inner.send_binary(bytes);
