@@ -289,7 +289,6 @@ impl Storage {
     ///
     /// # Errors
     /// The commit failed. The object is reset.
-    /// The commit failed; the object is reset.
     pub async fn sync(&self) -> Result<(), StorageError> {
         self.state().sync().await
     }
