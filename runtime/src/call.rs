@@ -108,7 +108,6 @@ impl Call {
         }
     }
 
-    /// Returns the raw request.
     pub fn request(&mut self) -> Result<Request, Fault> {
         match &mut self.source {
             Source::Http(http) => http.request.take().ok_or_else(|| misplaced("request")),
@@ -116,7 +115,6 @@ impl Call {
         }
     }
 
-    /// Returns the socket of a socket event.
     pub fn socket<S>(&self) -> Result<Socket<S>, Fault> {
         match &self.source {
             Source::Socket { socket, .. } => Ok(Socket::new(socket.clone())),
@@ -140,7 +138,6 @@ impl Call {
         from_json(json, "the message")
     }
 
-    /// Returns the text of the message.
     pub fn text(&mut self) -> Result<String, Fault> {
         match &mut self.source {
             Source::Socket {
@@ -151,7 +148,6 @@ impl Call {
         }
     }
 
-    /// Returns the bytes of the message.
     pub fn binary(&mut self) -> Result<Vec<u8>, Fault> {
         match &mut self.source {
             Source::Socket {
@@ -162,7 +158,6 @@ impl Call {
         }
     }
 
-    /// Returns how the socket closed.
     pub fn close_event(&mut self) -> Result<CloseEvent, Fault> {
         match &self.source {
             Source::Socket {
@@ -173,7 +168,6 @@ impl Call {
         }
     }
 
-    /// Returns how the socket failed.
     pub fn socket_error(&mut self) -> Result<SocketError, Fault> {
         match &self.source {
             Source::Socket {
@@ -184,7 +178,6 @@ impl Call {
         }
     }
 
-    /// Returns the payload of an alarm.
     pub fn payload<T: Argument>(&mut self) -> Result<T, Fault> {
         match &self.source {
             Source::Alarm { payload, .. } => wire::decode(payload).map_err(|message| {
@@ -194,7 +187,6 @@ impl Call {
         }
     }
 
-    /// Returns the run of the alarm.
     pub fn alarm_run(&mut self) -> Result<AlarmRun, Fault> {
         match &self.source {
             Source::Alarm { run, .. } => Ok(run.clone()),

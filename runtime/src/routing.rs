@@ -82,7 +82,6 @@ impl Occupant {
         })
     }
 
-    /// Handles a message from a socket.
     pub(crate) fn socket_message(
         self: &Rc<Self>,
         socket: platform::Socket,
@@ -121,7 +120,6 @@ impl Occupant {
         })
     }
 
-    /// Handles the failure of a socket.
     pub(crate) fn socket_error(
         self: &Rc<Self>,
         socket: platform::Socket,

@@ -3,7 +3,7 @@
 /// Returns the name of the object that holds `key`, out of `shards` objects of one class: a decimal
 /// number from `"0"` to `shards - 1`.
 ///
-/// With one object per key, every stranger who makes a single request would leave an object behind.
+/// With one object per key, every client that makes a single request would leave an object behind.
 /// With one object for all keys, the limit is about a thousand requests a second. A shard holds
 /// many keys. [`App::mount_sharded`](crate::App::mount_sharded) routes requests to shards. Callers
 /// by RPC use this function or [`Objects::sharded`](crate::Objects::sharded).

@@ -166,7 +166,7 @@ impl<'a> Tokens<'a> {
         None
     }
 
-    /// Returns the quoted text up to `close`. If `doubles`, a doubled `close` stands for itself.
+    /// Returns the quoted text up to `close`. If `doubles`, a doubled `close` is literal.
     fn quoted(&mut self, close: u8, doubles: bool) -> Token<'a> {
         let start = self.at + 1;
         let mut end = start;

@@ -179,7 +179,6 @@ pub const fn success_status(is_unit: bool) -> u16 {
     if is_unit { 204 } else { 200 }
 }
 
-/// Converts the result of a route's handler to a reply.
 pub fn reply_to_route<V, E, const KIND: u8, const IS_RESULT: bool>(
     output: impl Output<IS_RESULT, Value = V, Error = E>,
 ) -> Outcome
@@ -193,7 +192,6 @@ where
     }
 }
 
-/// Converts the result of a `#[websocket]` handler to a reply.
 pub fn reply_to_upgrade<V, E, const IS_RESULT: bool>(
     output: impl Output<IS_RESULT, Value = V, Error = E>,
 ) -> Outcome
@@ -207,7 +205,6 @@ where
     }
 }
 
-/// Converts the result of an event without a caller to a reply.
 pub fn reply_to_event<V, E, const IS_RESULT: bool>(
     output: impl Output<IS_RESULT, Value = V, Error = E>,
 ) -> Outcome

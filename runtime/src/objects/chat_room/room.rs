@@ -236,7 +236,6 @@ impl ChatRoom {
         deliver(&others, &Event::Typing { user: session.user })
     }
 
-    /// Sends a message to one user.
     pub(super) fn direct(
         &mut self,
         ctx: &Ctx,

@@ -246,7 +246,7 @@ impl Task {
                 _ => next,
             }
         };
-        // The platform retries a run that died at a time of its own, which need not be corrected.
+        // If a run died, the platform chooses the time of its retry, which need not be corrected.
         let latest = if next.failed == 0 && alarm == Some(next.at) {
             wanted.at
         } else {
