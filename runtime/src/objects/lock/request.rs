@@ -59,7 +59,7 @@ pub struct Acquire {
     /// because the id is enough to get the lease.
     #[serde(default)]
     pub request_id: Option<String>,
-    /// The mode; exclusive by default.
+    /// The mode, in JSON `exclusive` (the default) or `shared`.
     #[serde(default)]
     pub mode: Mode,
     /// The lock-delay in milliseconds; 0 to 60,000, 0 by default. If this lease expires (and is not
