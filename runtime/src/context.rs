@@ -136,8 +136,8 @@ impl Ctx {
     /// Treat it as a hint, because it may resolve late or never:
     ///
     /// - On the embedded host, an HTTP caller disconnects by closing its connection or the sending
-    ///   half of it. A closed sending half is not noticed if more than the request was sent before.
-    ///   A network that fails silently is not noticed either.
+    ///   half of it. This is not noticed if it has sent more than the request before. A network that
+    ///   fails silently is not noticed either.
     /// - An object or an app's handler disconnects when it drops the stub's future or is reset. A
     ///   chain of calls is notified link by link: while an object waits for this one, this one's
     ///   caller counts as connected.
@@ -174,8 +174,9 @@ impl Ctx {
     /// - `Disconnected`: there was no response.
     /// - `TimedOut`: the response was not complete after 60 s.
     /// - `Undecodable`: the body has more than 32 MiB.
-    /// - `Overloaded`: the embedded host has at most 64 requests per thread in flight; a further
-    ///   one waited for 60 s.
+    /// - `Overloaded`: the embedded host has at most 64 requests per thread in flight, and a
+    ///   further one waited for 60 s. Or the responses that arrive on its thread exceed 128 MiB
+    ///   together.
     ///
     /// A status of 400 or more is not an error here.
     pub fn fetch(

@@ -28,8 +28,8 @@ use crate::sql_text;
 /// as an integer in a column that is declared so, and is REAL elsewhere. `? / 2` is 3.5 for 7,
 /// unless the statement says `CAST(? AS INTEGER)`.
 ///
-/// The bare word `ROLLBACK` is refused in every statement and migration: `INSERT OR ROLLBACK`, `ON
-/// CONFLICT ROLLBACK` and `RAISE(ROLLBACK, …)` would roll back the writes of other turns. Use
+/// The bare word `ROLLBACK` is refused in every statement and migration: `INSERT OR ROLLBACK`,
+/// `ON CONFLICT ROLLBACK` and `RAISE(ROLLBACK, …)` would roll back the writes of other turns. Use
 /// `ABORT` or `FAIL`, and quote a name: `"rollback"`.
 ///
 /// A constraint that is checked at the commit (a deferred foreign key) resets the object when it

@@ -1,9 +1,9 @@
 //! Checks of a statement's text, by the tokens of SQLite's own tokenizer.
 //!
-//! SQLite's authorizer is not called for everything. `ROLLBACK` as a conflict resolution (`INSERT
-//! OR ROLLBACK`, `ON CONFLICT ROLLBACK`, `RAISE(ROLLBACK, …)`) ends the transaction that an
-//! object's turns share, and rolls back the writes of other turns. The authorizer is also not given
-//! the new name of a table. Both are refused here, with the same message on every host.
+//! SQLite's authorizer is not called for everything. `ROLLBACK` as a conflict resolution
+//! (`INSERT OR ROLLBACK`, `ON CONFLICT ROLLBACK`, `RAISE(ROLLBACK, …)`) ends the transaction that
+//! an object's turns share, and rolls back the writes of other turns. The authorizer is also not
+//! given the new name of a table. Both are refused here, with the same message on every host.
 
 use crate::error::StorageError;
 

@@ -42,8 +42,8 @@ impl<Op, Output> History<Op, Output> {
         Self::from_clock(None)
     }
 
-    /// Creates an empty history whose operations record the time: `History::with_clock(move ||
-    /// sim.now())`.
+    /// Creates an empty history whose operations record the time:
+    /// `History::with_clock(move || sim.now())`.
     #[must_use]
     pub fn with_clock(clock: impl Fn() -> Timestamp + 'static) -> Self {
         Self::from_clock(Some(Box::new(clock)))

@@ -43,7 +43,8 @@ impl Scheduling<'_> {
     /// immediately.
     ///
     /// # Errors
-    /// The time is zero or less or beyond the year 275,760, or storage failed.
+    /// The time is zero or less or beyond the year 275,760, a limit is exceeded, the payload's
+    /// `Serialize` implementation failed, or storage failed.
     pub fn at(self, time: Timestamp) -> Result<(), StorageError> {
         if !(1..=LATEST_MILLIS).contains(&time.as_millis()) {
             return Err(StorageError::Usage(format!(

@@ -3,8 +3,8 @@
 use serde::de::Error as _;
 use serde::de::value::Error;
 
-/// How many options and newtypes may be around a value. A recursive type (`struct
-/// List(Option<Box<List>>)`) would otherwise recurse indefinitely.
+/// How many options and newtypes may be around a value. A recursive type
+/// (`struct List(Option<Box<List>>)`) would otherwise recurse indefinitely.
 #[derive(Clone, Copy)]
 pub(super) struct Wrappers(u8);
 

@@ -24,8 +24,8 @@ pub const MAX_CHECKS: usize = 1_000;
 /// let given = Check::new("ann", Policy::new(Algorithm::SlidingWindow, 100, 60_000)).cost(5);
 /// ```
 ///
-/// A TypeScript caller passes one object: `{ key: "ann", policy: "api" }`, or `{ key: "ann",
-/// algorithm: "sliding_window", limit: 100, window_ms: 60000, cost: 5 }`.
+/// A TypeScript caller passes one object: `{ key: "ann", policy: "api" }`, or
+/// `{ key: "ann", algorithm: "sliding_window", limit: 100, window_ms: 60000, cost: 5 }`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Form", into = "Form")]
 pub struct Check {
