@@ -114,7 +114,7 @@ impl App {
     ///
     /// ```
     /// # use anchorhold::prelude::*;
-    /// /// How often each word was said.
+    /// /// Counts how often each word was said.
     /// #[durable_object]
     /// struct Words {
     ///     counts: StoredMap<String, u64>,

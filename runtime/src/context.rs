@@ -122,7 +122,7 @@ impl Ctx {
     /// use std::pin::pin;
     /// use std::task::Poll;
     ///
-    /// /// What `work` yields, or `None` if the caller has disconnected.
+    /// /// Returns the output of `work`, or `None` if the caller has disconnected.
     /// async fn while_wanted<T>(ctx: &Ctx, work: impl Future<Output = T>) -> Option<T> {
     ///     let (mut gone, mut work) = (pin!(ctx.caller_gone()), pin!(work));
     ///     poll_fn(|context| match gone.as_mut().poll(context) {

@@ -20,7 +20,7 @@ use super::standing::read_only;
 ///         .mount::<ChatRoom>("/rooms/{name}")
 ///         .guard(async |mut visit| {
 ///             if visit.class == ChatRoom::CLASS {
-///                 // From a cookie, a signed token, a session object: `visit.env` reaches it.
+///                 // From a cookie, a signed token or a session object (through `visit.env`).
 ///                 let Some((user, role)) = who_is_it(&visit.request) else {
 ///                     return Err(Error::unauthorized("log in first"));
 ///                 };

@@ -9,7 +9,7 @@
 //!     App::new().mount::<ChatRoom>("/rooms/{name}")
 //! }
 //!
-//! /// The server's own code posts, and removes who misbehaves.
+//! /// The server's own code posts, and bans users.
 //! async fn moderate(env: Env) -> Result<(), Error> {
 //!     let room = env.objects::<ChatRoom>().named("lobby");
 //!     room.post("host", "Welcome!", None).await?;

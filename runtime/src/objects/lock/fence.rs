@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 /// use anchorhold::objects::lock::{Fence, StaleToken};
 /// use anchorhold::prelude::*;
 ///
-/// /// What only the lock's holder may write.
+/// /// Data that only the lock's holder may write.
 /// #[durable_object]
 /// struct Ledger {
 ///     fence: Fence,

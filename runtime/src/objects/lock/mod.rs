@@ -10,7 +10,7 @@
 //!     let lock = env.objects::<Lock>().named("invoice-7");
 //!     let request = Acquire::new("worker-1", Duration::from_secs(30)).wait(Duration::from_secs(5));
 //!     let lease = lock.acquire(request).await?;
-//!     // … give `lease.token` to whatever the lock protects …
+//!     // … pass `lease.token` to the protected resource …
 //!     lock.release(Release::of(lease.lease)).await
 //! }
 //! ```

@@ -11,9 +11,9 @@
 //! fn app() -> App {
 //!     let limiter = Guard::new(16);
 //!     App::new()
-//!         // Asked by HTTP: POST /limits/ann/check
+//!         // Checked over HTTP: POST /limits/ann/check
 //!         .mount_sharded::<RateLimiter>("/limits/{key}", 16)
-//!         // Asked by the app's own handler:
+//!         // Checked by the app's own handler:
 //!         .post("/search", move |request: Request, env: Env| {
 //!             let limiter = limiter.clone();
 //!             async move {

@@ -52,7 +52,7 @@
 //!     }
 //!
 //!     async fn work(&mut self, ctx: &Ctx) -> Result<(), Error> {
-//!         // Whatever the task is for. An error is recorded, and the run is tried again.
+//!         // The work of the task. An error is recorded, and the run is retried.
 //! #       let _ = ctx;
 //!         Ok(())
 //!     }
