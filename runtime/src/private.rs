@@ -1,5 +1,5 @@
-//! What generated code names. Not an interface: it changes with the macros, which are pinned to
-//! this crate's exact version.
+//! The items that generated code refers to. It is not a public API: it changes with the macros,
+//! which are pinned to this crate's exact version.
 
 pub use crate::app::{IsApp, assert_app};
 pub use crate::arguments::Arguments;
@@ -25,7 +25,7 @@ pub use crate::schedule::{cancel, next_run, scheduling};
 pub use crate::stub::StubCore;
 pub use crate::text::QueryMisfit;
 
-/// From the standard library, which a `no_std` crate cannot name by itself.
+/// Items of the standard library, which a `no_std` crate cannot name.
 pub mod std {
     pub use ::std::boxed::Box;
     pub use ::std::prelude::v1 as prelude;
