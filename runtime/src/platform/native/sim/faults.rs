@@ -64,7 +64,7 @@ pub enum FaultKind {
     /// the true time.
     ClockStep,
     /// The host is restarted with an app that lacks a class. Calls of its objects fail as
-    /// [`CallError::Configuration`](crate::CallError::Configuration), and their alarms wait. Up to a
+    /// [`CallError::Configuration`](crate::CallError::Configuration). Their alarms wait. Up to a
     /// minute later the deployment is rolled back.
     BadDeployment,
     /// From the start of the run, the host has small limits: few events of an object can wait

@@ -56,7 +56,7 @@ pub(super) struct Run<R> {
     result: thread::Result<R>,
     /// Why it failed, if it did: the message of a panic, or the error that was returned.
     pub(super) failure: Option<String>,
-    /// Where it panicked, if that is known: see [`quietly`](super::quiet::quietly).
+    /// Where it panicked, if that is known. See [`quietly`](super::quiet::quietly).
     pub(super) place: Option<String>,
     pub(super) trace: Vec<Line>,
     pub(super) injected: Vec<Injected>,

@@ -71,7 +71,7 @@ pub(in super::super) struct Simulation {
     ending: Cell<Option<Ending>>,
     /// How far faults have set the clock from the true time, in milliseconds.
     clock_error: Cell<i64>,
-    /// The test has said which classes there are.
+    /// Whether the test has deployed an app, and with it a set of classes.
     is_deployed: Cell<bool>,
     /// The class that a bad deployment lacks.
     pub(in super::super) lacks: Cell<Option<&'static str>>,
