@@ -93,7 +93,7 @@ pub const REST: &[Step] = &[
         command: "cargo clippy --manifest-path examples/starter/Cargo.toml --lib \
                   --target wasm32-unknown-unknown -- -D warnings",
     },
-    // Requires an integration test: with one, cargo also builds the program for the embedded host.
+    // An integration test, because cargo builds the program for the embedded host with it.
     Step {
         name: "test of the starter",
         command: "cargo test --manifest-path examples/starter/Cargo.toml --test notebook",

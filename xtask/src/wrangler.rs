@@ -129,8 +129,8 @@ fn is_date(text: &str) -> bool {
     form.eq(*b"0000-00-00")
 }
 
-/// Refuses an app whose compatibility date is too early. Apps without a Wrangler configuration that
-/// can be read here are accepted.
+/// Refuses an app whose compatibility date is too early. Accepts apps that have neither
+/// `wrangler.jsonc` nor `wrangler.json`.
 pub fn check_compatibility(app: &Path) -> Result<()> {
     let Some(path) = file_of(app) else {
         return Ok(());

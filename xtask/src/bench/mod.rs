@@ -70,7 +70,7 @@ struct Report {
     ratios: Vec<Ratio>,
 }
 
-/// Builds and starts every program, loads them in turn, prints and writes the report.
+/// Builds and starts every program, loads them alternately, prints and writes the report.
 pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     // wrk answers `-v` with its version and a failing exit code.
     if Command::new("wrk").arg("-v").output().is_err() {
