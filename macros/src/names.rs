@@ -3,8 +3,8 @@
 use syn::Ident;
 use syn::ext::IdentExt;
 
-/// The platform's own members (P64); `then`, which would make a stub look like a promise; `free`,
-/// which the glue of `wasm-bindgen` adds to every class; and what the runtime adds.
+/// Names that the platform (P64) and the runtime add to a class. Also `then`, which would make a
+/// stub look like a promise, and `free`, which the glue of `wasm-bindgen` adds to every class.
 const RESERVED_RPC_NAMES: &[&str] = &[
     "fetch",
     "connect",
@@ -19,9 +19,9 @@ const RESERVED_RPC_NAMES: &[&str] = &[
     "anchorholdCall",
 ];
 
-/// Names that an exported class cannot have, in addition to the keywords of Rust: the other
-/// reserved words of JavaScript modules, the Worker's own exports, and the globals that exported
-/// code uses, which a class of that name would shadow.
+/// Names that an exported class cannot have, in addition to the keywords of Rust. They are the
+/// other reserved words of JavaScript modules, the Worker's own exports, and the globals that
+/// exported code uses. A class would shadow a global with the same name.
 const RESERVED_CLASS_NAMES: &[&str] = &[
     "arguments",
     "case",

@@ -17,7 +17,7 @@ use crate::model::{
 use crate::names::unraw;
 use crate::parse::resolve_self;
 
-/// How a method was invoked; this decides where its arguments come from.
+/// How a method was invoked. This decides where its arguments come from.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Entry {
     Init,

@@ -1,4 +1,5 @@
-//! An object whose data another program wrote: a class in JavaScript, or one written with workers-rs.
+//! An object whose data another program wrote: a class in JavaScript, or one written with
+//! workers-rs.
 
 use std::collections::BTreeMap;
 

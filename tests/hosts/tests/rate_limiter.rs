@@ -395,7 +395,8 @@ fn native_rpc() {
     );
 }
 
-/// Arguments of every length around 256 bytes, so that the encoder's buffer grows at each of its steps.
+/// Arguments of every length around 256 bytes, so that the encoder's buffer grows at each of its
+/// steps.
 #[test]
 fn arguments_of_every_length_arrive_whole() {
     let call = caller();

@@ -21,8 +21,8 @@ const WITHOUT_NUMBER: &[&str] = &["connections of the process", "pending runs of
 const COMMON: &str = "runtime/src/limits.rs";
 const NATIVE: &str = "runtime/src/platform/native";
 
-/// Rows of the page, each with the lines of code that make it true: a file, relative to the
-/// embedded host's folder if its path has no `src`, and a part of a line.
+/// Rows of the page, each with the lines of code that make it true. A line is a file and a part of
+/// the line. A file without `src` in its path is relative to the embedded host's folder.
 const ROWS: &[(&str, &[(&str, &str)])] = &[
     (
         "a JSON body that binds to arguments",

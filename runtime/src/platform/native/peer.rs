@@ -17,7 +17,7 @@ use super::waiting::{Eviction, Place, Waiting};
 
 /// How long a peer may accept no bytes at all while some wait for it.
 pub(super) const WRITE_PATIENCE: Duration = Duration::from_secs(30);
-/// What the system may buffer for a peer. It also determines what counts as progress: the system
+/// What the system may buffer for a peer. It also determines what counts as progress. The system
 /// takes more bytes when about a third of this is free, so a peer must read about 3 kB per second.
 const SEND_BUFFER: usize = 128 * 1024;
 /// Unfinished messages up to this size are not counted, because the number of connections bounds

@@ -120,10 +120,13 @@ extern "C" {
 // The life cycle of the instance, which `life.js` describes.
 #[wasm_bindgen(module = "/src/platform/worker/life.js")]
 extern "C" {
-    /// Passes to JavaScript what it needs of this instance: the error for pending answers when the
-    /// instance ends; a function that drops what remains of ended objects; one that drops a task;
-    /// one that does nothing, whose call replaces an instance that unwinds; and those that read and
-    /// set the stack pointer.
+    /// Passes to JavaScript what it needs of this instance:
+    ///
+    /// - the error for pending answers when the instance ends,
+    /// - a function that drops what remains of ended objects,
+    /// - one that drops a task,
+    /// - one that does nothing, whose call replaces an instance that unwinds,
+    /// - those that read and set the stack pointer.
     #[wasm_bindgen(catch)]
     pub(super) fn prepare(
         lost: &JsValue,

@@ -36,9 +36,9 @@ pub trait Exported {
 
 /// One instance of an exported class.
 ///
-/// Its constructor runs none of the object's code and never fails: the entry that `worker-build`
-/// makes treats any exception of a constructor as the end of the whole WebAssembly instance. The
-/// object starts with its first event.
+/// Its constructor runs none of the object's code and never fails. The entry that `worker-build`
+/// makes would treat an exception of a constructor as the end of the whole WebAssembly instance.
+/// The object starts with its first event.
 pub struct ObjectClass {
     /// `None` in the throw-away instance that only provides its prototype.
     start: Option<Start>,

@@ -18,7 +18,7 @@ use crate::fault::Fault;
 use crate::id::RawId;
 use crate::turn::LocalFuture;
 
-/// Alarms due within this time are in memory; the index holds the rest.
+/// Alarms due within this time are in memory. The index holds the rest.
 const HORIZON_MS: i64 = 120_000;
 const HORIZON_STEP: Duration = Duration::from_secs(60);
 /// How many entries of the index are read at a time. Other work can run in between.

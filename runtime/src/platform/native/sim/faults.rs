@@ -9,10 +9,13 @@ use super::super::random::SplitMix;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum FaultKind {
-    /// The process ends and restarts at once. This happens before a turn, at an await of a turn or
-    /// of a handler of the app, while a database is opened or closed, between the commits of a
-    /// batch, before and after the disk has confirmed it, and before anything is sent. Memory and
-    /// sockets are lost. Commits are kept.
+    /// The process ends and restarts at once. Memory and sockets are lost. Commits are kept. A
+    /// crash can happen:
+    ///
+    /// - before a turn, and at an await of a turn or of a handler of the app,
+    /// - while a database is opened or closed,
+    /// - between the commits of a batch, and before and after the disk has confirmed it,
+    /// - before anything is sent.
     Crash,
     /// The power fails at any point where a crash can happen. Memory and sockets are lost. Each
     /// object also loses some of the last commits that the disk had not confirmed: none, some or
@@ -67,9 +70,9 @@ pub enum FaultKind {
     /// [`CallError::Configuration`](crate::CallError::Configuration). Their alarms wait. Up to a
     /// minute later the deployment is rolled back.
     BadDeployment,
-    /// From the start of the run, the host has small limits: few events of an object can wait
-    /// (others are refused as overloaded), few objects stay in memory, and few runs of alarms are
-    /// under way.
+    /// From the start of the run, the host has small limits. Few events of an object can wait, and
+    /// others are refused as overloaded. Few objects stay in memory. Few runs of alarms are under
+    /// way.
     SmallLimits,
 }
 

@@ -24,7 +24,7 @@ pub(super) const FUNCTIONS: &[&str] = &[
     "sqlite_drop_column", "sqlite_rename_quotefix",
 ];
 
-/// Functions on workerd's list that are not on this one, because they do not work there: extensions
+/// Functions on workerd's list that are not on this one, because they do not work there. Extensions
 /// cannot be loaded, and workerd's SQLite is built without the other.
 #[cfg(test)]
 pub(super) const NOT_AS_ON_WORKERD: &[&str] = &["load_extension", "soundex"];

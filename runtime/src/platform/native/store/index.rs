@@ -217,8 +217,8 @@ impl Index {
     }
 
     fn writer(&self) -> MutexGuard<'_, Writer> {
-        // A transaction that a panic interrupted was rolled back when its guard was dropped, and
-        // each transaction sets anew whether it is synced.
+        // A transaction that a panic interrupted was rolled back when its guard was dropped. Each
+        // transaction sets whether it is synced.
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
