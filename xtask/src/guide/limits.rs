@@ -429,8 +429,8 @@ fn connections_are_computed_as_the_host_does() -> Result<()> {
     Ok(())
 }
 
-/// Returns the number at the end of a line of code, as the page writes it: `MAX_KEY: usize =
-/// 2_048;`.
+/// Returns the number at the end of a line of code such as `MAX_KEY: usize = 2_048;`, as the page
+/// writes it.
 fn literal(part: &str) -> Option<String> {
     let (before, number) = part.rsplit_once(' ')?;
     let number: u64 = number

@@ -181,8 +181,8 @@ fn arguments(stage: &str) -> Vec<&str> {
     }
 }
 
-/// Returns the test in a line such as `TRY 2 FAIL [   0.012s] (1/9) anchorhold::lock
-/// tokens_increase`.
+/// Returns the test named in a line, for example
+/// `TRY 2 FAIL [   0.012s] (1/9) anchorhold::lock tokens_increase`.
 fn failed_test(line: &str) -> Option<String> {
     const VERDICTS: &[&str] = &["FAIL", "TIMEOUT", "SIG", "ABORT", "TMT", "LEAK"];
     let (verdict, rest) = line.trim_start().split_once('[')?;

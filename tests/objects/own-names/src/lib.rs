@@ -1,5 +1,6 @@
-//! An object whose handlers refer to anchorhold's types by other names (`Answer<T>` is `Result<T,
-//! Error>`), and whose own types have the names of anchorhold's (`Request`, `Response`, `Ctx`).
+//! An object whose handlers refer to anchorhold's types by other names (`Answer<T>` is
+//! `Result<T, Error>`). Its own types have the names of anchorhold's (`Request`, `Response`,
+//! `Ctx`).
 #![forbid(unsafe_code)]
 #![deny(
     warnings,

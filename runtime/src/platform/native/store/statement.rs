@@ -176,8 +176,8 @@ fn value_of(value: ValueRef<'_>) -> SqlValue {
 }
 
 impl ToSql for SqlValue {
-    /// Binds integers as JavaScript numbers. Unless a column says otherwise they are REAL, and `? /
-    /// 2` is 3.5 for 7 (P49).
+    /// Binds integers as JavaScript numbers. Unless a column says otherwise they are REAL, and
+    /// `? / 2` is 3.5 for 7 (P49).
     #[expect(
         clippy::cast_precision_loss,
         reason = "the common code refuses integers beyond 2^53"
