@@ -137,7 +137,7 @@ impl Disk {
     /// Looks for the object's database, and has it opened off the shard's thread.
     ///
     /// # Errors
-    /// Fails if the folder cannot tell whether there is a database. Treating such an object as new
+    /// Fails if it cannot be determined whether there is a database. Treating such an object as new
     /// would lose it.
     pub(super) fn find(
         &self,

@@ -62,11 +62,11 @@ struct Arguments {
 /// and sockets are closed with 1001. A turn that has not ended by then is rolled back, and its
 /// caller receives 503 `reset`.
 ///
-/// The data folder is made readable by its owner only. Its file `key` is part of the data: a folder
-/// that was used and lost its key is refused. The limit of file descriptors is raised as far as the
-/// system allows (`ulimit -Hn`). Half of them are for objects in memory, of which there are at most
-/// 256 for each core. The other half is for connections. A build with `panic = "abort"` is refused.
-///
+/// The data folder is readable by its owner only, and remains so. Its file `key` is part of the
+/// data: a folder that was used and lost its key is refused. The limit of file descriptors is
+/// raised as far as the system allows (`ulimit -Hn`). Half of them are for objects in memory, of
+/// which there are at most 256 for each core. The other half is for connections. A build with
+/// `panic = "abort"` is refused.
 /// Warnings and errors are written to standard error. To log more, or to another place, set a
 /// `tracing` subscriber before calling this function.
 ///

@@ -117,7 +117,7 @@ impl ObjectClass {
     }
 
     /// Handles an HTTP request. The other arguments were read in JavaScript. See `extend` in
-    /// `glue.js`.
+    /// `life.js`.
     pub fn fetch(
         &self,
         request: JsValue,
