@@ -67,6 +67,7 @@ struct Arguments {
 /// raised as far as the system allows (`ulimit -Hn`). Half of them are for objects in memory, of
 /// which there are at most 256 for each core. The other half is for connections. A build with
 /// `panic = "abort"` is refused.
+///
 /// Warnings and errors are written to standard error. To log more, or to another place, set a
 /// `tracing` subscriber before calling this function.
 ///
