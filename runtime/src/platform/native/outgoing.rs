@@ -241,7 +241,8 @@ impl Hop {
         Ok(request)
     }
 
-    /// Follows a redirect, as the Fetch standard says. Returns `false` if there is nothing to follow.
+    /// Follows a redirect, as the Fetch standard says. Returns `false` if there is nothing to
+    /// follow.
     fn redirect(&mut self, status: StatusCode, answer: &HeaderMap) -> Result<bool, Fault> {
         if !matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
             return Ok(false);

@@ -279,7 +279,7 @@ async fn send<S: Connection>(
 }
 
 fn close_frame(code: u16, reason: String) -> WireMessage {
-    // A close without a code has no close frame.
+    // Without a code, the Close is sent without a `CloseFrame`.
     let frame = (code != NO_CODE).then(|| CloseFrame {
         code: CloseCode::from(code),
         reason: reason.into(),
