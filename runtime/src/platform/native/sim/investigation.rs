@@ -17,9 +17,9 @@ const CAUSES: &str = "something in the test or its objects does not come from th
 
 /// Reports the failure of a run. The report shows a run of the same seed that fails in the same way
 /// with as few kinds of fault as were found.
+///
 /// # Panics
 /// Panics if the run cannot be repeated.
-/// The run cannot be repeated.
 pub(super) fn investigate<R>(
     seed: u64,
     test: &str,
