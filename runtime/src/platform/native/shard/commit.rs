@@ -18,7 +18,7 @@ impl Shard {
     /// crash then leaves no alarm that the index does not know. Another thread waits for the disk.
     /// Meanwhile objects continue, and may change their alarms again.
     pub(super) async fn record_alarms(self: &Rc<Self>) {
-        // From the second pass on: a date that a turn has just set is later than this.
+        // Set from the second pass on: dates that turns set after this time are later than it.
         let mut latest = None;
         loop {
             let earlier = self.alarms_to_record(latest);

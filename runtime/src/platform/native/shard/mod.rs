@@ -63,7 +63,7 @@ pub(super) struct Shard {
     pub(super) clock: Clock,
     pub(super) random: Random,
     pub(super) outgoing: Outgoing,
-    /// The incomplete messages of sockets, and the complete ones that wait for their peers.
+    /// The incomplete messages of sockets. `pending` counts the bytes that wait for their peers.
     pub(super) unfinished: Waiting,
     pub(super) pending: Budget,
     /// The large answers that callers on other threads have not taken yet.
@@ -81,7 +81,7 @@ pub(super) struct Shard {
     /// Whether effects are being carried out, or an object runs.
     busy: Cell<bool>,
     commit_wanted: Notify,
-    /// When the timer fires. Notified when the timer must be set again.
+    /// When the timer fires. `timer_changed` is notified when it must be set again.
     timer_at: Cell<Option<i64>>,
     timer_changed: Notify,
     /// Notified when the index may hold alarms that belong in memory.
