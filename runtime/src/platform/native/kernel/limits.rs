@@ -6,7 +6,7 @@ pub(crate) struct Limits {
     /// How many events of one object may wait or run. Further ones are refused as overloaded (P73).
     pub(crate) mailbox_events: usize,
     /// How many bytes the arguments and bodies of those events may take, together with what the
-    /// object sent and waits for the disk.
+    /// object sent that waits for the disk.
     pub(crate) mailbox_bytes: usize,
     /// The time without an event after which an object leaves memory (P19).
     pub(crate) idle_ms: i64,

@@ -81,7 +81,7 @@ impl<Work, Output> Object<Work, Output> {
         self.presence == Presence::Resident && self.blocked == 0
     }
 
-    /// Whether it is in memory with nothing to do. Its eviction then has no visible effect.
+    /// Whether it is in memory with nothing to do, and may be evicted.
     pub(super) fn is_idle(&self) -> bool {
         self.presence == Presence::Resident
             && self.events == 0
