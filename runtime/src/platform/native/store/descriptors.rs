@@ -50,7 +50,7 @@ impl Free {
 }
 
 impl Descriptors {
-    /// Raises the limit of the process as far as allowed, and takes half of it.
+    /// Raises the limit of the process as far as allowed. Takes half of what is available.
     pub(crate) fn of_process() -> Arc<Self> {
         Self::of(raise_limit())
     }

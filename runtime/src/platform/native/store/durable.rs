@@ -26,7 +26,7 @@ const JOURNAL_VERSIONS: std::ops::RangeInclusive<usize> = 18..=19;
 const HAS_A_LOG: u8 = 2;
 
 impl Database {
-    /// Whether no commit has ever contained a write. Nothing must then be kept.
+    /// Whether no commit has ever contained a write. There is then nothing to keep.
     pub(crate) fn is_unwritten(&self) -> bool {
         match &self.place {
             Place::Memory { written, .. } => !written,
