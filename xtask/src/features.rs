@@ -1,4 +1,4 @@
-//! Lints the runtime crate as an app has it that takes one of its features, or none.
+//! Lints the runtime crate as an app uses it that enables one of its features, or none.
 
 use std::process::Command;
 

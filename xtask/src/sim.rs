@@ -58,7 +58,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// What all simulations did together.
+/// The totals of all simulations.
 #[derive(Debug, Default, PartialEq)]
 struct Totals {
     seeds: u64,
@@ -68,7 +68,7 @@ struct Totals {
 }
 
 impl Totals {
-    /// Adds what a simulation tells at its end; other lines add nothing.
+    /// Adds the line that a simulation prints at its end. Ignores other lines.
     fn add(&mut self, line: &str) {
         if let Some(sweep) = Self::of_sweep(line) {
             self.seeds += sweep.seeds;

@@ -1,4 +1,4 @@
-//! Where things are.
+//! The locations of the repository and its crates.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -32,7 +32,7 @@ impl Workspace {
         Self::of(Path::new("."))
     }
 
-    /// The workspace of a crate, which may be outside of the repository.
+    /// Returns the workspace of a crate, which may be outside the repository.
     pub fn of(folder: &Path) -> Result<Self> {
         let metadata = command::output(
             Command::new("cargo")
@@ -42,7 +42,7 @@ impl Workspace {
         serde_json::from_str(&metadata).context("cannot read what `cargo metadata` printed")
     }
 
-    /// An app's folder, given relative to the working directory or to the repository.
+    /// Returns an app's folder, given relative to the working directory or to the repository.
     pub fn app(&self, path: &Path) -> Result<PathBuf> {
         let candidates = [PathBuf::from(path), self.root.join(path)];
         match candidates
@@ -66,7 +66,7 @@ impl Workspace {
             .with_context(|| format!("the repository has no crate `{name}`"))
     }
 
-    /// The version of a package that the lock file chose.
+    /// Returns the version of a package in the lock file.
     pub fn locked_version(&self, package: &str) -> Result<String> {
         let path = self.root.join("Cargo.lock");
         let lock = std::fs::read_to_string(&path)

@@ -1,12 +1,13 @@
-//! Which connections the process takes: each has a file descriptor, and databases need theirs.
+//! Decides which connections the process accepts. Each takes a file descriptor, and databases need
+//! theirs.
 
 use super::budget::{Budget, Share};
 use super::idle::Idle;
 use super::store::Descriptors;
 
-/// One of so many connections is kept for telling a peer that there is no room for it.
+/// One in this many connections is reserved for telling a peer that there is no room for it.
 const OF_EACH: usize = 16;
-/// One of so many connections is not for WebSockets, so that those never take all.
+/// One in this many connections is not available to WebSockets, so that those never take all.
 const NOT_FOR_SOCKETS: usize = 16;
 
 /// The connections of all shards.
@@ -17,7 +18,7 @@ pub(super) struct Admission {
     sockets: Budget,
     /// The connections of each shard that have never made a request.
     fresh: Box<[Idle]>,
-    /// Those that wait for another request.
+    /// The connections that wait for another request.
     idle: Box<[Idle]>,
 }
 
@@ -34,19 +35,19 @@ impl Admission {
         }
     }
 
-    /// The queues of a shard's connections: without a request so far, and between requests.
+    /// Returns the queues of a shard's connections: without a request so far, and between requests.
     pub(super) fn queues(&self, shard: usize) -> [&Idle; 2] {
         [&self.fresh[shard], &self.idle[shard]]
     }
 
-    /// A share for a connection that was accepted, if one is free.
+    /// Returns a share for a connection that was accepted, if one is free.
     pub(super) fn admit(&self) -> Option<Share> {
         self.connections.take(1)
     }
 
-    /// Closes the connection that has waited longest for a request, one of this shard's if there is
-    /// any, and takes its share in advance. Those that have never made one go first: a crowd that
-    /// asks nothing displaces itself.
+    /// Closes the connection that has waited longest for a request, preferably one of this shard's,
+    /// and takes its share in advance. Connections that have never made a request go first. Many
+    /// connections without requests thus displace only each other.
     pub(super) fn displace(&self, shard: usize) -> Option<Share> {
         let mut queues = [&self.fresh, &self.idle].into_iter().flat_map(|queues| {
             let (before, own_and_behind) = queues.split_at(shard);
@@ -59,22 +60,23 @@ impl Admission {
         })
     }
 
-    /// A share for a connection that is to become a WebSocket, beside the one that it has.
+    /// Returns a share for a connection that is to become a WebSocket, in addition to the one that
+    /// it has.
     pub(super) fn upgrade(&self) -> Option<Share> {
         self.sockets.take(1)
     }
 
-    /// A share for a connection that is told that there is no room, and closed.
+    /// Returns a share for a connection that is told that there is no room, and then closed.
     pub(super) fn refuse(&self) -> Option<Share> {
         self.refusals.take(1)
     }
 }
 
-/// The place of a connection among those of the process, until it ends.
+/// The place of a connection among those of the process. It is held until the connection ends.
 #[derive(Debug)]
 pub(super) struct Admitted {
     _connection: Share,
-    /// While it is a WebSocket.
+    /// Held while it is a WebSocket.
     _socket: Option<Share>,
 }
 
@@ -132,7 +134,7 @@ mod tests {
         assert_eq!(sockets.len(), 56);
         let refusals: Vec<_> = std::iter::from_fn(|| admission.refuse()).collect();
         assert_eq!(refusals.len(), 4);
-        // Three were taken in advance.
+        // Three of the 60 were taken in advance.
         shares.truncate(57);
         assert!(admission.admit().is_none());
         shares.truncate(56);

@@ -1,5 +1,5 @@
-//! One HTTP connection: its requests are answered until its peer, the host's end or another
-//! connection that needs its place ends it.
+//! One HTTP connection. It ends when its peer closes it, when the host drains, or when another
+//! connection needs its place.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -16,7 +16,8 @@ use super::answers::HttpResponse;
 use super::peer::Peer;
 use super::requests::Requests;
 
-/// The head of a request. hyper answers 431 when it has read so much and the head is not whole.
+/// The maximum size of a request's head. hyper answers 431 when it has read this much of an
+/// incomplete head.
 const MAX_HEAD: usize = 64 * 1024;
 const MAX_HEADERS: usize = 100;
 /// How long a connection may take to send a request's head, and may be idle between requests.
@@ -51,13 +52,13 @@ pub(super) async fn serve<F>(
     let eviction = requests.eviction();
     let is_evicted = tokio::select! {
         biased;
-        // How a connection ends is the peer's affair.
+        // How a connection ends does not matter to the host.
         _ = connection.as_mut() => return,
         () = eviction.told() => true,
         _ = draining.wait_for(|draining| *draining) => false,
     };
-    // A request that has arrived may not have been read, and is lost if the connection ends now. The
-    // thread learns what has arrived when a task yields.
+    // A request may have arrived that is not read yet, and closing the connection now would lose it.
+    // The thread learns what has arrived when a task yields.
     tokio::task::yield_now().await;
     let has_ended = connection.as_mut().now_or_never().is_some();
     if has_ended || (is_evicted && requests.waits_for_a_request()) {

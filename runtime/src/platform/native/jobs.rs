@@ -1,4 +1,4 @@
-//! What a disk thread is asked for.
+//! The jobs of a disk thread.
 
 use super::kernel::ObjectIndex;
 use super::store::Database;

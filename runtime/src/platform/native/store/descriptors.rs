@@ -1,5 +1,5 @@
-//! The process's file descriptors are a budget: half of them for the databases of objects, half for
-//! connections.
+//! The process's file descriptors are a budget. Half of them are for the databases of objects, half
+//! for connections.
 
 use std::cell::Cell;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -7,20 +7,20 @@ use std::time::{Duration, Instant};
 
 use crate::error::StorageError;
 
-/// What an open database takes: its file, its log, and our own handle on the log.
+/// The descriptors of an open database: its file, its log, and a separate handle on the log.
 const EACH: u64 = 3;
-/// For the process itself: its own databases, folders while they are synced, assets.
+/// Reserved for the process itself: its own databases, folders during syncs, assets.
 const RESERVED: u64 = 128;
-/// Where the system sets no limit, or a very high one.
+/// Used if the system sets no limit, or a very high one.
 const MOST: u64 = 1_000_000;
-/// The minimum of databases, and of connections, whatever the limit.
+/// The minimum number of databases, and of connections, whatever the limit.
 const FEWEST: u64 = 8;
-/// The opening of a database waits for others to close. When none closes and none has for so long,
-/// they are in use, and what waits is told so at once.
+/// How long the opening of a database waits for others to close. If none is closing and none has
+/// closed for this long, they are in use, and openings fail at once.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// How many databases of objects may be open at a time in this process. Those on their way out
-/// count until they are closed.
+/// How many databases of objects may be open at a time in this process. Databases that are about to
+/// close count until they are closed.
 pub(crate) struct Descriptors {
     databases: usize,
     connections: usize,
@@ -33,7 +33,7 @@ struct Free {
     databases: usize,
     /// When this number last changed.
     since: Instant,
-    /// Databases on their way out. A slow disk may need longer than `PATIENCE` for one.
+    /// Databases that are about to close. A slow disk may need longer than `PATIENCE` for one.
     closing: usize,
 }
 
@@ -51,7 +51,7 @@ impl Free {
         fewer.is_some()
     }
 
-    /// How long it is worth waiting for a database to close.
+    /// Returns how long to wait for a database to close.
     fn patience(&self) -> Option<Duration> {
         if self.closing > 0 {
             return Some(PATIENCE);
@@ -61,7 +61,7 @@ impl Free {
 }
 
 impl Descriptors {
-    /// Raises the limit of the process as far as it may, and takes half of what there is.
+    /// Raises the limit of the process as far as allowed. Takes half of what is available.
     pub(crate) fn of_process() -> Arc<Self> {
         Self::of(raise_limit())
     }
@@ -82,13 +82,13 @@ impl Descriptors {
         })
     }
 
-    /// How many objects one of so many shards may have in memory. The rest of the budget is for
-    /// those that are busy when they should leave, and for those on their way out.
+    /// Returns how many objects one of `shards` shards may have in memory. The rest of the budget
+    /// is for objects that are busy when they should leave, and for those that are leaving.
     pub(crate) fn objects_of_each(&self, shards: usize) -> usize {
         (self.databases * 3 / 4 / shards.max(1)).max(1)
     }
 
-    /// How many connections may be open at a time in this process, WebSockets included.
+    /// Returns how many connections may be open at a time in this process, including WebSockets.
     pub(crate) fn connections(&self) -> usize {
         self.connections
     }
@@ -101,7 +101,7 @@ impl Descriptors {
         self.free().take().then(|| Share::new(self))
     }
 
-    /// Waits for a database to close, if as many are open as may be.
+    /// Waits for a database to close if the maximum number is open.
     pub(super) fn take(self: &Arc<Self>) -> Result<Share, StorageError> {
         let mut free = self.free();
         loop {
@@ -120,7 +120,7 @@ impl Descriptors {
     }
 }
 
-/// What one open database may take; given back when it is dropped.
+/// The share of one open database. Dropping it returns the share.
 pub(super) struct Share {
     descriptors: Arc<Descriptors>,
     is_closing: Cell<bool>,
@@ -134,7 +134,7 @@ impl Share {
         }
     }
 
-    /// The database is on its way out.
+    /// Marks the database as about to close.
     pub(super) fn closes(&self) {
         if !self.is_closing.replace(true) {
             self.descriptors.free().closing += 1;
@@ -161,7 +161,7 @@ fn raise_limit() -> u64 {
         current: before.maximum,
         maximum: before.maximum,
     };
-    // Some systems allow less than they say.
+    // Some systems allow less than they report.
     let after = match setrlimit(Resource::Nofile, raised) {
         Ok(()) => getrlimit(Resource::Nofile),
         Err(_) => before,
@@ -171,7 +171,7 @@ fn raise_limit() -> u64 {
 
 #[cfg(not(unix))]
 fn raise_limit() -> u64 {
-    // Handles are not limited in numbers that matter here.
+    // There is no relevant limit on the number of handles here.
     MOST
 }
 
@@ -190,7 +190,7 @@ mod tests {
         assert!(refused.to_string().contains("ulimit -n"), "{refused}");
         shares.pop();
         let _taken = descriptors.take().expect("one is free");
-        // From now on others may close again, so that it is worth waiting.
+        // From now on others may close again, so waiting can succeed.
         std::thread::scope(|scope| {
             let waiting = scope.spawn(|| descriptors.take());
             shares.pop();
