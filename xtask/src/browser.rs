@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use crate::command;
 use crate::tools;
 use crate::workspace::Workspace;
 
@@ -56,8 +57,8 @@ struct Demo(Child);
 
 impl Demo {
     fn start(workspace: &Workspace, data: &Path) -> Result<Self> {
-        crate::command::run(
-            Command::new("cargo")
+        command::run(
+            command::cargo()
                 .args(["build", "-p", "demo"])
                 .current_dir(&workspace.root),
         )?;

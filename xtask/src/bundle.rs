@@ -51,7 +51,7 @@ pub fn build_unwinding(workspace: &Workspace, app: &Path, dev: bool) -> Result<(
     }
     // A new app has no lock file yet. An existing lock file is not changed.
     command::output(
-        Command::new("cargo")
+        command::cargo()
             .args(["metadata", "--format-version", "1"])
             .current_dir(app),
     )?;
@@ -102,7 +102,7 @@ struct Artifact {
 /// Compiles as `worker-build` will, and returns the WebAssembly module. The app's own is the last
 /// one.
 fn compile(app: &Path, dev: bool) -> Result<PathBuf> {
-    let output = Command::new("cargo")
+    let output = command::cargo()
         .args(["build", "--lib", "--target=wasm32-unknown-unknown"])
         .arg("--message-format=json-render-diagnostics")
         .args((!dev).then_some("--release"))

@@ -6,6 +6,22 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+/// Returns a command that runs `cargo`.
+///
+/// `cargo run`, which started this task, sets variables that describe this crate. Build scripts that
+/// read them would run again, and every crate above them would be compiled again.
+pub fn cargo() -> Command {
+    let mut cargo = Command::new("cargo");
+    for (name, _) in std::env::vars_os() {
+        let is_of_this_crate =
+            |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+        if name.to_str().is_some_and(is_of_this_crate) {
+            cargo.env_remove(name);
+        }
+    }
+    cargo
+}
+
 /// Runs a program. Its output goes to standard error, because standard output belongs to the task.
 pub fn run(command: &mut Command) -> Result<()> {
     let line = line(command);

@@ -120,7 +120,7 @@ impl Probe {
     }
 
     fn cargo(&self, arguments: &[&str]) -> Command {
-        let mut cargo = Command::new("cargo");
+        let mut cargo = command::cargo();
         cargo
             .args(arguments)
             .current_dir(&self.folder)

@@ -75,7 +75,7 @@ fn build(workspace: &Workspace) -> Result<PathBuf> {
         #[serde(default)]
         executable: Option<PathBuf>,
     }
-    let mut cargo = Command::new("cargo");
+    let mut cargo = command::cargo();
     cargo
         .args(["test", "--no-run", "--release", "--message-format=json"])
         .args(["-p", "anchorhold", "--all-features", "--lib"])

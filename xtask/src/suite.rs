@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::num::NonZero;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -80,9 +80,9 @@ fn perform(workspace: &Workspace, step: &Step, output: Output) -> Outcome {
         TESTS_COMPILED if has_nextest() => TESTS_SIDE_BY_SIDE_COMPILED,
         line => line,
     };
-    let mut words = line.split_whitespace();
-    let mut command = Command::new(words.next().unwrap_or_default());
-    command.args(words);
+    let mut command = command::cargo();
+    // Each line begins with `cargo`.
+    command.args(line.split_whitespace().skip(1));
     if line == TESTS_SIDE_BY_SIDE {
         // The tests of the hosts take most of the time, and mostly wait.
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
@@ -110,7 +110,7 @@ fn perform(workspace: &Workspace, step: &Step, output: Output) -> Outcome {
 }
 
 fn has_nextest() -> bool {
-    let mut version = Command::new("cargo");
+    let mut version = command::cargo();
     version.args(["nextest", "--version"]);
     version.output().is_ok_and(|output| output.status.success())
 }

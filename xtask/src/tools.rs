@@ -153,7 +153,7 @@ fn cargo_tool(
     let program = package.trim_end_matches("-cli");
     let folder = install(workspace, package, version, |folder| {
         command::run(
-            Command::new("cargo")
+            command::cargo()
                 .args(["install", package, "--version", &format!("={version}")])
                 // Optimising them takes minutes, and saves only seconds per bundle.
                 .arg("--debug")

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
@@ -35,7 +34,7 @@ impl Workspace {
     /// Returns the workspace of a crate, which may be outside the repository.
     pub fn of(folder: &Path) -> Result<Self> {
         let metadata = command::output(
-            Command::new("cargo")
+            command::cargo()
                 .args(["metadata", "--format-version=1", "--no-deps"])
                 .current_dir(folder),
         )?;

@@ -233,7 +233,7 @@ fn start_embedded(
     target: &Path,
 ) -> Result<Server> {
     command::run(
-        Command::new("cargo")
+        command::cargo()
             .args(["build", "--quiet", "--release", "-p", "bench-anchorhold"])
             .env("CARGO_TARGET_DIR", target)
             .current_dir(root),

@@ -65,7 +65,7 @@ impl Copy {
 
     /// Returns a command that runs in the copy.
     pub fn cargo(&self) -> Command {
-        let mut cargo = Command::new("cargo");
+        let mut cargo = command::cargo();
         cargo
             .current_dir(&self.tree)
             .env("CARGO_TARGET_DIR", &self.target)
