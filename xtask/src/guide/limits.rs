@@ -86,8 +86,8 @@ const ROWS: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
-        "HTTP connections of a thread",
-        &[("server.rs", "MAX_CONNECTIONS: usize = 16_384;")],
+        "HTTP connections for each thread, counted together",
+        &[("admission.rs", "MAX_CONNECTIONS: usize = 16_384;")],
     ),
     (
         "arguments or result of a call",

@@ -32,6 +32,9 @@ pub(super) async fn serve<F>(
 ) where
     F: Future<Output = Result<HttpResponse, Infallible>>,
 {
+    let eviction = requests.eviction();
+    // Dropped after the connection and its descriptor.
+    let settling = eviction.settling();
     let service = service_fn(|request| {
         let answering = requests.answer();
         let answer = answer(request);
@@ -49,7 +52,6 @@ pub(super) async fn serve<F>(
         .serve_connection(TokioIo::new(peer), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
-    let eviction = requests.eviction();
     let is_evicted = tokio::select! {
         biased;
         // How a connection ends does not matter to the host.
@@ -64,6 +66,7 @@ pub(super) async fn serve<F>(
     if has_ended || (is_evicted && requests.waits_for_a_request()) {
         return;
     }
+    drop(settling);
     connection.as_mut().graceful_shutdown();
     let _ = connection.await;
 }
@@ -110,7 +113,7 @@ mod tests {
 
     #[tokio::test(flavor = "current_thread")]
     async fn request_that_arrived_is_answered_when_its_connection_is_to_end() {
-        let evicted = read_after(REQUEST, |fresh, _| assert!(fresh.evict_oldest())).await;
+        let evicted = read_after(REQUEST, |fresh, _| assert!(fresh.evict_oldest().is_some())).await;
         assert!(evicted.ends_with("answer"), "{evicted:?}");
         let drained = read_after(REQUEST, |_, draining| {
             draining.send_replace(true);
@@ -121,7 +124,7 @@ mod tests {
 
     #[tokio::test(flavor = "current_thread")]
     async fn connection_that_asked_nothing_ends_at_once() {
-        let evicted = read_after(b"", |fresh, _| assert!(fresh.evict_oldest())).await;
+        let evicted = read_after(b"", |fresh, _| assert!(fresh.evict_oldest().is_some())).await;
         assert_eq!(evicted, "");
         let drained = read_after(b"", |_, draining| {
             draining.send_replace(true);

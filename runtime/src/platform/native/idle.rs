@@ -19,7 +19,7 @@ const OUT: u64 = 0;
 /// Instead of a place: the connection was evicted and never returns to the queue.
 const GONE: u64 = u64::MAX;
 
-/// The connections of one shard, some of which wait. A clone is the same queue.
+/// Connections, some of which wait. A clone is the same queue.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Idle(Arc<Queue>);
 
@@ -60,8 +60,8 @@ impl Idle {
         }
     }
 
-    /// Evicts the connection that has waited longest. Returns `false` if none waits.
-    pub(super) fn evict_oldest(&self) -> bool {
+    /// Evicts the connection that has waited longest. Returns `None` if none waits.
+    pub(super) fn evict_oldest(&self) -> Option<Eviction> {
         let mut places = self.lock();
         while let Some((place, connection)) = places.pop_first() {
             connection.place.store(OUT, Ordering::SeqCst);
@@ -76,11 +76,11 @@ impl Idle {
                 _ => {
                     connection.place.store(GONE, Ordering::SeqCst);
                     connection.eviction.tell();
-                    return true;
+                    return Some(connection.eviction.clone());
                 }
             }
         }
-        false
+        None
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Connection>>> {
@@ -150,15 +150,15 @@ mod tests {
         one.work();
         one.wait();
         three.work();
-        assert!(idle.evict_oldest() && is_evicted(second));
-        assert!(idle.evict_oldest() && is_evicted(fourth));
+        assert!(idle.evict_oldest().is_some() && is_evicted(second));
+        assert!(idle.evict_oldest().is_some() && is_evicted(fourth));
         // A connection that already waits keeps its number.
         one.wait();
         three.wait();
         drop(four);
-        assert!(idle.evict_oldest() && is_evicted(first));
-        assert!(idle.evict_oldest() && is_evicted(third));
-        assert!(!idle.evict_oldest());
+        assert!(idle.evict_oldest().is_some() && is_evicted(first));
+        assert!(idle.evict_oldest().is_some() && is_evicted(third));
+        assert!(idle.evict_oldest().is_none());
     }
 
     #[test]
@@ -169,16 +169,16 @@ mod tests {
         drop(waiting(&idle, &gone));
         member.work();
         for _ in 0..3 {
-            assert!(!idle.evict_oldest());
+            assert!(idle.evict_oldest().is_none());
         }
         assert!(!is_evicted(&busy) && !is_evicted(&gone));
         assert!(idle.lock().is_empty(), "busy ones are not looked at again");
         member.wait();
-        assert!(idle.evict_oldest() && is_evicted(&busy));
+        assert!(idle.evict_oldest().is_some() && is_evicted(&busy));
         // A connection that was evicted makes room once, whatever it does afterwards.
         member.work();
         member.wait();
-        assert!(!idle.evict_oldest());
+        assert!(idle.evict_oldest().is_none());
         drop(member);
         assert!(idle.lock().is_empty());
     }
@@ -200,10 +200,10 @@ mod tests {
                     });
                 }
                 for _ in 0..3 {
-                    evicted += usize::from(idle.evict_oldest());
+                    evicted += usize::from(idle.evict_oldest().is_some());
                 }
             });
-            while idle.evict_oldest() {
+            while idle.evict_oldest().is_some() {
                 evicted += 1;
             }
             assert_eq!(evicted, members.len(), "each makes room once");

@@ -136,25 +136,25 @@ mod tests {
     fn connection_is_idle_when_it_waits_for_a_request_only() {
         let (fresh, idle, heads) = (Idle::default(), Idle::default(), Waiting::new(usize::MAX));
         let connection = Requests::new([&fresh, &idle], &heads);
-        assert!(!idle.evict_oldest(), "it has made no request");
+        assert!(idle.evict_oldest().is_none(), "it has made no request");
         assert!(connection.waits_for_a_request());
         let answering = connection.answer();
-        assert!(!idle.evict_oldest(), "it is being answered");
+        assert!(idle.evict_oldest().is_none(), "it is being answered");
         connection.sent();
         drop(answering);
-        assert!(!idle.evict_oldest(), "the answer is not out");
+        assert!(idle.evict_oldest().is_none(), "the answer is not out");
         connection.sent();
         connection.stalled();
-        assert!(!idle.evict_oldest(), "the peer has not taken it");
+        assert!(idle.evict_oldest().is_none(), "the peer has not taken it");
         assert!(!connection.waits_for_a_request());
         connection.sent();
         assert!(connection.waits_for_a_request());
         let younger = Requests::new([&fresh, &idle], &heads);
         drop(younger.answer());
         younger.sent();
-        assert!(idle.evict_oldest() && is_evicted(&connection) && !is_evicted(&younger));
+        assert!(idle.evict_oldest().is_some() && is_evicted(&connection) && !is_evicted(&younger));
         drop(younger);
-        assert!(!idle.evict_oldest() && !fresh.evict_oldest());
+        assert!(idle.evict_oldest().is_none() && fresh.evict_oldest().is_none());
     }
 
     #[tokio::test(flavor = "current_thread", start_paused = true)]

@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
-use super::admission::Admission;
+use super::admission::{Admission, Ticket};
 use super::answers::{Answers, HttpResponse, with_body};
 use super::assets;
 use super::bodies::{Bodies, MAX_BODIES};
@@ -34,8 +34,6 @@ use crate::http::{Body, Request};
 use crate::routing::is_upgrade;
 use crate::user_code::Guarded;
 
-/// The maximum number of HTTP connections of one shard.
-const MAX_CONNECTIONS: usize = 16_384;
 /// How long to wait after the system refused a connection (too many open files), before the next
 /// try.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -112,16 +110,13 @@ impl Server {
     }
 
     async fn admit(self: &Rc<Self>, stream: TcpStream) {
-        let is_full = self.connections.get() >= MAX_CONNECTIONS;
-        let mut share = self.admission.admit().filter(|_| !is_full);
-        if share.is_none() {
-            share = self.admission.displace(self.shard.number);
-            // The connection that makes room closes before the next is accepted.
-            tokio::task::yield_now().await;
-        }
-        if let Some(share) = share {
+        let ticket = match self.admission.admit() {
+            Some(ticket) => Some(ticket),
+            None => self.admission.displace().await,
+        };
+        if let Some(ticket) = ticket {
             let counted = Counted::new(&self.connections);
-            tokio::task::spawn_local(Rc::clone(self).converse(stream, share, counted));
+            tokio::task::spawn_local(Rc::clone(self).converse(stream, ticket, counted));
             return;
         }
         self.refused
@@ -140,8 +135,12 @@ impl Server {
         self.connections.get() == 0
     }
 
-    async fn converse(self: Rc<Self>, stream: TcpStream, share: Share, _counted: Counted) {
-        let requests = Requests::new(self.admission.queues(self.shard.number), &self.heads);
+    async fn converse(self: Rc<Self>, stream: TcpStream, ticket: Ticket, _counted: Counted) {
+        let Ticket {
+            http: _http,
+            connection: share,
+        } = ticket;
+        let requests = Requests::new(self.admission.queues(), &self.heads);
         let peer = Peer::accepted(stream, share, &requests);
         let draining = self.draining.subscribe();
         let answer = move |request| {

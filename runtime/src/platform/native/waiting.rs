@@ -80,6 +80,23 @@ struct Told {
     is_told: AtomicBool,
     // Every poll of a connection checks this. A `Notify` keeps a list, and locks it each time.
     waker: AtomicWaker,
+    is_settled: AtomicBool,
+    settled: AtomicWaker,
+}
+
+/// Settles an eviction when it is dropped.
+pub(super) struct Settling(Eviction);
+
+impl Drop for Settling {
+    fn drop(&mut self) {
+        let Told {
+            is_settled,
+            settled,
+            ..
+        } = &*self.0.0;
+        is_settled.store(true, Ordering::Release);
+        settled.wake();
+    }
 }
 
 impl Eviction {
@@ -102,6 +119,28 @@ impl Eviction {
             }
             if self.0.is_told.load(Ordering::Acquire) {
                 self.0.is_told.store(false, Ordering::Relaxed);
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
+    }
+}
+
+impl Eviction {
+    /// Returns the guard of a connection: when it is dropped, the connection has ended, or has a
+    /// request to answer first.
+    pub(super) fn settling(&self) -> Settling {
+        Settling(self.clone())
+    }
+
+    /// Waits until the connection that was told has ended, or has a request to answer first. Only one
+    /// task at a time waits for it.
+    pub(super) async fn settled(&self) {
+        poll_fn(|context| {
+            self.0.settled.register(context.waker());
+            if self.0.is_settled.load(Ordering::Acquire) {
                 Poll::Ready(())
             } else {
                 Poll::Pending
