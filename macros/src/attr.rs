@@ -8,7 +8,7 @@ use syn::{Attribute, Expr, ExprLit, ExprPath, Ident, Lit, LitInt, LitStr, Meta, 
 use crate::diag::Diagnostics;
 use crate::names::{did_you_mean, listed};
 
-/// One option as written. Its key stays beside the value: errors point at the key.
+/// One option as written. Its key is kept beside the value, because errors point at the key.
 pub struct RawOption {
     pub key: Ident,
     pub value: Option<Expr>,
@@ -16,7 +16,7 @@ pub struct RawOption {
 
 impl Parse for RawOption {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        // `crate = …` is an option too.
+        // `crate = …` is also an option, although `crate` is a keyword.
         let key = input.call(Ident::parse_any)?;
         let value = if input.peek(Token![=]) {
             input.parse::<Token![=]>()?;
@@ -28,14 +28,15 @@ impl Parse for RawOption {
     }
 }
 
-/// The arguments of an attribute: an expression first where one is expected, then options.
+/// The arguments of an attribute. An expression comes first if one is expected, followed by
+/// options.
 pub struct Arguments {
     leading: Option<Expr>,
     options: Vec<RawOption>,
 }
 
 impl Arguments {
-    /// Reads `#[name]`, `#[name(…)]`; `shape` is what a correct use looks like.
+    /// Reads `#[name]` or `#[name(…)]`. `shape` shows a correct use.
     pub fn of(attribute: &Attribute, shape: &str) -> syn::Result<Self> {
         match &attribute.meta {
             Meta::Path(_) => Ok(Self {
@@ -78,12 +79,12 @@ impl Arguments {
         })
     }
 
-    /// Takes the expression that comes first and has no name.
+    /// Takes the first expression, which has no name.
     pub fn take_leading(&mut self) -> Option<Expr> {
         self.leading.take()
     }
 
-    /// Takes an option that is neither accepted nor has a value: a constant in place of a literal.
+    /// Takes an unknown option without a value: a constant instead of a literal.
     pub fn take_unnamed(&mut self, accepted: &[&str]) -> Option<Ident> {
         let position = self.options.iter().position(|option| {
             option.value.is_none() && !accepted.iter().any(|name| option.key == name)
@@ -91,7 +92,8 @@ impl Arguments {
         Some(self.options.remove(position).key)
     }
 
-    /// Takes the option `name`; a second one of that name is left for [`Arguments::reject_rest`].
+    /// Takes the option `name`. Leaves a second option with that name for
+    /// [`Arguments::reject_rest`].
     pub fn take(&mut self, name: &str) -> Option<RawOption> {
         let position = self.options.iter().position(|option| option.key == name)?;
         Some(self.options.remove(position))
@@ -140,7 +142,7 @@ impl Arguments {
     }
 }
 
-/// Whether the input begins with `key`, alone or with a value.
+/// Whether the input begins with `key`, with or without a value.
 fn begins_option(input: ParseStream<'_>) -> bool {
     let ahead = input.fork();
     ahead.call(Ident::parse_any).is_ok()
@@ -151,7 +153,7 @@ fn expecting(error: &syn::Error, shape: &str) -> syn::Error {
     syn::Error::new(error.span(), format!("{error}\nhelp: write `{shape}`"))
 }
 
-/// The expression without the invisible group that a `macro_rules` fragment is wrapped in.
+/// Removes the invisible group around a `macro_rules` fragment.
 fn ungroup(expression: &Expr) -> &Expr {
     match expression {
         Expr::Group(group) => ungroup(&group.expr),
@@ -159,7 +161,7 @@ fn ungroup(expression: &Expr) -> &Expr {
     }
 }
 
-/// As [`ungroup`], for an expression that is kept.
+/// Like [`ungroup`], for an owned expression.
 pub fn ungrouped(expression: Expr) -> Expr {
     match expression {
         Expr::Group(group) => ungrouped(*group.expr),
@@ -167,7 +169,7 @@ pub fn ungrouped(expression: Expr) -> Expr {
     }
 }
 
-/// The text of a string literal.
+/// Returns a string literal's text.
 pub fn as_string(expression: &Expr) -> Option<&LitStr> {
     match ungroup(expression) {
         Expr::Lit(ExprLit {

@@ -1,4 +1,4 @@
-//! Collects every error of a stage, so that a user sees them together.
+//! Collects all errors of a stage, so that a user sees them together.
 
 use std::cell::RefCell;
 use std::fmt::Display;
@@ -6,7 +6,8 @@ use std::fmt::Display;
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
 
-/// The errors found so far. Must be consumed by [`Diagnostics::finish`]; dropping it would lose errors.
+/// The errors found so far. Must be consumed by [`Diagnostics::finish`], because dropping it would
+/// lose errors.
 pub struct Diagnostics {
     errors: RefCell<Option<Vec<syn::Error>>>,
 }
@@ -18,12 +19,12 @@ impl Diagnostics {
         }
     }
 
-    /// Reports a mistake at the whole of the user's `tokens`.
+    /// Reports an error at all of the user's `tokens`.
     pub fn error(&self, tokens: impl ToTokens, message: impl Display) {
         self.push(syn::Error::new_spanned(tokens, message));
     }
 
-    /// Reports a mistake at one span, where the tokens themselves are gone.
+    /// Reports an error at one span, for tokens that are no longer available.
     pub fn error_at(&self, span: Span, message: impl Display) {
         self.push(syn::Error::new(span, message));
     }
@@ -36,7 +37,7 @@ impl Diagnostics {
             .push(error);
     }
 
-    /// How many errors were reported so far.
+    /// Returns how many errors were reported so far.
     pub fn count(&self) -> usize {
         self.errors.borrow().as_ref().map_or(0, Vec::len)
     }
@@ -70,10 +71,10 @@ impl Drop for Diagnostics {
     }
 }
 
-/// Runs one stage. The next one only sees a value in which this one found no mistake.
+/// Runs one stage. Returns its value only if the stage reported no error.
 ///
 /// # Panics
-/// The stage returned `None` without reporting why.
+/// Panics if the stage returned `None` without reporting an error.
 pub fn stage<T>(run: impl FnOnce(&Diagnostics) -> Option<T>) -> Result<T, Errors> {
     let diagnostics = Diagnostics::new();
     let value = run(&diagnostics);
@@ -81,11 +82,11 @@ pub fn stage<T>(run: impl FnOnce(&Diagnostics) -> Option<T>) -> Result<T, Errors
     Ok(value.expect("a value is returned unless an error was reported"))
 }
 
-/// At least one error, to be shown together with the fallback for the user's item.
+/// One or more errors, to be shown together with the fallback for the user's item.
 pub struct Errors(Vec<syn::Error>);
 
 impl Errors {
-    /// The failure that emits `fallback` in place of the item.
+    /// Returns the failure that emits `fallback` in place of the item.
     pub fn with(self, fallback: TokenStream) -> Failure {
         Failure {
             errors: self,

@@ -14,14 +14,15 @@ use crate::{check, expand, fallback, function};
 
 const OBJECT: &str = "#[durable_object(migrations = [\"CREATE TABLE …\"])]";
 
-/// The arguments of an attribute, and among them the path of this framework.
+/// The arguments of an attribute, with the path of this framework taken from them.
 struct Invocation {
     arguments: syn::Result<Arguments>,
     krate: Path,
 }
 
 impl Invocation {
-    /// A mistake in the arguments is reported with the item's own; until then the usual path will do.
+    /// Reads the arguments. An error in them is reported together with the item's own. Until then
+    /// the usual path is used.
     fn read(tokens: TokenStream, shape: &str) -> Self {
         let usual = || syn::parse_quote!(::anchorhold);
         let mut arguments = Arguments::of_macro(tokens, shape);
@@ -46,7 +47,7 @@ pub fn durable_object(arguments: TokenStream, item: TokenStream) -> Result<Token
     let krate = &krate;
     match RawObject::parse(item.clone(), krate) {
         Ok(RawObject::Struct(raw)) => match expand_struct(arguments, &raw, krate) {
-            // rustc reports a `_` or `impl Trait`, likewise.
+            // rustc reports a `_` or `impl Trait`. Expanding it would add many errors.
             Ok(_)
                 if raw
                     .item
@@ -65,7 +66,7 @@ pub fn durable_object(arguments: TokenStream, item: TokenStream) -> Result<Token
             Ok(fallback::of_generic_impl(&raw, krate))
         }
         Ok(RawObject::Impl(raw)) => match expand_impl(arguments, &raw, krate) {
-            // rustc reports a `_`; expanded too, it would be many errors.
+            // rustc reports a `_`. Expanding it would add many errors.
             Ok(_)
                 if raw
                     .handlers()
@@ -167,7 +168,7 @@ pub fn test(arguments: TokenStream, item: TokenStream) -> Result<TokenStream, Fa
     }
 }
 
-/// Anything else stays as it is, beside the error.
+/// Reads a function. Any other item is emitted unchanged beside the error.
 fn read_function(item: TokenStream, attribute: &str, shape: &str) -> Result<RawFunction, Failure> {
     syn::parse2(item.clone()).map_err(|_| {
         let error = syn::Error::new_spanned(
@@ -178,8 +179,8 @@ fn read_function(item: TokenStream, attribute: &str, shape: &str) -> Result<RawF
     })
 }
 
-/// Reports an attribute of an object's parts outside an object. Strips the other ones on the item, so that this is
-/// reported once.
+/// Reports an attribute of an object's parts outside an object. Strips the other ones on the item,
+/// so that this is reported once.
 pub fn misplaced(attribute: &str, place: Place, item: TokenStream) -> Failure {
     let Misplaced { item, has_receiver } = Misplaced::read(item, &syn::parse_quote!(anchorhold));
     let mut message = place.message(attribute);

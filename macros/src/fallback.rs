@@ -1,7 +1,7 @@
-//! The expansion of an item with errors: the item itself, and enough of the generated API that no other code fails
-//! because of it.
+//! The expansion of an item with errors: the item itself, and enough of the generated API that no
+//! other code fails because of it.
 //!
-//! It works from the raw syntax alone: the model does not exist where something is wrong.
+//! It works from the raw syntax alone, because there is no model for an invalid item.
 
 mod sized;
 
@@ -28,13 +28,13 @@ pub fn of_struct(raw: &RawStruct, krate: &Path) -> TokenStream {
     quote!(#item #support #named)
 }
 
-/// The code of what an error keeps from running.
+/// Generates the body of code that an error keeps from running.
 fn never() -> TokenStream {
     quote!(::core::unreachable!())
 }
 
-/// rustc reports the fields once more if the item is the same, and says it once. If it can read them after all, a
-/// build fails.
+/// Emits the item unchanged: rustc then reports its fields again, but shows the error only once. If
+/// rustc can read them after all, the build fails.
 pub fn of_unreadable(raw: &UnreadableStruct, krate: &Path) -> TokenStream {
     let load = quote! {
         const {
@@ -46,7 +46,7 @@ pub fn of_unreadable(raw: &UnreadableStruct, krate: &Path) -> TokenStream {
     quote!(#item #support)
 }
 
-/// An enum or a union gets the same, since its impl block expects it.
+/// Emits an enum or a union with the same support code, because its impl block expects that.
 pub fn of_other(item: &TokenStream, krate: &Path) -> TokenStream {
     let support = syn::parse2::<DeriveInput>(item.clone())
         .map(|input| struct_support(&input.vis, &input.ident, &input.generics, krate, &never()))
@@ -110,13 +110,14 @@ pub fn of_impl(mut raw: RawImpl, krate: &Path) -> TokenStream {
     let support = impl_support(&raw, krate).unwrap_or_default();
     let is_named = named_type(&raw.self_type).is_some() && !is_plain_value(&raw.self_type);
     if raw.trait_path.is_none() && !is_named {
-        // rustc refuses a block of `&Counter`, `[Counter]` or `u8` too.
+        // rustc also refuses a block of `&Counter`, `[Counter]` or `u8`.
         return support;
     }
     quote!(#raw #support)
 }
 
-/// The block of a generic struct, whose attribute reports that. A struct without the attribute is reported here.
+/// Emits the block of a generic struct. The struct's attribute reports the generics. A struct
+/// without the attribute is reported here.
 pub fn of_generic_impl(raw: &RawImpl, krate: &Path) -> TokenStream {
     let (parameters, _, where_clause) = raw.generics.split_for_impl();
     let check = private_at(
@@ -139,7 +140,7 @@ pub fn of_generic_impl(raw: &RawImpl, krate: &Path) -> TokenStream {
     quote!(#raw #support)
 }
 
-/// `Counter` of `&Counter` and `[Counter]`.
+/// Returns `Counter` for `&Counter` and `[Counter]`.
 fn inner_type(ty: &Type) -> &Type {
     match ungroup(ty) {
         Type::Reference(reference) => inner_type(&reference.elem),
@@ -148,7 +149,7 @@ fn inner_type(ty: &Type) -> &Type {
     }
 }
 
-/// `None`: the block is not the object's own.
+/// Returns `None` if the block is not the object's own.
 fn impl_support(raw: &RawImpl, krate: &Path) -> Option<TokenStream> {
     if raw.trait_path.is_some() {
         return None;
@@ -247,7 +248,7 @@ fn output(ty: &Type, generics: &Generics) -> TokenStream {
     }
 }
 
-/// What a caller passes: everything but the context and what only an event provides.
+/// Returns what a caller passes: everything except the context and what only an event provides.
 fn parameters(method: &RawMethod, path: &Path) -> Vec<TokenStream> {
     let runs = method.roles.iter().any(|role| role.name == RoleName::Alarm);
     method
@@ -297,7 +298,7 @@ fn schedules(name: &Ident, path: &Path, alarms: &[&RawMethod], krate: &Path) -> 
     let methods = alarms
         .iter()
         .filter(|method| {
-            // Two alarms may ask for one name, which was reported.
+            // Two alarms may need the same name, which was reported.
             let name = unraw(&method.signature.ident);
             !alarms.iter().any(|other| {
                 let other = unraw(&other.signature.ident);
@@ -363,7 +364,8 @@ fn schedule_methods(method: &RawMethod, path: &Path) -> TokenStream {
     }
 }
 
-/// The function without a dead-code warning, and without a receiver, which rustc would refuse too.
+/// Emits the function without a dead-code warning, and without a receiver, which rustc would also
+/// refuse.
 pub fn of_test(mut raw: RawFunction) -> TokenStream {
     let inputs = std::mem::take(&mut raw.signature.inputs);
     raw.signature.inputs = inputs

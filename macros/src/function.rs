@@ -57,7 +57,7 @@ pub fn check_app(diagnostics: &Diagnostics, arguments: Arguments, raw: &RawFunct
     }
 }
 
-/// Another attribute of this name, of whichever crate.
+/// Returns another attribute with this name, of any crate.
 fn attribute_called<'a>(raw: &'a RawFunction, name: &str) -> Option<&'a Attribute> {
     raw.attributes
         .iter()
@@ -100,7 +100,7 @@ pub fn check_test(
                 receiver,
                 format!("a test must be a free function\nhelp: write {TEST_SHAPE}"),
             );
-            // The simulator behind it is right.
+            // The simulator after it is valid.
             inputs.next();
         }
         Some(FnArg::Typed(_)) => {}
@@ -114,7 +114,7 @@ pub fn check_test(
     read_options(diagnostics, arguments)
 }
 
-/// What `#[anchorhold::test(…)]` says.
+/// The options of `#[anchorhold::test(…)]`.
 #[derive(Default)]
 pub struct TestOptions {
     pub seed: Option<LitInt>,

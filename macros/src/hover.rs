@@ -1,4 +1,5 @@
-//! An editor resolves a token of the user's through the tokens of the expansion that have its span.
+//! An editor resolves one of the user's tokens through the tokens of the expansion with the same
+//! span.
 
 use std::fmt::Write;
 
@@ -7,7 +8,8 @@ use proc_macro2::{Ident, TokenStream, TokenTree};
 use crate::diag::Failure;
 use crate::driver;
 
-/// The attributes that the expansion names, each with the place of its token in the source.
+/// Returns the attributes that the expansion names, each with the position of its token in the
+/// source.
 fn named(source: &str) -> String {
     let item = source.parse().expect("the source is made of tokens");
     let expansion =

@@ -1,9 +1,11 @@
-//! The attributes of anchorhold. Use them through the `anchorhold` crate, which documents and re-exports them.
+//! The attributes of anchorhold. Use them through the `anchorhold` crate, which documents and
+//! re-exports them.
 //!
-//! The pages of the attributes are sections of `docs/attributes.md`, which `anchorhold` tests: here they are none of
-//! the examples.
+//! The pages of the attributes are sections of `docs/attributes.md`, which `anchorhold` tests.
+//! Their examples are not tested again here.
 //!
-//! `lib` → `driver` → `parse` → `model` → `check` → `expand`, or `fallback` if an error was reported.
+//! `lib` → `driver` → `parse` → `model` → `check` → `expand`, or `fallback` if an error was
+//! reported.
 
 mod attr;
 mod check;
@@ -51,8 +53,9 @@ pub fn test(arguments: TokenStream, item: TokenStream) -> TokenStream {
     emit(driver::test(arguments.into(), item.into()))
 }
 
-/// These only have a meaning inside an object, whose attribute strips them before they expand. They are macros so that
-/// editors and rustdoc know them, and so that misplaced ones can be reported.
+/// Declares the attributes that only have a meaning inside an object. The object's attribute strips
+/// them before they expand. They are macros so that editors and rustdoc know them, and so that
+/// misplaced ones can be reported.
 macro_rules! attributes_of_parts {
     ($($place:ident { $($(#[$summary:meta])* $name:ident $page:literal)* })*) => {$($(
         $(#[$summary])*
@@ -67,46 +70,47 @@ macro_rules! attributes_of_parts {
 
 attributes_of_parts! {
     Method {
-        /// A method that runs before any other event, after the stored fields and the migrations.
+        /// Declares a method that runs before any other event, after the stored fields and the
+        /// migrations.
         init "init"
-        /// A typed remote method.
+        /// Declares a typed remote method.
         rpc "rpc"
-        /// A route for `GET`.
+        /// Declares a route for `GET`.
         get "routes"
-        /// A route for `POST`.
+        /// Declares a route for `POST`.
         post "routes"
-        /// A route for `PUT`.
+        /// Declares a route for `PUT`.
         put "routes"
-        /// A route for `PATCH`.
+        /// Declares a route for `PATCH`.
         patch "routes"
-        /// A route for `DELETE`.
+        /// Declares a route for `DELETE`.
         delete "routes"
-        /// A named schedule.
+        /// Declares a named schedule.
         alarm "alarm"
-        /// An upgrade route, which accepts a socket or refuses it.
+        /// Declares an upgrade route, which accepts a socket or refuses it.
         websocket "websocket"
-        /// A method that receives the messages of a socket.
+        /// Declares a method that receives the messages of a socket.
         message "socket_events"
-        /// A method that runs when a socket was closed.
+        /// Declares a method that runs after a socket was closed.
         close "socket_events"
-        /// A method that runs when a socket failed.
+        /// Declares a method that runs after a socket failed.
         error "socket_events"
     }
     Field {
-        /// A field that may be forgotten when the object leaves memory.
+        /// Declares a field that may be lost when the object leaves memory.
         memory "memory"
-        /// The key and the default of a durable field.
+        /// Sets the key and the default of a durable field.
         stored "stored"
     }
     Argument {
-        /// An argument that the whole body of a request is decoded into.
+        /// Decodes the whole body of a request into this argument.
         body "arguments"
-        /// An argument that the whole query string is decoded into.
+        /// Decodes the whole query string into this argument.
         query "arguments"
     }
 }
 
-/// Every attribute returns through here. With `ANCHORHOLD_DUMP` set, what it expands to is printed.
+/// Every attribute returns through here. Prints the expansion if `ANCHORHOLD_DUMP` is set.
 fn emit(result: Result<proc_macro2::TokenStream, Failure>) -> TokenStream {
     let tokens = result.unwrap_or_else(Failure::into_tokens);
     if std::env::var_os("ANCHORHOLD_DUMP").is_some() {

@@ -1,10 +1,10 @@
-//! Names: case conversions, what is reserved, and what the user may have meant.
+//! Names: case conversions, reserved names, and suggestions for misspelt ones.
 
 use syn::Ident;
 use syn::ext::IdentExt;
 
-/// The platform's own members (P64), `then`, which would make a stub look like a promise, `free`, which the glue of
-/// `wasm-bindgen` adds to every class, and what the runtime adds.
+/// Names that the platform (P64) and the runtime add to a class. Also `then`, which would make a
+/// stub look like a promise, and `free`, which the glue of `wasm-bindgen` adds to every class.
 const RESERVED_RPC_NAMES: &[&str] = &[
     "fetch",
     "connect",
@@ -19,8 +19,9 @@ const RESERVED_RPC_NAMES: &[&str] = &[
     "anchorholdCall",
 ];
 
-/// What no exported class can be called, beside the keywords of Rust: the other reserved words of JavaScript modules, the
-/// Worker's own exports, and the globals that the exported code uses, which a class of that name would hide.
+/// Names that an exported class cannot have, in addition to the keywords of Rust. They are the
+/// other reserved words of JavaScript modules, the Worker's own exports, and the globals that
+/// exported code uses. A class would shadow a global with the same name.
 const RESERVED_CLASS_NAMES: &[&str] = &[
     "arguments",
     "case",
@@ -89,7 +90,7 @@ const RESERVED_CLASS_NAMES: &[&str] = &[
     "WorkerEntrypoint",
 ];
 
-/// Whether JavaScript can export a class of this name, and Rust can make symbols of it.
+/// Whether JavaScript can export a class with this name, and Rust can derive symbols from it.
 pub fn is_class_name(name: &str) -> bool {
     name.is_ascii()
         && !name.starts_with("r#")
@@ -97,20 +98,21 @@ pub fn is_class_name(name: &str) -> bool {
         && !RESERVED_CLASS_NAMES.contains(&name)
 }
 
-/// Keys under this prefix belong to the runtime.
+/// Keys with this prefix belong to the runtime.
 pub const RESERVED_KEY_PREFIX: &str = "__anchorhold/";
 
-/// The identifier as the user would say it: without `r#`.
+/// Returns the identifier without `r#`.
 pub fn unraw(identifier: &Ident) -> String {
     identifier.unraw().to_string()
 }
 
-/// The name by which callers pass an argument: `_by` is `by`, which the body does not use.
+/// Returns the name under which callers pass an argument. `_by`, which the body does not use, is
+/// passed as `by`.
 pub fn argument_name(identifier: &Ident) -> String {
     unraw(identifier).trim_start_matches('_').to_owned()
 }
 
-/// Whether the stub has a method of this name besides those of the class.
+/// Whether every stub has a method with this name.
 pub fn is_method_of_every_stub(name: &str) -> bool {
     matches!(name, "id" | "clone" | "fetch")
 }
@@ -151,7 +153,7 @@ pub fn screaming_snake_case(pascal_case: &str) -> String {
     name
 }
 
-/// The candidate that is probably what was meant by `word`, if there is one.
+/// Returns the candidate that was probably meant by `word`, if there is one.
 pub fn did_you_mean<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,
@@ -165,7 +167,7 @@ pub fn did_you_mean<'a>(
         .map(|(_, candidate)| candidate)
 }
 
-/// Insertions, deletions, substitutions and swaps of neighbours.
+/// Counts insertions, deletions, substitutions and swaps of neighbours.
 fn edit_distance(left: &str, right: &str) -> usize {
     let left: Vec<char> = left.chars().collect();
     let right: Vec<char> = right.chars().collect();
@@ -195,7 +197,7 @@ fn edit_distance(left: &str, right: &str) -> usize {
     distances[left.len()][right.len()]
 }
 
-/// `a`, `b` and `c`.
+/// Formats a list as `a`, `b` and `c`.
 pub fn listed(names: &[&str]) -> String {
     let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     match quoted.as_slice() {

@@ -1,7 +1,7 @@
-//! The pages that the attributes show in an editor and in rustdoc are sections of `docs/attributes.md`.
+//! The pages of the attributes, for editors and rustdoc, are sections of `docs/attributes.md`.
 //!
-//! A published crate cannot read a file outside its own folder, so `pages/` holds copies. `UPDATE_PAGES=1 cargo test -p
-//! anchorhold-macros pages` writes them again.
+//! A published crate cannot read a file outside its own folder, so `pages/` holds copies. Run
+//! `UPDATE_PAGES=1 cargo test -p anchorhold-macros pages` to rewrite them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,12 +32,12 @@ fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
-/// The attribute reference.
+/// Reads the attribute reference.
 pub fn reference() -> String {
     fs::read_to_string(folder("../docs/attributes.md")).expect("docs/attributes.md is readable")
 }
 
-/// The text between a heading and the next one of any level.
+/// Returns the text between a heading and the next one of any level.
 pub fn section<'a>(document: &'a str, heading: &str) -> &'a str {
     let mut in_code = false;
     let mut start = None;
@@ -68,7 +68,7 @@ fn page(document: &str, headings: &[&str]) -> String {
     without_local_links(page.trim()) + "\n"
 }
 
-/// Where the bracket begins that is still open at the end.
+/// Returns where the bracket begins that is still open at the end.
 fn opening(text: &str) -> usize {
     let mut closed = 0;
     for (position, character) in text.char_indices().rev() {
@@ -82,7 +82,8 @@ fn opening(text: &str) -> usize {
     panic!("a link begins nowhere: {text}")
 }
 
-/// The page is shown elsewhere: `[testing.md](testing.md)` is `` `docs/testing.md` ``, and `[routes](#routes)` is `routes`.
+/// Removes local links, because the page is shown elsewhere. `[testing.md](testing.md)` becomes ``
+/// `docs/testing.md` ``, and `[routes](#routes)` becomes `routes`.
 fn without_local_links(text: &str) -> String {
     let mut result = String::new();
     let mut rest = text;

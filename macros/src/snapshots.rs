@@ -1,4 +1,4 @@
-//! What an item expands to. Every snapshot shows its input first.
+//! Snapshots of expansions. Every snapshot shows its input first.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -157,7 +157,7 @@ snapshots! {
     }
 }
 
-/// A half-typed body must reach rustc and the editor as it is.
+/// A half-typed body must reach rustc and the editor unchanged.
 #[test]
 fn bodies_are_not_parsed() {
     let item = quote! {

@@ -1,4 +1,4 @@
-//! The tables of `docs/attributes.md` say what the code does, no less and no more.
+//! Tests that the tables of `docs/attributes.md` describe exactly what the code does.
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -16,7 +16,7 @@ struct Table {
     rows: Vec<Vec<String>>,
 }
 
-/// The first table of a section.
+/// Returns the first table of a section.
 fn table(section: &str) -> Table {
     let mut lines = section
         .lines()
@@ -36,7 +36,7 @@ fn cells(line: &str) -> Vec<String> {
     line.split('|').map(|cell| cell.trim().to_owned()).collect()
 }
 
-/// What a cell has in backticks.
+/// Returns the parts of a cell that are in backticks.
 fn quoted(cell: &str) -> Vec<&str> {
     cell.split('`').skip(1).step_by(2).collect()
 }
@@ -53,7 +53,8 @@ fn is_yes(cell: &str) -> bool {
     }
 }
 
-/// An attribute, what it is on and its options: of one row of the documents, or of the code.
+/// An attribute, the item that it is on, and its options, from one row of the documents or of the
+/// code.
 type Declared = (String, &'static str, BTreeSet<String>);
 
 fn declared(name: &str, on: &'static str, options: &[&str]) -> Declared {
@@ -129,7 +130,7 @@ fn attributes_belong_where_the_table_says() {
     }
 }
 
-/// A value of each option with which it is right.
+/// Returns a valid value of each option.
 fn value_of(option: &str) -> &'static str {
     match option {
         "the path" => "\"/\"",
@@ -172,7 +173,7 @@ fn every_option_of_the_table_is_accepted_and_no_other() {
     }
 }
 
-/// The expansion of a program that has the attribute in its place.
+/// Returns the expansion of a program that has the attribute in its place.
 fn with_attribute(name: &str, on: &str, arguments: &str) -> String {
     let (expand, outer, item): (Expand, _, _) = match (name, on) {
         ("durable_object", "a struct") => (
@@ -238,7 +239,7 @@ fn fails(expansion: &str) -> bool {
     expansion.contains("compile_error")
 }
 
-/// A method of the event with this argument beside what the event requires.
+/// Returns a method of the event with this argument in addition to what the event requires.
 fn method(event: &str, argument: &str) -> String {
     let (attribute, required, result) = match event {
         "init" => ("init", "", ""),
@@ -275,7 +276,7 @@ fn argument_of(argument: &str) -> String {
     }
 }
 
-/// The block of an object whose sockets are accepted.
+/// Returns the block of an object that accepts sockets.
 fn block(method: &str) -> String {
     let upgrade = if method.contains("#[websocket") {
         ""
@@ -285,8 +286,8 @@ fn block(method: &str) -> String {
     format!("impl Thing {{ {upgrade} {method} }}")
 }
 
-/// Arguments that are told apart by the traits of the runtime, since a type of any name may be one of these. The cases of
-/// `tests/ui` have them all.
+/// Arguments that the traits of the runtime distinguish, because a type with any name may be one of
+/// these. `tests/ui` has a case for each.
 const TOLD_APART_BY_TRAITS: &[&str] = &[
     "&Socket<Session>",
     "String",
@@ -346,7 +347,7 @@ fn attributes_share_a_method_as_their_table_says() {
             assert_eq!(is_yes(cell), together, "{earlier:?} and {later:?}");
         }
     }
-    // Each event has a row; a message has one for all of its formats.
+    // Each event has one row. `#[message]` has one for all of its formats.
     for format in [MessageFormat::Text, MessageFormat::Binary] {
         for other in &events {
             let fits = matches!(Event::Message(format).fits(*other), Fit::Together);

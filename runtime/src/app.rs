@@ -1,4 +1,4 @@
-//! The app: which objects there are, and which paths lead to them.
+//! The app: its object classes, and the paths that are routed to them.
 
 pub(crate) mod sharding;
 
@@ -21,8 +21,8 @@ use crate::turn::chain::CallChain;
 use crate::turn::user_code::{self, Guarded, Panic};
 use sharding::shard_name;
 
-/// The objects of a deployment and the paths that lead to them: the Worker's entry on Cloudflare,
-/// the server's on the embedded host.
+/// The objects of a deployment and the paths that are routed to them. It is the entry point of the
+/// Worker on Cloudflare and of the server on the embedded host.
 ///
 /// ```
 /// # use anchorhold::prelude::*;
@@ -51,12 +51,12 @@ struct Mount {
     by: Address,
 }
 
-/// How the parameter at the end of a mount finds the object.
+/// How the parameter at the end of a mount selects the object.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Address {
     Name,
     Id,
-    /// One of so many objects; the parameter stays in the object's own path.
+    /// One of this many objects. The parameter stays in the object's own path.
     Shard(u32),
 }
 
@@ -70,31 +70,32 @@ type AppHandler = Rc<dyn Fn(Request, Env) -> LocalFuture<'static, Result<Respons
 
 type Guard = Rc<dyn Fn(Visit) -> LocalFuture<'static, Result<Visit, Error>>>;
 
-/// A request on its way to an object, before the object is reached; see [`App::guard`].
+/// A request to an object, before it reaches the object; see [`App::guard`].
 pub struct Visit {
     /// The class of the object.
     pub class: &'static str,
-    /// The object's name (or identifier, for a mount by `{id}`; or key, for a sharded mount) as the
-    /// path gave it. A guard may replace it: with a key of its own making, with the name of the
-    /// authenticated user.
+    /// The object's name as the path gave it. For a mount by `{id}` it is the identifier, for a
+    /// sharded mount the key. A guard may replace it, for example with a derived key or the name of
+    /// the authenticated user.
     pub name: String,
-    /// The request. Its body may be read by the object or by the guard, not by both.
+    /// The request. Its body can be read once: by a guard or by the object.
     pub request: Request,
-    /// Where to find other objects, such as one that holds sessions.
+    /// Bindings and variables, for example to call an object that holds sessions.
     pub env: Env,
 }
 
 impl App {
-    /// An app without objects.
+    /// Creates an app without objects.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Leads a path and everything below it to the objects of a class. The pattern ends with the
-    /// parameter that names the object: `{id}` takes an identifier as
-    /// [`ObjectId`](crate::ObjectId) prints it (anything else is 404), every other parameter a name
-    /// of up to 1,024 bytes (over that is 400).
+    /// Routes a path and everything below it to the objects of a class.
+    ///
+    /// The pattern ends with the parameter that selects the object. `{id}` takes an identifier as
+    /// [`ObjectId`](crate::ObjectId) prints it; anything else is 404. Every other parameter takes a
+    /// name of up to 1,024 bytes; a longer one is 400.
     #[must_use]
     pub fn mount<T: DurableObject>(self, pattern: &'static str) -> Self {
         let by = match last_parameter(pattern) {
@@ -104,15 +105,16 @@ impl App {
         self.mount_by::<T>("mount", pattern, by)
     }
 
-    /// Leads a path and everything below it to a fixed number of objects of a class, each of which
-    /// looks after the many keys that fall to it: `"/limits/{key}"` over 16 objects. The last
-    /// parameter is the key. It says which object is reached ([`shard_name`] says how), and it
-    /// stays part of the object's own path, where the object's routes bind it: `/limits/ann/check`
-    /// is `/ann/check` to the object, and reaches its `#[post("/{key}/check")]`.
+    /// Routes a path and everything below it to a fixed number of objects of a class. For example,
+    /// `"/limits/{key}"` over 16 objects: each object holds many keys.
+    ///
+    /// The last parameter is the key. It selects the object (see [`shard_name`]) and stays part of
+    /// the object's own path, where the object's routes bind it. For example, `/limits/ann/check`
+    /// is `/ann/check` to the object and reaches its `#[post("/{key}/check")]`.
     ///
     /// ```
     /// # use anchorhold::prelude::*;
-    /// /// How often each word was said.
+    /// /// Counts how often each word was said.
     /// #[durable_object]
     /// struct Words {
     ///     counts: StoredMap<String, u64>,
@@ -134,8 +136,8 @@ impl App {
     /// # fn main() {}
     /// ```
     ///
-    /// A [guard](Self::guard) sees the key as the visit's name; if it replaces it, the object sees
-    /// the new one. How long a key may be is for the object to say.
+    /// A [guard](Self::guard) sees the key as the visit's name. If it replaces the name, the object
+    /// sees the new one. The object must limit the length of a key itself.
     #[must_use]
     pub fn mount_sharded<T: DurableObject>(mut self, pattern: &'static str, shards: u32) -> Self {
         if shards == 0 {
@@ -185,7 +187,7 @@ impl App {
         self
     }
 
-    /// Adds a class that no path leads to: other objects and the app's own handlers call it.
+    /// Adds a class without a path. Only other objects and the app's own handlers can call it.
     #[must_use]
     pub fn object<T: DurableObject>(mut self) -> Self {
         let description = T::__description();
@@ -220,7 +222,7 @@ impl App {
         self
     }
 
-    /// Answers a GET of a path by a function of the app's own. [`Request::path_value`] reads the
+    /// Handles GET requests of a path with a function. [`Request::path_value`] reads the
     /// `{parameters}` of the path.
     #[must_use]
     pub fn get<F, R>(self, pattern: &'static str, handler: F) -> Self
@@ -231,7 +233,8 @@ impl App {
         self.route("GET", pattern, handler)
     }
 
-    /// Answers a POST of a path by a function of the app's own.
+    /// Handles POST requests of a path with a function. [`Request::path_value`] reads the
+    /// `{parameters}` of the path.
     #[must_use]
     pub fn post<F, R>(self, pattern: &'static str, handler: F) -> Self
     where
@@ -266,11 +269,12 @@ impl App {
         self
     }
 
-    /// Runs before any object is reached by a path: refuse (authentication), or change the name
-    /// (content-based keys). RPC from other objects does not pass here.
+    /// Adds a guard: a function that runs before a request reaches an object by its path. A guard
+    /// can refuse the request (authentication) or change the name (content-based keys). RPC from
+    /// other objects does not pass through guards.
     ///
-    /// Guards run in the order in which they were added. Each gets the visit as the one before left
-    /// it, and the first that refuses ends it.
+    /// Guards run in the order in which they were added. Each one gets the visit that the previous
+    /// one returned. The first one that refuses ends the request.
     #[must_use]
     pub fn guard<F, R>(mut self, guard: F) -> Self
     where
@@ -282,9 +286,11 @@ impl App {
         self
     }
 
-    /// Lets pages of this origin (such as `"https://example.com"`) open sockets. Without it only
-    /// pages of the app's own host may: a browser sends cookies with every upgrade, and CORS does
-    /// not protect sockets. Clients that send no `Origin` are not browsers and may.
+    /// Allows pages of this origin (such as `"https://example.com"`) to open sockets.
+    ///
+    /// Without it only pages of the app's own host may open them: a browser sends cookies with
+    /// every upgrade, and CORS does not protect sockets. Clients that send no `Origin` are not
+    /// browsers and are always allowed.
     #[must_use]
     pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
         let origin = origin.into();
@@ -297,10 +303,10 @@ impl App {
         self
     }
 
-    /// Serves the files of a folder where no route matches; `/` is `index.html`.
+    /// Serves the files of a folder for paths that match no route. `/` is `index.html`.
     ///
-    /// On the embedded host the folder is relative to the package under `cargo run`, else to the
-    /// working directory. On Cloudflare it is `assets.directory` of the Wrangler configuration.
+    /// On the embedded host the folder is relative to the package under `cargo run`, otherwise to
+    /// the working directory. On Cloudflare it is `assets.directory` of the Wrangler configuration.
     #[must_use]
     pub fn assets(mut self, folder: &'static str) -> Self {
         if let Some(first) = self.assets.replace(folder) {
@@ -311,12 +317,12 @@ impl App {
         self
     }
 
-    /// What is wrong with the app as it was put together; said at the start, not at a request.
+    /// Mistakes in the app's definition. They are reported at the start instead of at a request.
     pub(crate) fn mistakes(&self) -> &[String] {
         &self.mistakes
     }
 
-    /// Where a request leads.
+    /// Finds the handler, object or asset for a request.
     pub(crate) fn destination<'a>(&'a self, method: &str, path: &'a str) -> Destination<'a> {
         let method = if method == "HEAD" { "GET" } else { method };
         let mut allowed = Vec::new();
@@ -348,7 +354,8 @@ impl App {
         }
     }
 
-    /// Answers everything but assets; those are the host's to send, and `Ok(None)` says so.
+    /// Answers every request except one for an asset, which returns `Ok(None)`: the host sends
+    /// assets.
     pub(crate) fn answer(
         self: &Rc<Self>,
         request: Request,
@@ -421,16 +428,16 @@ impl App {
         }
         let remote = remote(&env, description, by, &name)?;
         match rest {
-            // The end of a path in normal form is in normal form.
+            // A suffix of a path in normal form is in normal form.
             Cow::Borrowed(rest) => request.inner.set_path(rest),
             Cow::Owned(rest) => request.set_path(&rest),
         }
-        // What the guards made of it.
+        // Guards may have changed the path and the headers.
         request.check()?;
         remote.fetch(request, &CallChain::default()).await.map(Some)
     }
 
-    /// S1. A request that asks for no upgrade passes.
+    /// Rule S1. A request that asks for no upgrade passes.
     pub(crate) fn check_origin(
         &self,
         description: &Description,
@@ -459,17 +466,18 @@ impl App {
     }
 }
 
-/// Runs a handler or a guard whose future was made: its polls and its drop.
+/// Runs the future of a handler or a guard, and catches panics in its polls and its drop.
 async fn guarded<T>(begun: Result<LocalFuture<'static, T>, Panic>) -> Result<T, Panic> {
     Guarded::new(begun?).await
 }
 
-/// The log has the panic's message; the client has none of it.
+/// The panic's message is only in the log: a client must not see it.
 fn panicked() -> Response {
     Response::error(500, "panicked", "the app's code panicked")
 }
 
-/// The object that a path leads to; checks the name's length and the identifier's making.
+/// Returns the object that a path leads to. Checks the length of a name and the origin of an
+/// identifier.
 pub(crate) fn remote(
     env: &Env,
     description: &'static Description,
@@ -499,7 +507,7 @@ fn last_parameter(pattern: &str) -> Option<&str> {
 }
 
 impl Mount {
-    /// The value of the mount's parameter, and the object's own path.
+    /// Returns the value of the mount's parameter, and the object's own path.
     fn matches<'a>(&self, path: &'a str) -> Option<(String, &'a str)> {
         let (parameters, rest) = path::matches_prefix(self.pattern, path)?;
         let (_, value) = parameters.into_iter().next_back()?;
@@ -510,10 +518,10 @@ impl Mount {
     }
 }
 
-/// Where a request leads; borrows from the app and the path.
+/// The destination of a request. Borrows from the app and the path.
 pub(crate) enum Destination<'a> {
     Object(Target<'a>),
-    /// Its place in the list, and what stands for the parameters of its path.
+    /// The index in the list of handlers, and the values of the path's parameters.
     Handler(usize, Vec<(&'static str, String)>),
     MethodNotAllowed(String),
     Asset,
@@ -529,7 +537,7 @@ pub(crate) struct Target<'a> {
     pub(crate) path: &'a str,
 }
 
-/// What `#[anchorhold::app]` returns.
+/// The return type of a function with `#[anchorhold::app]`.
 #[diagnostic::on_unimplemented(
     message = "the app function must return `App`",
     label = "is not an `App`",

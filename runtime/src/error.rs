@@ -1,4 +1,4 @@
-//! What can go wrong, and how each failure crosses a call, a route and a storage operation.
+//! Errors, and how each failure crosses a call, a route and a storage operation.
 
 pub(crate) mod fault;
 
@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::time::whole_millis;
 
-/// The status and the code of a failure, as they leave over HTTP.
+/// The status and the code of a failure, as sent over HTTP.
 pub(crate) type Told = (u16, &'static str);
 
-/// Failures that a client is told of directly, or by an object that called another.
+/// Failures that reach a client directly, or through an object that called another.
 pub(crate) mod told {
     use super::Told;
 
@@ -32,10 +32,9 @@ pub(crate) mod told {
 
 /// An error that a Durable Object's methods may return.
 ///
-/// It crosses a call intact (the caller gets it back as [`CallError::Application`]), and answers an
-/// HTTP request with [`status`](Self::status) and the body
-/// `{"error": {"code": …, "message": …}}`. The message is the error's `Display` text; debug
-/// formatting never leaves the object.
+/// It crosses a call unchanged: the caller gets it as [`CallError::Application`]. An HTTP request
+/// is answered with [`status`](Self::status) and the body `{"error": {"code": …, "message": …}}`.
+/// The message is the error's `Display` text; its debug output never leaves the object.
 ///
 /// ```
 /// use anchorhold::ObjectError;
@@ -62,24 +61,25 @@ pub(crate) mod told {
     note = "implement `anchorhold::ObjectError` for it (it needs `Serialize`, `Deserialize` and `Display`), or return `anchorhold::Error`"
 )]
 pub trait ObjectError: Serialize + DeserializeOwned + fmt::Display + 'static {
-    /// The HTTP status of the answer when the method was reached by a route: 400 to 599, and 400
-    /// unless overridden. Another one is logged, and sent as 500.
+    /// Returns the HTTP status of the response when the method was reached by a route. It must be
+    /// 400 to 599; any other is logged and sent as 500. The default is 400.
     fn status(&self) -> u16 {
         400
     }
 
-    /// A stable name for programs, in `snake_case`. `"refused"` unless overridden.
+    /// Returns a stable code for programs, in `snake_case`. The default is `"refused"`.
     fn code(&self) -> Cow<'_, str> {
         Cow::Borrowed("refused")
     }
 
-    /// When it is worth trying again; becomes the `Retry-After` header, rounded up to seconds.
+    /// Returns the time after which a retry is useful. It is sent as the `Retry-After` header,
+    /// rounded up to seconds. The default is none.
     fn retry_after(&self) -> Option<Duration> {
         None
     }
 }
 
-/// A ready-made error: a status, a code for programs and a message for people.
+/// A ready-made error: a status, a code for programs and a message for humans.
 ///
 /// ```
 /// let error = anchorhold::Error::conflict("held", "the lock is held by ann");
@@ -96,7 +96,8 @@ pub struct Error {
 }
 
 impl Error {
-    /// An error with an HTTP status (400 to 599; another one is logged, and sent as 500), a code in `snake_case` and a message.
+    /// Creates an error with an HTTP status, a code in `snake_case` and a message. The status must
+    /// be 400 to 599; any other is logged and sent as 500.
     pub fn new(status: u16, code: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             status,
@@ -106,56 +107,57 @@ impl Error {
         }
     }
 
-    /// 400: the input cannot be understood or is out of range.
+    /// Creates an error with status 400: the input cannot be parsed or is out of range.
     pub fn bad_request(code: impl Into<String>, message: impl Into<String>) -> Self {
         Self::new(400, code, message)
     }
 
-    /// 401: the caller is not authenticated.
+    /// Creates an error with status 401: the caller is not authenticated.
     pub fn unauthorized(message: impl Into<String>) -> Self {
         Self::new(401, "unauthorized", message)
     }
 
-    /// 403: who is asking may not.
+    /// Creates an error with status 403: the caller is not authorised.
     pub fn forbidden(message: impl Into<String>) -> Self {
         Self::new(403, "forbidden", message)
     }
 
-    /// 404: no such thing.
+    /// Creates an error with status 404: the requested thing does not exist.
     pub fn not_found(message: impl Into<String>) -> Self {
         Self::new(404, "not_found", message)
     }
 
-    /// 409: the state does not allow it.
+    /// Creates an error with status 409: the state does not allow the operation.
     pub fn conflict(code: impl Into<String>, message: impl Into<String>) -> Self {
         Self::new(409, code, message)
     }
 
-    /// 500: a fault of the object, not of the caller.
+    /// Creates an error with status 500: a fault of the object instead of the caller.
     pub fn internal(message: impl Into<String>) -> Self {
         Self::new(500, "internal", message)
     }
 
-    /// Says when to try again, as the `Retry-After` header does.
+    /// Sets the time after which the caller should retry, which is sent as the `Retry-After`
+    /// header.
     #[must_use]
     pub fn retry_after(mut self, after: Duration) -> Self {
         self.retry_after_ms = Some(whole_millis(after));
         self
     }
 
-    /// The HTTP status.
+    /// Returns the HTTP status.
     #[must_use]
     pub fn status(&self) -> u16 {
         self.status
     }
 
-    /// The code for programs.
+    /// Returns the code for programs.
     #[must_use]
     pub fn code(&self) -> &str {
         &self.code
     }
 
-    /// The message for people.
+    /// Returns the message for humans.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
@@ -181,29 +183,29 @@ pub enum StorageError {
     /// A documented limit of the platform was exceeded. Nothing was written.
     #[error("{0}")]
     Limit(String),
-    /// The operation was used in a way that the platform does not allow. Nothing was written.
+    /// The platform does not allow this use of the operation. Nothing was written.
     #[error("{0}")]
     Usage(String),
     /// SQLite refused the statement.
     #[error("SQL: {0}")]
     Sql(String),
-    /// What is stored under a key (or what came in a row) does not fit the type asked for.
+    /// A stored value (or a column of a row) does not fit the requested type.
     #[error("{subject} cannot be read: {message}")]
     Undecodable {
         /// The key, field or column.
         subject: String,
-        /// What did not fit.
+        /// The reason why it did not fit.
         message: String,
     },
-    /// A value that its own `Serialize` implementation refused to write.
+    /// The value's `Serialize` implementation failed.
     #[error("{subject} cannot be stored: {message}")]
     Unencodable {
         /// The key or field.
         subject: String,
-        /// What the implementation said.
+        /// The implementation's error message.
         message: String,
     },
-    /// The disk failed or is full; the object is reset, and nothing acknowledged is lost.
+    /// The disk failed or is full. The object is reset; nothing that was acknowledged is lost.
     #[error("storage failed: {0}")]
     Io(String),
 }
@@ -234,11 +236,11 @@ impl From<StorageError> for Error {
     }
 }
 
-/// Why a call to an object did not bring its result.
+/// The reason why a call to an object returned no result.
 ///
-/// `E` is the error type of the called method; methods that cannot fail have
-/// [`Infallible`]. The kinds follow Cloudflare's documentation of Durable Object errors (the
-/// properties `retryable`, `overloaded` and `durableObjectReset` of an exception).
+/// `E` is the error type of the called method; for methods that cannot fail it is [`Infallible`].
+/// The kinds follow Cloudflare's documentation of Durable Object errors (the properties
+/// `retryable`, `overloaded` and `durableObjectReset` of an exception).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CallError<E = Infallible> {
@@ -248,50 +250,50 @@ pub enum CallError<E = Infallible> {
     /// The object did not start: its `#[init]` returned this error. The method did not run.
     #[error("the object did not start: {0}")]
     Start(Error),
-    /// The object has more work than it takes. Do not retry at once: that makes it worse.
+    /// The object's queue is full. Do not retry immediately: that increases the load.
     #[error("the object is overloaded: {0}")]
     Overloaded(String),
-    /// The object was reset during the call (a panic, a failed commit, an abort); the call may or
+    /// The object was reset during the call (a panic, a failed commit or an abort). The call may or
     /// may not have taken effect.
     #[error("the object was reset: {0}")]
     Reset(String),
     /// The object could not be reached, or the connection broke.
     #[error("the object could not be reached: {0}")]
     Disconnected(String),
-    /// The object's running version has no such method: caller and object differ in version.
+    /// The object's running version does not have this method: caller and object differ in version.
     #[error("{0}")]
     NoSuchMethod(String),
-    /// Arguments or result did not fit the types of the other side.
+    /// The arguments or the result did not fit the types of the other side.
     #[error("{0}")]
     Undecodable(String),
-    /// No answer within the time allowed.
+    /// There was no response within the time limit.
     #[error("{0}")]
     TimedOut(String),
-    /// The call would have waited for itself; the text shows the cycle.
+    /// The call would have waited for itself. The text shows the cycle.
     #[error("call cycle: {0}")]
     CallCycle(String),
     /// The object's storage failed; see [`StorageError`].
     #[error("{0}")]
     Storage(String),
-    /// The call could not be made as configured: no binding for the class, or a placement that
-    /// this host does not offer.
+    /// The call could not be made with this configuration. The class has no binding, or this host
+    /// does not support the placement.
     #[error("{0}")]
     Configuration(String),
 }
 
 impl<E> CallError<E> {
-    /// Whether the same call is worth repeating, after a pause and on the same stub.
+    /// Returns `true` if the same call may be retried, after a pause and on the same stub.
     ///
-    /// True for what comes of an object that moved or restarted, false for what would fail again,
-    /// and false for overload, as Cloudflare's error-handling guide asks. A call that was reset
-    /// may have taken effect: repeat only what is idempotent.
+    /// The rules are those of Cloudflare's error-handling guide. `true` if the object moved or
+    /// restarted, `false` if the call would fail again, and `false` for overload. A call that was
+    /// reset may have taken effect: retry only if it is idempotent.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::Reset(_) | Self::Disconnected(_))
     }
 }
 
-/// So that a method which calls others passes their errors on with `?`.
+/// Lets a method that calls other objects pass their errors on with `?`.
 impl<E: ObjectError> From<CallError<E>> for Error {
     fn from(error: CallError<E>) -> Self {
         match error {

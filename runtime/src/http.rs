@@ -1,4 +1,4 @@
-//! Requests and responses as objects and the app see them.
+//! Requests and responses as seen by objects and the app.
 
 pub(crate) mod origin;
 pub(crate) mod path;
@@ -16,13 +16,13 @@ use crate::platform;
 /// An HTTP request.
 pub struct Request {
     pub(crate) inner: platform::Request,
-    /// In one pointer: a request is moved a lot, and few have any.
+    /// Boxed, because requests are moved often and few of them have parameters.
     parameters: Option<Box<Parameters>>,
-    /// The path was found to be in its normal form, and has not changed since.
+    /// The path has been normalised and has not changed since.
     has_normal_path: bool,
 }
 
-/// What stands for the `{parameters}` in the path of the app's handler that a request reached.
+/// The values of the `{parameters}` in the path of the app's handler.
 struct Parameters(Vec<(&'static str, String)>);
 
 impl Request {
@@ -34,20 +34,20 @@ impl Request {
         }
     }
 
-    /// A request to be sent: with a path, such as `/notes?newest=10`, to an object by
-    /// [`Stub::fetch`](crate::Stub::fetch); with a whole address to the outside world by
-    /// [`Ctx::fetch`](crate::Ctx::fetch).
+    /// Creates a request to be sent. To call an object with [`Stub::fetch`](crate::Stub::fetch),
+    /// give a path, such as `/notes?newest=10`. To call the outside world with
+    /// [`Ctx::fetch`](crate::Ctx::fetch), give an absolute URL.
     #[must_use]
     pub fn new(method: &str, address: &str) -> Self {
         Self::received(platform::Request::new(method, address))
     }
 
-    /// Sets a header, in place of all the values that it has.
+    /// Sets a header. Replaces all its values.
     ///
     /// HTTP allows visible ASCII characters, spaces and tabs in a value. With any other value or
-    /// name the header is gone, and sending the request fails with
-    /// [`CallError::Configuration`](crate::CallError::Configuration); a request that a guard changed
-    /// so is answered with 500. Encode other text, for example with percent signs.
+    /// name the header is removed, and sending the request fails with
+    /// [`CallError::Configuration`](crate::CallError::Configuration). If a guard set it, the
+    /// request is answered with 500. Encode other text, for example with percent signs.
     #[must_use]
     pub fn with_header(mut self, name: &str, value: &str) -> Self {
         match header_value(name, value) {
@@ -57,7 +57,7 @@ impl Request {
         self
     }
 
-    /// Brings the path into its normal form. Nothing looks at a request before.
+    /// Normalises the path. Must be called before the request is read.
     ///
     /// # Errors
     /// The path has no normal form, or a header was set that cannot be sent.
@@ -85,14 +85,14 @@ impl Request {
         Ok(())
     }
 
-    /// Sets the path to one that is yet to be checked.
+    /// Sets the path to one that has not been checked.
     pub(crate) fn set_path(&mut self, path: &str) {
         self.inner.set_path(path);
         self.has_normal_path = false;
     }
 
-    /// Sets a query parameter, in place of all the values that it has: a guard puts the
-    /// authenticated user where the caller only claimed one.
+    /// Sets a query parameter. Replaces all its values. With it a guard can overwrite a user name
+    /// that the caller claimed with the authenticated one.
     ///
     /// ```
     /// # use anchorhold::Request;
@@ -106,8 +106,8 @@ impl Request {
         self
     }
 
-    /// Takes a query parameter out, with all the values that it has: such as a token that was meant
-    /// for the guard, where the object's route would refuse it.
+    /// Removes a query parameter with all its values, such as a token for the guard that the
+    /// object's route would refuse.
     ///
     /// ```
     /// # use anchorhold::Request;
@@ -128,10 +128,10 @@ impl Request {
         self
     }
 
-    /// Sets the body to JSON and the content type with it.
+    /// Sets the body to JSON, and the content type to match.
     ///
     /// # Errors
-    /// The value's own `Serialize` implementation refused.
+    /// The value's `Serialize` implementation failed.
     pub fn with_json<T: Serialize + ?Sized>(self, value: &T) -> Result<Self, Error> {
         let body = serde_json::to_vec(value).map_err(|error| {
             Error::internal(format!("the body cannot be written as JSON: {error}"))
@@ -141,31 +141,32 @@ impl Request {
             .with_body(body))
     }
 
-    /// The method, in capitals.
+    /// Returns the method, in upper case.
     #[must_use]
     pub fn method(&self) -> Cow<'_, str> {
         self.inner.method()
     }
 
-    /// The path, percent-encoded; in an object's handler, what follows the mount point.
+    /// Returns the percent-encoded path. In an object's handler it is the part after the mount
+    /// point.
     ///
-    /// A received path is in normal form, which routes match too: characters that need no encoding
-    /// are decoded. A path with a written-out backslash or control character, or with a segment `.` or
-    /// `..` in any spelling, was answered with 400. Encoded, `%5c` and `%0a` are part of a name. An
-    /// empty segment is kept: `//a` is not `/a`.
+    /// A received path is in the normal form that routes match: characters that need no encoding
+    /// are decoded. A path is answered with 400 if it has an unencoded backslash or control
+    /// character, or a segment `.` or `..` in any spelling. Encoded, `%5c` and `%0a` are part of a
+    /// name. An empty segment is kept: `//a` is not `/a`.
     #[must_use]
     pub fn path(&self) -> Cow<'_, str> {
         self.inner.path()
     }
 
-    /// The query string without its `?`; empty if there is none.
+    /// Returns the query string without its `?`. It is empty if there is none.
     #[must_use]
     pub fn query(&self) -> Cow<'_, str> {
         self.inner.query()
     }
 
-    /// The value of a `{parameter}` in the path of an app's handler, decoded. `None` if its path has no
-    /// parameter of this name. The routes of objects bind theirs to arguments.
+    /// Returns the decoded value of a `{parameter}` in the path of an app's handler. Returns `None`
+    /// if the path has no parameter of this name. The routes of objects bind theirs to arguments.
     ///
     /// ```
     /// # use anchorhold::prelude::*;
@@ -192,7 +193,7 @@ impl Request {
         self.parameters = (!values.is_empty()).then(|| Box::new(Parameters(values)));
     }
 
-    /// The first value of a query parameter, decoded.
+    /// Returns the first value of a query parameter, decoded.
     #[must_use]
     pub fn query_value(&self, name: &str) -> Option<String> {
         crate::http::path::query_pairs(&self.query())
@@ -200,14 +201,14 @@ impl Request {
             .map(|(_, value)| value)
     }
 
-    /// The value of a header; several values of one name are joined by commas.
+    /// Returns the value of a header. Several values of one name are joined by commas.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<String> {
         self.inner.header(name)
     }
 
-    /// The whole body. The embedded host has read it already and refuses bodies over 1 MiB with 413
-    /// before the object is reached.
+    /// Reads the whole body. The embedded host has already read it, and refuses bodies over 1 MiB
+    /// with 413 before the object is reached.
     ///
     /// # Errors
     /// The connection broke.
@@ -215,7 +216,7 @@ impl Request {
         self.inner.bytes().await
     }
 
-    /// The body as JSON.
+    /// Reads the body as JSON.
     ///
     /// # Errors
     /// 400 if it does not fit `T`.
@@ -239,19 +240,19 @@ pub struct Response {
     pub(crate) body: Body,
 }
 
-/// What a response carries.
+/// The content of a response.
 pub(crate) enum Body {
     Empty,
     Bytes(Vec<u8>),
-    /// The other end of an accepted socket.
+    /// The peer's end of an accepted socket.
     Upgrade(platform::Upgrade),
-    /// A response of the platform's own, passed through untouched.
+    /// A response of the platform, passed through unchanged.
     #[allow(dead_code, reason = "made by the platforms that have them")]
     Raw(platform::RawResponse),
 }
 
 impl Response {
-    /// An empty response.
+    /// Creates an empty response.
     #[must_use]
     pub fn empty(status: u16) -> Self {
         Self {
@@ -261,7 +262,7 @@ impl Response {
         }
     }
 
-    /// Plain text in UTF-8.
+    /// Creates a response of plain text in UTF-8.
     #[must_use]
     pub fn text(status: u16, text: impl Into<String>) -> Self {
         Self::bytes(
@@ -271,13 +272,13 @@ impl Response {
         )
     }
 
-    /// An HTML page in UTF-8.
+    /// Creates a response of an HTML page in UTF-8.
     #[must_use]
     pub fn html(status: u16, html: impl Into<String>) -> Self {
         Self::bytes(status, "text/html; charset=utf-8", html.into().into_bytes())
     }
 
-    /// Bytes of a stated type.
+    /// Creates a response of bytes with the given content type.
     #[must_use]
     pub fn bytes(status: u16, content_type: &'static str, bytes: Vec<u8>) -> Self {
         match sendable(CONTENT_TYPE, content_type) {
@@ -286,7 +287,7 @@ impl Response {
         }
     }
 
-    /// A value's JSON.
+    /// Creates a response of a value that is already encoded as JSON.
     pub(crate) fn encoded_json(status: u16, json: Vec<u8>) -> Self {
         Self::of_type(status, "application/json", json)
     }
@@ -299,18 +300,18 @@ impl Response {
         }
     }
 
-    /// The answer in place of one that HTTP cannot carry.
+    /// The response in place of one that HTTP cannot carry.
     fn unsendable(message: &str) -> Self {
         tracing::error!(message, "a response cannot be sent");
         Self::error(500, "configuration", message)
     }
 
-    /// The response as both hosts send it: a status that no handler may answer with becomes a 500, and
-    /// statuses that have no body lose it.
+    /// Returns the response as both hosts send it. A status that no handler may answer with becomes
+    /// a 500, and the body is dropped for statuses that have none.
     pub(crate) fn checked(mut self) -> Self {
         match (self.status, &self.body) {
             (101, Body::Upgrade(_)) => {}
-            // A socket's handshake that another object answered, handed on.
+            // The handshake of a socket that another object accepted, passed through.
             (101, Body::Raw(_)) => {}
             (204 | 205 | 304, Body::Bytes(_)) => self.body = Body::Empty,
             (200..=599, _) => {}
@@ -323,10 +324,10 @@ impl Response {
         self
     }
 
-    /// A value as JSON.
+    /// Creates a response of a value as JSON.
     ///
     /// # Errors
-    /// The value's own `Serialize` implementation refused.
+    /// The value's `Serialize` implementation failed.
     pub fn json<T: Serialize + ?Sized>(status: u16, value: &T) -> Result<Self, Error> {
         let bytes = serde_json::to_vec(value).map_err(|error| {
             Error::internal(format!("the answer cannot be written as JSON: {error}"))
@@ -334,9 +335,9 @@ impl Response {
         Ok(Self::encoded_json(status, bytes))
     }
 
-    /// Brings a body here that the platform still holds, so that it reads like any other.
+    /// Reads a body that the platform still holds, so that it can be read like any other.
     pub(crate) async fn gathered(mut self) -> Result<Self, Fault> {
-        // A socket's handshake has no body, and the platform's response carries its other end.
+        // A handshake has no body, and the platform's response holds the peer's end of the socket.
         if self.status != 101
             && let Body::Raw(raw) = &self.body
         {
@@ -350,8 +351,8 @@ impl Response {
         Self::encoded_json(status, body.to_string().into_bytes())
     }
 
-    /// Adds a header; `content-type` replaces the one that is there. The length and the framing of
-    /// the body are stated by the host.
+    /// Adds a header. `content-type` replaces the existing one. The host sets the headers for the
+    /// length and the framing of the body.
     ///
     /// HTTP allows visible ASCII characters, spaces and tabs in a value. With any other value or
     /// name the whole response becomes a 500 that names the header.
@@ -361,7 +362,7 @@ impl Response {
             Ok(value) => {
                 let name = name.to_ascii_lowercase();
                 if name == CONTENT_TYPE {
-                    // A body has one type, and the hosts would tell two in different ways.
+                    // A body has one type, and the hosts would handle two in different ways.
                     self.headers.retain(|(known, _)| known != CONTENT_TYPE);
                 }
                 self.headers
@@ -372,13 +373,13 @@ impl Response {
         }
     }
 
-    /// The status.
+    /// Returns the status.
     #[must_use]
     pub fn status(&self) -> u16 {
         self.status
     }
 
-    /// The value of a header.
+    /// Returns the first value of a header. Names are compared without case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers
@@ -387,7 +388,8 @@ impl Response {
             .map(|(_, value)| value.as_ref())
     }
 
-    /// The body, if it is made of bytes here (a response passed through from elsewhere is not).
+    /// Returns the body, if it consists of bytes or is empty. Returns `None` for a response passed
+    /// through from elsewhere.
     #[must_use]
     pub fn body(&self) -> Option<&[u8]> {
         match &self.body {
@@ -397,10 +399,10 @@ impl Response {
         }
     }
 
-    /// The body read as JSON.
+    /// Reads the body as JSON.
     ///
     /// # Errors
-    /// There is no such body, or it does not fit `T`.
+    /// The body does not consist of bytes, or it does not fit `T`.
     pub fn read_json<T: DeserializeOwned>(&self) -> Result<T, Error> {
         let bytes = self.body().unwrap_or_default();
         serde_json::from_slice(bytes)
@@ -408,7 +410,7 @@ impl Response {
     }
 }
 
-/// The value as it is sent.
+/// Returns the value as it is sent.
 fn header_value<'a>(name: &str, value: &'a str) -> Result<&'a str, String> {
     let is_token = |byte: u8| {
         byte.is_ascii_alphanumeric()
@@ -426,8 +428,8 @@ fn header_value<'a>(name: &str, value: &'a str) -> Result<&'a str, String> {
     sendable(name, value)
 }
 
-/// The value as it is sent. Non-ASCII characters are allowed by HTTP as bytes without a meaning, and
-/// the hosts would send different ones.
+/// Returns the value as it is sent. HTTP allows non-ASCII characters as bytes without a meaning,
+/// and the hosts would send different bytes for them.
 fn sendable<'a>(name: &str, value: &'a str) -> Result<&'a str, String> {
     let is_allowed = |byte: u8| matches!(byte, b' '..=b'~' | b'\t');
     if !value.bytes().all(is_allowed) {

@@ -1,9 +1,9 @@
 //! Durable Objects in Rust: one source for Cloudflare Workers, an embedded host and a deterministic
 //! simulator.
 //!
-//! A Durable Object is a single-threaded, addressable, stateful unit: one for each chat room, user or
-//! document. Annotate a struct and its impl block, and get HTTP routing, durable fields, typed stubs,
-//! alarms and WebSockets.
+//! A Durable Object is a single-threaded, addressable, stateful unit, for example one per chat
+//! room, user or document. Annotate a struct and its impl block to get HTTP routing, durable
+//! fields, typed stubs, alarms and WebSockets.
 //!
 //! # Quick start
 //!
@@ -47,27 +47,29 @@
 //! | host | how | for |
 //! | --- | --- | --- |
 //! | Cloudflare Workers | compile the library for `wasm32-unknown-unknown`, bundle it with `worker-build` | production at the edge; any host that runs a Wrangler bundle |
-//! | embedded host | `serve(app)` in `main` (not on wasm32) | one process on a machine of your own, with SQLite inside |
+//! | embedded host | `serve(app)` in `main` (not on wasm32) | one process on your own machine, with embedded SQLite |
 //! | simulator | [`#[anchorhold::test]`](macro@test), `Sim` (not on wasm32) | tests with virtual time, seeds and faults |
 //!
-//! # Map
+//! # Overview
 //!
 //! - **Declare**: [`durable_object`], [`rpc`], the routes [`get`], [`post`], [`put`], [`patch`] and
 //!   [`delete`], [`websocket`], [`message`], [`close`], [`macro@error`], [`init`], [`alarm`]; for fields
 //!   [`stored`] and [`memory`]; for arguments [`body`] and [`query`].
-//! - **In a handler**: [`Ctx`] leads to [`Storage`], [`Sql`], [`Sockets`], schedules, other objects and the
-//!   outside world. [`StoredMap`] and [`StoredLog`] are fields that grow.
-//! - **Call**: [`Env::objects`] gives [`Objects`], those give stubs. A call fails with a [`CallError`].
-//! - **Serve**: [`App`] with its mounts, guards and handlers, [`macro@app`].
+//! - **In a handler**: [`Ctx`] gives access to [`Storage`], [`Sql`], [`Sockets`], schedules, other
+//!   objects and outgoing requests. [`StoredMap`] and [`StoredLog`] are fields for collections that
+//!   grow.
+//! - **Call**: [`Env::objects`] returns [`Objects`], which returns stubs. A failed call returns a
+//!   [`CallError`].
+//! - **Serve**: [`App`] with its mounts, guards and handlers, and [`macro@app`].
 //! - **Test**: `Sim`, `Faults`, and the checkers in `check` (not on wasm32).
 //! - **Ready-made**: [`objects`], one cargo feature each.
 //!
 //! # Guarantees
 //!
-//! A turn is a transaction: one that returns `Err` takes back fields, storage, SQL and schedules, and
-//! sends nothing. Replies, calls and messages are held until the writes before them are durable. A run of
-//! an alarm happens at least once, never early. The limits of each are in `docs/guarantees.md` of the
-//! repository.
+//! A turn is a transaction. If it returns `Err`, its fields, storage, SQL and schedules are rolled
+//! back and it sends nothing. Replies, calls and messages are held until the writes before them are
+//! durable. An alarm runs at least once, and never early. `docs/guarantees.md` in the repository
+//! lists the limits of each guarantee.
 #![deny(missing_docs)]
 #![forbid(unsafe_op_in_unsafe_fn)]
 
@@ -97,7 +99,7 @@ pub mod __private {
 mod codec;
 mod engine;
 
-// Generated code says `::anchorhold::…`; so do this crate's own objects and examples.
+// Generated code refers to `::anchorhold::…`, also in this crate's own objects and examples.
 extern crate self as anchorhold;
 
 #[doc(inline)]
@@ -124,10 +126,10 @@ pub use crate::storage::sql::{Sql, SqlParameters, SqlValue};
 pub use crate::storage::{List, Storage};
 pub use crate::time::Timestamp;
 
-/// What a file that declares objects needs.
+/// The imports of a file that declares objects.
 ///
-/// [`#[error]`](macro@crate::error) is not in it, since `error!` of `log` and `tracing` has the same name. Inside an object's
-/// impl block it is recognised without an import.
+/// [`#[error]`](macro@crate::error) is not included, because `error!` of `log` and `tracing` has
+/// the same name. Inside an object's impl block it is recognised without an import.
 pub mod prelude {
     #[cfg(not(target_arch = "wasm32"))]
     pub use crate::Sim;
@@ -143,7 +145,7 @@ pub mod prelude {
     };
 }
 
-/// The examples of the guide and of the attribute reference, compiled.
+/// Compiles the examples of the guide and of the attribute reference.
 #[cfg(doctest)]
 mod documents {
     #[doc = include_str!("../../docs/attributes.md")]

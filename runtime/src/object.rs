@@ -1,4 +1,4 @@
-//! What makes a struct a Durable Object, and what calls it.
+//! The traits of Durable Objects and of their stubs.
 
 pub(crate) mod arguments;
 pub(crate) mod class;
@@ -17,24 +17,26 @@ use crate::storage::fields::StoredFields;
 use id::ObjectId;
 use stub::StubCore;
 
-/// A class of Durable Objects. `#[durable_object]` on the struct and on its impl block implements it.
+/// A class of Durable Objects. `#[durable_object]` on the struct and on its impl block implements
+/// it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no `#[durable_object] impl` block",
     label = "its methods are missing",
     note = "a Durable Object is a struct and an impl block, both with the attribute and both under the same conditions:\n#[durable_object]\nimpl {Self} {{ … }}"
 )]
 pub trait DurableObject: StoredFields + 'static {
-    /// The name of the class, on Cloudflare the name of the exported JavaScript class.
+    /// The name of the class. On Cloudflare it is the name of the exported JavaScript class.
     const CLASS: &'static str;
 
-    /// The typed stub that calls such an object.
+    /// The typed stub for calling an object of this class.
     type Stub: Stub<Object = Self>;
 
     #[doc(hidden)]
     fn __description() -> &'static Description;
 }
 
-/// A struct with the attribute that was refused because it is generic: its impl block need not say so again.
+/// Implemented for structs that `#[durable_object]` has refused as generic, so that their impl
+/// blocks do not report it again.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not declared as a Durable Object",
     label = "the struct needs `#[durable_object]`, and cannot be generic",
@@ -45,10 +47,10 @@ pub trait RefusedAsGeneric {}
 /// Does not compile for a struct without the attribute.
 pub const fn assert_refused_as_generic<T: ?Sized + RefusedAsGeneric>() {}
 
-/// Fails to compile, with the trait's own words, for a struct without an annotated impl block.
+/// Fails to compile, with the message of the trait, for a struct without an annotated impl block.
 pub fn assert_durable_object<T: DurableObject>() {}
 
-/// What every generated stub can do besides its class's methods.
+/// The methods that every generated stub has in addition to those of its class.
 pub trait Stub: Clone + 'static {
     /// The class behind the stub.
     type Object: DurableObject;
@@ -58,7 +60,7 @@ pub trait Stub: Clone + 'static {
     #[doc(hidden)]
     fn core(&self) -> &StubCore;
 
-    /// The identifier of the object.
+    /// Returns the identifier of the object.
     ///
     /// # Errors
     /// The class is not bound in this deployment.
@@ -69,7 +71,7 @@ pub trait Stub: Clone + 'static {
             .map_err(Fault::into_plain_call_error)
     }
 
-    /// Sends a request to the object's routes; the path is the object's own, without a mount point.
+    /// Sends a request to the object's routes. The path is the object's own, without a mount point.
     ///
     /// # Errors
     /// The object could not be reached. A status of 400 or more is not an error here.

@@ -1,4 +1,4 @@
-//! WebSockets that outlive the object's memory.
+//! WebSockets that survive the object's eviction.
 
 mod accept;
 mod message;
@@ -22,7 +22,7 @@ use crate::platform::{self, ObjectState};
 use crate::time::Timestamp;
 use crate::turn::effects;
 
-/// One connected socket with its session.
+/// A connected socket with its session.
 pub struct Socket<S> {
     inner: platform::Socket,
     session: PhantomData<fn() -> S>,
@@ -36,11 +36,12 @@ impl<S> Socket<S> {
         }
     }
 
-    /// Sends a value as JSON. It leaves when the writes before it are durable; in an atomic turn
-    /// (`fn`), when the turn has succeeded. A turn that fails sends nothing.
+    /// Sends a value as JSON. The message leaves when the writes before it are durable. In an
+    /// atomic turn (`fn`) the turn must also have succeeded: a turn that fails sends nothing.
     ///
     /// # Errors
-    /// The socket is closed, or the value cannot be written as JSON.
+    /// The socket is closed, or the value cannot be written as JSON. On the embedded host also if
+    /// more than 16 MiB wait for the peer, or 128 MiB for all peers of the thread together.
     pub fn send<M: Serialize + ?Sized>(&self, message: &M) -> Result<(), SocketError> {
         self.send_text(&to_json(message)?)
     }
@@ -48,7 +49,7 @@ impl<S> Socket<S> {
     /// Sends text.
     ///
     /// # Errors
-    /// The socket is closed.
+    /// The socket is closed, or too many bytes wait for the peer; see [`send`](Self::send).
     pub fn send_text(&self, text: &str) -> Result<(), SocketError> {
         if !effects::are_held() {
             return self.inner.send_text(text);
@@ -59,7 +60,7 @@ impl<S> Socket<S> {
     /// Sends bytes.
     ///
     /// # Errors
-    /// The socket is closed.
+    /// The socket is closed, or too many bytes wait for the peer; see [`send`](Self::send).
     pub fn send_bytes(&self, bytes: &[u8]) -> Result<(), SocketError> {
         if !effects::are_held() {
             return self.inner.send_binary(bytes);
@@ -78,7 +79,7 @@ impl<S> Socket<S> {
         Ok(())
     }
 
-    /// Closes the socket; messages sent before still arrive.
+    /// Closes the socket. Messages sent before still arrive.
     ///
     /// # Errors
     /// A code outside 1000, 1001, 1003, 1007 to 1014 and 3000 to 4999, or a reason over 123 bytes.
@@ -106,25 +107,25 @@ impl<S> Socket<S> {
         Ok(())
     }
 
-    /// How many bytes of messages wait for the peer: sent here, and not yet taken by its connection.
-    /// What the connection's own buffers hold is not among them.
+    /// Returns how many bytes of messages were sent here and not yet accepted by the peer's
+    /// connection. The connection's own buffers are not counted. Use it for backpressure.
     ///
-    /// `None` where the platform does not tell: workerd keeps the queue of a hibernatable socket to
-    /// itself. There only the peer can tell how far it has read, by messages of its own.
+    /// Returns `None` where the platform does not report it: workerd does not expose the queue of a
+    /// hibernatable socket. There the peer must report how far it has read, by messages.
     #[must_use]
     pub fn buffered(&self) -> Option<usize> {
         self.inner.buffered()
     }
 
-    /// The tags it was accepted with.
+    /// Returns the tags that the socket was accepted with.
     #[must_use]
     pub fn tags(&self) -> Vec<String> {
         self.inner.tags()
     }
 
-    /// When the platform last gave this socket the
-    /// [automatic response](Sockets::set_automatic_response); `None` if it never did. As the object
-    /// is not woken for it, this is how it learns which peers are still alive.
+    /// Returns the time of the last [automatic response](Sockets::set_automatic_response) to this
+    /// socket, or `None` if there was none. Automatic responses do not wake the object: with this
+    /// time it can find the peers that are still alive.
     #[must_use]
     pub fn last_automatic_response(&self) -> Option<Timestamp> {
         self.inner
@@ -134,10 +135,10 @@ impl<S> Socket<S> {
 }
 
 impl<S: DeserializeOwned> Socket<S> {
-    /// The session.
+    /// Returns the session.
     ///
     /// # Errors
-    /// It was written by a version with another type.
+    /// The session was written by a version with another type.
     pub fn session(&self) -> Result<S, SocketError> {
         let bytes = self
             .inner
@@ -152,7 +153,7 @@ impl<S: Serialize> Socket<S> {
     /// Replaces the session.
     ///
     /// # Errors
-    /// It is over 16,320 bytes.
+    /// The session is over 16,320 bytes.
     pub fn set_session(&self, session: &S) -> Result<(), SocketError> {
         let session = encode_session(session)?;
         let before = effects::are_held()
@@ -178,7 +179,7 @@ impl<S> Clone for Socket<S> {
 }
 
 impl<S> PartialEq for Socket<S> {
-    /// Whether both are the same connection.
+    /// Returns `true` if both are the same connection.
     fn eq(&self, other: &Self) -> bool {
         self.inner == other.inner
     }
@@ -210,7 +211,7 @@ impl<S> Sockets<S> {
         }
     }
 
-    /// Every open socket, the oldest first.
+    /// Returns all open sockets, oldest first.
     #[must_use]
     pub fn all(&self) -> Vec<Socket<S>> {
         self.state
@@ -220,7 +221,7 @@ impl<S> Sockets<S> {
             .collect()
     }
 
-    /// The open sockets with a tag, the oldest first.
+    /// Returns the open sockets with a tag, oldest first.
     #[must_use]
     pub fn tagged(&self, tag: &str) -> Vec<Socket<S>> {
         self.state
@@ -230,19 +231,20 @@ impl<S> Sockets<S> {
             .collect()
     }
 
-    /// How many are open.
+    /// Returns the number of open sockets.
     #[must_use]
     pub fn len(&self) -> usize {
         self.state.sockets(None).len()
     }
 
-    /// Whether none is open.
+    /// Returns `true` if no socket is open.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Sends a value as JSON to every socket; how many took it (one that is closing does not).
+    /// Sends a value as JSON to every socket. Returns how many accepted it: a closing socket does
+    /// not.
     ///
     /// # Errors
     /// The value cannot be written as JSON.
@@ -250,7 +252,7 @@ impl<S> Sockets<S> {
         Self::send_to(self.all(), message, |_| true)
     }
 
-    /// As [`broadcast`](Self::broadcast), to all but one.
+    /// Sends a value as [`broadcast`](Self::broadcast) does, to all sockets except one.
     ///
     /// # Errors
     /// As [`broadcast`](Self::broadcast).
@@ -262,7 +264,7 @@ impl<S> Sockets<S> {
         Self::send_to(self.all(), message, |socket| socket != except)
     }
 
-    /// As [`broadcast`](Self::broadcast), to the sockets with a tag.
+    /// Sends a value as [`broadcast`](Self::broadcast) does, to the sockets with a tag.
     ///
     /// # Errors
     /// As [`broadcast`](Self::broadcast).
@@ -286,11 +288,11 @@ impl<S> Sockets<S> {
             .count())
     }
 
-    /// Lets the platform answer one exact text with another without waking the object.
-    /// `None` ends it.
+    /// Makes the platform answer one exact text with another without waking the object. `None` ends
+    /// it.
     ///
     /// # Errors
-    /// A text over 2,048 bytes.
+    /// A text is over 2,048 bytes.
     pub fn set_automatic_response(&self, pair: Option<(&str, &str)>) -> Result<(), SocketError> {
         if let Some((request, response)) = pair {
             let longest = request.len().max(response.len());
@@ -312,7 +314,7 @@ impl<S> Sockets<S> {
     }
 }
 
-/// What a socket's session needs.
+/// The requirements of a socket's session type.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the session of a socket",
     label = "needs `Serialize` and `Deserialize`",

@@ -28,18 +28,19 @@ use crate::platform::ObjectState;
 use migrations::migrate;
 use sql::Sql;
 
-/// The object's own storage. Reads and writes are synchronous; writes without an `await` between
-/// them become durable together, and nothing the object sends leaves before they are.
+/// The object's own storage. Reads and writes are synchronous. Writes without an `await` between
+/// them become durable together, and nothing that the object sends leaves before they are.
 ///
-/// Values are MessagePack with field names, so a struct may gain fields (`#[serde(default)]`) and
-/// lose them between versions. Limits, on every host: keys up to 2,048 bytes, key and value
-/// together up to 2 MiB, up to 128 keys in one operation. Keys that begin `__anchorhold/` are
-/// reserved; a stored field's key, and those below it (`field/…`), are written by the field only.
+/// Values are MessagePack with field names. Between versions a struct may lose fields and gain
+/// fields (`#[serde(default)]`). The limits are the same on every host: keys up to 2,048 bytes, key
+/// and value together up to 2 MiB, up to 128 keys in one operation. Keys that start with
+/// `__anchorhold/` are reserved. A stored field's key and the keys below it (`field/…`) can be
+/// written only through the field.
 ///
-/// A turn is a transaction: when a handler returns `Err` or panics, what it wrote here is taken back
-/// with its stored fields. In an `async` turn that holds for what was written since the last
-/// `await`; what was written before has been committed. Use [`transaction`](Self::transaction) to
-/// take back a part of a turn.
+/// A turn is a transaction: when a handler returns `Err` or panics, its writes and its stored
+/// fields are rolled back. In an `async` turn this covers the writes since the last `await`;
+/// earlier writes have been committed. To roll back a part of a turn, use
+/// [`transaction`](Self::transaction).
 ///
 /// ```
 /// # use anchorhold::prelude::*;
@@ -87,10 +88,10 @@ impl Storage {
         Ok(())
     }
 
-    /// The value under `key`, if there is one.
+    /// Returns the value stored under `key`, or `None`.
     ///
     /// # Errors
-    /// A key over the limit, or a value that does not fit `T`.
+    /// The key is over the limit, or the value does not fit `T`.
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, StorageError> {
         limits::check_key(key)?;
         match self.state().get(key)? {
@@ -99,10 +100,10 @@ impl Storage {
         }
     }
 
-    /// The values under up to 128 keys, sorted by key; missing ones are left out.
+    /// Returns the values of up to 128 keys, sorted by key. Keys without a value are left out.
     ///
     /// # Errors
-    /// As [`get`](Self::get), or more than 128 keys.
+    /// As [`get`](Self::get), or there are more than 128 keys.
     pub fn get_many<T: DeserializeOwned>(
         &self,
         keys: &[&str],
@@ -123,7 +124,8 @@ impl Storage {
     /// Stores `value` under `key`.
     ///
     /// # Errors
-    /// A limit, a reserved key, or a value that refuses to be serialised; nothing is written then.
+    /// A limit is exceeded, the key is reserved, or the value's `Serialize` implementation failed.
+    /// Nothing is written then.
     pub fn put<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<(), StorageError> {
         self.check_writable(key)?;
         self.state().put(key, &encode(key, value)?)
@@ -132,7 +134,7 @@ impl Storage {
     /// Stores up to 128 entries, all or none.
     ///
     /// # Errors
-    /// As [`put`](Self::put), or more than 128 entries.
+    /// As [`put`](Self::put), or there are more than 128 entries.
     pub fn put_many<T: Serialize>(&self, entries: &[(&str, T)]) -> Result<(), StorageError> {
         check_count(entries.len())?;
         let mut encoded = Vec::with_capacity(entries.len());
@@ -147,20 +149,20 @@ impl Storage {
         })
     }
 
-    /// Removes `key`; whether it was there.
+    /// Removes `key`. Returns `true` if it existed.
     ///
     /// # Errors
-    /// A key over the limit or reserved.
+    /// The key is over the limit or reserved.
     pub fn delete(&self, key: &str) -> Result<bool, StorageError> {
         self.check_writable(key)?;
         limits::check_key(key)?;
         self.state().delete(key)
     }
 
-    /// Removes up to 128 keys; how many were there.
+    /// Removes up to 128 keys. Returns how many of them existed.
     ///
     /// # Errors
-    /// As [`delete`](Self::delete), or more than 128 keys; nothing is removed then.
+    /// As [`delete`](Self::delete), or there are more than 128 keys. Nothing is removed then.
     pub fn delete_many(&self, keys: &[&str]) -> Result<usize, StorageError> {
         check_count(keys.len())?;
         for key in keys {
@@ -176,16 +178,16 @@ impl Storage {
         })
     }
 
-    /// The entries of a range, ordered by the bytes of their keys.
+    /// Returns the entries of a range, ordered by the bytes of their keys.
     ///
     /// # Errors
-    /// Contradictory options, or a value that does not fit `T`.
+    /// The options contradict each other, or a value does not fit `T`.
     pub fn list<T: DeserializeOwned>(&self, list: &List) -> Result<Vec<(String, T)>, StorageError> {
         let range = list.range()?;
         let limit = range.limit.unwrap_or(usize::MAX);
         let mut found = Vec::new();
         for part in around_internal(range) {
-            // Never more than what is asked for: the values of a range may be large.
+            // Reading more and truncating would be wrong: the values of a range may be large.
             let part = ListRange {
                 limit: part.limit.map(|_| limit - found.len()),
                 ..part
@@ -200,14 +202,14 @@ impl Storage {
         Ok(found)
     }
 
-    /// Removes everything the object has stored: keys, stored fields, SQL tables, schedules. Then
-    /// the class's migrations and recurring alarms are set up anew, as in a new object.
+    /// Removes all of the object's stored data: keys, stored fields, SQL tables and schedules. Then
+    /// the class's migrations and recurring alarms are set up again, as in a new object.
     ///
-    /// The fields hold their defaults from the next turn on, whatever this turn leaves in them. A
-    /// turn that fails takes the deletion back.
+    /// From the next turn on the fields have their defaults, whatever their values at the end of
+    /// this turn. If the turn fails, the deletion is rolled back.
     ///
     /// # Errors
-    /// Inside a [`transaction`](Self::transaction) it is refused.
+    /// It was called inside a [`transaction`](Self::transaction).
     pub fn delete_all(&self) -> Result<(), StorageError> {
         if self.inner.storage.is_in_transaction() {
             return Err(StorageError::Usage(
@@ -223,13 +225,14 @@ impl Storage {
         state.delete_all()?;
         storage.wiped.set(true);
         timetable.forget();
-        // What every object of the class has is there again for the rest of this turn.
+        // The rest of this turn may use the tables and alarms that every object of the class has.
         migrate(state, class)?;
         timetable.wake(state, class)
     }
 
-    /// Runs `body` so that its writes, SQL included, stay together: all if it returns `Ok`, none if
-    /// it returns `Err` or panics. Transactions nest. Stored fields take no part.
+    /// Runs `body` as one transaction, SQL included. Its writes are kept if it returns `Ok`, and
+    /// rolled back if it returns `Err` or panics. Transactions nest. Stored fields do not take
+    /// part.
     ///
     /// ```
     /// # use anchorhold::prelude::*;
@@ -280,17 +283,17 @@ impl Storage {
         })
     }
 
-    /// SQLite, in the object's own database.
+    /// Returns the object's SQLite database.
     #[must_use]
     pub fn sql(&self) -> Sql {
         Sql::new(self.state().clone())
     }
 
-    /// Waits until the writes made so far are durable. Answers wait by themselves; this is
-    /// for effects that the platform does not hold back.
+    /// Waits until the writes made so far are durable. Responses wait automatically. Use this for
+    /// effects that the platform does not hold back.
     ///
     /// # Errors
-    /// The commit failed; the object is reset.
+    /// The commit failed. The object is reset.
     pub async fn sync(&self) -> Result<(), StorageError> {
         self.state().sync().await
     }

@@ -1,4 +1,4 @@
-//! Points in time as the platform counts them.
+//! Points in time as the platform represents them.
 
 use std::fmt;
 use std::ops::{Add, Sub};
@@ -23,13 +23,13 @@ use serde::{Deserialize, Serialize};
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// From milliseconds since 1970 in UTC.
+    /// Creates a timestamp from milliseconds since 1970 in UTC.
     #[must_use]
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis)
     }
 
-    /// Milliseconds since 1970 in UTC.
+    /// Returns the milliseconds since 1970 in UTC.
     #[must_use]
     pub const fn as_millis(self) -> i64 {
         self.0
@@ -42,12 +42,12 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// Whole milliseconds, for what is added to a time; the largest number if there are more.
+/// Returns the whole milliseconds, to be added to a time. Saturates at the largest number.
 pub(crate) fn signed_millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Whole milliseconds; the largest number if there are more.
+/// Returns the whole milliseconds. Saturates at the largest number.
 pub(crate) fn whole_millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
@@ -69,7 +69,7 @@ impl Sub<Duration> for Timestamp {
 
 impl Sub for Timestamp {
     type Output = Duration;
-    /// The time from `earlier` to `self`; zero if `earlier` is later.
+    /// Returns the time from `earlier` to `self`, or zero if `earlier` is later.
     fn sub(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }

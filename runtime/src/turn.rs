@@ -1,9 +1,9 @@
 //! Turns: which events of one object may overlap, and in which order they start.
 //!
-//! A queue with the rules of a fair reader-writer lock: shared turns run together, an exclusive
-//! turn runs alone, first come, first served. One exception keeps calls
-//! that come back from waiting for themselves: a shared turn caused by a running shared turn of
-//! the same object joins it at once.
+//! The queue has the rules of a fair reader-writer lock: shared turns run together, an exclusive
+//! turn runs alone, first come, first served. One exception keeps nested calls from waiting for
+//! themselves: a shared turn that was caused by a running shared turn of the same object joins it
+//! immediately.
 
 pub(crate) mod awaited_calls;
 pub(crate) mod caller;
@@ -21,7 +21,7 @@ use std::task::{Context, Poll, Waker};
 /// A future of this thread.
 pub(crate) type LocalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
-/// Polls a future once, without anybody to wake: most turns are done by then.
+/// Polls a future once without a waker. Most turns are done after one poll.
 pub(crate) fn poll_once<T>(future: &mut LocalFuture<'_, T>) -> Option<T> {
     match future
         .as_mut()
@@ -80,8 +80,8 @@ impl Queue {
         }
     }
 
-    /// Admits from the front for as long as it goes. Admitted turns stay in the list until they
-    /// notice, but count as running.
+    /// Admits turns from the front while possible. Admitted turns stay in the list until they are
+    /// polled, but count as running.
     fn advance(&mut self) {
         let mut index = 0;
         while index < self.waiting.len() {
@@ -120,7 +120,8 @@ impl Queue {
 pub(crate) struct Turns(Rc<RefCell<Queue>>);
 
 impl Turns {
-    /// `first` is where the numbering starts; a random one keeps the numbers of an object's lives apart.
+    /// `first` is the first turn's number. A random one keeps the numbers of different activations
+    /// apart.
     pub(crate) fn new(first: u64) -> Self {
         Self(Rc::new(RefCell::new(Queue {
             next: first,
@@ -128,7 +129,7 @@ impl Turns {
         })))
     }
 
-    /// Takes a place in the queue. `causes` are the turns of this object that wait for this one.
+    /// Adds a turn to the queue. `causes` are the turns of this object that wait for it.
     pub(crate) fn enter(
         &self,
         mode: Mode,
@@ -161,7 +162,7 @@ impl Turns {
         })
     }
 
-    /// Takes the first place in the queue: for what has to happen before any other turn.
+    /// Adds a turn to the front of the queue, to run before any other turn.
     pub(crate) fn enter_ahead(&self, mode: Mode) -> Entering {
         let mut queue = self.0.borrow_mut();
         let turn = queue.next;
@@ -183,7 +184,7 @@ impl Turns {
     }
 }
 
-/// A place in the queue; resolves to the permit when the turn may start.
+/// A place in the queue. Resolves to the permit when the turn may start.
 pub(crate) struct Entering {
     permit: Option<Permit>,
     waits: bool,
@@ -191,12 +192,12 @@ pub(crate) struct Entering {
 }
 
 impl Entering {
-    /// Whether it has to wait at all.
+    /// Returns `true` if the turn has to wait.
     pub(crate) fn waits(&self) -> bool {
         self.waits
     }
 
-    /// Whether a running turn of the object waits for this one.
+    /// Returns `true` if a running turn of the object waits for this one.
     pub(crate) fn joins(&self) -> bool {
         self.joins
     }
@@ -231,13 +232,13 @@ impl Future for Entering {
         }
         match self.permit.take() {
             Some(permit) => Poll::Ready(permit),
-            // Polled again after it resolved.
+            // The future was polled again after it resolved.
             None => Poll::Pending,
         }
     }
 }
 
-/// The right to run; the next turn starts when it is dropped.
+/// The permission to run. The next turn starts when it is dropped.
 pub(crate) struct Permit {
     turns: Turns,
     turn: u64,
@@ -289,7 +290,7 @@ mod tests {
         let reading = poll_once(&mut enter(&turns, Mode::Shared)).unwrap();
         let mut writer = enter(&turns, Mode::Exclusive);
         let mut late_reader = enter(&turns, Mode::Shared);
-        // The late reader could run beside the first one, but the writer came before it.
+        // The late reader could run together with the first one, but the writer came before it.
         assert!(poll_once(&mut late_reader).is_none());
         drop(reading);
         assert!(poll_once(&mut late_reader).is_none());
@@ -340,7 +341,7 @@ mod tests {
         let writing = poll_once(&mut enter(&turns, Mode::Exclusive)).unwrap();
         let cause = std::iter::once(writing.turn());
         assert!(turns.enter(Mode::Shared, cause).is_err());
-        // A turn of an earlier life of the object is no cause.
+        // A turn of an earlier activation of the object does not count as a cause.
         assert!(turns.enter(Mode::Shared, std::iter::once(3)).is_ok());
     }
 

@@ -1,4 +1,4 @@
-// Who cannot see, cannot point, or has a small screen.
+// The page for users who cannot see, cannot point, or have a small screen.
 
 import assert from "node:assert/strict";
 import { isConnected, say, texts } from "./chat.mjs";
@@ -51,7 +51,7 @@ async function keyboardIsEnough({ windows }) {
   await ann.keyboard.press("Shift+Tab");
   assert.equal(await focused(), "scroller", "the conversation can be scrolled");
 
-  // Through everything that can be used, in the order of the page, and never without a mark.
+  // Through everything that can be used, in the order of the page, always with a visible focus.
   const usable = await ann.evaluate(() => {
     const fits = "a[href], button:not([disabled]), input, select, textarea, [tabindex='0']";
     return [...document.querySelectorAll(fits)].filter((element) => element.checkVisibility()).length;
@@ -75,7 +75,7 @@ async function keyboardIsEnough({ windows }) {
     last = index;
     if (step < usable - 1) await ann.keyboard.press("Tab");
   }
-  // The button under the focus goes, the focus does not.
+  // The focused button disappears. The focus does not.
   await ann.locator("#lock [data-action=take]").focus();
   await ann.keyboard.press("Enter");
   await eventually("focus stays in the panel", focused, (text) => text === "Renew");
@@ -154,7 +154,7 @@ async function everyScreenIsWideEnough({ windows, host }) {
   }
 }
 
-/** Runs in the page: what reaches beyond the screen, and buttons smaller than 44 pixels. */
+/** Runs in the page. Returns what extends beyond the screen, and buttons below 44 pixels. */
 function layout(width) {
   const seen = [...document.querySelectorAll("main *, header *")].filter((element) => element.checkVisibility());
   return {
@@ -169,11 +169,11 @@ function layout(width) {
   };
 }
 
-/** Runs in the page: every text whose colour is too near to what is behind it. */
+/** Runs in the page. Returns every text with too little contrast to its background. */
 function contrasts(needed) {
   const context = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
   const over = (colour, below) => {
-    // The canvas knows every notation of colours that the style sheet may use.
+    // The canvas parses every notation of colours that the style sheet may use.
     context.fillStyle = `rgb(${below.join(" ")})`;
     context.fillRect(0, 0, 1, 1);
     context.fillStyle = colour;

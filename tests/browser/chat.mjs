@@ -16,7 +16,7 @@ export const tests = [
   namesCanBeChanged,
 ];
 
-/** The texts in a window, in the order in which they stand there; what is not yet stored comes last. */
+/** Returns the texts in a window, in their order. Messages that are not stored yet come last. */
 export function texts(page) {
   return page.locator(".message .text").allInnerTexts();
 }
@@ -88,7 +88,7 @@ async function markupIsText({ windows }) {
 async function historyComesOnScroll({ windows, host }) {
   const room = "long";
   const expected = Array.from({ length: LONG }, (_, index) => `message ${index + 1}`);
-  // By several people: one alone would be asked to slow down.
+  // Posted by several people, because one alone would be asked to slow down.
   for (const [index, text] of expected.entries()) {
     await host.post(`/rooms/${room}/messages`, { user: `guest ${index % 13}`, text });
   }
@@ -98,7 +98,7 @@ async function historyComesOnScroll({ windows, host }) {
   const distance = () => ann.locator("#scroller").evaluate((box) => box.scrollHeight - box.scrollTop - box.clientHeight);
   assert.ok((await distance()) < 2, "the newest message is in view");
   for (let seen = 0; seen < LONG; ) {
-    // The first one may be drawn anew, with what is now before it.
+    // The first one may be redrawn, with what now precedes it.
     const read = await ann.locator(".message").nth(1).elementHandle();
     const top = () => read.evaluate((item) => item.getBoundingClientRect().top);
     await ann.locator("#scroller").evaluate((box) => (box.scrollTop = 0));
@@ -114,7 +114,7 @@ async function historyComesOnScroll({ windows, host }) {
   assert.ok((await distance()) < 2, "the newest message is in view again");
 }
 
-/** A window that was away for longer than one page of history is told all of it. */
+/** A window that missed more than one page of history receives all of it. */
 async function gapIsFilled({ windows, host }) {
   const room = "gap";
   const line = new Line();
@@ -136,7 +136,7 @@ async function gapIsFilled({ windows, host }) {
   await eventually("all is stored", async () => (await host.history(room)).length, (count) => count === LONG + 2);
 }
 
-/** The host dies while both talk, and nobody notices more than a pause. */
+/** The host is killed while both talk. They only notice a pause. */
 async function killedHostLosesNothing({ windows, host }) {
   const room = "killed";
   const ann = await windows.open({ room, user: "Ann" });
@@ -144,7 +144,7 @@ async function killedHostLosesNothing({ windows, host }) {
   await isConnected(ann);
   await isConnected(ben);
   for (let number = 1; number <= 3; number += 1) await say(ann, `before ${number}`);
-  // On its way when the host dies: stored or not, nobody here can know.
+  // In flight when the host is killed: this test cannot know whether it was stored.
   await say(ben, "in between");
   await host.kill();
   await shows(ann, "#chat-status", /connection is lost/);
@@ -167,7 +167,7 @@ async function killedHostLosesNothing({ windows, host }) {
   }
 }
 
-/** What was written without a connection is stored, even if its writer has gone on to another room. */
+/** A message written offline is stored, even if its writer has moved on to another room. */
 async function whoLeavesHasSaidIt({ windows, host }) {
   const line = new Line();
   const ann = await windows.open({ room: "left", user: "Ann", before: (page) => line.tap(page) });
@@ -185,8 +185,8 @@ async function whoLeavesHasSaidIt({ windows, host }) {
 }
 
 /**
- * What the demo's rooms do to nobody, a stricter room does: asking to slow down, refusing, sending out. Here
- * somebody between the window and the host does.
+ * A stricter room than the demo's asks users to slow down, refuses messages, and removes users.
+ * Here code between the window and the host does so.
  */
 async function refusalsAreTold({ windows }) {
   const answers = [
@@ -226,7 +226,7 @@ async function refusalsAreTold({ windows }) {
   assert.equal(connections, 1, "whoever is sent out stays out");
 }
 
-/** Another name is another person in the room; another room is another conversation. */
+/** A different name is a different person in the room. A different room is another conversation. */
 async function namesCanBeChanged({ windows }) {
   const ann = await windows.open({ room: "one", user: "Ann" });
   await isConnected(ann);
@@ -246,11 +246,11 @@ async function namesCanBeChanged({ windows }) {
   assert.equal(await ann.locator("#user").inputValue(), "Anna", "the window keeps its name");
 }
 
-/** A window's connection to the host, which can be cut without the host's doing. */
+/** A window's connection to the host, which can be cut without the host. */
 class Line {
   #sockets = new Set();
   #isCut = false;
-  /** Where the window connected to at last. */
+  /** Where the window connected last. */
   address = "";
 
   async tap(page) {

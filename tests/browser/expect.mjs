@@ -1,11 +1,12 @@
-// Waiting for what a page comes to show. A page's own `eval` is closed by its policy, so the asking is done from here.
+// Waits for what a page will show. The page's policy blocks `eval` in it, so the polling is done
+// from here.
 
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const PATIENCE = 20_000;
 
-/** Asks until the answer fits; after that, fails with the last answer. */
+/** Asks until the answer fits. Fails with the last answer if it does not fit in time. */
 export async function eventually(what, ask, fits = (answer) => answer === true) {
   const deadline = Date.now() + PATIENCE;
   for (;;) {
@@ -16,7 +17,7 @@ export async function eventually(what, ask, fits = (answer) => answer === true) 
   }
 }
 
-/** The text of an element comes to match. */
+/** Waits until the text of an element matches. */
 export function shows(page, selector, pattern) {
   return eventually(
     `${selector} shows ${pattern}`,

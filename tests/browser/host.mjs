@@ -1,5 +1,5 @@
-// The host that serves the page, and what can be done to it: the test that runs this script reads what is
-// asked on standard output, does it, and answers with a line.
+// The host that serves the page, and the actions on it. The test that runs this script reads
+// requests on standard output, carries them out, and answers with a line.
 
 import { createInterface } from "node:readline";
 
@@ -14,7 +14,7 @@ export class Host {
     return order("kill");
   }
 
-  /** On the same folder and the same port. */
+  /** Restarts it on the same folder and the same port. */
   restart() {
     return order("restart");
   }
@@ -33,7 +33,7 @@ export class Host {
     return response.json();
   }
 
-  /** Every message that a room keeps, oldest first. */
+  /** Returns every message that a room keeps, oldest first. */
   async history(room) {
     const all = [];
     for (let more = true, before = Number.MAX_SAFE_INTEGER; more; ) {

@@ -28,5 +28,5 @@ for (const test of [...chat.tests, ...panels.tests, ...access.tests]) {
   await windows.closeAll();
 }
 await windows.close();
-// Standard input is still open.
+// Otherwise the open standard input keeps the process running.
 process.exit(failed === 0 ? 0 : 1);

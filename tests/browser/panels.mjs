@@ -1,4 +1,4 @@
-// The other objects: what one window does, the other one shows.
+// The other objects: changes in one window appear in the other.
 
 import assert from "node:assert/strict";
 import { eventually, isLit, shows } from "./expect.mjs";
@@ -31,7 +31,7 @@ async function countersAgree({ windows, host }) {
   );
   await shows(ann, "#counter [data-field=value]", /^0$/);
   await ann.click("#counter [data-by='1']");
-  // Whoever has the id has the counter.
+  // The id is sufficient to use the counter.
   await ben.fill("#counter [name=object]", id);
   await ben.press("#counter [name=object]", "Enter");
   for (const page of [ann, ben]) await shows(page, "#counter [data-field=value]", /^1$/);

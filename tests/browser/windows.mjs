@@ -1,5 +1,5 @@
-// A browser, and windows of it in which the page is open. What a window must never do is written down
-// as it happens: an error in a script, a breach of the Content-Security-Policy, a request to elsewhere.
+// A browser, and windows of it that show the page. Records immediately what a window must never do:
+// an error in a script, a violation of the Content-Security-Policy, a request to elsewhere.
 
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -7,7 +7,7 @@ import { pathToFileURL } from "node:url";
 
 const { chromium } = await import(pathToFileURL(needed("PLAYWRIGHT")));
 
-/** Refusals that are part of the game: what is limited, a lock that is held or lost, a schedule that is none. */
+/** Expected refusals: limited requests, a held or lost lock, an invalid schedule. */
 const EXPECTED = [/^429 POST .*\/limits\//, /^409 POST .*\/locks\//, /^400 POST .*\/tasks\//];
 
 export class Windows {
@@ -22,12 +22,12 @@ export class Windows {
   }
 
   static async launch(base) {
-    // Chromium refuses its sandbox to root, which a container's tests run as.
+    // Chromium refuses to run its sandbox as root, which tests in a container run as.
     const args = process.getuid?.() === 0 ? ["--no-sandbox"] : [];
     return new Windows(await chromium.launch({ executablePath: needed("CHROMIUM"), args }), base);
   }
 
-  /** A window of a person's own; `before(page)` prepares it. */
+  /** Opens a separate window for a person. `before(page)` prepares it. */
   async open({ room, user, before = async () => {}, ...options }) {
     const context = await this.#browser.newContext({ viewport: { width: 1280, height: 860 }, locale: "en-GB", ...options });
     const page = await context.newPage();
@@ -38,7 +38,7 @@ export class Windows {
     return page;
   }
 
-  /** Pictures of all windows, for whoever looks into a failure. */
+  /** Takes pictures of all windows, to investigate a failure. */
   async photograph(folder) {
     await mkdir(folder, { recursive: true });
     for (const [user, page] of this.#opened) {
@@ -49,7 +49,7 @@ export class Windows {
     }
   }
 
-  /** Closes every window, and forgets what they did. */
+  /** Closes every window, and drops the records of what they did. */
   async closeAll() {
     await Promise.all(this.#browser.contexts().map((context) => context.close()));
     this.#opened = [];
@@ -64,7 +64,7 @@ export class Windows {
     const report = (problem) => this.problems.push(`${user}: ${problem}`);
     page.on("pageerror", (error) => report(error.stack));
     page.on("console", (message) => {
-      // Chromium's own note of an answer or of a lost connection; answers are judged below.
+      // Chromium's own note of an answer or of a lost connection. Answers are checked below.
       const ofNetwork = /^Failed to load resource|^WebSocket connection to/.test(message.text());
       if (["error", "warning"].includes(message.type()) && !ofNetwork) report(message.text());
     });

@@ -1,4 +1,4 @@
-//! The demo's page in a real browser: the scripts of `tests/browser`, and what they need.
+//! Tests the demo's page in a real browser: the scripts of `tests/browser`, and what they need.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -6,19 +6,21 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use crate::command;
 use crate::tools;
 use crate::workspace::Workspace;
 
-/// Runs the tests of the page against a host that runs. The script asks on standard output for the host
-/// to be killed and started again, and reads on standard input that it was; see `tests/browser/host.mjs`.
+/// Runs the tests of the page against a running host. The script requests on standard output that
+/// the host is killed and restarted, and reads on standard input that this was done. See
+/// `tests/browser/host.mjs`.
 pub fn test(workspace: &Workspace, address: &str) -> Result<()> {
     run(script(workspace, "page.mjs")?.arg(address))
 }
 
-/// Starts the demo on an empty folder, has people talk there, and takes pictures of it.
+/// Starts the demo on an empty folder, fills it with conversations, and takes pictures of it.
 pub fn screenshots(workspace: &Workspace) -> Result<()> {
     let data = workspace.target.join("screenshots");
-    // A former run's talk would be in the pictures.
+    // Messages of an earlier run would be visible in the pictures.
     let _ = std::fs::remove_dir_all(&data);
     let mut demo = Demo::start(workspace, &data)?;
     let address = demo.address()?;
@@ -28,14 +30,14 @@ pub fn screenshots(workspace: &Workspace) -> Result<()> {
         .arg(folder))
 }
 
-/// Node with a script, which finds the tools in its environment.
+/// Creates a command for Node with a script. The script finds the tools in its environment.
 fn script(workspace: &Workspace, name: &str) -> Result<Command> {
     let mut command = Command::new("node");
     command
         .arg(workspace.root.join("tests/browser").join(name))
         .env("PLAYWRIGHT", tools::playwright(workspace)?)
         .env("CHROMIUM", tools::chromium(workspace)?)
-        // Where pictures of what failed go.
+        // The folder for pictures of failures.
         .env("PICTURES", workspace.target.join("browser"));
     Ok(command)
 }
@@ -50,20 +52,20 @@ fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// The demo on the embedded host; it ends with its owner.
+/// The demo on the embedded host. It ends when this is dropped.
 struct Demo(Child);
 
 impl Demo {
     fn start(workspace: &Workspace, data: &Path) -> Result<Self> {
-        crate::command::run(
-            Command::new("cargo")
+        command::run(
+            command::cargo()
                 .args(["build", "-p", "demo"])
                 .current_dir(&workspace.root),
         )?;
         let child = Command::new(workspace.target.join("debug/demo"))
             .args(["--port", "0", "--data"])
             .arg(data)
-            // Its assets are found from there.
+            // The host finds its assets from there.
             .current_dir(workspace.root.join("examples/demo"))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -84,7 +86,7 @@ impl Demo {
 
 impl Drop for Demo {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have ended already.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }

@@ -1,4 +1,4 @@
-//! From a crate to what Cloudflare Workers run: `build/index.js` and `build/index_bg.wasm`.
+//! Builds what Cloudflare Workers run from a crate: `build/index.js` and `build/index_bg.wasm`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,15 +12,15 @@ use crate::tools;
 use crate::workspace::Workspace;
 use crate::wrangler;
 
-/// The files that make a bundle, below the app's `build` folder.
+/// The files of a bundle, in the app's `build` folder.
 pub const SCRIPT: &str = "index.js";
 pub const WASM: &str = "index_bg.wasm";
 
-/// Beside them: from what they were made.
+/// A file beside them that identifies their sources.
 const MADE_FROM: &str = ".made-from";
 
-/// Makes the bundle, unless the one that is there was made from the same: the size optimiser takes
-/// half a minute even if nothing changed.
+/// Builds the bundle, unless the existing one was built from the same sources. The size optimiser
+/// takes half a minute even if nothing has changed.
 pub fn build(workspace: &Workspace, app: &Path, dev: bool) -> Result<()> {
     wrangler::check_compatibility(app)?;
     tools::add_wasm_target()?;
@@ -40,7 +40,7 @@ pub fn build(workspace: &Workspace, app: &Path, dev: bool) -> Result<()> {
         .with_context(|| format!("cannot write to {}", build.display()))
 }
 
-/// Makes the bundle so that panics unwind. `worker-build` installs what it needs of a nightly
+/// Builds the bundle so that panics unwind. `worker-build` installs what it needs of a nightly
 /// toolchain.
 pub fn build_unwinding(workspace: &Workspace, app: &Path, dev: bool) -> Result<()> {
     wrangler::check_compatibility(app)?;
@@ -49,9 +49,9 @@ pub fn build_unwinding(workspace: &Workspace, app: &Path, dev: bool) -> Result<(
         fs::remove_file(&made_from)
             .with_context(|| format!("cannot remove {}", made_from.display()))?;
     }
-    // A new app has no lock file yet. Of one that has, this changes nothing.
+    // A new app has no lock file yet. An existing lock file is not changed.
     command::output(
-        Command::new("cargo")
+        command::cargo()
             .args(["metadata", "--format-version", "1"])
             .current_dir(app),
     )?;
@@ -59,7 +59,7 @@ pub fn build_unwinding(workspace: &Workspace, app: &Path, dev: bool) -> Result<(
     command::run(command.arg("--panic-unwind"))
 }
 
-/// What makes a bundle.
+/// The programs that build a bundle.
 #[derive(Debug)]
 struct Programs {
     worker_build: PathBuf,
@@ -69,7 +69,7 @@ struct Programs {
 }
 
 impl Programs {
-    /// Those for an app whose lock file is there.
+    /// Finds the programs for an app that has a lock file.
     fn find(workspace: &Workspace, app: &Path) -> Result<Self> {
         Ok(Self {
             worker_build: tools::worker_build(workspace)?,
@@ -91,7 +91,7 @@ impl Programs {
     }
 }
 
-/// What cargo says of a crate that it compiled, as far as it matters here.
+/// The relevant part of what cargo reports about a compiled crate.
 #[derive(Deserialize)]
 struct Artifact {
     reason: String,
@@ -99,9 +99,10 @@ struct Artifact {
     filenames: Vec<PathBuf>,
 }
 
-/// Compiles as `worker-build` is about to, and finds the WebAssembly module: the app's own comes last.
+/// Compiles as `worker-build` will, and returns the WebAssembly module. The app's own is the last
+/// one.
 fn compile(app: &Path, dev: bool) -> Result<PathBuf> {
-    let output = Command::new("cargo")
+    let output = command::cargo()
         .args(["build", "--lib", "--target=wasm32-unknown-unknown"])
         .arg("--message-format=json-render-diagnostics")
         .args((!dev).then_some("--release"))

@@ -1,4 +1,4 @@
-//! workerd's own configuration, which is text in Cap'n Proto's language.
+//! Writes workerd's own configuration, which is text in Cap'n Proto's language.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -9,16 +9,16 @@ use serde_json::Value;
 use crate::bundle::{SCRIPT, WASM};
 use crate::wrangler::Configuration;
 
-/// The script that turns files into responses; see `assets.js`.
+/// The script that turns files into responses. See `assets.js`.
 pub const ASSETS_SCRIPT: &str = "assets.js";
-/// The Worker that a test puts in front of the app.
+/// The Worker that a test places in front of the app.
 pub const CALLER_SCRIPT: &str = "caller.js";
 
-/// Where `fetch` leads. workerd's own default is closed to private addresses; Wrangler's local mode
-/// is open, so that a developer's other services can be reached.
+/// The network of `fetch`. workerd's default excludes private addresses. Wrangler's local mode
+/// includes them, so that a developer's other services can be reached.
 const INTERNET: &str = "(name = \"internet\", network = (allow = [\"public\", \"private\"], tlsOptions = (trustBrowserCas = true)))";
 
-/// Where a run's parts are.
+/// The paths of a run's parts.
 pub struct Run<'a> {
     pub configuration: &'a Configuration,
     pub port: u16,
@@ -27,7 +27,7 @@ pub struct Run<'a> {
     pub has_caller: bool,
 }
 
-/// Writes the configuration. Scripts are embedded from its own folder.
+/// Returns the configuration. Scripts are embedded from its own folder.
 pub fn write(run: &Run<'_>) -> Result<String> {
     let entry = if run.has_caller { "caller" } else { "app" };
     let mut services = format!(
@@ -63,7 +63,7 @@ fn app(run: &Run<'_>) -> Result<String> {
     let mut bindings = String::new();
     for object in configuration.objects() {
         let class = text(&object.class_name);
-        // As Wrangler's own local mode composes it.
+        // Composed as in Wrangler's own local mode.
         let key = text(&format!("{}-{}", configuration.name, object.class_name));
         writeln!(
             namespaces,

@@ -1,4 +1,4 @@
-//! Running other programs.
+//! Runs other programs.
 
 use std::ffi::OsStr;
 use std::fmt::Write;
@@ -6,8 +6,23 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-/// Runs a program with its output on the terminal (standard error: standard output belongs to the
-/// task).
+/// Returns a command that runs `cargo`.
+///
+/// `cargo run`, which started this task, sets variables that describe this crate. Build scripts that
+/// read them would run again, and every crate above them would be compiled again.
+pub fn cargo() -> Command {
+    let mut cargo = Command::new("cargo");
+    for (name, _) in std::env::vars_os() {
+        let is_of_this_crate =
+            |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+        if name.to_str().is_some_and(is_of_this_crate) {
+            cargo.env_remove(name);
+        }
+    }
+    cargo
+}
+
+/// Runs a program. Its output goes to standard error, because standard output belongs to the task.
 pub fn run(command: &mut Command) -> Result<()> {
     let line = line(command);
     let status = command
@@ -21,7 +36,7 @@ pub fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// What a program prints.
+/// Returns what a program prints.
 pub fn output(command: &mut Command) -> Result<String> {
     let line = line(command);
     let output = command
@@ -42,7 +57,7 @@ pub fn output(command: &mut Command) -> Result<String> {
 fn line(command: &Command) -> String {
     let mut line = command.get_program().to_string_lossy().into_owned();
     for argument in command.get_args().map(OsStr::to_string_lossy) {
-        // Writing to a string does not fail.
+        // Writing to a string cannot fail.
         let _ = write!(line, " {argument}");
     }
     line

@@ -1,4 +1,5 @@
-//! What `#[durable_object]` costs the compiler: objects of 1, 10 and 100 methods, now and in an earlier state.
+//! Measures what `#[durable_object]` costs the compiler: objects of 1, 10 and 100 methods, in this
+//! state and in an earlier one.
 
 use std::fmt::Write;
 use std::fs;
@@ -28,11 +29,11 @@ const SIZES: [usize; 3] = [1, 10, 100];
 
 /// One object's cost.
 struct Cost {
-    /// Of `cargo check`, in processor time.
+    /// The processor time of `cargo check`.
     check: Duration,
-    /// Lines of the crate after all macros.
+    /// The lines of the crate after macro expansion.
     lines: usize,
-    /// Of the compiler's pass that expands macros.
+    /// The time of the compiler's pass that expands macros.
     expansion: Duration,
 }
 
@@ -73,7 +74,8 @@ fn millis(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1_000.0
 }
 
-/// The cost of one more method between two sizes. Both lines are the same if it is linear.
+/// Returns the cost of one more method between two sizes. If the cost is linear, both lines are
+/// equal.
 #[expect(clippy::cast_precision_loss, reason = "figures to read")]
 fn each_more(costs: &[Cost], few: usize, many: usize) -> String {
     let methods = (SIZES[many] - SIZES[few]) as f64;
@@ -99,14 +101,14 @@ impl Probe {
     fn new(folder: &Path, root: &Path, target: &Path) -> Result<Self> {
         fs::create_dir_all(folder.join("src"))
             .with_context(|| format!("cannot make {}", folder.display()))?;
-        // The profile is that of the workspace, so that their dependencies are the same.
+        // The profile is the workspace's, so that their dependencies are compiled alike.
         let manifest = format!(
             "[package]\nname = \"probe\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n[dependencies]\nanchorhold = {{ path = {:?} }}\n\n[profile.dev]\ndebug = \"line-tables-only\"\n",
             root.join("runtime")
         );
         fs::write(folder.join("Cargo.toml"), manifest)?;
         fs::copy(root.join("Cargo.lock"), folder.join("Cargo.lock"))?;
-        // The passes' times and the expansion are not for stable compilers.
+        // Stable compilers do not print the times of passes or the expansion.
         let wrapper = folder.join("rustc.sh");
         fs::write(&wrapper, "#!/bin/sh\nRUSTC_BOOTSTRAP=1 exec \"$@\"\n")?;
         fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755))?;
@@ -118,7 +120,7 @@ impl Probe {
     }
 
     fn cargo(&self, arguments: &[&str]) -> Command {
-        let mut cargo = Command::new("cargo");
+        let mut cargo = command::cargo();
         cargo
             .args(arguments)
             .current_dir(&self.folder)
@@ -154,13 +156,13 @@ impl Probe {
         })
     }
 
-    /// Writes the object; another round is another text, so that cargo compiles it again.
+    /// Writes the object. Each round has a different text, so that cargo compiles it again.
     fn write(&self, methods: usize, round: usize) -> Result<()> {
         let mut text = format!(
             "//! Round {round}.\n\nuse anchorhold::prelude::*;\n\n#[durable_object]\npub struct Probe {{\n    value: u64,\n}}\n\n#[durable_object]\nimpl Probe {{\n"
         );
         for number in 0..methods {
-            // Writing to a string does not fail.
+            // Writing to a string cannot fail.
             let _ = writeln!(text, "{}", method(number));
         }
         text.push_str("}\n");
@@ -168,7 +170,7 @@ impl Probe {
     }
 }
 
-/// The kinds of methods in turn.
+/// Returns a method. The kinds alternate.
 fn method(number: usize) -> String {
     match number % 4 {
         0 => format!(
@@ -186,7 +188,7 @@ fn method(number: usize) -> String {
     }
 }
 
-/// What the programs that this one ran have used so far.
+/// Returns the processor time of all finished child processes.
 fn processor_time() -> Result<Duration> {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN).context("cannot read the processor time")?;
     let micros = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();

@@ -1,6 +1,4 @@
-//! Lints the runtime crate as an app has it that takes one of its features, or none.
-
-use std::process::Command;
+//! Lints the runtime crate as an app uses it that enables one of its features, or none.
 
 use anyhow::{Context, Result};
 
@@ -13,7 +11,7 @@ pub fn lint(workspace: &Workspace) -> Result<()> {
     let package = workspace.package(CRATE)?;
     let alone = package.features.keys().map(String::as_str);
     for features in alone.chain([""]) {
-        let mut clippy = Command::new("cargo");
+        let mut clippy = command::cargo();
         clippy
             .args(["clippy", "--quiet", "-p", CRATE, "--no-default-features"])
             .args(["--features", features, "--", "-D", "warnings"])

@@ -1,8 +1,8 @@
-//! The fuzz targets of the runtime, for longer than the test command runs them.
+//! Runs the fuzz targets of the runtime for longer than the test command does.
 //!
-//! A target is a test made with `bolero`. Built with `--cfg fuzzing_libfuzzer`, bolero hands its
-//! input over to libFuzzer, which looks for inputs that reach new code. The counters that it needs
-//! are a pass of LLVM, which stable Rust can ask for.
+//! A target is a test made with `bolero`. When built with `--cfg fuzzing_libfuzzer`, bolero passes
+//! its input to libFuzzer, which searches for inputs that reach new code. The counters for this are
+//! inserted by a pass of LLVM, which stable Rust can request.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,7 +15,7 @@ use serde::Deserialize;
 use crate::command;
 use crate::workspace::Workspace;
 
-/// What every crate of the test binary is built with; build scripts and macros are not.
+/// Flags for every crate of the test binary. Build scripts and macros are not built with them.
 const FLAGS: &[&str] = &[
     "--cfg=fuzzing",
     "--cfg=fuzzing_libfuzzer",
@@ -28,11 +28,11 @@ const FLAGS: &[&str] = &[
     "-Coverflow-checks=on",
     "-Cdebuginfo=line-tables-only",
 ];
-/// In the names of targets, and of no other tests.
+/// Part of the names of targets. Names of other tests do not contain it.
 const MARK: &str = "fuzz::";
-/// An input that takes longer is a finding.
+/// An input that takes longer than this is a finding.
 const SLOWEST: Duration = Duration::from_secs(10);
-/// A process that takes more memory is a finding, in MiB.
+/// A process that uses more memory than this is a finding, in MiB.
 const MEMORY: u32 = 2_048;
 
 #[derive(Args)]
@@ -46,7 +46,7 @@ pub struct Options {
 }
 
 /// # Errors
-/// A target does not build, or an input has failed.
+/// Fails if a target does not build, or if an input has failed.
 pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let binary = build(workspace)?;
     let targets = targets(&binary, options.target.as_deref())?;
@@ -68,18 +68,18 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     )
 }
 
-/// Builds the runtime's unit tests for libFuzzer; the path of the binary.
+/// Builds the runtime's unit tests for libFuzzer. Returns the path of the binary.
 fn build(workspace: &Workspace) -> Result<PathBuf> {
     #[derive(Deserialize)]
     struct Message {
         #[serde(default)]
         executable: Option<PathBuf>,
     }
-    let mut cargo = Command::new("cargo");
+    let mut cargo = command::cargo();
     cargo
         .args(["test", "--no-run", "--release", "--message-format=json"])
         .args(["-p", "anchorhold", "--all-features", "--lib"])
-        // With a target the flags are not for what runs while it is built.
+        // With an explicit target, the flags do not apply to programs that run during the build.
         .args(["--target", &host()?])
         .current_dir(&workspace.root)
         .env("CARGO_TARGET_DIR", workspace.target.join("fuzz"))
@@ -94,7 +94,7 @@ fn build(workspace: &Workspace) -> Result<PathBuf> {
         .context("cargo named no test binary")
 }
 
-/// The triple of this machine.
+/// Returns the target triple of this machine.
 fn host() -> Result<String> {
     let version = command::output(Command::new("rustc").arg("-vV"))?;
     let host = version.lines().find_map(|line| line.strip_prefix("host: "));
@@ -117,7 +117,7 @@ fn targets(binary: &Path, only: Option<&str>) -> Result<Vec<String>> {
 }
 
 fn fuzz(workspace: &Workspace, binary: &Path, target: &str, seconds: u32) -> Result<()> {
-    // What was found earlier is a start; it is no part of the repository.
+    // Inputs found earlier are a start. They are not part of the repository.
     let corpus = workspace
         .target
         .join("fuzz")
@@ -146,16 +146,17 @@ fn fuzz(workspace: &Workspace, binary: &Path, target: &str, seconds: u32) -> Res
     let mut fuzzer = Command::new(binary);
     fuzzer
         .args([target, "--exact", "--nocapture", "--test-threads=1"])
-        // Bolero looks for its folders relative to the package, as the test harness runs it.
+        // Bolero resolves its folders relative to the package, in which the test harness runs it.
         .current_dir(workspace.root.join("runtime"))
         .env("BOLERO_LIBFUZZER_ARGS", arguments.join(" "));
     let outcome = command::run(&mut fuzzer);
-    // An empty one would only be noise in `git status`.
+    // An empty folder would only be noise in `git status`.
     let _ = std::fs::remove_dir(&crashes);
     outcome
 }
 
-/// Where bolero looks for inputs that once failed: beside the source of the target.
+/// Returns the folder in which bolero looks for inputs that once failed, beside the target's
+/// source.
 fn crashes(workspace: &Workspace, target: &str) -> Result<PathBuf> {
     let (module, _) = target
         .rsplit_once("::")

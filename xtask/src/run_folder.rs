@@ -1,5 +1,5 @@
-//! What one run of workerd reads: its configuration, and a copy of the bundle, so that a later build
-//! does not change what runs.
+//! The files of one run of workerd: its configuration, and a copy of the bundle, so that a later
+//! build does not change what runs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,15 +11,15 @@ use crate::capnp::{self, ASSETS_SCRIPT, CALLER_SCRIPT, Run};
 use crate::workerd::Options;
 use crate::wrangler::Configuration;
 
-/// The folder; it goes with its owner.
+/// The folder. It is removed when this is dropped.
 pub struct RunFolder(PathBuf);
 
 impl RunFolder {
-    /// `data` is the folder of the databases, which exists.
+    /// Creates the folder. `data` is the folder of the databases, which must exist.
     pub fn create(target: &Path, options: &Options<'_>, data: &Path) -> Result<Self> {
         let mut configuration = Configuration::read(options.app)?;
         let flags = &mut configuration.compatibility_flags;
-        // workerd refuses a flag that is given twice.
+        // workerd refuses duplicate flags.
         flags.extend(options.flags.iter().cloned());
         flags.sort();
         flags.dedup();
@@ -65,7 +65,7 @@ impl RunFolder {
 
 impl Drop for RunFolder {
     fn drop(&mut self) {
-        // Left behind at worst, in the target folder.
+        // At worst the folder remains in the target folder.
         let _ = fs::remove_dir_all(&self.0);
     }
 }

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
+use crate::command;
 use crate::workspace::Workspace;
 
 #[derive(Args)]
@@ -25,7 +26,7 @@ pub struct Options {
 }
 
 pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-    let mut cargo = Command::new("cargo");
+    let mut cargo = command::cargo();
     cargo
         .args(["test", "--profile", "sim", "-p", "anchorhold"])
         .args(["--all-features", "--test", "simulations", "--"])
@@ -58,7 +59,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// What all simulations did together.
+/// The totals of all simulations.
 #[derive(Debug, Default, PartialEq)]
 struct Totals {
     seeds: u64,
@@ -68,7 +69,7 @@ struct Totals {
 }
 
 impl Totals {
-    /// Adds what a simulation tells at its end; other lines add nothing.
+    /// Adds the line that a simulation prints at its end. Ignores other lines.
     fn add(&mut self, line: &str) {
         if let Some(sweep) = Self::of_sweep(line) {
             self.seeds += sweep.seeds;

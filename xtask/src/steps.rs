@@ -1,14 +1,15 @@
 //! Everything that `cargo xtask test` runs.
 
-/// One step; it passes if its command does.
+/// One step. It passes if its command does.
 pub struct Step {
     pub name: &'static str,
-    /// Words separated by spaces.
+    /// The words are separated by spaces.
     pub command: &'static str,
 }
 
-/// In this order, beside the [`CHECKS`]: the compiler optimises a bundle on one core. All are made
-/// before the tests, of which those that start an app on workerd would wait for one another's builds.
+/// Run in this order, in parallel to the [`CHECKS`], because the compiler optimises a bundle on one
+/// core. All are built before the tests: tests that start an app on workerd would otherwise wait
+/// for one another's builds.
 pub const BUNDLES: &[Step] = &[
     Step {
         name: "bundle of the demo",
@@ -20,7 +21,7 @@ pub const BUNDLES: &[Step] = &[
     },
 ];
 
-/// In this order.
+/// Run in this order.
 pub const CHECKS: &[Step] = &[
     Step {
         name: "format",
@@ -46,10 +47,10 @@ pub const CHECKS: &[Step] = &[
     },
 ];
 
-/// In this order, after the [`CHECKS`] and the [`BUNDLES`].
+/// Run in this order, after the [`CHECKS`] and the [`BUNDLES`].
 pub const REST: &[Step] = &[
-    // Unit tests, compile-fail tests, and the conformance and end-to-end suites: those start the
-    // apps on both hosts themselves.
+    // Unit tests, compile-fail tests, and the conformance and end-to-end suites. The suites start
+    // the apps on both hosts.
     Step {
         name: "tests",
         command: TESTS,
@@ -62,12 +63,13 @@ pub const REST: &[Step] = &[
         name: "documentation",
         command: "cargo rustdoc -p anchorhold --all-features -- -D warnings",
     },
-    // To plant them all takes two hours; that they still can be is known in seconds.
+    // Planting all of them takes two hours. This checks in seconds that they still apply.
     Step {
         name: "planted bugs apply",
         command: "cargo xtask mutants --check",
     },
-    // What a user has: crates outside of the workspace, which depend on anchorhold by path.
+    // The projects that a user has: crates outside the workspace, which depend on anchorhold by
+    // path.
     Step {
         name: "a crate outside of the workspace",
         command: "cargo clippy --manifest-path tests/outside/Cargo.toml -- -D warnings",
@@ -91,21 +93,21 @@ pub const REST: &[Step] = &[
         command: "cargo clippy --manifest-path examples/starter/Cargo.toml --lib \
                   --target wasm32-unknown-unknown -- -D warnings",
     },
-    // An integration test: cargo builds the program for the embedded host with it.
+    // An integration test, because cargo builds the program for the embedded host with it.
     Step {
         name: "test of the starter",
         command: "cargo test --manifest-path examples/starter/Cargo.toml --test notebook",
     },
 ];
 
-/// The folders of crates outside of the workspace.
+/// The folders of crates outside the workspace.
 pub const OUTSIDE: &[&str] = &["examples/starter", "tests/outside"];
 
-/// Replaced by [`TESTS_SIDE_BY_SIDE`] where cargo-nextest is installed.
+/// Replaced by [`TESTS_SIDE_BY_SIDE`] if cargo-nextest is installed.
 pub const TESTS: &str = "cargo test --workspace --all-targets --all-features --no-fail-fast";
 pub const TESTS_COMPILED: &str = "cargo test --workspace --all-targets --all-features --no-run";
 /// The tests of all packages at once.
 pub const TESTS_SIDE_BY_SIDE: &str = "cargo nextest run --workspace --all-features --no-fail-fast";
-/// Replaces [`TESTS_COMPILED`] likewise.
+/// Replaces [`TESTS_COMPILED`] in the same case.
 pub const TESTS_SIDE_BY_SIDE_COMPILED: &str =
     "cargo nextest run --workspace --all-features --no-run";

@@ -1,8 +1,8 @@
-//! Runs every step and says at the end how each went.
+//! Runs every step, and reports each result at the end.
 
 use std::fs;
 use std::num::NonZero;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -19,13 +19,13 @@ use crate::workspace::Workspace;
 /// Where a step's output goes.
 #[derive(Clone, Copy)]
 enum Output {
-    /// To the terminal, as it comes.
+    /// To the terminal, immediately.
     Shown,
-    /// To the terminal if the step fails: another one has it meanwhile.
+    /// To the terminal only if the step fails, because another step uses it meanwhile.
     Kept,
 }
 
-/// How a step went.
+/// The result of a step.
 struct Outcome {
     name: &'static str,
     passed: bool,
@@ -57,7 +57,8 @@ pub fn run(workspace: &Workspace) -> Result<ExitCode> {
     })
 }
 
-/// With the workspace's versions, crates outside of it find their dependencies compiled.
+/// Copies the lock file, so that crates outside the workspace have the same versions and find their
+/// dependencies compiled.
 fn share_lock_file(workspace: &Workspace) -> Result<()> {
     for folder in OUTSIDE {
         let copy = workspace.root.join(folder).join("Cargo.lock");
@@ -67,7 +68,7 @@ fn share_lock_file(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// A step that fails does not keep the later ones from telling what they find.
+/// Performs all steps. A failing step does not prevent the later ones from running.
 fn perform_all(workspace: &Workspace, steps: &[Step], output: Output) -> Vec<Outcome> {
     let perform = |step| perform(workspace, step, output);
     steps.iter().map(perform).collect()
@@ -79,11 +80,11 @@ fn perform(workspace: &Workspace, step: &Step, output: Output) -> Outcome {
         TESTS_COMPILED if has_nextest() => TESTS_SIDE_BY_SIDE_COMPILED,
         line => line,
     };
-    let mut words = line.split_whitespace();
-    let mut command = Command::new(words.next().unwrap_or_default());
-    command.args(words);
+    let mut command = command::cargo();
+    // Each line begins with `cargo`.
+    command.args(line.split_whitespace().skip(1));
     if line == TESTS_SIDE_BY_SIDE {
-        // The tests of the hosts, which take most of the time, mostly wait.
+        // The tests of the hosts take most of the time, and mostly wait.
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
         command.arg(format!("--test-threads={}", cores * 2));
     }
@@ -109,7 +110,7 @@ fn perform(workspace: &Workspace, step: &Step, output: Output) -> Outcome {
 }
 
 fn has_nextest() -> bool {
-    let mut version = Command::new("cargo");
+    let mut version = command::cargo();
     version.args(["nextest", "--version"]);
     version.output().is_ok_and(|output| output.status.success())
 }

@@ -1,7 +1,7 @@
-//! The tools that building and serving a bundle takes, installed once into `target/tools`.
+//! The tools for building and serving a bundle. They are installed once into `target/tools`.
 //!
 //! They come from the Rust and npm registries by name and exact version, so that two machines build
-//! the same bundle. Each lives in a folder named after its version: a folder that exists is complete.
+//! the same bundle. Each is in a folder named after its version. A folder that exists is complete.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ const BINARYEN: &str = "132.0.0";
 const ESBUILD: &str = "0.28.2";
 const PLAYWRIGHT: &str = "1.65.1";
 
-/// What a Chromium goes by on various systems.
+/// The names of Chromium on various systems.
 const BROWSERS: [&str; 5] = [
     "chromium",
     "chromium-browser",
@@ -28,12 +28,12 @@ const BROWSERS: [&str; 5] = [
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 ];
 
-/// The target that bundles are compiled for.
+/// The target for which bundles are compiled.
 const WASM_TARGET: &str = "wasm32-unknown-unknown";
 
 type Tool = fn(&Workspace) -> Result<PathBuf>;
 
-/// Those that are compiled, beside those that are downloaded.
+/// Installs the tools that are compiled, in addition to those that are downloaded.
 pub fn install_all(workspace: &Workspace) -> Result<()> {
     const COMPILED: &[Tool] = &[worker_build, wasm_bindgen];
     const DOWNLOADED: &[Tool] = &[wasm_opt, esbuild, workerd, playwright, chromium];
@@ -55,7 +55,7 @@ fn install_each(workspace: &Workspace, tools: &[Tool]) -> Result<()> {
     Ok(())
 }
 
-/// Adds the target that bundles are compiled for, if it is missing.
+/// Adds the target for which bundles are compiled, if it is missing.
 pub fn add_wasm_target() -> Result<()> {
     let libraries = command::output(Command::new("rustc").args([
         "--print",
@@ -81,8 +81,8 @@ pub fn wasm_bindgen(workspace: &Workspace) -> Result<PathBuf> {
     wasm_bindgen_for(workspace, workspace)
 }
 
-/// The program must be of the very version that the bundle was compiled with, which an app outside
-/// of the repository has in a lock file of its own.
+/// Returns the program in exactly the version with which the bundle was compiled. An app outside
+/// the repository has its own lock file for this.
 pub fn wasm_bindgen_for(workspace: &Workspace, app: &Workspace) -> Result<PathBuf> {
     let version = app.locked_version("wasm-bindgen")?;
     let options = ["--no-default-features", "--bin", "wasm-bindgen"];
@@ -104,13 +104,13 @@ pub fn workerd(workspace: &Workspace) -> Result<PathBuf> {
     of_this_platform(&folder.join("@cloudflare"), "bin/workerd")
 }
 
-/// The library that drives a browser; it brings none of its own.
+/// Returns the library that drives a browser. It does not include a browser.
 pub fn playwright(workspace: &Workspace) -> Result<PathBuf> {
     let folder = npm_tool(workspace, "playwright-core", PLAYWRIGHT)?;
     existing(folder.join("playwright-core/index.mjs"))
 }
 
-/// The browser that is on the machine. On a Debian that may be changed, one is installed.
+/// Returns the browser on this machine. Installs one on Debian if run as root.
 pub fn chromium(_: &Workspace) -> Result<PathBuf> {
     if let Some(path) = browser() {
         return Ok(path);
@@ -138,7 +138,7 @@ fn browser() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     BROWSERS.iter().find_map(|name| {
         std::env::split_paths(&path)
-            // Of an absolute name, `join` takes nothing else.
+            // For an absolute name, `join` ignores the folder.
             .map(|folder| folder.join(name))
             .find(|program| program.is_file())
     })
@@ -153,14 +153,15 @@ fn cargo_tool(
     let program = package.trim_end_matches("-cli");
     let folder = install(workspace, package, version, |folder| {
         command::run(
-            Command::new("cargo")
+            command::cargo()
                 .args(["install", package, "--version", &format!("={version}")])
-                // To optimise them takes minutes, and saves seconds of a bundle.
+                // Optimising them takes minutes, and saves only seconds per bundle.
                 .arg("--debug")
                 .args(options)
                 .arg("--root")
                 .arg(folder)
-                // Not beside the workspace's own artefacts: their lock would wait for this.
+                // A separate folder, because a build would otherwise wait for the lock of the
+                // workspace's artefacts.
                 .arg("--target-dir")
                 .arg(workspace.target.join("tools/build"))
                 .env("CARGO_INSTALL_ROOT", folder),
@@ -173,10 +174,10 @@ fn cargo_tool(
     )
 }
 
-/// Installs an npm package and returns its `node_modules`. No script of a package is run.
+/// Installs an npm package and returns its `node_modules`. Scripts of packages are not run.
 fn npm_tool(workspace: &Workspace, package: &str, version: &str) -> Result<PathBuf> {
     let folder = install(workspace, package, version, |folder| {
-        // Without a package.json of its own npm would look for one in the folders above.
+        // Without its own package.json, npm would search the parent folders for one.
         fs::write(folder.join("package.json"), "{\"private\": true}\n")?;
         command::run(
             Command::new("npm")
@@ -210,7 +211,8 @@ fn install(
         "installing {package} {version} into {}: some minutes, once",
         tools.display()
     );
-    // Moved into place when it is complete: an interrupted installation leaves nothing that looks done.
+    // Moved into place when it is complete, so that an interrupted installation does not look
+    // complete.
     let unfinished = tools.join(format!("unfinished-{}-{package}", std::process::id()));
     fs::create_dir_all(&unfinished)
         .with_context(|| format!("cannot create {}", unfinished.display()))?;
@@ -224,13 +226,13 @@ fn install(
             }
         })
     });
-    // Gone already if it was moved.
+    // Does nothing if the folder was moved.
     let _ = fs::remove_dir_all(&unfinished);
     installed.with_context(|| format!("cannot install {package} {version}"))?;
     Ok(folder)
 }
 
-/// npm installs the one package of several that fits the machine.
+/// Finds the program in the package for this machine. npm installs only that one of several.
 fn of_this_platform(scope: &Path, program: &str) -> Result<PathBuf> {
     let packages = fs::read_dir(scope).with_context(|| {
         format!(

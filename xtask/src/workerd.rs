@@ -19,21 +19,21 @@ use crate::run_folder::RunFolder;
 use crate::tools;
 use crate::workspace::Workspace;
 
-/// workerd lets open requests end before it does, and an open socket never ends.
+/// workerd waits for open requests before it ends, and an open socket never ends.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// What to serve, and how.
 pub struct Options<'a> {
     pub app: &'a Path,
-    /// A Worker in JavaScript that stands in front of the app, bound to its objects.
+    /// A Worker in JavaScript that runs in front of the app, bound to its objects.
     pub caller: Option<&'a Path>,
-    /// Beside those of the Wrangler configuration.
+    /// Flags in addition to those of the Wrangler configuration.
     pub flags: &'a [String],
     pub port: u16,
     pub data: &'a Path,
 }
 
-/// What happens around a running workerd.
+/// An event of a running workerd.
 pub enum Event {
     Listening(u16),
     Stop,
@@ -45,7 +45,7 @@ pub enum Event {
 pub fn serve(workspace: &Workspace, options: &Options<'_>) -> Result<()> {
     let data = data_folder(options.data)?;
     let (events, received) = channel();
-    // Before the start: a signal that comes early must find somebody.
+    // Done before the start, so that an early signal is handled.
     pass_on_signals(events.clone())?;
     let folder = RunFolder::create(&workspace.target, options, &data)?;
     let mut server = Server::start(workspace, &folder.configuration(), &[], events)?;
@@ -99,7 +99,7 @@ impl Server {
         let mut child = Command::new(&program)
             .arg("serve")
             .arg(configuration)
-            // Reports the port it got on its standard output.
+            // workerd reports its port on its standard output.
             .arg("--control-fd=1")
             .args(arguments)
             .stdin(Stdio::null())
@@ -114,7 +114,7 @@ impl Server {
 
     pub fn stop(&mut self) -> Result<ExitStatus> {
         if let Ok(pid) = i32::try_from(self.0.id()) {
-            // It may have ended by itself.
+            // It may have ended already.
             let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
         }
         let deadline = Instant::now() + GRACE;
@@ -131,7 +131,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Stopped already unless something failed on the way.
+        // Already stopped, unless something has failed.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -147,7 +147,7 @@ fn read_output(output: ChildStdout, events: &Sender<Event>) {
     for line in BufReader::new(output).lines().map_while(Result::ok) {
         match serde_json::from_str::<Report>(&line) {
             Ok(Report { event, port }) if event == "listen" => {
-                // Nobody listens any more: this process is about to end.
+                // If the receiver is gone, this process is about to end.
                 let _ = events.send(Event::Listening(port));
             }
             // The Worker's own log.

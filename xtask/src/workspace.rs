@@ -1,8 +1,7 @@
-//! Where things are.
+//! The locations of the repository and its crates.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
@@ -32,17 +31,17 @@ impl Workspace {
         Self::of(Path::new("."))
     }
 
-    /// The workspace of a crate, which may be outside of the repository.
+    /// Returns the workspace of a crate, which may be outside the repository.
     pub fn of(folder: &Path) -> Result<Self> {
         let metadata = command::output(
-            Command::new("cargo")
+            command::cargo()
                 .args(["metadata", "--format-version=1", "--no-deps"])
                 .current_dir(folder),
         )?;
         serde_json::from_str(&metadata).context("cannot read what `cargo metadata` printed")
     }
 
-    /// An app's folder, given relative to the working directory or to the repository.
+    /// Returns an app's folder, given relative to the working directory or to the repository.
     pub fn app(&self, path: &Path) -> Result<PathBuf> {
         let candidates = [PathBuf::from(path), self.root.join(path)];
         match candidates
@@ -66,7 +65,7 @@ impl Workspace {
             .with_context(|| format!("the repository has no crate `{name}`"))
     }
 
-    /// The version of a package that the lock file chose.
+    /// Returns the version of a package in the lock file.
     pub fn locked_version(&self, package: &str) -> Result<String> {
         let path = self.root.join("Cargo.lock");
         let lock = std::fs::read_to_string(&path)

@@ -1,4 +1,4 @@
-//! The part of a Wrangler configuration that a local workerd can honour.
+//! The part of a Wrangler configuration that a local workerd supports.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ pub struct Configuration {
     #[serde(default)]
     pub vars: BTreeMap<String, Value>,
     pub assets: Option<Assets>,
-    /// What a deployment understands and this does not.
+    /// Settings that a deployment supports and this does not.
     #[serde(flatten)]
     rest: BTreeMap<String, Value>,
 }
@@ -31,7 +31,7 @@ struct DurableObjects {
     bindings: Vec<ObjectBinding>,
 }
 
-/// A class of objects and the name it is bound to.
+/// A class of objects, and the name to which it is bound.
 #[derive(Deserialize)]
 pub struct ObjectBinding {
     pub name: String,
@@ -52,7 +52,7 @@ pub struct Assets {
     pub binding: Option<String>,
 }
 
-/// Settings that change nothing here.
+/// Settings without an effect here.
 const WITHOUT_EFFECT: &[&str] = &[
     "$schema",
     "account_id",
@@ -74,17 +74,18 @@ const WITHOUT_EFFECT: &[&str] = &[
     "workers_dev",
 ];
 
-/// Before this date errors lose their name and code between Workers (`enhanced_error_serialization`).
-/// Evicted objects are freed from 2025-05-05 on, and `deleteAll` takes the alarm from 2026-02-24 on.
+/// Before this date errors lose their name and code between Workers
+/// (`enhanced_error_serialization`). Evicted objects are freed from 2025-05-05 on, and `deleteAll`
+/// deletes the alarm from 2026-02-24 on.
 pub const EARLIEST_DATE: &str = "2026-04-21";
 
-/// Flags that take back what the date brings.
+/// Flags that undo what the date enables.
 const REFUSED_FLAGS: &[&str] = &[
     "legacy_error_serialization",
     "no_handle_cross_request_promise_resolution",
 ];
 
-/// What every build checks of a configuration, whatever else is in it.
+/// The parts of a configuration that every build checks.
 #[derive(Deserialize)]
 struct Compatibility {
     compatibility_date: Option<String>,
@@ -103,7 +104,7 @@ impl Compatibility {
                 "{path}: `compatibility_date` is {date:?}; must be a date such as \"{EARLIEST_DATE}\""
             );
         }
-        // Dates of this form sort as text.
+        // Dates in this form sort as text.
         if date.as_str() < EARLIEST_DATE {
             bail!(
                 "{path}: `compatibility_date` is {date:?}; must be {EARLIEST_DATE} or later: before \
@@ -128,8 +129,8 @@ fn is_date(text: &str) -> bool {
     form.eq(*b"0000-00-00")
 }
 
-/// Refuses an app whose Wrangler configuration, if it has one that can be read here, has a
-/// compatibility date that is too early.
+/// Refuses an app whose compatibility date is too early. Accepts apps that have neither
+/// `wrangler.jsonc` nor `wrangler.json`.
 pub fn check_compatibility(app: &Path) -> Result<()> {
     let Some(path) = file_of(app) else {
         return Ok(());

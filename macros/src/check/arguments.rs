@@ -5,7 +5,7 @@ use crate::model::{
     Argument, ArgumentKind, Event, Handler, MessageFormat, PassBy, is_named, is_plain_value,
 };
 
-/// What the text of an argument's type shows of where it must come from.
+/// What the text of an argument's type shows about its source.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Shape {
     Reference,
@@ -37,8 +37,8 @@ const TEXT: &str = "`#[message(text)]` passes the text unchanged\nhelp: take `&s
 const BINARY: &str = "`#[message(binary)]` passes the bytes unchanged\nhelp: take `&[u8]` or `Vec<u8>`, or write `#[message]` for JSON";
 const OWNED_PAYLOAD: &str = "the payload of an alarm is stored until it runs, so it must be owned\nhelp: write for example `payload: String`";
 
-/// The table of arguments: what an event provides for each shape. Which types fit a shape decide the traits of the
-/// runtime, since a type can have any name.
+/// The table of arguments: what an event provides for each shape. The traits of the runtime decide
+/// which types fit a shape, because a type can have any name.
 pub fn provides(event: Event, shape: Shape) -> Result<(), &'static str> {
     use MessageFormat::{Binary, Json, Text};
     match (event, shape) {
@@ -59,7 +59,7 @@ pub fn provides(event: Event, shape: Shape) -> Result<(), &'static str> {
         | (Event::Message(Text), Shape::Text)
         | (Event::Message(Binary), Shape::Bytes) => Ok(()),
         (Event::Init, Shape::Run | Shape::Text | Shape::Bytes | Shape::Owned) => Err(INIT),
-        // A type called `AlarmRun` is a value, unless the method is an alarm too.
+        // A type called `AlarmRun` is a value unless the method is also an alarm.
         (
             Event::Rpc
             | Event::Route
@@ -107,7 +107,8 @@ fn run_is_asked_for_once(diagnostics: &Diagnostics, handler: &Handler<'_>) {
     }
 }
 
-/// By name, since two names of one type are for the compiler to see, and passing the context twice does no harm.
+/// Checked by name only: the compiler sees two names of one type, and passing the context twice is
+/// harmless.
 pub fn context_is_asked_for_once(diagnostics: &Diagnostics, handler: &Handler<'_>) {
     let contexts = handler.arguments.iter().filter(
         |argument| matches!(argument.kind, ArgumentKind::Reference(ty) if is_named(ty, "Ctx")),
@@ -120,8 +121,8 @@ pub fn context_is_asked_for_once(diagnostics: &Diagnostics, handler: &Handler<'_
     }
 }
 
-/// Text and bytes are passed as they came: a type that shows by its text that it is neither is refused here, any other
-/// by the traits of the runtime.
+/// Text and bytes are passed unchanged. A type whose text shows that it is neither is refused here.
+/// The traits of the runtime refuse any other.
 fn undecoded_message(event: Event, argument: &Argument<'_>) -> Option<&'static str> {
     argument.owned().filter(|ty| is_plain_value(ty))?;
     match event {

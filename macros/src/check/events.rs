@@ -27,7 +27,7 @@ pub fn upgrade_answers(diagnostics: &Diagnostics, handler: &Handler<'_>) {
     }
 }
 
-/// A message is one value; the end of a socket brings at most one.
+/// Checks that a message is one value, and that the end of a socket takes at most one.
 pub fn message_is_taken(diagnostics: &Diagnostics, handler: &Handler<'_>) {
     if !handler.is_of_socket() {
         return;
@@ -42,7 +42,7 @@ pub fn message_is_taken(diagnostics: &Diagnostics, handler: &Handler<'_>) {
         _ => None,
     });
     for second in values {
-        // It may be the first of the two that is wrong.
+        // The first of the two may be the invalid one.
         if let Some(socket) = first.filter(|value| is_named(value.ty, "Socket")) {
             diagnostics.error(
                 socket.ty,
@@ -97,7 +97,8 @@ pub fn one_handler_per_event(diagnostics: &Diagnostics, block: &ObjectImpl<'_>) 
     }
 }
 
-/// Without an upgrade no socket is ever connected. A route with a typing error in its attribute looks just so.
+/// Checks that sockets can be accepted: without an upgrade no socket is ever connected. A route
+/// whose attribute is misspelt looks the same.
 pub fn sockets_are_accepted(diagnostics: &Diagnostics, block: &ObjectImpl<'_>) {
     if block.handler_of(Event::Upgrade).is_some() {
         return;

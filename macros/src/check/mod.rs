@@ -21,7 +21,7 @@ pub fn check_impl(diagnostics: &Diagnostics, block: &ObjectImpl<'_>) {
         let earlier = diagnostics.count();
         roles_fit_together(diagnostics, handler);
         if diagnostics.count() > earlier {
-            // What its events provide is not known.
+            // It is unknown what its events provide.
             continue;
         }
         arguments::arguments_are_provided(diagnostics, handler);
@@ -42,7 +42,7 @@ pub fn check_impl(diagnostics: &Diagnostics, block: &ObjectImpl<'_>) {
     routes::routes_do_not_collide(diagnostics, block);
     events::one_handler_per_event(diagnostics, block);
     if diagnostics.count() == 0 {
-        // A wrong attribute may be the reason.
+        // An invalid attribute may be the cause.
         events::sockets_are_accepted(diagnostics, block);
     }
 }

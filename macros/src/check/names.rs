@@ -1,4 +1,4 @@
-//! Names that must not meet: on the wire, in JavaScript, on the stub.
+//! Names that must be distinct: on the wire, in JavaScript, on the stub.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use crate::names::{
     camel_case, is_class_name, is_method_of_every_stub, is_reserved_rpc_name, unraw,
 };
 
-/// The same names on every target, so that an object that runs natively can be exported.
+/// Requires the same names on every target, so that an object that runs natively can be exported.
 pub fn class_name_is_valid(diagnostics: &Diagnostics, block: &ObjectImpl<'_>) {
     if is_class_name(&block.class) {
         return;
@@ -52,7 +52,7 @@ pub fn rpc_name_is_free(diagnostics: &Diagnostics, handler: &Handler<'_>) {
     }
 }
 
-/// `by` and `_by` are one name to callers.
+/// Checks that argument names are unique. `by` and `_by` are the same name for callers.
 pub fn argument_names_are_unique(diagnostics: &Diagnostics, handler: &Handler<'_>) {
     if !handler.is_called() {
         return;
@@ -69,7 +69,7 @@ pub fn argument_names_are_unique(diagnostics: &Diagnostics, handler: &Handler<'_
         let Some(first) = owners.insert(argument.name.as_str(), argument.identifier) else {
             continue;
         };
-        // rustc reports two arguments whose names are the same, which `x` and `r#x` are too.
+        // rustc reports two arguments with the same name, including `x` and `r#x`.
         if unraw(first) != unraw(argument.identifier) {
             diagnostics.error(
                 argument.identifier,
@@ -101,7 +101,8 @@ pub fn rpc_names_are_unique(diagnostics: &Diagnostics, block: &ObjectImpl<'_>) {
     }
 }
 
-/// An object with alarms has a generated `schedules`, whose methods are named after the alarms.
+/// Checks that generated names are free. An object with alarms has a generated `schedules`, whose
+/// methods are named after the alarms.
 pub fn generated_names_are_free(diagnostics: &Diagnostics, block: &ObjectImpl<'_>) {
     let Some(alarm) = block.alarms().next() else {
         return;

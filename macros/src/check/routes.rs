@@ -1,4 +1,4 @@
-//! Rules of HTTP routes: what binds which argument, and which requests go where.
+//! Rules of HTTP routes: what binds each argument, and which requests each route receives.
 
 use quote::ToTokens;
 use syn::Type;
@@ -46,7 +46,8 @@ pub fn route_parameters_have_arguments(diagnostics: &Diagnostics, handler: &Hand
     }
 }
 
-/// A path and a query string are text; GET, DELETE and an upgrade have no body.
+/// Checks that arguments fit their source. A path and a query string are text. GET, DELETE and an
+/// upgrade have no body.
 pub fn arguments_fit_their_place(diagnostics: &Diagnostics, handler: &Handler<'_>) {
     for argument in handler.values() {
         let mistake = handler
@@ -58,7 +59,7 @@ pub fn arguments_fit_their_place(diagnostics: &Diagnostics, handler: &Handler<'_
     }
 }
 
-/// Why the route cannot provide the argument, if the text shows it.
+/// Returns why the route cannot provide the argument, if the text shows it.
 fn misplaced<'a>(
     route: &Route<'_>,
     argument: &'a Argument<'_>,
@@ -91,7 +92,7 @@ fn misplaced<'a>(
     }
 }
 
-/// Why the route cannot provide the whole of a part of the request.
+/// Returns why the route cannot provide a whole part of the request.
 fn misplaced_mark(
     route: &Route<'_>,
     argument: &Argument<'_>,
@@ -120,7 +121,7 @@ fn misplaced_mark(
     None
 }
 
-/// `false`: the text of the type shows that it has no fields.
+/// Returns `false` if the text of the type shows that it has no fields.
 fn may_have_fields(pass_by: PassBy<'_>) -> bool {
     match pass_by {
         PassBy::Text | PassBy::Bytes => false,
@@ -128,8 +129,8 @@ fn may_have_fields(pass_by: PassBy<'_>) -> bool {
     }
 }
 
-/// `false`: the text of the type shows a list or a tuple, which no single text can be read as. See also `OneText` in the
-/// runtime.
+/// Returns `false` if the text of the type shows a list or a tuple, which cannot be read from a
+/// single text. See also `OneText` in the runtime.
 fn is_one_text(ty: &Type) -> bool {
     !matches!(
         ungroup(ty),
@@ -138,7 +139,7 @@ fn is_one_text(ty: &Type) -> bool {
 }
 
 pub fn marks_need_a_route(diagnostics: &Diagnostics, handler: &Handler<'_>) {
-    // `#[init]` takes no values at all, which was reported.
+    // `#[init]` takes no values, which was reported.
     if handler.routes().next().is_some() || handler.has(Event::Init) {
         return;
     }
@@ -174,7 +175,8 @@ pub fn parts_are_taken_once(diagnostics: &Diagnostics, handler: &Handler<'_>) {
     }
 }
 
-/// As for the request itself, which the compiler knows: see `LeavesTheRest` in the runtime.
+/// Like the check for the request itself, which the compiler recognises: see `LeavesTheRest` in the
+/// runtime.
 pub fn nothing_is_left_beside_a_part(diagnostics: &Diagnostics, handler: &Handler<'_>) {
     for argument in handler.values().filter(|argument| argument.mark.is_none()) {
         let taken = handler.routes().find_map(|route| {

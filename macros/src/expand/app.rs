@@ -1,4 +1,4 @@
-//! `#[anchorhold::app]`: the function stays, the Worker's entry calls it.
+//! `#[anchorhold::app]`: the function is kept, and the Worker's entry calls it.
 
 use proc_macro2::TokenStream;
 use quote::quote;

@@ -13,7 +13,8 @@ pub fn class(block: &ObjectImpl<'_>) -> TokenStream {
     let conditions = block.conditions();
     let class = format_ident!("{}", block.class);
     let exported = format_ident!("{class}Class");
-    // Its symbol is that of no method: the glue joins a class and a method in camel case with one `_`.
+    // This symbol cannot equal that of a method: the glue joins a class and a method in camel case
+    // with one `_`.
     let start = format_ident!("anchorhold_start_{}", block.class.to_lowercase());
     let methods = block.methods().enumerate().map(method);
     let items = quote! {
@@ -132,7 +133,7 @@ pub fn class(block: &ObjectImpl<'_>) -> TokenStream {
     }
 }
 
-/// The method number `index` of the table, which lists the same methods in the same order.
+/// Generates method number `index` of the table, which lists the same methods in the same order.
 fn method((index, handler): (usize, &Handler<'_>)) -> TokenStream {
     let function = format_ident!("rpc_{index}");
     let javascript_name = format_ident!("{}", camel_case(&unraw(handler.name)));

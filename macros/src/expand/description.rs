@@ -1,4 +1,4 @@
-//! The table that lists what a class can do.
+//! Generates the table of a class's methods.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -25,7 +25,8 @@ fn handler_expression(block: &ObjectImpl<'_>, handler: &Handler<'_>, event: Even
     quote!(__anchored::Handler::#constructor(#function, #takes_context))
 }
 
-/// Whether one of the references is to the context; the events of sockets also lend the socket.
+/// Whether one of the references is to the context. The events of sockets also pass the socket by
+/// reference.
 fn takes_context(block: &ObjectImpl<'_>, handler: &Handler<'_>) -> TokenStream {
     let mut unknown = Vec::new();
     for argument in &handler.arguments {
@@ -56,7 +57,7 @@ fn event_handler(block: &ObjectImpl<'_>, event: Event) -> TokenStream {
 pub fn description(block: &ObjectImpl<'_>) -> TokenStream {
     let path = block.path;
     let stub = stub_path(block.path);
-    // Through the stub, so that a struct without its attribute is not reported here once more.
+    // Through the stub, so that a struct without its attribute is not reported again here.
     let object = quote!(<#stub as __anchorhold::Stub>::Object);
     let class = &block.class;
     let binding = screaming_snake_case(class);
@@ -110,7 +111,7 @@ pub fn description(block: &ObjectImpl<'_>) -> TokenStream {
             }
         }
 
-        // An object that the app does not mount yet is not dead code.
+        // Prevents dead-code warnings for an object that the app does not mount yet.
         const _: fn() -> &'static __anchored::Description =
             <#object as __anchorhold::DurableObject>::__description;
     }
@@ -180,7 +181,7 @@ fn route(block: &ObjectImpl<'_>, handler: &Handler<'_>, route: &Route<'_>) -> To
     }
 }
 
-/// The argument that takes the whole query string.
+/// Returns the argument that takes the whole query string.
 fn query(block: &ObjectImpl<'_>, handler: &Handler<'_>) -> Option<TokenStream> {
     let argument = handler
         .values()
@@ -195,7 +196,8 @@ fn query(block: &ObjectImpl<'_>, handler: &Handler<'_>) -> Option<TokenStream> {
     })
 }
 
-/// An argument that the route reads from a text, if it is for the runtime to see whether its type allows that.
+/// An argument that the route reads from text, if the runtime must decide whether its type allows
+/// that.
 fn text_argument(
     block: &ObjectImpl<'_>,
     route: &Route<'_>,
@@ -218,7 +220,7 @@ fn text_argument(
     })
 }
 
-/// The status of a success.
+/// Generates the status of a success.
 fn status(block: &ObjectImpl<'_>, handler: &Handler<'_>, route: &Route<'_>) -> TokenStream {
     if let Some(status) = &route.status {
         let code = status.code;

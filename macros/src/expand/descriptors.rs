@@ -1,5 +1,5 @@
-//! A type that crosses to another object states its bounds once, in a constant that the handler and the stub both go
-//! through: a type that cannot travel is then one error at one place.
+//! A type that is sent to another object states its bounds once, in a constant that both the
+//! handler and the stub use. A type that cannot be sent thus causes one error in one place.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident, quote};
@@ -40,21 +40,23 @@ fn error_alias(handler: &Handler<'_>) -> Ident {
     format_ident!("__Error{}", handler.index)
 }
 
-/// What a handler that may fail returns, and where mistakes about it are shown.
+/// The result of a handler that may fail, and where errors about it are reported.
 ///
-/// Each const argument is a body of its own to the compiler: aliases name the two sides, so that there is one for each.
+/// Each const argument is a separate body for the compiler. Aliases name the two sides, so that
+/// there is only one body for each.
 pub struct Fallible {
     pub whole: Type,
     pub value_at: Type,
     pub error_at: Type,
-    /// The constant that says whether it is a `Result`.
+    /// The constant for whether it is a `Result`.
     is_result: Ident,
-    /// The aliases of its value and of its error. None where a hidden lifetime may be inferred: an alias infers none.
+    /// The aliases of its value and of its error. `None` if a hidden lifetime may be inferred,
+    /// because an alias infers none.
     aliases: Option<(Ident, Ident)>,
 }
 
 impl Fallible {
-    /// `None`: the text shows that it cannot fail.
+    /// Returns `None` if the text shows that it cannot fail.
     pub fn of(handler: &Handler<'_>, block: &ObjectImpl<'_>) -> Option<Self> {
         let Output::Probed(ty) = handler.output else {
             return None;
@@ -104,19 +106,19 @@ impl Fallible {
         )
     }
 
-    /// Whether it is a `Result`, as a const argument.
+    /// Generates whether it is a `Result`, as a const argument.
     pub fn is_result(&self, shown: &impl ToTokens) -> TokenStream {
         let (first, _) = first_and_last_span(&shown.to_token_stream());
         let is_result = respan(self.is_result.to_token_stream(), first);
         quote!({ #is_result })
     }
 
-    /// The same, where a mistake may be reported at it.
+    /// Like [`Self::is_result`], where an error may be reported at it.
     pub fn checked(&self, shown: &impl ToTokens) -> TokenStream {
         probe(shown, &self.whole, "__IS_RESULT")
     }
 
-    /// The constant and the aliases.
+    /// Generates the constant and the aliases.
     fn declarations(&self) -> TokenStream {
         let (whole, is_result) = (&self.whole, &self.is_result);
         let probe = probe(whole, whole, "__IS_RESULT");
@@ -134,7 +136,7 @@ impl Fallible {
     }
 }
 
-/// The alias with a span from the first to the last token of what is shown.
+/// Generates the alias with a span from the first to the last token of `shown`.
 fn alias_at(alias: &Ident, shown: &Type) -> TokenStream {
     let (first, last) = first_and_last_span(&shown.to_token_stream());
     let open = respan(quote!(#alias <), first);
@@ -142,7 +144,7 @@ fn alias_at(alias: &Ident, shown: &Type) -> TokenStream {
     quote!(#open #close)
 }
 
-/// What a caller receives when the handler succeeds.
+/// Returns the type that a caller receives when the handler succeeds.
 pub fn value_type(handler: &Handler<'_>, block: &ObjectImpl<'_>) -> TokenStream {
     match (&handler.output, Fallible::of(handler, block)) {
         (_, Some(fallible)) => fallible.value(),
@@ -152,7 +154,7 @@ pub fn value_type(handler: &Handler<'_>, block: &ObjectImpl<'_>) -> TokenStream 
     }
 }
 
-/// Where mistakes about the value are shown.
+/// Returns where errors about the value are reported.
 pub fn value_at(handler: &Handler<'_>) -> TokenStream {
     match handler.output {
         Output::Nothing => TokenStream::new(),
@@ -161,7 +163,7 @@ pub fn value_at(handler: &Handler<'_>) -> TokenStream {
     }
 }
 
-/// The kind of a value's type, as a const argument.
+/// Generates the kind of a value's type, as a const argument.
 pub fn kind_of(shown: &impl ToTokens, ty: &Type) -> TokenStream {
     if is_plain_value(ty) || is_unit(ty) {
         plain_kind(shown)
@@ -170,15 +172,15 @@ pub fn kind_of(shown: &impl ToTokens, ty: &Type) -> TokenStream {
     }
 }
 
-/// As a literal, which costs the compiler nothing.
+/// Generates the kind as a literal, which costs the compiler nothing.
 fn plain_kind(shown: &impl ToTokens) -> TokenStream {
     respanned(&VALUE.to_token_stream(), shown)
 }
 
-/// `recognition::kind::VALUE` of the runtime; another number would not compile.
+/// `recognition::kind::VALUE` of the runtime. Another number would not compile.
 const VALUE: u8 = 0;
 
-/// The kind of what the handler answers when it succeeds, as a const argument.
+/// Generates the kind of the handler's successful result, as a const argument.
 pub fn value_kind(handler: &Handler<'_>, block: &ObjectImpl<'_>) -> TokenStream {
     match Fallible::of(handler, block) {
         Some(fallible) => probe(&fallible.value_at, &fallible.value(), "__KIND"),
@@ -186,7 +188,7 @@ pub fn value_kind(handler: &Handler<'_>, block: &ObjectImpl<'_>) -> TokenStream 
     }
 }
 
-/// The constants of the block, and the checks of its types.
+/// Generates the constants of the block, and the checks of its types.
 pub fn descriptors(block: &ObjectImpl<'_>) -> TokenStream {
     let mut constants = TokenStream::new();
     for handler in &block.handlers {
@@ -215,7 +217,7 @@ pub fn descriptors(block: &ObjectImpl<'_>) -> TokenStream {
     constants
 }
 
-/// The constants of an `#[rpc]` method.
+/// Generates the constants of an `#[rpc]` method.
 fn of_method(handler: &Handler<'_>, block: &ObjectImpl<'_>) -> TokenStream {
     let mut constants = TokenStream::new();
     for argument in &handler.arguments {
@@ -266,13 +268,13 @@ fn constant(
     quote!(const #name: __anchored::#descriptor<#ty> = #constructor;)
 }
 
-/// The payload of an alarm, if it takes one.
+/// Returns the payload of an alarm, if it takes one.
 pub fn payload_type<'a>(handler: &Handler<'a>) -> Option<&'a Type> {
     handler.alarm()?;
     handler.arguments.iter().find_map(Argument::owned)
 }
 
-/// A stated status fits what the handler answers.
+/// Checks that a stated status fits the handler's result.
 fn status_check(
     handler: &Handler<'_>,
     route: &Route<'_>,
@@ -306,7 +308,7 @@ fn status_check(
     Some(quote!(const _: () = #check;))
 }
 
-/// The tokens with the span of others, so that a mistake is shown there.
+/// Gives the tokens the span of others, so that an error is reported there.
 fn respanned(tokens: &TokenStream, shown: &impl ToTokens) -> TokenStream {
     let (first, _) = first_and_last_span(&shown.to_token_stream());
     respan(tokens.clone(), first)
@@ -321,7 +323,8 @@ pub fn may_be_request(argument: &Argument<'_>, route: &Route<'_>) -> bool {
         })
 }
 
-/// Beside the request, which takes the body and the query string, every value has to come from the path.
+/// Checks that every value beside the request comes from the path, because the request takes the
+/// body and the query string.
 fn request_checks(handler: &Handler<'_>, route: &Route<'_>, block: &ObjectImpl<'_>) -> TokenStream {
     let mut checks = TokenStream::new();
     let others = || {
@@ -330,7 +333,7 @@ fn request_checks(handler: &Handler<'_>, route: &Route<'_>, block: &ObjectImpl<'
             .filter(|argument| !route.has_parameter(&argument.name))
     };
     if handler.is_rpc() {
-        // There the request is refused by itself.
+        // For RPC, the request itself is refused.
         return checks;
     }
     for request in others().filter(|argument| may_be_request(argument, route)) {
@@ -340,7 +343,7 @@ fn request_checks(handler: &Handler<'_>, route: &Route<'_>, block: &ObjectImpl<'
         let request_type = resolve_self(request_type, block.path);
         let takes_all = is_request(&request_type);
         for other in others().filter(|other| other.position != request.position) {
-            // Of two requests only the second is refused.
+            // Of two requests, only the second is refused.
             let first_of_two = (other.position < request.position && may_be_request(other, route))
                 .then(|| {
                     let other = resolve_self(other.ty, block.path);
@@ -362,7 +365,7 @@ fn request_checks(handler: &Handler<'_>, route: &Route<'_>, block: &ObjectImpl<'
     checks
 }
 
-/// A path and a query string are read into what they can hold.
+/// Checks that arguments from a path or a query string have types that text can be read into.
 fn text_checks(handler: &Handler<'_>, route: &Route<'_>, block: &ObjectImpl<'_>) -> TokenStream {
     let mut checks = TokenStream::new();
     for argument in handler.values() {
@@ -395,12 +398,12 @@ fn text_checks(handler: &Handler<'_>, route: &Route<'_>, block: &ObjectImpl<'_>)
     checks
 }
 
-/// An expression that says whether the type is the request.
+/// Generates an expression for whether the type is the request.
 pub fn is_request(ty: &Type) -> TokenStream {
     quote!((__anchored::Probe::<#ty>::__KIND == __anchored::kind::REQUEST))
 }
 
-/// All upgrades accept one session, and the sockets of the events have it.
+/// Checks that all upgrades accept one session type, and that the sockets of the events have it.
 fn session_checks(block: &ObjectImpl<'_>) -> TokenStream {
     let mut upgrades = block.handlers.iter().filter_map(|handler| {
         handler

@@ -1,6 +1,8 @@
-//! From an event to the method and back: one function for each way a method is invoked.
+//! Calls the method for an event and returns its result. Generates one function for each way to
+//! invoke a method.
 //!
-//! What the runtime does is called by path: a method call could find that of a trait of the user's.
+//! Functions of the runtime are called by path, because a method call could resolve to a trait of
+//! the user's.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident, quote};
@@ -15,11 +17,11 @@ use crate::model::{
 use crate::names::unraw;
 use crate::parse::resolve_self;
 
-/// How a method was invoked; this decides where its arguments come from.
+/// How a method was invoked. This decides where its arguments come from.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Entry {
     Init,
-    /// RPC and routes: arguments by name.
+    /// RPC and routes, whose arguments are passed by name.
     Call,
     Upgrade,
     Alarm,
@@ -78,7 +80,8 @@ pub fn functions(block: &ObjectImpl<'_>) -> TokenStream {
         .collect()
 }
 
-// The parameters have names that no constant or unit struct of the user's has: such a name would be a pattern.
+// The parameters have names that no constant or unit struct of the user's has. Such a name would be
+// a pattern.
 fn function(block: &ObjectImpl<'_>, handler: &Handler<'_>, entry: Entry) -> TokenStream {
     let function = entry.function(handler);
     let path = block.path;
@@ -118,7 +121,7 @@ fn function(block: &ObjectImpl<'_>, handler: &Handler<'_>, entry: Entry) -> Toke
     }
 }
 
-/// Calling a deprecated handler is what the platform does, not the user.
+/// Calling a deprecated handler is done by the platform, so the user must not be warned.
 fn deprecated(handler: &Handler<'_>) -> Option<TokenStream> {
     handler
         .raw
@@ -151,7 +154,7 @@ fn body(block: &ObjectImpl<'_>, handler: &Handler<'_>, entry: Entry) -> TokenStr
     quote!(#decodes #reply)
 }
 
-/// One argument on its way into a method.
+/// Generates the code that passes one argument to a method.
 fn decode(
     block: &ObjectImpl<'_>,
     handler: &Handler<'_>,
@@ -277,7 +280,7 @@ fn reply(
     entry: Entry,
     output: &TokenStream,
 ) -> TokenStream {
-    // A method that is also called may return what its callers want.
+    // A method that is also called may have a result for its callers.
     let to_call = matches!(entry, Entry::Call) || handler.is_called();
     if handler.is_rpc() && to_call {
         return reply_to_rpc(block, handler, output);
@@ -336,7 +339,7 @@ fn reply_to_rpc(
     }
 }
 
-/// The result in the form in which it travels.
+/// Converts the result to the form in which it is sent.
 fn owned_output(handler: &Handler<'_>, output: &TokenStream) -> TokenStream {
     match handler.output {
         Output::Text(_) => quote! {

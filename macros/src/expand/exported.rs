@@ -1,14 +1,16 @@
-//! The module of what is exported to JavaScript.
+//! The module with the items exported to JavaScript.
 //!
-//! `wasm-bindgen` generates code that names `str`, `Some` and variables such as `value`, all of which can be names of the
-//! user's. A module sees none of them. Nor does it see the object, if that is declared in a function, so that it only
-//! declares a type, for which a trait is implemented outside of it.
+//! `wasm-bindgen` generates code that names `str`, `Some` and variables such as `value`. The user's
+//! items can have all of these names. A module does not see the user's names. It does not see the
+//! object either if that is declared in a function. So it only declares a type, and a trait is
+//! implemented for that type outside the module.
 
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::Path;
 
-/// A module whose inner one, `__exported::items`, has the runtime as `__anchorhold`, `wasm_bindgen` and `JsValue`.
+/// Returns a module whose inner one, `__exported::items`, imports the runtime as `__anchorhold`,
+/// `wasm_bindgen` and `JsValue`.
 pub fn module(krate: &Path, items: &TokenStream) -> TokenStream {
     let starts_outside = krate.leading_colon.is_none()
         && krate
@@ -18,7 +20,7 @@ pub fn module(krate: &Path, items: &TokenStream) -> TokenStream {
     let outside = starts_outside.then(|| quote!(super::));
     quote! {
         mod __exported {
-            // The path of the runtime may begin at an item that is beside the object.
+            // The path of the runtime may begin at an item beside the object.
             use super::*;
             use #outside #krate as __anchorhold;
 

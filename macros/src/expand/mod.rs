@@ -1,12 +1,14 @@
-//! Model → generated code. The only place, with `fallback`, that quotes.
+//! Model → generated code. Only this module and `fallback` use `quote!`.
 //!
-//! Generated code only refers to items and calls the runtime; logic lives there. It names the runtime and the standard
-//! library by absolute paths only, so that no name in the user's scope can change its meaning: each block of it begins
-//! by naming the runtime `__anchorhold`, wherever the user finds it, and its part for generated code `__anchored`.
-//! Names inside it are the user's own, also `__private`, which many a crate has.
+//! Generated code only refers to items and calls the runtime, which contains the logic. It names
+//! the runtime and the standard library by absolute paths only, so that no name in the user's scope
+//! can change its meaning. Each block begins by naming the runtime `__anchorhold`, whatever its
+//! path in the user's crate, and its part for generated code `__anchored`. Names inside the block
+//! are the user's own, including `__private`, which many crates have.
 //!
-//! No generated item allows a lint, which a crate may forbid. Its tokens carry the span of the attribute, so that rustc
-//! and clippy take them for code of another crate; names that come from the user are resolved there too, see [`quiet`].
+//! Generated items do not allow lints, because a crate may forbid that. Their tokens carry the span
+//! of the attribute, so that rustc and clippy treat them as code of another crate. Names that come
+//! from the user are resolved there, too: see [`quiet`].
 
 mod app;
 mod class;
@@ -32,7 +34,7 @@ use quote::quote;
 
 use crate::model::ObjectImpl;
 
-/// Everything an impl block expands to.
+/// Expands an impl block.
 pub fn expand_impl(block: &ObjectImpl<'_>) -> TokenStream {
     let user_block = block.raw;
     let schedules_type = schedules::declaration(block);

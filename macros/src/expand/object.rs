@@ -17,7 +17,7 @@ pub fn expand_struct(object: &Object<'_>) -> TokenStream {
         .iter()
         .chain(of_fields)
         .any(|attribute| attribute.path().is_ident("deprecated"));
-    // To load a deprecated object or field is what the platform does, not the user.
+    // The platform loads a deprecated object or field, so the user must not be warned.
     let allow = is_deprecated.then(|| quote!(#[allow(deprecated)]));
     let stub = stub_type(
         object.krate,
@@ -36,8 +36,8 @@ pub fn expand_struct(object: &Object<'_>) -> TokenStream {
     }
 }
 
-/// The struct attribute declares the stub's type, so it exists even if the impl block has errors. If the impl block is
-/// missing, the bound on `Stub::Object` reports it at the struct's name.
+/// The struct attribute declares the stub's type, so it exists even if the impl block has errors.
+/// If the impl block is missing, the bound on `Stub::Object` reports it at the struct's name.
 pub fn stub_type(
     krate: &Path,
     conditions: &[&Attribute],
@@ -75,7 +75,7 @@ pub fn stub_type(
     }
 }
 
-/// The parts of one field in the generated implementation.
+/// The generated code for one field.
 struct FieldCode {
     key: Option<String>,
     /// Its constant, its default and the checks of its type.
@@ -144,7 +144,8 @@ fn fields(object: &Object<'_>, allow: Option<&TokenStream>) -> TokenStream {
     }
 }
 
-/// A key that begins with that of another field belongs to the other's entries, if that is a collection under another name.
+/// Checks that no key begins with the key of a collection, whose entries it would belong to. A type
+/// of any name may be a collection.
 fn key_checks(object: &Object<'_>) -> TokenStream {
     let durable = || {
         object
@@ -214,7 +215,7 @@ fn durable_field(
             quote!(const #descriptor: __anchored::Field<#ty> = #field_of;)
         }
         Some(default) => {
-            // In a trait of its own `Self` is the object.
+            // A trait is needed because `Self` in it is the object.
             let defaults = format_ident!("__Default{index}");
             let field_of = project_at(ty, &quote!(StatedField<_, { #escapes }>), &quote!(FIELD));
             quote! {
@@ -243,7 +244,7 @@ fn durable_field(
     }
 }
 
-/// Something that a field's type must not be.
+/// A property that a field's type must not have.
 struct Mistake<'a> {
     shown: &'a Type,
     assertion: TokenStream,
@@ -260,7 +261,8 @@ impl<'a> Mistake<'a> {
     }
 }
 
-/// Checks that report the first of the mistakes, and an expression that says whether there is one.
+/// Returns checks that report the first of the mistakes, and an expression for whether there is
+/// one.
 fn first_mistake(mistakes: Vec<Mistake<'_>>) -> (TokenStream, TokenStream) {
     let mut checks = TokenStream::new();
     let mut earlier: Option<TokenStream> = None;
@@ -287,7 +289,7 @@ fn probe(ty: &Type, constant: &str) -> TokenStream {
     quote!(__anchored::Probe::<#ty>::#constant)
 }
 
-/// The collections inside of the type.
+/// Returns the collections inside the type.
 fn nested_collections(ty: &Type) -> impl Iterator<Item = Mistake<'_>> {
     named_types(ty)
         .into_iter()
@@ -301,9 +303,10 @@ fn nested_collections(ty: &Type) -> impl Iterator<Item = Mistake<'_>> {
         })
 }
 
-/// A failed turn rolls a field back to what is stored, which changes behind a shared reference would escape. Each type
-/// that the field's type names is asked by itself, so that a mistake is shown at its place, and then the whole, since an
-/// auto trait sees what other types are made of.
+/// Checks that a failed turn can roll the field back. Changes behind a shared reference would
+/// escape this. Each type in the field's type is checked separately, so that the error is reported
+/// at its span. Then the whole type is checked, because an auto trait also sees the contents of
+/// other types.
 fn rollback_checks(ty: &Type, escapes: &Ident) -> TokenStream {
     let mut mistakes: Vec<Mistake<'_>> = nested_collections(ty).collect();
     mistakes.extend(named_types(ty).into_iter().map(|inner| {

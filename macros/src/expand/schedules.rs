@@ -1,4 +1,4 @@
-//! The typed schedules of an object: what `Self::schedules(ctx)` offers.
+//! Generates the typed schedules of an object, which `Self::schedules(ctx)` returns.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
@@ -18,7 +18,7 @@ pub fn type_name(struct_name: &Ident) -> Ident {
     ))
 }
 
-/// `CounterSchedules`, beside `Counter`.
+/// Generates `CounterSchedules`, beside `Counter`.
 pub fn declaration(block: &ObjectImpl<'_>) -> TokenStream {
     if block.alarms().next().is_none() {
         return TokenStream::new();

@@ -1,4 +1,5 @@
-//! The attributes that a generated method shares with the user's: documentation, deprecation, allowed lints.
+//! The attributes that a generated method copies from the user's method: documentation,
+//! deprecation, allowed lints.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote};
@@ -6,7 +7,8 @@ use syn::{Attribute, Expr, ExprLit, Lit, LitStr, Meta};
 
 use crate::names::unraw;
 
-/// The attributes to put on the generated method; `otherwise` documents a method that the user did not.
+/// Returns the attributes for the generated method. `otherwise` is its documentation if the user's
+/// method has none.
 pub fn shared_attributes(attributes: &[Attribute], object: &Ident, otherwise: &str) -> TokenStream {
     let is = |attribute: &Attribute, name: &str| attribute.path().is_ident(name);
     let mut shared = TokenStream::new();
@@ -21,7 +23,7 @@ pub fn shared_attributes(attributes: &[Attribute], object: &Ident, otherwise: &s
         } else if is(attribute, "expect")
             && let Meta::List(list) = &attribute.meta
         {
-            // Whether the lint fires in the generated method is not for the user to know.
+            // The user cannot know whether the lint fires in the generated method.
             let lints = &list.tokens;
             shared.extend(quote!(#[allow(#lints)]));
         }
@@ -45,8 +47,8 @@ fn documentation(attribute: &Attribute, object: &Ident) -> TokenStream {
     attribute.to_token_stream()
 }
 
-/// On the stub `Self` is the stub, and what is private to the object cannot be linked: ``[`Self::x`]`` becomes
-/// `` `Counter::x` ``.
+/// Removes links to the object. On the stub, `Self` is the stub, and private items of the object
+/// cannot be linked. Thus ``[`Self::x`]`` becomes `` `Counter::x` ``.
 fn without_links_to_object(text: &str, object: &str) -> String {
     let mut result = String::with_capacity(text.len());
     let mut rest = text;
@@ -79,7 +81,7 @@ fn without_links_to_object(text: &str, object: &str) -> String {
     result
 }
 
-/// Whether a link leads to `Self`, or to something inside the object.
+/// Whether a link refers to `Self`, or to an item of the object.
 fn is_path_into(target: &str, object: &str) -> bool {
     let path = target.trim_matches('`');
     path == "Self"

@@ -1,4 +1,4 @@
-//! The typed remote methods of the stub.
+//! Generates the typed remote methods of the stub.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote};
@@ -14,7 +14,7 @@ use crate::parse::resolve_self;
 pub fn methods(block: &ObjectImpl<'_>) -> TokenStream {
     let stub = stub_path(block.path);
     let methods = block.methods().map(|handler| method(block, handler));
-    // Stubs stay on their thread.
+    // Makes stubs stay on their thread.
     quote! {
         #[automatically_derived]
         #[allow(clippy::future_not_send)]
@@ -24,7 +24,8 @@ pub fn methods(block: &ObjectImpl<'_>) -> TokenStream {
     }
 }
 
-/// The visibility that the user restricted, or else that of the stub itself: a handler without one is remote all the same.
+/// Returns the user's restricted visibility, or else that of the stub. A handler without a
+/// visibility can still be called remotely.
 fn visibility(handler: &Handler<'_>) -> TokenStream {
     match &handler.raw.visibility {
         restricted @ Visibility::Restricted(_) => restricted.to_token_stream(),
@@ -44,7 +45,7 @@ fn method(block: &ObjectImpl<'_>, handler: &Handler<'_>) -> TokenStream {
         ),
     );
     let visibility = visibility(handler);
-    // The user's arguments share the scope: only hygiene keeps ours apart.
+    // Mixed-site hygiene separates this name from the user's arguments in the same scope.
     let arguments = Ident::new("__arguments", Span::mixed_site());
     let parameters = handler
         .values()

@@ -22,7 +22,8 @@ pub fn test(function: &RawFunction, options: &TestOptions, krate: &Path) -> Toke
     let label = unraw(name);
     let (output, run) = match &signature.output {
         ReturnType::Type(_, ty) if !is_unit(ty) && opaque_type(ty).is_none() => {
-            // A type that no test can return is reported where it stands, once: the harness does not see it.
+            // Reports a type that no test can return at its span, and only once, because the
+            // harness does not see it.
             let open = respan(quote!(report_test::<_,), ty.span());
             let close = respan(quote!(>), ty.span());
             (
@@ -45,7 +46,7 @@ pub fn test(function: &RawFunction, options: &TestOptions, krate: &Path) -> Toke
         None => quote!(::core::default::Default::default()),
     };
     let exhaustive = options.exhaustive;
-    // The inner function keeps the user's signature, so that a wrong type is reported where it stands.
+    // The inner function keeps the user's signature, so that a wrong type is reported at its span.
     quote! {
         #(#attributes)*
         #[::core::prelude::v1::test]

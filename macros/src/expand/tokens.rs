@@ -1,4 +1,4 @@
-//! Pieces of generated code that more than one part of it takes, and the spans of their tokens.
+//! Fragments of generated code that several parts use, and the spans of their tokens.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote};
@@ -6,14 +6,14 @@ use syn::{Attribute, Ident, Path, PathArguments};
 
 use crate::names::unraw;
 
-/// Names our attributes, which are not in the expansion otherwise, at the user's tokens: an editor shows their
-/// documentation there.
+/// Names the attributes of this crate, which are not in the expansion otherwise, with the spans of
+/// the user's tokens. An editor then shows their documentation there.
 pub fn named<'a>(attributes: impl Iterator<Item = &'a Ident>) -> TokenStream {
-    // One `use` for each: names in a group are linted as the user's own.
+    // One `use` for each, because names in a group are linted as the user's own.
     quote!(#(use __anchorhold::#attributes as _;)*)
 }
 
-/// A scope of its own for generated items, under the conditions of the user's item.
+/// Puts generated items into a separate scope, under the conditions of the user's item.
 pub fn in_block(krate: &Path, conditions: &[&Attribute], items: TokenStream) -> TokenStream {
     quote! {
         #(#conditions)*
@@ -26,8 +26,8 @@ pub fn in_block(krate: &Path, conditions: &[&Attribute], items: TokenStream) -> 
     }
 }
 
-/// The user's name in a generated item: it is found where the user wrote it, but the item belongs to the attribute, so
-/// that no lint asks the user for another name, a use or a comment.
+/// Returns the user's name for a generated item. It resolves where the user wrote it, but the item
+/// belongs to the attribute. Lints thus do not ask the user for another name, a use or a comment.
 pub fn quiet(name: &Ident) -> Ident {
     let span = Span::call_site().located_at(name.span());
     if name == RESERVED_SINCE_2024 {
@@ -38,10 +38,11 @@ pub fn quiet(name: &Ident) -> Ident {
     name
 }
 
-/// An ordinary name to users of edition 2021. What belongs to the attribute is read in the attribute's edition.
+/// An ordinary name for users of edition 2021. Tokens of the attribute are read in the attribute's
+/// edition, where it is a keyword.
 const RESERVED_SINCE_2024: &str = "gen";
 
-/// `CounterStub`, beside `Counter`.
+/// Returns the path of `CounterStub`, beside `Counter`.
 pub fn stub_path(path: &Path) -> Path {
     let mut stub = path.clone();
     if let Some(last) = stub.segments.last_mut() {
@@ -55,8 +56,9 @@ pub fn stub_name(class: &Ident) -> Ident {
     format_ident!("{}Stub", unraw(class), span = class.span())
 }
 
-/// `__anchored::path::<generics>tail`. A bound that does not hold is reported at the whole of `shown`: what is before the
-/// generics has the span of its first token, what is after them that of its last.
+/// Generates `__anchored::path::<generics>tail`. An unsatisfied bound is reported at all of
+/// `shown`: tokens before the generics have the span of its first token, and tokens after them that
+/// of its last.
 pub fn private_at(
     shown: &impl ToTokens,
     path: &TokenStream,
@@ -69,7 +71,7 @@ pub fn private_at(
     quote!(#open #generics #close)
 }
 
-/// `<ty as __anchored::Trait>::item`, with the spans of [`private_at`].
+/// Generates `<ty as __anchored::Trait>::item`, with the spans of [`private_at`].
 pub fn project_at(ty: &impl ToTokens, path: &TokenStream, item: &TokenStream) -> TokenStream {
     let (first, last) = first_and_last_span(&ty.to_token_stream());
     let open = respan(quote!(<), first);
@@ -77,8 +79,9 @@ pub fn project_at(ty: &impl ToTokens, path: &TokenStream, item: &TokenStream) ->
     quote!(#open #ty #close)
 }
 
-/// What the compiler knows of a type, as a const argument: see `recognition` in the runtime. The span is that of
-/// `shown`, since a mistake may be reported at any argument of a generic path.
+/// Generates a const argument with what the compiler knows of a type: see `recognition` in the
+/// runtime. It has the span of `shown`, because an error may be reported at any argument of a
+/// generic path.
 pub fn probe(shown: &impl ToTokens, ty: &impl ToTokens, constant: &str) -> TokenStream {
     let constant = format_ident!("{constant}");
     let known = private_at(shown, &quote!(Probe), &quote!(#ty), &quote!(::#constant));
@@ -91,7 +94,7 @@ pub fn first_and_last_span(tokens: &TokenStream) -> (Span, Span) {
     (first, spans.last().unwrap_or(first))
 }
 
-/// Gives the tokens a span; what groups contain keeps its own.
+/// Sets the span of the tokens. The contents of groups keep theirs.
 pub fn respan(tokens: TokenStream, span: Span) -> TokenStream {
     tokens
         .into_iter()

@@ -1,11 +1,11 @@
-//! Types without a size were reported; borrowed, rustc takes them.
+//! Borrows unsized types. Their error was reported, and rustc accepts them behind a reference.
 
 use syn::{FnArg, ItemStruct, ReturnType, Type, parse_quote};
 
 use crate::model::is_unsized;
 use crate::parse::RawImpl;
 
-/// In the signatures of handlers.
+/// Borrows unsized types in the signatures of handlers.
 pub fn borrow_unsized(raw: &mut RawImpl) {
     for method in raw.handlers_mut() {
         for input in &mut method.signature.inputs {
@@ -19,7 +19,7 @@ pub fn borrow_unsized(raw: &mut RawImpl) {
     }
 }
 
-/// In fields.
+/// Borrows unsized types in fields.
 pub fn borrow_unsized_fields(item: &mut ItemStruct) {
     for field in &mut item.fields {
         borrow(&mut field.ty);

@@ -14,7 +14,7 @@ use crate::parse::RawRole;
 const EXAMPLE_EVERY: &str = "every = \"60s\"";
 const EXAMPLE_CRON: &str = "cron = \"0 3 * * *\"";
 
-/// A hundred years: dates stay within what the platforms can express.
+/// A hundred years. Dates thus stay within what the platforms can express.
 const LONGEST_INTERVAL_MILLIS: u64 = 36_500 * 24 * 60 * 60 * 1_000;
 
 pub enum Recurrence {
@@ -77,7 +77,7 @@ fn parse_interval(literal: &LitStr) -> syn::Result<u64> {
         )
     };
     let digits = text.trim_end_matches(|character: char| !character.is_ascii_digit());
-    // A sign is not a digit, although `parse` takes one.
+    // A sign is not a digit, but `parse` accepts one.
     if !digits.chars().all(|character| character.is_ascii_digit()) {
         return Err(wrong("an interval must begin with a whole number"));
     }
@@ -129,7 +129,8 @@ fn check_cron(literal: &LitStr) -> syn::Result<()> {
     Ok(())
 }
 
-/// Whether some day matches. The calendar of these years has each date on each weekday, and comes again.
+/// Whether any day matches. In the calendar of these years each date falls on each weekday. The
+/// calendar repeats afterwards.
 fn occurs(cron: &Cron) -> bool {
     const YEARS: std::ops::Range<i32> = 2000..2041;
     // 1 January 2000 was a Saturday.

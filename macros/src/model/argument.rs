@@ -24,17 +24,17 @@ pub enum PassBy<'a> {
     Bytes,
 }
 
-/// As far as the text shows it; the traits of the runtime decide the rest.
+/// The kind as far as its text shows it. The traits of the runtime decide the rest.
 pub enum ArgumentKind<'a> {
-    /// A reference to something with a name: the context, or the socket of an event.
+    /// A reference to a named type: the context, or the socket of an event.
     Reference(&'a Type),
     /// A type called `AlarmRun`, in an alarm.
     AlarmRun,
-    /// A value of the call, the message of a socket, the payload of an alarm, the request.
+    /// A value of the call, the message of a socket, the payload of an alarm, or the request.
     Value(PassBy<'a>),
 }
 
-/// A part of the request that one argument takes whole.
+/// A part of the request that one argument takes completely.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Whole {
     Body,
@@ -51,7 +51,7 @@ impl Whole {
         }
     }
 
-    /// In the words of an error.
+    /// The part's name in error messages.
     pub fn part(self) -> &'static str {
         match self {
             Self::Body => "body",
@@ -68,7 +68,7 @@ pub struct Mark<'a> {
 
 pub struct Argument<'a> {
     pub identifier: &'a Ident,
-    /// The name by which callers pass it.
+    /// The name under which callers pass it.
     pub name: String,
     pub ty: &'a Type,
     pub mark: Option<Mark<'a>>,
@@ -128,14 +128,15 @@ impl<'a> Argument<'a> {
         })
     }
 
-    /// Only an alarm has a run; elsewhere `AlarmRun` may be a type of the user's.
+    /// Treats `AlarmRun` as a value. Only an alarm has a run, so elsewhere it may be a type of the
+    /// user's.
     pub fn take_run_as_value(&mut self) {
         if let ArgumentKind::AlarmRun = self.kind {
             self.kind = ArgumentKind::Value(PassBy::Value(self.ty));
         }
     }
 
-    /// The value this argument carries, if it is one that a caller sends.
+    /// Returns how the value is passed, if the argument is a value that a caller sends.
     pub fn pass_by(&self) -> Option<PassBy<'a>> {
         match self.kind {
             ArgumentKind::Value(pass_by) => Some(pass_by),
@@ -143,12 +144,12 @@ impl<'a> Argument<'a> {
         }
     }
 
-    /// Whether it takes this part of the request whole.
+    /// Whether it takes all of this part of the request.
     pub fn takes(&self, whole: Whole) -> bool {
         self.mark.as_ref().is_some_and(|mark| mark.whole == whole)
     }
 
-    /// The type of a value that is passed as it was decoded.
+    /// Returns the type of a value that is passed as decoded.
     pub fn owned(&self) -> Option<&'a Type> {
         match self.kind {
             ArgumentKind::Value(PassBy::Value(ty)) => Some(ty),
@@ -157,7 +158,7 @@ impl<'a> Argument<'a> {
     }
 }
 
-/// `None`: the attributes are wrong, and were reported.
+/// Returns `None` if the attributes are invalid, which was reported.
 fn mark<'a>(diagnostics: &Diagnostics, marks: &'a [Attribute]) -> Option<Option<Mark<'a>>> {
     let mut found: Option<Mark<'a>> = None;
     for attribute in marks {
@@ -220,7 +221,7 @@ fn classify(ty: &Type) -> syn::Result<ArgumentKind<'_>> {
                     Ok(ArgumentKind::Value(PassBy::Bytes))
                 }
                 _ if is_named(referred, "str") => Ok(ArgumentKind::Value(PassBy::Text)),
-                // Which name it is, the context's or a socket's, is for the compiler to say.
+                // The compiler decides whether this names the context or a socket.
                 _ if named_type(referred).is_some()
                     && !super::is_plain_value(referred)
                     && !is_owned_by_name(referred) =>
@@ -230,7 +231,8 @@ fn classify(ty: &Type) -> syn::Result<ArgumentKind<'_>> {
                 _ => wrong(OWNED),
             }
         }
-        // `Cow<str>` hides its lifetime, so `first_borrow` would miss it and rustc would report it in generated code.
+        // `Cow<str>` hides its lifetime, so `first_borrow` would miss it and rustc would report it
+        // in generated code.
         other if is_unsized_cow(other) => wrong(
             "arguments are decoded from the call and must be owned\nhelp: write `String` or `&str` instead of `Cow<str>`",
         ),
@@ -251,7 +253,7 @@ fn classify(ty: &Type) -> syn::Result<ArgumentKind<'_>> {
     }
 }
 
-/// `Cow<str>` or `Cow<[u8]>`. A type of the user's may be called `Cow`, too.
+/// Whether this is `Cow<str>` or `Cow<[u8]>`. A type of the user's may also be called `Cow`.
 fn is_unsized_cow(ty: &Type) -> bool {
     is_named(ty, "Cow")
         && !has_lifetime(ty)

@@ -1,4 +1,4 @@
-//! The impl block: which class it gives its methods to.
+//! The impl block, and the class to which it adds methods.
 
 use proc_macro2::TokenStream;
 use syn::{Attribute, Ident, LitStr, Meta, Path, Type};
@@ -22,7 +22,7 @@ pub struct ObjectImpl<'a> {
     pub class: String,
     pub class_option: Option<LitStr>,
     pub handlers: Vec<Handler<'a>>,
-    /// The path under which the user knows this framework.
+    /// The path by which the user refers to this framework.
     pub krate: &'a Path,
 }
 
@@ -87,7 +87,8 @@ impl<'a> ObjectImpl<'a> {
         let name = &path.segments.last()?.ident;
         let mut handlers: Vec<Handler<'a>> = Vec::new();
         for method in raw.handlers() {
-            // rustc reports the second of two methods with one name; expanded too, it would be many errors.
+            // rustc reports the second of two methods with the same name. Expanding it would add
+            // many errors.
             let name = unraw(&method.signature.ident);
             let is_known = handlers.iter().any(|handler| unraw(handler.name) == name)
                 || raw.helpers.iter().any(|helper| unraw(helper) == name);
@@ -109,29 +110,30 @@ impl<'a> ObjectImpl<'a> {
         })
     }
 
-    /// The methods of the stub, in the order of the object's table.
+    /// Returns the methods of the stub, in the order of the object's table.
     pub fn methods(&self) -> impl Iterator<Item = &Handler<'a>> {
         self.handlers.iter().filter(|handler| handler.is_rpc())
     }
 
-    /// The alarms, each with its method.
+    /// Returns the alarms, each with its method.
     pub fn alarms(&self) -> impl Iterator<Item = &Handler<'a>> {
         self.handlers
             .iter()
             .filter(|handler| handler.alarm().is_some())
     }
 
-    /// The method of an event that has one.
+    /// Returns the method that handles an event, if there is one.
     pub fn handler_of(&self, event: super::Event) -> Option<&Handler<'a>> {
         self.handlers.iter().find(|handler| handler.has(event))
     }
 
-    /// The `#[cfg]` attributes of the block, which everything beside it shares.
+    /// Returns the `#[cfg]` attributes of the block. All code generated beside it has the same.
     pub fn conditions(&self) -> Vec<&'a Attribute> {
         conditions(&self.raw.attributes)
     }
 
-    /// The lints that the block or one of its methods allows: generated code names the same types.
+    /// Returns the lints that the block or one of its methods allows. They also concern generated
+    /// code, which names the same types.
     pub fn allowed_lints(&self) -> impl Iterator<Item = &'a TokenStream> {
         let raw = self.raw;
         let of_methods = raw.handlers().flat_map(|method| &method.attributes);
@@ -142,7 +144,7 @@ impl<'a> ObjectImpl<'a> {
     }
 }
 
-/// The lints of an `#[allow(…)]` or `#[expect(…)]`.
+/// Returns the lints of an `#[allow(…)]` or `#[expect(…)]`.
 pub fn allowed_lints(attribute: &Attribute) -> Option<&TokenStream> {
     match &attribute.meta {
         Meta::List(list) if list.path.is_ident("allow") || list.path.is_ident("expect") => {
@@ -152,7 +154,7 @@ pub fn allowed_lints(attribute: &Attribute) -> Option<&TokenStream> {
     }
 }
 
-/// The `#[cfg]` attributes of an item.
+/// Returns the `#[cfg]` attributes of an item.
 pub fn conditions(attributes: &[Attribute]) -> Vec<&Attribute> {
     attributes
         .iter()
@@ -160,7 +162,7 @@ pub fn conditions(attributes: &[Attribute]) -> Vec<&Attribute> {
         .collect()
 }
 
-/// Whether the type has generics of its own: then the struct's attribute has reported this.
+/// Whether the type has generics of its own. The struct's attribute has then reported this.
 pub fn names_generic_struct(ty: &Type) -> bool {
     super::last_segment(ty).is_some_and(|segment| !segment.arguments.is_none())
 }

@@ -1,4 +1,4 @@
-//! Fields: which are durable, under which keys, with which defaults.
+//! Fields: which ones are durable, under which keys, and with which defaults.
 
 use proc_macro2::Span;
 use quote::ToTokens;
@@ -14,7 +14,7 @@ use super::misplaced::report_misplaced;
 use super::shape::{UNSIZED, is_unsized};
 use super::ungroup;
 
-/// The platform's limit.
+/// The platform's limit for keys.
 const MAX_KEY_BYTES: usize = 2_048;
 
 pub enum Durability {
@@ -29,7 +29,7 @@ pub struct Field<'a> {
     pub name: &'a Ident,
     pub ty: &'a Type,
     pub durability: Durability,
-    /// Where the key comes from, for errors: `key = "…"` or the field's name.
+    /// Where the key comes from (`key = "…"` or the field's name), for errors.
     pub key_span: Span,
 }
 

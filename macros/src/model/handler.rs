@@ -9,7 +9,7 @@ use crate::parse::{RawMethod, is_condition};
 use super::alarm::Alarm;
 use super::{Argument, Event, Output, Role, Route, arguments_of, is_named, ungroup};
 
-/// What the method borrows the object as.
+/// How the method borrows the object.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Receiver {
     Shared,
@@ -81,12 +81,12 @@ impl<'a> Handler<'a> {
         self.has(Event::Rpc)
     }
 
-    /// Whether a caller receives what the method returns.
+    /// Whether the method's result is returned to a caller.
     pub fn is_called(&self) -> bool {
         self.is_rpc() || self.routes().next().is_some()
     }
 
-    /// Whether events of accepted sockets reach the method.
+    /// Whether the method handles events of accepted sockets.
     pub fn is_of_socket(&self) -> bool {
         self.roles.iter().any(|role| role.event().is_of_socket())
     }
@@ -98,7 +98,7 @@ impl<'a> Handler<'a> {
         })
     }
 
-    /// Its HTTP routes, upgrades included.
+    /// Returns its HTTP routes, including upgrades.
     pub fn routes(&self) -> impl Iterator<Item = &Route<'a>> {
         self.roles.iter().filter_map(|role| match role {
             Role::Route(route) | Role::Upgrade(route) => Some(route),
@@ -106,7 +106,7 @@ impl<'a> Handler<'a> {
         })
     }
 
-    /// The arguments whose values a caller sends.
+    /// Returns the arguments whose values a caller sends.
     pub fn values(&self) -> impl Iterator<Item = &Argument<'a>> {
         self.arguments
             .iter()
@@ -186,7 +186,7 @@ fn receiver(diagnostics: &Diagnostics, raw: &RawMethod) -> Option<Receiver> {
             None
         }
         ReceiverKind::Typed(_, ty) => match ungroup(ty) {
-            // The same, written out.
+            // The same receiver, written out.
             Type::Reference(reference)
                 if reference.lifetime.is_none() && is_named(&reference.elem, "Self") =>
             {
@@ -208,7 +208,7 @@ fn receiver(diagnostics: &Diagnostics, raw: &RawMethod) -> Option<Receiver> {
     }
 }
 
-/// `-> Self` or `-> Result<Self, E>`, as a constructor has it.
+/// Whether the result is `Self` or `Result<Self, E>`, as for a constructor.
 fn makes_the_object(output: &ReturnType) -> bool {
     let ReturnType::Type(_, ty) = output else {
         return false;

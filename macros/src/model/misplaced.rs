@@ -1,15 +1,15 @@
-//! Our attributes on what they do not belong on.
+//! Attributes of this crate in the wrong place.
 
 use syn::Attribute;
 
 use crate::diag::Diagnostics;
 use crate::parse::{Place, attribute_name};
 
-/// Reports one of our attributes on something that it does not belong on.
+/// Reports an attribute of this crate in the wrong place.
 pub fn report_misplaced(diagnostics: &Diagnostics, attribute: &Attribute) {
     let name = attribute_name(attribute).map_or_else(String::new, ToString::to_string);
     match Place::named(&name) {
-        // Inside the block, the usual message would not be true.
+        // The usual message would be wrong inside the block.
         Some(Place::Method) => diagnostics.error(
             attribute,
             format!("`#[{name}]` can only be applied to a method of the object"),

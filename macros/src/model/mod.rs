@@ -1,6 +1,6 @@
-//! Raw → model: one object as it was declared, checked item by item.
+//! Raw → model: one object as declared, checked item by item.
 //!
-//! The model keeps the user's own nodes, so that every later error has a place to point at.
+//! The model keeps the user's syntax nodes, so that every later error has a span.
 
 mod alarm;
 mod argument;

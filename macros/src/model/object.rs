@@ -18,7 +18,7 @@ pub struct Object<'a> {
     pub visibility: &'a Visibility,
     pub fields: Vec<Field<'a>>,
     pub migrations: Vec<Expr>,
-    /// The path under which the user knows this framework.
+    /// The path by which the user refers to this framework.
     pub krate: &'a Path,
 }
 
@@ -119,7 +119,8 @@ impl<'a> Object<'a> {
         })
     }
 
-    /// The lints that the struct or one of its fields allows: generated code names the same types.
+    /// Returns the lints that the struct or one of its fields allows. They also concern generated
+    /// code, which names the same types.
     pub fn allowed_lints(&self) -> impl Iterator<Item = &'a TokenStream> {
         let of_fields = self.item.fields.iter().flat_map(|field| &field.attrs);
         self.item
@@ -129,7 +130,7 @@ impl<'a> Object<'a> {
             .filter_map(allowed_lints)
     }
 
-    /// The `#[cfg]` attributes of the struct, which everything beside it shares.
+    /// Returns the `#[cfg]` attributes of the struct. All code generated beside it has the same.
     pub fn conditions(&self) -> Vec<&'a Attribute> {
         conditions(&self.item.attrs)
     }

@@ -1,4 +1,4 @@
-//! What a handler answers.
+//! The results of handlers.
 
 use syn::{ReturnType, Type, TypeParamBound, TypeTraitObject};
 
@@ -12,13 +12,13 @@ use super::{
 };
 
 pub enum Output<'a> {
-    /// `()` or no result at all.
+    /// `()`, or no result.
     Nothing,
-    /// `&str`, which travels as a `String`.
+    /// `&str`, which is sent as a `String`.
     Text(&'a Type),
-    /// The text shows that it cannot fail.
+    /// Its text shows that it cannot fail.
     Plain(&'a Type),
-    /// Whether it is a `Result`, under this name or another, is for the compiler to say.
+    /// Possibly a `Result`, under this name or another. The compiler decides this.
     Probed(&'a Type),
 }
 
@@ -71,12 +71,13 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// Where a mistake about the value is shown: `T` of `Result<T, E>`, or the whole type.
+    /// Returns where to report an error about the value: `T` of `Result<T, E>`, or the whole type.
     pub fn value_at(ty: &Type) -> &Type {
         Self::sides(ty).map_or(ty, |(value, _)| value)
     }
 
-    /// Where a mistake about the error is shown: `E` of `Result<T, E>`, or the whole type.
+    /// Returns where to report an error about the error type: `E` of `Result<T, E>`, or the whole
+    /// type.
     pub fn error_at(ty: &Type) -> &Type {
         Self::sides(ty).and_then(|(_, error)| error).unwrap_or(ty)
     }
@@ -93,7 +94,7 @@ fn is_future(bound: &TypeParamBound) -> bool {
         if bound.path.segments.last().is_some_and(|last| last.ident == "Future"))
 }
 
-/// The first `dyn Future` at any depth, as in `Pin<Box<dyn Future<Output = T>>>`.
+/// Returns the first `dyn Future` at any depth, as in `Pin<Box<dyn Future<Output = T>>>`.
 fn dynamic_future(ty: &Type) -> Option<&TypeTraitObject> {
     find_in_type(ty, |ty| match ty {
         Type::TraitObject(object) if object.bounds.iter().any(is_future) => Some(object),

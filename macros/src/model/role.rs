@@ -1,4 +1,4 @@
-//! What the attributes of a method declare, and the table of what fits together.
+//! What the attributes of a method declare, and the table of attributes that can be combined.
 
 use syn::Attribute;
 
@@ -37,7 +37,7 @@ pub enum Event {
 }
 
 impl<'a> Role<'a> {
-    /// `None`: the attribute itself is wrong, and was reported.
+    /// Returns `None` if the attribute itself is invalid, which was reported.
     pub fn from_raw(diagnostics: &Diagnostics, raw: &'a RawRole) -> Option<Self> {
         Some(match raw.name {
             RoleName::Init => Self::Init(flag_attribute(diagnostics, raw)?),
@@ -65,7 +65,7 @@ impl<'a> Role<'a> {
         }
     }
 
-    /// The name of the attribute: `post` for `#[post("/")]`.
+    /// Returns the name of the attribute: `post` for `#[post("/")]`.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Init(_) => "init",
@@ -92,17 +92,17 @@ impl<'a> Role<'a> {
     }
 }
 
-/// How two attributes of one method go together.
+/// How two attributes of one method fit together.
 pub enum Fit {
     Together,
     /// The same attribute twice.
     Duplicate,
-    /// Each takes a method of its own.
+    /// Each needs a separate method.
     Apart,
 }
 
 impl Event {
-    /// Whether a socket that was accepted brings this event.
+    /// Whether an accepted socket causes this event.
     pub fn is_of_socket(self) -> bool {
         match self {
             Self::Message(_) | Self::Close | Self::Error => true,
@@ -110,14 +110,14 @@ impl Event {
         }
     }
 
-    /// The table of roles: what else a method with this attribute may be.
+    /// The table of roles: which other roles a method with this one may have.
     pub fn fits(self, other: Self) -> Fit {
         match (self, other) {
-            // A method can be called in several ways, and run on a schedule besides.
+            // A method can be called in several ways, and also run on a schedule.
             (Self::Route, Self::Rpc | Self::Route | Self::Alarm)
             | (Self::Rpc, Self::Route | Self::Alarm)
             | (Self::Alarm, Self::Rpc | Self::Route)
-            // Both tell of the end of a socket.
+            // Both report the end of a socket.
             | (Self::Close, Self::Error)
             | (Self::Error, Self::Close) => Fit::Together,
             (Self::Init, Self::Init)

@@ -51,7 +51,7 @@ impl HttpMethod {
         }
     }
 
-    /// Whether arguments that the path does not bind come from the body.
+    /// Whether arguments that the path does not bind are read from the body.
     pub fn has_body(self) -> bool {
         matches!(self, Self::Post | Self::Put | Self::Patch)
     }
@@ -105,7 +105,7 @@ impl Status {
         }
     }
 
-    /// Whether HTTP lets a response with this status have a body.
+    /// Whether HTTP allows a response with this status to have a body.
     pub fn allows_body(&self) -> bool {
         !matches!(self.code, 204 | 205 | 304)
     }
@@ -175,7 +175,7 @@ impl<'a> Route<'a> {
         })
     }
 
-    /// The path with the names of its parameters as callers of other doors know them.
+    /// Returns the path with parameter names in the form that other callers use.
     pub fn canonical_path(&self) -> String {
         if self.segments.is_empty() {
             return String::from("/");
@@ -190,17 +190,19 @@ impl<'a> Route<'a> {
         path
     }
 
-    /// Whether the path itself binds the argument of this name.
+    /// Whether the path binds the argument with this name.
     pub fn has_parameter(&self, argument: &str) -> bool {
         self.parameters().any(|parameter| parameter == argument)
     }
 
-    /// Whether the argument of this name is read from one text: of the path, or of the query string.
+    /// Whether the argument with this name is read from text, either in the path or in the query
+    /// string.
     pub fn reads_as_text(&self, argument: &str) -> bool {
         self.has_parameter(argument) || !self.method.has_body()
     }
 
-    /// The part of the request that arguments are read from by name, unless the path binds them.
+    /// Returns the part of the request from which arguments that the path does not bind are read by
+    /// name.
     pub fn part_of_names(&self) -> Whole {
         if self.method.has_body() {
             Whole::Body
@@ -317,7 +319,7 @@ fn parse_segment(text: &str) -> Result<Segment, String> {
     Ok(Segment::Literal(text.to_owned()))
 }
 
-/// `false` for what no argument can be called: `_`, `self`.
+/// Returns `false` for names that an argument cannot have: `_`, `self`.
 fn is_argument_name(identifier: &Ident) -> bool {
     !argument_name(identifier).is_empty()
         && !["self", "Self", "super", "crate"]

@@ -1,22 +1,23 @@
-//! What can be read off a type's text. What a type *is* decides a trait: see `recognition` in the runtime.
+//! What a type's text shows. Traits decide what a type actually is: see `recognition` in the
+//! runtime.
 
 use syn::visit::{self, Visit};
 use syn::{
     GenericArgument, Lifetime, Path, PathArguments, PathSegment, Type, TypePath, TypeReference,
 };
 
-/// Primitive types. Under a bare name they are taken at their word; every other type is asked what it is.
+/// Primitive types. A bare name of these is trusted. Any other type is recognised by traits.
 const PRIMITIVES: &[&str] = &[
     "bool", "char", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32", "u64", "u128",
     "usize", "f32", "f64",
 ];
 
-/// Containers of the standard library, whose arguments are types and not constants.
+/// Containers of the standard library. Their arguments are types, never constants.
 const CONTAINERS: &[&str] = &[
     "Box", "Option", "Vec", "VecDeque", "HashMap", "HashSet", "BTreeMap", "BTreeSet",
 ];
 
-/// The type without the invisible group that a `macro_rules` fragment is wrapped in, and without parentheses.
+/// Removes parentheses, and the invisible group around a `macro_rules` fragment.
 pub fn ungroup(ty: &Type) -> &Type {
     match ty {
         Type::Group(group) => ungroup(&group.elem),
@@ -25,7 +26,7 @@ pub fn ungroup(ty: &Type) -> &Type {
     }
 }
 
-/// The path of the type, whatever its generics.
+/// Returns the path of the type, which may have generics.
 pub fn named_type(ty: &Type) -> Option<&Path> {
     match ungroup(ty) {
         Type::Path(TypePath {
@@ -35,7 +36,7 @@ pub fn named_type(ty: &Type) -> Option<&Path> {
     }
 }
 
-/// The last segment of a type that is a plain path.
+/// Returns the last segment of a type that is a plain path.
 pub fn last_segment(ty: &Type) -> Option<&PathSegment> {
     named_type(ty)?.segments.last()
 }
@@ -58,7 +59,8 @@ pub fn is_plain_value(ty: &Type) -> bool {
     }
 }
 
-/// Whether the type is written as an owned value of the standard library, without a path that leads elsewhere.
+/// Whether the type is written as an owned value of the standard library, without a path to another
+/// item.
 pub fn is_owned_by_name(ty: &Type) -> bool {
     named_type(ty).is_some_and(|path| {
         path.segments.len() == 1
@@ -69,7 +71,7 @@ pub fn is_owned_by_name(ty: &Type) -> bool {
     })
 }
 
-/// The type arguments of a type: `T` and `E` of `Result<T, E>`.
+/// Returns the type arguments of a type: `T` and `E` of `Result<T, E>`.
 pub fn arguments_of(ty: &Type) -> Vec<&Type> {
     match last_segment(ty).map(|segment| &segment.arguments) {
         Some(PathArguments::AngleBracketed(arguments)) => arguments
@@ -84,9 +86,11 @@ pub fn arguments_of(ty: &Type) -> Vec<&Type> {
     }
 }
 
-/// The types at any depth that may be anything, the type itself included.
+/// Returns the types at any depth whose text does not show what they are, including the type
+/// itself.
 ///
-/// In `Log<Entry, BOUND>` the text does not tell a type from a constant. What is written like a constant is left out.
+/// In `Log<Entry, BOUND>` the text does not distinguish a type from a constant. What is written
+/// like a constant is omitted.
 pub fn named_types(ty: &Type) -> Vec<&Type> {
     match ungroup(ty) {
         Type::Tuple(tuple) => tuple.elems.iter().flat_map(named_types).collect(),
@@ -105,8 +109,8 @@ pub fn named_types(ty: &Type) -> Vec<&Type> {
     }
 }
 
-/// Whether an argument of a type may be a constant, as far as its text shows: `Entry` is a type, `BOUND` and `bound` may
-/// be either.
+/// Whether an argument of a type may be a constant, as far as its text shows. `Entry` is a type.
+/// `BOUND` and `bound` may be either.
 fn may_be_constant(argument: &Type) -> bool {
     let Some(name) = named_type(argument).and_then(Path::get_ident) else {
         return last_segment(argument).is_some_and(|segment| segment.arguments.is_none());
@@ -117,7 +121,7 @@ fn may_be_constant(argument: &Type) -> bool {
     !is_upper_camel_case && !PRIMITIVES.contains(&name.as_str())
 }
 
-/// The first type at any depth, the type itself included, for which `select` answers.
+/// Returns the first result of `select` for the types at any depth, including the type itself.
 pub fn find_in_type<'a, T>(ty: &'a Type, select: impl FnMut(&'a Type) -> Option<T>) -> Option<T> {
     struct Search<F, T> {
         select: F,
@@ -139,7 +143,7 @@ pub fn find_in_type<'a, T>(ty: &'a Type, select: impl FnMut(&'a Type) -> Option<
     search.found
 }
 
-/// The first `impl Trait` at any depth.
+/// Returns the first `impl Trait` at any depth.
 pub fn opaque_type(ty: &Type) -> Option<&syn::TypeImplTrait> {
     find_in_type(ty, |ty| match ty {
         Type::ImplTrait(opaque) => Some(opaque),
@@ -147,7 +151,7 @@ pub fn opaque_type(ty: &Type) -> Option<&syn::TypeImplTrait> {
     })
 }
 
-/// The first borrow inside a type.
+/// Returns the first borrow inside a type.
 pub fn first_borrow(ty: &Type) -> Option<Borrow<'_>> {
     let mut search = BorrowSearch(None);
     search.visit_type(ty);
@@ -161,7 +165,7 @@ pub enum Borrow<'a> {
 }
 
 impl Borrow<'_> {
-    /// Whether it refers to a type of this name.
+    /// Whether it refers to a type with this name.
     pub fn is_of(self, name: &str) -> bool {
         matches!(self, Self::Reference(reference) if is_named(&reference.elem, name))
     }

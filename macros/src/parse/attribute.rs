@@ -1,9 +1,9 @@
-//! Which attributes are ours, and what each belongs on.
+//! The attributes of this crate, and where each belongs.
 
 use syn::parse::{Parse, ParseStream};
 use syn::{Attribute, Ident, Meta, Path, Token};
 
-/// What an attribute belongs on. All of them only have a meaning inside an object.
+/// Where an attribute belongs. All of them only have a meaning inside an object.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Place {
     Method,
@@ -15,7 +15,7 @@ const OF_FIELDS: [&str; 2] = ["memory", "stored"];
 const OF_ARGUMENTS: [&str; 2] = ["body", "query"];
 
 impl Place {
-    /// Where the attribute `name` belongs; `None` if it is not one of an object's parts.
+    /// Returns where the attribute `name` belongs, or `None` if it is not for a part of an object.
     pub fn named(name: &str) -> Option<Self> {
         if OF_FIELDS.contains(&name) {
             Some(Self::Field)
@@ -31,13 +31,13 @@ impl Place {
         }
     }
 
-    /// Where an attribute of ours belongs; `None` if it is another one.
+    /// Returns where an attribute of this crate belongs, or `None` if it is another crate's.
     pub fn of(attribute: &Attribute, krate: &Path) -> Option<Self> {
         let name = attribute_name(attribute)?.to_string();
         Self::named(&name).filter(|_| is_ours(attribute.path(), &name, krate))
     }
 
-    /// The error about the attribute `name` in another place.
+    /// Returns the error for the attribute `name` in another place.
     pub fn message(self, name: &str) -> String {
         match self {
             Self::Method => {
@@ -110,7 +110,8 @@ impl RoleName {
     }
 }
 
-/// Whether this is `#[name]`, `#[anchorhold::name]`, or the same through the prelude or the crate's other path.
+/// Whether this is `#[name]`, `#[anchorhold::name]`, or the same through the prelude or another
+/// path of the crate.
 pub(super) fn is_ours(path: &Path, name: &str, krate: &Path) -> bool {
     let mut segments: Vec<&Ident> = path.segments.iter().map(|segment| &segment.ident).collect();
     if segments.pop().is_none_or(|last| last != name) {
@@ -129,19 +130,22 @@ pub(super) fn is_ours(path: &Path, name: &str, krate: &Path) -> bool {
         || matches!(segments.as_slice(), [only] if *only == "anchorhold")
 }
 
-/// Whether a `#[cfg_attr(…)]` would add an attribute of these names. rustc expands it after us.
+/// Whether a `#[cfg_attr(…)]` would add an attribute with one of these names. rustc expands it
+/// after this macro.
 pub(super) fn is_conditional(attribute: &Attribute, names: &[&str], krate: &Path) -> bool {
     adds(&attribute.meta, &|path| {
         names.iter().any(|name| is_ours(path, name, krate))
     })
 }
 
-/// Whether the item under this attribute is not in every build: `#[cfg(…)]`, or a `#[cfg_attr(…)]` that would add one.
+/// Whether the item under this attribute is missing from some builds: `#[cfg(…)]`, or a
+/// `#[cfg_attr(…)]` that would add one.
 pub fn is_condition(attribute: &Attribute) -> bool {
     attribute.path().is_ident("cfg") || adds(&attribute.meta, &|path| path.is_ident("cfg"))
 }
 
-/// Whether this is a `cfg_attr` that would add an attribute of such a path, itself or through another one.
+/// Whether this is a `cfg_attr` that would add an attribute with such a path, directly or through
+/// another `cfg_attr`.
 fn adds(meta: &Meta, is_wanted: &dyn Fn(&Path) -> bool) -> bool {
     let Meta::List(list) = meta else {
         return false;
@@ -159,14 +163,14 @@ fn adds(meta: &Meta, is_wanted: &dyn Fn(&Path) -> bool) -> bool {
         })
 }
 
-/// Removes and returns the attributes of this name.
+/// Removes and returns the attributes with this name.
 pub(super) fn strip(attributes: &mut Vec<Attribute>, name: &str, krate: &Path) -> Vec<Attribute> {
     attributes
         .extract_if(.., |attribute| is_ours(attribute.path(), name, krate))
         .collect()
 }
 
-/// `get` of `#[anchorhold::get("/")]`, with its place.
+/// Returns `get` for `#[anchorhold::get("/")]`, with its span.
 pub fn attribute_name(attribute: &Attribute) -> Option<&Ident> {
     attribute.path().segments.last().map(|last| &last.ident)
 }

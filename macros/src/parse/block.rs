@@ -16,7 +16,7 @@ pub struct RawRole {
     pub attribute: Attribute,
 }
 
-/// A method with at least one of our attributes.
+/// A method with at least one attribute of this crate.
 pub struct RawMethod {
     pub attributes: Vec<Attribute>,
     pub roles: Vec<RawRole>,
@@ -24,7 +24,7 @@ pub struct RawMethod {
     pub signature: Signature,
     /// `#[body]` and `#[query]`, by the position of the argument among all inputs.
     pub marks: Vec<Vec<Attribute>>,
-    /// `;` where the user wrote no body: rustc says so.
+    /// `;` if the user wrote no body, which rustc reports.
     pub body: TokenStream,
 }
 
@@ -41,7 +41,7 @@ impl ToTokens for RawMethod {
 
 pub enum RawItem {
     Handler(Box<RawMethod>),
-    /// Helpers, constants, types, and what does not parse: left as they are.
+    /// Helpers, constants, types, and what does not parse. They are emitted unchanged.
     Other(TokenStream),
 }
 
@@ -56,7 +56,7 @@ impl ToTokens for RawItem {
 
 /// An impl block under `#[durable_object]`.
 pub struct RawImpl {
-    /// `#[durable_object]` again.
+    /// Further `#[durable_object]` attributes.
     pub again: Vec<Attribute>,
     pub attributes: Vec<Attribute>,
     pub unsafety: Option<Token![unsafe]>,
@@ -66,16 +66,16 @@ pub struct RawImpl {
     pub self_type: Type,
     pub brace: syn::token::Brace,
     pub items: Vec<RawItem>,
-    /// Attributes of methods that would add one of ours under a condition.
+    /// Attributes of methods that would add one of this crate's under a condition.
     pub conditional: Vec<Attribute>,
-    /// Ours on something that they do not belong on.
+    /// Attributes of this crate in the wrong place.
     pub misplaced: Vec<Attribute>,
     /// The names of the methods that are not handlers.
     pub helpers: Vec<syn::Ident>,
 }
 
 impl RawImpl {
-    /// The names of our attributes inside the block, as the user wrote them.
+    /// Returns the names of this crate's attributes inside the block, as the user wrote them.
     pub fn attribute_names(&self) -> impl Iterator<Item = &syn::Ident> {
         self.handlers()
             .flat_map(|method| {
@@ -100,7 +100,7 @@ impl RawImpl {
         })
     }
 
-    /// Reads the block; `krate` is the path under which the user knows this framework.
+    /// Reads the block. `krate` is the path by which the user refers to this framework.
     pub fn parse(input: ParseStream<'_>, krate: &Path) -> syn::Result<Self> {
         let mut attributes = input.call(Attribute::parse_outer)?;
         let unsafety = input.parse()?;
@@ -161,8 +161,9 @@ impl RawImpl {
         Ok(RawItem::Handler(Box::new(method)))
     }
 
-    /// Any other item. One that does not parse was reported by rustc before the attribute was called: it is kept as it
-    /// is, up to where the next item begins, so that it costs no other method.
+    /// Reads any other item. If it does not parse, rustc reported it before it called the
+    /// attribute. It is kept unchanged up to where the next item begins, so that no other method is
+    /// lost.
     fn parse_other(&mut self, input: ParseStream<'_>, krate: &Path) -> syn::Result<TokenStream> {
         let attributes = input.call(Attribute::parse_outer)?;
         let (ours, others): (Vec<_>, Vec<_>) = attributes
@@ -219,7 +220,7 @@ impl ToTokens for RawImpl {
     }
 }
 
-/// `impl<T>` and not `impl <T as Trait>::Type`.
+/// Whether this is `impl<T>` rather than `impl <T as Trait>::Type`.
 fn begins_generics(input: ParseStream<'_>) -> bool {
     input.peek(Token![<]) && input.fork().parse::<Generics>().is_ok()
 }
@@ -282,7 +283,7 @@ pub(super) fn parse_method(input: ParseStream<'_>, krate: &Path) -> syn::Result<
     })
 }
 
-/// A body that came as a `block` fragment of a `macro_rules` macro, in an invisible group.
+/// Whether this is a body from a `block` fragment of a `macro_rules` macro, in an invisible group.
 fn is_fragment(token: &TokenTree) -> bool {
     matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::None)
 }

@@ -5,7 +5,7 @@ use quote::ToTokens;
 use syn::parse::{Parse, ParseStream};
 use syn::{Attribute, Signature, Visibility};
 
-/// A function with its body left as tokens.
+/// A function whose body remains tokens.
 pub struct RawFunction {
     pub attributes: Vec<Attribute>,
     pub visibility: Visibility,

@@ -1,4 +1,4 @@
-//! An item under one of our attributes outside an object.
+//! An item with one of this crate's attributes outside an object.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
@@ -8,7 +8,7 @@ use syn::{Attribute, Path};
 use super::attribute::Place;
 use super::block::parse_method;
 
-/// The item without the other attributes of ours, so that the mistake is reported once.
+/// The item without this crate's other attributes, so that the mistake is reported only once.
 pub struct Misplaced {
     pub item: TokenStream,
     /// Whether it is a method.
@@ -16,7 +16,7 @@ pub struct Misplaced {
 }
 
 impl Misplaced {
-    /// Reads an item, whatever it is; `krate` is the path under which the user knows this framework.
+    /// Reads an item of any kind. `krate` is the path by which the user refers to this framework.
     pub fn read(item: TokenStream, krate: &Path) -> Self {
         let read = |input: ParseStream<'_>| parse_method(input, krate);
         if let Ok(parsed) = read.parse2(item.clone()) {

@@ -1,6 +1,6 @@
-//! Syntax → raw: what the user wrote, with our attributes stripped and kept beside it.
+//! Syntax → raw: the user's syntax, with this crate's attributes stripped and stored separately.
 //!
-//! Signatures are parsed, bodies stay tokens, so that a half-typed body keeps its completion.
+//! Signatures are parsed. Bodies remain tokens, so that a half-typed body keeps its completion.
 
 mod attribute;
 mod block;
@@ -23,7 +23,7 @@ use syn::parse::discouraged::Speculative;
 use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, Ident, Pat, Path, Token, Visibility};
 
-/// The name of an argument, if its pattern is a plain one.
+/// Returns the name of an argument, if its pattern is a plain name.
 pub fn pattern_name(pattern: &Pat) -> Option<&Ident> {
     match pattern {
         Pat::Ident(pattern) if pattern.subpat.is_none() && pattern.by_ref.is_none() => {
@@ -37,14 +37,14 @@ pub fn pattern_name(pattern: &Pat) -> Option<&Ident> {
 pub enum RawObject {
     Struct(Box<RawStruct>),
     Impl(Box<RawImpl>),
-    /// A struct whose fields do not parse, which rustc reported before it called the attribute.
+    /// A struct whose fields do not parse. rustc reported that before it called the attribute.
     Unreadable(Box<UnreadableStruct>),
-    /// An enum, a function, …: kept whole, since the user needs it to compile.
+    /// An enum, a function, …: kept unchanged, because the user's other code needs it to compile.
     Other(TokenStream),
 }
 
 impl RawObject {
-    /// Reads the item; `krate` is the path under which the user knows this framework.
+    /// Reads the item. `krate` is the path by which the user refers to this framework.
     pub fn parse(item: TokenStream, krate: &Path) -> syn::Result<Self> {
         let read = |input: ParseStream<'_>| {
             let ahead = input.fork();
@@ -72,7 +72,7 @@ impl RawObject {
     }
 }
 
-/// The signature of an item: an error about the whole of it should not underline its body.
+/// Returns the signature of an item. An error about the whole item should not underline its body.
 pub fn signature_tokens(item: &TokenStream) -> TokenStream {
     let read = |input: ParseStream<'_>| {
         input.call(Attribute::parse_outer)?;

@@ -3,7 +3,7 @@
 use syn::visit_mut::{self, VisitMut};
 use syn::{Path, Type};
 
-/// The type as written inside the object, with `Self` replaced, for use outside.
+/// Returns the type as written inside the object, with `Self` replaced, for use outside it.
 pub fn resolve_self(ty: &Type, path: &Path) -> Type {
     let mut ty = ty.clone();
     ReplaceSelf(path).visit_type_mut(&mut ty);

@@ -5,33 +5,33 @@ use syn::{Attribute, Expr, Field, Ident, ItemStruct, Path, Token};
 use super::attribute::{Place, attribute_name, is_conditional, strip};
 use super::resolve_self;
 
-/// A field, with our attributes stripped.
+/// A field. This crate's attributes are stripped from it.
 pub struct RawField {
     pub memory: Vec<Attribute>,
     pub stored: Vec<Attribute>,
     pub serde: Vec<Attribute>,
-    /// A `#[cfg_attr]` that would add one of ours.
+    /// A `#[cfg_attr]` that would add one of this crate's attributes.
     pub conditional: Vec<Attribute>,
-    /// Ours that belong on something else, and that no derive on the struct can own.
+    /// Attributes of this crate that belong elsewhere, and that no derive on the struct can use.
     pub misplaced: Vec<Attribute>,
     /// `= 5`, which Rust does not accept yet.
     pub default: Option<(Token![=], Expr)>,
     pub field: Field,
 }
 
-/// A struct, with our attributes stripped from its fields.
+/// A struct. This crate's attributes are stripped from its fields.
 pub struct RawStruct {
-    /// `#[durable_object]` again.
+    /// Further `#[durable_object]` attributes.
     pub again: Vec<Attribute>,
     pub item: ItemStruct,
-    /// What would change how the object is stored, if it were stored whole.
+    /// Attributes that would change how the object is stored if it were stored as a whole.
     pub serde: Vec<Attribute>,
     pub fields: Vec<RawField>,
 }
 
 impl RawStruct {
     pub fn new(mut item: ItemStruct, krate: &Path) -> Self {
-        // What is generated about a field's type is not inside the struct.
+        // `Self` is replaced, because checks of a field's type are generated outside the struct.
         let object = Path::from(item.ident.clone());
         let is_derived = item
             .attrs
@@ -77,7 +77,7 @@ impl RawStruct {
         }
     }
 
-    /// The names of our attributes on the fields, as the user wrote them.
+    /// Returns the names of this crate's attributes on the fields, as the user wrote them.
     pub fn attribute_names(&self) -> impl Iterator<Item = &Ident> {
         self.fields
             .iter()
@@ -89,7 +89,7 @@ impl RawStruct {
     }
 }
 
-/// `#[serde(crate = "…")]` only says where a derive finds serde.
+/// Whether this is `#[serde(crate = "…")]`, which only says where a derive finds serde.
 fn names_serde(attribute: &Attribute) -> bool {
     attribute
         .meta

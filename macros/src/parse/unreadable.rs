@@ -1,4 +1,5 @@
-//! A struct whose fields do not parse. rustc, which reads the item before it calls the attribute, has reported that.
+//! A struct whose fields do not parse. rustc reads the item before it calls the attribute, and has
+//! reported that.
 
 use proc_macro2::{Group, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -12,12 +13,12 @@ pub struct UnreadableStruct {
     pub visibility: Visibility,
     pub name: Ident,
     pub generics: Generics,
-    /// The whole of it without our attributes, which would be looked for.
+    /// The whole struct without this crate's attributes, which would be resolved.
     pub item: TokenStream,
 }
 
 impl UnreadableStruct {
-    /// Reads the struct up to its fields, which stay tokens.
+    /// Reads the struct up to its fields, which remain tokens.
     pub fn parse(input: ParseStream<'_>, krate: &Path) -> syn::Result<Self> {
         let head = input.fork();
         head.call(Attribute::parse_outer)?;

@@ -1,21 +1,22 @@
-//! Many small things spread over few objects of one class.
+//! Distributes many keys over a few objects of one class.
 
-/// The name of the object that `key` belongs to, out of `shards` objects of one class: a number
-/// from `"0"` to `shards - 1`, in decimal.
+/// Returns the name of the object that holds `key`, out of `shards` objects of one class: a decimal
+/// number from `"0"` to `shards - 1`.
 ///
-/// An object for each key would be a row in the platform's books for every stranger who asks once,
-/// and one object for all keys tops out near a thousand requests a second. A shard holds the many
-/// keys that fall to it. [`App::mount_sharded`](crate::App::mount_sharded) leads requests there;
-/// callers by RPC use this, or [`Objects::sharded`](crate::Objects::sharded).
+/// With one object per key, every client that makes a single request would leave an object behind.
+/// With one object for all keys, the limit is about a thousand requests a second. A shard holds
+/// many keys. [`App::mount_sharded`](crate::App::mount_sharded) routes requests to shards. Callers
+/// by RPC use this function or [`Objects::sharded`](crate::Objects::sharded).
 ///
-/// The same key and count give the same name on every host and in every version of this crate: the
-/// 64-bit FNV-1a hash of the key's bytes, spread over the shards by the jump consistent hash of
-/// Lamping and Veach (2014, arXiv:1406.2294) in whole numbers. When the count grows from *n* to
-/// *m*, one key in *m / (m − n)* moves, and it moves to a new object. What its old object holds of
-/// it stays behind.
+/// The same key and count give the same name on every host and in every version of this crate. The
+/// name is the 64-bit FNV-1a hash of the key's bytes, mapped to a shard by the jump consistent hash
+/// of Lamping and Veach (2014, arXiv:1406.2294) in integer arithmetic. When the count grows from
+/// *n* to *m*, one key in *m / (m − n)* moves, always to a new object. The data of a moved key is
+/// not migrated: it stays in its old object.
 ///
-/// The hash has no secret: a client that chooses keys freely can choose many for one shard. Put
-/// something before it that they cannot choose (an account's number, an address) where that matters.
+/// The hash is not secret: a client that chooses keys freely can choose many for one shard. Where
+/// that matters, prefix the key with something that clients cannot choose (an account number, an
+/// address).
 ///
 /// ```
 /// use anchorhold::shard_name;
@@ -24,7 +25,7 @@
 /// assert_eq!(shard_name("ann", 1), "0");
 /// ```
 ///
-/// A count of zero is taken as one.
+/// A count of zero is treated as one.
 #[must_use]
 pub fn shard_name(key: &str, shards: u32) -> String {
     jump(fnv_1a(key.as_bytes()), shards).to_string()
@@ -38,7 +39,8 @@ fn fnv_1a(bytes: &[u8]) -> u64 {
     })
 }
 
-/// As published, but for the division: whole numbers leave nothing to a host's floating point.
+/// As published, except for the division: integer arithmetic does not depend on a host's floating
+/// point.
 fn jump(mut key: u64, shards: u32) -> u64 {
     const MULTIPLIER: u64 = 2_862_933_555_777_941_757;
     let (mut shard, mut next) = (0, 0);
@@ -54,7 +56,7 @@ fn jump(mut key: u64, shards: u32) -> u64 {
 mod tests {
     use super::*;
 
-    /// Stored data is found by these names: they may never change.
+    /// Stored data is found by these names, so they must never change.
     #[test]
     fn names_are_for_ever() {
         // The published test vectors of the hash.

@@ -1,4 +1,4 @@
-//! Counts requests: what was asked, what was acknowledged, what was found in the end.
+//! Counts requests: how often each was made, was acknowledged and took effect.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -8,20 +8,20 @@ use std::rc::Rc;
 use super::operation::did_not_run;
 use crate::error::CallError;
 
-/// At most so many violations are printed.
+/// The maximum number of violations that are printed.
 const SHOWN: usize = 10;
 
 /// Requests that must take effect exactly once, or at least once, if they were acknowledged.
 ///
-/// Each request has a key: a request id, a number, what is stored. A repetition of a request has the
-/// same key. Clones are handles of one count.
+/// Each request has a key: a request id, a number, or the stored value. A retry of a request has
+/// the same key. Clones are handles of the same count.
 ///
 /// | the request was | exactly once | at least once |
 /// | --- | --- | --- |
 /// | acknowledged | found 1 time | found 1 time or more |
-/// | asked, with no acknowledgement | found 0 or 1 times | found any number of times |
-/// | asked, and certainly did not run | found 0 times | found 0 times |
-/// | never asked | found 0 times | found 0 times |
+/// | made, with no acknowledgement | found 0 or 1 times | found any number of times |
+/// | made, and certainly did not run | found 0 times | found 0 times |
+/// | never made | found 0 times | found 0 times |
 ///
 /// ```
 /// use anchorhold::check::Deliveries;
@@ -49,18 +49,18 @@ enum Guarantee {
 struct Request {
     asked: usize,
     acknowledged: usize,
-    /// Of those that were asked, those that certainly did not run.
+    /// The number of requests that were made and certainly did not run.
     refused: usize,
 }
 
 impl<K: Ord + Debug> Deliveries<K> {
-    /// Requests that must never take effect twice.
+    /// Creates a count of requests that must never take effect twice.
     #[must_use]
     pub fn exactly_once() -> Self {
         Self::of(Guarantee::ExactlyOnce)
     }
 
-    /// Requests that may take effect again, such as runs of an alarm.
+    /// Creates a count of requests that may take effect repeatedly, such as runs of an alarm.
     #[must_use]
     pub fn at_least_once() -> Self {
         Self::of(Guarantee::AtLeastOnce)
@@ -73,17 +73,17 @@ impl<K: Ord + Debug> Deliveries<K> {
         }
     }
 
-    /// A request is made, or made again.
+    /// Records that a request is made or retried.
     pub fn asked(&self, key: K) {
         self.note(key, |request| request.asked += 1);
     }
 
-    /// A request was acknowledged.
+    /// Records that a request was acknowledged.
     pub fn acknowledged(&self, key: K) {
         self.note(key, |request| request.acknowledged += 1);
     }
 
-    /// One of the times that this was asked certainly had no effect.
+    /// Records that one try of a request certainly had no effect.
     pub fn refused(&self, key: K) {
         self.note(key, |request| request.refused += 1);
     }
@@ -92,9 +92,10 @@ impl<K: Ord + Debug> Deliveries<K> {
         change(self.requests.borrow_mut().entry(key).or_default());
     }
 
-    /// Notes a call of a stub and hands its result on: [asked](Self::asked) now,
-    /// [acknowledged](Self::acknowledged) if the call returns `Ok`, [refused](Self::refused) if its
-    /// error says that it did not run (overloaded, no such method, call cycle, configuration).
+    /// Records a call of a stub and returns its result. The request counts as [made](Self::asked)
+    /// now. It is [acknowledged](Self::acknowledged) if the call returns `Ok`. It is
+    /// [refused](Self::refused) if its error means that it did not run (overloaded, no such method,
+    /// call cycle, configuration).
     pub fn call<T, E, F>(
         &self,
         key: K,
@@ -120,7 +121,7 @@ impl<K: Ord + Debug> Deliveries<K> {
     /// Compares the requests with the keys that were found in the end.
     ///
     /// # Errors
-    /// Each key that was found too often, or not often enough.
+    /// The keys that were found too often or not often enough.
     pub fn check(&self, found: impl IntoIterator<Item = K>) -> Result<(), DeliveryError> {
         let mut times: BTreeMap<K, usize> = BTreeMap::new();
         for key in found {
@@ -170,11 +171,12 @@ impl<K: Ord + Debug> Deliveries<K> {
         })
     }
 
-    /// As [`check`](Self::check) where only the number of effects can be seen, as in a counter.
+    /// Checks as [`check`](Self::check) does, if only the number of effects is known, as for a
+    /// counter.
     ///
     /// # Errors
-    /// There are fewer effects than acknowledged requests; or, for "exactly once", more than
-    /// requests that may have run.
+    /// There are fewer effects than acknowledged requests. For "exactly once" also: there are more
+    /// effects than requests that may have run.
     pub fn check_total(&self, found: usize) -> Result<(), DeliveryError> {
         let requests = self.requests.borrow();
         let least = requests
@@ -221,7 +223,7 @@ fn count(times: usize) -> String {
     }
 }
 
-/// Requests that did not take effect as often as they must; see [`Deliveries::check`].
+/// Requests that did not take effect as often as required; see [`Deliveries::check`].
 ///
 /// `Debug` prints the report too, so that `unwrap` in a test shows it.
 #[derive(Clone, PartialEq, Eq)]
@@ -238,7 +240,7 @@ impl DeliveryError {
         }
     }
 
-    /// One sentence for each violation, in the order of the keys.
+    /// Returns one sentence for each violation, in the order of the keys.
     #[must_use]
     pub fn violations(&self) -> &[String] {
         &self.violations

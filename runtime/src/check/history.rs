@@ -1,4 +1,4 @@
-//! Records what callers asked and what came of it.
+//! Records the operations of callers and their outcomes.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -11,16 +11,17 @@ use super::verdict;
 use crate::error::CallError;
 use crate::time::Timestamp;
 
-/// Configurations that [`History::check`] keeps at most, for each part of the history.
+/// The default bound of [`History::check`]: the maximum number of configurations for each part of
+/// the history.
 const CONFIGURATIONS: usize = 500_000;
 
-/// What callers asked of an object, what was answered, and what overlapped with what.
+/// The operations of callers on an object, their responses and their overlaps.
 ///
-/// Clones are handles of one history, so that each client of a test can have its own. The order in
-/// which operations begin and end is what counts. A [clock](Self::with_clock) only adds times to the
-/// report.
+/// Clones are handles of the same history, so that each client of a test can have its own. Only the
+/// order in which operations begin and end matters. A [clock](Self::with_clock) only adds times to
+/// the report.
 ///
-/// [`call`](Self::call) records one call of a stub; [`begin`](Self::begin) is the general form.
+/// [`call`](Self::call) records one call of a stub. [`begin`](Self::begin) is the general form.
 pub struct History<Op, Output>(Rc<Inner<Op, Output>>);
 
 struct Inner<Op, Output> {
@@ -30,18 +31,19 @@ struct Inner<Op, Output> {
 
 struct Record<Op, Output> {
     operations: Vec<Operation<Op, Output>>,
-    /// Begins and ends so far.
+    /// The number of begins and ends so far.
     events: usize,
 }
 
 impl<Op, Output> History<Op, Output> {
-    /// An empty history without times.
+    /// Creates an empty history without times.
     #[must_use]
     pub fn new() -> Self {
         Self::from_clock(None)
     }
 
-    /// An empty history whose operations note the time: `History::with_clock(move || sim.now())`.
+    /// Creates an empty history whose operations record the time:
+    /// `History::with_clock(move || sim.now())`.
     #[must_use]
     pub fn with_clock(clock: impl Fn() -> Timestamp + 'static) -> Self {
         Self::from_clock(Some(Box::new(clock)))
@@ -57,11 +59,11 @@ impl<Op, Output> History<Op, Output> {
         }))
     }
 
-    /// Records a call of a stub and hands its result on.
+    /// Records a call of a stub and returns its result.
     ///
-    /// The operation begins now, not when the future is first polled. `output` turns the method's
-    /// answer (its value, or its own error) into what the model compares. For a method that cannot
-    /// fail it is `|Ok(value)| …`. Other errors are no answers:
+    /// The operation begins now instead of when the future is first polled. `output` converts the
+    /// method's response (its value, or its own error) to the value that the model compares. For a
+    /// method that cannot fail it is `|Ok(value)| …`. Other errors are not responses:
     ///
     /// | error | outcome |
     /// | --- | --- |
@@ -112,7 +114,7 @@ impl<Op, Output> History<Op, Output> {
 
     /// Records that an operation begins. `client` is its name in the report.
     ///
-    /// Its end is told to the result. Dropping that leaves an unknown outcome.
+    /// Report its end to the returned value. Dropping that value leaves an unknown outcome.
     pub fn begin(&self, client: impl fmt::Display, op: Op) -> Pending<Op, Output> {
         let began_at = self.now();
         let mut record = self.0.record.borrow_mut();
@@ -137,7 +139,7 @@ impl<Op, Output> History<Op, Output> {
         self.0.clock.as_ref().map(|clock| clock())
     }
 
-    /// The operations so far, in the order in which they began.
+    /// Returns the operations so far, in the order in which they began.
     #[must_use]
     pub fn operations(&self) -> Vec<Operation<Op, Output>>
     where
@@ -147,16 +149,19 @@ impl<Op, Output> History<Op, Output> {
         self.0.record.borrow().operations.clone()
     }
 
-    /// Whether the history is linearizable: some order of its operations explains every response.
+    /// Checks that the history is linearizable: some order of its operations explains every
+    /// response.
     ///
-    /// In that order an operation stands between its begin and its end. One with an unknown outcome
-    /// stands anywhere after its begin, or nowhere. One that failed stands nowhere.
+    /// In that order an operation is between its begin and its end. One with an unknown outcome is
+    /// anywhere after its begin, or omitted. One that failed is omitted.
     ///
     /// # Errors
-    /// [`NotLinearizable::Violation`] shows the first response that no order explains.
-    /// [`NotLinearizable::Undecided`] if the search would need more than 500,000 configurations
-    /// (some ten seconds in a debug build, some hundred MB); see
-    /// [`check_within`](Self::check_within). Both print as a report, so that `unwrap` shows it.
+    /// - [`NotLinearizable::Violation`] shows the first response that no order explains.
+    /// - [`NotLinearizable::Undecided`]: the search would need more than 500,000 configurations
+    ///   (some ten seconds in a debug build, some hundred MB); see
+    ///   [`check_within`](Self::check_within).
+    ///
+    /// Both print as a report, so that `unwrap` shows it.
     ///
     /// # Panics
     /// [`Model::keeps_state`] contradicts [`Model::step`].
@@ -167,9 +172,9 @@ impl<Op, Output> History<Op, Output> {
         self.check_within(model, CONFIGURATIONS)
     }
 
-    /// As [`check`](Self::check), with another bound on time and memory: the configurations to keep
-    /// for each [part](Model::partition). One holds a state of the model and some hundred bytes. The
-    /// same history and bound always give the same result.
+    /// Checks as [`check`](Self::check) does, with another bound on time and memory: the maximum
+    /// number of configurations for each [part](Model::partition). One configuration is a state of
+    /// the model and some hundred bytes. The same history and bound always give the same result.
     ///
     /// # Errors
     /// As [`check`](Self::check).
@@ -221,17 +226,17 @@ pub struct Pending<Op, Output> {
 }
 
 impl<Op, Output> Pending<Op, Output> {
-    /// It ran and answered `output`.
+    /// Records that the operation ran and responded with `output`.
     pub fn returned(self, output: Output) {
         self.end(Outcome::Returned(output));
     }
 
-    /// It certainly did not run.
+    /// Records that the operation certainly did not run.
     pub fn failed(self, why: impl Into<String>) {
         self.end(Outcome::Failed(why.into()));
     }
 
-    /// It may have run, may still run later, or may never run.
+    /// Records that the operation may have run, may still run later, or may never run.
     pub fn unknown(self, why: impl Into<String>) {
         self.end(Outcome::Unknown(why.into()));
     }

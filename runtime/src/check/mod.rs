@@ -1,14 +1,14 @@
-//! Checkers for tests: was what the callers saw possible?
+//! Checkers for tests: they verify that the responses which callers saw were possible.
 //!
-//! - [`History`] records calls that overlap, and [checks](History::check) that some order of them
+//! - [`History`] records overlapping calls. It [checks](History::check) that some order of them
 //!   explains every response ("linearizable") according to a [`Model`]: a sequential description of
-//!   the object. [`models`] has those of common objects.
-//! - [`Deliveries`] counts requests: each that was acknowledged must be found in the end, exactly
-//!   once or at least once.
+//!   the object. [`models`] has the models of common objects.
+//! - [`Deliveries`] counts requests: each acknowledged request must have taken effect, exactly once
+//!   or at least once.
 //!
-//! Both know that a call may fail and have taken effect nevertheless, so they are at home in tests
-//! with crashes. Neither depends on the simulator. Neither uses threads, randomness or the clock, so
-//! the same history always gives the same result.
+//! Both consider that a failed call may have taken effect, so they are suitable for tests with
+//! crashes. They do not depend on the simulator. They use no threads, randomness or clock, so the
+//! same history always gives the same result.
 //!
 //! ```
 //! use anchorhold::check::History;
@@ -50,8 +50,9 @@
 
 //!
 //! # Violations
-//! `unwrap` prints the first response that no order explains, an order that explains all before it,
-//! and what overlapped with it. Here an object acknowledged a write that a crash took back:
+//! `unwrap` prints the first response that no order explains, an order that explains all responses
+//! before it, and the operations that overlap with it. Here an object acknowledged a write that a
+//! crash then lost:
 //!
 //! ```text
 //! the history is not linearizable: no order of its operations explains this response
@@ -75,16 +76,17 @@
 //!
 //! # Long histories
 //! A history of 1,000 operations by 10 clients of a register, counter or log is checked within some
-//! two seconds in a debug build, also if one call in 20 has an unknown outcome. In general the search
-//! may need time and memory that grow exponentially. It then ends at a bound, with
+//! two seconds in a debug build, even if one call in 20 has an unknown outcome. In general the time
+//! and memory of the search may grow exponentially. The search then stops at a bound, with
 //! [`NotLinearizable::Undecided`].
-//! It is shorter, and finds more, if answers tell soon what an operation did:
 //!
-//! - Write each value once. Then a read tells which write it saw.
-//! - Let operations answer with what they did: a sum, an index, a token.
+//! The search is shorter, and finds more, if responses reveal what an operation did:
+//!
+//! - Write each value once. A read then reveals which write it saw.
+//! - Let operations respond with what they did: a sum, an index, a token.
 //! - Implement [`Model::keeps_state`] and [`Model::rules_out`] where they apply, and use [`PerKey`]
 //!   for independent objects.
-//! - End an operation that failed for certain with [`Pending::failed`]. Each unknown outcome makes
+//! - End an operation that certainly failed with [`Pending::failed`]. Each unknown outcome makes
 //!   the search longer.
 
 mod deliveries;

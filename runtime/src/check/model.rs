@@ -1,14 +1,14 @@
-//! What a history is compared with.
+//! The models with which histories are compared.
 
 use std::fmt::Debug;
 use std::hash::Hash;
 use std::marker::PhantomData;
 
-/// A sequential description of an object: what each operation does when it runs alone.
+/// A sequential description of an object: the effect of each operation when it runs alone.
 ///
-/// The checker asks [`step`](Self::step) whether an operation could run in a state and answer what
-/// it did answer. [`models`](crate::check::models) has the models of common objects. Write your own
-/// as this one of a set:
+/// The checker calls [`step`](Self::step) to find out whether an operation could run in a state and
+/// give its recorded response. [`models`](crate::check::models) has the models of common objects.
+/// Write your own like this model of a set:
 ///
 /// ```
 /// use anchorhold::check::{History, Model};
@@ -53,25 +53,25 @@ use std::marker::PhantomData;
 /// assert!(error.to_string().contains("Contains(7) -> false"));
 /// ```
 pub trait Model {
-    /// What a client asks for. Equal operations must have equal effects.
+    /// The operations of clients. Equal operations must have equal effects.
     type Op: Debug + PartialEq;
-    /// What the object answers. Errors of the method itself are answers too.
+    /// The responses of the object. The method's own errors are responses too.
     type Output: Debug;
-    /// What the object remembers. Keep it small: the checker stores many of them.
+    /// The state of the object. Keep it small, because the checker stores many states.
     type State: Clone + Eq + Hash + Debug;
 
-    /// The state before the first operation.
+    /// Returns the state before the first operation.
     fn initial(&self) -> Self::State;
 
-    /// The states in which `op` may leave the object if it runs in `state` and answers `output`.
-    /// Empty if that answer is wrong in this state.
+    /// Returns the states in which `op` may leave the object if it runs in `state` and responds
+    /// with `output`. Returns none if that response is wrong in this state.
     ///
-    /// `output` is `None` if the answer never arrived: then return every state in which `op` may
-    /// leave the object, or one that allows all that those allow. That it may not have run at all is
-    /// the checker's concern.
+    /// `output` is `None` if the response never arrived. Then return every state in which `op` may
+    /// leave the object, or one that allows everything that those states allow. The checker itself
+    /// considers that the operation may not have run.
     ///
-    /// Return an `Option` if each answer leads to one state. Return a `Vec` if an operation has a
-    /// choice that its answer does not show.
+    /// Return an `Option` if each response leads to one state. Return a `Vec` if an operation has a
+    /// choice that its response does not reveal.
     fn step(
         &self,
         state: &Self::State,
@@ -79,36 +79,37 @@ pub trait Model {
         output: Option<&Self::Output>,
     ) -> impl IntoIterator<Item = Self::State>;
 
-    /// Whether `op` with this answer leaves every state as it was, like a read or a refusal.
+    /// Returns `true` if `op` with this response leaves every state unchanged, such as a read or a
+    /// refusal.
     ///
-    /// Saying so makes the search much faster: such an operation is placed as soon as it fits, and
-    /// ignored if its answer never arrived (`None`). The default is `false`, which is always right.
+    /// This makes the search much faster: such an operation is placed as soon as it fits, and is
+    /// ignored if its response never arrived (`None`). The default `false` is always correct.
     fn keeps_state(&self, op: &Self::Op, output: Option<&Self::Output>) -> bool {
         let _ = (op, output);
         false
     }
 
-    /// Whether neither `state` nor any state that may follow it allows `op` to answer `output`: the
-    /// log is longer than the index that was answered, or has another item there.
+    /// Returns `true` if neither `state` nor any later state allows `op` to respond with `output`.
+    /// For example, a log is already longer than the index in the response, or has another item
+    /// there.
     ///
-    /// Saying so spares the search all that could follow. The default is `false`, which is always
-    /// right.
+    /// This spares the search all continuations. The default `false` is always correct.
     fn rules_out(&self, state: &Self::State, op: &Self::Op, output: &Self::Output) -> bool {
         let _ = (state, op, output);
         false
     }
 
-    /// The name of the independent part that `op` belongs to, such as a key of a map.
+    /// Returns the name of the independent part that `op` belongs to, such as a key of a map.
     ///
     /// Parts are checked one by one, each from the initial state. This is exact, and much faster
-    /// than one check of them all. The default is one part for all.
+    /// than one check of all parts. The default is a single part.
     fn partition(&self, op: &Self::Op) -> String {
         let _ = op;
         String::new()
     }
 }
 
-/// Many objects of one model: each operation comes with the key of its object.
+/// Many objects with the same model: each operation has the key of its object.
 ///
 /// ```
 /// use anchorhold::check::models::{Counter, CounterOp};
@@ -126,7 +127,7 @@ pub struct PerKey<K, M> {
 }
 
 impl<K, M> PerKey<K, M> {
-    /// Objects that each behave as `model` says.
+    /// Creates a model of objects that each behave as `model`.
     pub fn new(model: M) -> Self {
         Self {
             model,

@@ -1,7 +1,8 @@
 //! Models of common objects, and examples of how to write one.
 //!
-//! Answers of all of them tell soon what an operation did, so long histories are checked fast. Give
-//! a model of your own such answers where you can: let an append answer with the index of its item.
+//! The responses of these models reveal early what an operation did, so long histories are checked
+//! fast. Give your own models such responses where possible: let an append respond with the index
+//! of its item.
 
 use std::fmt::Debug;
 use std::hash::Hash;
@@ -14,14 +15,14 @@ use crate::time::Timestamp;
 #[derive(Clone, Copy, Debug)]
 pub struct Register<V>(pub V);
 
-/// What is asked of a [`Register`].
+/// The operations of a [`Register`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RegisterOp<V> {
-    /// Answered with [`RegisterOutput::Value`].
+    /// Reads the value. The response is [`RegisterOutput::Value`].
     Read,
-    /// Answered with [`RegisterOutput::Written`].
+    /// Writes the value. The response is [`RegisterOutput::Written`].
     Write(V),
-    /// Writes `new` if the value is `expected`. Answered with [`RegisterOutput::Swapped`].
+    /// Writes `new` if the value is `expected`. The response is [`RegisterOutput::Swapped`].
     CompareAndSet {
         /// The value that is replaced.
         expected: V,
@@ -30,14 +31,14 @@ pub enum RegisterOp<V> {
     },
 }
 
-/// What a [`Register`] answers.
+/// The responses of a [`Register`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RegisterOutput<V> {
     /// The value that was read.
     Value(V),
     /// The value was written.
     Written,
-    /// Whether the value was the expected one, and was replaced.
+    /// `true` if the value was the expected one and was replaced.
     Swapped(bool),
 }
 
@@ -74,16 +75,16 @@ impl<V: Clone + Eq + Hash + Debug> Model for Register<V> {
     }
 }
 
-/// A sum that begins with 0. Both operations answer the sum after them.
+/// A sum that starts at 0. Both operations respond with the sum after them.
 #[derive(Clone, Copy, Debug)]
 pub struct Counter;
 
-/// What is asked of a [`Counter`].
+/// The operations of a [`Counter`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CounterOp {
     /// Adds a number, which may be negative.
     Add(i64),
-    /// Only reads the sum.
+    /// Reads the sum.
     Read,
 }
 
@@ -116,68 +117,68 @@ impl Model for Counter {
     }
 }
 
-/// An exclusive lock whose leases expire, and whose tokens only grow.
+/// An exclusive lock whose leases expire and whose tokens always increase.
 ///
-/// The model knows when an answer arrived, not when its operation ran. So it accepts a grant that
-/// came too early if its answer arrived after the expiry, and [`Held`](LockOutput::Held) until the
-/// next grant. Its times must come from a clock that is not set: in a simulation with faults, leave
-/// out [`ClockStep`](crate::FaultKind::ClockStep).
+/// The model knows when a response arrived. It does not know when its operation ran. It therefore
+/// accepts a grant that came too early if its response arrived after the expiry. It also accepts
+/// [`Held`](LockOutput::Held) until the next grant. Its times must come from a clock that is not
+/// set: in a simulation with faults, exclude [`ClockStep`](crate::FaultKind::ClockStep).
 #[derive(Clone, Copy, Debug)]
 pub struct FencedLock;
 
-/// What is asked of a [`FencedLock`].
+/// The operations of a [`FencedLock`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LockOp {
-    /// Answered with [`LockOutput::Granted`] or [`LockOutput::Held`].
+    /// Requests a lease. The response is [`LockOutput::Granted`] or [`LockOutput::Held`].
     Acquire,
-    /// Gives the lease with this token back. Answered with [`LockOutput::Released`] or
+    /// Releases the lease with this token. The response is [`LockOutput::Released`] or
     /// [`LockOutput::Lost`].
     Release(u64),
 }
 
-/// What a [`FencedLock`] answers.
+/// The responses of a [`FencedLock`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LockOutput {
-    /// A lease was given.
+    /// A lease was granted.
     Granted {
-        /// Greater than every token before.
+        /// The token, which is greater than every earlier one.
         token: u64,
-        /// When the answer arrived.
+        /// When the response arrived.
         at: Timestamp,
         /// When the lease expires.
         until: Timestamp,
     },
     /// Another holder has a lease.
     Held,
-    /// The lease has ended.
+    /// The lease was released.
     Released,
-    /// The lease had ended before.
+    /// The lease had already ended.
     Lost {
-        /// When the answer arrived.
+        /// When the response arrived.
         at: Timestamp,
     },
 }
 
-/// What a [`FencedLock`] remembers.
+/// The state of a [`FencedLock`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LockState {
-    /// The greatest token that an answer told. A grant whose answer was lost had a greater one.
+    /// The greatest token in a response. A grant whose response was lost had a greater one.
     pub last: u64,
-    /// The lease, if one was given that was not released.
+    /// The lease that was granted and not released, if there is one.
     pub lease: Option<GrantedLease>,
 }
 
-/// A lease that was given.
+/// A lease that was granted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum GrantedLease {
-    /// Its answer arrived.
+    /// Its response arrived.
     Known {
         /// Its token.
         token: u64,
         /// When it expires.
         until: Timestamp,
     },
-    /// Its answer was lost. It may have expired at any time.
+    /// Its response was lost. It may have expired at any time.
     Unknown,
 }
 
@@ -242,30 +243,30 @@ impl Model for FencedLock {
     }
 }
 
-/// A list that only grows. The model copies it at each step: keep it to some hundred items.
+/// A list that only grows. The model copies it at each step, so limit it to some hundred items.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Log<V>(PhantomData<V>);
 
-/// What is asked of a [`Log`].
+/// The operations of a [`Log`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogOp<V> {
-    /// Answered with [`LogOutput::Appended`].
+    /// Appends an item. The response is [`LogOutput::Appended`].
     Append(V),
-    /// Reads what stands at this index and after it. Answered with [`LogOutput::Items`].
+    /// Reads the items from this index on. The response is [`LogOutput::Items`].
     ReadFrom(usize),
 }
 
-/// What a [`Log`] answers.
+/// The responses of a [`Log`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LogOutput<V> {
     /// The index of the new item; the first is 0.
     Appended(usize),
-    /// The items that were read, in their order.
+    /// The items that were read, in order.
     Items(Vec<V>),
 }
 
 impl<V> Log<V> {
-    /// An empty log.
+    /// Creates an empty log.
     #[must_use]
     pub fn new() -> Self {
         Self(PhantomData)

@@ -1,4 +1,4 @@
-//! One operation of a history, and what came of it.
+//! One operation of a history, and its outcome.
 
 use crate::error::CallError;
 use crate::time::Timestamp;
@@ -8,14 +8,14 @@ use crate::time::Timestamp;
 pub struct Operation<Op, Output> {
     /// The client, as the report names it.
     pub client: String,
-    /// What it asked for.
+    /// The operation.
     pub op: Op,
-    /// What came of it.
+    /// The outcome.
     pub outcome: Outcome<Output>,
     /// The number of the event at which it began. Events are the begins and ends of operations, in
-    /// their order.
+    /// order.
     pub began: usize,
-    /// The number of the event at which it ended; `None` if its end was not seen.
+    /// The number of the event at which it ended, or `None` if its end was not seen.
     pub ended: Option<usize>,
     /// When it began, if the history has a clock.
     pub began_at: Option<Timestamp>,
@@ -23,10 +23,10 @@ pub struct Operation<Op, Output> {
     pub ended_at: Option<Timestamp>,
 }
 
-/// What came of an operation.
+/// The outcome of an operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome<Output> {
-    /// It ran, between its begin and its end, and answered this.
+    /// It ran between its begin and its end, and gave this response.
     Returned(Output),
     /// It certainly did not run. The text says why.
     Failed(String),
@@ -34,7 +34,7 @@ pub enum Outcome<Output> {
     Unknown(String),
 }
 
-/// Whether this error is given only to calls that were refused before they ran.
+/// Returns `true` if this error is returned only by calls that were refused before they ran.
 pub(super) fn did_not_run<E>(error: &CallError<E>) -> bool {
     match error {
         CallError::Start(_)
@@ -42,7 +42,7 @@ pub(super) fn did_not_run<E>(error: &CallError<E>) -> bool {
         | CallError::NoSuchMethod(_)
         | CallError::CallCycle(_)
         | CallError::Configuration(_) => true,
-        // A result that could not be read was that of a turn which ran.
+        // The turn ran, although its result could not be decoded.
         CallError::Undecodable(_)
         | CallError::Application(_)
         | CallError::Reset(_)

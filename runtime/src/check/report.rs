@@ -1,4 +1,4 @@
-//! Says why a history is not linearizable, for a reader who has never seen such a report.
+//! Explains why a history is not linearizable, to readers who do not know such reports.
 
 use std::fmt::{self, Debug, Display};
 
@@ -6,14 +6,14 @@ use super::operation::{Operation, Outcome};
 use super::search::response;
 use crate::time::Timestamp;
 
-/// At most so many of the last placed operations are shown.
+/// The maximum number of last placed operations that are shown.
 const SHOWN_STEPS: usize = 8;
-/// At most so many operations that overlap are shown.
+/// The maximum number of overlapping operations that are shown.
 const SHOWN_OVERLAPS: usize = 12;
-/// At most so many characters of a state are shown.
+/// The maximum number of characters of a state that are shown.
 const SHOWN_STATE: usize = 120;
 
-/// Why [`History::check`](super::History::check) found no order.
+/// The reason why [`History::check`](super::History::check) found no order.
 ///
 /// `Debug` prints the report too, so that `unwrap` in a test shows it.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
@@ -44,7 +44,7 @@ impl From<Undecided> for NotLinearizable {
     }
 }
 
-/// The check was given up at its bound.
+/// The check was stopped at its bound.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "undecided{}: after {limit} configurations, orders were found for the first {explained} of \
@@ -59,7 +59,7 @@ pub struct Undecided {
     pub(super) limit: usize,
 }
 
-/// A response that no order explains; its `Display` text is the report.
+/// A response that no order explains. Its `Display` text is the report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
     operation: usize,
@@ -67,10 +67,10 @@ pub struct Violation {
 }
 
 impl Violation {
-    /// The operation whose response cannot be explained: its index in
+    /// Returns the operation whose response cannot be explained, as its index in
     /// [`History::operations`](super::History::operations). The history up to its end is the
-    /// shortest beginning that is not linearizable. The report says so if the search for a shorter
-    /// one reached its bound.
+    /// shortest prefix that is not linearizable. If the search for a shorter one reached its bound,
+    /// the report says so.
     #[must_use]
     pub fn operation(&self) -> usize {
         self.operation
@@ -91,11 +91,11 @@ fn in_part(part: &str) -> String {
     }
 }
 
-/// What cannot be explained, and what can.
+/// The response that cannot be explained, and an order that explains the others.
 pub(super) struct Blamed {
     /// The operation whose response no order explains.
     pub operation: usize,
-    /// Whether `order` explains every response that ended before it, so that it is the first.
+    /// `true` if `order` explains every response that ended before it, so that it is the first.
     pub is_first: bool,
     pub initial: String,
     /// The operations of an order, and the state after each.
@@ -103,7 +103,7 @@ pub(super) struct Blamed {
 }
 
 impl Violation {
-    /// `members` are the operations of the part that is called `part`.
+    /// `members` are the operations of the part with the name `part`.
     pub(super) fn new<Op: Debug, Output: Debug>(
         operations: &[Operation<Op, Output>],
         members: &[usize],
@@ -127,7 +127,7 @@ struct Report<'a, Op, Output> {
     operations: &'a [Operation<Op, Output>],
     members: &'a [usize],
     blamed: &'a Blamed,
-    /// The end of the blamed operation. What comes after it does not matter.
+    /// The end of the blamed operation. Later events do not matter.
     until: usize,
 }
 
@@ -207,7 +207,7 @@ impl<Op: Debug, Output: Debug> Report<'_, Op, Output> {
         )
     }
 
-    /// A drawing of what overlaps with the operation that cannot be placed.
+    /// Draws the operations that overlap with the one that cannot be placed.
     fn overlaps(&self) -> String {
         let blamed = self.blamed.operation;
         let began = self.operations[blamed].began;
@@ -223,7 +223,7 @@ impl<Op: Debug, Output: Debug> Report<'_, Op, Output> {
         if overlapping.len() == 1 {
             return "No other operation overlaps with it.".to_owned();
         }
-        // The last that began are the likeliest to matter.
+        // The operations that began last are the most likely to matter.
         let hidden = overlapping.len().saturating_sub(SHOWN_OVERLAPS);
         let shown = &overlapping[hidden..];
         let lines: Vec<String> = shown.iter().map(|&index| self.line(index)).collect();
@@ -248,7 +248,7 @@ impl<Op: Debug, Output: Debug> Report<'_, Op, Output> {
         )
     }
 
-    /// The events at which an operation that is shown begins or ends.
+    /// Returns the events at which a shown operation begins or ends.
     fn columns(&self, shown: &[usize]) -> Vec<usize> {
         let mut columns: Vec<usize> = shown
             .iter()
@@ -274,7 +274,7 @@ impl<Op: Debug, Output: Debug> Report<'_, Op, Output> {
             .collect()
     }
 
-    /// When the operation answered; `None` if it may still take effect.
+    /// Returns when the operation ended, or `None` if it may still take effect.
     fn end(&self, index: usize) -> Option<usize> {
         let (end, _) = response(&self.operations[index])?;
         (end <= self.until).then_some(end)
@@ -298,7 +298,8 @@ impl<Op: Debug, Output: Debug> Report<'_, Op, Output> {
         }
     }
 
-    /// The order explains what was answered before the blamed operation ended, whatever it answers.
+    /// The order explains only earlier responses, so the blamed operation may be in it with another
+    /// one.
     fn line_in_order(&self, index: usize) -> String {
         let Operation { client, op, .. } = &self.operations[index];
         if index == self.blamed.operation {
@@ -308,7 +309,7 @@ impl<Op: Debug, Output: Debug> Report<'_, Op, Output> {
         }
     }
 
-    /// From when to when the operation ran, counted from the first operation of the history.
+    /// Formats when the operation ran, relative to the history's first operation.
     fn times(&self, index: usize) -> String {
         let operation = &self.operations[index];
         let start = self.operations.first().and_then(|first| first.began_at);
@@ -321,7 +322,7 @@ impl<Op: Debug, Output: Debug> Report<'_, Op, Output> {
     }
 }
 
-/// In seconds. A clock that was set back gives a negative time.
+/// In seconds. The time is negative if the clock was set back.
 fn since(start: Timestamp, time: Timestamp) -> String {
     let millis = time.as_millis().saturating_sub(start.as_millis());
     let sign = if millis < 0 { "-" } else { "" };

@@ -1,21 +1,21 @@
-//! Looks for an order of the operations that the model allows.
+//! Searches for an order of the operations that the model allows.
 //!
 //! The algorithm is that of Wing and Gong (1993) with the memoisation of Lowe (2017), as in
-//! Porcupine: a depth-first search over configurations (which operations have been placed, and the
-//! state they lead to) that visits none twice. Six rules make it fast here:
+//! Porcupine. It is a depth-first search over configurations (the placed operations, and the state
+//! that they lead to) that visits none twice. Six rules make it fast here:
 //!
-//! - Operations are numbered in the order of their ends. Then nearly all of a configuration's set of
-//!   operations is a prefix, and its size does not grow with the history.
+//! - Operations are numbered in the order of their ends. Nearly all of a configuration's set of
+//!   operations is then a prefix, and its size does not grow with the history.
 //! - The operation that ended first is tried first, one with an unknown outcome last.
-//! - An operation that [keeps the state](Model::keeps_state) is placed as soon as it fits: whatever
-//!   may follow without it may follow after it.
-//! - A configuration is given up if its state [rules out](Model::rules_out) a response that is still
+//! - An operation that [keeps the state](Model::keeps_state) is placed as soon as it fits: every
+//!   continuation without it is also possible after it.
+//! - A configuration is dropped if its state [rules out](Model::rules_out) a response that is still
 //!   to be explained.
-//! - A configuration is given up if one was visited with the same state, the same operations that
-//!   ended, and no more of those whose outcome is unknown. That one had every continuation that this
-//!   one has, because an operation with an unknown outcome need never be placed.
-//! - Of equal operations with unknown outcomes the one that began first is placed first. Exchanging
-//!   them changes nothing.
+//! - A configuration is dropped if one was visited with the same state, the same ended operations,
+//!   and no more operations with an unknown outcome. That one had every continuation of this one,
+//!   because an operation with an unknown outcome need never be placed.
+//! - Of equal operations with unknown outcomes, the one that began first is placed first, because
+//!   exchanging them changes nothing.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -24,18 +24,18 @@ use std::rc::Rc;
 use super::model::Model;
 use super::operation::{Operation, Outcome};
 
-/// At most so many of the next responses are asked whether they are ruled out.
+/// The maximum number of next responses that are checked for being ruled out.
 const FORESIGHT: usize = 32;
 
 pub(super) enum Verdict {
     /// [`Search::order`] is an order that explains every response.
     Linearizable,
     NotLinearizable,
-    /// The bound was reached before either was known.
+    /// The bound was reached before the answer was known.
     Undecided,
 }
 
-/// How many have been placed of each list of equal operations whose outcome is unknown.
+/// The number of placed operations in each list of equal operations with an unknown outcome.
 type Counts = Rc<[usize]>;
 
 /// A search for an order that explains the first responses of a history.
@@ -44,13 +44,14 @@ pub(super) struct Search<'a, M: Model> {
     operations: &'a [Operation<M::Op, M::Output>],
     /// The operations whose responses are to be explained, in the order of their ends.
     ended: Vec<Ended<'a, M::Output>>,
-    /// Operations with an unknown outcome. Equal ones are together, in the order of their begins.
+    /// Operations with an unknown outcome. Equal ones are grouped, in the order of their begins.
     unknown: Vec<Vec<usize>>,
-    /// Every configuration's unknown operations, by the rest of it. None of a list covers another.
+    /// The visited configurations: the counts of unknown operations for each core. In a list, none
+    /// covers another.
     visited: HashMap<Rc<Core<M::State>>, Vec<Counts>>,
-    /// How each configuration was reached, in the order in which they were.
+    /// How each configuration was reached, in order.
     steps: Vec<Step<M::State>>,
-    /// The configuration that explains the most responses: the step to it.
+    /// The step to the configuration that explains the most responses.
     furthest: usize,
 }
 
@@ -58,17 +59,18 @@ struct Ended<'a, Output> {
     index: usize,
     output: &'a Output,
     end: usize,
-    /// What may be placed while this is the first of `ended` that has not been: this one, and those
-    /// after it that began before its end. In ascending order.
+    /// The operations that may be placed while this is the first unplaced one of `ended`: this one,
+    /// and later ones that began before its end. In ascending order.
     candidates: Vec<usize>,
 }
 
-/// A configuration without the operations whose outcome is unknown.
+/// A configuration without the operations with an unknown outcome.
 #[derive(PartialEq, Eq, Hash)]
 struct Core<S> {
-    /// Operations of `ended` before this one have been placed.
+    /// The operations of `ended` before this index have been placed.
     placed: usize,
-    /// So have these after it, in ascending order. There are never more than clients.
+    /// The placed operations after it, in ascending order. There are never more of them than
+    /// clients.
     ahead: Box<[usize]>,
     state: S,
 }
@@ -76,20 +78,20 @@ struct Core<S> {
 struct Configuration<S> {
     core: Rc<Core<S>>,
     unknown: Counts,
-    /// The step that led here.
+    /// The step that led to this configuration.
     step: usize,
 }
 
 struct Step<S> {
     before: usize,
-    /// The operation that was placed; `None` at the beginning.
+    /// The operation that was placed, or `None` at the start.
     placed: Option<usize>,
     core: Rc<Core<S>>,
 }
 
 impl<'a, M: Model> Search<'a, M> {
-    /// A search over the operations of `part` as they were known at the event `until`: one that
-    /// ended later has not ended, and one that began later does not exist.
+    /// Creates a search over the operations of `part` as known at the event `until`. An operation
+    /// that ended later counts as running, and one that began later is omitted.
     pub(super) fn new(
         model: &'a M,
         operations: &'a [Operation<M::Op, M::Output>],
@@ -108,7 +110,7 @@ impl<'a, M: Model> Search<'a, M> {
                     end,
                     candidates: Vec::new(),
                 }),
-                // Whether and where this is placed makes no difference.
+                // It makes no difference whether and where this operation is placed.
                 _ if model.keeps_state(&operation.op, None) => {}
                 _ => {
                     let alike = unknown
@@ -134,7 +136,7 @@ impl<'a, M: Model> Search<'a, M> {
         }
     }
 
-    /// Searches until the answer is known, or until `limit` configurations are.
+    /// Searches until the answer is known, or until there are `limit` configurations.
     pub(super) fn run(&mut self, limit: usize) -> Verdict {
         let mut open = Vec::new();
         let start = Core {
@@ -156,19 +158,20 @@ impl<'a, M: Model> Search<'a, M> {
         Verdict::NotLinearizable
     }
 
-    /// The number of responses to explain.
+    /// Returns the number of responses to explain.
     pub(super) fn responses(&self) -> usize {
         self.ended.len()
     }
 
-    /// The most responses that some order was found to explain: this many of those that ended first.
+    /// Returns the largest number of responses that an order explained: this many of those that
+    /// ended first.
     pub(super) fn explained(&self) -> usize {
         self.steps
             .get(self.furthest)
             .map_or(0, |step| step.core.placed)
     }
 
-    /// The order that explains them: each operation, and the state after it.
+    /// Returns the order that explains them: each operation, and the state after it.
     pub(super) fn order(&self) -> Vec<(usize, &M::State)> {
         let mut order = Vec::new();
         let mut step = self.steps.get(self.furthest);
@@ -180,7 +183,7 @@ impl<'a, M: Model> Search<'a, M> {
         order
     }
 
-    /// Opens what follows a configuration. The last that is opened is tried first.
+    /// Opens the continuations of a configuration. The last one that is opened is tried first.
     fn expand(&mut self, from: &Configuration<M::State>, open: &mut Vec<Configuration<M::State>>) {
         if self.is_dead(from) {
             return;
@@ -236,7 +239,8 @@ impl<'a, M: Model> Search<'a, M> {
         }
     }
 
-    /// Whether a response that is soon to be explained fits neither here nor in what may follow.
+    /// Returns `true` if a response that must be explained soon fits neither here nor in any
+    /// continuation.
     fn is_dead(&self, from: &Configuration<M::State>) -> bool {
         let Core {
             placed,
@@ -253,7 +257,7 @@ impl<'a, M: Model> Search<'a, M> {
             })
     }
 
-    /// Whether an operation fits here and leaves this state, and every other, as it is.
+    /// Returns `true` if an operation fits here and leaves every state unchanged.
     fn changes_nothing(&self, from: &Configuration<M::State>, ended: usize) -> bool {
         let Ended { index, output, .. } = self.ended[ended];
         let op = &self.operations[index].op;
@@ -284,7 +288,7 @@ impl<'a, M: Model> Search<'a, M> {
         self.visit(core, Rc::clone(&from.unknown), from.step, Some(index), open);
     }
 
-    /// Opens a configuration, unless one was visited that had at least its continuations.
+    /// Opens a configuration, unless a visited one had at least the same continuations.
     fn visit(
         &mut self,
         core: Core<M::State>,
@@ -325,7 +329,7 @@ impl<'a, M: Model> Search<'a, M> {
     }
 }
 
-/// The end of an operation that returned, and its response.
+/// Returns the end of an operation that returned, and its response.
 pub(super) fn response<Op, Output>(operation: &Operation<Op, Output>) -> Option<(usize, &Output)> {
     match &operation.outcome {
         Outcome::Returned(output) => Some((operation.ended?, output)),
@@ -352,7 +356,7 @@ fn find_candidates<Op, Output>(
 }
 
 impl<S> Core<S> {
-    /// The configuration after `chosen` was placed.
+    /// Returns the configuration after `chosen` was placed.
     fn with(&self, chosen: usize, state: S) -> Self {
         let mut ahead = self.ahead.to_vec();
         let position = ahead.partition_point(|&other| other < chosen);
@@ -371,7 +375,7 @@ impl<S> Core<S> {
     }
 }
 
-/// Whether `fewer` leaves at least the unknown operations to place that `more` leaves.
+/// Returns `true` if `fewer` leaves at least as many unknown operations to place as `more`.
 fn covers(fewer: &[usize], more: &[usize]) -> bool {
     fewer.iter().zip(more).all(|(fewer, more)| fewer <= more)
 }

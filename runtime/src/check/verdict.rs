@@ -1,4 +1,4 @@
-//! From searches to a verdict: part by part, and the shortest beginning that cannot be explained.
+//! Combines searches to a verdict: part by part, then the shortest prefix that cannot be explained.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use super::operation::{Operation, Outcome};
 use super::report::{Blamed, NotLinearizable, Undecided, Violation};
 use super::search::{Search, Verdict, response};
 
-/// As [`History::check_within`](super::History::check_within).
+/// Implements [`History::check_within`](super::History::check_within).
 pub(super) fn check<M: Model>(
     operations: &[Operation<M::Op, M::Output>],
     model: &M,
@@ -20,7 +20,7 @@ pub(super) fn check<M: Model>(
             parts.entry(name).or_default().push(index);
         }
     }
-    // A violation says more than a part that is undecided.
+    // A violation is more informative than an undecided part.
     let mut undecided = None;
     let mut violations = Vec::new();
     for (name, members) in parts {
@@ -77,8 +77,8 @@ impl<M: Model> Part<'_, M> {
     /// Finds the first response that no order explains. The whole part is not linearizable, and its
     /// first `explained` responses are.
     ///
-    /// A search of the whole does not tell: it knows how operations will end that are still running
-    /// when the first response is wrong, and may be stuck at an earlier one because of that.
+    /// A search of the whole part cannot find it: that search knows the ends of operations that are
+    /// still running at the first wrong response, and may therefore fail at an earlier one.
     fn blame(&self, explained: usize) -> Blamed {
         let mut ends: Vec<(usize, usize)> = self
             .members
@@ -88,7 +88,8 @@ impl<M: Model> Part<'_, M> {
         ends.sort_unstable();
         let until = |responses: usize| responses.checked_sub(1).map_or(0, |last| ends[last].0);
 
-        // The first `good` responses can be explained, the first `bad` cannot. They are mostly close.
+        // The first `good` responses can be explained, the first `bad` cannot. The two are usually
+        // close.
         let (mut good, mut bad) = (explained, ends.len());
         let mut stride = 1;
         let mut is_first = true;

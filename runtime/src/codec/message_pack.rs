@@ -1,10 +1,10 @@
 //! The one encoding of values: MessagePack with field names.
 //!
-//! Stored fields, RPC arguments and results, attachments and alarm payloads all use it, so that a
-//! value means the same wherever it travels. Names are written out, so a struct may gain and lose
-//! fields between the version that wrote and the version that reads. It is the human-readable
-//! flavour: types with two forms (identifiers, addresses, dates) are text here as in JSON, and a
-//! result turns into JSON without knowing its type.
+//! Stored fields, RPC arguments and results, attachments and alarm payloads all use it, so a value
+//! has the same meaning everywhere. Names are written, so a struct may gain and lose fields between
+//! the version that wrote and the version that reads. Types with two serialised forms (identifiers,
+//! addresses, dates) use the human-readable one, as in JSON. A result can be converted to JSON
+//! without its type.
 
 mod nesting;
 
@@ -30,7 +30,7 @@ pub(crate) fn encode_into<T: Serialize + ?Sized>(
     value
         .serialize(&mut serializer)
         .map_err(|error| error.to_string())?;
-    // What cannot be read again is not written either.
+    // A value that could not be decoded again must not be written either.
     check_depth(&bytes[before..])
 }
 
@@ -45,11 +45,12 @@ fn too_deep() -> String {
     format!("the value nests deeper than {MAX_DEPTH} levels")
 }
 
-/// Reads one value, which must be all there is. An error names the field inside of it.
+/// Decodes one value, which must be all of `bytes`. An error names the field inside it.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     let mut rest = bytes;
     let value = decode_next(&mut rest).map_err(|message| {
-        // Where it went wrong is found by a second look, so that what fits is read at full speed.
+        // The location of an error is found by decoding a second time, so that valid values are
+        // decoded at full speed.
         match decode_foreign::<T>(bytes) {
             Err(Misfit {
                 field: Some(field),
@@ -65,14 +66,14 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     }
 }
 
-/// Why a received value does not fit: the field, as in `author.name`, unless it is the whole, and
-/// what is wrong with it.
+/// The reason why a received value does not fit: the field, as in `author.name` (unless it is the
+/// whole value), and its error.
 pub(crate) struct Misfit {
     pub(crate) field: Option<String>,
     pub(crate) message: String,
 }
 
-/// Reads one value that a stranger wrote: an error names the field.
+/// Decodes one untrusted value. An error names the field.
 pub(crate) fn decode_foreign<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Misfit> {
     check_depth(bytes).map_err(|message| Misfit {
         field: None,
@@ -83,7 +84,7 @@ pub(crate) fn decode_foreign<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Mis
     serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let message = readable(error.inner());
         let depth = error.path().iter().len();
-        // The message itself names a field that is unknown.
+        // The message already names a field that is unknown.
         let whole = depth == 0 || depth == 1 && message.starts_with("unknown field");
         Misfit {
             field: (!whole).then(|| error.path().to_string()),
@@ -92,7 +93,7 @@ pub(crate) fn decode_foreign<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Mis
     })
 }
 
-/// Reads the value at the front of `bytes` and moves on behind it: the arguments of a call are
+/// Decodes the value at the front of `bytes` and advances past it. The arguments of a call are
 /// values written one after another.
 pub(crate) fn decode_next<T: DeserializeOwned>(bytes: &mut &[u8]) -> Result<T, String> {
     check_depth(bytes)?;
@@ -114,15 +115,15 @@ pub(crate) fn from_json(json: &[u8]) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// The value `null`, as MessagePack writes it.
+/// The encoding of `null`.
 pub(crate) const NIL: &[u8] = &[0xc0];
 
-/// Writes an encoded value as JSON.
+/// Converts an encoded value to JSON.
 pub(crate) fn to_json(bytes: &[u8]) -> Result<Vec<u8>, String> {
     next_to_json(&mut &*bytes)
 }
 
-/// Converts the value at the front of `bytes` to JSON text, and moves on behind it.
+/// Converts the value at the front of `bytes` to JSON, and advances past it.
 pub(crate) fn next_to_json(bytes: &mut &[u8]) -> Result<Vec<u8>, String> {
     let mut json = Vec::with_capacity(bytes.len() + bytes.len() / 2 + 8);
     let mut deserializer = rmp_serde::Deserializer::new(bytes).with_human_readable();
@@ -136,13 +137,13 @@ pub(crate) fn next_to_json(bytes: &mut &[u8]) -> Result<Vec<u8>, String> {
 fn readable(error: &rmp_serde::decode::Error) -> String {
     use rmp_serde::decode::Error;
     match error {
-        // The crate words this one for its own readers ("wrong msgpack marker").
+        // The crate's message is for its own users ("wrong msgpack marker").
         Error::TypeMismatch(found) => format!("the value is {}", kind(*found)),
         Error::InvalidMarkerRead(_) | Error::InvalidDataRead(_) => {
             "the value is cut short".to_owned()
         }
         Error::DepthLimitExceeded => too_deep(),
-        // serde's word for it is for readers of Rust.
+        // serde's message is for Rust programmers.
         Error::Syntax(message) | Error::Uncategorized(message) => {
             message.replace("invalid type: unit value", "invalid type: null")
         }
@@ -364,7 +365,7 @@ mod tests {
 
     #[test]
     fn hostile_bytes_are_refused_and_not_believed() {
-        // An array that claims four thousand million elements, and nesting without end.
+        // An array that claims four billion elements, and unbounded nesting.
         assert!(decode::<Vec<u8>>(&[0xdd, 0xff, 0xff, 0xff, 0xff]).is_err());
         let deep = vec![0x91; 100_000];
         assert!(to_json(&deep).is_err());

@@ -1,4 +1,4 @@
-//! Reads values out of the plain text of a path segment or a query parameter.
+//! Parses values from the plain text of a path segment or a query parameter.
 
 mod misfit;
 mod plain;

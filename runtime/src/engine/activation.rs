@@ -1,4 +1,4 @@
-//! What the handles of one activation share: an object from its load to its eviction or reset.
+//! State shared by the handles of one activation: an object from its load to its eviction or reset.
 
 use crate::object::class::Class;
 use crate::platform::ObjectState;
@@ -13,7 +13,7 @@ pub(crate) struct Activation {
 }
 
 impl Activation {
-    /// A turn of this object, for people: `Counter "a".increment`.
+    /// Describes a turn of this object for humans: `Counter "a".increment`.
     pub(crate) fn label(&self, turn: &str) -> String {
         let class = self.class.name;
         match self.state.name() {

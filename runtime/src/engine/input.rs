@@ -1,4 +1,4 @@
-//! One event on its way into a method: where its arguments come from, and what comes out.
+//! One event that invokes a method: the source of its arguments, and its result.
 #![allow(missing_docs, reason = "the vocabulary of generated code")]
 
 use std::any::Any;
@@ -13,7 +13,7 @@ use crate::macro_support::bounds::Argument;
 use crate::schedule::AlarmRun;
 use crate::socket::{Accepted, CloseEvent, Message, Socket, SocketError};
 
-/// What a handler leaves behind.
+/// The outcome of a handler.
 pub type Outcome = Result<Reply, Fault>;
 
 /// A handler's result, encoded.
@@ -24,13 +24,13 @@ pub enum Reply {
     Accept(Accepted),
 }
 
-/// The event, as the generated handler reads it.
+/// The event, from which the generated handler reads its arguments.
 pub struct Call {
     pub(crate) source: Source,
 }
 
 pub(crate) enum Source {
-    /// RPC: values one after another; `rest` is where the next begins.
+    /// An RPC: values one after another. `rest` is the start of the next one.
     Encoded {
         bytes: Vec<u8>,
         rest: usize,
@@ -48,9 +48,9 @@ pub(crate) enum Source {
 }
 
 pub(crate) struct HttpArguments {
-    /// From the path, then from the query string.
+    /// Values from the path, then from the query string.
     pub(crate) text: Vec<(String, String)>,
-    /// The whole query string, for the argument that takes it.
+    /// The whole query string, for the argument that is decoded from it.
     pub(crate) query: Option<Vec<(String, String)>>,
     pub(crate) body: HttpBody,
     pub(crate) request: Option<Request>,
@@ -78,7 +78,7 @@ impl Call {
         Self { source }
     }
 
-    /// The argument number `index`, called `name`.
+    /// Returns the argument with number `index` and name `name`.
     pub fn argument<T: Argument>(&mut self, index: usize, name: &'static str) -> Result<T, Fault> {
         match &mut self.source {
             Source::Encoded { bytes, rest } => next_encoded(bytes, rest, index, name),
@@ -87,7 +87,8 @@ impl Call {
         }
     }
 
-    /// The argument that takes the whole body; called by RPC, an argument like any other.
+    /// Returns the argument that is decoded from the whole body. In an RPC it is an ordinary
+    /// argument.
     pub fn body<T: Argument>(&mut self, index: usize, name: &'static str) -> Result<T, Fault> {
         match &mut self.source {
             Source::Encoded { bytes, rest } => next_encoded(bytes, rest, index, name),
@@ -96,7 +97,8 @@ impl Call {
         }
     }
 
-    /// The argument that takes the whole query string; called by RPC, an argument like any other.
+    /// Returns the argument that is decoded from the whole query string. In an RPC it is an
+    /// ordinary argument.
     pub fn query<T: Argument>(&mut self, index: usize, name: &'static str) -> Result<T, Fault> {
         match &mut self.source {
             Source::Encoded { bytes, rest } => next_encoded(bytes, rest, index, name),
@@ -105,7 +107,6 @@ impl Call {
         }
     }
 
-    /// The raw request.
     pub fn request(&mut self) -> Result<Request, Fault> {
         match &mut self.source {
             Source::Http(http) => http.request.take().ok_or_else(|| misplaced("request")),
@@ -113,7 +114,6 @@ impl Call {
         }
     }
 
-    /// The socket of a socket event.
     pub fn socket<S>(&self) -> Result<Socket<S>, Fault> {
         match &self.source {
             Source::Socket { socket, .. } => Ok(Socket::new(socket.clone())),
@@ -121,7 +121,7 @@ impl Call {
         }
     }
 
-    /// The message, read as JSON.
+    /// Returns the message, decoded from JSON.
     pub fn message<T: Argument>(&mut self) -> Result<T, Fault> {
         let json = match &self.source {
             Source::Socket {
@@ -137,7 +137,6 @@ impl Call {
         from_json(json, "the message")
     }
 
-    /// The text of the message.
     pub fn text(&mut self) -> Result<String, Fault> {
         match &mut self.source {
             Source::Socket {
@@ -148,7 +147,6 @@ impl Call {
         }
     }
 
-    /// The bytes of the message.
     pub fn binary(&mut self) -> Result<Vec<u8>, Fault> {
         match &mut self.source {
             Source::Socket {
@@ -159,7 +157,6 @@ impl Call {
         }
     }
 
-    /// How the socket closed.
     pub fn close_event(&mut self) -> Result<CloseEvent, Fault> {
         match &self.source {
             Source::Socket {
@@ -170,7 +167,6 @@ impl Call {
         }
     }
 
-    /// How the socket failed.
     pub fn socket_error(&mut self) -> Result<SocketError, Fault> {
         match &self.source {
             Source::Socket {
@@ -181,7 +177,6 @@ impl Call {
         }
     }
 
-    /// The payload of an alarm.
     pub fn payload<T: Argument>(&mut self) -> Result<T, Fault> {
         match &self.source {
             Source::Alarm { payload, .. } => message_pack::decode(payload).map_err(|message| {
@@ -191,7 +186,6 @@ impl Call {
         }
     }
 
-    /// What the handler may know of this run of the alarm.
     pub fn alarm_run(&mut self) -> Result<AlarmRun, Fault> {
         match &self.source {
             Source::Alarm { run, .. } => Ok(run.clone()),
@@ -215,7 +209,7 @@ fn from_json<T: DeserializeOwned>(json: &[u8], whole: &str) -> Result<T, Fault> 
 }
 
 impl message_pack::Misfit {
-    /// The client's error; `whole` names what the value is a part of.
+    /// Returns the error for the client. `whole` names the value that contains the misfit.
     fn into_fault(self, whole: &str) -> Fault {
         let what = self
             .field
@@ -232,7 +226,8 @@ fn next_encoded<T: DeserializeOwned>(
 ) -> Result<T, Fault> {
     let mut remaining = &bytes[*rest..];
     if remaining.is_empty() {
-        // An older caller does not know an argument that was added since: only an optional one fits.
+        // An older caller does not know an argument that was added since, so the argument must be
+        // optional.
         return message_pack::decode(message_pack::NIL).map_err(|_| {
             Fault::BadRequest(format!("argument {} (`{name}`) is missing", index + 1))
         });
@@ -281,7 +276,8 @@ impl HttpArguments {
         }
     }
 
-    /// Where an argument should have been: a value in the query string of a POST is looked for in vain.
+    /// The place where an argument was expected. A common mistake is a value in the query string of
+    /// a POST.
     fn place(&self) -> &'static str {
         match self.body {
             HttpBody::Fields(_) => " in the JSON body",
@@ -300,12 +296,12 @@ fn wrong_class() -> Fault {
     Fault::Configuration("the object in memory is of another class".to_owned())
 }
 
-/// The object behind an erased reference.
+/// Returns the object behind an erased reference.
 pub fn object_ref<T: Any>(object: &dyn Any) -> Result<&T, Fault> {
     object.downcast_ref().ok_or_else(wrong_class)
 }
 
-/// The object behind an erased mutable reference.
+/// Returns the object behind an erased mutable reference.
 pub fn object_mut<T: Any>(object: &mut dyn Any) -> Result<&mut T, Fault> {
     object.downcast_mut().ok_or_else(wrong_class)
 }

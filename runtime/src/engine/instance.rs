@@ -1,6 +1,6 @@
-//! An object in memory: its value, its turns, and what each event does with them.
+//! An object in memory: its value, its turns, and how it handles each event.
 //!
-//! Both hosts hand their events to this one engine.
+//! Both hosts pass their events to this engine.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
@@ -25,15 +25,16 @@ use crate::storage::migrations::migrate;
 use crate::turn::caller::Origin;
 use crate::turn::{Entering, LocalFuture, Mode, Permit, Turns, poll_once, user_code};
 
-/// How long a turn waits for its start before the object counts as overloaded. It also ends what
-/// the call chain cannot see: two objects whose separate turns wait for each other.
+/// How long a turn waits for its start before the object counts as overloaded. It also ends
+/// deadlocks that the call chain cannot detect: two objects whose separate turns wait for each
+/// other.
 const MAX_WAIT: Duration = Duration::from_secs(30);
 
-/// The runs of one alarm event start within this time: all of them end with the event, which may
-/// take 15 minutes (P32). The rest is for the next event.
+/// The runs of one alarm event start within this time, because all of them end with the event,
+/// which may take 15 minutes (P32). The others start in the next event.
 const RUNS_START_WITHIN: Duration = Duration::from_secs(10);
 
-/// The object and the bytes of its fields as storage holds them.
+/// The object, and the bytes of its fields in storage.
 pub(crate) struct Resident {
     pub(crate) object: Box<dyn Object>,
     pub(crate) fields: FieldStore,
@@ -50,12 +51,12 @@ pub(crate) struct Occupant {
     description: &'static Description,
     pub(crate) inner: Rc<Activation>,
     turns: Turns,
-    /// Empty only when loading failed.
+    /// Empty only if loading failed.
     pub(crate) resident: RefCell<Option<Resident>>,
     readiness: RefCell<Readiness>,
-    /// The platform's alarm was compared with the pending runs.
+    /// `true` if the platform's alarm was compared with the pending runs.
     alarm_checked: Cell<bool>,
-    /// A turn failed that may have changed fields behind a shared reference.
+    /// `true` if a failed turn may have changed fields through a shared reference.
     pub(crate) may_hide_changes: Cell<bool>,
 }
 
@@ -66,7 +67,7 @@ impl Drop for Occupant {
 }
 
 impl Occupant {
-    /// Brings an object into memory: migrations, stored fields, then `#[init]`.
+    /// Loads an object into memory: migrations, stored fields, then `#[init]`.
     pub(crate) fn wake(description: &'static Description, state: ObjectState) -> Rc<Self> {
         let mut first_turn = [0; 8];
         state.random(&mut first_turn);
@@ -98,7 +99,7 @@ impl Occupant {
         occupant
     }
 
-    /// Why the object did not start, if it did not and that is known already.
+    /// Returns the reason why the object did not start, if that is known already.
     pub(crate) fn failure(&self) -> Option<Fault> {
         match &*self.readiness.borrow() {
             Readiness::Failed(fault) => Some(fault.clone()),
@@ -142,16 +143,16 @@ impl Occupant {
                 )
                 .await;
             let result = outcome.map(|_| ()).map_err(|fault| match fault {
-                // It is none of the errors that a waiting method may return.
+                // The waiting methods do not declare this error.
                 Fault::Application(error) => Fault::Start(error),
                 other => other,
             });
             this.settle(result.clone());
             result
         });
-        // An initialisation that cannot wait is done before the platform hears of it: its gate
-        // costs a promise and two turns of the event loop. One that can wait begins inside the
-        // gate: the reply to a call made outside would wait for the gate to open (P1).
+        // An initialisation that cannot await is run before the platform's gate is used, which
+        // costs a promise and two turns of the event loop. One that can await starts inside the
+        // gate: the reply to a call started outside would wait for the gate to open (P1).
         if handler.may_wait() || poll_once(&mut start).is_none() {
             self.inner.state.block_concurrency_while(start);
         }
@@ -188,7 +189,7 @@ impl Occupant {
         .await
     }
 
-    /// One turn, from waiting for its start to the commit or rollback of the stored fields.
+    /// Runs one turn, from waiting for its start to the commit or rollback of the stored fields.
     pub(crate) async fn turn(
         &self,
         handler: Handler,
@@ -202,8 +203,8 @@ impl Occupant {
         self.run(handler, call, origin, name).await
     }
 
-    /// Once, by the first event that is not an alarm: pending runs without a platform alarm (which the
-    /// platform gave up, P29, or a restored backup lost) get one.
+    /// Runs once, at the first event that is not an alarm. Sets the platform's alarm for pending
+    /// runs without one: the platform gave it up (P29), or a restored backup lost it.
     fn check_alarm(&self) -> Result<(), StorageError> {
         if self.alarm_checked.get() {
             return Ok(());
@@ -270,13 +271,13 @@ impl Occupant {
             .enter(handler.mode(), chain.turns_of(id))
             .map_err(|_| Fault::CallCycle(chain.cycle_text(id, &self.inner.label(name))))?;
         if entering.joins() {
-            // What it could wait for waits for it.
+            // The turn that it would wait for waits for it.
             return Ok(entering.await);
         }
         if !entering.waits() && !self.inner.storage.wiped.get() {
             return Ok(entering.await);
         }
-        // In a `Box`: few turns wait, and the state of each would make room for it.
+        // Boxed, because few turns wait and every turn's future would otherwise reserve the space.
         let mut started = Box::pin(self.with_fresh_fields(entering, handler.mode()));
         let mut patience = self.inner.state.sleep(MAX_WAIT);
         poll_fn(|context| {
@@ -294,8 +295,8 @@ impl Occupant {
         .await
     }
 
-    /// Waits for the turn; and, where `delete_all` was called beside turns that still hold the
-    /// fields, until those are done and the fields hold their defaults.
+    /// Waits for the turn. If `delete_all` was called while other turns still borrow the fields,
+    /// also waits until those have ended and the fields have their defaults.
     async fn with_fresh_fields(&self, entering: Entering, mode: Mode) -> Permit {
         let mut permit = entering.await;
         loop {
@@ -303,7 +304,8 @@ impl Occupant {
             if !self.inner.storage.wiped.get() {
                 return permit;
             }
-            // Each place is taken before the last is given up, or those behind would overtake.
+            // Each place is taken before the previous one is given up, so that later turns cannot
+            // overtake.
             let ahead = self.turns.enter_ahead(Mode::Exclusive);
             drop(permit);
             let alone = ahead.await;
@@ -314,7 +316,7 @@ impl Occupant {
         }
     }
 
-    /// An RPC from another object or the app.
+    /// Handles an RPC from another object or the app.
     pub(crate) fn call(
         self: &Rc<Self>,
         method: &str,
@@ -343,13 +345,14 @@ impl Occupant {
         })
     }
 
-    /// The platform's alarm: runs what is due when it fires, one turn each, as far as the
-    /// time for starts goes. What is left or becomes due meanwhile is for the next alarm, so that a schedule which sets itself anew ends the event.
+    /// Handles the platform's alarm: runs what is due when it fires, one turn each, within the time
+    /// for starts. Further runs, and runs that become due meanwhile, wait for the next alarm. A
+    /// schedule that sets itself again therefore cannot extend the event indefinitely.
     pub(crate) fn alarm(self: &Rc<Self>) -> LocalFuture<'static, Result<(), Fault>> {
         let this = self.clone();
         Box::pin(async move {
             this.ready().await?;
-            // Inside of its own event the platform's alarm stands nowhere (P27).
+            // During its own event the platform's alarm is not set (P27).
             this.alarm_checked.set(true);
             let Activation {
                 class,
@@ -371,7 +374,7 @@ impl Occupant {
                 let permit = match this.enter(handler, &Origin::default(), alarm).await {
                     Ok(permit) => permit,
                     Err(fault) => {
-                        // Not the handler's doing, so not counted (P30).
+                        // The handler is not at fault, so the try is not counted (P30).
                         let (_, _, message) = fault.summary();
                         tracing::warn!(alarm, message, "an alarm cannot start yet");
                         return Ok(timetable.postpone(state)?);
@@ -396,8 +399,8 @@ impl Occupant {
         let Some(due) = timetable.begin(state, pending)? else {
             return Ok(());
         };
-        // The try is counted before its handler starts, whatever the handler does to this memory,
-        // to this WebAssembly instance or to this process.
+        // The try is durable before its handler starts, whatever happens to this activation, this
+        // WebAssembly instance or this process.
         state.sync().await?;
         let alarm = pending.alarm.name;
         let source = Source::Alarm {
@@ -414,7 +417,7 @@ impl Occupant {
             )
             .await;
         match &outcome {
-            // The row has its retry time: the next memory takes it up.
+            // The row has its retry time, which the next activation uses.
             Err(fault @ (Fault::Panicked | Fault::Reset(_))) => return Err(fault.clone()),
             Err(fault) => {
                 let (_, _, message) = fault.summary();

@@ -1,4 +1,4 @@
-//! From an HTTP request or a socket event to a turn, and back.
+//! Converts HTTP requests and socket events to turns, and their results to responses.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -15,11 +15,11 @@ use crate::socket::{Accepted, CloseEvent, Message, SocketError, may_be_sent};
 use crate::turn::LocalFuture;
 use crate::turn::caller::Origin;
 
-/// Before the end of a socket waits for its turn again.
+/// The pause before the end of a socket waits for its turn again.
 const PAUSE: Duration = Duration::from_secs(1);
 
 impl Occupant {
-    /// A request whose path is the object's own.
+    /// Handles a request whose path is the object's own.
     pub(crate) fn fetch(
         self: &Rc<Self>,
         request: Request,
@@ -81,7 +81,6 @@ impl Occupant {
         })
     }
 
-    /// A message came over a socket.
     pub(crate) fn socket_message(
         self: &Rc<Self>,
         socket: platform::Socket,
@@ -95,9 +94,9 @@ impl Occupant {
         self.socket_event(socket, handler, "message", SocketEvent::Message(message))
     }
 
-    /// A socket closed. The closing handshake that the peer began is completed when the handler is
-    /// done, whatever it returned; a handler that closes the socket itself comes first. The
-    /// platform does not answer by itself (P60).
+    /// Handles the close of a socket. When the handler is done, the closing handshake that the peer
+    /// began is completed, whatever the handler returned. If the handler closes the socket itself,
+    /// its Close is sent instead. The platform does not answer automatically (P60).
     pub(crate) fn socket_close(
         self: &Rc<Self>,
         socket: platform::Socket,
@@ -120,7 +119,6 @@ impl Occupant {
         })
     }
 
-    /// A socket failed.
     pub(crate) fn socket_error(
         self: &Rc<Self>,
         socket: platform::Socket,
@@ -150,7 +148,7 @@ impl Occupant {
         let this = self.clone();
         Box::pin(async move {
             let mut kept = Some(event);
-            // A message may be large and is not repeated.
+            // A message may be large, and is not retried.
             while let Some(event) = if is_message {
                 kept.take()
             } else {
@@ -163,8 +161,8 @@ impl Occupant {
                 match this.turn(handler, call, &Origin::default(), name).await {
                     Ok(_) => {}
                     Err(fault) if is_message => tell(&socket, &fault),
-                    // It waited too long for its turn. The end of a socket is not repeated, so it
-                    // waits again; there are no more of these than the object took sockets.
+                    // It waited too long for its turn. The end of a socket occurs only once, so it
+                    // waits again. There are at most as many of these as the object has sockets.
                     Err(Fault::Overloaded(_)) => {
                         this.state().sleep(PAUSE).await;
                         continue;
@@ -190,15 +188,15 @@ fn answer_close(socket: &platform::Socket, code: u16, reason: &str) {
     }
 }
 
-/// A failed message does not close the socket (P59): its sender is told why.
+/// A failed message does not close the socket (P59). Its sender is sent the error.
 fn tell(socket: &platform::Socket, fault: &Fault) {
     let (_, code, message) = fault.summary();
     let text = serde_json::json!({ "type": "error", "code": code, "message": message }).to_string();
-    // The sender may be gone by now.
+    // Fails if the sender has disconnected.
     let _ = socket.send_text(&text);
 }
 
-/// Whether a request asks for a WebSocket, which only a GET does (RFC 6455, section 4.1).
+/// Returns `true` if a request asks for a WebSocket, which only a GET can (RFC 6455, section 4.1).
 pub(crate) fn is_upgrade(request: &Request) -> bool {
     let offers = |protocols: String| {
         let mut protocols = protocols.split(',').map(str::trim);
@@ -209,13 +207,13 @@ pub(crate) fn is_upgrade(request: &Request) -> bool {
 
 type PathParameters = Vec<(&'static str, String)>;
 
-/// The closest route of the class for a method and a path.
+/// Finds the most specific route of the class for a method and a path.
 pub(crate) fn find(
     description: &'static Description,
     method: &str,
     path: &str,
 ) -> Result<(&'static Route, PathParameters), Fault> {
-    // A HEAD is a GET whose body the server leaves out.
+    // A HEAD is a GET whose body the server omits.
     let method = if method == "HEAD" { "GET" } else { method };
     let mut best: Option<(&'static Route, PathParameters)> = None;
     let mut allowed: Vec<&'static str> = Vec::new();
@@ -245,7 +243,7 @@ pub(crate) fn find(
     }
 }
 
-/// Gathers what the route's arguments bind to, and refuses what nothing binds to.
+/// Gathers the values of the route's arguments, and refuses fields that no argument takes.
 async fn bind(
     route: &'static Route,
     path_parameters: PathParameters,
@@ -284,7 +282,7 @@ async fn bind(
     })
 }
 
-/// As for arguments that are read by name, the first value of a name counts.
+/// The first value of a name counts, as for arguments that are read by name.
 fn first_of_each_name(query: &str) -> Vec<(String, String)> {
     let mut pairs: Vec<(String, String)> = Vec::new();
     for (name, value) in path::query_pairs(query) {

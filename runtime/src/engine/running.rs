@@ -1,9 +1,9 @@
-//! One turn: its handler runs, then what it did stays or is taken back.
+//! One turn: runs its handler, then commits or rolls back its changes.
 //!
-//! A turn is a transaction. An atomic turn is one segment; an `async` turn is one segment from each
-//! await to the next, because the platform commits at awaits (P12). What a failing segment wrote to
-//! storage is taken back by the host's savepoint; stored fields are written in a turn's last segment
-//! and taken back whole. [`effects`](crate::turn::effects) holds what an atomic turn sends.
+//! A turn is a transaction. An atomic turn is one segment. An `async` turn is one segment from each
+//! await to the next, because the platform commits at awaits (P12). The storage writes of a failed
+//! segment are rolled back by the host's savepoint. Stored fields are written in a turn's last
+//! segment and restored as a whole. [`effects`](crate::turn::effects) holds what an atomic turn sends.
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
@@ -20,8 +20,8 @@ use crate::turn::effects::Held;
 use crate::turn::user_code::{self, Guarded, Panic};
 
 impl Occupant {
-    /// Runs the handler, and commits or takes back what it did. A panic is a failed turn and the end
-    /// of this memory: what the panic left half done may not be seen by the next turn.
+    /// Runs the handler, and commits or rolls back its changes. A panic fails the turn and ends the
+    /// activation, so that the next turn cannot see incomplete changes.
     #[allow(
         clippy::await_holding_refcell_ref,
         reason = "the turns' queue lets only borrows overlap that are allowed to"
@@ -93,7 +93,7 @@ impl Occupant {
         ran.unwrap_or_else(|panic| Err(self.panicked(&panic)))
     }
 
-    /// What a panic in this object's code costs: this memory and every write that no commit has closed.
+    /// Handles a panic in this object's code: the activation and all uncommitted writes are lost.
     pub(crate) fn panicked(&self, panic: &Panic) -> Fault {
         if let Some(aborted) = panic.downcast_ref::<Aborted>() {
             return Fault::Reset(aborted.0.clone());
@@ -124,8 +124,8 @@ impl Occupant {
         .await
     }
 
-    /// Runs `body`. If its result is a failure, as `end` says, storage is as it was before, and so is
-    /// everything that is remembered of storage.
+    /// Runs `body`. If `end` says that its result is a failure, storage and everything cached of it
+    /// are restored.
     fn segment<T>(
         &self,
         handler: Handler,
@@ -159,7 +159,8 @@ impl Occupant {
     /// Writes the stored fields of a turn that succeeded.
     fn store(&self, resident: &mut Resident, outcome: Outcome, wiped_by_itself: bool) -> Outcome {
         let reply = outcome?;
-        // After `delete_all` the fields hold their defaults, whatever the turn leaves in them.
+        // After `delete_all` the fields have their defaults, whatever their values at the end of
+        // the turn.
         if wiped_by_itself {
             return Ok(reply);
         }
@@ -167,21 +168,22 @@ impl Occupant {
         user_code::call(|| object.store(fields)).map_err(|panic| self.panicked(&panic))??;
         let wiped_beside_it = self.inner.storage.wiped.get();
         if wiped_beside_it {
-            // The deletion came before the writes of this turn: what it changed stays.
+            // The deletion came before the writes of this turn, so its changes are kept.
             fields.forget_stored();
         }
         fields.commit().inspect_err(|_| {
             self.inner.state.reset("stored fields could not be written");
         })?;
         if wiped_beside_it {
-            // What it left alone goes back to its default.
+            // Fields that the turn did not change get their defaults.
             self.inner.storage.wiped.set(false);
             self.restore(resident);
         }
         Ok(reply)
     }
 
-    /// After the segment was closed: some fields are restored from storage, which must be as it was.
+    /// Runs after the segment was closed, because some fields are restored from storage, which must
+    /// have been rolled back.
     fn take_back_if_failed(&self, resident: &mut Resident, outcome: Outcome) -> Outcome {
         let ends_memory = matches!(outcome, Err(Fault::Panicked | Fault::Reset(_)));
         if outcome.is_err() && !ends_memory {
@@ -191,14 +193,15 @@ impl Occupant {
         outcome
     }
 
-    /// A turn that borrowed the object shared may have changed it all the same, through a `Mutex` or an atomic that no
-    /// attribute could see inside of another type.
+    /// A turn that borrowed the object as shared may nevertheless have changed it, through a
+    /// `Mutex` or an atomic inside another type, which the attribute cannot detect.
     fn take_back_hidden_if_failed(&self, outcome: &Outcome) {
         match outcome {
             Ok(_) | Err(Fault::Panicked | Fault::Reset(_)) => {}
             Err(_) => self.may_hide_changes.set(true),
         }
-        // Beside another turn that still borrows the fields: when that ends, or before they are next changed.
+        // If another turn still borrows the fields, they are restored when it ends, or before they
+        // are next changed.
         if let Ok(mut resident) = self.resident.try_borrow_mut()
             && let Some(resident) = resident.as_mut()
         {
@@ -206,9 +209,9 @@ impl Occupant {
         }
     }
 
-    /// Restores the fields if they are not what storage holds although no turn has stored them.
+    /// Restores the fields if they differ from storage although no turn has stored them.
     fn take_back_hidden(&self, resident: &mut Resident) {
-        // After `delete_all` all fields go back to their defaults anyway.
+        // After `delete_all` all fields are reset to their defaults anyway.
         if !self.may_hide_changes.take() || self.inner.storage.wiped.get() {
             return;
         }
@@ -223,13 +226,13 @@ impl Occupant {
         }
     }
 
-    /// Brings the fields back to what storage held before the turn, or ends this memory.
+    /// Restores the fields from before the turn, or ends the activation.
     fn restore(&self, resident: &mut Resident) {
         let Resident { object, fields } = resident;
         match user_code::call(|| object.restore(fields)) {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                // It was readable when the object woke.
+                // Unexpected, because the same values were readable when the object was loaded.
                 tracing::error!(%error, "a turn could not be taken back in memory");
                 self.inner
                     .state
@@ -239,7 +242,7 @@ impl Occupant {
         }
     }
 
-    /// After `delete_all`: the fields go back to their defaults as soon as no turn holds them.
+    /// After `delete_all`: resets the fields to their defaults as soon as no turn borrows them.
     pub(crate) fn reload_if_wiped(&self) {
         let wiped = &self.inner.storage.wiped;
         if !wiped.get() {

@@ -1,8 +1,9 @@
-//! The turn whose code runs, and the calls that it waits for.
+//! The turn whose code is running, and the calls that it waits for.
 //!
-//! A turn waits for the calls that its own polls begin. Which turn that is is known by thread and
-//! not by the stub: a stub may be kept in memory between turns, or go into background work, which
-//! no turn waits for. It waits no longer when the call's future is dropped, or polled by other code.
+//! A turn waits for the calls that its own polls start. The turn is identified by the thread
+//! instead of the stub: a stub may be kept in memory between turns, or be moved to background work,
+//! which no turn waits for. The turn stops waiting when the call's future is dropped, or is polled
+//! by other code.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
@@ -18,16 +19,17 @@ thread_local! {
     static NEXT_CALL: Cell<u64> = const { Cell::new(0) };
 }
 
-/// The turn whose code runs. Its link in the chain is made when it calls out: most turns never do.
+/// The turn whose code is running. Its link in the chain is created at its first call, because most
+/// turns make none.
 pub(crate) struct RunningTurn {
-    /// Weak: an abort on Workers leaves it here until the next turn runs.
+    /// Weak, because an abort on Workers leaves it here until the next turn runs.
     pub(crate) object: Weak<Activation>,
     pub(crate) number: u64,
     pub(crate) name: &'static str,
     pub(crate) chain: Rc<CallChain>,
 }
 
-/// Drives the code of a turn; the calls that it begins are awaited by that turn.
+/// Polls the code of a turn. The turn waits for the calls that the code starts.
 pub(crate) async fn as_turn<T>(
     turn: RunningTurn,
     mut code: Pin<&mut impl Future<Output = T>>,
@@ -42,14 +44,15 @@ pub(crate) async fn as_turn<T>(
     .await
 }
 
-/// Forgets the running turn and takes back what it holds, as its end would. For an abort where nothing
-/// unwinds: what runs later would begin its calls in the turn's name, and hold what it sends for it.
+/// Clears the running turn and discards its held effects, as the turn's end would. For an abort
+/// without unwinding: later code would otherwise start its calls on behalf of this turn, and its
+/// effects would be held for it.
 pub(crate) fn abandon() {
     effects::abandon();
     drop(RUNNING.take());
 }
 
-/// One poll of a turn. What ran before it runs again afterwards, also if the poll unwinds.
+/// One poll of a turn. Dropping it restores the previous turn, also when the poll unwinds.
 struct Entered<'a> {
     turn: &'a mut Option<RunningTurn>,
 }
@@ -67,8 +70,8 @@ impl Drop for Entered<'_> {
     }
 }
 
-/// The turns that wait for a call begun now: none outside of a turn, none in background work, and
-/// none in an atomic turn, which has no await. The second is for [`awaited`].
+/// Returns the turns that wait for a call started now. There are none outside of a turn, in
+/// background work, and in an atomic turn, which cannot await. The second value is for [`awaited`].
 pub(crate) fn waiting_turns() -> (Rc<CallChain>, Option<AwaitedCall>) {
     if effects::are_held() {
         return Default::default();
@@ -125,15 +128,15 @@ impl Drop for AwaitedCall {
     }
 }
 
-/// Waits for the answer of a call. The turn that began the call waits for it as long as it polls
-/// this, or will.
+/// Waits for the response of a call. The turn that started the call waits for it until other code
+/// polls this future.
 pub(crate) async fn awaited<T>(
     mut call: Option<AwaitedCall>,
     answer: impl Future<Output = T>,
 ) -> T {
     let mut answer = pin!(answer);
     poll_fn(move |context| {
-        // In background work, for one.
+        // Background work, for example.
         drop(call.take_if(|call| !call.is_polled_by_its_turn()));
         answer.as_mut().poll(context)
     })

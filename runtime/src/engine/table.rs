@@ -1,4 +1,4 @@
-//! The tables that the macro writes: what a class can do, as data.
+//! The tables that the macro generates: a class's methods, routes and events as data.
 #![allow(missing_docs, reason = "the vocabulary of generated code")]
 
 use std::any::Any;
@@ -19,7 +19,7 @@ pub struct Description {
     pub init: Option<Handler>,
     pub methods: &'static [Method],
     pub routes: &'static [Route],
-    /// Of the class's alarms, in their order.
+    /// The handlers of the class's alarms, in their order.
     pub alarms: &'static [Handler],
     pub sockets: SocketHandlers,
 }
@@ -36,7 +36,7 @@ impl Description {
             .map(|(_, handler)| *handler)
     }
 
-    /// What the compiler could not see to be wrong, in words.
+    /// Returns mistakes that the compiler could not detect, as messages.
     pub(crate) fn mistakes(&self) -> Vec<String> {
         let mut mistakes = Vec::new();
         for route in self.routes {
@@ -74,8 +74,8 @@ impl Description {
 #[derive(Clone, Copy)]
 pub struct Handler {
     pub run: Run,
-    /// Whether it takes `&Ctx`: without one it cannot reach the object's storage, schedules or
-    /// stubs, and needs no transaction of its own beside its stored fields.
+    /// `true` if it takes `&Ctx`. Without one it cannot access the object's storage, schedules or
+    /// stubs, and needs no transaction besides its stored fields.
     pub takes_context: bool,
 }
 
@@ -84,7 +84,7 @@ type Write = fn(&mut dyn Any, &Ctx, &mut Call) -> Outcome;
 type Shared = for<'a> fn(&'a dyn Any, &'a Ctx, Call) -> LocalFuture<'a, Outcome>;
 type Exclusive = for<'a> fn(&'a mut dyn Any, &'a Ctx, Call) -> LocalFuture<'a, Outcome>;
 
-/// The receiver of a method, which says how its turn may overlap with others.
+/// The receiver of a method, which determines whether its turn may overlap with others.
 #[derive(Clone, Copy)]
 pub enum Run {
     /// `fn(&self)`
@@ -149,7 +149,7 @@ impl Handler {
         }
     }
 
-    /// Whether the turn can be at an await.
+    /// Returns `true` if the turn may await.
     pub(crate) fn may_wait(self) -> bool {
         matches!(self.run, Run::Shared(_) | Run::Exclusive(_))
     }
@@ -183,16 +183,16 @@ pub struct Route {
     pub status: u16,
     pub kind: RouteKind,
     pub body: BodyUse,
-    /// The names accepted from the query string or the body.
+    /// The accepted names in the query string or the body.
     pub fields: &'static [&'static str],
-    /// The argument that takes the whole query string.
+    /// The argument that is decoded from the whole query string.
     pub query: Option<QueryArgument>,
-    /// The arguments that come from the path or the query string and whose types are the user's.
+    /// The arguments from the path or the query string whose types are user-defined.
     pub texts: &'static [TextArgument],
 }
 
 impl Route {
-    /// A route that reads nothing but its path.
+    /// A route that reads only its path.
     #[must_use]
     pub const fn new(
         method: &'static str,
@@ -251,25 +251,25 @@ impl Route {
 /// An argument that is read from a text.
 pub struct TextArgument {
     pub name: &'static str,
-    /// Why its type cannot be read from one text.
+    /// Returns the reason why its type cannot be read from one text.
     pub misfit: fn() -> Option<&'static str>,
 }
 
-/// An argument that the whole query string is decoded into.
+/// An argument that is decoded from the whole query string.
 pub struct QueryArgument {
     pub name: &'static str,
-    /// Why its type cannot be read from a query string.
+    /// Returns the reason why its type cannot be read from a query string.
     pub misfit: fn() -> Option<QueryMisfit>,
 }
 
-/// What a route answers with.
+/// What a route responds with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RouteKind {
     Call,
     Socket,
 }
 
-/// What a route reads of the request's body.
+/// What a route reads from the request's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyUse {
     None,

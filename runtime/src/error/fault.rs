@@ -9,7 +9,7 @@ use crate::codec::message_pack;
 use crate::error::{CallError, Error, ObjectError, StorageError, Told, told};
 use crate::time::whole_millis;
 
-/// A method's own error: encoded for a typed caller, summarised for HTTP and JavaScript.
+/// A method's own error: encoded for a typed caller, and summarised for HTTP and JavaScript.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ApplicationFault {
     pub(crate) body: Vec<u8>,
@@ -19,32 +19,32 @@ pub struct ApplicationFault {
     pub(crate) retry_after_ms: Option<u64>,
 }
 
-/// Why an event has no result. Most events have one, and room for a fault is moved with each: what is
-/// long is in a `Box`.
+/// The reason why an event has no result. Long content is boxed, because results move often and
+/// reserve space for a fault.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(from = "WireFault", into = "WireFault")]
 pub enum Fault {
     Application(Box<ApplicationFault>),
-    /// The error of the object's `#[init]`. Every waiting caller gets it. No method ran.
+    /// The error of the object's `#[init]`. Every waiting caller gets it. The method did not run.
     Start(Box<ApplicationFault>),
-    /// The input does not fit: HTTP 400.
+    /// The input is invalid: HTTP 400.
     BadRequest(String),
-    /// No such route, object or thing: HTTP 404.
+    /// The route, object or other thing does not exist: HTTP 404.
     NotFound(String),
-    /// The path exists, the method does not: HTTP 405 with `Allow`.
+    /// The path exists for other methods: HTTP 405 with `Allow`.
     MethodNotAllowed {
         allow: String,
     },
     /// A socket route without an upgrade: HTTP 426.
     UpgradeRequired,
     Forbidden(String),
-    /// More than a documented size: HTTP 413.
+    /// A documented size was exceeded: HTTP 413.
     TooLarge(String),
     NoSuchMethod(String),
     Undecodable(String),
     Overloaded(String),
     Reset(String),
-    /// The handler panicked; the message of the panic stays in the object's log.
+    /// The handler panicked. The message of the panic is only in the object's log.
     Panicked,
     Disconnected(String),
     TimedOut(String),
@@ -53,7 +53,7 @@ pub enum Fault {
     Configuration(String),
 }
 
-/// The status of an error as it is sent: 500 in place of one that is no error's.
+/// Returns the status of an error as it is sent: 500 in place of one that is not an error status.
 fn status_of_error(status: u16) -> u16 {
     if (400..=599).contains(&status) {
         return status;
@@ -65,7 +65,7 @@ fn status_of_error(status: u16) -> u16 {
     500
 }
 
-/// A method without errors of its own cannot have sent one.
+/// A method that cannot fail cannot have sent an error.
 pub(crate) fn expects_none<E>(_: &[u8]) -> Result<E, String> {
     Err("the caller knows no error of this method".to_owned())
 }
@@ -86,8 +86,9 @@ impl Fault {
         }
     }
 
-    /// Status and kind. The kind is the code that leaves over HTTP, unless the application chose one.
-    /// It also names the fault where it travels, except for storage, some of whose kinds share a code.
+    /// Returns the status and the kind. The kind is the HTTP code, unless the application chose
+    /// one. It also identifies the fault in transit, except for storage, some of whose kinds share
+    /// a code.
     fn told(&self) -> Told {
         match self {
             Self::Application(fault) => (fault.status, "application"),
@@ -111,7 +112,7 @@ impl Fault {
         }
     }
 
-    /// Status, code and message as they leave over HTTP and as a JavaScript error.
+    /// Returns the status, code and message as sent over HTTP and as a JavaScript error.
     pub(crate) fn summary(&self) -> (u16, &str, String) {
         let (status, code) = self.told();
         let message = match self {
@@ -140,12 +141,12 @@ impl Fault {
         (status, code, message)
     }
 
-    /// The same failure as a caller sees it that expects no error of the method's own.
+    /// Converts the failure for a caller of a method that cannot fail.
     pub(crate) fn into_plain_call_error(self) -> CallError {
         self.into_call_error(expects_none)
     }
 
-    /// The same failure as a caller sees it, who reads the method's own error with `decode`.
+    /// Converts the failure for a caller that decodes the method's own error with `decode`.
     pub(crate) fn into_call_error<E>(
         self,
         decode: impl FnOnce(&[u8]) -> Result<E, String>,
@@ -193,13 +194,13 @@ impl From<StorageError> for Fault {
     }
 }
 
-/// A fault as it travels: flat, because a decoder derived for the enum itself took 57 kB of every
-/// bundle, and open to kinds that only one side's version knows.
+/// A fault in transit. It is flat, because a decoder derived for the enum itself took 57 kB of
+/// every bundle, and because either side's version may know more kinds.
 #[derive(Serialize, Deserialize)]
 struct WireFault {
     kind: Cow<'static, str>,
     text: String,
-    /// A second text, of the kinds that have one.
+    /// A second text, for the kinds that have one.
     #[serde(default)]
     detail: String,
     #[serde(default)]

@@ -1,4 +1,4 @@
-//! Cron expressions: text of any kind, and times compared with a search minute by minute.
+//! Cron expressions: arbitrary text, and times compared with a search minute by minute.
 
 use std::fmt::Write;
 
@@ -10,7 +10,7 @@ use super::target;
 use crate::{CronSchedule, Timestamp};
 
 const MINUTE: i64 = 60_000;
-/// 2096: among the dates that matter.
+/// In minutes since 1970; it is in 2095.
 const LATEST_MINUTE: u32 = 66_000_000;
 
 #[derive(Clone, Debug, TypeGenerator)]
@@ -80,7 +80,7 @@ target!(
     }
 );
 
-/// One field whose meaning is plain.
+/// A field whose meaning is unambiguous.
 #[derive(Clone, Debug, TypeGenerator)]
 enum Field {
     Any,
@@ -91,7 +91,7 @@ enum Field {
     Stepped(u8, u8, u8),
 }
 
-/// A field within its bounds: its text, and the numbers that it takes.
+/// A field within its bounds: its text, and its numbers.
 struct Bound {
     text: String,
     takes: Vec<u32>,
@@ -154,7 +154,7 @@ target!(
         let [minutes, hours, days, months, weekdays] = &fields[..] else {
             unreachable!("five fields are generated")
         };
-        // A step over all days counts as a star to some and as a list to others.
+        // Implementations differ on whether a step over all days counts as a star or as a list.
         if days.text.starts_with("*/") || weekdays.text.starts_with("*/") {
             return;
         }
@@ -175,7 +175,7 @@ target!(
         };
         let date_of = |millis| DateTime::from_timestamp_millis(millis).expect("a date that exists");
         let day_length = 24 * 60 * MINUTE;
-        // Every date that can come comes within eight years, but for the end of a century.
+        // Every possible date occurs within eight years, except around the end of a century.
         let expected = (0..8 * 366).find_map(|day| {
             let midnight = now / day_length * day_length + day * day_length;
             if !matches_day(date_of(midnight)) {

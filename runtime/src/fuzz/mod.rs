@@ -1,8 +1,9 @@
-//! What strangers, earlier versions and an object's own SQL may hand to the runtime, made up at random.
+//! Random input of the kinds that clients, earlier versions and an object's own SQL may pass to the
+//! runtime.
 //!
-//! Each target is a test that runs for [`SHORT`] with random inputs, after those that once failed
+//! Each target is a test that runs for [`SHORT`] with random inputs, after those that failed before
 //! (`__fuzz__/<target>/crashes`). `cargo xtask fuzz` runs the same targets for longer under
-//! libFuzzer, which follows the branches that an input takes.
+//! libFuzzer, which is guided by the branches that an input takes.
 
 use std::future::Future;
 use std::time::Duration;
@@ -19,7 +20,7 @@ mod values;
 /// How long a target runs in the test command.
 pub(crate) const SHORT: Duration = Duration::from_millis(800);
 
-/// Makes the test `$name`: `$check` holds for every value of `$generator`.
+/// Defines the test `$name`: `$check` must hold for every value of `$generator`.
 macro_rules! target {
     ($(#[$document:meta])* $name:ident, $generator:expr, $check:expr) => {
         $(#[$document])*
@@ -38,7 +39,7 @@ macro_rules! target {
 }
 pub(crate) use target;
 
-/// Says how to repeat a failure, below the input that failed.
+/// Prints how to repeat a failure, below the input that failed.
 pub(crate) struct Hint {
     pub(crate) module: &'static str,
     pub(crate) name: &'static str,
@@ -57,7 +58,7 @@ impl Drop for Hint {
     }
 }
 
-/// Runs `body` in a simulator of its own.
+/// Runs `body` in its own simulator.
 fn simulated<F: Future<Output = ()>>(body: impl Fn(Sim) -> F) {
     crate::__private::run_test(Some(1), module_path!(), body);
 }

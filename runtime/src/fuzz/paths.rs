@@ -10,7 +10,7 @@ use crate::http::path::{
     with_first_segment, with_query_value,
 };
 
-/// What paths and query strings are made of.
+/// The parts of paths and query strings.
 #[derive(Clone, Debug, TypeGenerator)]
 pub(super) enum Piece {
     Slash,
@@ -126,7 +126,7 @@ target!(
     }
 );
 
-/// The segments of a pattern, with its parameters filled in.
+/// Returns the segments of a pattern with its parameters filled in.
 fn with_parameters(pattern: &str, parameters: &[(&str, String)]) -> Vec<Vec<u8>> {
     let mut values = parameters.iter();
     let segments = pattern.split('/').skip(1);
@@ -153,7 +153,7 @@ target!(
                 Some((key, value)) => {
                     assert_eq!(theirs, Some((key.into(), value.into())), "{pair:?}");
                 }
-                // What is not UTF-8 is left out, and not replaced.
+                // A part that is not UTF-8 is omitted instead of replaced.
                 None => assert!(
                     theirs.is_none_or(|(key, value)| [key, value].concat().contains('\u{fffd}')),
                     "{pair:?}"

@@ -1,4 +1,4 @@
-//! Requests of strangers through an app: routes, arguments, bodies, headers.
+//! Requests of untrusted clients to an app: routes, arguments, bodies, headers.
 
 use bolero::TypeGenerator;
 use bolero::generator::produce;
@@ -27,7 +27,7 @@ struct Note {
     parts: Vec<Note>,
 }
 
-/// Has a route of every kind.
+/// An object with a route of every kind.
 #[durable_object]
 struct Desk {
     writes: u64,
@@ -149,7 +149,7 @@ impl Asked {
                 Header::Host => "host",
                 Header::Odd => "x-odd",
             };
-            // Others cannot arrive.
+            // Other values cannot be received.
             if value.bytes().all(|byte| (b' '..0x7f).contains(&byte)) {
                 request = request.with_header(name, value);
             }
@@ -195,7 +195,7 @@ target!(
     arguments_arrive_as_they_were_sent,
     produce::<(String, Option<String>, Option<i64>)>(),
     |(id, label, count)| {
-        // An empty segment names nothing.
+        // An empty segment does not name an object.
         if id.is_empty() || id == "." || id == ".." {
             return;
         }

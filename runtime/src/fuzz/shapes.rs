@@ -18,7 +18,7 @@ struct First {
     count: u32,
 }
 
-/// A field was added, another holds more.
+/// A field was added, and another can hold more.
 #[derive(Clone, Debug, Serialize, Deserialize, TypeGenerator)]
 struct Second {
     name: String,
@@ -27,7 +27,7 @@ struct Second {
     tags: Vec<String>,
 }
 
-/// A field may be missing, others are of another type.
+/// A field may be missing, and others have another type.
 #[derive(Clone, Debug, Serialize, Deserialize, TypeGenerator)]
 struct Third {
     name: Option<String>,
@@ -39,7 +39,7 @@ struct Third {
     tags: BTreeMap<String, u32>,
 }
 
-/// Fields were dropped, one became a struct of its own.
+/// Fields were removed, and one became a separate struct.
 #[derive(Clone, Debug, Serialize, Deserialize, TypeGenerator)]
 struct Fourth {
     count: f64,
@@ -69,7 +69,7 @@ enum Either {
     Text(String),
 }
 
-/// Whatever an earlier version wrote.
+/// Any value that an earlier version may have written.
 #[derive(Clone, Debug, TypeGenerator)]
 enum Written {
     First(First),
@@ -131,7 +131,7 @@ fn json(bytes: &[u8]) -> Value {
     serde_json::from_slice(&json).expect("JSON is well formed")
 }
 
-/// Whether what was read says nothing that was not written, but for defaults of what is missing.
+/// Returns `true` if `read` contains only what was written, except for defaults of missing fields.
 fn follows(read: &Value, written: &Value) -> bool {
     match (read, written) {
         (Value::Object(read), Value::Object(written)) => {
@@ -147,12 +147,13 @@ fn follows(read: &Value, written: &Value) -> bool {
                     .zip(written)
                     .all(|(read, written)| follows(read, written))
         }
-        // A float takes a whole number, to its precision.
+        // A float accepts an integer, within its precision.
         (Value::Number(read), Value::Number(written)) => {
             read == written || (read.is_f64() && nearly(read.as_f64(), written.as_f64()))
         }
-        // Known, and not ours to change cheaply: what serde derives takes an enum's variant by its
-        // number and a struct's fields by their order, which other formats need.
+        // A known weakness that would be expensive to change: serde's derived code also accepts an
+        // enum's variant by its number and a struct's fields by their order, because other formats
+        // need it.
         (Value::String(variant), Value::Number(number)) => {
             number.as_u64().is_some_and(|number| match number {
                 0 => variant == "Low",
@@ -167,7 +168,8 @@ fn follows(read: &Value, written: &Value) -> bool {
     }
 }
 
-/// To the precision of the shorter float: JSON has as many digits as it takes to tell one from another.
+/// Compares with the precision of the shorter float: JSON has only as many digits as are needed to
+/// distinguish one from another.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "the precision of `f32` is asked for"

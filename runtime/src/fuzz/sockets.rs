@@ -1,4 +1,4 @@
-//! Messages of strangers over sockets, and sessions that are kept with them.
+//! Messages of untrusted clients over sockets, and the sessions stored with the sockets.
 
 use bolero::TypeGenerator;
 use bolero::generator::produce;
@@ -23,7 +23,7 @@ struct Session {
     said: u64,
 }
 
-/// Repeats what it understands.
+/// An object that echoes the messages that it understands.
 #[durable_object]
 struct Echo {
     said: u64,

@@ -1,4 +1,4 @@
-//! Bytes that claim to be values: stored values, arguments of calls, sessions, JSON.
+//! Bytes in place of values: stored values, arguments of calls, sessions, JSON.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Debug;
@@ -17,7 +17,7 @@ use crate::codec::message_pack;
 use crate::engine::input::{Call, Source};
 use crate::error::fault::Fault;
 
-/// A stretch of MessagePack that may be valid, or lie about what follows.
+/// A piece of MessagePack that may be valid, or misstate its length.
 #[derive(Clone, Debug, TypeGenerator)]
 enum Piece {
     Raw(Vec<u8>),
@@ -26,11 +26,11 @@ enum Piece {
     Text(String),
     Nil,
     Name(Name),
-    /// A container that claims so many entries.
+    /// A container that claims this many entries.
     Claim(Container, u32),
     /// A short container.
     Open(Container, Few),
-    /// Containers of one, one inside of the other.
+    /// Nested containers with one entry each.
     Nested(Container, u16),
 }
 
@@ -51,7 +51,7 @@ enum Container {
     Extension,
 }
 
-/// Names of the types below.
+/// The field names of the types below.
 #[derive(Clone, Copy, Debug, TypeGenerator)]
 pub(super) enum Name {
     Count,
@@ -179,13 +179,13 @@ struct Flat {
     others: BTreeMap<String, serde_json::Value>,
 }
 
-/// Reads the bytes as one type after another.
+/// Decodes the bytes as one type after another.
 macro_rules! read_as {
     ($bytes:expr; $($type:ty),* $(,)?) => { $( read_as_one::<$type>($bytes); )* };
 }
 
 fn read_as_one<T: Serialize + DeserializeOwned + Debug>(bytes: &[u8]) {
-    // Both ways of reading agree on what fits.
+    // Both decoders must agree on what fits.
     let foreign = message_pack::decode_foreign::<T>(bytes);
     let mut rest = bytes;
     match (message_pack::decode_next::<T>(&mut rest), foreign) {
@@ -228,7 +228,7 @@ target!(
     |pieces| {
         let bytes = bytes_of(pieces);
         let mut call = Call::new(Source::Encoded { bytes, rest: 0 });
-        // As generated code does: the first that does not fit ends the call.
+        // As in generated code, the first value that does not fit ends the call.
         let outcome = (|| {
             call.argument::<i64>(0, "by")?;
             call.argument::<Option<Record>>(1, "record")?;
@@ -254,7 +254,8 @@ target!(
         let text = std::str::from_utf8(&json).expect("JSON is UTF-8");
         let value = message_pack::from_json(&json).expect(text);
         let again = message_pack::to_json(&value).expect(text);
-        // As values: an `f32` of 15 digits has an exponent, and none when it was read as an `f64`.
+        // Compared as values: an `f32` of 15 digits has an exponent, and none when it was read as
+        // an `f64`.
         let read = |json: &[u8]| serde_json::from_slice::<serde_json::Value>(json).expect(text);
         assert_eq!(read(&again), read(&json), "{text}");
     }

@@ -1,6 +1,7 @@
-//! Origins of pages, which say who may open sockets.
+//! Origins of pages, which decide who may open sockets.
 
-/// Whether browsers may send this: `scheme://host` or `scheme://host:port` (RFC 6454, section 6.2).
+/// Returns `true` if browsers may send this origin: `scheme://host` or `scheme://host:port` (RFC
+/// 6454, section 6.2).
 pub(crate) fn is_origin(text: &str) -> bool {
     let Some((scheme, authority)) = text.split_once("://") else {
         return false;
@@ -8,7 +9,7 @@ pub(crate) fn is_origin(text: &str) -> bool {
     let is_plain = !authority.contains(|mark: char| {
         matches!(mark, '/' | '?' | '#' | '@') || mark.is_whitespace() || mark.is_control()
     });
-    // Browsers leave out the scheme's own port. An address of IPv6 has colons inside of brackets.
+    // Browsers omit the scheme's default port. An IPv6 address has colons inside its brackets.
     let (host, port) = match authority.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
         _ => (authority, None),
@@ -20,8 +21,8 @@ pub(crate) fn is_origin(text: &str) -> bool {
     !scheme.is_empty() && !host.is_empty() && is_plain && has_port
 }
 
-/// Whether a page of this origin is one of the host itself. Other schemes are not pages of the host:
-/// an extension may have its name.
+/// Returns `true` if a page of this origin is one of the host itself. Other schemes are excluded,
+/// because an extension may have the host's name.
 pub(crate) fn is_page_of(origin: &str, host: &str) -> bool {
     origin.split_once("://").is_some_and(|(scheme, rest)| {
         matches!(scheme, "http" | "https") && rest.eq_ignore_ascii_case(host)

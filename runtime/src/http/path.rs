@@ -5,18 +5,19 @@ use std::fmt::{Display, Write};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 
-/// What is encoded in a segment: all but the characters that RFC 3986 calls unreserved.
+/// The characters to encode in a segment: all except those that RFC 3986 calls unreserved.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// The one form of a path that guards, mounts and routes see, on every host: characters that need no
-/// encoding are decoded, all others encoded in capitals. URL parsers leave it as it is.
+/// Returns the normal form of a path, which guards, mounts and routes see on every host. Characters
+/// that need no encoding are decoded, and all others are encoded in upper case. URL parsers do not
+/// change it.
 ///
 /// # Errors
-/// Why the path has no such form: URL parsers read it in different ways.
+/// The reason why the path has no normal form: URL parsers read it in different ways.
 pub(crate) fn normal_form(path: &str) -> Result<Cow<'_, str>, &'static str> {
     if is_clearly_normal(path) {
         return Ok(Cow::Borrowed(path));
@@ -40,7 +41,7 @@ pub(crate) fn normal_form(path: &str) -> Result<Cow<'_, str>, &'static str> {
     Ok(normal)
 }
 
-/// Most paths, told in one pass: plain characters, and no segment that begins with a dot.
+/// Recognises most paths in one pass: plain characters, and no segment that starts with a dot.
 fn is_clearly_normal(path: &str) -> bool {
     let mut before = 0;
     path.starts_with('/')
@@ -51,7 +52,7 @@ fn is_clearly_normal(path: &str) -> bool {
         })
 }
 
-/// Characters that stand for themselves in a path (RFC 3986, `pchar`), and the slash.
+/// Characters that are not encoded in a path (RFC 3986, `pchar`), and the slash.
 fn is_plain(byte: u8) -> bool {
     PLAIN[usize::from(byte)]
 }
@@ -83,7 +84,7 @@ fn recode(path: &str) -> Result<String, &'static str> {
                     bytes.nth(1);
                     (byte, true)
                 }
-                // A percent sign that encodes nothing stands for itself.
+                // A percent sign that encodes nothing is literal.
                 None => (b'%', true),
             },
             byte => (byte, false),
@@ -91,7 +92,7 @@ fn recode(path: &str) -> Result<String, &'static str> {
         if is_plain(byte) && !(was_encoded && byte == b'/') {
             normal.push(char::from(byte));
         } else {
-            // Writing to a string does not fail.
+            // Writing to a string cannot fail.
             let _ = write!(normal, "%{byte:02X}");
         }
     }
@@ -103,7 +104,7 @@ fn encoded_byte(digits: &[u8]) -> Option<u8> {
     u8::try_from(digit(0)? * 16 + digit(1)?).ok()
 }
 
-/// The segments of a path or a pattern. An empty one is a segment too: `//a` is not `/a`.
+/// The segments of a path or a pattern. Empty segments count: `//a` is not `/a`.
 fn segments(path: &str) -> impl Iterator<Item = &str> {
     let mut rest = Some(path.strip_prefix('/').unwrap_or(path));
     std::iter::from_fn(move || {
@@ -113,8 +114,8 @@ fn segments(path: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// What is before the first slash, and what is behind it. (`str::split` finds the slashes of a long
-/// text faster; segments are short, and every request asks several times.)
+/// Splits at the first slash. (`str::split` finds the slashes of a long text faster, but segments
+/// are short, and every request splits several times.)
 fn split_at_slash(text: &str) -> (&str, Option<&str>) {
     match text.bytes().position(|byte| byte == b'/') {
         Some(end) => (&text[..end], Some(&text[end + 1..])),
@@ -122,8 +123,9 @@ fn split_at_slash(text: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// Matches `path` against a pattern such as `/messages/{id}`; the decoded parameters in order.
-/// `None` if it does not match; a segment that is not UTF-8 after decoding matches nothing.
+/// Matches `path` against a pattern such as `/messages/{id}`. Returns the decoded parameters in
+/// order, or `None` if it does not match. A segment that is not UTF-8 after decoding does not
+/// match.
 pub(crate) fn matches<'p>(pattern: &'p str, path: &str) -> Option<Vec<(&'p str, String)>> {
     let mut parameters = Vec::new();
     let mut actual = segments(path);
@@ -148,7 +150,8 @@ pub(crate) fn matches<'p>(pattern: &'p str, path: &str) -> Option<Vec<(&'p str, 
     }
 }
 
-/// As [`matches`] for a prefix: also the rest of the path, beginning with `/`.
+/// Matches a prefix of `path` as [`matches`] does. Also returns the rest of the path, starting with
+/// `/`.
 pub(crate) fn matches_prefix<'p, 'u>(
     pattern: &'p str,
     path: &'u str,
@@ -170,14 +173,15 @@ pub(crate) fn matches_prefix<'p, 'u>(
     ))
 }
 
-/// What is left of a path that matched a pattern and more, from the segment of the pattern's end on.
+/// Returns the part of a path from the segment of the pattern's end on. The path must match the
+/// pattern and more.
 pub(crate) fn from_segment<'u>(path: &'u str, pattern: &str) -> Option<&'u str> {
     let before = segments(pattern).count() - 1;
     let mut slashes = path.match_indices('/').skip(before);
     slashes.next().map(|(start, _)| &path[start..])
 }
 
-/// A path whose first segment is another one.
+/// Replaces the first segment of a path.
 pub(crate) fn with_first_segment(path: &str, segment: &str) -> String {
     let rest = path.strip_prefix('/').unwrap_or(path);
     let rest = rest.find('/').map_or("", |end| &rest[end..]);
@@ -185,12 +189,12 @@ pub(crate) fn with_first_segment(path: &str, segment: &str) -> String {
     format!("/{encoded}{rest}")
 }
 
-/// The name in `{name}`.
+/// Returns the name in `{name}`.
 pub(crate) fn parameter(segment: &str) -> Option<&str> {
     segment.strip_prefix('{')?.strip_suffix('}')
 }
 
-/// Whether two patterns match the same paths: they differ in their parameters' names at most.
+/// Returns `true` if two patterns match the same paths: at most their parameters' names differ.
 pub(crate) fn have_one_shape(first: &str, second: &str) -> bool {
     fn shape(pattern: &str) -> impl Iterator<Item = Option<&str>> {
         segments(pattern).map(|segment| parameter(segment).is_none().then_some(segment))
@@ -198,14 +202,16 @@ pub(crate) fn have_one_shape(first: &str, second: &str) -> bool {
     shape(first).eq(shape(second))
 }
 
-/// Which of two matching patterns is the closer one: literals before parameters, from the left.
+/// Returns a key that orders matching patterns by specificity: literals before parameters, from the
+/// left.
 pub(crate) fn specificity(pattern: &str) -> Vec<bool> {
     segments(pattern)
         .map(|segment| parameter(segment).is_some())
         .collect()
 }
 
-/// The decoded pairs of a query string; pairs that are not UTF-8 after decoding are left out.
+/// Returns the decoded pairs of a query string. Pairs that are not UTF-8 after decoding are
+/// omitted.
 pub(crate) fn query_pairs(query: &str) -> impl Iterator<Item = (String, String)> + '_ {
     query
         .split('&')
@@ -219,18 +225,18 @@ pub(crate) fn query_pairs(query: &str) -> impl Iterator<Item = (String, String)>
         })
 }
 
-/// A query string with one parameter set, in place of all the values that it had.
+/// Sets a parameter of a query string. Replaces all its values.
 pub(crate) fn with_query_value(query: &str, name: &str, value: &str) -> String {
     let others = query_without(query, name);
     let separator = if others.is_empty() { "" } else { "&" };
     format!("{others}{separator}{}={}", encode(name), encode(value))
 }
 
-/// A query string without one parameter, whatever values it had.
+/// Removes a parameter of a query string with all its values.
 pub(crate) fn query_without(query: &str, name: &str) -> String {
     let others = query.split('&').filter(|pair| {
         let key = pair.split_once('=').map_or(*pair, |(key, _)| key);
-        // A key that cannot be decoded binds to nothing; it stays as it is.
+        // A key that cannot be decoded does not bind to anything, and is kept unchanged.
         !pair.is_empty() && decode(key, true).is_none_or(|key| key != name)
     });
     others.collect::<Vec<_>>().join("&")

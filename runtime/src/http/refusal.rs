@@ -1,4 +1,4 @@
-//! A failure as an HTTP response.
+//! Converts a failure to an HTTP response.
 
 use super::Response;
 use crate::error::fault::Fault;
@@ -22,7 +22,7 @@ impl Fault {
         response
     }
 
-    /// What a client gets for a request.
+    /// Returns the response to a request.
     pub(crate) fn respond(outcome: Result<Response, Self>) -> Response {
         outcome.unwrap_or_else(Self::into_response).checked()
     }

@@ -1,15 +1,15 @@
-//! What values must be able to do.
+//! The bounds of values.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// What travels in calls and alarm payloads.
+/// Values in calls and alarm payloads.
 pub trait Carried: Serialize + DeserializeOwned + 'static {}
 
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + 'static> Carried for T {}
 
-/// What a route binds an argument to.
+/// Values to which a route binds an argument.
 pub trait Argument: DeserializeOwned + 'static {}
 
 #[diagnostic::do_not_recommend]

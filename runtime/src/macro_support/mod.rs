@@ -1,5 +1,5 @@
-//! What generated code names. Not an interface: it changes with the macros, which are pinned to
-//! this crate's exact version.
+//! The items that generated code refers to. It is not a public API: it changes with the macros,
+//! which are pinned to this crate's exact version.
 
 pub(crate) mod bounds;
 mod recognition;
@@ -27,7 +27,7 @@ pub use bounds::{Argument, Carried};
 pub use recognition::*;
 pub use values::{DefaultField, Failed, Field, Parameter, Payload, Returned, StatedField};
 
-/// From the standard library, which a `no_std` crate cannot name by itself.
+/// Items of the standard library, which a `no_std` crate cannot name.
 pub mod std {
     pub use ::std::boxed::Box;
     pub use ::std::prelude::v1 as prelude;

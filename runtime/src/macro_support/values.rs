@@ -1,5 +1,5 @@
-//! What the macro states once for each type of the user's, so that a type which does not fit is one
-//! error at one place: each constructor carries the bounds, and what follows needs none.
+//! Descriptors that the macro generates once for each of the user's types. Each constructor has the
+//! bounds and later code needs none, so that a type which does not fit is reported once.
 #![allow(missing_docs, reason = "the vocabulary of generated code")]
 #![allow(
     clippy::new_without_default,
@@ -19,7 +19,8 @@ use crate::object::context::Ctx;
 use crate::schedule::Scheduling;
 use crate::storage::fields::{FieldStore, StoredField, Whole};
 
-/// A durable field without a stated default. One that escapes the rollback is refused for that alone.
+/// A durable field without an explicit default. A type that escapes the rollback is refused only
+/// for that reason.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be stored, and this field is durable",
     label = "needs `Serialize`, `Deserialize` and `Default`",
@@ -39,14 +40,14 @@ impl<T> DefaultField<Whole, true> for T {
     const FIELD: Field<T> = Field::refused();
 }
 
-/// A durable field with a stated default.
+/// A durable field with an explicit default.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be stored, and this field is durable",
     label = "needs `Serialize` and `Deserialize`",
     note = "derive `serde::Serialize` and `serde::Deserialize` for the type,\nor mark the field `#[memory]` if it may be forgotten when the object leaves memory"
 )]
 pub trait StatedField<Kind, const ESCAPES: bool>: Sized {
-    /// Without a default to begin with.
+    /// The field before its default is set.
     const FIELD: Field<Self>;
 }
 
@@ -79,7 +80,7 @@ pub struct Field<T> {
 }
 
 impl<T> Field<T> {
-    /// The same field, beginning with a stated default.
+    /// Returns the same field with an explicit default.
     #[must_use]
     pub const fn starting_with(self, default: fn() -> T) -> Self {
         Self { default, ..self }
@@ -97,7 +98,7 @@ impl<T> Field<T> {
         }
     }
 
-    /// Of a type that does not compile as a field.
+    /// Returns a field for a type that does not compile as one.
     const fn refused() -> Self {
         Self {
             default: never,
@@ -130,7 +131,7 @@ impl<T> Field<T> {
     }
 }
 
-/// Takes the argument of a number and a name out of an event.
+/// Takes the argument with a number and a name from an event.
 type Take<T> = fn(&mut Call, usize, &'static str) -> Result<T, Fault>;
 
 /// An argument of an `#[rpc]` method.
@@ -203,7 +204,7 @@ impl<T> Returned<T> {
         (self.encode)(&value)
     }
 
-    /// Encodes what a handler returned that may fail.
+    /// Encodes the return value of a handler that may fail.
     #[inline]
     pub fn reply_output<R, const IS_RESULT: bool>(
         &self,
@@ -224,7 +225,7 @@ impl<T> Returned<T> {
     }
 }
 
-/// The error of a method. `IS_RESULT`: whether it returns a `Result`, and may fail at all.
+/// The error of a method. `IS_RESULT` means that it returns a `Result` and can fail.
 pub struct Failed<E, const IS_RESULT: bool> {
     fault: fn(&E) -> Fault,
     decode: fn(&[u8]) -> Result<E, String>,
@@ -276,7 +277,7 @@ impl<T> Payload<T> {
     }
 }
 
-/// What a stub's future resolves to, decoded.
+/// Decodes the result of a stub's future.
 pub(crate) async fn decoded<T, E>(
     answer: impl Future<Output = Result<Vec<u8>, Fault>>,
     value: fn(&[u8]) -> Result<T, String>,

@@ -1,11 +1,11 @@
-//! The arguments of a call, on their way out.
+//! The arguments of an outgoing call.
 
 use serde::Serialize;
 
 use crate::codec::message_pack;
 
-/// The arguments of a call under construction, one encoded value after another. The first that
-/// refuses to be written fails the call.
+/// Builds the arguments of a call: one encoded value after another. The first value that fails to
+/// serialise fails the call.
 #[allow(missing_docs, reason = "the vocabulary of generated code")]
 pub struct Arguments {
     pub(crate) bytes: Result<Vec<u8>, String>,

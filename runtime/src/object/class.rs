@@ -1,4 +1,4 @@
-//! What a class of Durable Objects is, without its code.
+//! The description of a class of Durable Objects, without its code.
 #![allow(missing_docs, reason = "the vocabulary of generated code")]
 
 use std::any::Any;
@@ -7,11 +7,11 @@ use std::any::Any;
 pub struct Class {
     pub name: &'static str,
     pub binding: &'static str,
-    /// Of the stored fields.
+    /// The keys of the stored fields.
     pub keys: &'static [&'static str],
     pub migrations: &'static [&'static str],
     pub alarms: &'static [Alarm],
-    /// Its code, for those who run it.
+    /// The code of the class, for the hosts.
     pub table: fn() -> &'static (dyn Any + Sync),
 }
 
@@ -27,7 +27,7 @@ pub struct Alarm {
     pub recurrence: Recurrence,
 }
 
-/// Whether an alarm comes back by itself.
+/// How an alarm recurs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recurrence {
     OnDemand,
@@ -36,7 +36,8 @@ pub enum Recurrence {
 }
 
 impl Recurrence {
-    /// Tells one recurrence from another across versions of a class; none for an alarm without.
+    /// Returns a text that identifies the recurrence across versions of a class, or `None` for an
+    /// alarm without one.
     pub(crate) fn text(self) -> Option<String> {
         match self {
             Self::OnDemand => None,

@@ -1,4 +1,4 @@
-//! What a handler asks of its platform.
+//! The context of a handler: its access to the platform.
 
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -20,7 +20,7 @@ use crate::turn::caller::Caller;
 use crate::turn::effects;
 use crate::turn::user_code::Guarded;
 
-/// The platform, as one turn of one object sees it. A handler that wants it takes `ctx: &Ctx`.
+/// The platform as seen by one turn of one object. A handler that uses it takes `ctx: &Ctx`.
 pub struct Ctx {
     pub(crate) inner: Rc<Activation>,
     caller: Caller,
@@ -35,44 +35,46 @@ impl Ctx {
         &self.inner.state
     }
 
-    /// The name the object was reached by, if it was reached by name (and the name has at most
-    /// 1,024 bytes, P71).
+    /// Returns the name by which the object was reached. Returns `None` if it was reached by id, or
+    /// if the name has more than 1,024 bytes (P71).
     #[must_use]
     pub fn name(&self) -> Option<String> {
         self.inner.state.name()
     }
 
-    /// The object's storage.
+    /// Returns the object's storage.
     #[must_use]
     pub fn storage(&self) -> Storage {
         Storage::new(self.inner.clone())
     }
 
-    /// The object's sockets; `S` is the session type that the `#[websocket]` route accepts with.
+    /// Returns the object's sockets. `S` is the session type that the `#[websocket]` route accepts
+    /// with.
     #[must_use]
     pub fn sockets<S>(&self) -> Sockets<S> {
         Sockets::new(self.inner.state.clone())
     }
 
-    /// The bindings and variables of the deployment.
+    /// Returns the bindings and variables of the deployment.
     #[must_use]
     pub fn env(&self) -> Env {
         Env::new(self.inner.state.env())
     }
 
-    /// The time, in milliseconds. On Cloudflare it stands still between I/O; the simulator's is
-    /// virtual.
+    /// Returns the current time in milliseconds. On Cloudflare it does not advance between I/O
+    /// operations. In the simulator it is virtual.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.inner.state.now())
     }
 
-    /// Fills `bytes` with random bits: cryptographic on the hosts, seeded in the simulator.
+    /// Fills `bytes` with random bits. They are cryptographically secure on the hosts and seeded in
+    /// the simulator.
     pub fn random_bytes(&self, bytes: &mut [u8]) {
         self.inner.state.random(bytes);
     }
 
-    /// A random number of 64 bits; see [`random_bytes`](Self::random_bytes).
+    /// Returns a random 64-bit number, as [`random_bytes`](Self::random_bytes) makes it.
     #[must_use]
     pub fn random(&self) -> u64 {
         let mut bytes = [0; 8];
@@ -80,16 +82,17 @@ impl Ctx {
         u64::from_le_bytes(bytes)
     }
 
-    /// Waits. Shared turns may run meanwhile; an alarm is the better clock for more than seconds,
-    /// because an object that waits cannot leave memory.
+    /// Waits for `duration`. Shared turns may run meanwhile. An object that waits cannot be
+    /// evicted: for more than a few seconds, use an alarm.
     pub fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + use<> {
         self.inner.state.sleep(duration)
     }
 
-    /// Runs `work` for at most `limit`. Returns what it yields, or `None` if the time is over first.
+    /// Runs `work` for at most `limit`. Returns its output, or `None` if the time is over first.
     ///
-    /// The time begins with this call. When it is over, `work` is dropped: a call or request that it
-    /// waits for is abandoned, and may still take effect. If both are ready at once, `work` wins.
+    /// The time starts with this call. When it is over, `work` is dropped. A call or request that
+    /// it was waiting for is abandoned and may still take effect. If both are ready at once, `work`
+    /// wins.
     ///
     /// ```
     /// # use anchorhold::prelude::*;
@@ -119,7 +122,7 @@ impl Ctx {
     /// use std::pin::pin;
     /// use std::task::Poll;
     ///
-    /// /// What `work` yields, or `None` if the caller has disconnected.
+    /// /// Returns the output of `work`, or `None` if the caller has disconnected.
     /// async fn while_wanted<T>(ctx: &Ctx, work: impl Future<Output = T>) -> Option<T> {
     ///     let (mut gone, mut work) = (pin!(ctx.caller_gone()), pin!(work));
     ///     poll_fn(|context| match gone.as_mut().poll(context) {
@@ -130,31 +133,33 @@ impl Ctx {
     /// }
     /// ```
     ///
-    /// Take it as a hint, because it may come late or never:
+    /// Treat it as a hint, because it may resolve late or never:
     ///
-    /// - On the embedded host, a caller over HTTP hangs up by closing its connection, or its
-    ///   sending half of it (unless it has sent more than the request by then); a network that
-    ///   breaks in silence is not noticed. An object or an app's handler hangs up when it drops the
-    ///   stub's future or is reset. A chain of calls is told link by link: while an object waits
-    ///   for this one, this one's caller counts as connected.
-    /// - In the simulator, a test hangs up when it drops the stub's future.
-    /// - On Cloudflare it resolves for HTTP requests, when the platform notices that the client is
-    ///   gone, and only with `"compatibility_flags": ["enable_request_signal"]` in the Wrangler
-    ///   configuration. (workerd on its own notices a connection that was reset, but not one that was
-    ///   closed in order.) With the flag, requests to `async` methods take the platform's slower way,
-    ///   the only one that tells. Calls by other objects, by app handlers and by JavaScript never
-    ///   resolve it.
-    /// - In an alarm, in a socket's event and in `#[init]` it never resolves: they have no caller.
+    /// - On the embedded host, an HTTP caller disconnects by closing its connection or the sending
+    ///   half of it. This is not noticed if it has sent more than the request before. A network that
+    ///   fails silently is not noticed either.
+    /// - An object or an app's handler disconnects when it drops the stub's future or is reset. A
+    ///   chain of calls is notified link by link: while an object waits for this one, this one's
+    ///   caller counts as connected.
+    /// - In the simulator, a test disconnects when it drops the stub's future.
+    /// - On Cloudflare it resolves for HTTP requests when the platform notices that the client has
+    ///   disconnected. This needs `"compatibility_flags": ["enable_request_signal"]` in the
+    ///   Wrangler configuration. (Standalone workerd notices a connection that was reset, but not
+    ///   one that was closed in order.) With the flag, requests to `async` methods take the
+    ///   platform's slower path, the only one that reports a disconnect. It never resolves for
+    ///   calls by other objects, by app handlers and by JavaScript.
+    /// - In an alarm, in a socket event and in `#[init]` it never resolves, because they have no
+    ///   caller.
     pub fn caller_gone(&self) -> impl Future<Output = ()> + '_ {
         self.caller.gone()
     }
 
-    /// Sends a request to the outside world; its address is a whole one, such as
-    /// `https://example.com/hook`. It leaves when the writes so far are durable, and shared
-    /// turns may run while it is under way. Redirects are followed. Dropping the future
-    /// ends the request.
+    /// Sends a request to an absolute URL, such as `https://example.com/hook`.
     ///
-    /// A run of an alarm may happen twice, and so may what it sends: give it an idempotency key.
+    /// The request is sent when the writes so far are durable. Shared turns may run while it is in
+    /// flight. Redirects are followed. Dropping the future aborts the request.
+    ///
+    /// An alarm may run twice, and so may the requests that it sends: give them an idempotency key.
     ///
     /// ```
     /// # use anchorhold::prelude::*;
@@ -165,10 +170,15 @@ impl Ctx {
     /// ```
     ///
     /// # Errors
-    /// `Configuration` for an address that is none or a header that cannot be sent, `Disconnected` if
-    /// no answer came, `TimedOut` for an answer that is not whole after 60 s, `Undecodable` for a body
-    /// of more than 32 MiB. The embedded host has 64 requests of a thread under way at a time; the rest
-    /// wait, for up to 60 s (`Overloaded`). A status of 400 or more is not an error here.
+    /// - `Configuration`: the URL is not absolute, or a header cannot be sent.
+    /// - `Disconnected`: there was no response.
+    /// - `TimedOut`: the response was not complete after 60 s.
+    /// - `Undecodable`: the body has more than 32 MiB.
+    /// - `Overloaded`: the embedded host has at most 64 requests per thread in flight, and a
+    ///   further one waited for 60 s. Or the responses that arrive on its thread exceed 128 MiB
+    ///   together.
+    ///
+    /// A status of 400 or more is not an error here.
     pub fn fetch(
         &self,
         request: Request,
@@ -176,17 +186,19 @@ impl Ctx {
         self.env().fetch(request)
     }
 
-    /// Runs `work` beside the answer, which does not wait for it. It is outside of the turn: what it
-    /// changes, it changes through calls and storage. Each stretch between its awaits commits by
-    /// itself. The first stretch may share the turn's commit or come after the answer: no answer may
-    /// rely on what `work` writes.
+    /// Runs `work` in the background: the response does not wait for it.
     ///
-    /// In an atomic turn (`fn`) the work begins when the turn has succeeded; a turn that fails drops
-    /// it. A panic in it resets the object.
+    /// `work` is outside of the turn: it changes the object through calls and storage. Each part
+    /// between two awaits is committed separately. The first part may share the turn's commit or
+    /// come after the response, so no response may rely on what `work` writes.
     ///
-    /// The turn does not wait for the calls that `work` begins, so they may lead back to this object;
-    /// they start when the turn is over. A call that an `async` turn itself has begun counts as awaited
-    /// by it until `work` first polls the call's future: begin such a call inside of `work`.
+    /// In an atomic turn (`fn`), `work` starts when the turn has succeeded. If the turn fails,
+    /// `work` is dropped. A panic in `work` resets the object.
+    ///
+    /// The turn does not wait for the calls that `work` starts, so they may lead back to this
+    /// object. They start when the turn is over. A call that an `async` turn itself has started
+    /// counts as awaited by it until `work` first polls the call's future: start such a call inside
+    /// `work`.
     pub fn wait_until(&self, work: impl Future<Output = ()> + 'static) {
         let work = Guarded::new(work);
         let inner = Rc::clone(&self.inner);
@@ -204,15 +216,15 @@ impl Ctx {
         effects::when_kept(begin, || {});
     }
 
-    /// Resets the object at once: uncommitted writes are dropped, memory is forgotten, callers get
-    /// [`CallError::Reset`](crate::CallError::Reset). The next event finds a fresh object.
+    /// Resets the object immediately. Uncommitted writes and memory are discarded, and callers get
+    /// [`CallError::Reset`](crate::CallError::Reset). The next event loads the object anew.
     ///
-    /// On a busy object turns share a commit. Those that ended just before and wait for the same
-    /// one are dropped too: their callers, who had no answer yet, get the reset as well.
+    /// On a busy object, turns share a commit. Turns that ended just before and wait for the same
+    /// commit are dropped too. Their callers have no reply yet and also get the reset.
     ///
     /// On Cloudflare no destructor runs, and what the running turn holds stays in memory. The
-    /// runtime replaces the WebAssembly instance after hundreds of aborts, or when they have
-    /// cost it 8 MiB, which other objects see as an eviction.
+    /// runtime replaces the WebAssembly instance after hundreds of aborts, or when they have leaked
+    /// 8 MiB. Other objects see this as an eviction.
     pub fn abort(&self, reason: &str) -> ! {
         self.inner.state.abort(reason, running_turn::abandon)
     }
@@ -229,7 +241,7 @@ impl fmt::Debug for Ctx {
     }
 }
 
-/// Bindings and variables: where an app or an object finds other objects.
+/// Bindings and variables: gives an app or an object access to other objects.
 #[derive(Clone)]
 pub struct Env {
     pub(crate) inner: platform::Env,
@@ -240,8 +252,8 @@ impl Env {
         Self { inner }
     }
 
-    /// Returns a variable or secret: on Cloudflare of the Wrangler configuration, on the embedded host
-    /// of the process's environment.
+    /// Returns a variable or secret. On Cloudflare it comes from the Wrangler configuration, on the
+    /// embedded host from the process's environment.
     ///
     /// A variable of the configuration that is not text is returned as its JSON text: `7` as
     /// `"7"`, `{"a": 1}` as `"{\"a\":1}"`. Read it with `serde_json::from_str`.
@@ -250,7 +262,7 @@ impl Env {
         self.inner.var(name)
     }
 
-    /// The time, in milliseconds.
+    /// Returns the current time in milliseconds.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.inner.now())
@@ -284,8 +296,8 @@ impl Env {
         }
     }
 
-    /// Waits: for an app's own handlers and guards, which have no [`Ctx`]; in an object it is the
-    /// same as [`Ctx::sleep`].
+    /// Waits for `duration`. For an app's own handlers and guards, which have no [`Ctx`]; in an
+    /// object it is the same as [`Ctx::sleep`].
     ///
     /// ```
     /// # use anchorhold::prelude::*;
@@ -327,7 +339,7 @@ impl Env {
     }
 }
 
-/// The result of `work`, unless `time` is over first.
+/// Returns the output of `work`, or `None` if `time` is over first.
 async fn within<T>(time: impl Future<Output = ()>, work: impl Future<Output = T>) -> Option<T> {
     let (mut time, mut work) = (pin!(time), pin!(work));
     poll_fn(|context| match work.as_mut().poll(context) {

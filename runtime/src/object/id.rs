@@ -11,7 +11,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub(crate) struct RawId(pub(crate) [u8; 32]);
 
 impl RawId {
-    /// Reads 64 hexadecimal digits; whether they name an object of a class is the namespace's to say.
+    /// Parses 64 hexadecimal digits. Only a namespace can tell whether they identify an object of
+    /// its class.
     pub(crate) fn from_hex(text: &str) -> Option<Self> {
         let digits = text.as_bytes();
         if digits.len() != 64 {
@@ -57,9 +58,9 @@ impl<'de> Deserialize<'de> for RawId {
     }
 }
 
-/// The identifier of one object of class `T`; prints as 64 hexadecimal digits.
+/// The identifier of one object of class `T`. It prints as 64 hexadecimal digits.
 ///
-/// An identifier of one class does not fit another's namespace, which is a compile error:
+/// Using an identifier with the namespace of another class is a compile error:
 ///
 /// ```compile_fail
 /// # use anchorhold::{Env, ObjectId};
@@ -68,8 +69,8 @@ impl<'de> Deserialize<'de> for RawId {
 /// # }
 /// ```
 ///
-/// Store identifiers, not stubs: a stored capability cannot be revoked. Whether a stored identifier
-/// is genuine is checked when it is used.
+/// Store identifiers instead of stubs: a stored capability cannot be revoked. A stored identifier
+/// is validated when it is used.
 pub struct ObjectId<T> {
     pub(crate) raw: RawId,
     class: PhantomData<fn() -> T>,
@@ -122,13 +123,13 @@ impl<'de, T> Deserialize<'de> for ObjectId<T> {
     }
 }
 
-/// Why a text is not the identifier of an object of this class.
+/// The reason why a text is not the identifier of an object of this class.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidId {
-    /// Not 64 hexadecimal digits.
+    /// The text does not consist of 64 hexadecimal digits.
     #[error("an object id is 64 hexadecimal digits")]
     NotHex,
-    /// 64 digits, but not made by this class's namespace.
+    /// The text has 64 digits. It was not made by this class's namespace.
     #[error("the id was not made for this class's namespace")]
     Foreign,
     /// The class is not bound in this deployment, or this host has no jurisdictions.
@@ -136,7 +137,8 @@ pub enum InvalidId {
     Unavailable(String),
 }
 
-/// Where a new object should live. It takes effect on Cloudflare only, when the object is created.
+/// The requested location of a new object. It takes effect only on Cloudflare, when the object is
+/// created.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Placement {
     pub(crate) location_hint: Option<String>,

@@ -24,7 +24,8 @@ use crate::platform::{Namespace, Remote};
 /// # }
 /// ```
 ///
-/// Names can be guessed, so authorise every call; unique ids hold 128 random bits and suit links.
+/// Names can be guessed, so authorise every call. Unique ids contain 128 random bits and are
+/// suitable for links.
 pub struct Objects<T> {
     namespace: Result<Rc<Namespace>, Fault>,
     placement: Placement,
@@ -40,38 +41,39 @@ impl<T: DurableObject> Objects<T> {
         }
     }
 
-    /// The object of this name; the same name is always the same object.
+    /// Returns a stub for the object with this name. The same name always refers to the same
+    /// object.
     #[must_use]
     pub fn named(&self, name: &str) -> T::Stub {
         self.stub(|namespace| namespace.by_name(name, &self.placement))
     }
 
-    /// The object that `key` belongs to, out of `shards` objects: the one that
-    /// [`App::mount_sharded`](crate::App::mount_sharded) leads to. Short for
+    /// Returns a stub for the object that holds `key`, out of `shards` objects.
+    /// [`App::mount_sharded`](crate::App::mount_sharded) leads to the same object. Short for
     /// `named(&shard_name(key, shards))`; see [`shard_name`](crate::shard_name).
     #[must_use]
     pub fn sharded(&self, key: &str, shards: u32) -> T::Stub {
         self.named(&shard_name(key, shards))
     }
 
-    /// The object of this identifier.
+    /// Returns a stub for the object with this identifier.
     #[must_use]
     pub fn id(&self, id: &ObjectId<T>) -> T::Stub {
         let raw = id.raw;
         self.stub(|namespace| namespace.by_id(raw, &self.placement))
     }
 
-    /// A new object with a random id. Nothing is stored until it writes.
+    /// Returns a stub for a new object with a random id. Nothing is stored until the object writes.
     #[must_use]
     pub fn unique(&self) -> T::Stub {
         self.stub(|namespace| namespace.by_id(namespace.unique_id(), &self.placement))
     }
 
-    /// Reads an identifier that was printed before.
+    /// Parses an identifier in its printed form.
     ///
     /// # Errors
-    /// Not 64 hexadecimal digits, or not made for this class, or the class or jurisdiction is not
-    /// there.
+    /// The text is not 64 hexadecimal digits, or the identifier was not made for this class. The
+    /// class is not bound, or this host has no jurisdictions.
     pub fn parse_id(&self, hex: &str) -> Result<ObjectId<T>, InvalidId> {
         match &self.namespace {
             Ok(namespace) => namespace.parse_id(hex).map(ObjectId::new),
@@ -80,18 +82,21 @@ impl<T: DurableObject> Objects<T> {
         }
     }
 
-    /// Asks for new objects to live near a region, such as `"weur"`. Takes effect on Cloudflare only,
-    /// at an object's first use.
+    /// Requests that new objects are placed near a region, such as `"weur"`. Takes effect only on
+    /// Cloudflare, at an object's first use.
     #[must_use]
     pub fn location_hint(mut self, region: impl Into<String>) -> Self {
         self.placement.location_hint = Some(region.into());
         self
     }
 
-    /// The objects inside a jurisdiction, such as `"eu"`: a namespace of its own, whose names and
-    /// identifiers lead to other objects than those outside. An identifier of the one is refused by
-    /// the other. Local hosts have no jurisdictions: calls fail with [`CallError::Configuration`](crate::CallError::Configuration)
-    /// there, and no identifier is read.
+    /// Returns the objects inside a jurisdiction, such as `"eu"`. A jurisdiction is a separate
+    /// namespace: the same names refer to other objects there, and identifiers are valid only on
+    /// their own side.
+    ///
+    /// Local hosts have no jurisdictions: calls fail with
+    /// [`CallError::Configuration`](crate::CallError::Configuration), and every identifier is
+    /// refused.
     #[must_use]
     pub fn jurisdiction(mut self, jurisdiction: impl Into<String>) -> Self {
         let jurisdiction = jurisdiction.into();
@@ -128,13 +133,13 @@ impl<T: DurableObject> fmt::Debug for Objects<T> {
 }
 
 impl Ctx {
-    /// The object's identifier. `T` is the object's own class: `ctx.id::<Self>()`.
+    /// Returns the object's identifier. `T` is the object's own class: `ctx.id::<Self>()`.
     #[must_use]
     pub fn id<T: DurableObject>(&self) -> ObjectId<T> {
         ObjectId::new(self.inner.state.id())
     }
 
-    /// The objects of another class (or of this one): short for `ctx.env().objects()`.
+    /// Returns the objects of another class, or of this one. Short for `ctx.env().objects()`.
     #[must_use]
     pub fn objects<T: DurableObject>(&self) -> Objects<T> {
         self.env().objects()
@@ -142,7 +147,7 @@ impl Ctx {
 }
 
 impl Env {
-    /// The objects of one class.
+    /// Returns the objects of one class.
     #[must_use]
     pub fn objects<T: DurableObject>(&self) -> Objects<T> {
         Objects::new(self)

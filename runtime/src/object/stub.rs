@@ -14,7 +14,7 @@ use crate::macro_support::values::{Failed, Returned, decoded};
 use crate::platform::Remote;
 use crate::turn::effects;
 
-/// The untyped half of a stub.
+/// The untyped half of a stub, which the generated stubs wrap.
 #[derive(Clone)]
 pub struct StubCore {
     pub(crate) remote: Result<Remote, Fault>,
@@ -34,8 +34,8 @@ impl StubCore {
         method: &'static str,
         arguments: Arguments,
     ) -> impl Future<Output = Result<Vec<u8>, Fault>> + use<> {
-        // The call is on its way before the future is first polled, as with a JavaScript stub; in an
-        // atomic turn, when the turn has succeeded.
+        // The call starts before its future is first polled, as with a JavaScript stub. In an
+        // atomic turn it starts when the turn has succeeded.
         let (chain, call) = waiting_turns();
         let answer = match (&self.remote, arguments.bytes) {
             (Err(fault), _) => Err(fault.clone()),
@@ -48,7 +48,7 @@ impl StubCore {
         awaited(call, async move { answer?.await })
     }
 
-    /// Calls a method that has no errors of its own.
+    /// Calls a method that does not return a `Result`.
     pub fn call<T>(
         &self,
         returned: &Returned<T>,

@@ -1,6 +1,6 @@
-//! A counter: incremented, read and reset, within bounds, and never past 64 bits.
+//! A counter that is incremented, read and reset, within bounds and within 64 bits.
 //!
-//! [`Counter`] is the object; [`Bounds`] is its arithmetic, for an object of your own.
+//! [`Counter`] is the object. [`Bounds`] is its arithmetic, for use in your own objects.
 //!
 //! ```
 //! use anchorhold::objects::Counter;
@@ -21,7 +21,7 @@ use std::borrow::Cow;
 use anchorhold::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// A named counter. It starts at 0 and has no bounds but those of 64 bits, until it is given some.
+/// A named counter. It starts at 0. Without other bounds it is limited only by 64 bits.
 ///
 /// | method | route | answer |
 /// | --- | --- | --- |
@@ -31,9 +31,9 @@ use serde::{Deserialize, Serialize};
 /// | `bounds()` | `GET /bounds` | `{"lower": 0, "upper": 10}` |
 /// | `set_bounds(lower, upper)` | `PUT /bounds` `{"lower": 0, "upper": 10}` | 204 |
 ///
-/// Every method is one turn: two callers that increment at once both count. A client that reaches the
-/// routes may reset the counter and move its bounds; an app that minds has a
-/// [guard](crate::App::guard).
+/// Every method is one turn: concurrent increments both count. A client that can reach the routes
+/// may reset the counter and change its bounds. To prevent that, add a [guard](crate::App::guard)
+/// to the app.
 #[durable_object]
 pub struct Counter {
     value: i64,
@@ -42,10 +42,10 @@ pub struct Counter {
 
 #[durable_object]
 impl Counter {
-    /// Adds `by`, which may be negative, and returns the new value.
+    /// Adds `by`, which may be negative. Returns the new value.
     ///
     /// # Errors
-    /// A sum outside of the bounds, or of 64 bits, changes nothing.
+    /// The sum is outside of the bounds or of 64 bits. The value does not change then.
     #[rpc]
     #[post("/increment")]
     fn increment(&mut self, by: i64) -> Result<i64, CounterError> {
@@ -53,32 +53,32 @@ impl Counter {
         Ok(self.value)
     }
 
-    /// The value.
+    /// Returns the value.
     #[rpc]
     #[get("/")]
     fn value(&self) -> i64 {
         self.value
     }
 
-    /// Sets the counter to 0 and returns the value that it had: a caller that collects the count
-    /// loses and doubles nothing.
+    /// Sets the counter to 0. Returns the previous value, so that a caller that collects the count
+    /// counts every increment exactly once.
     #[rpc]
     #[post("/reset")]
     fn reset(&mut self) -> i64 {
         std::mem::take(&mut self.value)
     }
 
-    /// The bounds.
+    /// Returns the bounds.
     #[rpc]
     #[get("/bounds")]
     fn bounds(&self) -> Bounds {
         self.bounds
     }
 
-    /// Replaces the bounds, both included; `None` stands for no bound.
+    /// Replaces the bounds, both inclusive. `None` means no bound.
     ///
     /// # Errors
-    /// Bounds that leave 0 out, or the value that the counter has now, change nothing.
+    /// The bounds exclude 0 or the current value. They do not change then.
     #[rpc]
     #[put("/bounds")]
     fn set_bounds(&mut self, lower: Option<i64>, upper: Option<i64>) -> Result<(), CounterError> {
@@ -89,7 +89,7 @@ impl Counter {
     }
 }
 
-/// Between what a counter moves; both ends are included, and 0, where counting starts, lies within.
+/// The inclusive range of a counter. It always contains 0, where counting starts.
 ///
 /// ```
 /// use anchorhold::objects::counter::Bounds;
@@ -108,10 +108,10 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// Bounds, or none at one end or both.
+    /// Creates bounds. `None` means no bound at that end.
     ///
     /// # Errors
-    /// [`CounterError::WithoutZero`].
+    /// [`CounterError::WithoutZero`]: the bounds exclude 0.
     pub fn new(lower: Option<i64>, upper: Option<i64>) -> Result<Self, CounterError> {
         let bounds = Self { lower, upper };
         if bounds.exceeded_by(0).is_some() {
@@ -120,19 +120,19 @@ impl Bounds {
         Ok(bounds)
     }
 
-    /// The smallest value, if there is one.
+    /// Returns the smallest value, or `None` without a lower bound.
     #[must_use]
     pub fn lower(&self) -> Option<i64> {
         self.lower
     }
 
-    /// The largest value, if there is one.
+    /// Returns the largest value, or `None` without an upper bound.
     #[must_use]
     pub fn upper(&self) -> Option<i64> {
         self.upper
     }
 
-    /// The sum.
+    /// Returns `value + by`.
     ///
     /// # Errors
     /// [`CounterError::Overflow`] or [`CounterError::OutOfBounds`].
@@ -146,10 +146,10 @@ impl Bounds {
         }
     }
 
-    /// Whether a counter that stands at `value` may be given these bounds.
+    /// Checks that a counter whose value is `value` may be given these bounds.
     ///
     /// # Errors
-    /// [`CounterError::Outside`].
+    /// [`CounterError::Outside`]: the value exceeds a bound.
     pub fn check(&self, value: i64) -> Result<(), CounterError> {
         match self.exceeded_by(value) {
             Some(bound) => Err(CounterError::Outside { value, bound }),
@@ -157,47 +157,47 @@ impl Bounds {
         }
     }
 
-    /// The bound that `value` lies beyond.
+    /// Returns the bound that `value` exceeds.
     fn exceeded_by(&self, value: i64) -> Option<i64> {
         let lower = self.lower.filter(|lower| value < *lower);
         lower.or(self.upper.filter(|upper| value > *upper))
     }
 }
 
-/// Why a counter was left as it was.
+/// The reason why a counter was not changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[non_exhaustive]
 pub enum CounterError {
     /// The sum needs more than 64 bits. 400, `overflow`.
     #[error("`by`: {value} + {by} does not fit 64 bits")]
     Overflow {
-        /// What the counter stands at.
+        /// The counter's value.
         value: i64,
-        /// What was to be added.
+        /// The number to add.
         by: i64,
     },
-    /// The sum lies beyond a bound. 400, `out_of_bounds`.
+    /// The sum exceeds a bound. 400, `out_of_bounds`.
     #[error("`by`: {value} + {by} is {}, {}", i128::from(*value) + i128::from(*by), beyond(i128::from(*value) + i128::from(*by), *bound))]
     OutOfBounds {
-        /// What the counter stands at.
+        /// The counter's value.
         value: i64,
-        /// What was to be added.
+        /// The number to add.
         by: i64,
         /// The bound that the sum exceeds.
         bound: i64,
     },
-    /// Bounds that 0 does not lie between. 400, `bad_request`.
+    /// The bounds exclude 0. 400, `bad_request`.
     #[error("{}", without_zero(bounds))]
     WithoutZero {
         /// The bounds.
         bounds: Bounds,
     },
-    /// The counter stands outside of the bounds it was to be given. 409, `out_of_bounds`.
+    /// The counter's value is outside of the new bounds. 409, `out_of_bounds`.
     #[error("the counter stands at {value}, {}: reset it first, or choose wider bounds", beyond(i128::from(*value), *bound))]
     Outside {
-        /// What the counter stands at.
+        /// The counter's value.
         value: i64,
-        /// The bound that it exceeds.
+        /// The bound that the value exceeds.
         bound: i64,
     },
 }

@@ -1,8 +1,8 @@
-//! Ready-made Durable Objects, each behind a cargo feature of its own.
+//! Ready-made Durable Objects, each behind its own cargo feature.
 //!
-//! They are ordinary users of this crate's public API: what they do, an object of yours can do.
-//! Each keeps its decisions in a pure `core` (state and time in, decision out), which an object of
-//! your own may embed.
+//! They use only this crate's public API, so your own objects can do everything that they do. Each
+//! one keeps its decisions in a pure `core` (state and time in, decision out), which your own
+//! objects may embed.
 
 #[cfg(feature = "chat-room")]
 pub mod chat_room;
@@ -19,7 +19,7 @@ pub mod lock;
 mod millis;
 #[cfg(any(feature = "chat-room", feature = "lock", feature = "rate-limiter"))]
 mod range;
-// The chat room counts its users' messages by the limiter's core.
+// The chat room counts its users' messages with the limiter's core.
 #[cfg(any(feature = "rate-limiter", feature = "chat-room"))]
 pub mod rate_limiter;
 #[cfg(feature = "scheduled-task")]

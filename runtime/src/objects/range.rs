@@ -1,12 +1,12 @@
-//! Ranges of what the objects' requests say.
+//! Range checks of fields in the objects' requests.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
-/// Whether the value of a field is in its range.
+/// Checks that the value of a field is in its range.
 ///
 /// # Errors
-/// What the value is, and what it may be.
+/// The message contains the value and its range.
 pub(super) fn in_range<N: PartialOrd + Display>(
     field: &str,
     value: N,

@@ -1,7 +1,7 @@
-//! The messages of workerd's SQL. The native tests have it, too: it is pure.
+//! Messages of workerd's SQL errors. This is pure, so the native tests cover it, too.
 
-/// What SQLite says in an error of workerd's, and the name of the result code that workerd adds:
-/// `UNIQUE constraint failed: t.a: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_UNIQUE)`.
+/// Splits an error of workerd's into SQLite's message and the name of the result code that workerd
+/// adds: `UNIQUE constraint failed: t.a: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_UNIQUE)`.
 pub(crate) fn without_code(message: &str) -> (&str, &str) {
     let extended = message.rsplit_once(" (extended: SQLITE_");
     let plain = extended.map_or(message, |(plain, _)| plain);

@@ -9,9 +9,10 @@ use croner::time::Weekday;
 use crate::error::Error;
 use crate::time::Timestamp;
 
-/// A parsed cron expression of five fields (minute, hour, day of month, month, day of week), in UTC.
+/// A parsed cron expression of five fields (minute, hour, day of month, month, day of week), in
+/// UTC.
 ///
-/// For schedules known only at run time; `#[alarm(cron = "…")]` takes one that is known before.
+/// Use it for schedules that are known only at run time. For others use `#[alarm(cron = "…")]`.
 ///
 /// ```
 /// use anchorhold::{CronSchedule, Timestamp};
@@ -21,9 +22,9 @@ use crate::time::Timestamp;
 #[derive(Clone, Debug)]
 pub struct CronSchedule(Cron);
 
-/// How many days ahead an occurrence is looked for: 29 February on a given weekday may be 40 years
-/// away. The library itself looks up to the year 5000. That takes 0.2 s for what never comes, and
-/// strangers may choose the expression.
+/// How many days ahead an occurrence is searched: 29 February on a given weekday may be 40 years
+/// away. The library itself searches up to the year 5000. That takes 0.2 s for an expression that
+/// never occurs, and untrusted clients may choose the expression.
 const DAYS: u64 = 41 * 366;
 
 impl FromStr for CronSchedule {
@@ -34,7 +35,7 @@ impl FromStr for CronSchedule {
             let message = format!("the cron expression `{pattern}` does not parse: {message}");
             Error::bad_request("bad_request", message)
         };
-        // The parser would take seconds and years too; the attribute does not, and so neither here.
+        // The parser would also accept seconds and years. The attribute does not accept them.
         let fields = pattern.split_whitespace().count();
         if fields != 5 {
             return Err(wrong(format!(
@@ -48,7 +49,7 @@ impl FromStr for CronSchedule {
 }
 
 impl CronSchedule {
-    /// The first occurrence later than `time`; `None` if there is none within 40 years.
+    /// Returns the first occurrence later than `time`, or `None` if there is none within 40 years.
     #[must_use]
     pub fn next_after(&self, time: Timestamp) -> Option<Timestamp> {
         let time = chrono::DateTime::from_timestamp_millis(time.as_millis())?;
@@ -91,7 +92,7 @@ impl CronSchedule {
     }
 }
 
-/// The macro has parsed the pattern, so here it parses.
+/// Parsing cannot fail, because the macro has parsed the pattern already.
 pub(crate) fn next(pattern: &str, now: i64) -> Option<i64> {
     let schedule: CronSchedule = pattern.parse().ok()?;
     schedule

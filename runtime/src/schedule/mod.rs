@@ -1,12 +1,15 @@
-//! Named schedules over the platform's single alarm.
+//! Named schedules, multiplexed over the platform's single alarm.
 //!
-//! Each pending run is a row; the platform's alarm stands at the earliest. A try is counted in its
-//! row, with the time of its retry, and that is durable *before* the handler starts. So a run that
-//! dies with the process or the wasm instance comes back, one that kills them each time is given up,
-//! and the platform's own count of retries, after which it would drop the one alarm for all
-//! schedules, is never used up by one of them.
+//! Each pending run is a row, and the platform's alarm is set to the earliest one. A try is counted
+//! in its row, together with the time of its retry. This is durable *before* the handler starts,
+//! for three reasons:
 //!
-//! The rows are the truth. What is remembered of them here is forgotten at every rollback.
+//! - A run that dies with the process or the wasm instance is retried.
+//! - A run that kills them each time is dropped after its last retry.
+//! - No run uses up the platform's own retries, after which the platform would drop the one alarm
+//!   for all schedules.
+//!
+//! The rows are the source of truth. What is cached of them here is discarded at every rollback.
 
 pub(crate) mod cron;
 mod row;

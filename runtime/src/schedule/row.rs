@@ -1,18 +1,19 @@
-//! The row of a pending run: what its columns mean, and when it is due next.
+//! The row of a pending run: the meaning of its columns, and when it is due next.
 
 use crate::object::class::Recurrence;
 use crate::storage::sql::SqlValue;
 
-/// The first pause before a failed run is tried again; it doubles with each further try.
+/// The pause before the first retry of a failed run. It doubles with each further retry.
 pub(super) const FIRST_RETRY_MILLIS: u64 = 2_000;
-/// How often a failed run is tried again before its schedule is dropped.
+/// The number of retries after which a failed run is dropped.
 pub(super) const MAX_RETRIES: u32 = 6;
 
-/// In the column `running`, beside 0 and 1: the run is due, and the version that was asked last does not
-/// have its method. `attempt` counts how often one was asked.
+/// A value of the column `running`, besides 0 and 1: the run is due, and the version that last
+/// looked at it does not have its method. `attempt` counts how often a version has looked.
 pub(super) const LACKS_ITS_METHOD: i64 = 2;
 
-/// The first occurrence after `now`. Those missed while nothing ran are skipped.
+/// Returns the first occurrence after `now`. Occurrences that were missed while the object did not
+/// run are skipped.
 pub(super) fn next_occurrence(recurrence: Recurrence, scheduled: i64, now: i64) -> Option<i64> {
     match recurrence {
         Recurrence::OnDemand => None,

@@ -1,20 +1,20 @@
-//! One run of an alarm.
+//! A run of an alarm.
 
 use crate::time::Timestamp;
 
-/// What an alarm handler may know of its run; take it as an argument `run: AlarmRun`.
+/// Information about a run of an alarm. An alarm handler takes it as an argument `run: AlarmRun`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AlarmRun {
-    /// When the run was due. It never starts earlier.
+    /// The time at which the run was due. It never starts earlier.
     pub scheduled: Timestamp,
-    /// How many tries failed before this one, 0 to 6.
+    /// The number of failed tries before this one, 0 to 6.
     pub retry_count: u32,
-    /// The key it was scheduled under; empty unless one was given.
+    /// The key under which the run was scheduled. Empty if none was given.
     pub key: String,
 }
 
 impl AlarmRun {
-    /// Whether an earlier try of this run failed.
+    /// Returns `true` if an earlier try of this run failed.
     #[must_use]
     pub fn is_retry(&self) -> bool {
         self.retry_count > 0

@@ -1,4 +1,4 @@
-//! Schedules runs, takes them back and says when they are due.
+//! Schedules and cancels runs, and returns when they are due.
 
 use std::time::Duration;
 
@@ -9,19 +9,21 @@ use crate::error::StorageError;
 use crate::object::context::Ctx;
 use crate::time::Timestamp;
 
-/// The latest time that a JavaScript date, and so the platform's alarm, can hold.
+/// The latest time that a JavaScript date, and therefore the platform's alarm, can represent.
 const LATEST_MILLIS: i64 = 8_640_000_000_000_000;
 
-/// A run about to be scheduled: say when with [`at`](Self::at) or [`after`](Self::after).
+/// A run that is about to be scheduled. Nothing is scheduled until [`at`](Self::at) or
+/// [`after`](Self::after) sets its time.
 ///
-/// One run is pending for each alarm method and key; scheduling again replaces it. A run happens at
-/// least once: a handler whose effects reach outside gives them an idempotency key. A handler that
-/// fails is run again after 2 s, then 4 s and so on, with up to 25 % more at random, 6 times; then
-/// the run is dropped (a recurring alarm goes on with its next). A try counts from the moment its
-/// handler starts, a try that ends with the process included.
+/// Each alarm method and key has at most one pending run; scheduling again replaces it. A run
+/// happens at least once: a handler with external effects should give them an idempotency key.
 ///
-/// The runs of one object run one after the other. One that takes 15 minutes is cut off: a failed
-/// try, with which the object is reset. Other runs that are due then start before its next try.
+/// A failed run is retried up to 6 times, after 2 s, then 4 s and so on, with up to 25 % random
+/// jitter. After that the run is dropped, and a recurring alarm continues with its next run. A try
+/// is counted when its handler starts, so a try that ends with the process counts too.
+///
+/// The runs of one object do not overlap. A run is aborted after 15 minutes: that is a failed try,
+/// and the object is reset. Other runs that are due then start before its next try.
 #[must_use = "nothing is scheduled until `at` or `after` says when"]
 pub struct Scheduling<'a> {
     ctx: &'a Ctx,
@@ -31,16 +33,18 @@ pub struct Scheduling<'a> {
 }
 
 impl Scheduling<'_> {
-    /// Names this run among others of the same alarm method.
+    /// Sets the key, which distinguishes this run from others of the same alarm method.
     pub fn key(mut self, key: impl Into<String>) -> Self {
         self.key = key.into();
         self
     }
 
-    /// Runs at a point in time; one in the past runs at once.
+    /// Schedules the run for a point in time. If the time is in the past, the run starts
+    /// immediately.
     ///
     /// # Errors
-    /// A time of zero or less or beyond the year 275,760, or storage failed.
+    /// The time is zero or less or beyond the year 275,760, a limit is exceeded, the payload's
+    /// `Serialize` implementation failed, or storage failed.
     pub fn at(self, time: Timestamp) -> Result<(), StorageError> {
         if !(1..=LATEST_MILLIS).contains(&time.as_millis()) {
             return Err(StorageError::Usage(format!(
@@ -58,7 +62,7 @@ impl Scheduling<'_> {
             .put(self.ctx.state(), self.alarm, &self.key, time, payload)
     }
 
-    /// Runs when `delay` has passed.
+    /// Schedules the run for the time when `delay` has passed.
     ///
     /// # Errors
     /// As [`at`](Self::at).
@@ -68,7 +72,7 @@ impl Scheduling<'_> {
     }
 }
 
-/// Begins to schedule a run; generated code names the alarm.
+/// Starts to schedule a run. Generated code names the alarm.
 pub fn scheduling<'a, T: Serialize + ?Sized>(
     ctx: &'a Ctx,
     alarm: &'static str,
@@ -82,13 +86,13 @@ pub fn scheduling<'a, T: Serialize + ?Sized>(
     }
 }
 
-/// Takes back a pending run; whether there was one.
+/// Cancels a pending run. Returns `true` if there was one.
 pub fn cancel(ctx: &Ctx, alarm: &'static str, key: &str) -> Result<bool, StorageError> {
     ctx.inner.timetable.cancel(ctx.state(), alarm, key)
 }
 
-/// When the pending run is due. Inside the handler of that very run it is `None` until the run is
-/// scheduled again.
+/// Returns when the pending run is due. Inside the handler of that run it is `None` until the run
+/// is scheduled again.
 pub fn next_run(
     ctx: &Ctx,
     alarm: &'static str,

@@ -1,4 +1,5 @@
-//! The pending runs of one object: which is due, which is tried, where the platform's alarm stands.
+//! The pending runs of one object: which are due, which are being tried, and the time of the
+//! platform's alarm.
 
 use std::cell::{Cell, RefCell};
 
@@ -17,9 +18,9 @@ use crate::time::Timestamp;
 #[derive(Default)]
 pub(crate) struct Timetable {
     table_exists: Cell<bool>,
-    /// Where the platform's alarm was last put; `None` if not known.
+    /// The time to which the platform's alarm was last set; the outer `None` if it is not known.
     platform_alarm: Cell<Option<Option<i64>>>,
-    /// The runs whose handlers are at work in this memory.
+    /// The runs whose handlers are running in this activation.
     running: RefCell<Vec<(String, String)>>,
 }
 
@@ -36,7 +37,7 @@ pub(crate) struct Due {
     pub(crate) run: AlarmRun,
 }
 
-/// The pause before an alarm event that could not start is tried again (P29).
+/// The pause before an alarm event that could not start is retried (P29).
 const POSTPONED_MILLIS: i64 = 2_000;
 
 impl Timetable {
@@ -110,7 +111,7 @@ impl Timetable {
         if !self.exists(state)? {
             return Ok(false);
         }
-        // A run at work keeps no pending row; taking its row away also takes away its retry (P37).
+        // A run in progress has no pending row. Deleting its row also cancels its retry (P37).
         let pending = self.next(state, alarm, key)?.is_some();
         state.sql(
             "DELETE FROM _anchorhold_schedule WHERE name = ? AND key = ?",
@@ -147,7 +148,7 @@ impl Timetable {
             .any(|(name, running)| name == alarm && running == key)
     }
 
-    /// When the first run is due.
+    /// Returns when the first run is due.
     pub(super) fn earliest(&self, state: &ObjectState) -> Result<Option<i64>, StorageError> {
         let SqlRows { rows, .. } = state.sql("SELECT MIN(due) FROM _anchorhold_schedule", &[])?;
         let earliest = rows.first().and_then(|row| row.first());
@@ -156,18 +157,20 @@ impl Timetable {
             .map(integer))
     }
 
-    /// Puts the platform's alarm at the earliest row, or takes it away.
+    /// Sets the platform's alarm to the earliest row, or cancels it if there is none.
     pub(crate) fn rearm(&self, state: &ObjectState) -> Result<(), StorageError> {
         let earliest = if self.exists(state)? {
             self.earliest(state)?
         } else {
             None
         };
-        // At exactly now the platform's alarm can stall when set by its own handler (workerd#6866).
+        // An alarm that its own handler sets to exactly now can stall on the platform
+        // (workerd#6866).
         self.set_alarm(state, earliest.map(|due| due.max(state.now() + 1)))
     }
 
-    /// Puts the platform's alarm at the earliest row, but not before a pause: nothing can start now.
+    /// Sets the platform's alarm to the earliest row, but not before a pause, because no run can
+    /// start now.
     pub(crate) fn postpone(&self, state: &ObjectState) -> Result<(), StorageError> {
         let earliest = self.earliest(state)?;
         let soonest = state.now().saturating_add(POSTPONED_MILLIS);
@@ -182,9 +185,9 @@ impl Timetable {
         Ok(())
     }
 
-    /// The runs that are due now. Those whose alarm this version of the class does not have wait for
-    /// a version that has it: a bad deployment may be rolled back. Retries come last: a run that is
-    /// cut off at each try holds up no other for longer than one try.
+    /// Returns the runs that are due now. Runs whose alarm this version of the class lacks are kept
+    /// for a version that has it, because a bad deployment may be rolled back. Retries come last,
+    /// so that a run which is aborted at each try delays others by at most one try.
     pub(crate) fn due(
         &self,
         state: &ObjectState,
@@ -226,8 +229,9 @@ impl Timetable {
         Ok(due)
     }
 
-    /// Counts a try and sets the time of its retry. `None` if the run is no longer due, or has used
-    /// up its tries, with the last of them cut off before it could be settled.
+    /// Counts a try and sets the time of its retry. Returns `None` if the run is no longer due.
+    /// Also returns `None` if the run has used up its tries and the last one was aborted before it
+    /// was settled.
     pub(crate) fn begin(
         &self,
         state: &ObjectState,
@@ -278,8 +282,8 @@ impl Timetable {
         Ok(Some(due))
     }
 
-    /// Settles a run. A row that the handler scheduled anew is no longer marked, and stays as it
-    /// is: it supersedes both the end and the retry of this run.
+    /// Settles a run. A row that the handler scheduled again is no longer marked and stays
+    /// unchanged: it supersedes both the end and the retry of this run.
     pub(crate) fn finished(
         &self,
         state: &ObjectState,
@@ -291,7 +295,7 @@ impl Timetable {
         self.running
             .borrow_mut()
             .retain(|(running, of)| running != name || of != key);
-        // The handler may have deleted everything the object has.
+        // The handler may have called `delete_all`.
         if !self.exists(state)? {
             return Ok(());
         }
@@ -322,7 +326,7 @@ impl Timetable {
         self.rearm(state)
     }
 
-    /// A run is over for good: a recurring alarm goes on with its next.
+    /// Ends a run. A recurring alarm continues with its next run.
     fn settle(&self, state: &ObjectState, due: &Due) -> Result<(), StorageError> {
         let Due { alarm, run, .. } = due;
         let next = next_occurrence(alarm.recurrence, run.scheduled.as_millis(), state.now());
@@ -341,8 +345,8 @@ impl Timetable {
         Ok(())
     }
 
-    /// Forgets what was remembered of storage: after a rollback, after `delete_all`, and where the
-    /// platform's alarm fired.
+    /// Discards cached state: after a rollback, after `delete_all`, and when the platform's alarm
+    /// has fired.
     pub(crate) fn forget(&self) {
         self.table_exists.set(false);
         self.platform_alarm.set(None);
@@ -353,7 +357,7 @@ fn key_for_limits(key: &str) -> &str {
     if key.is_empty() { "-" } else { key }
 }
 
-/// The pause before try number `retry_count + 1` is repeated, in milliseconds.
+/// Returns the pause before try number `retry_count + 1` is repeated, in milliseconds.
 fn backoff(state: &ObjectState, retry_count: u32) -> i64 {
     let pause = FIRST_RETRY_MILLIS.saturating_mul(1 << retry_count.min(MAX_RETRIES));
     let mut random = [0; 8];

@@ -1,4 +1,4 @@
-//! What wakes and deployments change of the pending runs.
+//! Changes to the pending runs at wakes and after deployments.
 
 use std::collections::BTreeMap;
 
@@ -10,17 +10,18 @@ use crate::object::class::{Alarm, Class};
 use crate::platform::ObjectState;
 use crate::storage::sql::{SqlRows, SqlValue};
 
-/// Where the recurrences are kept that the pending runs were made for: names and their texts.
+/// The key of the recurrences for which the pending runs were scheduled: alarm names and their
+/// texts.
 const RECURRENCES_KEY: &str = "__anchorhold/recurrences";
 const FIRST_LOOK_MILLIS: i64 = 60_000;
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1_000;
 const KEPT_WITHOUT_METHOD_MILLIS: i64 = 30 * DAY_MILLIS;
-/// No retry waits longer: six doublings, and a quarter at random.
+/// The upper bound of a retry's pause: six doublings, and 25 % jitter.
 const LONGEST_BACKOFF_MILLIS: i64 = 2_000 * (1 << MAX_RETRIES) * 5 / 4;
 
 impl Timetable {
-    /// On every wake: the recurring alarms of the class get their rows. One whose recurrence was
-    /// changed since its row was made gets a new row; an unchanged one keeps its run.
+    /// Runs on every wake: schedules the recurring alarms of the class. A row whose recurrence has
+    /// changed is replaced; an unchanged one is kept.
     pub(crate) fn wake(
         &self,
         state: &ObjectState,
@@ -53,7 +54,7 @@ impl Timetable {
         if known == current {
             return Ok(());
         }
-        // One whose method is gone, too, is kept for a version that has it: see `due`.
+        // A row whose method is gone too is kept for a version that has it: see `due`.
         let gone = |name: &&String| !current.contains_key(*name) && class.alarm(name).is_some();
         for name in known.keys().filter(gone) {
             self.cancel(state, name, "")?;
@@ -78,11 +79,11 @@ impl Timetable {
         };
         let keeps = match self.due_of(state, alarm.name, "")? {
             Some(due) => match unchanged {
-                // None waits longer than one occurrence, or its retry: a clock that was wrong for a
-                // while may have put it years away.
+                // A row may be due at most one occurrence, or one retry, from now. A clock that was
+                // wrong for a while may have set it years ahead.
                 Some(true) => due <= next.max(now.saturating_add(LONGEST_BACKOFF_MILLIS)),
                 Some(false) => false,
-                // Rows of versions that kept no recurrence.
+                // Rows of versions that did not store the recurrences.
                 None => due <= next,
             },
             None => false,
@@ -93,8 +94,8 @@ impl Timetable {
         self.put(state, alarm.name, "", next, message_pack::NIL.to_vec())
     }
 
-    /// Compares the platform's alarm with the pending runs. Writes only if it stands too late, or
-    /// nowhere.
+    /// Compares the platform's alarm with the pending runs. Writes only if the alarm is too late or
+    /// not set.
     pub(crate) fn check_alarm(
         &self,
         state: &ObjectState,
@@ -110,8 +111,8 @@ impl Timetable {
         }
     }
 
-    /// What waits for too long is due now: retries that a clock which was wrong for a while has put
-    /// too far away, and runs whose method this version has again.
+    /// Makes overdue rows due now: retries that a temporarily wrong clock has set too far ahead,
+    /// and runs whose method this version has again.
     fn bring_back(&self, state: &ObjectState, class: &'static Class) -> Result<(), StorageError> {
         let now = state.now();
         let latest = now.saturating_add(LONGEST_BACKOFF_MILLIS);
@@ -136,7 +137,7 @@ impl Timetable {
         Ok(())
     }
 
-    /// Looks again after a minute, then two and so on up to a day; gives up after 30 days.
+    /// Looks again after a minute, then two and so on up to a day. Drops the run after 30 days.
     pub(super) fn wait_for_method(
         &self,
         state: &ObjectState,

@@ -7,8 +7,8 @@ use crate::codec::message_pack;
 use crate::error::fault::Fault;
 use crate::limits::{MAX_ATTACHMENT, MAX_TAG, MAX_TAGS};
 
-/// What a `#[websocket]` route returns to accept the upgrade: the session is kept with the socket,
-/// up to 16,320 bytes, and survives the object's eviction.
+/// The return value of a `#[websocket]` route that accepts the upgrade. The session is stored with
+/// the socket, may have up to 16,320 bytes, and survives the object's eviction.
 ///
 /// ```
 /// # use anchorhold::prelude::*;
@@ -31,7 +31,7 @@ pub struct Accept<S> {
 }
 
 impl<S> Accept<S> {
-    /// Accepts with this session.
+    /// Accepts the socket with this session.
     pub fn new(session: S) -> Self {
         Self {
             session,
@@ -40,14 +40,15 @@ impl<S> Accept<S> {
         }
     }
 
-    /// Adds a tag to find the socket by: up to 10, of up to 256 bytes each.
+    /// Adds a tag, by which the socket can be found. A socket may have up to 10 tags of up to 256
+    /// bytes each.
     #[must_use]
     pub fn tag(mut self, tag: impl Into<String>) -> Self {
         self.tags.push(tag.into());
         self
     }
 
-    /// Sends a value as JSON as soon as the socket is open, before anything else.
+    /// Sends a value as JSON as soon as the socket is open, before any other message.
     #[must_use]
     pub fn greet<M: Serialize + ?Sized>(mut self, message: &M) -> Self {
         self.greetings.push(
@@ -102,7 +103,7 @@ pub(super) fn encode_session<S: Serialize>(session: &S) -> Result<Vec<u8>, Socke
     Ok(bytes)
 }
 
-/// An accepted socket with its session's type erased.
+/// An accepted socket whose session type is erased.
 pub struct Accepted {
     pub(crate) attachment: Vec<u8>,
     pub(crate) tags: Vec<String>,

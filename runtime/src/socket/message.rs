@@ -1,10 +1,10 @@
-//! What comes over a socket and goes, and how it ends.
+//! Socket messages and close events.
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ObjectError};
 
-/// What came over a socket, or goes.
+/// A message that was received or is to be sent over a socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
     /// Text in UTF-8.
@@ -14,7 +14,7 @@ pub enum Message {
 }
 
 impl Message {
-    /// The bytes of its content.
+    /// The size of the content in bytes.
     pub(crate) fn size(&self) -> usize {
         match self {
             Self::Text(text) => text.len(),
@@ -23,21 +23,22 @@ impl Message {
     }
 }
 
-/// How a socket closed; take it in a `#[close]` handler.
+/// How a socket closed. A `#[close]` handler may take it as an argument.
 ///
-/// The runtime answers the peer's Close with the same code and reason when the handler is done. A
-/// handler that wants another answer calls [`Socket::close`](crate::Socket::close).
+/// When the handler is done, the runtime answers the peer's Close with the same code and reason. To
+/// answer with others, call [`Socket::close`](crate::Socket::close) in the handler.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CloseEvent {
-    /// The code of RFC 6455, section 7.4; 1005 if the peer sent none, 1006 if the connection broke.
+    /// The code of RFC 6455, section 7.4. It is 1005 if the peer sent none, and 1006 if the
+    /// connection broke.
     pub code: u16,
     /// The peer's reason, up to 123 bytes.
     pub reason: String,
-    /// Whether the closing handshake was completed.
+    /// `true` if the closing handshake was completed.
     pub clean: bool,
 }
 
-/// A socket operation that was refused or failed, and what an `#[error]` handler gets.
+/// A socket operation that was refused or failed. `#[error]` handlers take it as an argument.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]
 pub struct SocketError {
@@ -52,7 +53,7 @@ impl SocketError {
     }
 }
 
-/// Whether an endpoint may send this code in a Close (P61).
+/// Returns `true` if an endpoint may send this code in a Close (P61).
 pub(crate) fn may_be_sent(code: u16) -> bool {
     matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
 }

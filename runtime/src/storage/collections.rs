@@ -1,4 +1,4 @@
-//! Stored collections: state that grows, kept entry by entry and read only where it is used.
+//! Stored collections: large state whose entries are stored one by one and read on use.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -17,7 +17,8 @@ use crate::limits;
 use crate::platform::ObjectState;
 use crate::storage::ListRange;
 
-/// What a [`StoredMap`] with keys of type `K` can be asked by: the key, or `&str` where it is a `String`.
+/// Types that can look up keys of type `K` in a [`StoredMap`]: `K` itself, and `&str` if `K` is
+/// `String`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a key of a `StoredMap<{K}, …>`",
     label = "not a key",
@@ -28,7 +29,7 @@ pub trait AsKeyOf<K> {
     fn to_key(&self) -> String;
 }
 
-/// What may be the key of a [`StoredMap`]: text, or integers (which sort by value).
+/// The key of a [`StoredMap`]: text, or integers (which sort by value).
 pub trait MapKey: AsKeyOf<Self> + Sized {
     #[doc(hidden)]
     fn from_key(text: &str) -> Option<Self>;
@@ -86,7 +87,7 @@ macro_rules! signed_keys {
 }
 signed_keys!(i8, i16, i32, i64);
 
-/// The entries below one field: what storage holds, under what this turn has changed.
+/// The entries of one field: those in storage, overlaid by the changes of this turn.
 struct Entries {
     field: &'static str,
     state: Option<ObjectState>,
@@ -94,7 +95,7 @@ struct Entries {
 }
 
 impl Entries {
-    /// Not yet part of an object: what is put in is kept until it is.
+    /// Not yet assigned to an object's field. Changes are kept until it is.
     fn detached() -> Self {
         Self {
             field: "",
@@ -139,7 +140,7 @@ impl Entries {
         Ok(existed)
     }
 
-    /// The entries from `range` on, in key order.
+    /// The entries from `start` up to and without `end`, in key order.
     fn list(
         &self,
         start: Option<&str>,
@@ -185,7 +186,7 @@ impl Entries {
 
     fn store(&mut self, slot: &mut Slot<'_>) -> Result<(), StorageError> {
         if self.state.is_none() {
-            // A collection made anew and assigned to the field replaces what the field held.
+            // A new collection that is assigned to the field replaces the field's entries.
             let fresh = std::mem::replace(self, Self::attached(slot)).changed;
             for (key, _) in self.list(None, None, false, None)? {
                 slot.note_entry(self.full_key(&key), None);
@@ -209,13 +210,13 @@ impl Entries {
     }
 }
 
-/// A map whose entries are stored one by one and read where they are used: it may grow to millions
-/// of entries, and a turn costs what it touches.
+/// A map whose entries are stored one by one and read on use. It may grow to millions of entries:
+/// the cost of a turn depends only on the entries that it uses.
 ///
-/// Changes take effect when the turn succeeds and are taken back when it fails, as with every
-/// stored field. A map that is moved to another field takes its entries along, one by one: that costs
-/// as much as reading and writing them all. Keys are text or integers, up to 2,048 bytes together
-/// with the field's name; an entry may have up to 2 MiB.
+/// As with every stored field, changes take effect when the turn succeeds and are rolled back when
+/// it fails. A map that is moved to another field takes its entries along. This reads and writes
+/// every entry. Keys are text or integers, of up to 2,048 bytes together with the field's name. An
+/// entry may have up to 2 MiB.
 ///
 /// ```
 /// # use anchorhold::prelude::*;
@@ -235,13 +236,14 @@ pub struct StoredMap<K, V> {
     types: PhantomData<fn() -> (K, V)>,
 }
 
-// Their entries change through `&mut self` only, and the fields of a failed turn are restored.
+// Entries change only through `&mut self`, and the fields of a failed turn are restored.
 impl<K, V> RefUnwindSafe for StoredMap<K, V> {}
 impl<T, const BOUND: u64> RefUnwindSafe for StoredLog<T, BOUND> {}
 
-// Bounds stand at the methods: a key of another type is then told what a key may be, and not that there is no such method.
+// The bounds are on the methods, so that for a key of another type the compiler lists the possible
+// keys instead of reporting a missing method.
 impl<K, V: Serialize + DeserializeOwned> StoredMap<K, V> {
-    /// The value under `key`.
+    /// Returns the value of `key`.
     ///
     /// # Errors
     /// The stored value does not fit `V`.
@@ -256,7 +258,7 @@ impl<K, V: Serialize + DeserializeOwned> StoredMap<K, V> {
         }
     }
 
-    /// Whether `key` has a value.
+    /// Returns `true` if `key` has a value.
     ///
     /// # Errors
     /// Storage failed.
@@ -267,10 +269,11 @@ impl<K, V: Serialize + DeserializeOwned> StoredMap<K, V> {
         Ok(self.entries.get(&key.to_key())?.is_some())
     }
 
-    /// Puts a value under `key`; the one it replaces.
+    /// Stores a value under `key`. Returns the value that it replaces.
     ///
     /// # Errors
-    /// A limit, or a value that refuses to be serialised.
+    /// A limit is exceeded, the value's `Serialize` implementation failed, or the replaced value
+    /// does not fit `V`.
     pub fn insert<Q>(&mut self, key: &Q, value: &V) -> Result<Option<V>, StorageError>
     where
         Q: AsKeyOf<K> + ?Sized,
@@ -285,7 +288,7 @@ impl<K, V: Serialize + DeserializeOwned> StoredMap<K, V> {
         Ok(before)
     }
 
-    /// Removes `key`; the value it had.
+    /// Removes `key`. Returns the value that it had.
     ///
     /// # Errors
     /// The stored value does not fit `V`.
@@ -298,7 +301,7 @@ impl<K, V: Serialize + DeserializeOwned> StoredMap<K, V> {
         Ok(before)
     }
 
-    /// The entries in the order of their keys, from `start` (included) on, at most `limit`.
+    /// Returns at most `limit` entries in key order, from `start` (included) on.
     ///
     /// # Errors
     /// A stored key or value does not fit.
@@ -348,7 +351,7 @@ impl<K, V> fmt::Debug for StoredMap<K, V> {
     }
 }
 
-/// The kind of fields whose entries are stored one by one.
+/// Marks fields whose entries are stored one by one.
 pub enum ByEntry {}
 
 impl<K, V> StoredField<ByEntry> for StoredMap<K, V> {
@@ -369,14 +372,15 @@ impl<K, V> StoredField<ByEntry> for StoredMap<K, V> {
     }
 }
 
-/// An append-only log of at most `BOUND` entries: the oldest leave as new ones come. Every entry
-/// has an index that counts up from 1 and is never given twice. A new log that is assigned to the field
-/// counts from 1 again.
+/// An append-only log of at most `BOUND` entries: the oldest are dropped as new ones are appended.
+/// Every entry has an index. Indices count up from 1 and are never reused. If a new log is assigned
+/// to the field, its indices start at 1 again.
 ///
-/// `BOUND` may change between versions: entries that a smaller bound had dropped stay away, and what
-/// a larger one had kept leaves as new entries come.
+/// `BOUND` may change between versions. Entries that a smaller bound dropped do not reappear. If
+/// the bound becomes smaller, surplus entries are deleted as new ones are appended.
 ///
-/// Entries are stored one by one, as in a [`StoredMap`]; appending costs the same at every length.
+/// Entries are stored one by one, as in a [`StoredMap`]. The cost of appending does not depend on
+/// the length.
 ///
 /// ```
 /// # use anchorhold::prelude::*;
@@ -393,23 +397,23 @@ impl<K, V> StoredField<ByEntry> for StoredMap<K, V> {
 /// ```
 pub struct StoredLog<T, const BOUND: u64> {
     entries: Entries,
-    /// The index of the oldest entry in storage; of the next one if there is none.
+    /// The index of the oldest entry in storage, or `next` if there are no entries.
     first: u64,
     /// The index of the next entry.
     next: u64,
     types: PhantomData<fn() -> T>,
 }
 
-/// Beside the entries, whose keys are digits only.
+/// Cannot collide with an entry, whose key consists of digits only.
 const NEXT_KEY: &str = "next";
-/// The most entries that one push drops: after a deployment with a smaller bound there may be many.
+/// The most entries that one push drops. After a deployment with a smaller bound there may be many.
 const DROPPED_AT_ONCE: u64 = 64;
 
 impl<T: Serialize + DeserializeOwned, const BOUND: u64> StoredLog<T, BOUND> {
-    /// Appends an entry; its index.
+    /// Appends an entry. Returns its index.
     ///
     /// # Errors
-    /// A limit, or a value that refuses to be serialised.
+    /// A limit is exceeded, or the value's `Serialize` implementation failed.
     pub fn push(&mut self, value: &T) -> Result<u64, StorageError> {
         const { assert!(BOUND > 0, "a log keeps at least one entry") };
         let index = self.next;
@@ -428,26 +432,27 @@ impl<T: Serialize + DeserializeOwned, const BOUND: u64> StoredLog<T, BOUND> {
         Ok(index)
     }
 
-    /// The index of the oldest entry that is kept, and the index that the next entry will get.
+    /// Returns the range from the index of the oldest entry to the index that the next entry will
+    /// get.
     #[must_use]
     pub fn indices(&self) -> Range<u64> {
         self.next.saturating_sub(BOUND).max(self.first)..self.next
     }
 
-    /// How many entries are kept.
+    /// Returns the number of entries.
     #[must_use]
     pub fn len(&self) -> u64 {
         let Range { start, end } = self.indices();
         end - start
     }
 
-    /// Whether nothing was appended yet.
+    /// Returns `true` if there are no entries.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The entry with this index, if it is still kept.
+    /// Returns the entry with this index, or `None` if it was dropped or not appended yet.
     ///
     /// # Errors
     /// The stored value does not fit `T`.
@@ -459,7 +464,7 @@ impl<T: Serialize + DeserializeOwned, const BOUND: u64> StoredLog<T, BOUND> {
             .transpose()
     }
 
-    /// The newest entries of a range of indices, at most `limit`, oldest first.
+    /// Returns the newest entries of a range of indices, at most `limit`, oldest first.
     ///
     /// # Errors
     /// A stored value does not fit `T`.

@@ -1,8 +1,9 @@
-//! Stored fields: loaded before the first event, written when a turn succeeds, restored when it fails.
+//! Stored fields: loaded before the first event, written when a turn succeeds, restored when it
+//! fails.
 //!
-//! The encoded form of each field as storage holds it is kept in memory. It tells which fields a
-//! turn changed, and it is what a failed turn goes back to; a clone of the value would ask more of
-//! the user's types and could share what it should copy.
+//! The encoded form of each field in storage is cached in memory. It shows which fields a turn
+//! changed, and a failed turn is restored from it. A clone of the value would need more from the
+//! user's types, and might share data that it should copy.
 
 use std::any::Any;
 
@@ -19,20 +20,20 @@ pub struct FieldStore {
     state: ObjectState,
     keys: &'static [&'static str],
     committed: Vec<Option<Vec<u8>>>,
-    /// How fields began that storage does not hold.
+    /// The initial values of fields that are not in storage.
     defaults: Vec<Option<FirstValue>>,
     pending: Vec<Pending>,
 }
 
 struct FirstValue {
     value: Vec<u8>,
-    /// It is another each time: a random token.
+    /// The default differs each time, for example a random token.
     varies: bool,
 }
 
 struct Pending {
     key: String,
-    /// Where `committed` is to be updated; entries of collections have no place there.
+    /// The index in `committed` to update, or `None` for entries of collections.
     field: Option<usize>,
     value: Option<Vec<u8>>,
 }
@@ -57,7 +58,7 @@ impl FieldStore {
         T::load(&mut self.slot(index), default)
     }
 
-    /// Notes what of field number `index` is to be written; [`commit`](Self::commit) writes it.
+    /// Records the changes of field number `index`, which [`commit`](Self::commit) writes.
     pub fn store<T: StoredField<Kind>, Kind>(
         &mut self,
         index: usize,
@@ -66,7 +67,7 @@ impl FieldStore {
         value.store(&mut self.slot(index))
     }
 
-    /// Brings field number `index` back to what storage holds.
+    /// Restores field number `index` from storage.
     pub fn restore<T: StoredField<Kind>, Kind>(
         &mut self,
         index: usize,
@@ -83,11 +84,12 @@ impl FieldStore {
         }
     }
 
-    /// Writes what [`store`](Self::store) noted. All limits were checked by then, so that a turn
-    /// with one field too large writes none of the others.
+    /// Writes the changes that [`store`](Self::store) recorded. All limits have been checked by
+    /// then, so that if one field is too large, no field is written.
     pub(crate) fn commit(&mut self) -> Result<(), StorageError> {
-        // A field that was not changed follows the default of later versions. An object that is only
-        // asked is not made by it, whatever the receiver of the handler.
+        // A field that was not changed is not stored, so that it follows the default of later
+        // versions. An object that is only read is therefore not created, whatever the receiver of
+        // the handler.
         let mut pending = std::mem::take(&mut self.pending);
         pending.retain(|pending| !self.is_default(pending));
         self.pending = pending;
@@ -104,18 +106,18 @@ impl FieldStore {
         Ok(())
     }
 
-    /// Whether [`commit`](Self::commit) would write something.
+    /// Returns `true` if [`commit`](Self::commit) would write.
     pub(crate) fn would_write(&self) -> bool {
         self.pending.iter().any(|pending| !self.is_default(pending))
     }
 
-    /// Whether this would store for the first time what is there without being stored.
+    /// Returns `true` if this would store a default that is not stored yet.
     fn is_default(&self, pending: &Pending) -> bool {
         pending.field.is_some_and(|index| {
             let default = self.defaults[index].as_ref();
             self.committed[index].is_none()
                 && default.is_some_and(|default| {
-                    // One that varies is worth storing.
+                    // A default that varies must be stored.
                     !default.varies && pending.value.as_ref() == Some(&default.value)
                 })
         })
@@ -125,20 +127,21 @@ impl FieldStore {
         self.pending.clear();
     }
 
-    /// After `delete_all`: storage holds nothing of any field, and nothing is to be written.
+    /// After `delete_all`: no field is in storage, and nothing is to be written.
     pub(crate) fn forget(&mut self) {
         self.forget_stored();
         self.pending.clear();
     }
 
-    /// As [`forget`](Self::forget), but what [`store`](Self::store) noted is still to be written.
+    /// As [`forget`](Self::forget), but the changes that [`store`](Self::store) recorded are still
+    /// written.
     pub(crate) fn forget_stored(&mut self) {
         self.committed.fill(None);
         self.defaults.fill_with(|| None);
     }
 }
 
-/// The place of one field in the store.
+/// One field of the store.
 pub struct Slot<'a> {
     pub(super) index: usize,
     fields: &'a mut FieldStore,
@@ -153,7 +156,7 @@ impl Slot<'_> {
         &self.fields.state
     }
 
-    /// Notes a write (or, without a value, a deletion) of an entry below this field.
+    /// Records a write of an entry of this field, or its deletion if `value` is `None`.
     pub(crate) fn note_entry(&mut self, key: String, value: Option<Vec<u8>>) {
         self.fields.pending.push(Pending {
             key,
@@ -163,8 +166,8 @@ impl Slot<'_> {
     }
 }
 
-/// How a durable field is kept: whole, through serde, or as a collection whose entries persist one
-/// by one. `Kind` only tells the two apart for the compiler.
+/// How a durable field is stored: whole, through serde, or as a collection whose entries are stored
+/// one by one. `Kind` only lets the compiler distinguish the two.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be stored, and this field is durable",
     label = "needs `Serialize` and `Deserialize`",
@@ -242,10 +245,10 @@ pub(crate) fn decode_field<T: DeserializeOwned>(
     })
 }
 
-/// Fails to compile, with the trait's own words, for a type that cannot be a durable field.
+/// Fails to compile, with the message of the trait, for a type that cannot be a durable field.
 pub fn assert_stored<T: StoredField<Kind>, Kind>() {}
 
-/// What a `#[memory]` field needs.
+/// The requirements of a `#[memory]` field.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no default, and a `#[memory]` field starts from one on every wake",
     label = "needs `Default`",
@@ -266,7 +269,7 @@ impl<T: Default> MemoryDefault for T {
 /// Fails to compile for a type that cannot be a `#[memory]` field.
 pub fn assert_memory_default<T: MemoryDefault>() {}
 
-/// How a struct's durable fields come and go; the struct attribute implements it.
+/// Loads, stores and restores a struct's durable fields. The struct attribute implements it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not declared as a Durable Object",
     label = "the struct needs `#[durable_object]`",
@@ -285,7 +288,7 @@ pub trait StoredFields: Sized + 'static {
     fn restore(&mut self, fields: &mut FieldStore) -> Result<(), StorageError>;
 }
 
-/// A resident object whose type the runtime does not know.
+/// A resident object whose type is erased.
 #[allow(missing_docs, reason = "the vocabulary of generated code")]
 pub trait Object: Any {
     fn store(&mut self, fields: &mut FieldStore) -> Result<(), StorageError>;

@@ -1,9 +1,9 @@
-//! Which entries to list.
+//! Options of a listing of entries.
 
 use crate::error::StorageError;
 use crate::limits::{INTERNAL_END, INTERNAL_PREFIX};
 
-/// Which entries [`Storage::list`](crate::Storage::list) returns.
+/// Selects the entries that [`Storage::list`](crate::Storage::list) returns.
 ///
 /// ```
 /// use anchorhold::List;
@@ -20,42 +20,42 @@ pub struct List {
 }
 
 impl List {
-    /// Every entry.
+    /// Selects every entry.
     #[must_use]
     pub fn all() -> Self {
         Self::default()
     }
-    /// From this key on, the key included.
+    /// Starts at this key, inclusive.
     #[must_use]
     pub fn start(mut self, key: impl Into<String>) -> Self {
         self.start = Some(key.into());
         self
     }
-    /// From this key on, the key itself left out. Excludes [`start`](Self::start).
+    /// Starts after this key. Cannot be combined with [`start`](Self::start).
     #[must_use]
     pub fn start_after(mut self, key: impl Into<String>) -> Self {
         self.start_after = Some(key.into());
         self
     }
-    /// Up to this key, the key itself left out.
+    /// Ends before this key.
     #[must_use]
     pub fn end(mut self, key: impl Into<String>) -> Self {
         self.end = Some(key.into());
         self
     }
-    /// Keys that begin so.
+    /// Selects the keys that start with this prefix.
     #[must_use]
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = Some(prefix.into());
         self
     }
-    /// From the last to the first; `start` and `end` keep their meanings.
+    /// Lists from the last key to the first. `start` and `end` keep their meanings.
     #[must_use]
     pub fn reverse(mut self) -> Self {
         self.reverse = true;
         self
     }
-    /// At most this many entries; zero is an error.
+    /// Limits the number of entries. Zero is an error.
     #[must_use]
     pub fn limit(mut self, limit: usize) -> Self {
         self.limit = Some(limit);
@@ -86,7 +86,7 @@ impl List {
     }
 }
 
-/// A validated range, as the hosts take it.
+/// A validated range, in the form that the hosts take.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ListRange {
     pub(crate) start: Option<String>,
@@ -96,8 +96,8 @@ pub(crate) struct ListRange {
     pub(crate) limit: Option<usize>,
 }
 
-/// The parts of a range before and after the runtime's own entries, which lie in one stretch of
-/// the key space; in the order in which they are read.
+/// Splits a range into the parts before and after the runtime's own entries, which are contiguous
+/// in the key space. The parts are in the order in which they are read.
 pub(super) fn around_internal(range: ListRange) -> Vec<ListRange> {
     let prefix = range.prefix.as_deref().unwrap_or_default();
     if prefix.starts_with(INTERNAL_PREFIX) {
@@ -139,7 +139,7 @@ pub(super) fn around_internal(range: ListRange) -> Vec<ListRange> {
 mod tests {
     use super::{List, around_internal};
 
-    /// The bounds of what is read, as `start..end`.
+    /// The bounds of the ranges that are read, as `start..end`.
     fn read(list: &List) -> Vec<String> {
         around_internal(list.range().expect("a range"))
             .iter()

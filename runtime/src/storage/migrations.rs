@@ -1,4 +1,5 @@
-//! Schema migrations: declared on the struct, run in order, each once in an object's life.
+//! Schema migrations. They are declared on the struct and run in order, each once in an object's
+//! life.
 
 use super::sql_text;
 use crate::codec::message_pack;
@@ -7,8 +8,8 @@ use crate::limits::INTERNAL_PREFIX;
 use crate::object::class::Class;
 use crate::platform::ObjectState;
 
-/// Runs the migrations that this object has not had, each in a transaction with the note that it
-/// was run, so that none is run twice and none is left half done.
+/// Runs the migrations that this object has not had. Each runs in one transaction with the record
+/// that it ran, so that none runs twice or partially.
 pub(crate) fn migrate(state: &ObjectState, class: &Class) -> Result<(), StorageError> {
     if class.migrations.is_empty() {
         return Ok(());

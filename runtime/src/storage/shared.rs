@@ -1,13 +1,13 @@
-//! What the handles of one object's storage share.
+//! State shared by the handles to one object's storage.
 
 use std::cell::Cell;
 
-/// What all handles to one object's storage know together.
+/// State shared by all handles to one object's storage.
 #[derive(Default)]
 pub(crate) struct Shared {
-    /// `delete_all` was called, and the stored fields have not gone back to their defaults yet.
+    /// `delete_all` was called, and the stored fields have not been reset to their defaults yet.
     pub(crate) wiped: Cell<bool>,
-    /// How many transactions are open, one inside the other.
+    /// The depth of nested open transactions.
     transactions: Cell<u32>,
 }
 
@@ -17,7 +17,7 @@ impl Shared {
     }
 }
 
-/// Counts an open transaction for as long as it lives, a panic in its body included.
+/// Counts an open transaction until it is dropped, also when its body panics.
 pub(super) struct OpenTransaction<'a>(&'a Cell<u32>);
 
 impl<'a> OpenTransaction<'a> {

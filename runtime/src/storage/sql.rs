@@ -1,4 +1,4 @@
-//! SQL with bound parameters, and rows into the caller's types.
+//! SQL with bound parameters, and conversion of rows to the caller's types.
 
 mod row;
 mod value;
@@ -18,25 +18,26 @@ use crate::platform::ObjectState;
 
 /// The object's SQLite database.
 ///
-/// Values come in as bound parameters, never as text in the statement. Limits, on every host:
-/// statements up to 100 kB, 100 parameters, 100 columns. `BEGIN`, `SAVEPOINT`, `ATTACH`, temporary
-/// tables and names that begin `_cf_` are refused: use
-/// [`Storage::transaction`](crate::Storage::transaction). Names that begin `_anchorhold_` are the
-/// runtime's own.
+/// Values are bound parameters and never part of the statement's text. The limits are the same on
+/// every host: statements up to 100 kB, 100 parameters, 100 columns. `BEGIN`, `SAVEPOINT`,
+/// `ATTACH`, temporary tables and names that start with `_cf_` are refused. For transactions use
+/// [`Storage::transaction`](crate::Storage::transaction). Names that start with `_anchorhold_` are
+/// reserved for the runtime.
 ///
-/// Numbers are JavaScript's on both hosts: integers are exact up to 2^53. A bound number is stored as
-/// an integer in a column that is declared so, and is REAL elsewhere: `? / 2` is 3.5 for 7, unless the
-/// statement says `CAST(? AS INTEGER)`.
+/// Numbers are JavaScript's on both hosts: integers are exact up to 2^53. A bound number is stored
+/// as an integer in a column that is declared so, and is REAL elsewhere. `? / 2` is 3.5 for 7,
+/// unless the statement says `CAST(? AS INTEGER)`.
 ///
 /// The bare word `ROLLBACK` is refused in every statement and migration: `INSERT OR ROLLBACK`,
-/// `ON CONFLICT ROLLBACK` and `RAISE(ROLLBACK, …)` would take back what other turns wrote. Use
+/// `ON CONFLICT ROLLBACK` and `RAISE(ROLLBACK, …)` would roll back the writes of other turns. Use
 /// `ABORT` or `FAIL`, and quote a name: `"rollback"`.
 ///
 /// A constraint that is checked at the commit (a deferred foreign key) resets the object when it
-/// fails: every caller whose writes share that commit gets an error, and none of the writes stays.
+/// fails. Every caller whose writes share that commit gets an error, and none of the writes is
+/// kept.
 ///
-/// The embedded host ends a call that runs for more than 30 s. One that only reads fails with an
-/// error; one that writes resets the object, since SQLite takes the whole transaction back.
+/// The embedded host aborts a call that runs for more than 30 s. A call that only reads fails with
+/// an error. A call that writes resets the object, because SQLite rolls the whole transaction back.
 ///
 /// ```
 /// # use anchorhold::prelude::*;
@@ -64,11 +65,11 @@ impl Sql {
         Self { state }
     }
 
-    /// Runs a statement (or several, separated by `;`, with the parameters bound to the last);
-    /// the number of rows written.
+    /// Runs a statement. Returns the number of rows written. With several statements, separated by
+    /// `;`, the parameters are bound to the last one.
     ///
     /// # Errors
-    /// What SQLite or the platform's rules refuse.
+    /// SQLite or the platform's rules refuse a statement.
     pub fn execute(
         &self,
         statement: &str,
@@ -78,11 +79,11 @@ impl Sql {
             .map(|rows| rows.rows_written)
     }
 
-    /// Runs a query; each row becomes a struct (by column name), a tuple (by position) or, with one
-    /// column, that column's value.
+    /// Runs a query. Each row becomes a struct (by column name), a tuple (by position) or, with a
+    /// single column, the value of that column.
     ///
     /// # Errors
-    /// As [`execute`](Self::execute), or a row that does not fit `T`.
+    /// As [`execute`](Self::execute), or a row does not fit `T`.
     pub fn query<T: DeserializeOwned>(
         &self,
         statement: &str,
@@ -91,7 +92,7 @@ impl Sql {
         decode_rows(self.run(statement, parameters.into_values())?)
     }
 
-    /// Runs a query for its first row, if there is one. All rows are read: write `LIMIT 1`.
+    /// Runs a query. Returns its first row, or `None`. All rows are read, so write `LIMIT 1`.
     ///
     /// # Errors
     /// As [`query`](Self::query).

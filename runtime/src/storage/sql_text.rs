@@ -1,16 +1,16 @@
-//! What can be told from a statement's text: the words that SQLite's own tokenizer would see.
+//! Checks of a statement's text, by the tokens of SQLite's own tokenizer.
 //!
-//! SQLite's authorizer is not asked about everything. `ROLLBACK` as the answer to a conflict
+//! SQLite's authorizer is not called for everything. `ROLLBACK` as a conflict resolution
 //! (`INSERT OR ROLLBACK`, `ON CONFLICT ROLLBACK`, `RAISE(ROLLBACK, …)`) ends the transaction that
-//! an object's turns share, and with it what other turns wrote; the new name of a table is not
-//! told. Both are refused here, on every host, with the same words.
+//! an object's turns share, and rolls back the writes of other turns. The authorizer is also not
+//! given the new name of a table. Both are refused here, with the same message on every host.
 
 use crate::error::StorageError;
 
-/// A space to SQLite where a token may begin, and a letter elsewhere.
+/// SQLite treats it as a space where a token may begin, and as a letter elsewhere.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// One token, as far as anybody here cares.
+/// One token, as far as the checks need it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Token<'a> {
     /// A keyword or a bare name.
@@ -21,8 +21,9 @@ pub(crate) enum Token<'a> {
     Other,
 }
 
-/// Refuses what would end a transaction that other turns share, reserved names for tables, and changes of
-/// the runtime's own tables. A text without a statement is refused too, as the platform does.
+/// Refuses statements that would end a transaction shared with other turns, reserved names of
+/// tables, and changes of the runtime's own tables. A text without a statement is also refused, as
+/// on the platform.
 pub(crate) fn check(statement: &str) -> Result<(), StorageError> {
     let mut seen = Seen::default();
     for token in Tokens::new(statement) {
@@ -42,13 +43,13 @@ pub(crate) fn check(statement: &str) -> Result<(), StorageError> {
     Err(StorageError::Sql(refused))
 }
 
-/// What one pass over a text finds.
+/// The findings of one pass over a text.
 struct Seen<'a> {
     is_empty: bool,
     renaming: Renaming,
-    /// A name that only the runtime's own tables have.
+    /// A name that is reserved for the runtime's own tables.
     own_table: Option<&'a str>,
-    /// It may change a table. An insert has its INTO; `replace` alone is a function.
+    /// The statement may change a table. An insert has its INTO; `replace` alone is a function.
     writes: bool,
     refused: Option<String>,
 }
@@ -93,7 +94,7 @@ impl<'a> Seen<'a> {
 
 const WRITING: &[&str] = &["into", "update", "delete", "drop", "alter", "create"];
 
-/// Begins the names of the runtime's own tables.
+/// The prefix of the runtime's own tables.
 const OWN_PREFIX: &str = "_anchorhold_";
 
 pub(crate) fn is_reserved(name: &str) -> bool {
@@ -105,7 +106,7 @@ fn begins_with(name: &str, prefix: &str) -> bool {
         .is_some_and(|beginning| beginning.eq_ignore_ascii_case(prefix))
 }
 
-/// How much of `RENAME TO` the last tokens were.
+/// How much of `RENAME TO` the last tokens match.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Renaming {
     No,
@@ -123,7 +124,7 @@ impl Renaming {
     }
 }
 
-/// Splits as `sqlite3GetToken` does.
+/// Splits a text as `sqlite3GetToken` does.
 pub(crate) struct Tokens<'a> {
     text: &'a str,
     at: usize,
@@ -138,7 +139,7 @@ impl<'a> Tokens<'a> {
         self.text.as_bytes().get(at).copied()
     }
 
-    /// Where the bytes from `from` on end to satisfy `belongs`.
+    /// Returns the end of the bytes from `from` on that satisfy `belongs`.
     fn end_of(&self, from: usize, belongs: impl Fn(u8) -> bool) -> usize {
         let mut end = from;
         while self.byte(end).is_some_and(&belongs) {
@@ -147,13 +148,14 @@ impl<'a> Tokens<'a> {
         end
     }
 
-    /// The end of a comment that begins here, if one does.
+    /// Returns the end of a comment that begins here, if there is one.
     fn comment(&self) -> Option<usize> {
         let rest = &self.text[self.at..];
         if rest.starts_with("--") {
             return Some(rest.find('\n').map_or(self.text.len(), |end| self.at + end));
         }
-        // A comment that is not closed reaches to the end; the two characters alone are operators.
+        // An unclosed comment extends to the end of the text. The two characters alone are
+        // operators.
         if rest.starts_with("/*") && rest.len() > 2 {
             return Some(
                 rest[2..]
@@ -164,7 +166,7 @@ impl<'a> Tokens<'a> {
         None
     }
 
-    /// What is quoted from here to `close`, which may stand for itself when doubled.
+    /// Returns the quoted text up to `close`. If `doubles`, a doubled `close` is literal.
     fn quoted(&mut self, close: u8, doubles: bool) -> Token<'a> {
         let start = self.at + 1;
         let mut end = start;
@@ -182,7 +184,7 @@ impl<'a> Tokens<'a> {
         Token::Quoted(inside)
     }
 
-    /// A parameter with a name, with Tcl's `::` and `(…)` as SQLite takes them.
+    /// Returns the end of a named parameter, with Tcl's `::` and `(…)` as in SQLite.
     fn variable(&self) -> usize {
         let mut end = self.at + 1;
         let mut named = false;
@@ -233,7 +235,7 @@ impl<'a> Iterator for Tokens<'a> {
     }
 }
 
-/// SQLite takes every byte beyond ASCII for a letter.
+/// SQLite treats every byte beyond ASCII as a letter.
 fn is_in_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$' || byte >= 0x80
 }

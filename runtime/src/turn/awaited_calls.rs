@@ -1,4 +1,4 @@
-//! The numbers of the calls that turns of this thread's objects wait for.
+//! The numbers of the calls that the turns of this thread's objects wait for.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -12,11 +12,11 @@ pub(crate) fn begin(call: u64) {
 }
 
 pub(crate) fn end(call: u64) {
-    // Out of reach only while the thread ends.
+    // Access fails only while the thread ends.
     let _ = AWAITED.try_with(|awaited| awaited.borrow_mut().remove(&call));
 }
 
-/// Whether the turn that began a call still waits for it.
+/// Returns `true` if the turn that started a call still waits for it.
 pub(crate) fn is_awaited(call: u64) -> bool {
     AWAITED.with_borrow(|awaited| awaited.contains(&call))
 }

@@ -1,4 +1,4 @@
-//! What caused a turn, and whether the caller has disconnected.
+//! The cause of a turn, and whether its caller has disconnected.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
@@ -7,7 +7,7 @@ use std::task::{Poll, Waker};
 
 use super::chain::CallChain;
 
-/// What caused a turn. The default is that of events without a caller: alarms, sockets,
+/// The cause of a turn. The default is that of events without a caller: alarms, socket events,
 /// initialisations.
 #[derive(Clone, Default)]
 pub(crate) struct Origin {
@@ -15,7 +15,7 @@ pub(crate) struct Origin {
     pub(crate) caller: Caller,
 }
 
-/// Who waits for a turn's answer.
+/// The caller that waits for a turn's response.
 #[derive(Clone, Default)]
 pub(crate) struct Caller(Option<Rc<Presence>>);
 
@@ -23,15 +23,15 @@ type Ask = Box<dyn FnOnce(Caller)>;
 
 #[derive(Default)]
 struct Presence {
-    /// What has to be done before it is told.
+    /// Starts watching the caller.
     ask: Cell<Option<Ask>>,
     gone: Cell<bool>,
     waiting: RefCell<Vec<Waker>>,
 }
 
 impl Caller {
-    /// A caller that the platform watches; it tells with [`leave`](Self::leave). `ask` is called when a
-    /// turn wants to know.
+    /// A caller that the platform watches. The platform reports a disconnect with
+    /// [`leave`](Self::leave). `ask` is called when a turn first asks for it.
     pub(crate) fn asked(ask: impl FnOnce(Self) + 'static) -> Self {
         let ask = Cell::new(Some(Box::new(ask) as Ask));
         Self(Some(Rc::new(Presence {
@@ -40,18 +40,18 @@ impl Caller {
         })))
     }
 
-    /// The caller hung up.
+    /// Records that the caller has disconnected.
     pub(crate) fn leave(&self) {
         if let Some(presence) = &self.0
             && !presence.gone.replace(true)
         {
-            // Not under the borrow: a waker may run what it wakes.
+            // After the borrow has ended, because a waker may run what it wakes.
             let waiting = presence.waiting.take();
             waiting.into_iter().for_each(Waker::wake);
         }
     }
 
-    /// Resolves when the caller has disconnected; never if the platform cannot tell.
+    /// Resolves when the caller has disconnected. Never resolves if the platform cannot tell.
     pub(crate) fn gone(&self) -> impl Future<Output = ()> + '_ {
         poll_fn(|context| {
             let Some(presence) = &self.0 else {

@@ -1,5 +1,5 @@
-//! Who is waiting for whom: the turns that led to a call, so that a call that would wait for
-//! itself fails with the cycle in its text and never hangs.
+//! Call provenance: the chain of waiting turns that led to a call. A call that would wait for
+//! itself fails with the cycle in its text instead of hanging.
 
 use std::fmt;
 use std::rc::Rc;
@@ -13,12 +13,12 @@ use crate::object::id::RawId;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Link {
     pub(crate) id: RawId,
-    /// The turn's number in its object; numbers are not reused by the object's next life.
+    /// The turn's number in its object. Later activations of the object do not reuse it.
     pub(crate) turn: u64,
     /// The number of the call that the turn waits for, on the thread of its object.
     #[serde(default)]
     pub(crate) call: u64,
-    /// For people: `Counter "a" in increment`.
+    /// A description for humans: `Counter "a" in increment`.
     pub(crate) label: String,
 }
 
@@ -28,7 +28,8 @@ pub struct CallChain {
     pub(crate) links: Vec<Link>,
 }
 
-/// Deeper than any sound design nests its calls; a runaway recursion across objects stops here.
+/// The maximum depth. It is larger than a sound design needs, and stops runaway recursion across
+/// objects.
 const MAX_LINKS: usize = 64;
 
 impl CallChain {
@@ -42,7 +43,7 @@ impl CallChain {
         self.links.len() >= MAX_LINKS
     }
 
-    /// The turns of one object of this thread that wait for this call, and have not given it up.
+    /// Returns the turns of one object of this thread that still wait for this call.
     pub(crate) fn turns_of(&self, id: RawId) -> impl Iterator<Item = u64> + '_ {
         self.links
             .iter()
@@ -50,7 +51,7 @@ impl CallChain {
             .map(|link| link.turn)
     }
 
-    /// `A -> B -> A`, closed with the call that cannot proceed.
+    /// Returns the cycle as `A -> B -> A`, ending with the call that cannot proceed.
     pub(crate) fn cycle_text(&self, id: RawId, last: &str) -> String {
         let start = self
             .links

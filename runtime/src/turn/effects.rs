@@ -1,10 +1,10 @@
-//! What an atomic turn does to the world outside of its storage, held until the turn succeeded:
-//! socket messages and closes, calls, background work. And what it changed beside the database and
-//! has to change back if it fails: sessions, automatic responses.
+//! The external effects of an atomic turn (socket messages and closes, calls, background work),
+//! held until the turn has succeeded. Also the changes outside of the database that must be
+//! reverted if the turn fails: sessions, automatic responses.
 //!
-//! An atomic turn runs without an await, so whatever the thread does meanwhile belongs to it; the
-//! turn is found by thread and not handed through every call. An `async` turn holds nothing back:
-//! what it sends leaves at once, as on the platform.
+//! An atomic turn runs without an await, so everything that the thread does meanwhile belongs to
+//! it. The turn is found by its thread, so that it need not be passed through every call. An
+//! `async` turn does not hold effects: they leave immediately, as on the platform.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -18,24 +18,24 @@ thread_local! {
     static TURN: RefCell<Option<Vec<Effect>>> = const { RefCell::new(None) };
 }
 
-/// One thing held, or one thing to change back.
+/// A held effect, or a change to be reverted.
 struct Effect {
     release: Box<dyn FnOnce()>,
     take_back: Box<dyn FnOnce()>,
 }
 
-/// The effects of one atomic turn. Dropped unreleased, they are taken back.
+/// The effects of one atomic turn. If it is dropped without release, they are reverted.
 pub(crate) struct Held(());
 
 impl Held {
-    /// From now on effects are held. A turn that was cut off on Workers, where nothing unwinds, may
-    /// have left its effects here: they go with its object.
+    /// Starts to hold effects. A turn that was aborted on Workers, where nothing unwinds, may have
+    /// left its effects here: they are discarded with its object.
     pub(crate) fn begin() -> Self {
         drop(TURN.replace(Some(Vec::new())));
         Self(())
     }
 
-    /// The turn is over: everything happens, in its order, if it succeeded.
+    /// Ends the turn. If it succeeded, the effects happen in order.
     pub(crate) fn end(self, succeeded: bool) {
         if !succeeded {
             return;
@@ -57,12 +57,13 @@ impl Drop for Held {
     }
 }
 
-/// Takes back what the running atomic turn holds, as its end would.
+/// Reverts the effects of the running atomic turn, as its end would.
 pub(crate) fn abandon() {
     drop(Held(()));
 }
 
-/// Holds something of the running atomic turn: `release` if it succeeds, else `take_back`.
+/// Holds an effect of the running atomic turn: runs `release` if the turn succeeds, otherwise
+/// `take_back`.
 pub(crate) fn hold(release: impl FnOnce() + 'static, take_back: impl FnOnce() + 'static) {
     let effect = Effect {
         release: Box::new(release),
@@ -75,12 +76,13 @@ pub(crate) fn hold(release: impl FnOnce() + 'static, take_back: impl FnOnce() + 
     });
 }
 
-/// Whether an atomic turn runs, whose effects are held.
+/// Returns `true` if an atomic turn is running, whose effects are held.
 pub(crate) fn are_held() -> bool {
     TURN.with_borrow(Option::is_some)
 }
 
-/// Does it now, or when the running atomic turn has succeeded; if that fails, `take_back` instead.
+/// Runs `release` now, or when the running atomic turn has succeeded. If the turn fails, runs
+/// `take_back` instead.
 pub(crate) fn when_kept(release: impl FnOnce() + 'static, take_back: impl FnOnce() + 'static) {
     if are_held() {
         hold(release, take_back);
@@ -89,14 +91,14 @@ pub(crate) fn when_kept(release: impl FnOnce() + 'static, take_back: impl FnOnce
     }
 }
 
-/// Changes back what was just changed, if the running atomic turn fails.
+/// Reverts a change that was just made, if the running atomic turn fails.
 pub(crate) fn if_taken_back(take_back: impl FnOnce() + 'static) {
     if are_held() {
         hold(|| {}, take_back);
     }
 }
 
-/// Begins something that yields a result: now, or when the running atomic turn has succeeded.
+/// Starts something that has a result: now, or when the running atomic turn has succeeded.
 pub(crate) fn begin<T: 'static>(
     begin: impl FnOnce() -> LocalFuture<'static, Result<T, Fault>> + 'static,
 ) -> LocalFuture<'static, Result<T, Fault>> {
@@ -120,7 +122,7 @@ pub(crate) fn begin<T: 'static>(
             }
             Begun::Under(future) => std::mem::replace(future, Box::pin(std::future::pending())),
         };
-        // Not under the borrow: a poll runs other code.
+        // After the borrow has ended, because a poll runs other code.
         let mut future = future;
         let polled = future.as_mut().poll(context);
         if polled.is_pending() {

@@ -1,9 +1,9 @@
-//! The one place where the runtime calls the user's code. A panic ends the call and never the
-//! thread; the caller decides what it costs: an object is reset, a request gets a 500.
+//! The one place where the runtime calls the user's code. A panic ends the call instead of the
+//! thread, and the caller decides the consequence: an object is reset, a request gets a 500.
 //!
 //! User code is more than handlers: `Serialize`, `Deserialize`, `Default` and `Drop` of the user's
-//! types, guards, the app's own handlers, futures in the background. On wasm with `panic = "abort"`
-//! a panic traps before it could be caught here; `platform/worker` answers it.
+//! types, guards, the app's own handlers, and background futures. On wasm with `panic = "abort"` a
+//! panic traps before it can be caught here; `platform/worker` handles it.
 
 use std::any::Any;
 use std::future::Future;
@@ -13,18 +13,19 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-/// What a panic unwound with.
+/// The payload of a panic.
 pub(crate) type Panic = Box<dyn Any + Send>;
 
 /// Runs user code.
 ///
 /// # Errors
-/// It panicked. What it was changing may be half done: the caller drops it or resets the object.
+/// It panicked. Its changes may be incomplete, so the caller must drop the value or reset the
+/// object.
 pub(crate) fn call<T>(run: impl FnOnce() -> T) -> Result<T, Panic> {
     catch_unwind(AssertUnwindSafe(run))
 }
 
-/// Drops a value that holds the user's types; a panic in their `Drop` is logged.
+/// Drops a value that holds the user's types. A panic in their `Drop` is logged.
 pub(crate) fn dispose<T>(value: T) {
     if call(|| drop(value)).is_err() {
         tracing::error!("a `Drop` implementation panicked");
@@ -32,7 +33,7 @@ pub(crate) fn dispose<T>(value: T) {
 }
 
 pin_project! {
-    /// A future that runs user code: panics in its polls and in its drop end here.
+    /// A future that runs user code. Catches panics in its polls and in its drop.
     pub(crate) struct Guarded<F> {
         #[pin]
         future: Option<F>,
@@ -65,7 +66,7 @@ impl<F: Future> Future for Guarded<F> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let Some(future) = self.as_mut().project().future.as_pin_mut() else {
-            // Polled again after it resolved.
+            // The future was polled again after it resolved.
             return Poll::Pending;
         };
         let polled = match call(|| future.poll(context)) {

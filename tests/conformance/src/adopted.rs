@@ -1,4 +1,5 @@
-//! An object whose data another program wrote: a class in JavaScript, or one written with workers-rs.
+//! An object whose data another program wrote: a class in JavaScript, or one written with
+//! workers-rs.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +16,7 @@ pub struct Profile {
     pub tags: Vec<String>,
 }
 
-/// What the fields of an adopted object hold.
+/// The fields of an adopted object.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Contents {
     pub count: i64,
@@ -29,7 +30,7 @@ pub struct Contents {
     pub bytes: Vec<u8>,
 }
 
-/// Takes over what is stored under its keys.
+/// Adopts what is stored under its keys.
 #[durable_object]
 pub struct Adopted {
     count: i64,

@@ -1,4 +1,4 @@
-//! Alarms: each run does as its payload says and leaves a record.
+//! Alarms: each run does what its payload says and leaves a record.
 
 use std::time::Duration;
 
@@ -16,9 +16,9 @@ pub enum Conduct {
     ScheduleAgainAndFail {
         after_ms: u64,
     },
-    /// The first run resets the object, later ones succeed.
+    /// The first run resets the object. Later ones succeed.
     AbortFirst,
-    /// Stays at work for longer than any case waits.
+    /// Runs for longer than any case waits.
     Hang,
 }
 
@@ -30,21 +30,21 @@ pub struct Ring {
     pub started: Timestamp,
     pub retry_count: u32,
     pub is_retry: bool,
-    /// The pending run as the handler saw it at its start.
+    /// The pending run at the handler's start.
     pub next_at_start: Option<Timestamp>,
-    /// The pending run as the handler left it.
+    /// The pending run at the handler's end.
     pub next_at_end: Option<Timestamp>,
     pub object_name: Option<String>,
 }
 
-/// What was scheduled.
+/// A schedule to be made.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Planned {
     pub now: Timestamp,
     pub next: Option<Timestamp>,
 }
 
-/// Rings when told to.
+/// Runs alarms as instructed.
 #[durable_object]
 pub struct AlarmProbe {}
 
@@ -124,7 +124,7 @@ impl AlarmProbe {
         let storage = ctx.storage();
         let number = storage.list::<Ring>(&records())?.len();
         storage.put(&format!("ring/{number:06}"), &ring)?;
-        // A failing turn is taken back to its last await: the record is to stay.
+        // A failing turn is rolled back to its last await, and the record must be kept.
         storage.sync().await?;
         match conduct {
             Conduct::AbortFirst if number == 0 => ctx.abort("as told"),

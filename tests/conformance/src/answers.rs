@@ -1,9 +1,9 @@
-//! Answers of every status, answers from outside, and what the configuration tells.
+//! Answers of every status, answers from outside, and variables of the configuration.
 
 use anchorhold::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// What came of a request to the outside.
+/// The result of a request to the outside world.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Fetched {
     Answered { status: u16, bytes: usize },
@@ -44,7 +44,7 @@ impl ObjectError for Odd {
     }
 }
 
-/// Answers as told.
+/// Answers as instructed.
 #[durable_object]
 pub struct AnswerProbe {}
 
@@ -77,7 +77,7 @@ impl AnswerProbe {
         Fetched::of(ctx.fetch(Request::new("GET", url)).await)
     }
 
-    /// Says how a caller left, if one did.
+    /// Reports how a caller disconnected, if one did.
     #[post("/wait")]
     async fn wait(&self, ctx: &Ctx, said: String) -> Result<String, StorageError> {
         ctx.storage().put("waiting", &said)?;
@@ -129,7 +129,7 @@ pub(crate) async fn app_response(request: Request, _: Env) -> Result<Response, E
     Ok(Response::text(status.parse().unwrap_or(400), "a body"))
 }
 
-/// An object's response, with its body replaced on the way there.
+/// Returns an object's response to a request whose body was replaced on the way.
 pub(crate) async fn app_wait(mut request: Request, env: Env) -> Result<Response, Error> {
     #[derive(Serialize, Deserialize)]
     struct Said {
@@ -174,7 +174,7 @@ pub(crate) async fn jurisdiction(request: Request, env: Env) -> Result<Response,
     Response::json(200, &reached)
 }
 
-/// Takes sockets, and says nothing about their ends.
+/// Accepts sockets, and reports nothing about their ends.
 #[durable_object]
 pub struct Deaf {}
 

@@ -51,7 +51,7 @@ pub(crate) async fn kept_env(_: Request, env: Env) -> Result<Response, Error> {
     Response::json(200, &Outcome::of(peer.hear(2).await))
 }
 
-/// A cache of keys: the first request loads them, those beside it wait.
+/// A cache of keys. The first request loads them, and concurrent ones wait.
 #[derive(Default)]
 struct Keys {
     loading: bool,
@@ -59,7 +59,7 @@ struct Keys {
     waiting: Vec<Waker>,
 }
 
-/// Answers with the keys, which the first request loads for all.
+/// Returns the keys, which the first request loads for all.
 pub(crate) async fn keys(request: Request, env: Env) -> Result<Response, Error> {
     if request.query_value("forget").is_some() {
         KEYS.take();
@@ -85,7 +85,7 @@ pub(crate) async fn keys(request: Request, env: Env) -> Result<Response, Error> 
         })
     })
     .await;
-    // A context that is not the request's own could not do this.
+    // Only the request's own context can do this.
     let heard = env
         .objects::<crate::Peer>()
         .named("keys")
@@ -94,15 +94,16 @@ pub(crate) async fn keys(request: Request, env: Env) -> Result<Response, Error> 
     Response::json(200, &heard)
 }
 
-/// A lock of the app: each request passes it on to those that wait.
+/// A lock of the app. Each request passes it on to those that wait.
 #[derive(Default)]
 struct Turnstile {
     taken: bool,
     waiting: Vec<Waker>,
 }
 
-/// Passes the turnstile, holding it for a moment. With a call on its way that is only begun, polled,
-/// peeked at or dropped before, the platform's answer comes while the request waits for other requests.
+/// Passes the turnstile, and holds it for a moment. With a call in flight that was only begun,
+/// polled, peeked at or dropped, the platform's answer arrives while the request waits for other
+/// requests.
 pub(crate) async fn turnstile(request: Request, env: Env) -> Result<Response, Error> {
     let waited = Cell::new(false);
     let how = request.query_value("call").unwrap_or_default();
@@ -136,7 +137,7 @@ pub(crate) async fn turnstile(request: Request, env: Env) -> Result<Response, Er
     })
     .await;
     env.sleep(Duration::from_millis(30)).await;
-    // All of them: an answer may wake one that waits, which then stands in the queue twice.
+    // All of them, because an answer may wake a waiting request, which is then in the queue twice.
     let next = TURNSTILE.with_borrow_mut(|turnstile| {
         turnstile.taken = false;
         std::mem::take(&mut turnstile.waiting)
@@ -152,7 +153,7 @@ pub(crate) async fn turnstile(request: Request, env: Env) -> Result<Response, Er
 pub(crate) async fn nap(request: Request, env: Env) -> Result<Response, Error> {
     if request.query_value("begin").is_some() {
         let mut nap: Nap = Box::pin(env.sleep(Duration::from_millis(200)));
-        // Polled once, by a request that is over before the sleep is.
+        // Polled once, by a request that ends before the sleep does.
         poll_fn(|context| Poll::Ready(nap.as_mut().poll(context).is_ready())).await;
         NAP.set(Some(nap));
         return Ok(Response::empty(204));
@@ -167,7 +168,7 @@ pub(crate) async fn nap(request: Request, env: Env) -> Result<Response, Error> {
     Ok(Response::empty(204))
 }
 
-/// Keeps a stub in its memory.
+/// Keeps a stub in memory.
 #[durable_object]
 pub struct Keeper {
     #[memory]

@@ -1,4 +1,5 @@
-//! Deaths: every way in which an object's code can end its memory, or that of everything beside it.
+//! Deaths: every way in which an object's code can end its own memory, or the memory of everything
+//! beside it.
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
@@ -12,13 +13,13 @@ use serde::{Deserialize, Serialize};
 pub enum Death {
     Panic,
     Abort,
-    /// WebAssembly's `unreachable`, without a word before it.
+    /// WebAssembly's `unreachable`, without a message.
     Trap,
-    /// Recursion with frames that are small in memory: the host's stack ends first.
+    /// Recursion with frames that are small in memory. The host's stack ends first.
     DeepCalls,
-    /// Recursion with frames that are large in memory: the memory's own stack ends first.
+    /// Recursion with frames that are large in memory. The memory's own stack ends first.
     LargeFrames,
-    /// More memory than there is.
+    /// More memory than exists.
     Allocation,
     /// A value that panics when it is dropped.
     Drop,
@@ -101,10 +102,10 @@ impl Drop for Waiting {
     }
 }
 
-/// What is in memory.
+/// The contents of memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holding {
-    /// The pages of WebAssembly's memory, of 64 KiB each; nothing on the embedded host.
+    /// The pages of WebAssembly's memory, of 64 KiB each. Zero on the embedded host.
     pub pages: usize,
     /// Handlers that wait, in objects and in the app.
     pub waiting: i64,
@@ -123,19 +124,19 @@ impl Holding {
     }
 }
 
-/// What a client sends over a socket, and gets back.
+/// A message of a client over a socket, which is returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Told {
     pub ms: u64,
     pub death: Option<Death>,
 }
 
-/// Dies as told, and waits where others die. Its name says how its start goes: `refuses-…`,
-/// `aborts-…`, `panics-…`, `traps-…`.
+/// Dies as instructed, and waits where others die. Its name selects how its start ends:
+/// `refuses-…`, `aborts-…`, `panics-…`, `traps-…`.
 #[durable_object]
 pub struct Mortal {
     value: i64,
-    /// Makes the object as large as told.
+    /// Makes the object as large as instructed.
     ballast: Vec<u8>,
     #[memory]
     seen: u64,
@@ -195,7 +196,7 @@ impl Mortal {
         death.come(ctx);
     }
 
-    /// Dies without having changed anything, and with the value only lent.
+    /// Dies without having changed anything, with the value borrowed only by shared reference.
     #[post("/die-shared")]
     async fn die_shared(&self, ctx: &Ctx, death: Death) {
         ctx.sleep(Duration::from_millis(1)).await;
@@ -214,7 +215,7 @@ impl Mortal {
         Accept::new(())
     }
 
-    /// Says what it is told, or waits or dies first.
+    /// Returns its message, or waits or dies first.
     #[message]
     async fn told(&self, ctx: &Ctx, socket: &Socket<()>, told: Told) -> Result<(), Error> {
         if told.ms > 0 {
@@ -229,7 +230,7 @@ impl Mortal {
     }
 }
 
-/// What the app's handlers are asked to do.
+/// A request to the app's handlers.
 #[derive(Deserialize)]
 struct Stay {
     ms: u64,
@@ -239,7 +240,7 @@ struct Stay {
     ballast: String,
 }
 
-/// The app's part: handlers that wait and die.
+/// Adds the app's handlers, which wait and die.
 pub fn add_handlers(app: App) -> App {
     app.post("/app/stay", async |mut request: Request, env| {
         let stay: Stay = request.json().await?;

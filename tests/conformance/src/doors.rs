@@ -1,4 +1,4 @@
-//! What reaches an object through the app: paths, headers, calls that nobody waits for.
+//! How the app reaches an object: paths, headers, calls without a waiting caller.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ pub struct Filter {
     author: Option<String>,
 }
 
-/// Says how it was reached.
+/// Reports how it was reached.
 #[durable_object]
 pub struct DoorProbe {
     marks: u32,
@@ -76,7 +76,7 @@ impl DoorProbe {
         Ok(ctx.objects::<Self>().named(&other).mark().await?)
     }
 
-    /// Has another object call back while this turn goes on; nobody waits for it.
+    /// Makes another object call back while this turn continues, without waiting for it.
     #[post("/work-beside")]
     async fn work_beside(&mut self, ctx: &Ctx, other: String) {
         let own = ctx.name().unwrap_or_default();
@@ -92,7 +92,7 @@ impl DoorProbe {
     }
 }
 
-/// A request with a header of the caller's choice, sent on as a guard would.
+/// Sends on a request with a header that the caller chooses, as a guard would.
 pub(crate) async fn with_header(request: Request, env: Env) -> Result<Response, Error> {
     let value = request.query_value("value").unwrap_or_default();
     let request = Request::new("GET", "/seen")
@@ -105,7 +105,7 @@ pub(crate) async fn with_header(request: Request, env: Env) -> Result<Response, 
         .await?)
 }
 
-/// A request to an object, by a path of the caller's choice.
+/// Sends a request to an object, with a path that the caller chooses.
 pub(crate) async fn with_path(request: Request, env: Env) -> Result<Response, Error> {
     let path = request.query_value("path").unwrap_or_default();
     let request = Request::new("GET", &path);

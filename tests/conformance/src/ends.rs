@@ -1,4 +1,4 @@
-//! Objects that end in every way an object can, and bystanders that must not notice.
+//! Objects that end in every way an object can, and bystanders that must not be affected.
 //!
 //! The tests are in `tests/hosts`.
 
@@ -8,7 +8,7 @@ use std::time::Duration;
 use anchorhold::prelude::*;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Stands beside the object that ends.
+/// Runs beside the object that ends.
 #[durable_object]
 pub struct Bystander {
     value: u64,
@@ -29,7 +29,7 @@ impl Bystander {
         self.value
     }
 
-    /// Stores that it has begun, waits, and returns what it was given.
+    /// Stores that it has begun, waits, and returns its argument.
     #[rpc]
     #[post("/wait")]
     async fn wait(&self, ctx: &Ctx, ms: u64, ticket: u64) -> Result<u64, StorageError> {
@@ -46,7 +46,7 @@ impl Bystander {
             .is_some())
     }
 
-    /// Keeps every other turn out until another bystander, the gate, was incremented.
+    /// Blocks every other turn until another bystander, the gate, was incremented.
     #[post("/hold")]
     async fn hold(&mut self, ctx: &Ctx, gate: String) -> Result<(), Error> {
         while ctx.objects::<Bystander>().named(&gate).value().await? == 0 {
@@ -55,7 +55,7 @@ impl Bystander {
         Ok(())
     }
 
-    /// So many bytes of text.
+    /// Returns this many bytes of text.
     #[get("/large")]
     async fn large(&self, bytes: usize) -> Response {
         Response::text(200, "x".repeat(bytes))
@@ -66,7 +66,7 @@ impl Bystander {
         Accept::new(())
     }
 
-    /// Stores that it has begun, waits, and sends back what it was given.
+    /// Stores that it has begun, waits, and sends its message back.
     #[message]
     async fn wait_on_socket(
         &self,
@@ -80,7 +80,7 @@ impl Bystander {
         Ok(socket.send(&ticket)?)
     }
 
-    /// Closes when the client does, as the documentation advises.
+    /// Closes when the client does, as the documentation recommends.
     #[close]
     fn closed(&self, socket: &Socket<()>, event: CloseEvent) -> Result<(), Error> {
         if event.clean {
@@ -90,14 +90,14 @@ impl Bystander {
     }
 }
 
-/// What a client asks over a socket.
+/// A request of a client over a socket.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Wait {
     pub ms: u64,
     pub ticket: u64,
 }
 
-/// A text whose conversions panic where it says so.
+/// A text whose conversions panic if it says so.
 #[derive(Clone, Debug)]
 pub struct Grenade(String);
 
@@ -116,7 +116,7 @@ impl<'de> Deserialize<'de> for Grenade {
     }
 }
 
-/// A text that does not load where it says so.
+/// A text that does not load if it says so.
 #[derive(Default, Serialize)]
 struct Relic(String);
 
@@ -142,7 +142,7 @@ impl Drop for Bomb {
     }
 }
 
-/// Ends as told.
+/// Ends as instructed.
 #[durable_object]
 pub struct Doomed {
     number: i64,
@@ -195,51 +195,52 @@ impl Doomed {
         });
     }
 
-    /// The value's conversions panic where it says so.
+    /// Returns a value whose conversions panic if it says so.
     #[post("/convert")]
     fn convert(&self, value: Grenade) -> Grenade {
         value
     }
 
-    /// A reset, during which a destructor panics.
+    /// Resets the object. A destructor panics meanwhile.
     #[post("/abort-armed")]
     fn abort_armed(&mut self, ctx: &Ctx) {
         self.bomb.armed = true;
         ctx.abort("as told")
     }
 
-    /// Stores a field that the next life cannot load, as a deployment with another type would.
+    /// Stores a field that the next activation cannot load, as a deployment with another type
+    /// would.
     #[post("/spoil")]
     fn spoil(&mut self) {
         self.relic = Relic("spoiled".to_owned());
     }
 
-    /// A trap that is no panic: the stack is exhausted. On the embedded host that ends the process,
+    /// Traps without a panic by exhausting the stack. On the embedded host that ends the process,
     /// as in every native program.
     #[post("/recurse")]
     fn recurse(&self) -> u64 {
         descend(1)
     }
 
-    /// The same in a later poll.
+    /// Does the same in a later poll.
     #[post("/recurse-later")]
     async fn recurse_later(&self, ctx: &Ctx) -> u64 {
         ctx.sleep(Duration::from_millis(20)).await;
         descend(1)
     }
 
-    /// A trap that is no panic: more memory than there is on wasm.
+    /// Traps without a panic by allocating more memory than exists on wasm.
     #[post("/exhaust")]
     fn exhaust(&self) -> usize {
         let mut hoard = Vec::new();
         while hoard.len() < 5 {
-            // Reserved and never touched, so that the machine does not pay for it.
+            // Reserved and never touched, so that it costs the machine nothing.
             hoard.push(black_box(Vec::<u8>::with_capacity(1 << 30)));
         }
         hoard.len()
     }
 
-    /// Schedules a run that panics each time, and one that does not for three seconds later.
+    /// Schedules a run that panics each time, and three seconds later one that does not.
     #[post("/poison")]
     fn poison(&self, ctx: &Ctx) -> Result<(), StorageError> {
         Self::schedules(ctx)
@@ -270,7 +271,7 @@ fn descend(depth: u64) -> u64 {
     descend(depth + 1).wrapping_add(frame[0])
 }
 
-/// Does not start under some names.
+/// Does not start if its name says so.
 #[durable_object]
 pub struct Unstartable {}
 
@@ -316,7 +317,7 @@ impl NoDefault {
     }
 }
 
-/// Rings when told to, and tells the tally.
+/// Runs alarms as instructed, and reports to the tally.
 #[durable_object]
 pub struct Bell {
     rung: Vec<Timestamp>,
@@ -366,7 +367,7 @@ impl Tally {
     }
 }
 
-/// The app's own handlers wait and panic, too.
+/// The app's own handlers, which also wait and panic.
 pub(crate) async fn sleep(request: Request, env: Env) -> Result<Response, Error> {
     let ms = request.query_value("ms").unwrap_or_default();
     let ms = ms
@@ -382,7 +383,7 @@ pub(crate) async fn panic(_: Request, _: Env) -> Result<Response, Error> {
     panic!("a handler of the app that panics as told");
 }
 
-/// Lets an object end from within a handler of the app, which answers how the call ended.
+/// Makes an object end within a handler of the app, which returns how the call ended.
 pub(crate) async fn call_doomed(_: Request, env: Env) -> Result<Response, Error> {
     let ended = env.objects::<Doomed>().named("called").panic().await;
     Response::json(200, &ended.map_err(|error| error.to_string()))

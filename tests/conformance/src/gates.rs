@@ -1,4 +1,4 @@
-//! The output gate: whatever leaves the object tells of writes that are durable.
+//! The output gate: everything that leaves the object reports only durable writes.
 
 use anchorhold::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ pub struct Ledger {
     pub second: Vec<u64>,
 }
 
-/// Writes numbers, and tells of each in every way an object can.
+/// Writes numbers, and reports each in every way that an object can.
 #[durable_object]
 pub struct GateProbe {
     numbers: StoredMap<u64, bool>,
@@ -25,7 +25,7 @@ impl GateProbe {
         Ok(number)
     }
 
-    /// Tells another object.
+    /// Reports to another object.
     #[post("/tell")]
     async fn tell(&self, ctx: &Ctx, number: u64) -> Result<u64, Error> {
         Self::put_both(ctx, number)?;
@@ -36,7 +36,7 @@ impl GateProbe {
         Ok(number)
     }
 
-    /// Tells the outside world, and passes on what it answers.
+    /// Reports to the outside world, and returns its answer.
     #[post("/publish")]
     async fn publish(&self, ctx: &Ctx, number: u64, to: String) -> Result<String, Error> {
         Self::put_both(ctx, number)?;
@@ -54,7 +54,7 @@ impl GateProbe {
         Accept::new(())
     }
 
-    /// Tells the socket.
+    /// Reports to the socket.
     #[message]
     fn number(&mut self, ctx: &Ctx, socket: &Socket<()>, number: u64) -> Result<(), Error> {
         self.record(ctx, number)?;
@@ -90,7 +90,7 @@ fn numbers(ctx: &Ctx, prefix: &str) -> Result<Vec<u64>, StorageError> {
     Ok(entries.into_iter().map(|(_, number)| number).collect())
 }
 
-/// Remembers what it was told.
+/// Stores what it was told.
 #[durable_object]
 pub struct Witness {
     heard: StoredMap<u64, bool>,

@@ -5,14 +5,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::Peer;
 
-/// Who an object is.
+/// An object's identity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     pub id: String,
     pub name: Option<String>,
 }
 
-/// What two classes say to the same digits.
+/// What two classes say about the same digits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ParsedId {
     pub by_id_probe: Result<String, String>,
@@ -35,7 +35,7 @@ fn parse<T: DurableObject>(env: &Env, hex: &str) -> Result<String, String> {
         .map_err(|error| error.to_string())
 }
 
-/// Knows who it is.
+/// Returns its identity.
 #[durable_object]
 pub struct IdProbe {}
 

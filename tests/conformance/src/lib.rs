@@ -1,9 +1,9 @@
-//! The objects that the conformance cases question. An ordinary app: it uses nothing but the public
-//! interface, and the same source runs on both hosts.
+//! The objects that the conformance cases use. This is an ordinary app: it uses only the public
+//! API, and the same source runs on both hosts.
 //!
-//! A probe does what a case tells it and says what it saw; what is right is for the case to know.
-//! What a probe must remember across a failed turn it writes to storage itself, because stored
-//! fields roll back.
+//! A probe does what a case instructs and reports what it observes. Only the case knows what is
+//! correct. If a probe must remember something across a failed turn, it writes it to storage
+//! itself, because stored fields are rolled back.
 
 mod adopted;
 mod alarms;
@@ -111,7 +111,8 @@ pub fn app() -> App {
             let id = env.objects::<IdProbe>().unique().id()?;
             Response::json(201, &id)
         })
-        // What a guard does to a request; one of the whole app would take the lean way from the others.
+        // The effect of a guard on a request. A guard of the whole app would remove the fast path
+        // from the other routes.
         .get("/ws", async |request: Request, env| {
             let request = request
                 .without_query_value("token")

@@ -1,9 +1,10 @@
-//! Objects of other crates, made in ways of their own: each crate under `tests/objects` is a user's library.
+//! Objects of other crates, declared in unusual ways. Each crate in `tests/objects` is a user's
+//! library.
 
 use anchorhold::prelude::*;
 
-/// The last segment of the paths that lead to each object: `/accounts/edition-2021/{name}` to the object itself,
-/// `/withdrawals/edition-2021` to a handler of its crate that calls it.
+/// The last segment of the paths to each object: `/accounts/edition-2021/{name}` for the object
+/// itself, and `/withdrawals/edition-2021` for a handler of its crate that calls it.
 pub const LIBRARIES: [&str; 6] = [
     "edition-2021",
     "from-macro",

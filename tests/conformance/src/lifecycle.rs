@@ -1,4 +1,4 @@
-//! Lives: waking, failing, panicking, aborting.
+//! Activations: waking, failing, panicking, aborting.
 
 use std::time::Duration;
 
@@ -7,19 +7,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::rpc::Outcome;
 
-/// What an object knows of its life.
+/// An object's knowledge of its activations.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Life {
     pub value: i64,
     /// How often the object was brought into memory.
     pub lives: u64,
-    /// How many events this memory has seen.
+    /// How many events this activation has handled.
     pub seen: u64,
-    /// What handlers wrote to storage themselves.
+    /// What handlers wrote directly to storage.
     pub stored: Option<i64>,
 }
 
-/// Lives through failures of every kind.
+/// Survives failures of every kind.
 #[durable_object]
 pub struct LifeProbe {
     value: i64,
@@ -92,7 +92,8 @@ impl LifeProbe {
         ctx.abort("as told")
     }
 
-    /// Writes before and after a wait that outlasts every case: a crash may fall between the two.
+    /// Writes before and after a wait that is longer than every case. A crash may fall between the
+    /// two.
     #[post("/write-wait-write")]
     async fn write_wait_write(&self, ctx: &Ctx) -> Result<(), StorageError> {
         ctx.storage().put("stored", &1)?;
@@ -101,27 +102,27 @@ impl LifeProbe {
     }
 }
 
-/// How a starter's next life begins.
+/// How a starter's next activation begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Start {
     #[default]
     Succeed,
     Fail,
-    /// Waits so long, then succeeds.
+    /// Waits for this long, then succeeds.
     Slow {
         ms: u64,
     },
 }
 
-/// What a switch holds, and how often it was asked.
+/// The setting of a switch, and how often it was read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SwitchState {
     pub start: Start,
     pub starts: u64,
 }
 
-/// Tells the starter of the same name how to begin: a life that fails to begin can keep no notes
-/// of its own.
+/// Tells the starter with the same name how to begin. An activation that fails to begin cannot
+/// store anything.
 #[durable_object]
 pub struct Switch {
     state: SwitchState,
@@ -146,7 +147,7 @@ impl Switch {
     }
 }
 
-/// Begins its life as its switch says.
+/// Begins its activation as its switch says.
 #[durable_object]
 pub struct Starter {
     begun: u64,
@@ -173,14 +174,14 @@ impl Starter {
     }
 }
 
-/// Calls a starter, and tells what came of it.
+/// Calls a starter, and returns the result.
 pub(crate) async fn call_starter(request: Request, env: Env) -> Result<Response, Error> {
     let name = request.query_value("name").unwrap_or_default();
     let outcome = env.objects::<Starter>().named(&name).begun().await;
     Response::json(200, &Outcome::of(outcome))
 }
 
-/// Makes a stub of a starter, by its name and by its identifier, and calls nothing.
+/// Makes a stub of a starter by its name and by its identifier, without calling it.
 pub(crate) async fn unused_stub(request: Request, env: Env) -> Result<Response, Error> {
     let name = request.query_value("name").unwrap_or_default();
     let starters = env.objects::<Starter>();

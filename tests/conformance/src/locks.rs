@@ -1,4 +1,4 @@
-//! A lock held by another object, and what the lock protects.
+//! A lock that another object holds, and what the lock protects.
 
 use std::time::Duration;
 
@@ -6,13 +6,13 @@ use anchorhold::objects::Lock;
 use anchorhold::objects::lock::{Acquire, Break, Broken, Fence, Held, StaleToken};
 use anchorhold::prelude::*;
 
-/// Works under the lock of its own name.
+/// Works under the lock with its own name.
 #[durable_object]
 pub struct LockHolder {}
 
 #[durable_object]
 impl LockHolder {
-    /// Works for so long, then writes into the vault under the lock's token, which it answers.
+    /// Works for this long, then writes into the vault with the lock's token. Returns the token.
     #[post("/work")]
     async fn work(&self, ctx: &Ctx, ttl_ms: u64, work_ms: u64) -> Result<u64, Error> {
         let name = ctx.name().unwrap_or_default();
@@ -42,7 +42,7 @@ impl LockHolder {
     }
 }
 
-/// Remembers who wrote, if the fence lets them.
+/// Stores the writer, if the fence allows it.
 #[durable_object]
 pub struct Vault {
     fence: Fence,

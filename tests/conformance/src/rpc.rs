@@ -5,17 +5,17 @@ use std::time::Duration;
 use anchorhold::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// One stop of a call that goes on.
+/// One stop of a call that is relayed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Hop {
     pub to: String,
     pub exclusive: bool,
-    /// How long the object before it waits before it goes on.
+    /// How long the previous object waits before it relays the call.
     #[serde(default)]
     pub after_ms: u64,
 }
 
-/// What came of a call, in words that cross HTTP.
+/// The result of a call, in a form that HTTP can carry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
     Returned(String),
@@ -56,7 +56,7 @@ pub(crate) fn kind<E>(error: &CallError<E>) -> &'static str {
     }
 }
 
-/// An error with a form of its own, which must cross a call intact.
+/// An error with its own structure, which a call must preserve.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Failure {
     Short { balance: i64, asked: i64 },
@@ -78,7 +78,7 @@ impl ObjectError for Failure {
     }
 }
 
-/// Calls others of its kind, and is called.
+/// Calls others of its class, and is called.
 #[durable_object]
 pub struct Peer {
     heard: Vec<u64>,
@@ -123,21 +123,21 @@ impl Peer {
         ctx.abort("as told")
     }
 
-    /// Goes on to the next stop; the last one answers.
+    /// Relays the call to the next stop. The last one answers.
     #[rpc]
     #[post("/relay")]
     async fn relay(&self, ctx: &Ctx, route: Vec<Hop>) -> Result<String, Error> {
         Self::go_on(ctx, route).await
     }
 
-    /// As `relay`, keeping every other turn of this object out.
+    /// Like `relay`, but blocks every other turn of this object.
     #[rpc]
     #[post("/relay-exclusively")]
     async fn relay_exclusively(&mut self, ctx: &Ctx, route: Vec<Hop>) -> Result<String, Error> {
         Self::go_on(ctx, route).await
     }
 
-    /// Sends a request to another, or to itself, and waits for it; its status.
+    /// Sends a request to another object or to itself, and waits for it. Returns its status.
     #[post("/ask-exclusively")]
     async fn ask_exclusively(&mut self, ctx: &Ctx, whom: String) -> Result<u16, Error> {
         let whom = ctx.objects::<Self>().named(&whom);
@@ -163,7 +163,7 @@ impl Peer {
         Ok(answer?)
     }
 
-    /// Calls without waiting in between, over one stub.
+    /// Makes calls without waiting in between, over one stub.
     #[post("/tell-many")]
     async fn tell_many(&self, ctx: &Ctx, to: &str, count: u64) -> Result<(), Error> {
         let stub = ctx.objects::<Peer>().named(to);
@@ -174,7 +174,7 @@ impl Peer {
         Ok(())
     }
 
-    /// Has the other abort itself, and calls again over the same stub.
+    /// Makes the other object abort, and calls again over the same stub.
     #[post("/kill-and-call")]
     async fn kill_and_call(&self, ctx: &Ctx, to: &str) -> Vec<Outcome> {
         let stub = ctx.objects::<Peer>().named(to);
@@ -215,7 +215,7 @@ impl Peer {
         )
     }
 
-    /// Calls an object whose turns are taken for longer than a call waits.
+    /// Calls an object whose turns are occupied for longer than a call waits.
     #[post("/queue-at")]
     async fn queue_at(&self, ctx: &Ctx, to: &str) -> Outcome {
         Outcome::of(

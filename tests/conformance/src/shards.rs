@@ -1,4 +1,4 @@
-//! Keys spread over few objects, and waiting outside of objects.
+//! Keys distributed over few objects, and waiting outside objects.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -11,27 +11,27 @@ use serde::{Deserialize, Serialize};
 /// How many objects share the keys.
 pub const SHARDS: u32 = 7;
 
-/// Which object was reached, by which path.
+/// The object that was reached, and the path.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reached {
     pub shard: Option<String>,
     pub key: String,
 }
 
-/// How a race between a call and a sleep of the app's own ended.
+/// The result of a race between a call and a sleep of the app.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Race {
     pub answered: bool,
     pub took_ms: u64,
 }
 
-/// Tells who it is.
+/// Returns its identity.
 #[durable_object]
 pub struct ShardProbe {}
 
 #[durable_object]
 impl ShardProbe {
-    /// Travels as a call on workerd.
+    /// Is sent as a call on workerd.
     #[rpc]
     #[get("/{key}/bound")]
     fn bound(&self, ctx: &Ctx, key: String) -> Reached {
@@ -41,7 +41,7 @@ impl ShardProbe {
         }
     }
 
-    /// Is handed on untouched on workerd, with the path of the mount.
+    /// Is passed on unchanged on workerd, with the path of the mount.
     #[post("/{key}/raw")]
     async fn raw(&self, ctx: &Ctx, key: String, request: Request) -> Result<Response, Error> {
         let reached = Reached {

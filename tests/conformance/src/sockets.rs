@@ -1,21 +1,21 @@
-//! Sockets: a client's message is a command, the answer is what came of it.
+//! Sockets: a client's message is a command, and the answer is its result.
 
 use anchorhold::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// What is kept with a socket.
+/// The session of a socket.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Session {
     pub label: String,
     pub padding: String,
 }
 
-/// What a client asks of the probe.
+/// A command of a client to the probe.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Command {
     Describe,
     Fail,
-    /// Stores a session with so many bytes of padding.
+    /// Stores a session with this many bytes of padding.
     SetSession {
         padding: usize,
     },
@@ -23,7 +23,7 @@ pub enum Command {
         request: String,
         response: String,
     },
-    /// Tells when the last one was given.
+    /// Returns when the last one was sent.
     LastAutomaticResponse,
     Close {
         code: u16,
@@ -33,18 +33,18 @@ pub enum Command {
         tag: Option<String>,
         text: String,
     },
-    /// What the probe does when a client closes: answers with this code, or nothing.
+    /// Sets how the probe answers a client's Close: with this code, or not at all.
     AnswerClose {
         code: Option<u16>,
     },
-    /// Sends so many bytes, and tells what waits before and after.
+    /// Sends this many bytes, and reports what waits before and after.
     Fill {
         bytes: usize,
     },
     Abort,
 }
 
-/// What a client is told.
+/// A message to a client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Told {
     Description {
@@ -67,13 +67,13 @@ pub enum Told {
     },
 }
 
-/// A body that the app's own handler makes.
+/// The body of a response of the app's own handler.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Said {
     pub said: String,
 }
 
-/// How a socket was seen to close.
+/// How a socket closed, as observed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Closed {
     pub label: String,
@@ -82,7 +82,7 @@ pub struct Closed {
     pub clean: bool,
 }
 
-/// Takes sockets, and commands over them.
+/// Accepts sockets, and commands over them.
 #[durable_object]
 pub struct SocketProbe {
     lives: u64,

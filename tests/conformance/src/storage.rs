@@ -1,5 +1,5 @@
-//! Storage and SQL, driven by scripts: a case says which operations, the probe says what came of
-//! each.
+//! Storage and SQL, driven by scripts. A case lists the operations, and the probe reports the
+//! result of each.
 
 use anchorhold::prelude::*;
 use anchorhold::{List, SqlValue, Storage};
@@ -19,7 +19,7 @@ pub enum Step {
         key: String,
         value: Value,
     },
-    /// Stores a text of so many bytes, which a request's body could not carry.
+    /// Stores a text of this many bytes, which a request's body could not contain.
     PutText {
         key: String,
         bytes: usize,
@@ -35,7 +35,7 @@ pub enum Step {
     },
     List(Listing),
     DeleteAll,
-    /// Runs the steps in a transaction and rolls it back unless told to keep it.
+    /// Runs the steps in a transaction. Rolls it back unless told to keep it.
     Transaction {
         steps: Vec<Step>,
         keep: bool,
@@ -80,7 +80,7 @@ impl Listing {
     }
 }
 
-/// What came of one step.
+/// The result of one step.
 pub type StepResult = Result<Value, StorageError>;
 
 /// Runs scripts on its storage.
@@ -164,7 +164,7 @@ fn borrowed(keys: &[String]) -> Vec<&str> {
     keys.iter().map(String::as_str).collect()
 }
 
-/// An array stands for a blob.
+/// Converts a parameter. An array represents a blob.
 fn parameter(value: Value) -> SqlValue {
     match value {
         Value::Null => SqlValue::Null,

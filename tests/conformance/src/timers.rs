@@ -1,4 +1,4 @@
-//! Sleeping: many sleepers at a time, and long sleeps.
+//! Sleeping: many concurrent sleepers, and long sleeps.
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn, ready};
@@ -9,11 +9,11 @@ use std::time::Duration;
 use anchorhold::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// What came of many sleeps.
+/// The result of many sleeps.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Slept {
     pub sleepers: usize,
-    /// How many of them woke before their time.
+    /// How many of them woke too early.
     pub early: usize,
 }
 
@@ -21,7 +21,7 @@ pub struct Slept {
 #[durable_object]
 pub struct TimerProbe {}
 
-/// Runs all sleeps at once, and counts those that end before their time.
+/// Runs all sleeps at once, and counts those that end too early.
 async fn sleep_all<S: Future<Output = ()>>(
     count: usize,
     length: Duration,
@@ -102,7 +102,7 @@ impl TimerProbe {
         ]
     }
 
-    /// Keeps other turns out for a while.
+    /// Blocks other turns for a while.
     #[rpc]
     async fn hold(&mut self, ctx: &Ctx, ms: u64) {
         ctx.sleep(Duration::from_millis(ms)).await;
@@ -111,7 +111,7 @@ impl TimerProbe {
     #[rpc]
     fn touch(&self) {}
 
-    /// Calls an object that is busy so often that its queue is longer than a platform's timers.
+    /// Calls a busy object so often that its queue is longer than a platform's timers.
     #[post("/crowd")]
     async fn crowd(&self, ctx: &Ctx, at: &str, count: usize) -> Result<usize, Error> {
         let stub = ctx.objects::<Self>().named(at);
@@ -148,7 +148,7 @@ pub(crate) async fn limited(_: Request, env: Env) -> Result<Response, Error> {
     Response::json(200, &in_time)
 }
 
-/// Sleeps long in the app.
+/// Sleeps for long in the app.
 pub(crate) async fn long(_: Request, env: Env) -> Result<Response, Error> {
     let mut outlasted = Vec::new();
     for length in LONG {

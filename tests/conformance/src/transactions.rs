@@ -1,4 +1,4 @@
-//! Turns as transactions: what a turn leaves behind that succeeds, and one that fails.
+//! Turns as transactions: what remains after a turn that succeeds, and after one that fails.
 
 use std::time::Duration;
 
@@ -6,10 +6,11 @@ use anchorhold::prelude::*;
 use serde::{Deserialize, Serialize};
 
 const HOUR: Duration = Duration::from_secs(3_600);
-/// Long enough for an await to be one.
+/// Long enough for a real await.
 const MOMENT: Duration = Duration::from_millis(1);
 
-/// What a handler returns decides its type: turns of handlers with this one fail and are rolled back all the same.
+/// The type of a handler's result decides whether it can fail. Turns of handlers with this alias
+/// fail and are rolled back all the same.
 type Answer<T> = Result<T, Error>;
 
 /// How a turn ends.
@@ -28,7 +29,7 @@ impl Ending {
     }
 }
 
-/// All that a turn has changed.
+/// Everything that a turn has changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Traces {
     pub field: i64,
@@ -190,7 +191,7 @@ impl TransactionProbe {
         ending.reach()
     }
 
-    /// What the platform answers by itself to `"ping"`.
+    /// Sets the platform's automatic answer to `"ping"`.
     #[post("/answer-pings")]
     fn answer_pings(&self, ctx: &Ctx, with: String, ending: Ending) -> Answer<()> {
         let pair = (r#""ping""#, with.as_str());
@@ -225,12 +226,12 @@ impl TransactionProbe {
         self.field
     }
 
-    /// A call whose answer nobody waits for, and a call in the background.
+    /// Makes a call without waiting for its answer, and a call in the background.
     fn call_other(ctx: &Ctx, other: &str) {
         let other = ctx.objects::<Self>().named(other);
         let call = other.count_up();
         ctx.wait_until(async move {
-            // Whether it came is seen at the other object.
+            // The other object shows whether it arrived.
             let _ = call.await;
             let _ = other.count_up().await;
         });

@@ -13,7 +13,7 @@ pub struct Span {
     pub end: u64,
 }
 
-/// Runs turns of every kind and keeps their spans.
+/// Runs turns of every kind and records their spans.
 #[durable_object]
 pub struct TurnProbe {
     value: i64,
@@ -24,7 +24,7 @@ pub struct TurnProbe {
 
 #[durable_object]
 impl TurnProbe {
-    /// Reads, waits, writes what it read and one: with other turns in between, counts get lost.
+    /// Reads, waits, and writes the value plus one. With other turns in between, counts are lost.
     #[rpc]
     #[post("/exclusive")]
     async fn exclusive(&mut self, ctx: &Ctx, label: String, pause_ms: u64) -> i64 {
@@ -47,7 +47,7 @@ impl TurnProbe {
         self.value
     }
 
-    /// Says that it is here, and waits for the other to be here: two of these end only together.
+    /// Announces itself, and waits until the other has. Two of these can only end together.
     #[rpc]
     #[post("/meet")]
     async fn meet(&self, ctx: &Ctx, me: String, other: String) -> Result<bool, StorageError> {
@@ -62,7 +62,7 @@ impl TurnProbe {
         Ok(false)
     }
 
-    /// Says that it is here, and stays for a while.
+    /// Announces itself, and stays for a while.
     #[post("/linger")]
     async fn linger(&self, ctx: &Ctx, me: String, pause_ms: u64) -> Result<(), StorageError> {
         ctx.storage().put(&format!("here/{me}"), &true)?;
@@ -75,7 +75,7 @@ impl TurnProbe {
         Ok(ctx.storage().get::<bool>(&what)?.is_some())
     }
 
-    /// An exclusive turn that longs for another turn of the same object, in vain.
+    /// An exclusive turn that waits in vain for another turn of the same object.
     #[rpc]
     #[post("/meet-exclusively")]
     async fn meet_exclusively(
@@ -91,7 +91,7 @@ impl TurnProbe {
             .is_some())
     }
 
-    /// Has another probe run exclusive turns, all sent at once over one stub.
+    /// Makes another probe run exclusive turns, all sent at once over one stub.
     #[post("/send-many")]
     async fn send_many(
         &self,

@@ -1,4 +1,5 @@
-//! `docs/platform.md` says of every point where it is shown, and what it names is there.
+//! Tests that `docs/platform.md` says of every point where it is shown, and that what it names
+//! exists.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,16 +14,16 @@ const VERDICTS: [&str; 4] = [
     "workerd:",
     "Not observable:",
 ];
-/// How the document calls the random plans.
+/// The document's word for the random plans.
 const RANDOM_PLANS: &str = "differential";
-/// Where a test is looked for whose file is named without a folder.
+/// The folder of a test whose file is named without a folder.
 const CASES: &str = "tests/conformance/tests/cases";
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// The entries by their numbers, each on one line.
+/// Returns the entries by their numbers, each on one line.
 fn entries() -> BTreeMap<u8, Vec<String>> {
     let document = fs::read_to_string(root().join("docs/platform.md")).expect("the document");
     let mut entries = BTreeMap::<u8, Vec<String>>::new();
@@ -45,7 +46,7 @@ fn entries() -> BTreeMap<u8, Vec<String>> {
     entries
 }
 
-/// What an entry puts between backticks, if it looks like a test: `alarms::times`,
+/// Returns the parts of an entry in backticks that look like tests: `alarms::times`,
 /// `runtime/tests/alarms.rs::crash_during_a_run_repeats_it_once`, `tests/ui/fail/rpc/…`.
 fn citations(entry: &str) -> Vec<&str> {
     let quoted = entry.split('`').skip(1).step_by(2);

@@ -1,4 +1,4 @@
-//! An app in the two forms in which it is run.
+//! An app in the two forms in which it runs.
 
 use std::fs::File;
 use std::io::{Read, Seek, Write};
@@ -17,10 +17,10 @@ pub struct Application {
 }
 
 impl Application {
-    /// An app by the path of its program and of its folder.
+    /// Creates an app from the paths of its program and of its folder.
     ///
     /// # Panics
-    /// There is no such folder.
+    /// Panics if there is no such folder.
     #[must_use]
     pub fn new(embedded: &str, folder: &str) -> Self {
         let folder = Path::new(folder)
@@ -35,7 +35,7 @@ impl Application {
         }
     }
 
-    /// Puts a JavaScript Worker, bound to the app's objects, in front of it (workerd only).
+    /// Places a JavaScript Worker, bound to the app's objects, in front of it (workerd only).
     #[must_use]
     pub fn called_by(mut self, script: &str) -> Self {
         self.caller = Some(script.into());
@@ -49,25 +49,25 @@ impl Application {
         self
     }
 
-    /// Takes the bundle in the folder as it is (workerd only).
+    /// Uses the existing bundle in the folder (workerd only).
     #[must_use]
     pub fn built_already(mut self) -> Self {
         self.is_built = true;
         self
     }
 
-    /// The program that serves the app on the embedded host.
+    /// Returns the program that serves the app on the embedded host.
     pub(crate) fn on_embedded(&self) -> Command {
         let mut command = Command::new(&self.embedded);
         command
-            // Its assets are found from there.
+            // The program finds its assets from there.
             .current_dir(&self.folder)
-            // Freed buffers return to the system: docs/guarantees.md tells operators.
+            // Makes freed buffers return to the system. docs/guarantees.md tells operators.
             .env("MALLOC_MMAP_THRESHOLD_", "1048576");
         command
     }
 
-    /// The program that serves the app's bundle on workerd; builds the bundle first.
+    /// Returns the program that serves the app's bundle on workerd. Builds the bundle first.
     pub(crate) fn on_workerd(&self) -> Command {
         if !self.is_built {
             self.build_bundle();
@@ -86,8 +86,8 @@ impl Application {
         command
     }
 
-    /// The task runner, where `cargo xtask build` has left it: with `cargo run` in between, signals
-    /// would not reach it.
+    /// Returns the task runner, where `cargo xtask build` has left it. With `cargo run` in between,
+    /// it would not receive signals.
     fn xtask(&self) -> PathBuf {
         let target = self
             .embedded
@@ -97,8 +97,8 @@ impl Application {
         target.join("debug/xtask")
     }
 
-    /// Builds the bundle once for all tests of a run. Every test of a run by nextest is a process
-    /// of its own, so a locked file says which run has built what.
+    /// Builds the bundle once for all tests of a run. With nextest, every test is a separate
+    /// process, so a locked file records which run has built what.
     fn build_bundle(&self) {
         static BUILT: OnceLock<()> = OnceLock::new();
         BUILT.get_or_init(|| {

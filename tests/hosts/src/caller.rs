@@ -12,7 +12,7 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Starts the app; the object is known by its binding and its name.
+    /// Starts the app. The object is identified by its binding and its name.
     #[must_use]
     pub fn start(application: &Application, binding: &'static str, name: &'static str) -> Self {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/caller.js");
@@ -24,13 +24,14 @@ impl Caller {
         }
     }
 
-    /// The Worker itself.
+    /// Returns a client of the Worker.
     #[must_use]
     pub fn client(&self) -> Client {
         self.host.client()
     }
 
-    /// Calls a method: an object with its `value` and that value's `type`, or with its `error`.
+    /// Calls a method. Returns a JSON object with the result's `value` and its `type`, or with its
+    /// `error`.
     #[must_use]
     pub fn call(&self, method: &str, values: Value) -> Value {
         let (binding, name) = (self.binding, self.name);

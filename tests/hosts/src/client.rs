@@ -8,14 +8,14 @@ use serde_json::Value;
 use ureq::Agent;
 use ureq::http::{HeaderMap, Request};
 
-/// Sends requests to an app, or to what lies below one of its paths.
+/// Sends requests to an app, or to paths below a prefix.
 #[derive(Clone, Debug)]
 pub struct Client {
     base: String,
     agent: Agent,
 }
 
-/// What was answered.
+/// An answer.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -28,7 +28,7 @@ impl Client {
         Self::patient(base, Duration::from_secs(90))
     }
 
-    /// The same client, which waits for an answer for so long.
+    /// Returns the same client with this limit for an answer.
     #[must_use]
     pub fn within(&self, patience: Duration) -> Self {
         Self::patient(&self.base, patience)
@@ -37,7 +37,7 @@ impl Client {
     fn patient(base: &str, patience: Duration) -> Self {
         let configuration = Agent::config_builder()
             .http_status_as_error(false)
-            // A kept connection may have been closed by the other side when it is used again.
+            // The other side may have closed a kept connection when it is reused.
             .max_idle_connections(0)
             .max_redirects(0)
             .allow_non_standard_methods(true)
@@ -49,13 +49,13 @@ impl Client {
         }
     }
 
-    /// The address of the app, or of the path.
+    /// Returns the address of the app, or of the prefix.
     #[must_use]
     pub fn base(&self) -> &str {
         &self.base
     }
 
-    /// What lies below a path.
+    /// Returns a client for the paths below a prefix.
     #[must_use]
     pub fn at(&self, path: &str) -> Self {
         Self {
@@ -64,10 +64,10 @@ impl Client {
         }
     }
 
-    /// Sends a request; an error is a connection that broke.
+    /// Sends a request. An error means that the connection broke.
     ///
     /// # Errors
-    /// The app could not be reached, or went away before the answer was whole.
+    /// Fails if the app cannot be reached, or disconnects before the answer is complete.
     pub fn send(
         &self,
         method: &str,
@@ -100,7 +100,7 @@ impl Client {
         })
     }
 
-    /// As [`send`](Self::send), with a JSON body.
+    /// Like [`send`](Self::send), with a JSON body.
     ///
     /// # Errors
     /// As [`send`](Self::send).
@@ -120,7 +120,7 @@ impl Client {
     }
 
     /// # Panics
-    /// The app could not be reached.
+    /// Panics if the app cannot be reached.
     #[must_use]
     pub fn get(&self, path: &str) -> Answer {
         self.send("GET", path, &[], None)
@@ -128,14 +128,14 @@ impl Client {
     }
 
     /// # Panics
-    /// The app could not be reached.
+    /// Panics if the app cannot be reached.
     pub fn post(&self, path: &str, body: impl Serialize) -> Answer {
         self.send_json("POST", path, &body)
             .unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// # Panics
-    /// The app could not be reached.
+    /// Panics if the app cannot be reached.
     pub fn put(&self, path: &str, body: impl Serialize) -> Answer {
         self.send_json("PUT", path, &body)
             .unwrap_or_else(|error| panic!("{error}"))
@@ -144,7 +144,7 @@ impl Client {
 
 impl Answer {
     /// # Panics
-    /// The status is another one.
+    /// Panics if the status is different.
     #[track_caller]
     #[allow(
         clippy::must_use_candidate,
@@ -155,10 +155,10 @@ impl Answer {
         self
     }
 
-    /// The body of a 200 or 201.
+    /// Returns the body of a 200 or 201.
     ///
     /// # Panics
-    /// The status is another one, or the body does not fit.
+    /// Panics if the status is different, or if the body does not fit.
     #[must_use]
     #[track_caller]
     pub fn json<T: DeserializeOwned>(self) -> T {
@@ -173,20 +173,20 @@ impl Answer {
     }
 
     /// # Panics
-    /// The status is not that of success without content.
+    /// Panics if the status is not that of success without content.
     #[track_caller]
     pub fn done(self) {
         assert_eq!(self.status, 204, "the answer is {:?}", self.text());
     }
 
-    /// The `code` of an error's body.
+    /// Returns the `code` of an error's body.
     #[must_use]
     pub fn error_code(&self) -> Option<String> {
         let body: Value = serde_json::from_slice(&self.body).ok()?;
         Some(body.get("error")?.get("code")?.as_str()?.to_owned())
     }
 
-    /// The `message` of an error's body.
+    /// Returns the `message` of an error's body.
     #[must_use]
     pub fn error_message(&self) -> Option<String> {
         let body: Value = serde_json::from_slice(&self.body).ok()?;
@@ -198,7 +198,7 @@ impl Answer {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The beginning of the body, for messages.
+    /// Returns the beginning of the body, for messages.
     #[must_use]
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body)

@@ -1,4 +1,4 @@
-//! Sockets, from the client's end.
+//! The client's end of sockets.
 
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
@@ -22,12 +22,12 @@ pub struct Connection {
     socket: WebSocket<TcpStream>,
 }
 
-/// What came over a socket.
+/// What arrived over a socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Received {
     Text(String),
     Binary(Vec<u8>),
-    /// A Close; the code is 1005 if it brought none.
+    /// A Close. The code is 1005 if the Close has none.
     Close {
         code: u16,
         reason: String,
@@ -47,10 +47,10 @@ impl Client {
     /// Opens a socket.
     ///
     /// # Errors
-    /// The app refused.
+    /// Fails if the app refuses.
     ///
     /// # Panics
-    /// The app could not be reached.
+    /// Panics if the app cannot be reached.
     pub fn open(
         &self,
         path: &str,
@@ -60,13 +60,13 @@ impl Client {
             .unwrap_or_else(|error| panic!("{path}: {error}"))
     }
 
-    /// As [`open`](Self::open), of an app that may be killed meanwhile.
+    /// Like [`open`](Self::open), for an app that may be killed meanwhile.
     ///
     /// # Errors
-    /// The app could not be reached, or went away during the handshake.
+    /// Fails if the app cannot be reached, or disconnects during the handshake.
     ///
     /// # Panics
-    /// The path or a header is not well-formed.
+    /// Panics if the path or a header is not well-formed.
     pub fn try_open(
         &self,
         path: &str,
@@ -106,7 +106,7 @@ impl Client {
     /// Opens a socket that must be accepted.
     ///
     /// # Panics
-    /// It was refused.
+    /// Panics if it is refused.
     #[must_use]
     #[track_caller]
     pub fn connect(&self, path: &str) -> Connection {
@@ -119,14 +119,14 @@ impl Client {
 
 impl Connection {
     /// # Panics
-    /// The connection is broken.
+    /// Panics if the connection is broken.
     #[track_caller]
     pub fn send(&mut self, message: &impl Serialize) {
         self.send_text(&serde_json::to_string(message).expect("the message has a form in JSON"));
     }
 
     /// # Panics
-    /// The connection is broken.
+    /// Panics if the connection is broken.
     #[track_caller]
     pub fn send_text(&mut self, text: &str) {
         if let Err(error) = self.try_send_text(text) {
@@ -135,7 +135,7 @@ impl Connection {
     }
 
     /// # Errors
-    /// The connection is broken.
+    /// Fails if the connection is broken.
     pub fn try_send_text(&mut self, text: &str) -> Result<(), String> {
         self.socket
             .send(Message::text(text))
@@ -143,17 +143,17 @@ impl Connection {
     }
 
     /// # Errors
-    /// The connection is broken.
+    /// Fails if the connection is broken.
     pub fn try_send_bytes(&mut self, bytes: &[u8]) -> Result<(), String> {
         self.socket
             .send(Message::binary(bytes.to_vec()))
             .map_err(|error| error.to_string())
     }
 
-    /// What comes next.
+    /// Waits for what arrives next.
     ///
     /// # Panics
-    /// Nothing comes.
+    /// Panics if nothing arrives.
     #[track_caller]
     pub fn receive(&mut self) -> Received {
         match self.receive_within(PATIENCE) {
@@ -162,7 +162,7 @@ impl Connection {
         }
     }
 
-    /// What comes next within a time.
+    /// Waits for what arrives next within a time.
     #[track_caller]
     pub fn receive_within(&mut self, patience: Duration) -> Option<Received> {
         let deadline = Instant::now() + patience;
@@ -181,7 +181,7 @@ impl Connection {
                     let (code, reason) = frame.map_or((1005, String::new()), |frame| {
                         (frame.code.into(), frame.reason.to_string())
                     });
-                    // Sends the reply that the protocol asks for.
+                    // Sends the reply that the protocol requires.
                     let _ = self.socket.flush();
                     return Some(Received::Close { code, reason });
                 }
@@ -201,10 +201,10 @@ impl Connection {
         }
     }
 
-    /// The next message, as JSON.
+    /// Waits for the next message, as JSON.
     ///
     /// # Panics
-    /// Something else came, or it does not fit.
+    /// Panics if something else arrives, or if it does not fit.
     #[track_caller]
     pub fn receive_json<T: DeserializeOwned>(&mut self) -> T {
         match self.receive() {
@@ -215,7 +215,7 @@ impl Connection {
         }
     }
 
-    /// Sends a Close and does not wait for the answer.
+    /// Sends a Close without waiting for the answer.
     pub fn close(&mut self, code: u16, reason: &str) {
         let frame = CloseFrame {
             code: CloseCode::from(code),

@@ -1,4 +1,4 @@
-//! A host: one process that serves an app from one data folder, and may be killed and started again.
+//! A host: one process that serves an app from one data folder. It may be killed and restarted.
 
 use std::fmt;
 use std::fs::File;
@@ -15,14 +15,14 @@ use tempfile::TempDir;
 
 use crate::{Application, Client, eventually};
 
-/// How long a host may take to start; generous, because other tests run beside it.
+/// How long a host may take to start. This is generous because other tests run at the same time.
 const START: Duration = Duration::from_secs(60);
 /// How many lines of its log a failed test shows.
 const LOG_LINES: usize = 200;
 /// How long a host may take to stop.
 const STOP: Duration = Duration::from_secs(20);
 
-/// Which host.
+/// The kind of host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Embedded,
@@ -55,7 +55,7 @@ struct Process {
     base: String,
 }
 
-/// How a host ended that was asked to.
+/// How a host ended after it was asked to stop.
 #[derive(Debug)]
 pub struct Stopped {
     pub status: ExitStatus,
@@ -83,43 +83,45 @@ impl Host {
         self.kind
     }
 
-    /// Starts the app again, on the same data folder and a new port.
+    /// Restarts the app on the same data folder and a new port.
     ///
     /// # Panics
-    /// The app runs, or did not start; its log is in the message.
+    /// Panics if the app is running, or if it did not start. The message includes its log.
     pub fn restart(&mut self) {
         self.start_on("0");
     }
 
-    /// Starts another app, on the same data folder.
+    /// Starts another app on the same data folder.
     ///
     /// # Panics
-    /// The app runs, or the other one did not start; its log is in the message.
+    /// Panics if the app is running, or if the other one did not start. The message includes its
+    /// log.
     pub fn restart_as(&mut self, application: &Application) {
         self.application = application.clone();
         self.restart();
     }
 
-    /// Starts the app again, on the same data folder and at the address that it had, where its
-    /// clients look for it.
+    /// Restarts the app on the same data folder and at its previous address, where its clients
+    /// expect it.
     ///
     /// # Panics
-    /// The app runs, or did not start; its log is in the message.
+    /// Panics if the app is running, or if it did not start. The message includes its log.
     pub fn restart_at(&mut self, address: &str) {
         let (_, port) = address.rsplit_once(':').expect("an address has a port");
         self.start_on(port);
     }
 
-    /// Starts the app again where no file may grow beyond a size: to the app that is a full disk.
+    /// Restarts the app so that no file may grow beyond a size, which is like a full disk for the
+    /// app.
     ///
     /// # Panics
     /// As [`restart`](Self::restart).
     pub fn restart_on_a_full_disk(&mut self, largest_file_kib: u32) {
-        // The signal would end the process; ignored, it leaves the error.
+        // The signal would end the process. If it is ignored, the write fails with an error.
         self.restart_under(&format!("trap '' XFSZ; ulimit -f {largest_file_kib}"));
     }
 
-    /// Starts the app again where it may have so many file descriptors and no more.
+    /// Restarts the app with at most this many file descriptors.
     ///
     /// # Panics
     /// As [`restart`](Self::restart).
@@ -127,7 +129,7 @@ impl Host {
         self.restart_under(&format!("ulimit -n {most}"));
     }
 
-    /// Starts the app again after a command of the shell, such as `ulimit -S -n 256`.
+    /// Restarts the app after a shell command, such as `ulimit -S -n 256`.
     ///
     /// # Panics
     /// As [`restart`](Self::restart).
@@ -147,34 +149,34 @@ impl Host {
         }
     }
 
-    /// Starts the app again and kills it after a moment, whether it listens or not.
+    /// Restarts the app and kills it after `moment`, whether it listens or not.
     ///
     /// # Panics
-    /// The app runs, or cannot be started.
+    /// Panics if the app is running, or cannot be started.
     pub fn restart_and_kill_after(&mut self, moment: Duration) {
         assert!(self.process.is_none(), "the app runs already");
         let mut command = self.command();
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.process_group(0).spawn().expect("the app starts");
-        // How far a start has come can be heard from nobody.
+        // There is no signal for the progress of a start.
         std::thread::sleep(moment);
         let base = String::new();
         Process { child, base }.kill();
     }
 
-    /// The command that would start a second process on the same data folder.
+    /// Returns the command that would start a second process on the same data folder.
     #[must_use]
     pub fn command(&self) -> Command {
         self.command_on("0")
     }
 
-    /// Where the running app listens: `http://127.0.0.1:PORT`.
+    /// Returns where the running app listens: `http://127.0.0.1:PORT`.
     #[must_use]
     pub fn address(&self) -> &str {
         &self.running().base
     }
 
-    /// The bytes that the data folder occupies on disk, and how many files it holds.
+    /// Returns how many bytes the data folder occupies on disk, and how many files it holds.
     #[must_use]
     pub fn disk_use(&self) -> (u64, usize) {
         let mut folders = vec![self.data()];
@@ -187,7 +189,7 @@ impl Host {
                         bytes += metadata.blocks() * 512;
                         files += 1;
                     }
-                    // It went away meanwhile.
+                    // It was removed meanwhile.
                     Err(_) => {}
                 }
             }
@@ -195,10 +197,10 @@ impl Host {
         (bytes, files)
     }
 
-    /// Whether the process that was started still runs.
+    /// Whether the started process is still running.
     ///
     /// # Panics
-    /// The system refuses to say.
+    /// Panics if the system does not say.
     pub fn is_alive(&mut self) -> bool {
         let process = self.process.as_mut();
         process.is_some_and(|process| {
@@ -207,27 +209,28 @@ impl Host {
         })
     }
 
-    /// The data folder.
+    /// Returns the data folder.
     #[must_use]
     pub fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
 
-    /// A client of the running app.
+    /// Returns a client of the running app.
     #[must_use]
     pub fn client(&self) -> Client {
         Client::new(&self.running().base)
     }
 
-    /// The bytes of memory that the app occupies, what it started included; `None` where the system
-    /// does not tell in `/proc`.
+    /// Returns how many bytes of memory the app occupies, including its child processes. Returns
+    /// `None` if the system does not report it in `/proc`.
     #[must_use]
     pub fn resident_memory(&self) -> Option<u64> {
         let group = self.running().child.id().to_string();
         let processes = std::fs::read_dir("/proc").ok()?;
         let members = processes.flatten().filter_map(|process| {
             let stat = std::fs::read_to_string(process.path().join("stat")).ok()?;
-            // Its name, in parentheses, may hold anything; behind it come state, parent and group.
+            // Its name, in parentheses, may contain anything. It is followed by state, parent and
+            // group.
             let (_, fields) = stat.rsplit_once(") ")?;
             (fields.split(' ').nth(2) == Some(&group)).then(|| process.path().join("status"))
         });
@@ -246,10 +249,10 @@ impl Host {
         self.process.take().expect("the app runs").kill();
     }
 
-    /// Asks the app to stop with SIGTERM and waits until it has.
+    /// Asks the app to stop with SIGTERM, and waits until it has stopped.
     ///
     /// # Panics
-    /// It does not stop.
+    /// Panics if it does not stop.
     pub fn stop(&mut self) -> Stopped {
         self.signal(Signal::TERM);
         self.wait_for_stop()
@@ -258,15 +261,15 @@ impl Host {
     /// Sends a signal to the app.
     ///
     /// # Panics
-    /// The app does not run.
+    /// Panics if the app is not running.
     pub fn signal(&self, signal: Signal) {
         kill_process(self.running().pid(), signal).expect("the app runs");
     }
 
-    /// Waits until the app that was told to stop has done so.
+    /// Waits until the app, which was told to stop, has stopped.
     ///
     /// # Panics
-    /// It does not stop.
+    /// Panics if it does not stop.
     pub fn wait_for_stop(&mut self) -> Stopped {
         let mut process = self.process.take().expect("the app runs");
         let asked = Instant::now();
@@ -283,7 +286,7 @@ impl Host {
         }
     }
 
-    /// What the app has written to standard error, over all its starts.
+    /// Returns what the app has written to standard error, over all its starts.
     #[must_use]
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.log_path()).unwrap_or_default()
@@ -337,12 +340,12 @@ impl Process {
             .open(log)
             .map_err(|error| error.to_string())?;
         let mut child = command
-            // A panic on purpose is a line of the log, and no page of it.
+            // An intended panic thus logs one line instead of a backtrace.
             .env("RUST_BACKTRACE", "0")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log)
-            // Killed together with what it starts: the task runner's child is workerd.
+            // A group is killed with all its children: the task runner's child is workerd.
             .process_group(0)
             .spawn()
             .map_err(|error| format!("{}: {error}", command.get_program().display()))?;
@@ -352,7 +355,7 @@ impl Process {
             base: String::new(),
         };
         let (send, receive) = mpsc::channel();
-        // Reads on to the end, so that the app never writes into a full or closed pipe.
+        // Reads to the end, so that the app never writes into a full or closed pipe.
         std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
                 if let Some((_, address)) = line.split_once("listening on ") {
@@ -377,7 +380,7 @@ impl Process {
     }
 
     fn kill(mut self) {
-        // The group may be gone already.
+        // The group may already be gone.
         let _ = kill_process_group(self.pid(), Signal::KILL);
         let _ = self.child.wait();
     }

@@ -1,4 +1,5 @@
-//! An app on a host, as a test sees it: a process to start, kill and stop, requests and sockets.
+//! An app on a host, from a test's point of view: a process to start, kill and stop, requests and
+//! sockets.
 
 mod application;
 mod caller;
@@ -23,8 +24,8 @@ pub use raw::Raw;
 pub use rustix::process::Signal;
 pub use unanswered::Unanswered;
 
-/// The demo; `embedded` is the path of this package's `embedded-demo` binary, which only its own
-/// tests know.
+/// Returns the demo. `embedded` is the path of this package's `embedded-demo` binary, which only
+/// its own tests know.
 #[must_use]
 pub fn demo(embedded: &str) -> Application {
     Application::new(
@@ -33,7 +34,7 @@ pub fn demo(embedded: &str) -> Application {
     )
 }
 
-/// The conformance app, on the embedded host with the demo's objects beside its own; `embedded` is
+/// Returns the conformance app. On the embedded host it also has the demo's objects. `embedded` is
 /// the path of this package's `embedded-trouble` binary.
 #[must_use]
 pub fn trouble(embedded: &str) -> Application {

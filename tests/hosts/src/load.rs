@@ -1,8 +1,8 @@
-//! How much load a test makes.
+//! The amount of load that tests make.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// The size of a test: small in the suite, full with `ANCHORHOLD_FULL_LOAD=1`.
+/// Returns the size of a test: small in the suite, full with `ANCHORHOLD_FULL_LOAD=1`.
 #[must_use]
 pub fn load(suite: usize, full: usize) -> usize {
     if is_full_load() { full } else { suite }
@@ -31,7 +31,7 @@ pub fn raise_open_files() -> usize {
     })
 }
 
-/// Bytes in megabytes, for messages.
+/// Converts bytes to megabytes, for messages.
 #[must_use]
 pub fn megabytes(bytes: u64) -> u64 {
     bytes / 1_000_000

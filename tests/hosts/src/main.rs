@@ -1,4 +1,4 @@
-//! The demo on the embedded host. Cargo tells a package's tests only the paths of the package's own
+//! The demo on the embedded host. Cargo gives a package's tests only the paths of the package's own
 //! programs, so the demo's two-line `main` is repeated here.
 
 fn main() -> std::process::ExitCode {

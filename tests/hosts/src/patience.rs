@@ -1,8 +1,8 @@
-//! Waiting for what the platform gives no signal of.
+//! Waits for events that the platform does not signal.
 
 use std::time::{Duration, Instant};
 
-/// Asks again and again until there is an answer; `None` if there is none in time.
+/// Asks repeatedly until there is an answer. Returns `None` if there is none in time.
 pub fn eventually<T>(deadline: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
     let start = Instant::now();
     loop {

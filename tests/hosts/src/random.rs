@@ -14,7 +14,7 @@ impl Random {
         random
     }
 
-    /// A number below a limit.
+    /// Returns a number below a limit.
     pub fn below(&mut self, limit: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -22,7 +22,7 @@ impl Random {
         (self.0 >> 11) % limit
     }
 
-    /// Waits for less than so many milliseconds.
+    /// Waits for less than this many milliseconds.
     pub fn pause(&mut self, ms: u64) {
         std::thread::sleep(Duration::from_millis(self.below(ms)));
     }

@@ -21,7 +21,7 @@ impl Client {
     /// Opens a connection.
     ///
     /// # Errors
-    /// The system or the app refused.
+    /// Fails if the system or the app refuses.
     pub fn dial(&self) -> Result<Raw, String> {
         let address = self.base().trim_start_matches("http://");
         let (host, mount) = address.split_at(address.find('/').unwrap_or(address.len()));
@@ -36,20 +36,20 @@ impl Client {
 }
 
 impl Raw {
-    /// Sends bytes as they are.
+    /// Sends bytes unchanged.
     ///
     /// # Errors
-    /// The connection is broken.
+    /// Fails if the connection is broken.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), String> {
         self.stream
             .write_all(bytes)
             .map_err(|error| format!("sending: {error}"))
     }
 
-    /// Sends a request and does not wait for its answer.
+    /// Sends a request without waiting for its answer.
     ///
     /// # Errors
-    /// The connection is broken.
+    /// Fails if the connection is broken.
     pub fn ask(&mut self, method: &str, path: &str, body: Option<&Value>) -> Result<(), String> {
         let (mount, host) = self.head.split_once('|').unwrap_or_default();
         let mut request = format!("{method} {mount}{path} HTTP/1.1\r\nhost: {host}\r\n");
@@ -68,7 +68,7 @@ impl Raw {
     /// Sends a request and waits for its answer.
     ///
     /// # Errors
-    /// The connection broke, or no answer came in time.
+    /// Fails if the connection breaks, or if no answer arrives in time.
     pub fn exchange(
         &mut self,
         method: &str,
@@ -81,10 +81,10 @@ impl Raw {
             .map_err(|error| format!("{method} {path}: {error}"))
     }
 
-    /// The next answer.
+    /// Waits for the next answer.
     ///
     /// # Errors
-    /// The connection broke, or no answer came in time.
+    /// Fails if the connection breaks, or if no answer arrives in time.
     pub fn answer(&mut self, patience: Duration) -> Result<Answer, String> {
         let deadline = Instant::now() + patience;
         loop {
@@ -101,7 +101,7 @@ impl Raw {
     /// Waits until the other side ends the connection, and drops what it sends before.
     ///
     /// # Errors
-    /// It is still open when the time is over.
+    /// Fails if the connection is still open after the time.
     pub fn wait_for_end(&mut self, patience: Duration) -> Result<(), String> {
         let deadline = Instant::now() + patience;
         loop {
@@ -117,7 +117,7 @@ impl Raw {
     /// Whether the other side has ended the connection.
     ///
     /// # Panics
-    /// The system refuses.
+    /// Panics if the system refuses.
     #[must_use]
     pub fn is_ended(&self) -> bool {
         self.stream.set_nonblocking(true).expect("an open socket");
@@ -152,7 +152,7 @@ impl Raw {
     }
 }
 
-/// An answer with its length, once it is whole.
+/// Parses an answer. Returns it with its length, once it is complete.
 fn parse(received: &[u8]) -> Result<Option<(Answer, usize)>, String> {
     let Some(end) = received.windows(4).position(|four| four == b"\r\n\r\n") else {
         return Ok(None);
@@ -191,7 +191,7 @@ fn parse(received: &[u8]) -> Result<Option<(Answer, usize)>, String> {
     }))
 }
 
-/// A chunked body with its length, once it is whole.
+/// Parses a chunked body. Returns it with its length, once it is complete.
 fn unchunk(mut rest: &[u8]) -> Result<Option<(Vec<u8>, usize)>, String> {
     let whole = rest.len();
     let mut body = Vec::new();

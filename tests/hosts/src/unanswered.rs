@@ -9,15 +9,15 @@ use serde::Serialize;
 
 use crate::Client;
 
-/// A request that was sent. Dropped, its connection is closed in order.
+/// A request that was sent. Dropping it closes its connection cleanly.
 #[derive(Debug)]
 pub struct Unanswered(TcpStream);
 
 impl Client {
-    /// Sends a POST with a JSON body, and does not wait for the answer.
+    /// Sends a POST with a JSON body, without waiting for the answer.
     ///
     /// # Panics
-    /// The app cannot be reached.
+    /// Panics if the app cannot be reached.
     #[must_use]
     pub fn post_unanswered(&self, path: &str, body: impl Serialize) -> Unanswered {
         let address = self.base().trim_start_matches("http://");
@@ -37,15 +37,15 @@ impl Client {
 }
 
 impl Unanswered {
-    /// Breaks the connection, as a killed client's system or a proxy does (TCP's RST).
+    /// Resets the connection (TCP's RST), as the system of a killed client or a proxy does.
     ///
     /// # Panics
-    /// The system refuses.
+    /// Panics if the system refuses.
     pub fn reset(self) {
         set_socket_linger(&self.0, Some(Duration::ZERO)).expect("an open socket");
     }
 
-    /// Closes the connection in order.
+    /// Closes the connection cleanly.
     pub fn close(self) {
         drop(self);
     }

@@ -1,5 +1,5 @@
-//! Bad input at every entrance of the demo: the documented status on both hosts, never a 500, never
-//! a lost object.
+//! Bad input at every entrance of the demo. Both hosts answer with the documented status, never
+//! with a 500, and never lose an object.
 
 use host_tests::{Answer, Client, Host, Kind, demo};
 use serde_json::json;
@@ -29,7 +29,8 @@ fn send(client: &Client, (method, path, body): Sent) -> Answer {
         .unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Sends each, and sees the status, an error in the documented form, and the counter unharmed.
+/// Sends each request. Checks the status, an error in the documented form, and that the counter is
+/// unchanged.
 fn assert_refused(client: &Client, status: u16, code: &str, requests: &[Sent]) {
     client
         .post("/counters/witness/increment", json!({ "by": 5 }))
@@ -187,7 +188,7 @@ fn large_bodies_are_413() {
     large.resize(2 << 20, b'x');
     on_both(|client| {
         assert_refused(client, 413, "too_large", &[("POST", INCREMENT, &large)]);
-        // Just below the limit, the body is read, and found not to fit.
+        // Just below the limit, the body is read and found invalid.
         assert_refused(
             client,
             400,

@@ -1,6 +1,6 @@
-//! The demo's page in a real browser, on both hosts: `tests/browser/page.mjs` is what is tried.
+//! The demo's page in a real browser, on both hosts. `tests/browser/page.mjs` is the test.
 //!
-//! `cargo xtask setup` installs what it takes.
+//! `cargo xtask setup` installs what it needs.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -18,7 +18,7 @@ fn the_page_on_workerd() {
     try_page(Kind::Workerd);
 }
 
-/// Runs the script, and does to the host what it asks for.
+/// Runs the script, and carries out its requests to the host.
 fn try_page(kind: Kind) {
     let mut host = Host::start(kind, &demo(env!("CARGO_BIN_EXE_embedded-demo")));
     let address = host.address().to_owned();
@@ -40,7 +40,7 @@ fn try_page(kind: Kind) {
                 continue;
             }
         }
-        // A script that ended is noticed below.
+        // If the script has ended, this is detected below.
         let _ = writeln!(answers, "done");
     }
     let status = script.wait().expect("a child of ours");

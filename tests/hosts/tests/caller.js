@@ -1,8 +1,10 @@
-// Calls a method of an object by native RPC, as a Worker in JavaScript does, and tells what it got.
+// Calls a method of an object by native RPC, as a Worker in JavaScript does, and returns the
+// result.
 export default {
   async fetch(request, env) {
     if (request.headers.get("upgrade") === "websocket") {
-      // /BINDING/name/… is the object's own path: a socket, to see what calls bring about.
+      // /BINDING/name/… is the object's own path, for example a socket that shows the effects of
+      // calls.
       const url = new URL(request.url);
       const [, binding, name, ...path] = url.pathname.split("/");
       url.pathname = path.join("/");

@@ -1,5 +1,5 @@
-// Stands in front of the demo: what goes to the room is handed on, under the object's own path,
-// everything else is a call of a method of the room, as an administrator's Worker makes it.
+// Runs in front of the demo. Requests for the room are passed on, with the object's own path. All
+// others call a method of the room, as an administrator's Worker does.
 const MOUNT = "/rooms/lobby";
 
 export default {

@@ -1,4 +1,4 @@
-//! The counter on both hosts: under many callers at once, within bounds, and through a kill.
+//! The counter on both hosts: with many concurrent callers, within bounds, and through a kill.
 
 use host_tests::{Host, Kind, demo};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! The embedded host is killed in the middle of its work, and loses nothing that it acknowledged.
+//! The embedded host is killed during its work, and loses nothing that it acknowledged.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 const ROUNDS: u64 = 20;
 const CLIENTS: usize = 64;
 
-/// What the clients of one counter have sent and heard.
+/// What the clients of one counter have sent and received.
 #[derive(Default)]
 struct Tally {
     sent: AtomicI64,
@@ -46,7 +46,7 @@ fn a_killed_host_has_every_acknowledged_increment() {
                 (tally.acknowledged.load(Ordering::SeqCst) > before).then_some(())
             })
             .expect("increments are acknowledged");
-            // Each round dies at another moment of the work.
+            // Each round kills it at another point of the work.
             std::thread::sleep(Duration::from_millis(7 * round));
             host.kill();
         });
@@ -77,7 +77,8 @@ fn a_tasks_alarm_fires_after_the_restart() {
         .expect("it runs");
         host.kill();
         host.restart();
-        // Asking would wake the object, so nobody asks until it must have run by itself.
+        // A request would wake the object, so none is sent until the run must have happened
+        // automatically.
         std::thread::sleep(Duration::from_secs(3));
         let status: Value = host.client().get("/tasks/t").json();
         assert!(status["runs"].as_u64() >= Some(4), "{kind}: {status}");

@@ -1,4 +1,5 @@
-//! The data folder of the embedded host: who may read it, what belongs to it, what asking leaves.
+//! The data folder of the embedded host: who may read it, what is part of it, and what a read
+//! leaves behind.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -13,7 +14,7 @@ fn start() -> Host {
     Host::start(Kind::Embedded, &demo(env!("CARGO_BIN_EXE_embedded-demo")))
 }
 
-/// The files below a folder.
+/// Returns the files in a folder.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else {
         return Vec::new();
@@ -30,7 +31,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// What a host says that does not start.
+/// Returns the message of a host that does not start.
 fn refusal(host: &Host) -> Output {
     let mut child = host
         .command()
@@ -52,7 +53,7 @@ fn asking_objects_leaves_nothing_behind() {
     let mut host = start();
     let client = host.client();
     for number in 0..20 {
-        // Rooms have SQL migrations, and all of these schedules.
+        // Rooms have SQL migrations, and all of these have schedules.
         for path in ["counters", "rooms", "locks", "tasks"] {
             let _ = client.get(&format!("/{path}/stranger-{number}"));
         }
@@ -117,7 +118,7 @@ fn folder_and_key_are_for_their_owner_only() {
     assert!(host.log().contains("other users"), "{}", host.log());
     host.stop();
 
-    // A folder that the host makes itself, and those above it.
+    // A folder that the host creates, and its parent folders.
     let made = host.data().join("above/below");
     let mut child = Command::new(env!("CARGO_BIN_EXE_embedded-demo"))
         .args(["--port", "0", "--data"])
@@ -147,7 +148,8 @@ fn object_that_cannot_be_looked_for_is_not_taken_for_a_new_one() {
     let folder = file.parent().expect("a folder").to_owned();
     let aside = host.data().join("aside");
     fs::rename(&folder, &aside).expect("a folder");
-    // Looking into it is an error, as a disk's is; that there is no such file cannot be told.
+    // Listing it is an error, like a disk error. It cannot be determined that there is no such
+    // file.
     std::os::unix::fs::symlink(&folder, &folder).expect("a link to itself");
     host.restart();
     let answer = host.client().get("/counters/known");

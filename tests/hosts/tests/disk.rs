@@ -1,4 +1,4 @@
-//! A disk that takes no more: the request fails and says so, and nothing acknowledged is lost.
+//! A full disk: requests fail with an error that says so, and nothing acknowledged is lost.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ fn new_counter(client: &Client) -> Option<String> {
 
 #[test]
 fn a_full_disk_fails_the_request_and_loses_nothing_acknowledged() {
-    // Room for the databases of some objects, and not for their logs to grow.
+    // Enough for the databases of some objects, but not for their logs to grow.
     const LARGEST_FILE_KIB: u32 = 64;
     let mut host = start();
     host.client()
@@ -95,7 +95,7 @@ fn requests_do_not_fail_for_want_of_descriptors() {
             assert_eq!(value, round, "{object}");
         }
     }
-    // Many at a time: what leaves memory is still open when others arrive.
+    // Many at a time: objects that leave memory are still open when others arrive.
     std::thread::scope(|scope| {
         for worker in 0..16 {
             let client = host.client();

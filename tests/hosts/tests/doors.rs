@@ -1,5 +1,5 @@
-//! The embedded host's doors against peers that are hostile, slow or gone: everything is bounded, and
-//! nobody else notices.
+//! The embedded host's entrances with peers that are hostile, slow or disconnected. Everything is
+//! bounded, and other clients are not affected.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -28,7 +28,7 @@ fn connect(host: &Host) -> TcpStream {
     stream
 }
 
-/// Sends these bytes; what comes back first, up to the end of the connection or of patience.
+/// Sends these bytes. Returns what comes back first, until the connection ends or the time is over.
 fn send_raw(host: &Host, bytes: &[u8]) -> String {
     let mut stream = connect(host);
     stream.write_all(bytes).expect("the host reads");
@@ -102,7 +102,7 @@ fn answers_that_nobody_reads_are_bounded() {
     assert!(refused > 0 && !unread.is_empty(), "{refused} are refused");
     assert_memory_below(&host, 450);
     assert_serves(&client);
-    // Others are served again when the readers are gone.
+    // Other clients are served again after the readers are gone.
     drop(unread);
     eventually(PATIENCE, || {
         let answer = client.send("GET", "/large?mib=16", &[], None).ok()?;
@@ -111,7 +111,8 @@ fn answers_that_nobody_reads_are_bounded() {
     .expect("there is room again");
 }
 
-/// The beginning of a client's frame: `opcode`, whether it is the last, its length. The mask is zero.
+/// Returns the beginning of a client's frame: `opcode`, whether it is the last, its length. The
+/// mask is zero.
 fn frame_head(opcode: u8, is_last: bool, length: u64) -> Vec<u8> {
     let mut head = vec![opcode | if is_last { 0x80 } else { 0 }, 0x80 | 127];
     head.extend(length.to_be_bytes());
@@ -154,7 +155,7 @@ fn pings_of_a_peer_that_hardly_reads_are_bounded() {
     let before = host.resident_memory().unwrap_or_default();
     let (mut at, mut sent) = (0, 0);
     let began = Instant::now();
-    // It sends as fast as it can, and reads a little, so that the connection never stands still.
+    // It sends as fast as it can, and reads a little, so that the connection never stalls.
     while sent < 64 << 20 && began.elapsed() < Duration::from_secs(3) {
         if let Ok(written) = socket.write(&pings[at..]) {
             at = (at + written) % pings.len();
@@ -196,7 +197,7 @@ fn broken_handshakes_do_not_reach_the_object() {
             [upgrade, connection, version, key],
             426,
         ),
-        // Where there is no WebSocket nothing is broken.
+        // An invalid upgrade is harmless if there is no WebSocket.
         ("GET /healthz HTTP/1.1", [upgrade, "", "", ""], 200),
         (
             "GET /scales/b/connects HTTP/1.1",
@@ -229,7 +230,7 @@ fn unfinished_socket_messages_are_bounded() {
     let mut refused = Vec::new();
     for number in 0..40 {
         let mut stream = upgrade(&host);
-        // A message in one frame, or in fragments with a ping between them.
+        // The message is in one frame, or in fragments with a ping between them.
         let is_whole = number % 2 == 0;
         let mut sent = Ok(());
         if is_whole {
@@ -256,7 +257,7 @@ fn unfinished_socket_messages_are_bounded() {
     // Those that found no room were told.
     let mut latest = open.iter_mut().chain(&mut refused).rev();
     assert!(latest.any(|stream| first_bytes(stream).contains("too many unfinished messages")));
-    // Others are heard meanwhile.
+    // Other sockets are served meanwhile.
     let mut small = host.client().connect("/scales/a/ws");
     small.send_text("small");
     assert_eq!(small.receive(), Received::Text("5".to_owned()));
@@ -287,7 +288,7 @@ fn unfinished_bodies_are_bounded() {
     }
     assert_memory_below(&host, 300);
     assert_serves(&host.client());
-    // One that comes and is whole is taken, since the others have stopped.
+    // A message that arrives completely is accepted, because the others have stopped.
     let taken = eventually(PATIENCE, || {
         let answer = host
             .client()
@@ -396,8 +397,8 @@ fn request_has_one_host() {
     }
 }
 
-/// A server that takes every connection and answers none; each connection that its client ends is
-/// told.
+/// A server that accepts every connection and answers none. Reports each connection that its client
+/// ends.
 fn mute_server() -> (String, mpsc::Receiver<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = format!(
@@ -431,7 +432,7 @@ fn outgoing_requests_that_are_given_up_end_at_once() {
         )
         .json();
     assert_eq!(given_up, TIMES);
-    // Whatever they occupy would be in the way of assets, and of requests that are answered.
+    // What they occupy would prevent assets, and requests that are answered.
     client.get("/index.html").expect_status(200);
     let answer: String = client
         .get(&format!("/scales/b/ask?address={}/healthz", host.address()))
@@ -506,7 +507,7 @@ fn close_of_a_client_is_answered_without_a_close_handler() {
 fn requests_behind_a_panic_never_see_what_it_left_half_done() {
     let host = start();
     let clients: Vec<Client> = (0..4).map(|_| host.client()).collect();
-    // Otherwise the first connection of each would come between.
+    // Otherwise the first connection of each client would fall between.
     for client in &clients {
         client.get("/healthz").expect_status(200);
     }

@@ -1,4 +1,4 @@
-//! Files that the guide shows: the scripts that save a data folder, and a caller in JavaScript.
+//! Files that the guide shows: the scripts that back up a data folder, and a caller in JavaScript.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -47,7 +47,7 @@ fn backup_is_refused_while_the_host_runs_and_restores_what_was_there() {
     assert!(restored.status.success(), "{restored:?}");
     host.restart();
     assert_eq!(host.client().get("/counters/visits").json::<i64>(), 1);
-    // The same key: what is written now reaches the same object.
+    // The same key: new writes reach the same object.
     assert_eq!(increment(&host.client()), 2);
 }
 

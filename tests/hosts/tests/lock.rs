@@ -1,4 +1,4 @@
-//! The lock on both hosts: its surface, its order, and its promises while the host is killed.
+//! The lock on both hosts: its interface, its order, and its guarantees while the host is killed.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, RwLock};
@@ -115,7 +115,7 @@ fn it_answers_as_the_contract_says() {
         }
         let method = lock.send("GET", "/acquire", &[], None).expect("an answer");
         assert_eq!((method.status, method.header("allow")), (405, Some("POST")));
-        // To break it is for an administrator, and no stranger is one.
+        // Breaking it requires an administrator, which the caller is not.
         assert_eq!(
             lock.post("/break", json!({ "by": "a", "reason": "b" }))
                 .status,
@@ -131,7 +131,7 @@ fn an_expired_holder_is_refused_and_its_token_is_stale() {
         let lock = host.client().at("/locks/a");
         let request = json!({ "holder": "ann", "ttl_ms": 300 });
         let expired: Lease = lock.post("/acquire", request).json();
-        // The expiry wakes the one who waits, and nothing else does.
+        // Only the expiry wakes the waiting caller.
         let request = json!({ "holder": "bob", "ttl_ms": 30_000, "wait_ms": 30_000 });
         let next: Lease = lock.post("/acquire", request).json();
         assert!(next.token > expired.token, "{kind}");
@@ -181,7 +181,7 @@ fn waiters_are_served_in_their_order_and_the_others_are_skipped() {
                 if number < 3 {
                     until_waiting(lock, number + 1);
                 } else {
-                    // Number 3 may be gone by now.
+                    // Number 3 may already be gone.
                     let name = number.to_string();
                     eventually(Duration::from_secs(20), || {
                         let inspection = lock.get("/inspect").text();
@@ -207,7 +207,7 @@ fn waiters_are_served_in_their_order_and_the_others_are_skipped() {
 fn a_waiter_is_skipped(kind: Kind, hang_up: fn(Unanswered)) {
     let demo = demo(env!("CARGO_BIN_EXE_embedded-demo"));
     let host = Host::start(kind, &demo.with_flag("enable_request_signal"));
-    // On the embedded host some of them live on another thread than the connection.
+    // On the embedded host some of them are on another thread than the connection.
     for name in ["a", "b", "c", "d"] {
         let lock = &host.client().at(&format!("/locks/{name}"));
         let held: Lease = lock
@@ -235,13 +235,13 @@ fn a_waiter_that_closed_its_connection_is_skipped_on_the_embedded_host() {
     a_waiter_is_skipped(Kind::Embedded, Unanswered::reset);
 }
 
-/// workerd does not see that a connection was closed in order while it owes the answer.
+/// workerd does not notice that a connection was closed cleanly while it still owes the answer.
 #[test]
 fn a_waiter_whose_connection_was_reset_is_skipped_on_workerd() {
     a_waiter_is_skipped(Kind::Workerd, Unanswered::reset);
 }
 
-/// When a client knew itself to hold a lease.
+/// When a client knew that it held a lease.
 #[derive(Debug)]
 struct Seen {
     token: u64,
@@ -256,7 +256,7 @@ fn now() -> Duration {
         .unwrap_or_default()
 }
 
-/// What is common to the clients of one history.
+/// The shared state of the clients of one history.
 struct History {
     lock: RwLock<Client>,
     seen: Mutex<Vec<Seen>>,
@@ -265,7 +265,7 @@ struct History {
     answered: AtomicU64,
 }
 
-/// Knuth's generator: enough to vary a history.
+/// Knuth's generator, which is sufficient to vary a history.
 struct Random(u64);
 
 impl Random {
@@ -283,8 +283,8 @@ impl Random {
 }
 
 impl History {
-    /// A call that broke off is made again, on the host that is there by then; the second value
-    /// says that this was needed.
+    /// Retries a call that broke off, on the host that is then running. The second value tells
+    /// whether this was needed.
     fn insist(&self, path: &str, body: &Value) -> (Answer, bool) {
         let mut repeated = false;
         loop {
@@ -343,7 +343,7 @@ impl History {
                 assert!(now() >= expires, "{lease:?} was lost early");
             }
         }
-        // To the release, or to the expiry.
+        // Until the release, or the expiry.
         let mut until = expires;
         if random.below(4) > 0 {
             until = until.min(now());
@@ -388,7 +388,7 @@ fn history(kind: Kind) {
             })
             .collect();
         for kill in 0..KILLS {
-            // In the middle of the work, each time at another place.
+            // During the work, each time at another point.
             let goal = history.answered.load(Ordering::Relaxed) + 30 + 10 * kill;
             eventually(Duration::from_secs(30), || {
                 let done = clients.iter().all(thread::ScopedJoinHandle::is_finished);

@@ -1,6 +1,8 @@
-//! A long run of requests, hang-ups and evictions on the embedded host: its memory is flat.
+//! A long run of requests, disconnects and evictions on the embedded host. Its memory does not
+//! grow.
 //!
-//! Short in the suite; `ANCHORHOLD_FULL_LOAD=1` makes it 100,000 requests. The figures are printed.
+//! The run is short in the suite. `ANCHORHOLD_FULL_LOAD=1` makes it 100,000 requests. The figures
+//! are printed.
 
 use std::time::{Duration, Instant};
 
@@ -11,11 +13,11 @@ const THREADS: u64 = 8;
 const PARTS: usize = 10;
 /// More objects than are kept in memory, so that every request may wake one and evict another.
 const OBJECTS: u64 = 1_500;
-/// What the allocator may keep beside what is in use.
+/// How many bytes the allocator may keep in addition to those in use.
 const GROWTH: u64 = 48 << 20;
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Requests of every kind: reads, writes, waits, ends, and some whose sender hangs up.
+/// Requests of every kind: reads, writes, waits, ends, and some whose sender disconnects.
 fn work(client: &Client, random: &mut Random, requests: usize) {
     let mut connection = client.dial().expect("the app listens");
     for _ in 0..requests {
@@ -54,7 +56,7 @@ fn work(client: &Client, random: &mut Random, requests: usize) {
         let answer = connection
             .exchange(method, &path, body.as_ref(), PATIENCE)
             .expect("the app answers");
-        // An end may be answered with another error of the server; nothing else may be.
+        // An end may be answered with another server error. Other requests may not.
         let is_right = answer.status == expected || (expected == 503 && answer.status >= 500);
         assert!(is_right, "{path}: {} {}", answer.status, answer.text());
     }

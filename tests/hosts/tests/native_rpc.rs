@@ -91,7 +91,7 @@ fn arguments_that_do_not_fit_are_refused_by_name() {
     assert_eq!(call(&client, "COUNTER", "value", json!([]))["value"], 0);
 }
 
-/// P64, P65 and S9: only what is marked `#[rpc]` can be called.
+/// P64, P65 and S9: only methods marked `#[rpc]` can be called.
 #[test]
 fn nothing_but_the_marked_methods_can_be_called() {
     let host = start();

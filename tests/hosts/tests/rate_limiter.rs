@@ -1,5 +1,5 @@
 //! The demo's limiter on both hosts: the same answers, the fields of the IETF draft, and never more
-//! than the policy says, whoever asks and whatever dies.
+//! requests than the policy allows, for any callers and after any crash.
 
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -31,14 +31,14 @@ fn body(answer: &Answer) -> Value {
         .unwrap_or_else(|error| panic!("{error}: {}", answer.text()))
 }
 
-/// A time on either side of a decision, between which it was made.
+/// Times before and after a decision.
 struct Passed {
     sent: u64,
     heard: u64,
     cost: u64,
 }
 
-/// 64 callers ask for as long as there is time.
+/// 64 callers send requests until the time is over.
 fn press(client: &Client, path: &str, policy: &Value, until: u64, passed: &Mutex<Vec<Passed>>) {
     std::thread::scope(|scope| {
         for caller in 0..CALLERS {
@@ -62,7 +62,8 @@ fn press(client: &Client, path: &str, policy: &Value, until: u64, passed: &Mutex
     });
 }
 
-/// The most that certainly passed within one stretch: decisions whose whole uncertainty lies in it.
+/// Returns the most decisions that certainly passed within one stretch: those whose whole
+/// uncertainty is inside it.
 fn most_within(passed: &[Passed], stretch: u64) -> u64 {
     let starts = passed.iter().map(|first| first.sent);
     let sums = starts.map(|start| {
@@ -74,7 +75,7 @@ fn most_within(passed: &[Passed], stretch: u64) -> u64 {
     sums.max().unwrap_or(0)
 }
 
-/// The host is killed twice in the middle, on windows that span the restart.
+/// The host is killed twice during the work, in windows that span the restart.
 #[test]
 fn never_more_than_the_policy_says() {
     for kind in Kind::BOTH {
@@ -93,7 +94,7 @@ fn never_more_than_the_policy_says() {
                     scope.spawn(move || press(client, &path, &policy, until, passed));
                 }
                 if round < 2 {
-                    // Dies while all ask.
+                    // It is killed while all callers send requests.
                     std::thread::sleep(Duration::from_millis(1_200));
                     host.kill();
                 }
@@ -122,7 +123,7 @@ fn never_more_than_the_policy_says() {
     }
 }
 
-/// What is exhausted stays so through a restart, whatever the algorithm.
+/// An exhausted limit remains exhausted through a restart, for every algorithm.
 #[test]
 fn a_restart_gives_nothing_back() {
     for kind in Kind::BOTH {
@@ -151,7 +152,8 @@ fn a_restart_gives_nothing_back() {
     }
 }
 
-/// The two list fields of draft-ietf-httpapi-ratelimit-headers-10, as far as one item goes.
+/// Parses the two list fields of draft-ietf-httpapi-ratelimit-headers-10, as far as needed for one
+/// item.
 fn item(field: Option<&str>) -> (String, Vec<(String, u64)>) {
     let field = field.expect("the field is there");
     let (name, parameters) = field.split_once(';').expect("an item with parameters");
@@ -269,8 +271,8 @@ fn answers_and_fields_are_those_of_the_contract() {
     }
 }
 
-/// A request that is handed to its object untouched takes the mount's path along: a HEAD, and one
-/// whose body has no stated length.
+/// A request that is passed to its object unchanged keeps the mount's path: a HEAD, and one whose
+/// body has no stated length.
 #[test]
 fn the_key_is_found_in_requests_of_any_form() {
     for kind in Kind::BOTH {
@@ -321,7 +323,7 @@ fn caller() -> impl Fn(&str, Value) -> Value {
     move |method, values| caller.call(method, values)
 }
 
-/// Workerd's own alarm sweeps, and is gone when there is nothing left.
+/// workerd's own alarm sweeps, and is removed when nothing is left.
 #[test]
 fn keys_that_are_used_once_are_swept() {
     let call = caller();
@@ -339,7 +341,7 @@ fn keys_that_are_used_once_are_swept() {
     assert_eq!(status.expect("it is swept")["usages"], 0);
 }
 
-/// A Worker in TypeScript calls in its own manner.
+/// A Worker in TypeScript calls in its own way.
 #[test]
 fn native_rpc() {
     let call = caller();
@@ -393,7 +395,8 @@ fn native_rpc() {
     );
 }
 
-/// Arguments of every length around 256 bytes, so that the encoder's buffer grows at each of its steps.
+/// Arguments of every length around 256 bytes, so that the encoder's buffer grows at each of its
+/// steps.
 #[test]
 fn arguments_of_every_length_arrive_whole() {
     let call = caller();

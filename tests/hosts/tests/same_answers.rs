@@ -1,11 +1,11 @@
-//! The demo answers alike on both hosts: the same requests, the same statuses, headers and bodies.
+//! The demo answers alike on both hosts: the same requests, statuses, headers and bodies.
 
 use std::time::Duration;
 
 use host_tests::{Client, Host, Kind, demo, eventually};
 use serde_json::{Value, json};
 
-/// What of an answer must be the same.
+/// The parts of an answer that must be the same.
 #[derive(Debug, PartialEq)]
 struct Seen {
     status: u16,
@@ -44,7 +44,7 @@ impl Both {
         self.hosts.each_ref().map(Host::client)
     }
 
-    /// Sends one request to both and returns the answer that both gave.
+    /// Sends one request to both hosts. Returns the answer that both gave.
     #[track_caller]
     fn ask(&self, method: &str, path: &str, body: Option<Value>) -> Seen {
         let [embedded, workerd] = self
@@ -128,7 +128,7 @@ fn scratch() {
         id
     });
     assert_ne!(ids[0], ids[1]);
-    // Made by the other host's namespace, or by none.
+    // Created by the other host's namespace, or by none.
     for (client, foreign) in both.clients().iter().zip(ids.iter().rev()) {
         let answer = client
             .get(&format!("/scratch/{foreign}"))
@@ -156,7 +156,7 @@ fn task() {
     let both = Both::start();
     let idle = json!({ "running": false, "runs": 0, "last_run": null, "next_run": null });
     assert_eq!(both.get("/tasks/t"), idle);
-    // More than a platform of 32 bits counts to.
+    // More than 32 bits can count.
     assert_eq!(both.get("/tasks/t/runs?limit=5000000000"), json!([]));
     assert_eq!(
         both.post("/tasks/t/stop", json!({})).status,

@@ -1,4 +1,4 @@
-//! Scheduled tasks on both hosts: one pending run, whatever dies and whoever starts them.
+//! Scheduled tasks on both hosts: one pending run, after any crash and for any starter.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ fn until_it_ran(task: &Client, times: u64) {
         .unwrap_or_else(|| panic!("it does not run: {}", status(task)));
 }
 
-/// The times of the plan that the last runs were for, oldest first.
+/// Returns the planned times of the last runs, oldest first.
 fn served(task: &Client) -> Vec<i64> {
     let history: Vec<Value> = task.get("/runs").json();
     let numbers: Vec<u64> = history
@@ -47,7 +47,7 @@ fn served(task: &Client) -> Vec<i64> {
     scheduled.map(|time| time.expect("not by hand")).collect()
 }
 
-/// A second pending run would show as a time that is served twice, or off the beat.
+/// A second pending run would appear as a time that is served twice, or off the beat.
 #[track_caller]
 fn assert_one_beat(kind: Kind, served: &[i64], interval: i64) {
     for pair in served.windows(2) {
@@ -97,7 +97,7 @@ fn what_was_missed_while_the_host_was_down_is_made_up_for_once() {
         .done();
         until_it_ran(&task, 2);
         host.kill();
-        // The outage itself is what is tested.
+        // The outage is what is tested.
         std::thread::sleep(Duration::from_secs(2));
         host.restart();
         let task = host.client().at("/tasks/t");

@@ -6,11 +6,11 @@ use std::time::Duration;
 use host_tests::{Answer, Caller, Client, Connection, Host, Kind, Received, demo, eventually};
 use serde_json::{Value, json};
 
-/// How long it takes to say that nothing comes.
+/// How long to wait before concluding that nothing arrives.
 const SILENCE: Duration = Duration::from_millis(800);
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Does the same on both hosts, at the same time.
+/// Runs the same test on both hosts, at the same time.
 fn on_both(test: impl Fn(&Host, &Client) + Sync) {
     let application = demo(env!("CARGO_BIN_EXE_embedded-demo"));
     std::thread::scope(|scope| {
@@ -38,7 +38,7 @@ fn event(topic: &str, data: &Value) -> Value {
     json!({ "type": "event", "topic": topic, "data": data })
 }
 
-/// Sends what is refused and returns the code and the message.
+/// Sends a message that is refused, and returns the code and the message of the refusal.
 #[track_caller]
 fn refused(socket: &mut Connection, text: &str) -> (String, String) {
     socket.send_text(text);
@@ -48,7 +48,7 @@ fn refused(socket: &mut Connection, text: &str) -> (String, String) {
     (field("code"), field("message"))
 }
 
-/// Waits until the hub has done all that the socket has sent.
+/// Waits until the hub has processed everything that the socket has sent.
 #[track_caller]
 fn come_to_rest(socket: &mut Connection) {
     assert_eq!(refused(socket, "?").0, "bad_request");
@@ -78,7 +78,7 @@ fn events_go_to_the_topics_other_subscribers() {
             event("c", &json!("for later"))
         );
 
-        // Over the socket: not to the one who publishes, and to nobody who unsubscribed.
+        // Over the socket: neither to the publisher nor to clients that unsubscribed.
         both.send(&json!({ "type": "publish", "topic": "a", "data": ["from both"] }));
         assert_eq!(
             only_a.receive_json::<Value>(),
@@ -190,8 +190,8 @@ fn topics_outlive_the_objects_memory() {
         assert_eq!(publish(hub, "b", &json!(1)), 1);
         assert_eq!(socket.receive_json::<Value>()["seq"], 1);
         come_to_rest(&mut socket);
-        // Dropped, it neither reads on nor answers the Close: a wake may not bring it back. (It owes
-        // little: on workerd an object stays in memory while a socket's output waits.)
+        // When dropped, it neither reads on nor answers the Close. A wake may not bring it back.
+        // (It is owed little: on workerd an object stays in memory while a socket's output waits.)
         let _dropped = hub.connect("/ws?topics=d&acks=true");
         let mut publisher = hub.connect("/ws");
         for _ in 0..=4_096 {
@@ -202,8 +202,8 @@ fn topics_outlive_the_objects_memory() {
         assert_eq!(hub.get("").json::<Value>()["dropped"], 1);
         let awake_since = |hub: &Client| hub.get("").json::<Value>()["awake_since"].as_i64();
         let before = awake_since(hub).expect("a time");
-        // About 10 s of silence make the platform take the object out of memory. A ping in the
-        // middle is answered, and does not keep it there.
+        // After about 10 s of silence the platform evicts the object. A ping in between is
+        // answered, and does not keep the object in memory.
         let woken = (0..4).find_map(|_| {
             std::thread::sleep(Duration::from_secs(6));
             socket.send_text("ping");
@@ -230,7 +230,7 @@ fn topics_outlive_the_objects_memory() {
     });
 }
 
-/// Publishes 60,000 bytes at a time, and never goes far ahead of those who read.
+/// Publishes 60,000 bytes at a time, and never gets far ahead of the readers.
 struct Stream<'a> {
     hub: &'a Client,
     readers: Vec<AtomicUsize>,
@@ -251,7 +251,7 @@ impl<'a> Stream<'a> {
         json!(format!("{number} {}", "d".repeat(Self::BYTES)))
     }
 
-    /// How many the event was delivered to.
+    /// Publishes an event. Returns to how many it was delivered.
     fn publish(&self, number: usize) -> usize {
         let slowest = || {
             self.readers
@@ -277,7 +277,7 @@ impl<'a> Stream<'a> {
     }
 }
 
-/// Reads what came before the Close, and the Close.
+/// Reads what arrives before the Close, and the Close.
 fn drained(mut socket: Connection) -> (usize, Received) {
     let mut events = 0;
     loop {
@@ -290,7 +290,7 @@ fn drained(mut socket: Connection) -> (usize, Received) {
 
 const MEBIBYTE: u64 = 1024 * 1024;
 
-/// The rule that holds alike on both hosts.
+/// The rule that applies on both hosts.
 #[test]
 fn who_does_not_acknowledge_is_dropped_and_the_others_get_everything() {
     const EVENTS: usize = 700;
@@ -312,7 +312,7 @@ fn who_does_not_acknowledge_is_dropped_and_the_others_get_everything() {
             }
             for number in 0..EVENTS {
                 let delivered = stream.publish(number);
-                // 4 MiB holds 69 of these events.
+                // 4 MiB hold 69 of these events.
                 let expected = if number < 69 { SLOW + 2 } else { 2 };
                 assert_eq!(delivered, expected, "{}: event {number}", host.kind());
             }
@@ -335,7 +335,7 @@ fn who_does_not_acknowledge_is_dropped_and_the_others_get_everything() {
     });
 }
 
-/// The rule for clients that promise nothing, where the host tells what waits for them.
+/// The rule for clients without acknowledgements, if the host reports what waits for them.
 #[test]
 fn who_does_not_read_is_dropped_on_the_embedded_host() {
     const EVENTS: usize = 600;
@@ -358,7 +358,7 @@ fn who_does_not_read_is_dropped_on_the_embedded_host() {
             if delivered == 1
                 && let Some(socket) = slow.pop()
             {
-                // What the host had taken for it arrives, then the reason.
+                // What the host had accepted for it arrives, and then the reason.
                 let (events, end) = drained(socket);
                 let closed = Received::Close {
                     code: 1_013,
@@ -378,7 +378,8 @@ fn who_does_not_read_is_dropped_on_the_embedded_host() {
     if let Some(before) = before {
         let grown = most.saturating_sub(before) / MEBIBYTE;
         println!("{grown} MiB more than before");
-        // 8 MiB for each of the six. The host's own bound is 16 MiB; without any it were 30 MB.
+        // 8 MiB for each of the six. The host's own limit is 16 MiB. Without any limit it would be
+        // 30 MB.
         assert!(grown < 80, "{grown} MiB more than before");
     }
 }

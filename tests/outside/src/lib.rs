@@ -1,4 +1,4 @@
-//! Three objects of a user's own: stored collections, sockets with alarms, and one that calls another.
+//! Three objects of a user: stored collections, sockets with alarms, and one that calls another.
 #![deny(warnings, missing_docs, clippy::pedantic)]
 
 use std::time::Duration;
@@ -16,7 +16,7 @@ pub struct Stock {
 /// Why an item was not taken.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum StockError {
-    /// Fewer are left than were asked for.
+    /// Fewer items are left than were requested.
     OnlyLeft(u32),
     /// Storage failed.
     Storage(StorageError),
@@ -45,7 +45,7 @@ impl ObjectError for StockError {
 
 #[durable_object]
 impl Stock {
-    /// Adds what a delivery brought.
+    /// Adds the items of a delivery.
     #[rpc]
     #[post("/items/{item}")]
     fn deliver(&mut self, ctx: &Ctx, item: &str, count: u32) -> Result<u32, StockError> {
@@ -104,13 +104,13 @@ fn item_count(lines: &[(String, u32)]) -> u32 {
     lines.iter().map(|(_, count)| count).sum()
 }
 
-/// Who watches a board.
+/// The watcher of a board.
 #[derive(Serialize, Deserialize)]
 pub struct Watcher {
     name: String,
 }
 
-/// A board that tells its watchers of every note.
+/// A board that tells its watchers about every note.
 #[durable_object]
 pub struct Board {
     #[memory]

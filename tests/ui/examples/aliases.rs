@@ -1,4 +1,4 @@
-//! What a type is decides the type, under whatever name.
+//! The type itself decides what it is, under any name.
 #![deny(warnings)]
 
 use anchorhold::prelude::*;

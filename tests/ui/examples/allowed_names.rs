@@ -1,4 +1,4 @@
-//! The names of the user, in generated code too, are the user's business.
+//! The user's names are not linted again in generated code.
 #![deny(warnings)]
 
 use anchorhold::prelude::*;

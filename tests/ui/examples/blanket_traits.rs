@@ -1,4 +1,5 @@
-//! Traits of the user's for every type, whose methods and constants have the names of the runtime's own.
+//! The user's traits for every type. Their methods and constants have the names of the runtime's
+//! own.
 #![deny(warnings)]
 #![allow(dead_code, reason = "the methods are only in the way")]
 

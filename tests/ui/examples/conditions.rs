@@ -1,4 +1,4 @@
-//! A condition under the attribute, and inner attributes.
+//! A condition below the attribute, and inner attributes.
 #![deny(warnings)]
 
 use anchorhold::prelude::*;

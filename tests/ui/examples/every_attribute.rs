@@ -1,4 +1,4 @@
-//! Every attribute once, under every lint that a strict crate turns on.
+//! Every attribute once, with every lint that a strict crate enables.
 #![deny(
     warnings,
     missing_docs,
@@ -23,7 +23,7 @@
 use anchorhold::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// What a user says.
+/// A message of a user.
 #[derive(Serialize, Deserialize)]
 pub struct Post {
     text: String,
@@ -59,7 +59,7 @@ impl Room {
         Ok(())
     }
 
-    /// How many posts there are.
+    /// Returns the number of posts.
     #[rpc]
     #[get("/posts")]
     #[get("/count")]
@@ -154,7 +154,7 @@ struct Nothing;
 #[durable_object]
 impl Nothing {}
 
-/// The room's posts, from afar.
+/// Returns the number of the room's posts, through a remote call.
 ///
 /// # Errors
 /// The room could not be reached.

@@ -1,5 +1,5 @@
-//! Nothing generated allows what the crate forbids, and nothing of it is linted. `dead_code` is denied only: for Workers,
-//! `wasm-bindgen` allows it on each function that it exports.
+//! Generated code does not allow lints that the crate forbids, and is not linted. `dead_code` is
+//! only denied: for Workers, `wasm-bindgen` allows it on each function that it exports.
 #![forbid(
     deprecated,
     missing_docs,

@@ -1,4 +1,4 @@
-//! The user's own types and functions may be called anything.
+//! The user's own types and functions may have any name.
 #![deny(warnings)]
 #![allow(dead_code, non_camel_case_types)]
 

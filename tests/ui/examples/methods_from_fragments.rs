@@ -1,4 +1,5 @@
-//! Attributes, visibility, bodies and types that a `macro_rules` macro passes on; objects in a function; deprecated types.
+//! Attributes, visibility, bodies and types that a `macro_rules` macro passes on. Also objects in a
+//! function, and deprecated types.
 #![deny(warnings)]
 #![allow(clippy::unused_unit)]
 

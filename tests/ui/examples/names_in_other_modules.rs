@@ -1,4 +1,5 @@
-//! The struct and its methods in two files; `Self` in signatures; a private type in a public object.
+//! The struct and its methods in two files. Also `Self` in signatures, and a private type in a
+//! public object.
 #![deny(warnings)]
 
 mod list {

@@ -1,4 +1,5 @@
-//! The names of the attributes belong to users elsewhere: to derives, to macros, to functions and types.
+//! Outside objects the names of the attributes are available to users, for derives, macros,
+//! functions and types.
 #![deny(warnings)]
 #![forbid(unused_imports)]
 

@@ -1,4 +1,4 @@
-//! What is exported to JavaScript is generated out of reach of the user's names, whatever they are called.
+//! Code that is exported to JavaScript is generated where the user's names cannot affect it.
 #![deny(warnings)]
 #![allow(dead_code, non_camel_case_types, non_upper_case_globals)]
 
@@ -11,7 +11,7 @@ constants! {
     a0 a1 arg0 arg1 ptr msg ret this me name index key len abi
 }
 
-/// An object beside types and modules that are called as what the exported code names.
+/// An object beside types and modules with the names that exported code uses.
 mod types {
     use anchorhold::prelude::*;
 
@@ -46,7 +46,7 @@ mod types {
     }
 }
 
-/// The names of the exported code as objects.
+/// Objects with the names of the exported code.
 mod objects {
     use anchorhold::prelude::*;
 
@@ -77,7 +77,7 @@ mod objects {
     }
 }
 
-/// The module of a function is not the function.
+/// The module with a function's name is not the function.
 mod functions {
     use anchorhold::prelude::*;
 

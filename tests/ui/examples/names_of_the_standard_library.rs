@@ -1,4 +1,5 @@
-//! Own types and aliases that are called as those of the standard library and of anchorhold are what they are.
+//! Types and aliases of the user's that have names of the standard library and of anchorhold are
+//! not confused with those.
 
 use anchorhold::prelude::*;
 
@@ -64,7 +65,7 @@ impl Counter {
     }
 }
 
-/// The stub knows it for a `Result`.
+/// The stub recognises it as a `Result`.
 pub async fn increment(counter: CounterStub) -> Result<i64, CallError<Error>> {
     counter.increment().await
 }

@@ -1,4 +1,4 @@
-//! Generated code names nothing through the scope it lands in.
+//! Generated code does not resolve names in the scope where it is placed.
 #![no_implicit_prelude]
 #![deny(warnings)]
 

@@ -1,4 +1,4 @@
-//! Common names are not taken from the user.
+//! Common names remain available to the user.
 #![deny(warnings)]
 
 use anchorhold::prelude::{Env, durable_object};

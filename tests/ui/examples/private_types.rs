@@ -1,4 +1,5 @@
-//! Handlers take and return types that are not public, under lints that a derive of serde leaves alone.
+//! Handlers take and return types that are not public, with lints that a derive of serde does not
+//! trigger.
 #![forbid(
     elided_lifetimes_in_paths,
     missing_debug_implementations,

@@ -1,4 +1,4 @@
-//! A method of the stub is as visible as the user says.
+//! A method of the stub has the visibility that the user gives it.
 #![deny(warnings)]
 
 pub mod objects {

@@ -1,8 +1,8 @@
-//! The table of arguments in `docs/attributes.md`, as programs: what it allows compiles, and what it refuses is one error
-//! each.
+//! Tests the table of arguments in `docs/attributes.md` with programs. What it allows compiles, and
+//! each thing that it refuses is one error.
 //!
-//! The programs are written by `UPDATE_PROGRAMS=1 cargo test -p ui-tests --test arguments`. Cargo compiles the allowed ones
-//! with the other examples.
+//! Run `UPDATE_PROGRAMS=1 cargo test -p ui-tests --test arguments` to write the programs. Cargo
+//! compiles the allowed ones with the other examples.
 
 use std::collections::BTreeMap;
 use std::fs;

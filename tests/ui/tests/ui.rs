@@ -1,11 +1,11 @@
-//! Every mistake under `fail/` is one error at the user's own tokens; everything under `examples/` compiles,
-//! as cargo builds it with these tests, without a word from clippy.
+//! Tests that every mistake in `fail/` is one error at the user's own tokens. Everything in
+//! `examples/` compiles, as cargo builds it with these tests, without a warning from clippy.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Half of a declaration cannot see whether the other half is there, so the first two are reported from both sides. rustc
-/// refuses the last one by itself, without the fix. One of the two messages names it.
+/// One half of a declaration cannot see whether the other half exists, so both sides report the
+/// first two. rustc also refuses the last one, without the fix. One of the two messages names it.
 const TWO_ERRORS: [&str; 3] = [
     "impl_not_marked.rs",
     "struct_not_marked.rs",

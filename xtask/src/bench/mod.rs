@@ -1,4 +1,5 @@
-//! anchorhold beside hand-written workers-rs and TypeScript, measured in turn within one run.
+//! Compares anchorhold with hand-written workers-rs and TypeScript, measured alternately within one
+//! run.
 
 mod processors;
 mod programs;
@@ -69,9 +70,9 @@ struct Report {
     ratios: Vec<Ratio>,
 }
 
-/// Builds and starts every program, loads them in turn, prints and writes the report.
+/// Builds and starts every program, loads them alternately, prints and writes the report.
 pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-    // wrk answers `-v` with its version and a failure.
+    // wrk answers `-v` with its version and a failing exit code.
     if Command::new("wrk").arg("-v").output().is_err() {
         bail!("wrk is missing: install it (Debian: apt-get install wrk); it makes the load");
     }
@@ -103,7 +104,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
             Ok(Subject {
                 program,
                 load,
-                // All ways are served by one program.
+                // One program serves all ways.
                 port: port(program)
                     .or(port(CHOICES))
                     .with_context(|| format!("{program} does not run"))?,
@@ -112,11 +113,11 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         .collect::<Result<_>>()?;
 
     let mut figures: Vec<Vec<f64>> = vec![Vec::new(); subjects.len()];
-    // One short round first, unmeasured: compilers warm up, objects wake, files grow.
+    // The first round is short and unmeasured: compilers warm up, objects wake, files grow.
     for round in 0..=options.rounds {
         let mut order: Vec<usize> = (0..subjects.len()).collect();
         if round % 2 == 1 {
-            // What comes first has no advantage of it.
+            // Alternates the order, so that the first program has no advantage.
             order.reverse();
         }
         for index in order {
@@ -162,10 +163,10 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Where the programs are.
+/// The folder of the programs.
 const APPS: &str = "xtask/bench";
 
-/// A program in JavaScript, which needs nothing built.
+/// Starts a program in JavaScript, which needs no build.
 fn start_script(
     workspace: &Workspace,
     folder: &Path,
@@ -207,7 +208,7 @@ fn start_versions(workspace: &Workspace, before: &Path, folder: &Path) -> Result
     ])
 }
 
-/// An app on workerd.
+/// Starts an app on workerd.
 fn start_worker(
     workspace: &Workspace,
     folder: &Path,
@@ -224,7 +225,7 @@ fn start_worker(
     Server::start(program, &mut command)
 }
 
-/// The app of the checkout at `root` on the embedded host.
+/// Starts the app of the checkout at `root` on the embedded host.
 fn start_embedded(
     folder: &Path,
     program: &'static str,
@@ -232,7 +233,7 @@ fn start_embedded(
     target: &Path,
 ) -> Result<Server> {
     command::run(
-        Command::new("cargo")
+        command::cargo()
             .args(["build", "--quiet", "--release", "-p", "bench-anchorhold"])
             .env("CARGO_TARGET_DIR", target)
             .current_dir(root),
@@ -285,7 +286,8 @@ fn median(figures: &[f64]) -> f64 {
     sorted[sorted.len() / 2]
 }
 
-/// The median of the ratios round by round: what drifts in the machine drifts in both.
+/// Returns the median of the ratios of each round. Drift of the machine affects both rates of a
+/// round alike.
 fn ratio(rows: &[Row], load: &'static str, of: &'static str, to: &'static str) -> Ratio {
     let figures = |program: &str| {
         rows.iter()

@@ -1,5 +1,5 @@
-//! Which processors the programs and their load run on. Where the scheduler moves both about, two
-//! runs of one program differ by a quarter.
+//! The processors on which the programs and their load run. If the scheduler moves both, two runs
+//! of one program differ by a quarter.
 
 use std::thread::available_parallelism;
 
@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 
-/// The processors of this process. What a thread starts runs where the thread may.
+/// The processors of this process. A process that a thread starts runs on the thread's processors.
 pub(super) struct Processors {
     all: CpuSet,
     programs: CpuSet,
@@ -15,7 +15,7 @@ pub(super) struct Processors {
 }
 
 impl Processors {
-    /// One for the load, the others for the programs; with one processor, the same for both.
+    /// Assigns one to the load and the others to the programs. A single processor is used for both.
     pub(super) fn divided() -> Result<Self> {
         let this_thread = Pid::from_raw(0);
         let all = sched_getaffinity(this_thread).context("cannot ask for the processors")?;
@@ -36,12 +36,12 @@ impl Processors {
         })
     }
 
-    /// Starts what `start` starts on the processors of the programs.
+    /// Runs `start`, whose child processes run on the processors of the programs.
     pub(super) fn for_programs<T>(&self, start: impl FnOnce() -> Result<T>) -> Result<T> {
         self.on(&self.programs, start)
     }
 
-    /// Starts what `start` starts on the processor of the load.
+    /// Runs `start`, whose child processes run on the processor of the load.
     pub(super) fn for_load<T>(&self, start: impl FnOnce() -> Result<T>) -> Result<T> {
         self.on(&self.load, start)
     }

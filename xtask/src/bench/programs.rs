@@ -1,6 +1,6 @@
-//! What is compared under which load.
+//! The programs that are compared, and their loads.
 
-/// A request that is repeated, and how many connections repeat it.
+/// A request that is repeated, and the number of connections that repeat it.
 pub(super) struct Load {
     pub(super) name: &'static str,
     pub(super) path: &'static str,
@@ -42,13 +42,13 @@ pub(super) const ANCHORHOLD: &str = "anchorhold";
 pub(super) const EMBEDDED: &str = "anchorhold, embedded host";
 pub(super) const HAND_WRITTEN: &str = "workers-rs by hand";
 pub(super) const TYPESCRIPT: &str = "TypeScript";
-/// Of the checkout that `--before` names.
+/// The program of the checkout that `--before` names.
 pub(super) const ANCHORHOLD_BEFORE: &str = "anchorhold before";
 pub(super) const EMBEDDED_BEFORE: &str = "embedded host before";
-/// The program behind all the [ways](WAYS).
+/// The program that serves all the [ways](WAYS).
 pub(super) const CHOICES: &str = "choices";
 
-/// Each way to do a thing, and how it is asked for.
+/// Each way to do a thing, and the request for it.
 static WAYS: [(&str, Load); 7] = [
     (
         "request handed on",
@@ -74,10 +74,10 @@ const fn way(name: &'static str, path: &'static str) -> Load {
     }
 }
 
-/// What is measured, and which of it is set beside which.
+/// What is measured, and which results are compared.
 pub(super) struct Compared {
     pub(super) subjects: Vec<(&'static str, &'static Load)>,
-    /// The load, and the programs whose rates are divided.
+    /// The load, and the two programs whose rates are divided.
     pub(super) ratios: Vec<(&'static str, &'static str, &'static str)>,
 }
 
@@ -105,7 +105,7 @@ pub(super) fn programs() -> Compared {
     }
 }
 
-/// This checkout beside an earlier one.
+/// Compares this checkout with an earlier one.
 pub(super) fn versions() -> Compared {
     let pairs = [
         (&MEMORY, ANCHORHOLD, ANCHORHOLD_BEFORE),
@@ -126,7 +126,7 @@ pub(super) fn versions() -> Compared {
     }
 }
 
-/// Every way beside the last one to do the same thing.
+/// Compares every way with the last one to do the same thing.
 pub(super) fn choices() -> Compared {
     let ratios = WAYS.iter().filter_map(|(way, load)| {
         let (last, _) = WAYS.iter().rfind(|(_, other)| other.name == load.name)?;

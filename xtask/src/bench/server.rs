@@ -1,4 +1,4 @@
-//! The programs of the benchmark while they run.
+//! The running programs of the benchmark.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -30,7 +30,7 @@ impl Server {
             .map_while(Result::ok)
             .find_map(|line| announced_port(&line))
             .with_context(|| format!("{program} did not start"))?;
-        // The program stops when its pipe is full.
+        // Read to the end, because the program blocks when its pipe is full.
         thread::spawn(move || lines.for_each(drop));
         Ok(Self {
             program,
@@ -40,7 +40,8 @@ impl Server {
     }
 }
 
-/// From `listening on http://127.0.0.1:PORT`, or from workerd's own `{"event":"listen",…,"port":PORT}`.
+/// Returns the port of `listening on http://127.0.0.1:PORT`, or of workerd's own
+/// `{"event":"listen",…,"port":PORT}`.
 fn announced_port(line: &str) -> Option<u16> {
     if !line.starts_with("listening on") && !line.starts_with("{\"event\":\"listen\"") {
         return None;
@@ -55,7 +56,7 @@ fn announced_port(line: &str) -> Option<u16> {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // With a signal that it can pass on: xtask has a workerd of its own to stop.
+        // A signal that xtask can pass on, because it has a workerd to stop.
         if let Ok(pid) = i32::try_from(self.child.id()) {
             let _ = nix::sys::signal::kill(
                 nix::unistd::Pid::from_raw(pid),

@@ -1,23 +1,23 @@
-//! Fenced code blocks, and the comment in front of a block that says which file holds it.
+//! Fenced code blocks, and the comment before a block that names its file.
 
 use super::Page;
 
 /// A code block of a page.
 pub struct Block<'a> {
     pub page: &'a str,
-    /// Of its fence, from 1.
+    /// The line of its fence, counted from 1.
     pub line: usize,
     pub language: &'a str,
     pub source: Source<'a>,
     pub text: String,
 }
 
-/// What the comment in front of a block says.
+/// What the comment before a block says.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Source<'a> {
     /// There is no comment.
     Unsaid,
-    /// `<!-- part of FILE -->`: the block is some lines of the file.
+    /// `<!-- part of FILE -->`: the block consists of lines of the file.
     PartOf(&'a str),
     /// `<!-- requests of FILE -->`: a test in the file sends the same requests.
     RequestsOf(&'a str),
@@ -42,7 +42,7 @@ impl<'a> Source<'a> {
     }
 }
 
-/// The blocks of a page. A block without a language has an empty one.
+/// Returns the blocks of a page. A block without a language has an empty one.
 pub fn blocks(page: &Page) -> Vec<Block<'_>> {
     let mut blocks = Vec::new();
     let mut open: Option<Block<'_>> = None;

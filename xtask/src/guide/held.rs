@@ -1,4 +1,4 @@
-//! Each code block of the guide is run by a test, or compared with a file that one runs.
+//! Each code block of the guide is run by a test, or compared with a file that a test runs.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use crate::Arguments;
 use crate::workspace::Workspace;
 
 /// Files that include pages, and the languages whose blocks they test: as documentation tests, by
-/// comparison with the tests that they are, and by sending the request that is shown.
+/// comparison with their own tests, and by sending the requests shown.
 const INCLUDING: &[(&str, &[&str])] = &[
     ("runtime/src/lib.rs", &["rust"]),
     (
@@ -26,7 +26,8 @@ const RUNTIME: &str = "runtime/Cargo.toml";
 /// The configuration with the bindings of the ready-made objects.
 const DEMO: &str = "examples/demo/wrangler.jsonc";
 
-/// Command lines of other programs: a new one is noticed here. Those of `cargo xtask` are parsed.
+/// Command lines of other programs, so that a new one is noticed. Those of `cargo xtask` are
+/// parsed.
 const KNOWN: &[&str] = &[
     "cargo build --release",
     "cargo check --lib --target wasm32-unknown-unknown",
@@ -54,12 +55,12 @@ const KNOWN: &[&str] = &[
     "sudo useradd --system starter",
 ];
 
-/// Where the guide copies the starter to.
+/// The destination to which the guide copies the starter.
 const COPY: &str = "../my-app";
 const STARTER: &str = "examples/starter";
 
-/// Blocks of pages about objects: the page, the language, and words that are in the block and in the
-/// file that has the real thing.
+/// Blocks of pages about objects: the page, the language, and words that must be both in the block
+/// and in the file with the actual code.
 const NAMED: &[(&str, &str, &str, &[&str])] = &[
     (
         "docs/objects/chat-room.md",
@@ -75,7 +76,7 @@ const NAMED: &[(&str, &str, &str, &[&str])] = &[
     ),
 ];
 
-/// Finds what holds a block.
+/// Checks that a file or a test covers a block.
 fn check(root: &Path, block: &Block<'_>) -> Result<()> {
     match block.source {
         Source::PartOf(file) => {
@@ -120,7 +121,7 @@ fn check(root: &Path, block: &Block<'_>) -> Result<()> {
     }
 }
 
-/// Each `curl` sends a body and a path that the test sends, too.
+/// Checks that each `curl` sends a body and a path that the test also sends.
 fn check_requests(test: &str, commands: &str) -> Result<()> {
     for line in commands.lines() {
         let Some(words) = line.strip_prefix("curl ") else {
@@ -165,7 +166,7 @@ fn check_command(root: &Path, line: &str) -> Result<()> {
     Ok(())
 }
 
-/// The features that a dependency on anchorhold asks for.
+/// Checks the features that a dependency on anchorhold requests.
 fn check_features(manifest: &str, block: &str) -> Result<()> {
     let (_, features) = block
         .split_once("features = [")
@@ -179,7 +180,7 @@ fn check_features(manifest: &str, block: &str) -> Result<()> {
     Ok(())
 }
 
-/// The bindings of a ready-made object are those of the demo.
+/// Checks that the bindings of a ready-made object are those of the demo.
 fn check_bindings(demo: &str, block: &str) -> Result<()> {
     let parse = |text: &str| -> Result<Value> {
         Ok(jsonc_parser::parse_to_serde_value(
@@ -216,7 +217,7 @@ fn every_code_block_is_held_by_a_test() -> Result<()> {
     Ok(())
 }
 
-/// A block of a language that nothing holds, and one that differs from its file.
+/// A block whose language is not tested, and one that differs from its file.
 #[test]
 fn loose_blocks_are_found() -> Result<()> {
     let root = root()?;

@@ -1,4 +1,4 @@
-//! The numbers on the page about limits are those of the code.
+//! Tests that the numbers on the page about limits are those of the code.
 
 use std::collections::BTreeMap;
 
@@ -8,21 +8,21 @@ use super::{cells, read, root};
 
 const PAGE: &str = "docs/limits.md";
 
-/// Documented by the platform. Nothing of ours knows the number.
+/// Limits that the platform documents. The number is not in this repository's code.
 const PLATFORM: &[&str] = &[
     "requests a second of one object",
     "memory of an isolate",
     "CPU time of an event",
 ];
 
-/// Not a number of the code: no limit, or a link to where it is computed.
+/// Rows without a number of the code: they have no limit, or a link to where it is computed.
 const WITHOUT_NUMBER: &[&str] = &["connections of the process", "pending runs of an object"];
 
 const COMMON: &str = "runtime/src/limits.rs";
 const NATIVE: &str = "runtime/src/platform/native";
 
-/// A row of the page, and the lines of the code that make it true: a file, below the embedded host's
-/// folder if it has no `src`, and a part of a line.
+/// Rows of the page, each with the lines of code that make it true. A line is a file and a part of
+/// the line. A file without `src` in its path is relative to the embedded host's folder.
 const ROWS: &[(&str, &[(&str, &str)])] = &[
     (
         "a JSON body that binds to arguments",
@@ -86,8 +86,8 @@ const ROWS: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
-        "HTTP connections of a thread",
-        &[("server.rs", "MAX_CONNECTIONS: usize = 16_384;")],
+        "HTTP connections for each thread, counted together",
+        &[("admission.rs", "MAX_CONNECTIONS: usize = 16_384;")],
     ),
     (
         "arguments or result of a call",
@@ -341,7 +341,7 @@ const SHOWN: &[(&str, &str)] = &[
     ("from_secs(120);", "120 s"),
 ];
 
-/// Whether the number stands there whole: `2 MiB` is no part of `32 MiB`.
+/// Whether the text contains the whole number: `2 MiB` is not part of `32 MiB`.
 fn says(shown: &str, number: &str) -> bool {
     let is_digit = |character: char| character.is_ascii_digit();
     shown.match_indices(number).any(|(at, _)| {
@@ -435,7 +435,8 @@ fn connections_are_computed_as_the_host_does() -> Result<()> {
     Ok(())
 }
 
-/// The number at the end of a line of code, as the page writes it: `MAX_KEY: usize = 2_048;`.
+/// Returns the number at the end of a line of code such as `MAX_KEY: usize = 2_048;`, as the page
+/// writes it.
 fn literal(part: &str) -> Option<String> {
     let (before, number) = part.rsplit_once(' ')?;
     let number: u64 = number
@@ -443,7 +444,7 @@ fn literal(part: &str) -> Option<String> {
         .replace('_', "")
         .parse()
         .ok()?;
-    // Pages of 4 KiB make 10 GB, and the rest of a product is not the number.
+    // Pages of 4 KiB make 10 GB, and the last factor of a product is not the number.
     if before.ends_with(['*', '+', '-', '<']) || before.contains("MAX_PAGES") {
         return None;
     }
@@ -461,7 +462,7 @@ fn thousands(number: u64) -> String {
     }
 }
 
-/// A supervisor that kills the host earlier would cut its stop short.
+/// A supervisor that kills the host earlier would interrupt its shutdown.
 #[test]
 fn supervisors_wait_longer_than_the_host() -> Result<()> {
     let root = root()?;

@@ -1,10 +1,10 @@
-//! Links between the documents lead to files and headings that are there.
+//! Tests that links between the documents lead to existing files and headings.
 
 use anyhow::Result;
 
 use super::{Page, pages, read, root};
 
-/// Documents beside the guide.
+/// Documents in addition to the guide.
 const OTHERS: &[&str] = &[
     "README.md",
     "ARCHITECTURE.md",
@@ -12,7 +12,7 @@ const OTHERS: &[&str] = &[
     "examples/README.md",
 ];
 
-/// The targets of the links on a page, outside of code blocks.
+/// Returns the targets of the links on a page, outside code blocks.
 fn targets(text: &str) -> impl Iterator<Item = &str> {
     let prose = text.split("```").step_by(2);
     prose.flat_map(|part| {
@@ -22,7 +22,7 @@ fn targets(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The name of a heading in a link: GitHub's.
+/// Returns the anchor of a heading, as GitHub makes it.
 fn slug(heading: &str) -> String {
     let kept = heading.to_lowercase();
     kept.chars()
@@ -73,7 +73,7 @@ fn links_lead_to_files_and_headings() -> Result<()> {
     Ok(())
 }
 
-/// A page of the guide that the index does not name is not found.
+/// Readers cannot find a page of the guide that the index does not list.
 #[test]
 fn index_names_every_page() -> Result<()> {
     let root = root()?;

@@ -1,23 +1,23 @@
-//! The messages and codes on the page about troubleshooting are those of the code.
+//! Tests that the messages and codes on the troubleshooting page are those of the code.
 
 use anyhow::Result;
 
 use super::{cells, files_below, read, root};
 
 const PAGE: &str = "docs/troubleshooting.md";
-/// Where messages are made.
+/// Where messages are defined.
 const SOURCES: &[&str] = &["runtime/src", "xtask/src"];
-/// Where the codes of responses are made.
+/// Where the codes of responses are defined.
 const CODES: &[&str] = &[
     "runtime/src/error.rs",
     "runtime/src/error/fault.rs",
     "runtime/src/platform/native/network/bodies.rs",
 ];
 
-/// Source text as its messages read: without the escapes of string literals.
+/// Returns source text as its messages are printed: without the escapes of string literals.
 fn as_printed(source: &str) -> String {
     let mut text = String::new();
-    // A literal whose line ends with a backslash goes on at the first word of the next line.
+    // A literal whose line ends with a backslash continues at the first word of the next line.
     let mut goes_on = false;
     for line in source.lines() {
         let line = if goes_on { line.trim_start() } else { line };
@@ -31,7 +31,7 @@ fn as_printed(source: &str) -> String {
     text.replace("\\\"", "\"")
 }
 
-/// The text between the backticks around a cell.
+/// Returns the text between the backticks around a cell.
 fn code(cell: &str) -> &str {
     let ticks = cell.len() - cell.trim_start_matches('`').len();
     let inner = cell

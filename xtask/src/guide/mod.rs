@@ -1,4 +1,4 @@
-//! The guide in `docs/`: tests that hold its code blocks, limits, messages and links.
+//! The guide in `docs/`: tests of its code blocks, limits, messages and links.
 
 mod blocks;
 mod held;
@@ -14,7 +14,7 @@ use anyhow::{Context, Result};
 
 use crate::workspace::Workspace;
 
-/// A file, by its path in the repository, with `/` between the folders.
+/// A file, by its path in the repository with `/` between the folders.
 struct Page {
     path: String,
     text: String,
@@ -28,12 +28,12 @@ fn read(root: &Path, path: &str) -> Result<String> {
     fs::read_to_string(root.join(path)).with_context(|| format!("cannot read {path}"))
 }
 
-/// The pages below `docs/`, sorted.
+/// Reads the pages in `docs/`, sorted.
 fn pages(root: &Path) -> Result<Vec<Page>> {
     files_below(root, "docs", "md")
 }
 
-/// The files below a folder whose names end so, sorted.
+/// Reads the files in a folder whose names have this extension, sorted.
 fn files_below(root: &Path, folder: &str, extension: &str) -> Result<Vec<Page>> {
     let mut found = Vec::new();
     let entries =
@@ -52,7 +52,7 @@ fn files_below(root: &Path, folder: &str, extension: &str) -> Result<Vec<Page>> 
     Ok(found)
 }
 
-/// The cells of a row of a table, if the line is one.
+/// Returns the cells of a line if it is a row of a table.
 fn cells(line: &str) -> Option<Vec<&str>> {
     let row = line.strip_prefix("| ")?.strip_suffix('|')?;
     Some(row.split(" | ").map(str::trim).collect())

@@ -1,4 +1,4 @@
-//! The versions in the guide are those of the code.
+//! Tests that the versions in the guide are those of the code.
 
 use anyhow::{Context, Result};
 

@@ -1,4 +1,4 @@
-//! The circles among the imports of a crate's files.
+//! Finds cycles among the imports of a crate's files.
 
 mod source;
 mod table;
@@ -14,7 +14,7 @@ use petgraph::graph::DiGraph;
 use crate::workspace::Workspace;
 use source::Source;
 
-/// The crates that have layers: their source folders and their names.
+/// The crates with layers: their source folders and their names.
 const CRATES: [(&str, &str); 2] = [
     ("runtime/src", "anchorhold"),
     ("macros/src", "anchorhold_macros"),
@@ -36,10 +36,11 @@ fn runtime(workspace: &Workspace) -> Result<Source> {
     Source::read(&workspace.root.join(folder), name)
 }
 
-/// The files of a crate, those that import nothing of it first.
+/// The files of a crate, beginning with those that import no file of the crate.
 struct Layers {
     folder: &'static str,
-    /// A layer imports only those before it. More than one file is a circle, whose imports are beside it.
+    /// A layer imports only earlier ones. A layer with more than one file is a cycle, whose imports
+    /// are listed with it.
     layers: Vec<Layer>,
 }
 

@@ -1,4 +1,4 @@
-//! The modules of a crate and what each name in them stands for, read from its source.
+//! The modules of a crate, and what each name in them refers to, read from its source.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -22,7 +22,8 @@ pub struct Source {
 
 struct Module {
     file: usize,
-    /// What `use` brings into the module, also as a re-export. Two conditions may bring one name.
+    /// The names that `use` brings into the module, including re-exports. Two conditions may import
+    /// the same name.
     imports: BTreeMap<String, Vec<Vec<String>>>,
     globs: Vec<Vec<String>>,
     /// The names of the items that the module defines itself.
@@ -32,7 +33,7 @@ struct Module {
 }
 
 impl Source {
-    /// Reads the crate whose root is `folder/lib.rs`. Code for tests only is left out.
+    /// Reads the crate whose root is `folder/lib.rs`. Omits code that is for tests only.
     pub fn read(folder: &Path, crate_name: &str) -> Result<Self> {
         let mut source = Self {
             files: Vec::new(),
@@ -119,7 +120,7 @@ impl Source {
         self.read_file(folder, &file, &below, module)
     }
 
-    /// For each file, the files that its code names something of.
+    /// Returns for each file the files that define something it names.
     pub fn imports(&self) -> BTreeSet<(usize, usize)> {
         let mut edges = BTreeSet::new();
         for (path, module) in &self.modules {
@@ -136,8 +137,8 @@ impl Source {
         edges
     }
 
-    /// The files that define what a path written in `module` names; none for other crates and for
-    /// modules themselves.
+    /// Returns the files that define what a path written in `module` names. Returns none for other
+    /// crates and for modules themselves.
     fn resolve(&self, module: &[String], path: &[String], depth: usize) -> BTreeSet<usize> {
         let Some((first, rest)) = path.split_first() else {
             return BTreeSet::new();
@@ -158,7 +159,7 @@ impl Source {
     }
 
     fn descend(&self, module: &[String], path: &[String], depth: usize) -> BTreeSet<usize> {
-        /// Imports of imports; more would be a circle of names.
+        /// The maximum depth of imports of imports. A deeper one would be a cycle of names.
         const DEEPEST: usize = 32;
         let Some((first, rest)) = path.split_first() else {
             return BTreeSet::new();
@@ -253,13 +254,13 @@ impl Paths<'_> {
     }
 
     fn name(&mut self, name: String, path: Vec<String>) {
-        // `use serde;` would lead to itself.
+        // `use serde;` would refer to itself.
         if path.as_slice() != [name.as_str()] {
             self.0.imports.entry(name).or_default().push(path);
         }
     }
 
-    /// The paths in the arguments of a macro, which are tokens.
+    /// Collects the paths in the arguments of a macro, which are tokens.
     fn tokens(&mut self, tokens: TokenStream) {
         let mut path: Vec<String> = Vec::new();
         let mut colons = 0;
@@ -286,7 +287,7 @@ impl Paths<'_> {
     }
 }
 
-/// An item's attributes and its name, as far as it has them.
+/// Returns an item's attributes and its name, if it has them.
 fn head(item: &Item) -> (Option<&[Attribute]>, Option<&Ident>) {
     let (attributes, name) = match item {
         Item::Const(item) => (&item.attrs, Some(&item.ident)),
@@ -337,7 +338,7 @@ mod tests {
     use super::*;
     use crate::workspace::Workspace;
 
-    /// Which file of a crate imports which, by their names.
+    /// Returns which file of a crate imports which, by their names.
     fn imports_of(name: &str, files: &[(&str, &str)]) -> Result<BTreeSet<(String, String)>> {
         let folder = Workspace::find()?.target.join("layers").join(name);
         for (file, text) in files {

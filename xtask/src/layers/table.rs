@@ -1,4 +1,4 @@
-//! The layers of the runtime, as ARCHITECTURE.md shows them.
+//! The layers of the runtime, as in ARCHITECTURE.md.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -6,11 +6,11 @@ use std::path::Path;
 
 use super::source::Source;
 
-/// Files that import only files of this layer and of those before it.
+/// Files that import only files of this layer and of lower ones.
 struct Layer {
     name: &'static str,
     what: &'static str,
-    /// Files without `.rs`, and folders with a `/` at their end. The longest that fits counts.
+    /// Files without `.rs`, and folders that end in `/`. The longest match counts.
     places: &'static [&'static str],
 }
 
@@ -172,19 +172,19 @@ const LAYERS: &[Layer] = &[
     },
 ];
 
-/// The table in ARCHITECTURE.md.
+/// Returns the table in ARCHITECTURE.md.
 pub fn markdown() -> String {
     let mut table =
         "| layer | what it is | files below `runtime/src` |\n| --- | --- | --- |\n".to_owned();
     for Layer { name, what, places } in LAYERS {
         let places: Vec<String> = places.iter().map(|place| format!("`{place}`")).collect();
-        // Writing to a string does not fail.
+        // Writing to a string cannot fail.
         let _ = writeln!(table, "| {name} | {what} | {} |", places.join(" "));
     }
     table
 }
 
-/// Files without a layer, and imports of a file in a layer above.
+/// Returns files without a layer, and imports of a file in a higher layer.
 pub fn violations(source: &Source) -> Vec<String> {
     let mut violations: Vec<String> = source
         .files
@@ -195,7 +195,7 @@ pub fn violations(source: &Source) -> Vec<String> {
     let imports: BTreeSet<(usize, usize)> = source.imports();
     for (from, to) in imports {
         let (from, to) = (&source.files[from], &source.files[to]);
-        // Every module is declared below the crate's root, which re-exports what is public.
+        // Every module is declared under the crate's root, which re-exports what is public.
         if to != Path::new("lib.rs")
             && let (Some(lower), Some(upper)) = (layer_of(from), layer_of(to))
             && lower < upper

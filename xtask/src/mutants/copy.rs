@@ -1,4 +1,5 @@
-//! A copy of the repository's files, where bugs are planted: never in the user's own tree.
+//! A copy of the repository's files in which bugs are planted. They are never planted in the user's
+//! own tree.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -11,14 +12,15 @@ use super::scratch;
 use crate::command;
 use crate::workspace::Workspace;
 
-/// One copy, with a target folder of its own.
+/// One copy, with a separate target folder.
 pub struct Copy {
     tree: PathBuf,
     target: PathBuf,
 }
 
 impl Copy {
-    /// Brings copy `number` to the state of the repository's folder, what is not committed included.
+    /// Updates copy `number` to the state of the repository's folder, including uncommitted
+    /// changes.
     pub fn make(workspace: &Workspace, number: u8) -> Result<Self> {
         let folder = scratch(workspace).join(number.to_string());
         let copy = Self {
@@ -33,7 +35,7 @@ impl Copy {
         let wanted: HashSet<PathBuf> = listed
             .lines()
             .map(PathBuf::from)
-            // Deleted and not committed yet.
+            // Omits files that were deleted without a commit.
             .filter(|path| workspace.root.join(path).is_file())
             .collect();
         for path in &wanted {
@@ -61,19 +63,19 @@ impl Copy {
         patch.take_back(&self.tree)
     }
 
-    /// A command that runs in the copy.
+    /// Returns a command that runs in the copy.
     pub fn cargo(&self) -> Command {
-        let mut cargo = Command::new("cargo");
+        let mut cargo = command::cargo();
         cargo
             .current_dir(&self.tree)
             .env("CARGO_TARGET_DIR", &self.target)
-            // Nobody looks at a mutant with a debugger, and to link is most of the time.
+            // A mutant is not debugged, and linking takes most of the time.
             .env("CARGO_PROFILE_DEV_DEBUG", "0");
         cargo
     }
 }
 
-/// Copies a file that differs; one that does not keeps its time, and what was built from it.
+/// Copies a file if it differs. An identical file keeps its time, and what was built from it.
 fn refresh(from: &Path, to: &Path) -> Result<()> {
     let wanted = std::fs::read(from).with_context(|| format!("cannot read {}", from.display()))?;
     if std::fs::read(to).is_ok_and(|present| present == wanted) {
@@ -88,7 +90,7 @@ fn refresh(from: &Path, to: &Path) -> Result<()> {
     write().with_context(|| format!("cannot write {}", to.display()))
 }
 
-/// The files of `root` that are below `folder`, relative to `root`.
+/// Returns the files of `root` that are in `folder`, relative to `root`.
 fn files_below(root: &Path, folder: &Path) -> Result<Vec<PathBuf>> {
     let here = root.join(folder);
     let mut found = Vec::new();

@@ -1,4 +1,4 @@
-//! Which tests notice a planted bug.
+//! Determines which tests notice a planted bug.
 
 use std::fmt;
 use std::process::{Command, Stdio};
@@ -14,15 +14,15 @@ use super::properties;
 #[derive(Clone, Copy)]
 struct Stage<'a> {
     arguments: &'a str,
-    /// How many seeds each simulation takes, if not as many as in the test command.
+    /// How many seeds each simulation runs, if different from the test command.
     seeds: Option<&'a str>,
 }
 
-/// In the order in which they run, the quick and general ones first. A stage runs to its end; the
-/// next runs only if none of its tests has failed.
+/// Stages in the order in which they run, quick and general ones first. A stage always runs
+/// completely. The next one runs only if none of its tests has failed.
 const STAGES: &[Stage<'_>] = &[
-    // Objects under all faults: general, and the quickest to build. Most bugs that a simulation finds
-    // are found within a few seeds.
+    // Objects under all faults: general, and the quickest to build. Simulations find most of their
+    // bugs within a few seeds.
     Stage {
         arguments: "-p anchorhold --all-features --test simulations",
         seeds: Some("30"),
@@ -32,7 +32,7 @@ const STAGES: &[Stage<'_>] = &[
         arguments: "-p anchorhold --all-features --lib",
         seeds: Some("30"),
     },
-    // Objects, and all that a user of the public API can see.
+    // Objects, and everything that a user of the public API can see.
     Stage {
         arguments: "-p anchorhold --all-features --tests -E not kind(lib)",
         seeds: None,
@@ -43,10 +43,10 @@ const ALL: Stage<'_> = Stage {
     arguments: "-p anchorhold --all-features --tests",
     seeds: None,
 };
-/// nextest's exit code for tests that failed; others say that it could not run them.
+/// nextest's exit code for failed tests. Other codes mean that it could not run them.
 const TESTS_FAILED: i32 = 100;
-/// Parts of the names of tests that were written for no bug alone, as property tests are: they try
-/// what random seeds, fuzzing or a model make up.
+/// Parts of the names of tests that were not written for a single bug, such as property tests. They
+/// try inputs from random seeds, fuzzing or a model.
 const GENERAL: &[&str] = &[
     "simulations",
     "fuzz::",
@@ -56,13 +56,13 @@ const GENERAL: &[&str] = &[
     "conformance",
 ];
 
-/// What became of one planted bug.
+/// The result for one planted bug.
 pub struct Found {
     /// The tests that failed.
     pub by: Vec<String>,
-    /// The first of them that was written for no bug alone.
+    /// The first of them that was not written for a single bug.
     pub general: Option<String>,
-    /// From the patch to the end of the stage that found it, building included.
+    /// The time from planting the patch to the end of the stage that found it, including the build.
     pub took: Duration,
 }
 
@@ -88,7 +88,7 @@ impl fmt::Display for Found {
 /// Runs the tests with the bug planted.
 ///
 /// # Errors
-/// It does not build.
+/// Fails if the patched code does not build.
 pub fn find(copy: &Copy, patch: &Patch, all: bool) -> Result<Found> {
     let start = Instant::now();
     let runtime = if all { &[ALL] } else { STAGES };
@@ -120,7 +120,7 @@ pub fn find(copy: &Copy, patch: &Patch, all: bool) -> Result<Found> {
 }
 
 /// # Errors
-/// A test fails although no bug is planted: what it would find says nothing.
+/// Fails if a test fails without a planted bug. Its result with a bug would then be meaningless.
 pub fn expect_green(copy: &Copy) -> Result<()> {
     for stage in STAGES {
         let failed = failures(copy, *stage)?;
@@ -134,8 +134,8 @@ pub fn expect_green(copy: &Copy) -> Result<()> {
     Ok(())
 }
 
-/// The tests that fail, twice: one that passes when it is tried again was disturbed by something
-/// else on this machine.
+/// Returns the tests that fail twice. A test that passes on the second try was disturbed by
+/// something else on this machine.
 fn failures(copy: &Copy, stage: Stage<'_>) -> Result<Vec<String>> {
     let mut nextest = copy.cargo();
     nextest
@@ -173,7 +173,7 @@ fn run(nextest: &mut Command) -> Result<std::process::Output> {
         .context("cannot run `cargo nextest`; `cargo install cargo-nextest --locked` installs it")
 }
 
-/// The words of a stage's arguments; the expression behind `-E` is one.
+/// Returns the words of a stage's arguments. The expression after `-E` is one word.
 fn arguments(stage: &str) -> Vec<&str> {
     match stage.split_once(" -E ") {
         Some((words, expression)) => words.split_whitespace().chain(["-E", expression]).collect(),
@@ -181,7 +181,8 @@ fn arguments(stage: &str) -> Vec<&str> {
     }
 }
 
-/// The test in a line such as `TRY 2 FAIL [   0.012s] (1/9) anchorhold::lock tokens_increase`.
+/// Returns the test named in a line, for example
+/// `TRY 2 FAIL [   0.012s] (1/9) anchorhold::lock tokens_increase`.
 fn failed_test(line: &str) -> Option<String> {
     const VERDICTS: &[&str] = &["FAIL", "TIMEOUT", "SIG", "ABORT", "TMT", "LEAK"];
     let (verdict, rest) = line.trim_start().split_once('[')?;

@@ -1,4 +1,5 @@
-//! Planted bugs: each patch of `tests/mutants` breaks one guarantee, and some test has to notice.
+//! Planted bugs: each patch of `tests/mutants` breaks one guarantee, and at least one test must
+//! notice it.
 
 mod copy;
 mod hunt;
@@ -44,8 +45,8 @@ pub struct Options {
 /// Plants each bug in a copy of the repository and runs the tests there.
 ///
 /// # Errors
-/// A patch does not apply or does not build, the tests fail without a planted bug, or no test has
-/// found one.
+/// Fails if a patch does not apply or does not build, if the tests fail without a planted bug, or
+/// if no test has found a bug.
 pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let table = Table::read(workspace)?;
     let mut patches = patch::all(workspace, options.only.as_deref())?;
@@ -100,7 +101,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     conclude(outcome)
 }
 
-/// What a worker could not do.
+/// The failures of the workers.
 #[derive(Default)]
 struct Outcome {
     survivors: Vec<String>,
@@ -148,11 +149,11 @@ fn check(workspace: &Workspace, patches: &[Patch]) -> Result<()> {
 }
 
 fn lock<T>(shared: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    // What is behind these locks is whole between two calls.
+    // The data behind these locks is consistent between two calls.
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The folder that copies are made in.
+/// Returns the folder for copies.
 fn scratch(workspace: &Workspace) -> PathBuf {
     workspace.target.join("mutants")
 }

@@ -1,4 +1,4 @@
-//! One planted bug: a unified diff under a header that says what it breaks.
+//! One planted bug: a unified diff with a header that says what it breaks.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,15 +14,15 @@ pub struct Patch {
     /// Its file's name without the extension.
     pub name: String,
     path: PathBuf,
-    /// What the program does wrong with it.
+    /// How the program misbehaves with it.
     pub breaks: String,
-    /// Which guarantee or fault it is.
+    /// The guarantee or fault that it concerns.
     pub guarantee: String,
     /// Tests beyond the runtime's own, as arguments of `cargo nextest run`.
     pub also: Option<String>,
 }
 
-/// Every patch whose name contains `only`, by name.
+/// Returns every patch whose name contains `only`, sorted by name.
 pub fn all(workspace: &Workspace, only: Option<&str>) -> Result<Vec<Patch>> {
     let folder = workspace.root.join(FOLDER);
     let entries =
@@ -75,7 +75,7 @@ impl Patch {
     }
 
     /// # Errors
-    /// It does not apply to the sources in `folder`.
+    /// Fails if the patch does not apply to the sources in `folder`.
     pub fn check(&self, folder: &Path) -> Result<()> {
         self.git_apply(folder, &["--check"])
     }
@@ -94,7 +94,7 @@ impl Patch {
             .args(arguments)
             .arg(&self.path)
             .current_dir(folder)
-            // In a repository git would leave out files that are not below the present folder.
+            // In a repository, git would ignore files that are not below the current folder.
             .env("GIT_CEILING_DIRECTORIES", folder.parent().unwrap_or(folder));
         command::output(&mut git)
             .map(drop)

@@ -1,4 +1,5 @@
-//! The property tests of the runtime, by what their sources say: `proptest!` leaves no mark on names.
+//! Finds the property tests of the runtime in their sources, because `proptest!` does not mark the
+//! names of tests.
 
 use std::collections::HashSet;
 use std::fs;
@@ -7,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow};
 use proc_macro2::{TokenStream, TokenTree};
 
-/// The names of the functions that `proptest!` declares below a folder.
+/// Returns the names of the functions that `proptest!` declares in the files of a folder.
 pub fn below(folder: &Path) -> Result<HashSet<String>> {
     let mut names = HashSet::new();
     collect(folder, &mut names).with_context(|| format!("cannot read {}", folder.display()))?;
@@ -29,7 +30,7 @@ fn collect(folder: &Path, names: &mut HashSet<String>) -> Result<()> {
     Ok(())
 }
 
-/// `inside` a `proptest!`, or where one may stand.
+/// Collects the names declared in tokens. `inside` tells whether they are in a `proptest!`.
 fn declared(tokens: TokenStream, inside: bool, names: &mut HashSet<String>) {
     let (mut is_macro, mut is_function) = (false, false);
     for token in tokens {

@@ -1,4 +1,4 @@
-//! The table in `tests/mutants/README.md`, which each run brings up to date.
+//! The table in `tests/mutants/README.md`, which each run updates.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -14,7 +14,7 @@ use crate::workspace::Workspace;
 const HEAD: &str = "| mutant | breaks | guarantee | found first by | tests | general test | s |\n\
                     | --- | --- | --- | --- | --- | --- | --- |\n";
 
-/// The rows by the names of their mutants, and the text before them.
+/// The rows by the names of their mutants, and the text before the rows.
 pub struct Table {
     path: PathBuf,
     introduction: String,
@@ -22,7 +22,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// The table as the last run left it, without the rows of patches that are gone.
+    /// Reads the table of the last run, without the rows of deleted patches.
     pub fn read(workspace: &Workspace) -> Result<Self> {
         let path = workspace.root.join(FOLDER).join("README.md");
         let text = std::fs::read_to_string(&path)
@@ -70,7 +70,7 @@ impl Table {
     pub fn write(&self) -> Result<()> {
         let mut text = format!("{}{HEAD}", self.introduction);
         for row in self.rows.values() {
-            // Writing to a string does not fail.
+            // Writing to a string cannot fail.
             let _ = writeln!(text, "{row}");
         }
         std::fs::write(&self.path, text)

@@ -1,22 +1,23 @@
-//! How deep an encoded value nests, found without recursion.
+//! Determines the nesting depth of an encoded value without recursion.
 //!
-//! The decoder's own limit does not count the variants of enums: a recursive enum would be followed
-//! until the stack overflows, which ends the process. And there is no limit on what is written: a
-//! value that is too deep to be read again must not be stored.
+//! The decoder's own limit does not count the variants of enums: decoding a recursive enum could
+//! overflow the stack, which ends the process. The encoder has no limit at all, and a value that is
+//! too deep to be decoded must not be stored.
 
 use rmp::Marker;
 
-/// How deep a value may nest: the bound of `serde_json`, so that both entrances refuse the same.
+/// The maximum nesting depth. It is that of `serde_json`, so that JSON and MessagePack refuse the
+/// same values.
 pub(super) const MAX_DEPTH: usize = 128;
 
-/// Whether the value at the front of `bytes` nests deeper than the decoder follows. Bytes that are
-/// no value are left to the decoder.
+/// Returns `true` if the value at the front of `bytes` nests deeper than the decoder allows.
+/// Invalid bytes are left to the decoder.
 pub(super) fn is_too_deep(mut bytes: &[u8]) -> bool {
-    // Each level takes a byte.
+    // Each level takes at least one byte.
     if bytes.len() < MAX_DEPTH {
         return false;
     }
-    // How many values are still to come in each open container.
+    // The number of remaining values in each open container.
     let mut open: Vec<u64> = Vec::new();
     while let Some((part, rest)) = next_part(bytes) {
         bytes = rest;
@@ -48,8 +49,8 @@ enum Part {
     Container { entries: u64 },
 }
 
-/// The value that begins here, or the head of a container, and what follows. `None` if the bytes
-/// end within it.
+/// Returns the value or the head of a container at the front of `bytes`, and the remaining bytes.
+/// Returns `None` if the bytes end within it.
 fn next_part(bytes: &[u8]) -> Option<(Part, &[u8])> {
     let (&first, rest) = bytes.split_first()?;
     let container = |entries| Part::Container { entries };
@@ -75,7 +76,7 @@ fn next_part(bytes: &[u8]) -> Option<(Part, &[u8])> {
         Marker::Str8 | Marker::Bin8 => number(rest, 1)?,
         Marker::Str16 | Marker::Bin16 => number(rest, 2)?,
         Marker::Str32 | Marker::Bin32 => number(rest, 4)?,
-        // An extension has a byte for its type.
+        // An extension has one byte for its type.
         Marker::FixExt1 => (2, rest),
         Marker::FixExt2 => (3, rest),
         Marker::FixExt4 => (5, rest),
@@ -90,7 +91,7 @@ fn next_part(bytes: &[u8]) -> Option<(Part, &[u8])> {
     Some((Part::Plain, rest))
 }
 
-/// A length of so many bytes, the highest first.
+/// Reads a big-endian length of `width` bytes.
 fn number(bytes: &[u8], width: usize) -> Option<(u64, &[u8])> {
     let (digits, rest) = bytes.split_at_checked(width)?;
     let number = digits

@@ -1,12 +1,12 @@
-//! Why a type cannot be read from a query string.
+//! The reason why a type cannot be read from a query string.
 
-/// Why a type cannot be read from a query string.
+/// The reason why a type cannot be read from a query string.
 #[allow(missing_docs, reason = "the vocabulary of generated code")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QueryMisfit {
-    /// It has no fields: it is "a list", "one value".
+    /// It has no fields: it is "a list" or "one value", for example.
     Whole(&'static str),
-    /// One of its fields is more than one text.
+    /// One of its fields needs more than one text.
     Field(&'static str, &'static str),
 }
 

@@ -1,4 +1,4 @@
-//! One value from its text.
+//! Parses one value from its text.
 
 use std::fmt::Display;
 
@@ -8,8 +8,8 @@ use serde::forward_to_deserialize_any;
 
 use super::wrappers::{Wrappers, read_what_is_inside};
 
-/// Text has no types of its own, so the type asked for decides how it is read: `5` is a number to
-/// an `i64` and a text to a `String`.
+/// The requested type decides how the text is parsed, because text has no types: `5` is a number
+/// for an `i64` and a text for a `String`.
 pub(crate) fn decode<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     T::deserialize(Text::new(text)).map_err(|error| error.to_string())
 }

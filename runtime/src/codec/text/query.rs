@@ -1,4 +1,4 @@
-//! Reads a struct out of a whole query string.
+//! Parses a struct from a whole query string.
 
 use serde::de::value::{Error, StrDeserializer};
 use serde::de::{
@@ -11,7 +11,7 @@ use super::super::message_pack::Misfit;
 use super::plain::Text;
 use super::wrappers::{Wrappers, read_what_is_inside};
 
-/// Reads the value whose fields are these pairs. No name comes twice.
+/// Parses the value whose fields are these pairs. Their names must be unique.
 pub(crate) fn decode<T: DeserializeOwned>(pairs: &[(String, String)]) -> Result<T, Misfit> {
     let query = Query {
         pairs,
@@ -45,7 +45,7 @@ impl<'de> Deserializer<'de> for Query<'_> {
         })
     }
 
-    /// As for arguments that are read by name: what nothing reads is a mistake.
+    /// Unknown fields are mistakes, as for arguments that are read by name.
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
@@ -80,7 +80,7 @@ impl<'de> Deserializer<'de> for Query<'_> {
 
 struct Pairs<'a> {
     rest: &'a [(String, String)],
-    /// Of the key that was read last.
+    /// The value of the key that was read last.
     value: &'a str,
 }
 

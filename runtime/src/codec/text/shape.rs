@@ -1,7 +1,7 @@
-//! What shape a type has, as far as serde can be asked.
+//! Determines the shape of a type, as far as serde shows it.
 //!
-//! serde has no such question, so the type is asked to decode itself, and what it asks for in turn is noted and refused.
-//! A type that panics over that shows nothing.
+//! serde cannot be asked for it directly. The type is asked to deserialise itself: what it requests
+//! is recorded and refused. A type that panics then has no known shape.
 
 use std::cell::Cell;
 
@@ -16,7 +16,8 @@ use super::misfit::QueryMisfit;
 use super::wrappers::{RECURSIVE, Wrappers, read_what_is_inside};
 use crate::turn::user_code;
 
-/// What makes a type impossible to read from one text, such as "a struct"; `None` if nothing shows.
+/// Returns what makes a type impossible to read from one text, such as "a struct", or `None` if it
+/// is not known.
 pub(crate) fn misfit<T: DeserializeOwned>() -> Option<&'static str> {
     let noted = Cell::new(None);
     ask::<T>(OneText {
@@ -26,7 +27,7 @@ pub(crate) fn misfit<T: DeserializeOwned>() -> Option<&'static str> {
     noted.get()
 }
 
-/// What makes a type impossible to read from a query string; `None` if nothing shows.
+/// Returns what makes a type impossible to read from a query string, or `None` if it is not known.
 pub(crate) fn query_misfit<T: DeserializeOwned>() -> Option<QueryMisfit> {
     let noted = Cell::new(Noted::default());
     let question = WholeQuery {
@@ -59,7 +60,7 @@ fn answered<T>() -> Result<T, Error> {
     Err(Error::custom("only asked for its shape"))
 }
 
-/// Methods of a `Deserializer` that note a shape, whatever serde asks them with.
+/// Methods of a `Deserializer` that record a shape, whatever their arguments.
 macro_rules! note {
     ($($shape:literal: $($method:ident)*;)*) => {$($( note! { @ $method $shape } )*)*};
     (@ deserialize_tuple $shape:literal) => {
@@ -81,7 +82,7 @@ macro_rules! note {
     };
 }
 
-/// Asks for the shape of a type that is read from one text.
+/// Requests the shape of a type that is read from one text.
 struct OneText<'a> {
     noted: &'a Cell<Option<&'static str>>,
     wrappers: Wrappers,
@@ -126,14 +127,14 @@ impl<'de> Deserializer<'de> for OneText<'_> {
 
 #[derive(Clone, Copy, Default)]
 struct Noted {
-    /// Of the whole, if it has no fields.
+    /// The shape of the whole, if it has no fields.
     shape: Option<&'static str>,
     fields: &'static [&'static str],
-    /// Of the field that was asked for.
+    /// The shape of the requested field.
     of_field: Option<&'static str>,
 }
 
-/// Asks for the fields of a type that is read from a query string, or for the shape of one of them.
+/// Requests the fields of a type that is read from a query string, or the shape of one of them.
 #[derive(Clone, Copy)]
 struct WholeQuery<'a> {
     noted: &'a Cell<Noted>,

@@ -1,10 +1,10 @@
-//! Options and newtypes around a value, which leave no trace in a text.
+//! Options and newtypes around a value, which do not appear in its text.
 
 use serde::de::Error as _;
 use serde::de::value::Error;
 
-/// How many options and newtypes may be around a value. A type that is made of itself
-/// (`struct List(Option<Box<List>>)`) would ask without end.
+/// How many options and newtypes may be around a value. A recursive type
+/// (`struct List(Option<Box<List>>)`) would otherwise recurse indefinitely.
 #[derive(Clone, Copy)]
 pub(super) struct Wrappers(u8);
 
@@ -12,7 +12,7 @@ impl Wrappers {
     pub(super) const NONE: Self = Self(0);
     const MOST: u8 = 64;
 
-    /// One more.
+    /// Adds one wrapper.
     pub(super) fn one_more(self) -> Result<Self, Error> {
         if self.0 < Self::MOST {
             Ok(Self(self.0 + 1))
@@ -24,8 +24,8 @@ impl Wrappers {
 
 pub(super) const RECURSIVE: &str = "a type that contains itself";
 
-/// Methods of a `Deserializer` that has a method `wrapped`: what is inside an option or a newtype is
-/// read from the same text.
+/// Methods of a `Deserializer` that has a method `wrapped`: the value inside an option or a newtype
+/// is read from the same text.
 macro_rules! read_what_is_inside {
     ($($wrapper:ident)*) => { $( read_what_is_inside! { @ $wrapper } )* };
     (@ option) => {

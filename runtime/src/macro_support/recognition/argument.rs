@@ -1,4 +1,4 @@
-//! Arguments: what the events provide.
+//! The arguments that events provide.
 #![allow(missing_docs, reason = "the vocabulary of generated code")]
 
 use super::super::bounds::{Argument, Carried};
@@ -66,7 +66,7 @@ impl RouteArgument<{ kind::REQUEST }> for Request {
     }
 }
 
-/// The argument of a route that takes the whole body.
+/// The argument of a route that is decoded from the whole body.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be read from the body of a request",
     label = "needs `Deserialize`",
@@ -83,7 +83,7 @@ impl<T: Argument> BodyArgument<{ kind::VALUE }> for T {
     }
 }
 
-/// The argument of a route that takes the whole query string.
+/// The argument of a route that is decoded from the whole query string.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be read from a query string",
     label = "needs `Deserialize`",
@@ -179,7 +179,7 @@ pub trait ErrorArgument: From<SocketError> {}
 
 impl ErrorArgument for SocketError {}
 
-/// The argument of an `#[alarm]` handler that is called `AlarmRun`.
+/// The argument of an `#[alarm]` handler with the type name `AlarmRun`.
 #[diagnostic::on_unimplemented(
     message = "the name `AlarmRun` is read as `anchorhold::AlarmRun` in an `#[alarm]` method",
     label = "another type",
@@ -237,7 +237,7 @@ pub fn take_query<T: WholeQuery<KIND>, const KIND: u8>(
     T::take(call, index, name)
 }
 
-/// An argument beside one that may be the whole request.
+/// An argument next to one that may be the whole request.
 #[diagnostic::on_unimplemented(
     message = "this argument has nothing left to be read from, because `{Self}` takes the whole request",
     label = "neither in the path nor in the request's body or query string",

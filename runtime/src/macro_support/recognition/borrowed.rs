@@ -1,4 +1,4 @@
-//! What a handler borrows: the context, and the socket of an event.
+//! Arguments that a handler borrows: the context, and the socket of an event.
 #![allow(missing_docs, reason = "the vocabulary of generated code")]
 
 use std::ops::Deref;
@@ -8,7 +8,7 @@ use crate::error::fault::Fault;
 use crate::object::context::Ctx;
 use crate::socket::{Accept, Socket};
 
-/// What a handler may borrow, apart from text and bytes.
+/// Types that a handler may borrow, apart from text and bytes.
 #[diagnostic::on_unimplemented(
     message = "a handler cannot borrow `{Self}`",
     label = "only `&str`, `&[u8]` and `ctx: &Ctx` can be borrowed",
@@ -28,7 +28,7 @@ pub fn borrow<T: ?Sized + Borrowed>(ctx: &Ctx) -> &T {
     T::of(ctx)
 }
 
-/// What the handler of a socket's event may borrow.
+/// Types that the handler of a socket event may borrow.
 #[diagnostic::on_unimplemented(
     message = "the handler of a socket event cannot borrow `{Self}`",
     label = "only `ctx: &Ctx` and `socket: &Socket<Session>` can be borrowed"
@@ -54,7 +54,7 @@ impl<S: 'static> BorrowedByEvent for Socket<S> {
     }
 }
 
-/// Something that a handler borrows and that its event owns.
+/// A value that a handler borrows and its event owns.
 pub struct Owned<T>(T);
 
 impl<T> Deref for Owned<T> {
@@ -69,7 +69,7 @@ pub fn hold<'a, T: BorrowedByEvent>(ctx: &'a Ctx, call: &Call) -> Result<T::Held
     T::hold(ctx, call)
 }
 
-/// A socket whose session is the one that the upgrade accepts.
+/// A socket whose session type is the one that the upgrade accepts.
 #[diagnostic::on_unimplemented(
     message = "the session of this socket is not the one that `#[websocket]` accepts",
     label = "`{Self}`, but the upgrade answers `{Upgrade}`",
@@ -84,7 +84,7 @@ impl<Upgrade> SessionOf<Upgrade> for Ctx {}
 
 pub const fn assert_session_of<T: SessionOf<Upgrade>, Upgrade>() {}
 
-/// An upgrade whose sockets have the session of the object's other upgrades.
+/// An upgrade with the same session type as the object's other upgrades.
 #[diagnostic::on_unimplemented(
     message = "two upgrades of one object accept different sessions",
     label = "`{Self}`, but another upgrade answers `{Upgrade}`",

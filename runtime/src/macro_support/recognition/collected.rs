@@ -1,8 +1,8 @@
-//! Stored collections as fields: where they may stand, and how much they keep.
+//! Stored collections as fields: where they are allowed, and how much they keep.
 #![allow(missing_docs, reason = "the vocabulary of generated code")]
 
-/// A part of a field's type. It must not be a collection, whose entries are stored under the field's
-/// own key.
+/// A part of a field's type. It cannot be a collection, because a collection's entries are stored
+/// under the field's own key.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be nested in another type",
     label = "must be the type of the field itself",

@@ -1,6 +1,6 @@
-//! Kinds of types that an event or a route treats apart.
+//! Kinds of types that events or routes treat specially.
 
-/// Whatever serde reads and writes.
+/// Any type that serde can read and write.
 pub const VALUE: u8 = 0;
 pub const REQUEST: u8 = 1;
 pub const RESPONSE: u8 = 2;

@@ -1,9 +1,10 @@
-//! What a user's type is, decided by the type itself and not by its name.
+//! Recognises a user's type by the type itself instead of by its name.
 //!
-//! An attribute sees text: `Answer<i64>` may be an alias of a `Result`, and `Request` a type of the
-//! user's. Generated code therefore asks [`Probe`] and passes the answer on as a const argument, so
-//! that each trait below may treat a `Result` or a [`Request`] apart without overlapping its
-//! blanket implementation. Traits without any implementation exist for their message.
+//! An attribute only sees text: `Answer<i64>` may be an alias of a `Result`, and `Request` a
+//! user-defined type. Generated code therefore asks [`Probe`] and passes the answer on as a const
+//! argument. Each trait below can thus treat a `Result` or a [`Request`] specially without
+//! overlapping its blanket implementation. Traits without any implementation exist only for their
+//! message.
 #![allow(missing_docs, reason = "the vocabulary of generated code")]
 
 mod argument;
@@ -39,9 +40,9 @@ use crate::schedule::AlarmRun;
 use crate::socket::{Accept, CloseEvent, Socket, SocketError};
 use crate::storage::collections::{StoredLog, StoredMap};
 
-/// Asks what `T` is. An inherent constant is found before that of a trait in scope, so
-/// [`Unrecognised`] answers for every type that has no constant here. Their names begin with `__`: a trait of the user's that
-/// every type has would make a name of its own ambiguous.
+/// Returns properties of `T`. An inherent constant takes precedence over that of a trait in scope,
+/// so [`Unrecognised`] answers for every type without a constant here. The names start with `__`,
+/// because a user's trait that every type implements would make an ordinary name ambiguous.
 pub struct Probe<T: ?Sized>(PhantomData<fn(&T)>);
 
 pub trait Unrecognised {
@@ -68,15 +69,15 @@ impl Probe<()> {
     pub const __IS_UNIT: bool = true;
 }
 
-/// Without a bound for generated code to state, which would be a second error for a type that cannot be read at all.
+/// A bound in generated code would be a second error for a type that cannot be read at all.
 impl<T: Argument> Probe<T> {
-    /// Why it cannot be read from one text, such as a path segment.
+    /// Returns the reason why it cannot be read from one text, such as a path segment.
     pub const __TEXT_MISFIT: fn() -> Option<&'static str> = misfit::<T>;
-    /// Why it cannot be read from a query string.
+    /// Returns the reason why it cannot be read from a query string.
     pub const __QUERY_MISFIT: fn() -> Option<QueryMisfit> = query_misfit::<T>;
 }
 
-/// An auto trait, which sees through every type that is made of others.
+/// An auto trait, which also covers the types inside other types.
 impl<T: ?Sized + RefUnwindSafe> Probe<T> {
     pub const __CHANGES_ONLY_THROUGH_MUT: bool = true;
 }
@@ -118,7 +119,7 @@ macro_rules! escapes_rollback {
     )*};
 }
 
-// Types that change behind a shared reference, or are shared themselves.
+// Types that are shared, or that change behind a shared reference.
 escapes_rollback! {
     { T } Cell<T>,
     { T } RefCell<T>,
@@ -160,7 +161,7 @@ impl<T: ?Sized> RollsBack<false> for T {}
 
 pub const fn assert_rolls_back<T: ?Sized + RollsBack<ESCAPES>, const ESCAPES: bool>() {}
 
-/// A field that may be forgotten when the object leaves memory.
+/// A field whose value may be lost when the object leaves memory.
 #[diagnostic::on_unimplemented(
     message = "a stored collection keeps its entries in storage",
     label = "cannot be forgotten",
@@ -177,7 +178,7 @@ where
 {
 }
 
-/// A field whose key may be the beginning of another field's key.
+/// A field whose key may be a prefix of another field's key.
 #[diagnostic::on_unimplemented(
     message = "this key belongs to the entries of a `{Self}`",
     label = "begins with the key of the collection",

@@ -1,4 +1,4 @@
-//! Results: what handlers and the app return.
+//! The return values of handlers and of the app.
 #![allow(missing_docs, reason = "the vocabulary of generated code")]
 
 use std::convert::Infallible;
@@ -14,7 +14,7 @@ use crate::error::fault::{Fault, expects_none};
 use crate::http::Response;
 use crate::socket::{Accept, Session};
 
-/// What a handler returns: a value, or a `Result` under whatever name.
+/// The return value of a handler: a value, or a `Result` under any name.
 pub trait Output<const IS_RESULT: bool> {
     type Value;
     type Error;
@@ -39,13 +39,13 @@ impl<T, E> Output<true> for Result<T, E> {
     }
 }
 
-/// What a handler that returns `T` answers when it succeeds.
+/// The success value of a handler that returns `T`.
 pub type ValueOf<T, const IS_RESULT: bool> = <T as Output<IS_RESULT>>::Value;
 
-/// What a handler that returns `T` answers when it fails.
+/// The error of a handler that returns `T`.
 pub type ErrorOf<T, const IS_RESULT: bool> = <T as Output<IS_RESULT>>::Error;
 
-/// The error of a handler: none, or one that crosses calls.
+/// The error of a handler: none, or one that can cross calls.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the error of a Durable Object's method",
     label = "needs `ObjectError`",
@@ -148,7 +148,7 @@ pub trait EventResult {}
 
 impl EventResult for () {}
 
-/// A result for which a route may state the status.
+/// A result for which a route may set the status.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` carries its own status",
     label = "has no effect",
@@ -161,7 +161,7 @@ impl<T> TakesStatus<false> for T {}
 
 pub const fn assert_takes_status<T: TakesStatus<IS_RESPONSE>, const IS_RESPONSE: bool>() {}
 
-/// The result of a route whose status allows no body.
+/// The result of a route whose status does not allow a body.
 #[diagnostic::on_unimplemented(
     message = "a response with this status has no body, so `{Self}` would be discarded",
     label = "allows no body",
@@ -173,13 +173,12 @@ impl Bodiless for () {}
 
 pub const fn assert_bodiless<T: Bodiless>() {}
 
-/// The status of a success that the route does not state.
+/// The default status of a success.
 #[must_use]
 pub const fn success_status(is_unit: bool) -> u16 {
     if is_unit { 204 } else { 200 }
 }
 
-/// Turns the result of a route's handler into a reply.
 pub fn reply_to_route<V, E, const KIND: u8, const IS_RESULT: bool>(
     output: impl Output<IS_RESULT, Value = V, Error = E>,
 ) -> Outcome
@@ -193,7 +192,6 @@ where
     }
 }
 
-/// Turns the result of a `#[websocket]` handler into a reply.
 pub fn reply_to_upgrade<V, E, const IS_RESULT: bool>(
     output: impl Output<IS_RESULT, Value = V, Error = E>,
 ) -> Outcome
@@ -207,7 +205,6 @@ where
     }
 }
 
-/// Turns the result of an event without a caller into a reply.
 pub fn reply_to_event<V, E, const IS_RESULT: bool>(
     output: impl Output<IS_RESULT, Value = V, Error = E>,
 ) -> Outcome

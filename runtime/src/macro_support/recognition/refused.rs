@@ -1,4 +1,4 @@
-//! The kinds of types that a place refuses, each with its own message.
+//! The kinds of types that are refused in certain places, each with its own message.
 #![allow(missing_docs, reason = "the vocabulary of generated code")]
 
 use super::{
@@ -11,11 +11,11 @@ use crate::object::arguments::Arguments;
 use crate::object::context::Ctx;
 use crate::schedule::Scheduling;
 
-/// Stands where a type of a refused kind would have to be: rustc reports the requirement of the
-/// innermost trait only if it is about another type than the outermost.
+/// Replaces a type of a refused kind: rustc reports the requirement of the innermost trait only if
+/// it is about a different type than the outermost.
 pub struct Refused;
 
-/// For each kind of type, the places where it cannot be, and the trait whose message says so.
+/// For each kind of type, the places where it is refused, and the trait with the message.
 /// [`Refused`] implements none of these traits.
 macro_rules! refused {
     ($(
@@ -64,7 +64,7 @@ macro_rules! refused {
             fn take(_: &mut Call, _: usize, _: &'static str) -> Result<Self, Fault>;
         }
     };
-    // The methods of a place, none of which is ever called.
+    // The methods of a place. They are never called.
     (@@ $place:ident $kind:ident $reason:ident $(
         fn $method:ident $(<$lifetime:lifetime>)? ($($arguments:tt)*) $(-> $result:ty)?;
     )*) => {

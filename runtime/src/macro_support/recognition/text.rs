@@ -1,4 +1,4 @@
-//! What a path or a query string can be read into, as far as the type shows it when it compiles.
+//! Types that can be read from a path or a query string, as far as the compiler can tell.
 #![allow(missing_docs, reason = "the vocabulary of generated code")]
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};

@@ -1,4 +1,4 @@
-//! From the app's guard to the room: who the user is.
+//! Passes the authenticated user from the app's guard to the room.
 
 use anchorhold::{Error, Request};
 
@@ -6,8 +6,8 @@ use super::core::MAX_FRAME;
 use super::protocol::Role;
 use super::standing::read_only;
 
-/// Puts the authenticated user into a request for a chat room, whatever user the request itself
-/// claims: for the guard of an app, which runs before the upgrade.
+/// Sets the authenticated user in a request for a chat room, and overwrites any user that the
+/// request claims. Call it in a guard of the app, which runs before the upgrade.
 ///
 /// ```
 /// use anchorhold::objects::chat_room::{self, ChatRoom, Role};
@@ -20,7 +20,7 @@ use super::standing::read_only;
 ///         .mount::<ChatRoom>("/rooms/{name}")
 ///         .guard(async |mut visit| {
 ///             if visit.class == ChatRoom::CLASS {
-///                 // From a cookie, a signed token, a session object: `visit.env` reaches it.
+///                 // From a cookie, a signed token or a session object (through `visit.env`).
 ///                 let Some((user, role)) = who_is_it(&visit.request) else {
 ///                     return Err(Error::unauthorized("log in first"));
 ///                 };
@@ -32,14 +32,18 @@ use super::standing::read_only;
 /// # fn main() {}
 /// ```
 ///
-/// An upgrade gets the user and the role as query parameters; a message posted over HTTP gets the user
-/// into its body, and is refused from a reader. Everything else only reads, and passes unchanged.
+/// An upgrade gets the user and the role as query parameters. A message posted over HTTP gets the
+/// user in its body; a reader's message is refused. All other requests only read, and pass
+/// unchanged.
 ///
 /// # Errors
-/// 403, code `read_only`: a reader posts. 413: the body is over 64 KiB. 400: it is no JSON object.
+/// - 403, code `read_only`: a reader posts.
+/// - 413: the body is over 64 KiB.
+/// - 400: the body is not a JSON object.
 pub async fn identified(request: Request, user: &str, role: Role) -> Result<Request, Error> {
-    // By what the request is, not by its path, which may be written in more ways than one. The method
-    // comes first: what is no GET is bound to its body, whatever it says of an upgrade.
+    // Decided by the kind of request: a path can be written in more than one way. The method comes
+    // first, because a request that is not a GET is bound to its body even if it has an upgrade
+    // header.
     if matches!(&*request.method(), "GET" | "HEAD") {
         if request.header("upgrade").is_none() {
             return Ok(request);

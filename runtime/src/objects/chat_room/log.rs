@@ -1,11 +1,11 @@
-//! The history, in SQL.
+//! The history, stored in SQL.
 
 use anchorhold::{Sql, Storage, StorageError, Timestamp};
 
 use super::core::Retention;
 use super::protocol::{History, Message};
 
-/// The migration that makes the table; for an object of your own that embeds a [`MessageLog`].
+/// The migration that creates the table, for your own object that embeds a [`MessageLog`].
 pub const CREATE_MESSAGES: &str = "
     CREATE TABLE message (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -20,19 +20,18 @@ pub const CREATE_MESSAGES: &str = "
 
 /// The largest number that SQL holds exactly here.
 const MAX_INTEGER: u64 = 1 << 53;
-/// Messages beyond the retention's count are swept when so many have come together. Readers do not
-/// see them meanwhile.
+/// Messages beyond the retention's count are swept in batches of this size. Until then readers do
+/// not see them.
 const BATCH: u64 = 64;
-/// The texts of one page together, in bytes; a page has one message at least.
+/// The maximum total of the texts of one page, in bytes. A page has at least one message.
 const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
 
-/// A log of messages in the table that [`CREATE_MESSAGES`] makes: identifiers from 1 without gaps, each
-/// `client_id` of a user once.
+/// A log of messages in the table of [`CREATE_MESSAGES`]. Identifiers start at 1 and have no gaps.
+/// Each `client_id` of a user is stored once.
 ///
-/// A message that is kept no more loses its text at once, or within 64 further messages; the row
-/// stays for a while to recognise a resend: for 10,000 messages, or for as long as the retention's age
-/// allows, whichever is shorter. Where it says that its user's allowance is not whole yet, it stays
-/// until it is.
+/// A message that is no longer retained loses its text immediately, or within 64 further messages.
+/// Its row is kept to recognise a retry: for 10,000 messages, or for the retention's age, whichever
+/// is shorter. A row whose user's allowance is not full again is kept until it is.
 pub struct MessageLog {
     storage: Storage,
     retention: Retention,
@@ -42,29 +41,29 @@ pub struct MessageLog {
 /// A message to be stored.
 #[derive(Clone, Copy, Debug)]
 pub struct Draft<'a> {
-    /// Who posts it.
+    /// The user who posts it.
     pub user: &'a str,
-    /// What.
+    /// The text.
     pub text: &'a str,
-    /// The client's own identifier of it.
+    /// The client's own identifier of the message.
     pub client_id: Option<&'a str>,
-    /// When the user's allowance is whole again after this message; see
+    /// The time at which the user's allowance is full again after this message; see
     /// [`Allowances`](super::core::Allowances).
     pub allowance_full_at: Option<Timestamp>,
 }
 
-/// What became of a message that was given to [`MessageLog::append`].
+/// The result of [`MessageLog::append`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Appended {
     /// It was stored.
     New(Message),
-    /// Its user had posted it before under its `client_id`; this is what was stored then (its text is
-    /// the resent one if the stored one is kept no more).
+    /// The user had posted it before under the same `client_id`. This is the stored message. If its
+    /// text is no longer retained, it has the text of the retry.
     Again(Message),
 }
 
 impl Appended {
-    /// The stored message.
+    /// Returns the stored message.
     #[must_use]
     pub fn into_message(self) -> Message {
         match self {
@@ -73,19 +72,19 @@ impl Appended {
     }
 }
 
-/// What a client that has the messages up to `since` has missed.
+/// The messages after `since` that a client has missed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missed {
     /// The newest of them, oldest first, and whether there are more.
     pub history: History,
-    /// Whether some are kept no more.
+    /// `true` if some are no longer retained.
     pub gap: bool,
     /// The newest identifier.
     pub newest: u64,
 }
 
 impl MessageLog {
-    /// The log as it stands `now`.
+    /// Creates the log as of `now`.
     #[must_use]
     pub fn new(storage: Storage, retention: Retention, now: Timestamp) -> Self {
         Self {
@@ -99,10 +98,10 @@ impl MessageLog {
         self.storage.sql()
     }
 
-    /// Stores a message, or finds that it is stored already, in one transaction.
+    /// Stores a message, or finds the message that is stored already, in one transaction.
     ///
     /// # Errors
-    /// Storage failed; nothing is stored then.
+    /// Storage failed. Nothing is stored then.
     pub fn append(&self, draft: &Draft<'_>) -> Result<Appended, StorageError> {
         let Draft {
             user,
@@ -114,7 +113,7 @@ impl MessageLog {
             if let Some(client_id) = client_id
                 && let Some(mut stored) = self.posted_before(user, client_id)?
             {
-                // An empty text is one that is kept no more.
+                // An empty text means that it is no longer retained.
                 if stored.text.is_empty() {
                     text.clone_into(&mut stored.text);
                 }
@@ -148,8 +147,8 @@ impl MessageLog {
         )
     }
 
-    /// Takes the texts of what lies after `from` and is kept no more by count; forgets what is
-    /// remembered no more.
+    /// Deletes the texts after `from` that are no longer retained by count, and the rows that are
+    /// no longer needed to recognise retries.
     fn sweep_by_count(&self, newest: u64, from: u64) -> Result<(), StorageError> {
         self.sql().execute(
             "UPDATE message SET text = '' WHERE id > ? AND id < ? AND text <> ''",
@@ -162,11 +161,11 @@ impl MessageLog {
         Ok(())
     }
 
-    /// Removes what is kept no more, by count and by age; when to sweep again, if there is anything
-    /// left to expire.
+    /// Deletes what is no longer retained, by count and by age. Returns when to sweep again, or
+    /// `None` if nothing is left to expire.
     ///
     /// # Errors
-    /// Storage failed; nothing is removed then.
+    /// Storage failed. Nothing is deleted then.
     pub fn sweep(&self) -> Result<Option<Timestamp>, StorageError> {
         self.storage.transaction(|_| {
             self.sweep_by_count(self.newest()?, 0)?;
@@ -194,20 +193,20 @@ impl MessageLog {
         })
     }
 
-    /// The identifier of the newest message that was ever stored; 0 before the first.
+    /// Returns the identifier of the newest message ever stored, or 0 if there was none.
     ///
     /// # Errors
     /// Storage failed.
     pub fn newest(&self) -> Result<u64, StorageError> {
-        // The messages may all have expired.
+        // Not from the table of messages, which may all have expired.
         let newest = self
             .sql()
             .query_first("SELECT seq FROM sqlite_sequence WHERE name = 'message'", ())?;
         Ok(newest.unwrap_or(0))
     }
 
-    /// The newest messages before one (or up to now), at most `limit` of them and at most 4 MiB of
-    /// text.
+    /// Returns the newest messages before `before`, or the newest of all: at most `limit` messages
+    /// and at most 4 MiB of text.
     ///
     /// # Errors
     /// Storage failed.
@@ -215,15 +214,15 @@ impl MessageLog {
         self.page(self.newest()?, 0, before.unwrap_or(MAX_INTEGER), limit)
     }
 
-    /// What a client has missed that has everything up to `since`: the newest of it, at most `limit`
-    /// messages and at most 4 MiB of text.
+    /// Returns the newest messages that a client has missed which has everything up to `since`: at
+    /// most `limit` messages and at most 4 MiB of text.
     ///
     /// # Errors
     /// Storage failed.
     pub fn after(&self, since: u64, limit: u64) -> Result<Missed, StorageError> {
         let newest = self.newest()?;
         if since >= newest {
-            // It has seen what this room never had: its memory is of another room.
+            // The client has seen messages that this room never had, so they are another room's.
             let gap = since > newest;
             let history = if gap {
                 self.before(None, limit)?
@@ -257,8 +256,8 @@ impl MessageLog {
         limit: u64,
     ) -> Result<History, StorageError> {
         let first = self.retention.first_kept(newest).max(after + 1);
-        // What lost its text under a smaller retention does not come back under a larger one.
-        // One more than asked for, to know whether there is more.
+        // A message that lost its text under a smaller retention does not reappear under a larger
+        // one. One more message than requested is read, to know whether there are more.
         let mut messages: Vec<Message> = self.sql().query(
             "SELECT id, user, text, at, client_id FROM message
                 WHERE id >= ? AND id < ? AND at > ? AND text <> '' ORDER BY id DESC LIMIT ?",
@@ -285,7 +284,7 @@ impl MessageLog {
         Ok(History { messages, more })
     }
 
-    /// The users whose allowances are not whole yet, and when each will be.
+    /// Returns the users whose allowances are not full, and when each one will be.
     ///
     /// # Errors
     /// Storage failed.
@@ -297,14 +296,14 @@ impl MessageLog {
         )
     }
 
-    /// What is younger than this is kept.
+    /// Returns the time after which messages are retained.
     fn living(&self) -> Timestamp {
         let always = Timestamp::from_millis(-integer(MAX_INTEGER));
         self.retention.expired_at(self.now).unwrap_or(always)
     }
 }
 
-/// Identifiers come from clients too; one that is beyond what SQL holds is as good as the largest.
+/// Identifiers also come from clients. One beyond what SQL can hold is treated as the largest.
 fn integer(value: u64) -> i64 {
     i64::try_from(value.min(MAX_INTEGER)).unwrap_or(i64::MAX)
 }

@@ -9,7 +9,7 @@
 //!     App::new().mount::<ChatRoom>("/rooms/{name}")
 //! }
 //!
-//! /// The server's own code posts, and removes who misbehaves.
+//! /// The server's own code posts, and bans users.
 //! async fn moderate(env: Env) -> Result<(), Error> {
 //!     let room = env.objects::<ChatRoom>().named("lobby");
 //!     room.post("host", "Welcome!", None).await?;
@@ -19,8 +19,8 @@
 //! # fn main() {}
 //! ```
 //!
-//! A browser opens `wss://…/rooms/lobby/ws?user=ann`, gets a [`Welcome`], and sends
-//! [`ClientMessage`]s. `docs/objects/chat-room.md` says what the room promises and costs.
+//! A browser opens `wss://…/rooms/lobby/ws?user=ann`, receives a [`Welcome`], and sends
+//! [`ClientMessage`]s. `docs/objects/chat-room.md` describes the room's guarantees and costs.
 
 pub mod core;
 mod identity;
@@ -63,8 +63,8 @@ impl ChatRoom {
         Ok(())
     }
 
-    /// Opens a socket for `user`. `since` is the newest identifier that a client has which comes
-    /// back; `role=reader` gives up posting.
+    /// Opens a socket for `user`. A reconnecting client passes the newest identifier that it has as
+    /// `since`. With `role=reader` the socket cannot post.
     #[websocket("/ws")]
     fn connect(
         &mut self,
@@ -82,14 +82,15 @@ impl ChatRoom {
         ctx.sockets::<Session>()
             .set_automatic_response(Some(("ping", "pong")))?;
 
-        // From here on nothing fails: what follows cannot be taken back.
+        // Nothing may fail from here on, because the following effects cannot be rolled back.
         if self.live.roster.arrive(&user) {
             let joined = Event::Joined { user: user.clone() };
             deliver(&ctx.sockets().all(), &joined)?;
         }
         let welcome = Event::Welcome(Welcome {
             user: user.clone(),
-            // The session keeps the role that was asked for: a mute may end while the socket is open.
+            // The session stores the requested role, because a mute may end while the socket is
+            // open.
             role: restriction.map_or(role, |_| Role::Reader),
             members: self.live.roster.members(),
             history: missed.history.messages,
@@ -144,7 +145,7 @@ impl ChatRoom {
         socket: &Socket<Session>,
         event: CloseEvent,
     ) -> Result<(), Error> {
-        // Only this answers a Close; some codes are never sent.
+        // Only this answers a Close. It fails for codes that must not be sent.
         let _ = socket
             .close(event.code, &event.reason)
             .or_else(|_| socket.close(1_000, ""));
@@ -156,12 +157,14 @@ impl ChatRoom {
         self.depart(ctx, socket)
     }
 
-    /// Posts a message; it is in the history, and on its way to every socket, when this returns.
-    /// What `user` has posted before under the same `client_id` is answered again, and not stored again.
+    /// Posts a message. When this returns, the message is in the history and is being sent to every
+    /// socket. A retry with a `client_id` that `user` has used before returns the stored message
+    /// and does not store it again.
     ///
     /// # Errors
-    /// 400: a name, text or `client_id` out of range. 403: the user is banned or muted. 429, code
-    /// `limited`, with the time to wait.
+    /// - 400: a name, text or `client_id` is out of range.
+    /// - 403: the user is banned or muted.
+    /// - 429, code `limited`, with the time to wait.
     #[rpc]
     #[post("/messages", status = 201)]
     fn post(
@@ -176,8 +179,8 @@ impl ChatRoom {
             .map(Appended::into_message)
     }
 
-    /// The newest messages before one (or up to now), oldest first: `limit` of them, 1 to 1,000, 50
-    /// unless given, and at most 4 MiB of text.
+    /// Returns the newest messages before `before`, or the newest of all, oldest first. `limit` is
+    /// 1 to 1,000 and defaults to 50; a page has at most 4 MiB of text.
     ///
     /// # Errors
     /// 400: `limit` is out of range.
@@ -195,14 +198,15 @@ impl ChatRoom {
         Ok(self.log(ctx).before(before, limit)?)
     }
 
-    /// The users with an open socket, in the order of their names.
+    /// Returns the users with an open socket, in the order of their names.
     #[rpc]
     #[get("/members")]
     fn members(&self) -> Vec<String> {
         self.live.roster.members()
     }
 
-    /// Closes the sockets of a user, with code [`KICKED`]; how many there were. The user may come back.
+    /// Closes the sockets of a user, with code [`KICKED`]. Returns how many there were. The user
+    /// may connect again.
     ///
     /// # Errors
     /// 400: the reason is over 123 bytes.
@@ -212,12 +216,13 @@ impl ChatRoom {
         self.throw_out(ctx, user, &reason)
     }
 
-    /// Keeps a user out, for `for_ms` milliseconds (up to those of 100 years) or until
-    /// [`pardon`](ChatRoomStub::pardon), and closes the sockets that the user has, with code
-    /// [`KICKED`]; how many there were.
+    /// Bans a user for `for_ms` milliseconds (at most 100 years), or until
+    /// [`pardon`](ChatRoomStub::pardon). Closes the user's sockets with code [`KICKED`]. Returns
+    /// how many there were.
     ///
     /// # Errors
-    /// 400: no name, a time out of range, or a reason over 123 bytes. 409: 10,000 users are restricted already.
+    /// - 400: the name or the time is out of range, or the reason is over 123 bytes.
+    /// - 409: 10,000 users are restricted already.
     #[rpc]
     fn ban(
         &mut self,
@@ -231,7 +236,8 @@ impl ChatRoom {
         self.throw_out(ctx, &standing.user, &standing.reason)
     }
 
-    /// Lets a user only read, for `for_ms` milliseconds or until [`pardon`](ChatRoomStub::pardon).
+    /// Mutes a user: the user can only read for `for_ms` milliseconds, or until
+    /// [`pardon`](ChatRoomStub::pardon).
     ///
     /// # Errors
     /// As [`ban`](ChatRoomStub::ban).
@@ -247,7 +253,7 @@ impl ChatRoom {
         standings(ctx).set(&standing)
     }
 
-    /// Lifts a ban or a mute; whether there was one.
+    /// Lifts a ban or a mute. Returns `true` if there was one.
     ///
     /// # Errors
     /// Storage failed.
@@ -256,7 +262,7 @@ impl ChatRoom {
         standings(ctx).lift(user)
     }
 
-    /// Who is banned or muted now.
+    /// Returns the users who are banned or muted now.
     ///
     /// # Errors
     /// Storage failed.
@@ -265,18 +271,18 @@ impl ChatRoom {
         standings(ctx).all()
     }
 
-    /// The settings.
+    /// Returns the settings.
     #[rpc]
     fn settings(&self) -> Settings {
         self.settings.clone()
     }
 
-    /// Sets all the settings; what is left out has its default again. They hold at once: what the
-    /// history keeps no more is removed before this returns, and what users have posted already counts
-    /// against the new rate limit.
+    /// Replaces all the settings. An omitted one gets its default. They take effect immediately:
+    /// messages that the history no longer retains are deleted before this returns. Earlier posts
+    /// count against the new rate limit.
     ///
     /// # Errors
-    /// 400: a value is out of range; nothing changes then.
+    /// 400 if a value is out of range. Nothing changes then.
     #[rpc]
     fn configure(&mut self, ctx: &Ctx, settings: Settings) -> Result<(), Error> {
         settings.check()?;

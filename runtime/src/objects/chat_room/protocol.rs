@@ -1,4 +1,4 @@
-//! What goes over a room's sockets and routes.
+//! The messages on a room's sockets and routes.
 
 use anchorhold::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -6,15 +6,15 @@ use serde::{Deserialize, Serialize};
 /// A message of the history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
-    /// 1 for the room's first message, and one more for each that follows.
+    /// The identifier: 1 for the room's first message, and one more for each that follows.
     pub id: u64,
-    /// Who posted it.
+    /// The user who posted it.
     pub user: String,
-    /// 1 to 4,096 characters. Text from a stranger: escape it where it is shown.
+    /// The text, 1 to 4,096 characters. It is untrusted: escape it where it is displayed.
     pub text: String,
-    /// When it was stored.
+    /// The time at which it was stored.
     pub at: Timestamp,
-    /// The client's own identifier of it.
+    /// The client's own identifier of the message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
 }
@@ -24,51 +24,51 @@ pub struct Message {
 pub struct History {
     /// Oldest first.
     pub messages: Vec<Message>,
-    /// Whether older ones are kept.
+    /// `true` if older messages are retained.
     pub more: bool,
 }
 
-/// What a client sends over its socket, as JSON. A field that is not here is refused.
+/// A client's message over its socket, as JSON. Unknown fields are refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum ClientMessage {
-    /// To everybody, and into the history.
+    /// A message to all members, which is stored in the history.
     Post {
         /// 1 to 4,096 characters.
         text: String,
-        /// Makes a resend harmless: what this user has posted under it is stored once.
+        /// Makes retries idempotent: a message that this user has posted with it is stored once.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         client_id: Option<String>,
     },
-    /// To one user who is here; not kept.
+    /// A message to one connected user. It is not stored.
     Direct {
         /// The user.
         to: String,
         /// 1 to 4,096 characters.
         text: String,
-        /// Comes back in the event, so that the sender knows its own.
+        /// Returned in the event, so that the sender recognises its own message.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         client_id: Option<String>,
     },
     /// The user is typing.
-    // Braces, because serde takes any fields for a variant without.
+    // Braces, because for a variant without them serde accepts any fields.
     Typing {},
 }
 
-/// What the room sends over a socket, as JSON.
+/// An event that the room sends over a socket, as JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Event {
-    /// The first that a socket gets.
+    /// The first event of a socket.
     Welcome(Welcome),
-    /// A message was stored. Goes to every socket, the sender's included, for which it is the
-    /// acknowledgement; for a resend it goes to the sender's socket only.
+    /// A message was stored. It is sent to every socket; to the sender's socket it is the
+    /// acknowledgement. After a retry it is sent only to the sender's socket.
     Message(Message),
-    /// A message to one user; goes to the sockets of both.
+    /// A message to one user. It is sent to the sockets of both.
     Direct {
-        /// Who sent it.
+        /// The sender.
         user: String,
-        /// Whom it is for.
+        /// The recipient.
         to: String,
         /// As in a [`Message`].
         text: String,
@@ -88,77 +88,78 @@ pub enum Event {
         /// The user.
         user: String,
     },
-    /// A user is typing; goes to all sockets but the one it came from.
+    /// A user is typing. It is sent to all sockets except the one it came from.
     Typing {
         /// The user.
         user: String,
     },
-    /// What this socket sent was refused; the socket stays open.
+    /// A message of this socket was refused. The socket stays open.
     Error {
-        /// For programs: `bad_message`, `bad_text`, `limited`, `read_only`, ….
+        /// A code for programs: `bad_message`, `bad_text`, `limited`, `read_only`, ….
         code: String,
-        /// For people.
+        /// A text for humans.
         message: String,
-        /// When it is worth trying again, with code `limited`.
+        /// With code `limited`, the time after which a retry is useful.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         retry_after_ms: Option<u64>,
-        /// Of the message that was refused, if it had one.
+        /// The `client_id` of the message that was refused, if it had one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         client_id: Option<String>,
     },
 }
 
-/// The first event of a socket: how things stand. What happens after it follows on the socket,
-/// without loss and without doubles.
+/// The first event of a socket: the state of the room. Later events follow on the socket, each
+/// exactly once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Welcome {
-    /// Whom the room takes the socket's user for.
+    /// The user that the room has assigned to the socket.
     pub user: String,
     /// Whether that user may post.
     pub role: Role,
-    /// Who is here, this user included, in the order of their names.
+    /// The connected users, including this one, in the order of their names.
     pub members: Vec<String>,
-    /// The newest messages up to now, oldest first: those after `since`, if the client gave it.
+    /// The newest messages up to now, oldest first. With `since`, those after it.
     pub history: Vec<Message>,
-    /// Whether older ones (after `since`) are kept: read them from `/history`.
+    /// `true` if older ones (after `since`) are retained. Read them from `/history`.
     pub more: bool,
-    /// With `since`: whether messages after it are kept no more, or the room has never come so far.
-    /// What the client has does not connect to `history` then, even with all that is kept.
+    /// With `since`: `true` if messages after it are no longer retained, or if the room never had
+    /// that identifier. The client's messages then do not connect to `history`, even with all that
+    /// is retained.
     pub gap: bool,
-    /// The identifier of the room's newest message, kept or not; 0 before the first.
+    /// The identifier of the room's newest message, retained or not; 0 before the first.
     pub newest: u64,
 }
 
-/// What a member may do.
+/// The permissions of a member.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// Read and post.
+    /// May read and post.
     #[default]
     Writer,
-    /// Read.
+    /// May only read.
     Reader,
 }
 
-/// What an administrator has decided about a user.
+/// An administrator's decision about a user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standing {
     /// The user.
     pub user: String,
-    /// What the user may not do.
+    /// The restriction.
     pub restriction: Restriction,
-    /// Until when; `None`: until it is lifted.
+    /// The end of the restriction, or `None` if it lasts until it is lifted.
     pub until: Option<Timestamp>,
-    /// Why, as the administrator said; the user is told.
+    /// The administrator's reason, which is shown to the user.
     pub reason: String,
 }
 
-/// What a user may not do.
+/// A restriction of a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Restriction {
-    /// Connect or post.
+    /// The user cannot connect or post.
     Banned,
-    /// Post.
+    /// The user cannot post.
     Muted,
 }

@@ -1,4 +1,4 @@
-//! The room, and what its handlers share.
+//! The room, and the code that its handlers share.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,46 +13,48 @@ use super::standing::{self, Standings, read_only};
 use crate::objects::millis::millis;
 use crate::objects::range::in_range;
 
-/// The close code of a socket whose user was kicked or banned; the reason is the administrator's.
+/// The close code of a socket whose user was kicked or banned. The close reason is the
+/// administrator's.
 pub const KICKED: u16 = 4_003;
-/// The close code of a socket that had pinged and fell silent.
+/// The close code of a socket that had sent pings and then became silent.
 pub const SILENT: u16 = 4_008;
-/// The close code of a socket whose peer reads too slowly: it would miss messages (RFC 6455's
+/// The close code of a socket whose peer reads too slowly and would miss messages (RFC 6455's
 /// registry: try again later).
 pub const TOO_SLOW: u16 = 1_013;
 
-/// Messages of a welcome without `since`, and of a page without `limit`.
+/// The number of messages in a welcome without `since`, and in a page without `limit`.
 pub(super) const PAGE: u64 = 50;
-/// The longest page, and the most messages of a welcome with `since`.
+/// The maximum number of messages in a page, and in a welcome with `since`.
 pub(super) const MAX_PAGE: u64 = 1_000;
 
-/// The reason of a close, in bytes.
+/// The maximum length of a close reason, in bytes.
 const MAX_REASON: usize = 123;
-/// The longest restriction that has an end; SQL could not hold every later one.
+/// The longest restriction with an end. SQL cannot hold every later time.
 const MAX_RESTRICTION_MS: u64 = 36_525 * 24 * 60 * 60 * 1_000;
-/// So many users' typing is remembered before those who have stopped are forgotten.
+/// The number of remembered typing users from which on those who have stopped are dropped.
 const MANY_TYPING: usize = 1_024;
 
-/// What is kept with a socket.
+/// The data that is stored with a socket.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Session {
     pub(super) user: String,
     pub(super) role: Role,
-    /// When it connected, or was heard later; up to a quarter of the allowed silence late.
+    /// When it connected, or was last heard from. It may be late by up to a quarter of the allowed
+    /// silence.
     pub(super) heard: Timestamp,
-    /// The memory that accepted it; see [`Roster`].
+    /// The activation that accepted it; see [`Roster`].
     pub(super) memory: u64,
-    /// It has been counted out: closed by us, or its end was told.
+    /// Its departure has been counted: the room closed it, or its end was announced.
     pub(super) gone: bool,
 }
 
-/// What a room knows only while it is in memory; all of it can be found again.
+/// State that a room has only while it is in memory. All of it can be restored.
 #[derive(Default)]
 pub(super) struct Live {
-    /// Tells this memory from every other.
+    /// Distinguishes this activation from all others.
     pub(super) memory: u64,
     pub(super) roster: Roster,
-    /// Read from the history when it is first asked.
+    /// Restored from the history on first use.
     pub(super) allowances: Option<Allowances>,
     pub(super) typing: BTreeMap<String, Timestamp>,
     pub(super) sweep_is_pending: bool,
@@ -76,7 +78,7 @@ impl ChatRoom {
         Duration::from_millis(self.settings.silence_ms)
     }
 
-    /// Whether another socket of `user` is within the room's limits.
+    /// Checks that another socket of `user` is within the room's limits.
     pub(super) fn check_room_for(&self, ctx: &Ctx, user: &str) -> Result<(), Error> {
         let is_over = |count: usize, limit: u64| count as u64 >= limit;
         let full = |what: &str, limit: u64| {
@@ -100,13 +102,13 @@ impl ChatRoom {
                     settings.max_sockets_per_user
                 ),
             )
-            // About then one that is dead has been closed.
+            // By then a dead socket has been closed.
             .retry_after(self.silence()));
         }
         Ok(())
     }
 
-    /// The history for a welcome.
+    /// Returns the history for a welcome.
     pub(super) fn missed(&self, ctx: &Ctx, since: Option<u64>) -> Result<Missed, StorageError> {
         let log = self.log(ctx);
         if let Some(since) = since {
@@ -119,7 +121,7 @@ impl ChatRoom {
         })
     }
 
-    /// Looks after the sockets in a while, unless that is planned already.
+    /// Schedules a check of the sockets, unless one is pending.
     pub(super) fn watch_later(&mut self, ctx: &Ctx, delay: Duration) -> Result<(), StorageError> {
         if !self.live.watch_is_pending {
             Self::schedules(ctx).look().after(delay)?;
@@ -149,13 +151,13 @@ impl ChatRoom {
     ) -> Result<(), Error> {
         check_writes(session.role)?;
         match self.append(ctx, &session.user, text, client_id)? {
-            // Everybody has it, the sender too.
+            // `append` has sent it to every socket, including the sender's.
             Appended::New(_) => Ok(()),
             Appended::Again(message) => Ok(socket.send(&Event::Message(message))?),
         }
     }
 
-    /// Stores a message and sends it to everybody, if it is new.
+    /// Stores a message. Sends it to every socket if it is new.
     pub(super) fn append(
         &mut self,
         ctx: &Ctx,
@@ -168,7 +170,8 @@ impl ChatRoom {
         standings(ctx).check_may_post(user)?;
         let allowance_full_at = Some(self.allow(ctx, user)?);
         if !self.live.sweep_is_pending {
-            // Before there is something to expire, so that nothing is ever stored without an end.
+            // Scheduled before the message is stored, so that no message is stored without its
+            // expiry.
             let next = self.settings.retention().next_sweep(ctx.now());
             if next.is_some() {
                 self.sweep_at(ctx, next)?;
@@ -187,7 +190,8 @@ impl ChatRoom {
         Ok(appended)
     }
 
-    /// Counts a message of `user` against the rate limit; when the user's allowance is whole again.
+    /// Counts a message of `user` against the rate limit. Returns when the user's allowance is full
+    /// again.
     fn allow(&mut self, ctx: &Ctx, user: &str) -> Result<Timestamp, Error> {
         let now = ctx.now();
         let mut allowances = match self.live.allowances.take() {
@@ -207,7 +211,7 @@ impl ChatRoom {
         })
     }
 
-    /// Shows that a user is typing; what comes faster than the settings allow is dropped.
+    /// Announces that a user is typing. Drops it if it comes faster than the settings allow.
     pub(super) fn typing(
         &mut self,
         ctx: &Ctx,
@@ -232,7 +236,6 @@ impl ChatRoom {
         deliver(&others, &Event::Typing { user: session.user })
     }
 
-    /// Sends a message to one user.
     pub(super) fn direct(
         &mut self,
         ctx: &Ctx,
@@ -265,7 +268,7 @@ impl ChatRoom {
         deliver(sockets.iter().map(|(socket, _)| socket), &event)
     }
 
-    /// Counts a socket out that was closed, once.
+    /// Counts the departure of a closed socket, once.
     pub(super) fn depart(&mut self, ctx: &Ctx, socket: &Socket<Session>) -> Result<(), Error> {
         let session = socket.session()?;
         if session.gone {
@@ -293,7 +296,7 @@ impl ChatRoom {
         deliver(&ctx.sockets().all(), &Event::Left { user })
     }
 
-    /// Closes the sockets of a user; how many there were.
+    /// Closes the sockets of a user. Returns how many there were.
     pub(super) fn throw_out(&mut self, ctx: &Ctx, user: &str, reason: &str) -> Result<u64, Error> {
         let sockets = sockets_of(ctx, user);
         if sockets.is_empty() {
@@ -307,7 +310,7 @@ impl ChatRoom {
         };
         for (socket, session) in &sockets {
             count_out(socket, session);
-            // One that is closing already needs no other end.
+            // Fails for a socket that is closing already, which needs no other close.
             let _ = socket.close(KICKED, reason);
         }
         self.announce_departure(ctx, user.to_owned(), departure)?;
@@ -315,7 +318,7 @@ impl ChatRoom {
     }
 }
 
-/// The sockets that are not counted out, with their sessions.
+/// Returns the sockets whose departure has not been counted, with their sessions.
 pub(super) fn open_sockets(ctx: &Ctx) -> Vec<(Socket<Session>, Session)> {
     with_sessions(ctx.sockets().all())
 }
@@ -328,14 +331,14 @@ fn with_sessions(sockets: Vec<Socket<Session>>) -> Vec<(Socket<Session>, Session
     sockets
         .into_iter()
         .filter_map(|socket| {
-            // A session that cannot be read is of a version that is gone, and so is its user.
+            // A session that cannot be read is of an older version, whose users are gone.
             let session = socket.session().ok()?;
             (!session.gone).then_some((socket, session))
         })
         .collect()
 }
 
-/// Sockets are found by their users: a name is at most 128 bytes long, a tag 256.
+/// Sockets are found by their users. A name has at most 128 bytes, and a tag may have 256.
 pub(super) fn tag_of(user: &str) -> String {
     format!("user:{user}")
 }
@@ -345,12 +348,12 @@ fn count_out(socket: &Socket<Session>, session: &Session) {
         gone: true,
         ..session.clone()
     };
-    // It fails for a connection that has ended, which is counted out by not being listed.
+    // Fails for a connection that has ended, whose socket is not listed any more.
     let _ = socket.set_session(&gone);
 }
 
-/// Sends an event. A socket that cannot take it would go on with a hole in what it has seen; it is
-/// closed, so that its client comes back and asks for what it missed.
+/// Sends an event. A socket that refuses it is closed, because it would miss an event. Its client
+/// then reconnects and fetches the missed messages.
 pub(super) fn deliver<'a>(
     sockets: impl IntoIterator<Item = &'a Socket<Session>>,
     event: &Event,
@@ -359,14 +362,14 @@ pub(super) fn deliver<'a>(
         .map_err(|error| Error::internal(format!("an event cannot be written: {error}")))?;
     for socket in sockets {
         if socket.send_text(&text).is_err() {
-            // One that is closing already takes neither.
+            // Fails for a socket that is closing already.
             let _ = socket.close(TOO_SLOW, "you read too slowly; connect again");
         }
     }
     Ok(())
 }
 
-/// Tells the sender of a frame why it was refused; the socket stays open.
+/// Tells the sender why its frame was refused. The socket stays open.
 pub(super) fn refuse(
     socket: &Socket<Session>,
     error: &Error,
@@ -392,7 +395,7 @@ pub(super) fn standings(ctx: &Ctx) -> Standings {
     Standings::new(ctx.storage().sql(), ctx.now())
 }
 
-/// An administrator's decision, if it is one.
+/// Checks an administrator's decision and computes its end.
 pub(super) fn standing(
     ctx: &Ctx,
     user: &str,

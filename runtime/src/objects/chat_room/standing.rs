@@ -1,4 +1,4 @@
-//! Who may not do what, in SQL.
+//! The restrictions of users, stored in SQL.
 
 use anchorhold::{Error, Sql, StorageError, Timestamp};
 
@@ -12,8 +12,8 @@ pub(super) const CREATE: &str = "
         reason TEXT NOT NULL
     ) WITHOUT ROWID";
 
-/// So many users of one room are restricted at most: a list that grows beyond it is the work of a
-/// program, and names that strangers choose cannot be listed to an end.
+/// The maximum number of restricted users of one room. A longer list is the work of a program, and
+/// names that clients choose freely cannot be listed exhaustively.
 const MAX_STANDINGS: u64 = 10_000;
 
 pub(super) struct Standings {
@@ -26,7 +26,7 @@ impl Standings {
         Self { sql, now }
     }
 
-    /// What is decided about a user now.
+    /// Returns the decision that applies to a user now.
     pub(super) fn of(&self, user: &str) -> Result<Option<Standing>, StorageError> {
         self.sql.query_first(
             "SELECT user, restriction, until, reason FROM standing

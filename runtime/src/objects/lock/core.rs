@@ -1,20 +1,22 @@
-//! The decisions of a lock: state, queue and time in, leases out. No I/O, no clock, no randomness.
+//! The decisions of a lock: state, queue and time in, leases out. It does no I/O and uses neither a
+//! clock nor randomness.
 //!
-//! [`State`] is what must survive everything; keep it in storage, and write it before an answer
-//! leaves. [`Queue`] is who waits, and may be lost: who waited comes again with the same request
-//! id. An object of your own that embeds them does, for each event:
+//! [`State`] must be durable: keep it in storage, and write it before a response leaves. [`Queue`]
+//! holds the waiting requests and may be lost: its callers retry with the same request id. For each
+//! event, an object that embeds them does this:
 //!
-//! 1. [`State::advance`] to the present, which ends what has expired;
-//! 2. what the event asks for: [`enter`](State::enter), [`renew`](State::renew),
-//!    [`release`](State::release), [`cancel`](State::cancel), [`break_leases`](State::break_leases);
-//! 3. [`State::hand_over`], which gives the lock to the next request;
-//! 4. if [`State::differs_from`] what was loaded: store it, and see to it that the object wakes at
-//!    [`State::next_change`]; then answer those who got a lease.
+//! 1. Call [`State::advance`] with the current time, which ends expired leases.
+//! 2. Carry out the request: [`enter`](State::enter), [`renew`](State::renew),
+//!    [`release`](State::release), [`cancel`](State::cancel) or
+//!    [`break_leases`](State::break_leases).
+//! 3. Call [`State::hand_over`], which grants the lock to the next request.
+//! 4. If [`State::differs_from`] what was loaded, store it, and set an alarm for
+//!    [`State::next_change`]. Then answer the callers whose leases were granted.
 //!
 //! # Time
-//! The state keeps a time of its own, which never runs backwards: where the host's clock steps
-//! back, it goes on from where it was. So a step back makes leases last longer, never shorter, and
-//! leases that exclude each other do not overlap in this time. What is told to callers is
+//! The state keeps its own time, which is monotonic. If the host's clock steps back, the lock's
+//! time continues from where it was. A backwards step therefore makes leases last longer and never
+//! shorter. Leases that exclude each other do not overlap in this time. Times in responses are
 //! converted to the host's clock.
 
 #[cfg(test)]
@@ -33,17 +35,17 @@ use super::request::{
 use super::{LockError, Obstacle};
 use crate::objects::millis::millis;
 
-/// How many requests wait at most; the next one is refused as overloaded.
+/// The maximum number of waiting requests. The next one is refused as overloaded.
 pub const MAX_WAITING: usize = 1_000;
-/// How many shared leases live at most; the next one waits.
+/// The maximum number of concurrent shared leases. The next request waits.
 pub const MAX_SHARED: usize = 128;
 
-/// The durable half of a lock. The default is a lock that was never held.
+/// The durable part of a lock. The default is a lock that was never held.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct State {
     clock: Clock,
-    /// The newest token. It outlives every lease, which is what makes tokens increase for ever.
+    /// The newest token. It outlives every lease, so that tokens always increase.
     token: u64,
     leases: Vec<Granted>,
     delayed_until: Option<Timestamp>,
@@ -53,11 +55,11 @@ pub struct State {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Clock {
     reached: Timestamp,
-    /// By how much the host's clock has stepped back since, all in all.
+    /// The total by which the host's clock has stepped back.
     ahead_ms: u64,
 }
 
-/// A lease as the lock remembers it, in the lock's own time.
+/// A lease as the lock stores it, in the lock's own time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Granted {
     holder: String,
@@ -84,7 +86,7 @@ impl Clock {
 }
 
 impl State {
-    /// Moves to the present, and ends the leases and the lock-delay that are over.
+    /// Sets the current time. Ends the leases and the lock-delay that are over.
     pub fn advance(&mut self, now: Timestamp) {
         self.clock.advance(now);
         let reached = self.clock.reached;
@@ -106,12 +108,13 @@ impl State {
         }
     }
 
-    /// Lets a request into the queue, at its end or in the place that the same request has there;
-    /// or finds the lease that it has already.
+    /// Adds a request to the end of the queue. A repeated request takes its earlier place in the
+    /// queue, or gets its existing lease.
     ///
     /// # Errors
-    /// [`LockError::Invalid`], [`LockError::RequestConflict`]; [`LockError::Held`] if it would have to
-    /// wait and does not; [`LockError::Overloaded`] if the queue is full.
+    /// - [`LockError::Invalid`] or [`LockError::RequestConflict`].
+    /// - [`LockError::Held`] if the request would have to wait and its `wait_ms` is 0.
+    /// - [`LockError::Overloaded`] if the queue is full.
     pub fn enter(&self, queue: &mut Queue, request: Acquire) -> Result<Entered, LockError> {
         request.check()?;
         if let Some(id) = &request.request_id {
@@ -163,10 +166,11 @@ impl State {
         })
     }
 
-    /// Gives the lock to those at the head of the queue that it admits: one exclusive request, or
-    /// the shared ones up to the next exclusive one. The order is that of arrival, so neither starves.
+    /// Grants the lock to the requests at the head of the queue that can have it: one exclusive
+    /// request, or the shared ones up to the next exclusive one. Requests are served in order of
+    /// arrival, so neither mode starves.
     ///
-    /// `secret` makes the secret of a lease: unguessable, and another for each.
+    /// `secret` generates the secret of a lease. Each must be unguessable and unique.
     pub fn hand_over(
         &mut self,
         queue: &mut Queue,
@@ -186,7 +190,8 @@ impl State {
         handed
     }
 
-    /// All of it in one, for a lock without waiting requests; call [`advance`](Self::advance) first.
+    /// Enters and grants a request in one step, for a lock without a queue. Call
+    /// [`advance`](Self::advance) first.
     ///
     /// # Errors
     /// As [`enter`](Self::enter), or [`LockError::Held`].
@@ -244,10 +249,10 @@ impl State {
         }
     }
 
-    /// Lets a lease live for `ttl_ms` from now on, which may be less than it had left.
+    /// Extends a lease to `ttl_ms` from now, which may be less than it had left.
     ///
     /// # Errors
-    /// [`LockError::Invalid`], or [`LockError::Lost`].
+    /// [`LockError::Invalid`] or [`LockError::Lost`].
     pub fn renew(&mut self, request: &Renew) -> Result<Lease, LockError> {
         super::request::check_ttl(request.ttl_ms)?;
         let index = self.find(&request.lease, request.holder.as_deref(), request.token)?;
@@ -256,7 +261,7 @@ impl State {
         Ok(self.answer(&self.leases[index]))
     }
 
-    /// Ends a lease; the lock is free for the next at once.
+    /// Ends a lease. The next request can have the lock immediately.
     ///
     /// # Errors
     /// [`LockError::Lost`].
@@ -266,8 +271,8 @@ impl State {
         Ok(())
     }
 
-    /// The living lease of this secret. Every lease is compared to its end, so that the time it
-    /// takes tells nothing of any secret.
+    /// Returns the active lease with this secret. Compares every lease, so that the duration
+    /// reveals nothing about any secret.
     fn find(
         &self,
         secret: &str,
@@ -289,7 +294,7 @@ impl State {
             .ok_or(LockError::Lost)
     }
 
-    /// Takes a request back, wherever it is: out of the queue, or its lease if it has one by now.
+    /// Cancels a request: removes it from the queue, or releases its lease if it was granted.
     pub fn cancel(&mut self, queue: &mut Queue, request_id: &str) -> (Cancelled, Option<Ticket>) {
         if let Some(index) = queue.position_of(request_id) {
             let ticket = queue.waiting.remove(index).map(|waiting| waiting.ticket);
@@ -305,8 +310,8 @@ impl State {
         }
     }
 
-    /// Ends every lease; what ended. Their holders do not know, as after an expiry, so their
-    /// lock-delays begin.
+    /// Ends every lease, and returns them. Their holders are not notified, as after an expiry, so
+    /// their lock-delays start.
     pub fn break_leases(&mut self) -> Vec<Holder> {
         let leases = std::mem::take(&mut self.leases);
         for lease in &leases {
@@ -315,8 +320,8 @@ impl State {
         leases.iter().map(|lease| self.holder(lease)).collect()
     }
 
-    /// When [`advance`](Self::advance) will next change something, by the host's clock; `None` for
-    /// a lock at rest.
+    /// Returns when [`advance`](Self::advance) will next change something, by the host's clock.
+    /// Returns `None` without leases and lock-delay.
     #[must_use]
     pub fn next_change(&self) -> Option<Timestamp> {
         self.leases
@@ -327,15 +332,15 @@ impl State {
             .map(|time| self.clock.on_the_host(time))
     }
 
-    /// Whether something was decided since, or the host's clock stepped back: the passage of time
-    /// alone is not worth a write.
+    /// Returns `true` if the state must be stored: something was decided, or the host's clock
+    /// stepped back. The passage of time alone is not worth a write.
     #[must_use]
     pub fn differs_from(&self, before: &Self) -> bool {
         let decided = |state: &Self| (state.clock.ahead_ms, state.token, state.delayed_until);
         decided(self) != decided(before) || self.leases != before.leases
     }
 
-    /// What a request of `holder` waits for, with `ahead` others before it.
+    /// Returns what a request of `holder` has to wait for, with `ahead` requests before it.
     #[must_use]
     pub fn obstacle(&self, ahead: usize, holder: &str) -> Obstacle {
         let last = self.leases.iter().map(|lease| lease.expires_at).max();
@@ -352,7 +357,7 @@ impl State {
         }
     }
 
-    /// What anybody may know.
+    /// Returns the public information.
     #[must_use]
     pub fn status(&self, queue: &Queue) -> Status {
         let last = self.leases.iter().map(|lease| lease.expires_at).max();
@@ -365,7 +370,7 @@ impl State {
         }
     }
 
-    /// Everything but secrets and request ids.
+    /// Returns everything except secrets and request ids.
     #[must_use]
     pub fn inspect(&self, queue: &Queue) -> Inspection {
         let in_queue = |waiting: &Waiting| InQueue {
@@ -392,25 +397,26 @@ impl State {
     }
 }
 
-/// Names one call that waits.
+/// Identifies a waiting call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket(u64);
 
-/// What [`State::enter`] found.
+/// The result of [`State::enter`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entered {
-    /// The request has its lease already.
+    /// The request already has its lease.
     Holds(Lease),
     /// The request waits.
     Waits {
-        /// Its name in the queue.
+        /// The call's ticket in the queue.
         ticket: Ticket,
-        /// An earlier call of the same request, which waits no more.
+        /// An earlier call of the same request, which no longer waits.
         replaced: Option<Ticket>,
     },
 }
 
-/// The requests that wait, first come first. Of one memory: a lost queue is an empty one.
+/// The waiting requests, in order of arrival. It is kept in memory only; if it is lost, continue
+/// with an empty one.
 #[derive(Clone, Debug, Default)]
 pub struct Queue {
     last_ticket: u64,
@@ -436,7 +442,8 @@ impl Queue {
             .position(|waiting| waiting.request.request_id.as_deref() == Some(request_id))
     }
 
-    /// Takes a call out that waits no more; how many were before it, if it was there.
+    /// Removes a call that no longer waits. Returns how many were before it, or `None` if it was
+    /// not in the queue.
     pub fn leave(&mut self, ticket: Ticket) -> Option<usize> {
         let index = self
             .waiting
@@ -446,20 +453,20 @@ impl Queue {
         Some(index)
     }
 
-    /// How many wait.
+    /// Returns the number of waiting requests.
     #[must_use]
     pub fn len(&self) -> usize {
         self.waiting.len()
     }
 
-    /// Whether the queue is empty.
+    /// Returns `true` if the queue is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
 }
 
-/// Compares in a time that depends on the lengths alone.
+/// Compares in a time that depends only on the lengths.
 fn is_same_secret(ours: &str, theirs: &str) -> bool {
     let difference = ours
         .bytes()

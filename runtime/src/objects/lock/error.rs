@@ -1,29 +1,29 @@
-//! How a lock refuses.
+//! The errors of a lock.
 
 use std::borrow::Cow;
 
 use anchorhold::{Error, ObjectError, StorageError, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// Why a lock did not do what it was asked.
+/// The reason why a lock refused a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[non_exhaustive]
 pub enum LockError {
     /// The lock was held by another caller when the waiting time was over. Code `held`.
     #[error("{0}")]
     Held(Obstacle),
-    /// The lease does not live: it expired, was released or broken, or never was. Stop using what
-    /// the lock protects. Code `lost`.
+    /// The lease is not active: it has expired, was released or broken, or never existed. Stop
+    /// using the protected resource. Code `lost`.
     #[error(
         "no living lease has this secret: it expired, was released or was broken; acquire the lock again"
     )]
     Lost,
-    /// The waiting request was taken back, with `cancel` or because its caller hung up. Code
+    /// The waiting request was cancelled, with `cancel` or because its caller disconnected. Code
     /// `cancelled`.
     #[error("the request was cancelled while it waited")]
     Cancelled,
-    /// The same request was made again while this call waited; the newer call waits in its place.
-    /// Code `superseded`.
+    /// The same request was made again while this call waited. The newer call takes its place in
+    /// the queue. Code `superseded`.
     #[error("the same request id came again, and that call took this one's place in the queue")]
     Superseded,
     /// The request id is in use for another holder or mode. Code `request_conflict`.
@@ -31,13 +31,13 @@ pub enum LockError {
         "`request_id` is in use by a request of another holder or mode; give each request its own"
     )]
     RequestConflict,
-    /// As many requests wait as the queue takes. Code `overloaded`.
+    /// The queue is full. Code `overloaded`.
     #[error("{0} requests wait already, which is the limit; try again later")]
     Overloaded(usize),
-    /// An input is out of its range; the text names the field. Code `bad_request`.
+    /// An input is out of its range. The text names the field. Code `bad_request`.
     #[error("{0}")]
     Invalid(String),
-    /// The lock's storage failed; nothing was changed.
+    /// The lock's storage failed. Nothing was changed.
     #[error(transparent)]
     Storage(#[from] StorageError),
 }
@@ -68,29 +68,29 @@ impl ObjectError for LockError {
     }
 }
 
-/// What stands between a request and the lock.
+/// The reason why a request has to wait.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum Obstacle {
-    /// A lease lives.
+    /// There is an active lease.
     #[error("the lock is held by `{holder}` until {expires_at}{}", own_lease(*own))]
     Lease {
-        /// Its holder; the newest of several.
+        /// The holder of the newest lease.
         holder: String,
-        /// When the last of them ends unless renewed.
+        /// When the last lease ends unless renewed.
         expires_at: Timestamp,
-        /// The request came from a holder of the same name.
+        /// `true` if the request came from a holder of the same name.
         own: bool,
     },
-    /// A lease expired that asked for a lock-delay.
+    /// A lease with a lock-delay expired.
     #[error("the last lease expired, and its lock-delay keeps the lock until {until}")]
     Delay {
-        /// When it ends.
+        /// When the lock-delay ends.
         until: Timestamp,
     },
-    /// Others came before.
+    /// Other requests came first.
     #[error("{waiting} requests came before this one")]
     Queue {
-        /// How many.
+        /// The number of those requests.
         waiting: usize,
     },
 }

@@ -1,23 +1,23 @@
-//! What makes a lock safe: the protected resource refuses tokens from the past.
+//! Fencing: the protected resource refuses stale tokens.
 
 use std::borrow::Cow;
 
 use anchorhold::{Error, ObjectError};
 use serde::{Deserialize, Serialize};
 
-/// Kept by the protected resource, in the same storage as what it protects: refuses the tokens of
-/// holders that have lost the lock and do not know it yet.
+/// Refuses the tokens of holders that have lost the lock without noticing. The protected resource
+/// keeps it in the same storage as the protected data.
 ///
-/// A lease alone does not exclude: its holder can be paused, swapped out or cut off until after the
-/// expiry, and then go on writing. Martin Kleppmann's "How to do distributed locking" (2016) shows the
-/// case; the token that the resource checks is its remedy, and the one of Burrows' Chubby (2006), which
-/// calls it a sequencer.
+/// A lease alone does not guarantee exclusion: its holder can be paused, swapped out or cut off
+/// until after the expiry, and then continue to write. Martin Kleppmann's "How to do distributed
+/// locking" (2016) describes the case. The remedy is a token that the resource checks. Burrows'
+/// Chubby (2006) has the same token and calls it a sequencer.
 ///
 /// ```
 /// use anchorhold::objects::lock::{Fence, StaleToken};
 /// use anchorhold::prelude::*;
 ///
-/// /// What only the lock's holder may write.
+/// /// Data that only the lock's holder may write.
 /// #[durable_object]
 /// struct Ledger {
 ///     fence: Fence,
@@ -38,18 +38,18 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Fence {
-    /// The newest token of an exclusive lease that was seen.
+    /// The newest token seen of an exclusive lease.
     exclusive: u64,
-    /// The newest token of a shared lease that was seen.
+    /// The newest token seen of a shared lease.
     shared: u64,
 }
 
 impl Fence {
-    /// Admits the work of an exclusive holder, and from now on refuses every older one, shared or
-    /// exclusive. The same token is admitted as often as it comes.
+    /// Admits the work of an exclusive holder. From then on every older token is refused, shared or
+    /// exclusive. The same token can be admitted repeatedly.
     ///
     /// # Errors
-    /// [`StaleToken`]: a later holder was here already.
+    /// [`StaleToken`]: a newer holder was admitted before.
     pub fn admit(&mut self, token: u64) -> Result<(), StaleToken> {
         let newest = self.newest();
         if token < newest {
@@ -59,11 +59,11 @@ impl Fence {
         Ok(())
     }
 
-    /// Admits the work of a shared holder: shared holders refuse older exclusive ones, and not each
-    /// other.
+    /// Admits the work of a shared holder. From then on older exclusive holders are refused. Shared
+    /// holders do not refuse each other.
     ///
     /// # Errors
-    /// [`StaleToken`]: a later exclusive holder was here already.
+    /// [`StaleToken`]: a newer exclusive holder was admitted before.
     pub fn admit_shared(&mut self, token: u64) -> Result<(), StaleToken> {
         if token < self.exclusive {
             return Err(StaleToken {
@@ -75,14 +75,14 @@ impl Fence {
         Ok(())
     }
 
-    /// The newest token seen; 0 before the first.
+    /// Returns the newest token seen, or 0 if there was none.
     #[must_use]
     pub fn newest(&self) -> u64 {
         self.exclusive.max(self.shared)
     }
 }
 
-/// The token is older than one that was seen: its holder has lost the lock. Status 409, code
+/// The token is older than one seen before: its holder has lost the lock. Status 409, code
 /// `stale_token`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("token {token} is stale: token {newest} was here already, so its holder has lost the lock")]

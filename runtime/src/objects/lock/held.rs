@@ -1,4 +1,4 @@
-//! The holder's side: a lease that is renewed while work is done under it.
+//! The holder's side: a lease that is renewed while work runs under it.
 
 use std::borrow::Cow;
 use std::future::{Future, poll_fn};
@@ -41,23 +41,25 @@ type LockStub = <Lock as DurableObject>::Stub;
 /// # fn main() {}
 /// ```
 ///
-/// # What it cannot do
-/// Rust drops without awaiting, so a `Held` that is dropped sends nothing: the lock stays taken
-/// until the lease expires. Call [`release`](Self::release). (An [`acquire`](Self::acquire) that is
-/// dropped while it waits leaves the queue where the host [tells](Ctx::caller_gone); on Cloudflare
-/// it may be handed a lease that is not used.) And work that is between two awaits cannot be stopped:
-/// only the [token](Self::token), checked by a [`Fence`](super::Fence), keeps a late write out.
+/// # Limits
+/// - Rust drops values without awaiting, so a dropped `Held` sends nothing: the lock stays taken
+///   until the lease expires. Call [`release`](Self::release).
+/// - An [`acquire`](Self::acquire) that is dropped while it waits leaves the queue where the host
+///   [reports a disconnect](Ctx::caller_gone). On Cloudflare it may be granted a lease that is not
+///   used.
+/// - Work between two awaits cannot be stopped. Only the [token](Self::token), checked by a
+///   [`Fence`](super::Fence), prevents a late write.
 #[must_use = "the lock stays taken until `release` or the end of the lease"]
 pub struct Held<'a> {
     ctx: &'a Ctx,
     lock: LockStub,
     lease: Lease,
     ttl: Duration,
-    /// Up to here the lease lives for sure: its length, counted from before it was asked for.
+    /// The lease is certain to be active until then: its length, counted from before the request.
     safe_until: Timestamp,
 }
 
-/// The lease ended, or may have: it could not be renewed in time. Status 409, code `lost`.
+/// The lease ended, or may have ended: it could not be renewed in time. Status 409, code `lost`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("the lease with token {token} was lost while work was done under it")]
 pub struct LeaseLost {
@@ -76,8 +78,8 @@ impl ObjectError for LeaseLost {
 }
 
 impl<'a> Held<'a> {
-    /// Acquires the lock. A request without an id gets a random one, and a call that breaks off is
-    /// made again for as long as the request would have waited, once at least.
+    /// Acquires the lock. A request without an id gets a random one. A call that fails with a
+    /// retryable error is retried at least once, and for as long as the request would have waited.
     ///
     /// # Errors
     /// As the lock's `acquire`.
@@ -103,8 +105,8 @@ impl<'a> Held<'a> {
                         ttl,
                         safe_until: asked + ttl,
                     };
-                    // When in a long wait the lease began is not known on this side; when it is
-                    // renewed is.
+                    // After a long wait this side does not know when the lease began. After a
+                    // renewal it does.
                     if held.ctx.now() >= held.renew_at() {
                         held.renew().await?;
                     }
@@ -120,19 +122,19 @@ impl<'a> Held<'a> {
         }
     }
 
-    /// The fencing token: hand it to whatever the lock protects, with every request.
+    /// Returns the fencing token. Pass it to the protected resource with every request.
     #[must_use]
     pub fn token(&self) -> u64 {
         self.lease.token
     }
 
-    /// Whether the lease lives for sure, by this object's clock.
+    /// Returns `true` if the lease is certain to be active, by this object's clock.
     #[must_use]
     pub fn is_safe(&self) -> bool {
         self.ctx.now() < self.safe_until
     }
 
-    /// Renews now. [`during`](Self::during) does it by itself.
+    /// Renews the lease now. [`during`](Self::during) does this automatically.
     ///
     /// # Errors
     /// As the lock's `renew`; [`LockError::Lost`] is final.
@@ -144,8 +146,8 @@ impl<'a> Held<'a> {
         Ok(())
     }
 
-    /// Does `work` under the lease, which is renewed when a third of it is over, and more often if
-    /// that fails. When the lease is lost, `work` is dropped at its next await.
+    /// Runs `work` under the lease. The lease is renewed when a third of it is over, and more often
+    /// if that fails. When the lease is lost, `work` is dropped at its next await.
     ///
     /// # Errors
     /// [`LeaseLost`].
@@ -160,7 +162,7 @@ impl<'a> Held<'a> {
         .await
     }
 
-    /// Renews until the lease is lost.
+    /// Renews the lease until it is lost.
     async fn keep(&mut self) {
         loop {
             self.ctx.sleep(self.renew_at() - self.ctx.now()).await;
@@ -186,10 +188,10 @@ impl<'a> Held<'a> {
         self.safe_until - self.ttl * 2 / 3
     }
 
-    /// Gives the lock back. A lease that is lost already is not an error.
+    /// Releases the lock. A lease that is already lost is not an error.
     ///
     /// # Errors
-    /// The lock could not be reached; the lease ends by itself then.
+    /// The lock could not be reached. The lease then ends at its expiry.
     pub async fn release(self) -> Result<(), CallError<LockError>> {
         match self.lock.release(Release::of(self.lease.lease)).await {
             Err(CallError::Application(LockError::Lost)) => Ok(()),
@@ -198,7 +200,7 @@ impl<'a> Held<'a> {
     }
 }
 
-/// Before a call that broke off is made again.
+/// The pause before a failed call is retried.
 const PAUSE: Duration = Duration::from_millis(100);
 
 impl From<LeaseLost> for Error {

@@ -1,4 +1,4 @@
-//! The object: each method a decision of the core, and what follows from it.
+//! The object: each method is a decision of the core, followed by its effects.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -17,13 +17,13 @@ use super::{
     request,
 };
 
-/// Where the state is. The entry stays when the lock is free: it holds the token.
+/// The key of the state. The entry is kept while the lock is free, because it holds the token.
 const STATE: &str = "state";
-/// Where the record of broken leases is, one entry each.
+/// The key prefix of the record of broken leases, one entry each.
 const BROKEN: &str = "broken/";
-/// How many times the lock was broken.
+/// The key of the number of times the lock was broken.
 const BROKEN_COUNT: &str = "broken";
-/// How many entries the record of broken leases keeps.
+/// The maximum number of entries in the record of broken leases.
 pub const MAX_BROKEN: u64 = 100;
 
 /// A named lock; see the [module](super).
@@ -35,7 +35,7 @@ pub struct Lock {
     calls: RefCell<BTreeMap<Ticket, WaitingCall>>,
 }
 
-/// A call of `acquire` that is not answered.
+/// A call of `acquire` that has not been answered.
 #[derive(Default)]
 struct WaitingCall {
     answer: Option<Result<Lease, LockError>>,
@@ -44,13 +44,14 @@ struct WaitingCall {
 
 #[durable_object]
 impl Lock {
-    /// Gets a lease: at once, or when those who came before are done, within `wait_ms`.
+    /// Acquires a lease: immediately, or after the requests before it, within `wait_ms`.
     ///
     /// # Errors
-    /// [`LockError::Held`] when the waiting time is over, [`Invalid`](LockError::Invalid),
-    /// [`Overloaded`](LockError::Overloaded), [`RequestConflict`](LockError::RequestConflict);
-    /// while it waits [`Cancelled`](LockError::Cancelled) and
-    /// [`Superseded`](LockError::Superseded).
+    /// - [`LockError::Held`] when the waiting time is over.
+    /// - [`Invalid`](LockError::Invalid), [`Overloaded`](LockError::Overloaded) or
+    ///   [`RequestConflict`](LockError::RequestConflict).
+    /// - [`Cancelled`](LockError::Cancelled) or [`Superseded`](LockError::Superseded) while it
+    ///   waits.
     #[rpc]
     #[post("/acquire")]
     async fn acquire(&self, ctx: &Ctx, #[body] request: Acquire) -> Result<Lease, LockError> {
@@ -90,17 +91,17 @@ impl Lock {
         }
     }
 
-    /// Lets a lease live on, for `ttl_ms` from now; it keeps its token.
+    /// Extends a lease to `ttl_ms` from now. It keeps its token.
     ///
     /// # Errors
-    /// [`LockError::Lost`], [`Invalid`](LockError::Invalid).
+    /// [`LockError::Lost`] or [`Invalid`](LockError::Invalid).
     #[rpc]
     #[post("/renew")]
     fn renew(&self, ctx: &Ctx, #[body] request: Renew) -> Result<Lease, LockError> {
         self.change(ctx, |state, _| state.renew(&request))
     }
 
-    /// Ends a lease. The lock goes to the next at once.
+    /// Releases a lease. The lock is granted to the next request immediately.
     ///
     /// # Errors
     /// [`LockError::Lost`].
@@ -110,8 +111,8 @@ impl Lock {
         self.change(ctx, |state, _| state.release(&request))
     }
 
-    /// Takes a request back by its id: out of the queue or, if it got its lease meanwhile, by
-    /// releasing that. So a caller that gave up leaves nothing behind.
+    /// Cancels a request by its id: removes it from the queue or, if it was granted meanwhile,
+    /// releases its lease. A caller that gives up can clean up with it.
     ///
     /// # Errors
     /// [`LockError::Invalid`].
@@ -127,7 +128,7 @@ impl Lock {
         Ok(cancelled)
     }
 
-    /// Who holds the lock, and how many wait; never a secret.
+    /// Returns the holder of the lock and the number of waiting requests. Never returns a secret.
     ///
     /// # Errors
     /// Storage failed.
@@ -137,7 +138,7 @@ impl Lock {
         Ok(Self::present(ctx)?.status(&self.queue.borrow()))
     }
 
-    /// Every lease and everybody who waits; never a secret.
+    /// Returns every lease and every waiting request. Never returns a secret.
     ///
     /// # Errors
     /// Storage failed.
@@ -148,10 +149,10 @@ impl Lock {
     }
 
     /// Ends every lease by order of an administrator, and records the order. The lock-delays of
-    /// those leases begin, because their holders do not know yet.
+    /// those leases start, because their holders are not notified.
     ///
-    /// It has no route, so that no stranger reaches it: call it from an app or an object that has
-    /// checked who asks.
+    /// It does not have a route, so that clients cannot reach it. Call it from an app or an object
+    /// that has authorised the caller.
     ///
     /// # Errors
     /// [`LockError::Invalid`].
@@ -166,14 +167,14 @@ impl Lock {
                 reason: request.reason,
                 leases: without.break_leases(),
             };
-            // No lease is broken off the record.
+            // A lease must not be broken without a record.
             record(&ctx.storage(), &broken)?;
             *state = without;
             Ok(broken)
         })
     }
 
-    /// The newest 100 orders to break the lock, oldest first.
+    /// Returns the newest 100 orders to break the lock, oldest first.
     ///
     /// # Errors
     /// Storage failed.
@@ -183,7 +184,7 @@ impl Lock {
         Ok(entries.into_iter().map(|(_, broken)| broken).collect())
     }
 
-    /// A lease or a lock-delay is over.
+    /// Runs when a lease or a lock-delay is over.
     #[alarm]
     fn expire(&self, ctx: &Ctx) -> Result<(), LockError> {
         self.change(ctx, |_, _| Ok(()))?;
@@ -191,17 +192,17 @@ impl Lock {
         Ok(Self::set_alarm(ctx, &Self::present(ctx)?)?)
     }
 
-    /// The state as of now, for reading.
+    /// Returns the state as of now, for reading.
     fn present(ctx: &Ctx) -> Result<State, StorageError> {
         let mut state: State = ctx.storage().get(STATE)?.unwrap_or_default();
         state.advance(ctx.now());
         Ok(state)
     }
 
-    /// One decision, and what follows from it: the next request gets the lock.
+    /// Makes one decision, then grants the lock to the next request.
     ///
-    /// There is no await in here, so what is written becomes durable together, and before
-    /// any answer leaves.
+    /// It does not await, so that its writes become durable together and before any response
+    /// leaves.
     fn change<T>(
         &self,
         ctx: &Ctx,
@@ -211,13 +212,14 @@ impl Lock {
         let mut state = stored.clone();
         state.advance(ctx.now());
         let mut queue = self.queue.borrow_mut();
-        // A turn that fails takes its writes back. So it hands nothing over: the lease would be given
-        // to a caller, and not exist. The alarm or the next turn does it.
+        // The writes of a failed turn are rolled back, so it must not grant the lock: the caller
+        // would have a lease that does not exist. The alarm or the next turn grants it.
         let decided = decide(&mut state, &mut queue)?;
         let granted = state.hand_over(&mut queue, || secret(ctx));
         drop(queue);
         let saved = if state.differs_from(&stored) {
-            // An alarm without a state does no harm, a state without an alarm would.
+            // The alarm comes first: an alarm without a state is harmless, a state without an alarm
+            // is not.
             Self::set_alarm(ctx, &state).and_then(|()| ctx.storage().put(STATE, &state))
         } else {
             Ok(())
@@ -229,8 +231,8 @@ impl Lock {
         Ok(decided)
     }
 
-    /// An alarm that comes too early does no harm: it looks, and is set again. So a renewal leaves
-    /// it alone, which saves a write each time.
+    /// A renewal does not move the alarm, which saves a write each time. An alarm that runs too
+    /// early is harmless: it checks the state and is set again.
     fn set_alarm(ctx: &Ctx, state: &State) -> Result<(), StorageError> {
         let schedules = Self::schedules(ctx);
         match (state.next_change(), schedules.next_expire("")?) {
@@ -241,8 +243,9 @@ impl Lock {
         }
     }
 
-    /// A repeated request got the lease. The call before it was granted the same one but has not
-    /// noticed yet: it may not take the lease back because its own caller is gone.
+    /// Answers the earlier call of a repeated request that got the lease. That call was granted the
+    /// same lease and has not noticed yet. It must not release the lease because its own caller has
+    /// disconnected.
     fn answer_instead(&self, lease: &Lease) {
         for call in self.calls.borrow_mut().values_mut() {
             if matches!(&call.answer, Some(Ok(granted)) if granted.token == lease.token) {
@@ -269,7 +272,7 @@ enum Waited {
     CallerGone,
 }
 
-/// A call's place in the queue. However the call ends, its place ends with it.
+/// A call's place in the queue. Dropping it leaves the queue.
 struct Place<'a> {
     lock: &'a Lock,
     ctx: &'a Ctx,
@@ -292,7 +295,7 @@ impl<'a> Place<'a> {
             return Waited::Over;
         }
         let mut gone = pin!(self.ctx.caller_gone());
-        // First of all: the lease of a caller that has disconnected goes to the next.
+        // Checked first, so that the lease of a disconnected caller goes to the next one.
         let waited = poll_fn(|context| match gone.as_mut().poll(context) {
             Poll::Ready(()) => Poll::Ready(Waited::CallerGone),
             Poll::Pending => self.poll(context.waker()).map(Waited::Answered),
@@ -300,7 +303,7 @@ impl<'a> Place<'a> {
         if let Some(waited) = self.ctx.timeout(limit, waited).await {
             return waited;
         }
-        // A lease may have expired at this very moment, and its alarm be on its way.
+        // A lease may have expired at this moment, before its alarm has run.
         match self.lock.change(self.ctx, |_, _| Ok(())) {
             Err(error) => Waited::Answered(Err(error)),
             Ok(()) => match self.poll(Waker::noop()) {
@@ -323,16 +326,17 @@ impl<'a> Place<'a> {
         Poll::Pending
     }
 
-    /// Leaves the queue, if the call is not answered; how many were before it. Those behind it may
-    /// be next now.
+    /// Leaves the queue, unless the call was answered. Returns how many were before it. The lock
+    /// may be granted to a later request.
     fn leave(&self) -> Result<usize, LockError> {
         let Some(call) = self.lock.calls.borrow_mut().remove(&self.ticket) else {
             return Ok(0);
         };
-        // Outside of the change, which may fail: a place without a call would be served in vain.
+        // Outside of `change`, which may fail: a lease granted to a place without a call would be
+        // wasted.
         let ahead = self.lock.queue.borrow_mut().leave(self.ticket);
         self.lock.change(self.ctx, |state, _| match call.answer {
-            // It was given the lease, and ended before it could say so.
+            // The lease was granted, and the call ended before it could return it.
             Some(Ok(lease)) => state.release(&Release::of(lease.lease)),
             _ => Ok(()),
         })?;
@@ -342,13 +346,13 @@ impl<'a> Place<'a> {
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        // Storage fails here when the object's memory ends, and its queue with it.
+        // Storage fails here if the object's memory ends. The queue ends with it.
         let _ = self.leave();
     }
 }
 
-/// Waits for the next poll. A turn that fails takes back what it wrote since its last await, and a
-/// call that leaves the queue may have handed the lock to the next.
+/// Waits for the next poll, so that the writes so far are committed. A failed turn rolls back the
+/// writes since its last await, and a call that leaves the queue may have granted the lock.
 async fn keep_writes() {
     let mut is_next_poll = false;
     poll_fn(|context| {
@@ -362,12 +366,12 @@ async fn keep_writes() {
     .await;
 }
 
-/// 128 random bits.
+/// Returns 128 random bits.
 fn secret(ctx: &Ctx) -> String {
     format!("{:016x}{:016x}", ctx.random(), ctx.random())
 }
 
-/// Appends to the record of broken leases, and drops what is beyond its bound.
+/// Appends to the record of broken leases, and drops entries beyond its bound.
 fn record(storage: &Storage, broken: &Broken) -> Result<(), StorageError> {
     let key = |number: u64| format!("{BROKEN}{number:020}");
     let number = storage.get::<u64>(BROKEN_COUNT)?.unwrap_or(0) + 1;

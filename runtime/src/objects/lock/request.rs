@@ -1,4 +1,4 @@
-//! What callers of a lock send, and its limits.
+//! The requests and responses of a lock, and their limits.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -10,29 +10,29 @@ use super::LockError;
 use crate::objects::millis::millis;
 use crate::objects::range::in_range;
 
-/// A holder's name and a request id, in bytes.
+/// The length of a holder's name and of a request id, in bytes.
 pub const NAME_BYTES: RangeInclusive<usize> = 1..=128;
-/// A lease lasts from 1 ms to a day; who needs longer renews.
+/// A lease lasts from 1 ms to a day. Renew it to hold the lock for longer.
 pub const TTL_MILLIS: RangeInclusive<u64> = 1..=24 * 60 * 60 * 1_000;
-/// A call waits for up to 5 minutes; who would wait longer comes again with the same request id.
+/// A call waits for up to 5 minutes. To wait longer, retry with the same request id.
 pub const WAIT_MILLIS: RangeInclusive<u64> = 0..=5 * 60 * 1_000;
-/// The lock-delay is up to a minute, as Consul's.
+/// The lock-delay is up to a minute, as in Consul.
 pub const LOCK_DELAY_MILLIS: RangeInclusive<u64> = 0..=60 * 1_000;
-/// The reason that an administrator gives, in bytes.
+/// The length of the reason that an administrator gives, in bytes.
 pub const REASON_BYTES: RangeInclusive<usize> = 1..=1_024;
 
-/// How a lease excludes others.
+/// Whether a lease excludes others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
-    /// Alone.
+    /// Excludes all other leases.
     #[default]
     Exclusive,
-    /// Together with other shared leases.
+    /// Excludes exclusive leases only.
     Shared,
 }
 
-/// A request for the lock; over HTTP and from JavaScript an object with these fields.
+/// A request for the lock. Over HTTP and from JavaScript it is an object with these fields.
 ///
 /// ```
 /// use anchorhold::objects::lock::Acquire;
@@ -45,30 +45,31 @@ pub enum Mode {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Acquire {
-    /// Who asks, for people and for the status; 1 to 128 bytes. It proves nothing: the lease does.
+    /// The holder's name, for humans and for the status; 1 to 128 bytes. It does not prove
+    /// anything: only the lease does.
     pub holder: String,
-    /// How long the lease lasts unless renewed, in milliseconds; 1 to 86,400,000 (a day).
+    /// The duration of the lease unless renewed, in milliseconds; 1 to 86,400,000 (a day).
     pub ttl_ms: u64,
-    /// How long to wait in the queue if the lock is not free, in milliseconds; 0 to 300,000 (5
-    /// minutes). Left out: not at all.
+    /// The time to wait in the queue if the lock is not free, in milliseconds; 0 to 300,000 (5
+    /// minutes). The default is 0.
     #[serde(default)]
     pub wait_ms: u64,
-    /// Makes the request safe to repeat: the same id and holder get the same lease for as long as
-    /// it lives, and the same place in the queue. 1 to 128 bytes that cannot be guessed (a
-    /// random UUID): who knows it can fetch the lease.
+    /// Makes the request idempotent: the same id and holder get the same lease while it is active,
+    /// and the same place in the queue. It must be 1 to 128 unguessable bytes (a random UUID),
+    /// because the id is enough to get the lease.
     #[serde(default)]
     pub request_id: Option<String>,
-    /// Exclusive unless it says `shared`.
+    /// The mode, in JSON `exclusive` (the default) or `shared`.
     #[serde(default)]
     pub mode: Mode,
-    /// If this lease expires (and is not released), the lock is granted to no request for so long, in
-    /// milliseconds; 0 to 60,000. Left out: 0.
+    /// The lock-delay in milliseconds; 0 to 60,000, 0 by default. If this lease expires (and is not
+    /// released), the lock is granted to no request for this time.
     #[serde(default)]
     pub lock_delay_ms: u64,
 }
 
 impl Acquire {
-    /// An exclusive request that does not wait.
+    /// Creates an exclusive request that does not wait.
     pub fn new(holder: impl Into<String>, ttl: Duration) -> Self {
         Self {
             holder: holder.into(),
@@ -80,29 +81,29 @@ impl Acquire {
         }
     }
 
-    /// Waits in the queue for up to so long.
+    /// Waits in the queue for up to `wait`.
     #[must_use]
     pub fn wait(mut self, wait: Duration) -> Self {
         self.wait_ms = millis(wait);
         self
     }
 
-    /// Makes the request safe to repeat; see [`request_id`](Self::request_id).
+    /// Makes the request idempotent; see [`request_id`](Self::request_id).
     #[must_use]
     pub fn request_id(mut self, id: impl Into<String>) -> Self {
         self.request_id = Some(id.into());
         self
     }
 
-    /// Asks for a lease that other shared ones may live beside.
+    /// Requests a shared lease, which may be active together with other shared ones.
     #[must_use]
     pub fn shared(mut self) -> Self {
         self.mode = Mode::Shared;
         self
     }
 
-    /// Keeps the lock from everybody for so long if this lease expires: time for what its holder
-    /// still has under way to fail. The idea and its name are Consul's.
+    /// Keeps the lock from all requests for this time if this lease expires, so that operations of
+    /// its holder that are still in flight can fail. The idea and its name are Consul's.
     #[must_use]
     pub fn lock_delay(mut self, delay: Duration) -> Self {
         self.lock_delay_ms = millis(delay);
@@ -124,13 +125,13 @@ impl Acquire {
     }
 }
 
-/// Asks for more time.
+/// A request to extend a lease.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Renew {
-    /// The secret that came with the lease.
+    /// The secret of the lease.
     pub lease: String,
-    /// How long the lease lasts from now on, in milliseconds; 1 to 86,400,000 (a day).
+    /// The duration of the lease from now, in milliseconds; 1 to 86,400,000 (a day).
     pub ttl_ms: u64,
     /// If given, the lease must be this holder's.
     #[serde(default)]
@@ -140,11 +141,11 @@ pub struct Renew {
     pub token: Option<u64>,
 }
 
-/// Gives the lock back.
+/// A request to release a lease.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Release {
-    /// The secret that came with the lease.
+    /// The secret of the lease.
     pub lease: String,
     /// If given, the lease must be this holder's.
     #[serde(default)]
@@ -155,7 +156,7 @@ pub struct Release {
 }
 
 impl Release {
-    /// Ends the lease of this secret.
+    /// Creates a request to release the lease with this secret.
     pub fn of(lease: impl Into<String>) -> Self {
         Self {
             lease: lease.into(),
@@ -166,7 +167,7 @@ impl Release {
 }
 
 impl Renew {
-    /// Lets the lease of this secret live for `ttl` from now.
+    /// Creates a request to extend the lease with this secret to `ttl` from now.
     pub fn of(lease: impl Into<String>, ttl: Duration) -> Self {
         Self {
             lease: lease.into(),
@@ -181,9 +182,9 @@ impl Renew {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Break {
-    /// Who orders it; 1 to 128 bytes.
+    /// The person or service that orders it; 1 to 128 bytes.
     pub by: String,
-    /// Why, for the record; 1 to 1,024 bytes.
+    /// The reason, for the record; 1 to 1,024 bytes.
     pub reason: String,
 }
 
@@ -198,93 +199,95 @@ impl Break {
     }
 }
 
-/// What its holder gets. Keep `lease` secret; hand `token` to the protected resource.
+/// A granted lease, as its holder gets it. Keep `lease` secret. Pass `token` to the protected
+/// resource.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
-    /// The fencing token: larger than that of every lease this lock gave before.
+    /// The fencing token. It is larger than that of every earlier lease of this lock.
     pub token: u64,
-    /// The secret that renews and releases: 128 random bits in hexadecimal digits.
+    /// The secret with which the lease is renewed and released: 128 random bits in hexadecimal
+    /// digits.
     pub lease: String,
-    /// When it ends unless renewed, by the clock of the lock's host.
+    /// When the lease ends unless renewed, by the clock of the lock's host.
     pub expires_at: Timestamp,
 }
 
-/// What anybody may know of a lock.
+/// The public information about a lock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
-    /// Whether a lease lives.
+    /// `true` if there is an active lease.
     pub held: bool,
-    /// The holder; with several shared leases, that of the newest.
+    /// The holder. With several shared leases, the holder of the newest.
     pub holder: Option<String>,
-    /// The newest token of the lock's life, whether or not its lease still lives; 0 before the first.
+    /// The newest token ever, whether or not its lease is still active; 0 before the first.
     pub token: u64,
-    /// When the last living lease ends unless renewed.
+    /// When the last active lease ends unless renewed.
     pub expires_at: Option<Timestamp>,
-    /// How many requests wait.
+    /// The number of waiting requests.
     pub waiting: usize,
 }
 
-/// Everything about a lock but its secrets.
+/// All information about a lock except secrets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inspection {
-    /// The leases that live, oldest first.
+    /// The active leases, oldest first.
     pub leases: Vec<Holder>,
-    /// The requests that wait, first come first.
+    /// The waiting requests, in order of arrival.
     pub queue: Vec<InQueue>,
     /// After an expiry: the lock is not granted before this time.
     pub delayed_until: Option<Timestamp>,
-    /// The newest token of the lock's life.
+    /// The newest token ever.
     pub token: u64,
 }
 
-/// A living lease, without its secret.
+/// An active lease, without its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
-    /// Who holds it.
+    /// The holder's name.
     pub holder: String,
-    /// How it excludes others.
+    /// Whether it excludes others.
     pub mode: Mode,
-    /// Its fencing token.
+    /// The fencing token.
     pub token: u64,
-    /// When it was given.
+    /// When it was granted.
     pub since: Timestamp,
     /// When it ends unless renewed.
     pub expires_at: Timestamp,
 }
 
-/// A request that waits.
+/// A waiting request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InQueue {
-    /// Who waits.
+    /// The holder's name.
     pub holder: String,
-    /// What for.
+    /// The requested mode.
     pub mode: Mode,
-    /// Since when.
+    /// When it started to wait.
     pub since: Timestamp,
 }
 
 /// An entry of the record of broken leases.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Broken {
-    /// When.
+    /// When the lock was broken.
     pub at: Timestamp,
-    /// Who ordered it.
+    /// The person or service that ordered it.
     pub by: String,
-    /// Why.
+    /// The reason.
     pub reason: String,
     /// The leases that ended.
     pub leases: Vec<Holder>,
 }
 
-/// What became of a request that was cancelled.
+/// The state of a request that was cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cancelled {
-    /// It waited; its caller is answered with `cancelled`.
+    /// The request was waiting. Its caller gets the error `cancelled`.
     Waiting,
-    /// It had its lease already, which is released.
+    /// The request had been granted. Its lease is released.
     Granted,
-    /// The lock knows no such request: it was never made, or is over.
+    /// The lock does not know the request: it was never made, or is over.
     Unknown,
 }
 

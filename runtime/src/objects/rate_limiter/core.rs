@@ -1,6 +1,7 @@
-//! The decisions of the rate limiter: a policy, what a key has used, and a time in; a decision out.
+//! The decisions of the rate limiter: a policy, the usage of a key and a time in, a decision out.
 //!
-//! No clock, no storage: an object of your own keeps a [`Usage`] where it likes and asks.
+//! It uses neither a clock nor storage. An object of your own can store a [`Usage`] anywhere and
+//! ask the policy.
 //!
 //! ```
 //! use anchorhold::Timestamp;
@@ -16,19 +17,20 @@
 //! assert_eq!((refused.allowed, refused.retry_after_ms), (false, 500));
 //! ```
 //!
-//! # What each algorithm promises
+//! # Guarantees of the algorithms
 //!
-//! Costs are added up; *window* is `window_ms`. Times are those at which [`Policy::take`] was asked.
+//! A *window* is `window_ms`. Quantities are sums of costs. Times are those at which
+//! [`Policy::take`] was called.
 //!
-//! | algorithm | never more is let through than | kept for a key |
+//! | algorithm | allows at most | stored per key |
 //! | --- | --- | --- |
-//! | [`FixedWindow`](Algorithm::FixedWindow) | `limit` in each of the key's windows, so less than twice the limit in any stretch of one window | one time, one count |
-//! | [`SlidingWindow`](Algorithm::SlidingWindow) | `limit` in **any** stretch of one window | at most 17 counts |
-//! | [`SlidingLog`](Algorithm::SlidingLog) | `limit` in **any** stretch of one window | each cost that was let through in the last window, at most 1,000 |
-//! | [`TokenBucket`](Algorithm::TokenBucket) | `limit + limit × d / window` in any stretch of *d* | one time |
+//! | [`FixedWindow`](Algorithm::FixedWindow) | `limit` in each of the key's windows, so less than twice the limit in any period of one window | one time, one count |
+//! | [`SlidingWindow`](Algorithm::SlidingWindow) | `limit` in **any** period of one window | at most 17 counts |
+//! | [`SlidingLog`](Algorithm::SlidingLog) | `limit` in **any** period of one window | each allowed cost of the last window, at most 1,000 |
+//! | [`TokenBucket`](Algorithm::TokenBucket) | `limit + limit × d / window` in any period of *d* | one time |
 //!
-//! A backwards clock step never grants extra quota: what was let through later than now still counts, until
-//! the time has come again at which it would have been given back anyway.
+//! A backwards clock step never grants extra quota. A cost whose time is later than now counts
+//! until the time at which it would have expired anyway.
 
 use serde::{Deserialize, Serialize};
 
@@ -36,50 +38,51 @@ pub use super::policy::{Algorithm, MAX_LIMIT, MAX_LOG_LIMIT, MAX_WINDOW_MS, Poli
 use super::usage::Usage;
 use crate::Timestamp;
 
-/// What was decided.
+/// A decision of the rate limiter.
 #[must_use = "the decision must be enforced by the caller"]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
-    /// Whether the caller may go on.
+    /// `true` if the caller may proceed.
     pub allowed: bool,
-    /// How much may be used in all.
+    /// The limit.
     pub limit: u64,
-    /// How much is left, after this decision.
+    /// The quota that is left after this decision.
     pub remaining: u64,
-    /// In how many milliseconds more is available than now; 0 if all is.
+    /// The milliseconds until more quota is available than now; 0 if all is available.
     pub reset_ms: u64,
-    /// In how many milliseconds it is worth asking again for the same cost; 0 if it was allowed.
+    /// The milliseconds after which a retry with the same cost is useful; 0 if it was allowed.
     pub retry_after_ms: u64,
-    /// Why.
+    /// The reason.
     pub reason: Reason,
 }
 
-/// Why a decision is as it is.
+/// The reason for a decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
-    /// Allowed: there was enough left.
+    /// Allowed: there was enough quota.
     WithinLimit,
-    /// Refused: there was not enough left.
+    /// Refused: there was not enough quota.
     OverLimit,
-    /// Refused: this limit had enough left, but another that was asked together with it had not.
-    /// Nothing was used.
+    /// Refused: this limit had enough quota, but another one in the same request did not. No quota
+    /// was used.
     OtherRefused,
-    /// Allowed: the key is on the allow list. Nothing was used.
+    /// Allowed: the key is on the allow list. No quota was used.
     AllowListed,
     /// Refused: the key is on the deny list.
     DenyListed,
-    /// Allowed, although there was not enough left: the policy runs in shadow. Nothing was used.
+    /// Allowed in shadow mode, although there was not enough quota. No quota was used.
     Shadow,
-    /// The limiter could not be asked; the guard fails open (allowed) or closed (refused).
+    /// The limiter did not answer. The guard fails open (allowed) or closed (refused).
     Unavailable,
 }
 
 impl Policy {
-    /// Uses `cost` if so much is left. `usage` changes only if the decision is to allow.
+    /// Uses `cost` if that much quota is left. `usage` changes only if the decision allows the
+    /// cost.
     ///
-    /// A cost over the limit is always refused; [`validate_cost`](Self::validate_cost) tells before.
-    /// A usage of another algorithm counts as none.
+    /// A cost over the limit is always refused; call [`validate_cost`](Self::validate_cost) first
+    /// to find out. A usage of another algorithm counts as none.
     pub fn take(&self, usage: &mut Usage, cost: u64, now: Timestamp) -> Decision {
         let decision = self.peek(usage, cost, now);
         if !decision.allowed {
@@ -94,7 +97,7 @@ impl Policy {
         }
     }
 
-    /// What [`take`](Self::take) would decide, with what is left now.
+    /// Returns what [`take`](Self::take) would decide, with the quota that is left now.
     pub fn peek(&self, usage: &Usage, cost: u64, now: Timestamp) -> Decision {
         let remaining = usage.remaining(self, now);
         let allowed = cost <= remaining;

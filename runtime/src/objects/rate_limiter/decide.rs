@@ -1,4 +1,5 @@
-//! From checks to decisions: the lists before the limit, shadow after it, several together.
+//! From checks to decisions: lists are applied before the limit, shadow mode after it. Several
+//! checks are decided together.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -12,20 +13,20 @@ use super::usage::Usage;
 use crate::objects::millis::millis;
 use crate::{Error, Response, Timestamp};
 
-/// The limit that holds for one check.
+/// The limit that applies to one check.
 pub(super) struct Applied {
     pub(super) policy: Policy,
     /// Its name in header fields.
     pub(super) name: String,
-    /// What the key's usage is stored under.
+    /// The name under which the key's usage is stored.
     pub(super) counter: String,
     pub(super) shadow: bool,
 }
 
-/// Checks with the limits that hold for them.
+/// Checks with the limits that apply to them.
 pub(super) type Questions<'a> = [(&'a Check, &'a Applied)];
 
-/// What a key has used under one counter, before and after the checks at hand.
+/// The usage of a key under one counter, before and after the current checks.
 struct Account {
     policy: Policy,
     before: Usage,
@@ -34,7 +35,7 @@ struct Account {
 }
 
 impl Applied {
-    /// The decision of the lists, or of the limit.
+    /// Decides by the lists, or else by the limit.
     pub(super) fn decide(
         &self,
         listing: Option<&Listing>,
@@ -56,7 +57,7 @@ impl Applied {
         }
     }
 
-    /// The answer over HTTP: the decision as JSON, and the fields that tell of the limit.
+    /// Returns the HTTP response: the decision as JSON, and the rate limit header fields.
     pub(super) fn answer(&self, status: u16, decision: &Decision) -> Result<Response, Error> {
         let response = Response::json(status, decision)?;
         Ok(decision.tell(response, &self.name, &self.policy))
@@ -67,7 +68,8 @@ impl Applied {
         match listing.list {
             List::Allow => Decision::all_left(limit, Reason::AllowListed),
             List::Deny => {
-                // Without an end there is no right time to come back; a window is not too often.
+                // A listing without an end does not have a right time to retry. One window later is
+                // not too often.
                 let wait = listing
                     .until
                     .map_or(self.policy.window(), |until| until - now);
@@ -77,7 +79,7 @@ impl Applied {
     }
 }
 
-/// Decisions that no usage was asked for.
+/// Decisions that do not depend on a usage.
 impl Decision {
     pub(super) fn all_left(limit: u64, reason: Reason) -> Self {
         Self {
@@ -103,7 +105,7 @@ impl Decision {
     }
 }
 
-/// Decides all; what is to be stored is empty unless all are allowed.
+/// Decides all checks. The changes to be stored are empty unless all are allowed.
 pub(super) fn together<'a>(
     store: &Store,
     questions: &Questions<'a>,

@@ -1,33 +1,34 @@
-//! The header fields `RateLimit` and `RateLimit-Policy`, and answers that carry them.
+//! The header fields `RateLimit` and `RateLimit-Policy`, and responses with them.
 
 use super::core::Decision;
 use super::policy::Policy;
 use crate::{Error, Response};
 use std::time::Duration;
 
-/// The value of the `RateLimit-Policy` field for one limit: `"api";q=100;w=60`.
+/// Returns the value of the `RateLimit-Policy` field for one limit: `"api";q=100;w=60`.
 ///
-/// A structured field (RFC 9651) as *RateLimit header fields for HTTP* has it
-/// (draft-ietf-httpapi-ratelimit-headers-10, section 3): a string that names the policy, `q` its
-/// quota, `w` its window in whole seconds. A window of a broken number of seconds is rounded up:
-/// the field has no finer unit, and a client that keeps to a longer window stays within the limit.
+/// It is a structured field (RFC 9651) of *RateLimit header fields for HTTP*
+/// (draft-ietf-httpapi-ratelimit-headers-10, section 3): a string with the policy's name, the quota
+/// `q`, and the window `w` in whole seconds. Fractions of a second are rounded up, because the
+/// field does not have a finer unit. A client that keeps to a longer window stays within the limit.
 #[must_use]
 pub fn policy_field(name: &str, policy: &Policy) -> String {
     let window = policy.window_ms.div_ceil(1_000).max(1);
     format!("{};q={};w={window}", quoted(name), policy.limit)
 }
 
-/// The value of the `RateLimit` field for one decision: `"api";r=99;t=1`.
+/// Returns the value of the `RateLimit` field for one decision: `"api";r=99;t=1`.
 ///
-/// As above, section 4: `r` is what remains, `t` in how many seconds more becomes available,
-/// rounded up.
+/// It is defined in section 4 of the same draft: `r` is the remaining quota, and `t` the number of
+/// seconds until more is available, rounded up.
 #[must_use]
 pub fn limit_field(name: &str, decision: &Decision) -> String {
     let reset = decision.reset_ms.div_ceil(1_000);
     format!("{};r={};t={reset}", quoted(name), decision.remaining)
 }
 
-/// A string of a structured field. What such a string cannot hold becomes a question mark.
+/// Encodes a string of a structured field. Characters that are not allowed in one become question
+/// marks.
 fn quoted(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
@@ -43,8 +44,8 @@ fn quoted(text: &str) -> String {
 }
 
 impl Decision {
-    /// Adds the fields that tell a client of its limit to an answer: `RateLimit-Policy`,
-    /// `RateLimit` and, on a refusal, `Retry-After` in seconds (rounded up, at least 1).
+    /// Adds the rate limit header fields to a response: `RateLimit-Policy`, `RateLimit` and, on a
+    /// refusal, `Retry-After` in seconds (rounded up, at least 1).
     ///
     /// ```
     /// # use anchorhold::{Response, Timestamp};
@@ -67,10 +68,10 @@ impl Decision {
         response.with_header("retry-after", &seconds.to_string())
     }
 
-    /// Whether to go on, for `decision.granted()?` in a handler or a guard.
+    /// Returns an error if the cost was refused, for `decision.granted()?` in a handler or a guard.
     ///
     /// # Errors
-    /// 429 `limited`, with `Retry-After`, if it was refused.
+    /// 429 `limited`, with `Retry-After`.
     pub fn granted(&self) -> Result<(), Error> {
         if self.allowed {
             return Ok(());

@@ -1,4 +1,4 @@
-//! The caller's side: a limiter that may be slow or gone, and keys that are known to be blocked.
+//! The caller's side: timeouts for a slow or unavailable limiter, and a cache of blocked keys.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -11,22 +11,23 @@ use super::object::RateLimiter;
 use super::request::{Check, Rule};
 use crate::{CallError, Env, Error, Timestamp};
 
-/// Keys that are known to be blocked; of one guard.
+/// The maximum number of blocked keys that one guard caches.
 const MAX_BLOCKED: usize = 1_024;
-/// How long a key is taken to be blocked without asking, at most.
+/// The longest time for which a blocked key is refused without a call.
 const MAX_BLOCK: Duration = Duration::from_secs(10);
-/// How long the limiter may take, unless the guard says otherwise.
+/// The default timeout of a call to the limiter.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Asks the limiters of an app, and knows what to do when they do not answer.
+/// Calls the limiters of an app, and decides when they do not answer.
 ///
-/// It routes a key to its shard, waits only so long, then fails closed (refuses) or open (allows)
-/// as told, and remembers the keys that were refused with nothing left: those it refuses itself
-/// until more is available, for at most 10 s, so that a flood of one key does not reach the limiter.
-/// A reset or a raised limit is therefore seen after 10 s at the latest.
+/// A guard routes a key to its shard and waits at most for its timeout. Then it fails closed
+/// (refuses) or open (allows), as configured. It caches the keys that were refused without any
+/// quota left, and refuses them without a call until more is available, for at most 10 s. A flood
+/// of one key therefore does not reach the limiter. A reset or a raised limit takes effect after 10
+/// s at the latest.
 ///
-/// One guard serves an app's handlers (a clone shares what is remembered), or is a `#[memory]` field
-/// of an object:
+/// A guard is shared by an app's handlers (clones share the cache), or is a `#[memory]` field of an
+/// object:
 ///
 /// ```
 /// use anchorhold::objects::rate_limiter::{Algorithm, Check, Guard, Policy};
@@ -54,8 +55,8 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// A guard before so many shards of [`RateLimiter`], as the app mounts them; one second, then
-    /// closed.
+    /// Creates a guard for this number of shards of [`RateLimiter`], which must be the number that
+    /// the app mounts. The timeout is one second, and the guard fails closed.
     #[must_use]
     pub fn new(shards: u32) -> Self {
         Self {
@@ -66,33 +67,35 @@ impl Guard {
         }
     }
 
-    /// How long the limiter may take to answer.
+    /// Sets the time within which the limiter must answer.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// When the limiter does not answer: allow. For what must go on, and can bear a flood.
+    /// Allows requests when the limiter does not answer. Use it for services that must continue and
+    /// can bear a flood.
     #[must_use]
     pub fn fail_open(mut self) -> Self {
         self.open = true;
         self
     }
 
-    /// When the limiter does not answer: refuse. For what must not be flooded, a login for one.
+    /// Refuses requests when the limiter does not answer. Use it for services that must not be
+    /// flooded, such as a login.
     #[must_use]
     pub fn fail_closed(mut self) -> Self {
         self.open = false;
         self
     }
 
-    /// Decides. A limiter that is late, overloaded, reset or out of reach gives a decision with
-    /// [`Reason::Unavailable`]; one that was late may have used the cost all the same.
+    /// Decides a check. The reason is [`Reason::Unavailable`] if the limiter is late, overloaded,
+    /// reset or unreachable. A late limiter may have used the cost nevertheless.
     ///
     /// # Errors
-    /// What asking again would not mend: the check is out of range, its policy is not set, the class
-    /// is not bound, or the call would wait for itself.
+    /// Errors that a retry would not fix: the check is out of range, its policy is not set, the
+    /// class is not bound, or the call would wait for itself.
     pub async fn check(&self, env: &Env, check: Check) -> Result<Decision, Error> {
         let name = (check.key.clone(), counter(&check.rule));
         if let Some(decision) = self.blocked.borrow().get(&name, env.now()) {
@@ -127,7 +130,7 @@ impl Guard {
 }
 
 impl Default for Guard {
-    /// Before 16 shards.
+    /// Creates a guard for 16 shards.
     fn default() -> Self {
         Self::new(16)
     }
@@ -144,11 +147,11 @@ impl fmt::Debug for Guard {
     }
 }
 
-/// What the usage of a key is counted under; see [`Rule`].
+/// The key of the cache, besides the key of the check; see [`Rule`].
 fn counter(rule: &Rule) -> String {
     match rule {
         Rule::Named(name) => name.clone(),
-        // Another limit over the same usage may not be exhausted.
+        // The limit is included, because another limit over the same usage may not be exhausted.
         Rule::Given(policy) => {
             format!(
                 "{} {} {}",
@@ -160,8 +163,8 @@ fn counter(rule: &Rule) -> String {
     }
 }
 
-/// Refusals that hold until a time. Strangers choose the keys, and on wasm the standard hash has no
-/// random key.
+/// Refusals that are valid until a time. A hash map could be flooded: clients choose the keys, and
+/// on wasm the standard hash does not have a random key.
 #[derive(Default)]
 struct Blocked(BTreeMap<(String, String), Block>);
 
@@ -175,7 +178,7 @@ struct Block {
 
 impl Blocked {
     fn get(&self, name: &(String, String), now: Timestamp) -> Option<Decision> {
-        // A clock that was put back makes nothing last longer.
+        // If the clock is set back, the entry is ignored, so that it does not last longer.
         let block = self
             .0
             .get(name)
@@ -190,7 +193,7 @@ impl Blocked {
         if self.0.len() >= MAX_BLOCKED {
             self.0.retain(|_, block| now < block.until);
         }
-        // With all of them blocked, one key more is asked for and not remembered.
+        // If the cache is full of valid entries, a further key is not cached.
         if self.0.len() < MAX_BLOCKED {
             let Decision { limit, reason, .. } = decision;
             let block = Block {

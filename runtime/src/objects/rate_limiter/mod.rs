@@ -1,4 +1,4 @@
-//! A rate limiter: one object that looks after the limits of many keys.
+//! A rate limiter: one object that holds the limits of many keys.
 //!
 //! # First use
 //!
@@ -11,9 +11,9 @@
 //! fn app() -> App {
 //!     let limiter = Guard::new(16);
 //!     App::new()
-//!         // Asked by HTTP: POST /limits/ann/check
+//!         // Checked over HTTP: POST /limits/ann/check
 //!         .mount_sharded::<RateLimiter>("/limits/{key}", 16)
-//!         // Asked by the app's own handler:
+//!         // Checked by the app's own handler:
 //!         .post("/search", move |request: Request, env: Env| {
 //!             let limiter = limiter.clone();
 //!             async move {
@@ -28,12 +28,12 @@
 //!
 //! # Parts
 //!
-//! [`RateLimiter`] is the object. [`core`] decides, and knows neither clock nor storage: an object
-//! of your own keeps a [`Usage`] beside its other state and asks a [`Policy`]. [`Guard`] is the
-//! caller's side.
+//! [`RateLimiter`] is the object. [`core`] makes the decisions and uses neither a clock nor
+//! storage: your own object can store a [`Usage`] with its other state and ask a [`Policy`].
+//! [`Guard`] is the caller's side.
 //!
-//! An app with the feature `chat-room` and without `rate-limiter` has the core only, and its bundle
-//! exports no `RateLimiter`.
+//! An app with the feature `chat-room` and without `rate-limiter` gets only the core, and its
+//! bundle does not export `RateLimiter`.
 
 pub mod core;
 #[cfg(feature = "rate-limiter")]

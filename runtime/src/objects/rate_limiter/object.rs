@@ -1,4 +1,4 @@
-//! The Durable Object: keeps usages and settings, and asks the core.
+//! The Durable Object: stores usages and settings, and asks the core.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,12 +16,12 @@ use super::request::{
 };
 use super::store::{Change, Store, TABLES};
 
-/// Sweeps begin at whole multiples of this: stale rows lie for so long at most, and a key that
-/// stays busy costs no sweep of its own.
+/// Sweeps start at multiples of this. Stale rows are kept for at most this long, and a key that
+/// stays busy does not cause additional sweeps.
 const SWEEP_GRID_MS: i64 = 10_000;
-/// Between two parts of a sweep that takes several: time for those who wait.
+/// The pause between two parts of a long sweep, in which waiting calls are served.
 const SWEEP_PAUSE: Duration = Duration::from_millis(1);
-/// The overrides or listings that one call returns.
+/// The number of overrides or listings that one call returns.
 const PAGE: u32 = 100;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -30,33 +30,34 @@ struct StoredPolicy {
     shadow: bool,
 }
 
-/// A limiter of many keys: a shard, if there are several.
+/// A limiter for many keys, or one shard of it.
 ///
 /// Over HTTP, for a key of up to 256 bytes:
 ///
 /// - `POST /{key}/check` with `{"algorithm", "limit", "window_ms", "cost"}` or `{"policy", "cost"}`
-///   (`cost` is 1 unless given) answers 200 or 429, both with a [`Decision`];
-/// - `GET /{key}` with the same in the query tells the decision and uses nothing;
-/// - `DELETE /{key}` forgets what the key has used: 204.
+///   (`cost` defaults to 1) answers 200 or 429, both with a [`Decision`].
+/// - `GET /{key}` with the same fields in the query answers with the decision, and uses nothing.
+/// - `DELETE /{key}` resets the usage of the key and answers 204.
 ///
-/// Answers carry the fields `RateLimit` and `RateLimit-Policy`, a 429 also `Retry-After`. Settings
-/// are changed by RPC only. They are this object's own: with several shards, each is told.
+/// Responses carry the fields `RateLimit` and `RateLimit-Policy`, and a 429 also `Retry-After`.
+/// Settings can be changed only by RPC. They belong to one object: with several shards, change them
+/// in each.
 ///
-/// A limit, window or cost out of range is 400, and so is a cost over the limit, which would be
-/// refused for ever. A policy that is not set is 404.
+/// A limit, window or cost out of range is 400. So is a cost over the limit, which would always be
+/// refused. A policy that is not set is 404.
 #[durable_object(migrations = [TABLES])]
 pub struct RateLimiter {
     policies: BTreeMap<String, StoredPolicy>,
     overrides: StoredMap<String, Policy>,
     shadow_refusals: StoredMap<String, u64>,
-    /// The pending sweep, as far as it is known.
+    /// The pending sweep, if it is known.
     #[memory]
     sweep_at: Option<Timestamp>,
 }
 
 #[durable_object]
 impl RateLimiter {
-    /// Decides, and uses the cost if it is allowed.
+    /// Decides a check, and uses its cost if it is allowed.
     ///
     /// # Errors
     /// 400 if the check is out of range, 404 if its policy is not set.
@@ -67,11 +68,11 @@ impl RateLimiter {
         only.ok_or_else(|| Error::internal("a check has one decision"))
     }
 
-    /// Decides up to 1,000 checks together: if one is refused, none uses anything. They may be of
-    /// different keys of this object, and several of one key.
+    /// Decides up to 1,000 checks together. If one is refused, no quota is used. The checks may be
+    /// of different keys of this object, and several may be of one key.
     ///
     /// # Errors
-    /// As [`check`](RateLimiterStub::check), for any of them; nothing is used then.
+    /// As [`check`](RateLimiterStub::check), for any of them. No quota is used then.
     #[rpc]
     fn check_all(&mut self, ctx: &Ctx, checks: Vec<Check>) -> Result<Decisions, Error> {
         if checks.len() > MAX_CHECKS {
@@ -92,7 +93,8 @@ impl RateLimiter {
         })
     }
 
-    /// Tells what [`check`](RateLimiterStub::check) would decide, and what is left; uses nothing.
+    /// Returns what [`check`](RateLimiterStub::check) would decide, and the quota that is left.
+    /// Uses nothing.
     ///
     /// # Errors
     /// As [`check`](RateLimiterStub::check).
@@ -106,7 +108,7 @@ impl RateLimiter {
         }))
     }
 
-    /// Forgets what a key has used, under every limit.
+    /// Resets the usage of a key, under every limit.
     ///
     /// # Errors
     /// 400 if the key is too long.
@@ -157,9 +159,10 @@ impl RateLimiter {
         applied.answer(200, &self.peek(ctx, check)?)
     }
 
-    /// Stores a policy under a name, or replaces it. In shadow it only watches: what it would refuse
-    /// is let through, and counted. Takes effect with the next check; a changed limit counts what
-    /// was used before, a changed algorithm or window begins at nothing.
+    /// Stores a policy under a name, or replaces it. In shadow mode, requests that it would refuse
+    /// are allowed and counted. The policy takes effect with the next check. After a change of the
+    /// limit, earlier usage still counts. After a change of the algorithm or window, counting
+    /// starts at zero.
     ///
     /// # Errors
     /// 400 if the name or the policy is out of range, 409 if there are 256 policies already.
@@ -184,7 +187,8 @@ impl RateLimiter {
         Ok(())
     }
 
-    /// Removes a policy; whether there was one. Its overrides stay, for a policy of the same name.
+    /// Removes a policy. Returns `true` if it existed. Its overrides are kept for a policy of the
+    /// same name.
     ///
     /// # Errors
     /// Storage failed.
@@ -194,7 +198,7 @@ impl RateLimiter {
         Ok(self.policies.remove(name).is_some())
     }
 
-    /// The stored policies, by name.
+    /// Returns the stored policies, by name.
     ///
     /// # Errors
     /// Storage failed.
@@ -213,7 +217,7 @@ impl RateLimiter {
             .collect()
     }
 
-    /// Gives one key a limit of its own under a named policy.
+    /// Sets the limit of one key under a named policy.
     ///
     /// # Errors
     /// 400 if the key, the name or the policy is out of range.
@@ -226,10 +230,10 @@ impl RateLimiter {
         Ok(())
     }
 
-    /// Takes a key's own limit back; whether there was one.
+    /// Removes a key's own limit. Returns `true` if it had one.
     ///
     /// # Errors
-    /// Storage failed.
+    /// 400 if the key or the name is out of range, or storage failed.
     #[rpc]
     fn remove_override(&mut self, name: &str, key: &str) -> Result<bool, Error> {
         check_policy_name(name)?;
@@ -237,10 +241,11 @@ impl RateLimiter {
         Ok(self.overrides.remove(&override_key(name, key))?.is_some())
     }
 
-    /// Up to 100 overrides of a policy, in the order of their keys; the next ones `after` the last.
+    /// Returns up to 100 overrides of a policy, in the order of their keys. For the next page, pass
+    /// the last key as `after`.
     ///
     /// # Errors
-    /// Storage failed.
+    /// 400 if the name is out of range, or storage failed.
     #[rpc]
     fn overrides(&self, name: &str, after: Option<String>) -> Result<Vec<Override>, Error> {
         check_policy_name(name)?;
@@ -262,8 +267,9 @@ impl RateLimiter {
             .collect())
     }
 
-    /// Puts a key on the allow list or the deny list (and off the other), for some milliseconds (up
-    /// to those of 366 days) or until it is taken off. Lists hold under every limit.
+    /// Puts a key on the allow list or the deny list, and removes it from the other. It stays there
+    /// for `for_ms` milliseconds (up to 366 days), or until it is removed. Lists apply under every
+    /// limit.
     ///
     /// # Errors
     /// 400 if the key or the time is out of range.
@@ -288,17 +294,18 @@ impl RateLimiter {
         self.sweep_after(ctx, until)
     }
 
-    /// Takes a key off its list; whether it was on one.
+    /// Removes a key from its list. Returns `true` if it was on one.
     ///
     /// # Errors
-    /// Storage failed.
+    /// 400 if the key is out of range, or storage failed.
     #[rpc]
     fn take_off_list(&mut self, ctx: &Ctx, key: &str) -> Result<bool, Error> {
         check_key(key)?;
         Ok(store(ctx).remove_listing(key, ctx.now())?)
     }
 
-    /// Up to 100 keys on lists, in their order; the next ones `after` the last.
+    /// Returns up to 100 listed keys, in their order. For the next page, pass the last key as
+    /// `after`.
     ///
     /// # Errors
     /// Storage failed.
@@ -307,7 +314,8 @@ impl RateLimiter {
         Ok(store(ctx).listings(&after.unwrap_or_default(), ctx.now(), PAGE)?)
     }
 
-    /// What is stored, and when it is swept. Counts rows: not for every request.
+    /// Returns how much is stored, and when it is swept. It counts rows, so do not call it for
+    /// every request.
     ///
     /// # Errors
     /// Storage failed.
@@ -319,7 +327,7 @@ impl RateLimiter {
         })
     }
 
-    /// Forgets what has expired, some at a time. What is left decides when the next sweep is.
+    /// Deletes a part of the expired rows. The next sweep depends on the rows that are left.
     #[alarm]
     fn sweep(&mut self, ctx: &Ctx) -> Result<(), Error> {
         self.sweep_at = None;
@@ -351,7 +359,7 @@ impl RateLimiter {
         Ok(decisions)
     }
 
-    /// Writes what has changed, all or nothing, and sees to it that it will be swept.
+    /// Writes the changes atomically, and schedules their sweep.
     fn keep(&mut self, ctx: &Ctx, changes: &[Change<'_>]) -> Result<(), Error> {
         let write = |storage: &Storage| {
             let store = Store(storage.sql());
@@ -363,14 +371,14 @@ impl RateLimiter {
             Ok::<_, Error>(earliest)
         };
         let earliest = match changes {
-            // One statement is all or nothing by itself.
+            // A single statement is atomic without a transaction.
             [] | [_] => write(&ctx.storage())?,
             _ => ctx.storage().transaction(write)?,
         };
         self.sweep_after(ctx, earliest)
     }
 
-    /// Makes sure that a sweep follows soon after a time, if there is one.
+    /// Ensures that a sweep follows soon after a time, if there is one.
     fn sweep_after(&mut self, ctx: &Ctx, time: Option<Timestamp>) -> Result<(), Error> {
         let Some(time) = time else { return Ok(()) };
         let now = ctx.now();
@@ -378,8 +386,8 @@ impl RateLimiter {
         let due = Timestamp::from_millis(
             (from.div_euclid(SWEEP_GRID_MS) + 1).saturating_mul(SWEEP_GRID_MS),
         );
-        // One that should have run by now is known to the schedule only: it may be on its way,
-        // waiting to be retried, or given up.
+        // If the sweep should have run by now, only the schedule knows its state: it may be
+        // starting, waiting for a retry, or dropped.
         let pending = match self.sweep_at.filter(|at| *at > now) {
             Some(at) => Some(at),
             None => Self::schedules(ctx).next_sweep("")?,
@@ -393,7 +401,7 @@ impl RateLimiter {
         Ok(())
     }
 
-    /// The limit that a check is under, with everything in its range.
+    /// Returns the limit that applies to a check. Checks every range.
     fn applied(&self, check: &Check) -> Result<Applied, Error> {
         check_key(&check.key)?;
         let applied = match &check.rule {
@@ -433,7 +441,7 @@ fn store(ctx: &Ctx) -> Store {
     Store(ctx.storage().sql())
 }
 
-/// No policy's name has a slash.
+/// Unambiguous, because the name of a policy cannot contain a slash.
 fn override_key(name: &str, key: &str) -> String {
     format!("{name}/{key}")
 }

@@ -1,4 +1,4 @@
-//! What a limit is: how it is counted, how much, in how long.
+//! Policies: how a limit is counted, its quota and its window.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::objects::range::in_range;
 
 /// The largest `limit`.
 pub const MAX_LIMIT: u64 = 1_000_000_000;
-/// The largest `limit` of a [`SlidingLog`](Algorithm::SlidingLog), which keeps every cost it let through.
+/// The largest `limit` of a [`SlidingLog`](Algorithm::SlidingLog), which stores every allowed cost.
 pub const MAX_LOG_LIMIT: u64 = 1_000;
 /// The longest window: 366 days.
 pub const MAX_WINDOW_MS: u64 = 366 * 24 * 60 * 60 * 1_000;
@@ -18,24 +18,24 @@ pub const MAX_WINDOW_MS: u64 = 366 * 24 * 60 * 60 * 1_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Algorithm {
-    /// A window begins with the first request and ends a window later; then the next request
-    /// begins another. The cheapest; two bursts may meet where one window ends and the next begins.
+    /// A window begins with the first request. The first request after its end begins another. It
+    /// is the cheapest algorithm. Two bursts may meet where one window ends and the next begins.
     FixedWindow,
-    /// A window that moves with time, counted in sixteenths. All that was used in a sixteenth counts
-    /// as used with the last of it, so the approximation errs to the side of refusing: what was used
-    /// is given back up to a sixteenth of a window late, and never early. (The common approximation
-    /// by two weighted counters may let nearly twice the limit through in one window.)
+    /// A moving window, counted in sixteenths. Everything that was used in a sixteenth counts as
+    /// used at its last request. The approximation therefore errs on the side of refusing: quota is
+    /// restored up to a sixteenth of a window late and never early. (The common approximation by
+    /// two weighted counters may allow nearly twice the limit in one window.)
     SlidingWindow,
-    /// A window that moves with time, exact to the millisecond. Its `limit` is at most 1,000.
+    /// A moving window, exact to the millisecond. Its `limit` is at most 1,000.
     SlidingLog,
-    /// A bucket of `limit` tokens that fills up again evenly, all of it in one window: bursts up to
-    /// the limit, then a steady rate. Kept as one time, by the generic cell rate algorithm (ITU-T
-    /// I.371, Annex A), exact: no rounding adds or loses a token.
+    /// A bucket of `limit` tokens that refills evenly in one window: it allows bursts up to the
+    /// limit, then a steady rate. It is stored as one time, by the generic cell rate algorithm
+    /// (ITU-T I.371, Annex A). It is exact: rounding never adds or loses a token.
     TokenBucket,
 }
 
 impl Algorithm {
-    /// Every algorithm.
+    /// All algorithms.
     pub const ALL: [Self; 4] = [
         Self::FixedWindow,
         Self::SlidingWindow,
@@ -43,7 +43,7 @@ impl Algorithm {
         Self::TokenBucket,
     ];
 
-    /// The name by which it goes in JSON and in header fields.
+    /// Returns its name in JSON and in header fields.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -55,20 +55,20 @@ impl Algorithm {
     }
 }
 
-/// How much a key may use.
+/// The quota of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
     /// How it is counted.
     pub algorithm: Algorithm,
-    /// How much may be used, from 1 to 1,000,000,000 (to 1,000 in a sliding log).
+    /// The quota, from 1 to 1,000,000,000 (to 1,000 in a sliding log).
     pub limit: u64,
-    /// In how many milliseconds, from 1 to those of 366 days.
+    /// The window in milliseconds, from 1 to 31,622,400,000 (366 days).
     pub window_ms: u64,
 }
 
 impl Policy {
-    /// A policy.
+    /// Creates a policy.
     #[must_use]
     pub const fn new(algorithm: Algorithm, limit: u64, window_ms: u64) -> Self {
         Self {
@@ -78,10 +78,10 @@ impl Policy {
         }
     }
 
-    /// Whether the limit and the window are in their ranges.
+    /// Checks the ranges of the limit and the window.
     ///
     /// # Errors
-    /// 400 that names what is not.
+    /// 400 that names the field out of range.
     pub fn validate(&self) -> Result<(), Error> {
         let (highest, hint) = match self.algorithm {
             Algorithm::SlidingLog => (
@@ -94,10 +94,10 @@ impl Policy {
         check_range("window_ms", self.window_ms, MAX_WINDOW_MS, " (366 days)")
     }
 
-    /// Whether a cost is in the range of this policy.
+    /// Checks the range of a cost under this policy.
     ///
     /// # Errors
-    /// 400: it is zero, or over the limit: such a request would be refused for ever.
+    /// 400 if the cost is zero or over the limit. Such a request would always be refused.
     pub fn validate_cost(&self, cost: u64) -> Result<(), Error> {
         check_range("cost", cost, self.limit, ", the limit")
     }

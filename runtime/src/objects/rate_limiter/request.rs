@@ -1,4 +1,4 @@
-//! What a limiter is asked, and what it keeps in its settings.
+//! The requests to a limiter, and its settings.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,16 +6,16 @@ use super::core::Decision;
 use super::policy::{Algorithm, Policy};
 use crate::{Error, Timestamp};
 
-/// The longest key, in bytes: a stranger may choose it, and it is stored.
+/// The longest key, in bytes. It is limited because clients may choose it, and it is stored.
 pub const MAX_KEY: usize = 256;
 /// The longest name of a policy, in bytes.
 pub const MAX_POLICY_NAME: usize = 64;
-/// How many policies one object has at most; they are one stored value.
+/// The maximum number of policies of one object, which are one stored value.
 pub const MAX_POLICIES: usize = 256;
-/// How many checks are decided together at most.
+/// The maximum number of checks that are decided together.
 pub const MAX_CHECKS: usize = 1_000;
 
-/// One question to a [`RateLimiter`](super::RateLimiter): may `key` use `cost` under this limit?
+/// A request to a [`RateLimiter`](super::RateLimiter): may `key` use `cost` under this limit?
 ///
 /// ```
 /// use anchorhold::objects::rate_limiter::{Algorithm, Check, Policy};
@@ -24,33 +24,34 @@ pub const MAX_CHECKS: usize = 1_000;
 /// let given = Check::new("ann", Policy::new(Algorithm::SlidingWindow, 100, 60_000)).cost(5);
 /// ```
 ///
-/// To a TypeScript caller it is one object: `{ key: "ann", policy: "api" }`, or
+/// A TypeScript caller passes one object: `{ key: "ann", policy: "api" }`, or
 /// `{ key: "ann", algorithm: "sliding_window", limit: 100, window_ms: 60000, cost: 5 }`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Form", into = "Form")]
 pub struct Check {
-    /// Whose usage it is: 1 to 256 bytes.
+    /// The key whose usage is counted; 1 to 256 bytes.
     pub key: String,
-    /// Under which limit.
+    /// The limit.
     pub rule: Rule,
-    /// How much is to be used, from 1 to the limit.
+    /// The cost, from 1 to the limit.
     pub cost: u64,
 }
 
-/// A limit: a stored policy by its name, or one that the caller gives.
+/// A limit: the name of a stored policy, or a policy given by the caller.
 ///
-/// A key's usage is counted apart for each name, algorithm and window. So a limit may change at run
-/// time and what was used still counts, while another algorithm or window begins at nothing.
+/// A key's usage is counted separately for each name, algorithm and window. If a limit is changed
+/// at run time, earlier usage still counts. With another algorithm or window, counting starts at
+/// zero.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rule {
     /// A policy that was [set](super::RateLimiterStub::set_policy) under this name.
     Named(String),
-    /// A policy that comes with the question.
+    /// A policy that comes with the request.
     Given(Policy),
 }
 
 impl Check {
-    /// A check of cost 1.
+    /// Creates a check with a cost of 1.
     pub fn new(key: impl Into<String>, rule: impl Into<Rule>) -> Self {
         Self {
             key: key.into(),
@@ -59,7 +60,7 @@ impl Check {
         }
     }
 
-    /// Another cost.
+    /// Sets the cost.
     #[must_use]
     pub fn cost(mut self, cost: u64) -> Self {
         self.cost = cost;
@@ -79,7 +80,7 @@ impl From<&str> for Rule {
     }
 }
 
-/// A check as it travels in calls.
+/// A check as serialised in calls.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Form {
@@ -96,7 +97,7 @@ struct Form {
     cost: Option<u64>,
 }
 
-/// What a body or a query string says of a check; its key is in the path.
+/// The fields of a check in a body or a query string. The key is in the path.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Terms {
@@ -178,48 +179,48 @@ impl From<Check> for Form {
     }
 }
 
-/// What was decided of several checks together.
+/// The decision about several checks together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decisions {
-    /// Whether all were allowed. If not, none has used anything.
+    /// `true` if all were allowed. If not, no quota was used.
     pub allowed: bool,
-    /// In how many milliseconds it is worth asking for all again; 0 if they were allowed.
+    /// The milliseconds after which a retry of all checks is useful; 0 if they were allowed.
     pub retry_after_ms: u64,
-    /// One for each check, in their order.
+    /// One decision per check, in the same order.
     pub decisions: Vec<Decision>,
 }
 
 /// A stored policy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NamedPolicy {
-    /// The name that checks give.
+    /// The name, to which checks refer.
     pub name: String,
     /// The limit.
     pub policy: Policy,
-    /// Whether it only watches: what it would refuse is let through and counted.
+    /// `true` in shadow mode: requests that it would refuse are allowed and counted.
     pub shadow: bool,
-    /// How often it would have refused while it only watched.
+    /// The number of requests that it would have refused in shadow mode.
     pub shadow_refusals: u64,
 }
 
-/// A key with a limit of its own under a stored policy.
+/// A key with its own limit under a stored policy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Override {
     /// The name of the policy.
     pub name: String,
     /// The key.
     pub key: String,
-    /// What holds for it instead.
+    /// The limit that replaces the policy's.
     pub policy: Policy,
 }
 
-/// What a list does to a key, whatever the limit.
+/// The effect of a list on a key, whatever the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum List {
-    /// It is always let through, and uses nothing.
+    /// The key is always allowed, and uses no quota.
     Allow,
-    /// It is never let through.
+    /// The key is always refused.
     Deny,
 }
 
@@ -228,18 +229,18 @@ pub enum List {
 pub struct Listing {
     /// The key.
     pub key: String,
-    /// Which list.
+    /// The list.
     pub list: List,
-    /// When it leaves the list by itself, if it does.
+    /// When the entry expires, if it does.
     pub until: Option<Timestamp>,
 }
 
-/// What a limiter holds.
+/// The status of a limiter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
-    /// How many usages are stored: one for each key and limit that is not forgotten yet.
+    /// The number of stored usages: one for each key and limit that has not expired.
     pub usages: u64,
-    /// When stale ones are swept next; `None` if there is nothing that goes stale.
+    /// When stale ones are swept next, or `None` if there are none.
     pub next_sweep: Option<Timestamp>,
 }
 

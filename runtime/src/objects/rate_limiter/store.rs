@@ -1,4 +1,4 @@
-//! Where usages and listings are kept: a row each, with the time from which it may be forgotten.
+//! The storage of usages and listings: one row each, with its expiry.
 
 use serde::Deserialize;
 
@@ -7,7 +7,7 @@ use super::request::{List, Listing};
 use super::usage::Usage;
 use crate::{Error, Sql, StorageError, Timestamp};
 
-/// The tables, for the object's migrations. Both are found by their expiry, for the sweep.
+/// The tables, for the object's migrations. Both are indexed by their expiry, for the sweep.
 pub(super) const TABLES: &str = "
     CREATE TABLE usage (
         key TEXT NOT NULL, counter TEXT NOT NULL, usage TEXT NOT NULL, expires INTEGER NOT NULL,
@@ -17,10 +17,11 @@ pub(super) const TABLES: &str = "
     CREATE TABLE listing (key TEXT PRIMARY KEY, list TEXT NOT NULL, expires INTEGER) WITHOUT ROWID;
     CREATE INDEX listing_expires ON listing (expires) WHERE expires IS NOT NULL";
 
-/// How many rows one sweep takes away: a few milliseconds, in which the object answers no call.
+/// The maximum number of rows that one sweep deletes. It takes a few milliseconds, in which the
+/// object answers no call.
 const SWEPT_AT_ONCE: u32 = 1_000;
 
-/// What is to be stored after decisions.
+/// A usage to be stored after a decision.
 pub(super) struct Change<'a> {
     pub(super) key: &'a str,
     pub(super) counter: &'a str,
@@ -38,7 +39,7 @@ struct Row {
 }
 
 impl Store {
-    /// What a key has used under one counter, and the list it is on.
+    /// Returns the usage of a key under one counter, and its listing.
     pub(super) fn read(
         &self,
         key: &str,
@@ -72,7 +73,7 @@ impl Store {
         Ok((usage, listing))
     }
 
-    /// Keeps a usage; when it expires, if it has not already.
+    /// Stores a usage. Returns its expiry, or `None` if it has expired already.
     pub(super) fn write(&self, change: &Change<'_>) -> Result<Option<Timestamp>, Error> {
         let Change {
             key,
@@ -120,7 +121,7 @@ impl Store {
         Ok(removed.is_some_and(|expires| expires.is_none_or(|expires| expires > now)))
     }
 
-    /// The listings that hold, in the order of their keys, after one.
+    /// Returns the active listings after a key, in the order of their keys.
     pub(super) fn listings(
         &self,
         after: &str,
@@ -141,7 +142,8 @@ impl Store {
             .unwrap_or(0))
     }
 
-    /// Takes away some of what has expired; when the next of the rest does, `None` if none will.
+    /// Deletes a part of the expired rows. Returns the next expiry of the others, or `None` if
+    /// there is none.
     pub(super) fn sweep(&self, now: Timestamp) -> Result<Option<Timestamp>, StorageError> {
         self.0.execute(
             "DELETE FROM usage WHERE (key, counter) IN

@@ -1,4 +1,4 @@
-//! What a key has used, and the arithmetic of the four algorithms on it.
+//! The usage of a key, and the arithmetic of the four algorithms.
 
 use std::time::Duration;
 
@@ -8,41 +8,42 @@ use super::policy::{Algorithm, MAX_LIMIT, MAX_WINDOW_MS, Policy};
 use crate::Timestamp;
 use crate::objects::millis::millis;
 
-/// The parts of a window that a sliding window counts apart.
+/// The number of slices in which a sliding window is counted.
 const SLICES: u64 = 16;
 
-/// What a key has used: what [`Policy::take`] keeps between one decision and the next.
+/// The usage of a key: the state of [`Policy::take`] between decisions.
 ///
-/// It is small: one time and one count, or one time, or (a sliding window) at most 17 counts with
-/// their times, or (a sliding log) at most as many as its limit.
+/// It is small. A fixed window is one time and one count, a token bucket is one time. A sliding
+/// window is at most 17 counts with their times, a sliding log at most as many as its limit.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Usage {
-    /// Nothing.
+    /// Nothing was used.
     #[default]
     None,
-    /// In a fixed window.
+    /// The usage of a fixed window.
     Window {
         /// The first moment after the window.
         ends: Timestamp,
-        /// How much was used in it.
+        /// The quota used in it.
         used: u64,
     },
-    /// At these times, in their order, so much; each counts until a window after its time.
+    /// Costs with their times, in order. Each counts until one window after its time.
     Log(Vec<(Timestamp, u64)>),
-    /// A bucket that is full again at a time: `full` and `part / of` milliseconds.
+    /// A bucket that is full again at the time `full` plus `part / of` milliseconds.
     Bucket {
         /// Whole milliseconds.
         full: Timestamp,
-        /// Parts of a millisecond …
+        /// The numerator of the fraction of a millisecond.
         part: u64,
-        /// … of which there are so many.
+        /// The denominator of the fraction of a millisecond.
         of: u64,
     },
 }
 
 impl Usage {
-    /// From when on this is as good as [`Usage::None`], and may be forgotten; `None` if it is now.
+    /// Returns the time from which this equals [`Usage::None`] and may be deleted. Returns `None`
+    /// if it does now.
     #[must_use]
     pub fn expires(&self, policy: &Policy) -> Option<Timestamp> {
         match self {
@@ -55,7 +56,7 @@ impl Usage {
         }
     }
 
-    /// How much is left.
+    /// Returns the quota that is left.
     pub(super) fn remaining(&self, policy: &Policy, now: Timestamp) -> u64 {
         match policy.algorithm {
             Algorithm::FixedWindow => {
@@ -73,7 +74,7 @@ impl Usage {
         }
     }
 
-    /// In how many milliseconds `amount` is left, if none is used meanwhile.
+    /// Returns the milliseconds until `amount` is available, if nothing else is used.
     pub(super) fn wait_ms(&self, policy: &Policy, amount: u64, now: Timestamp) -> u64 {
         if amount <= self.remaining(policy, now) {
             return 0;
@@ -104,7 +105,7 @@ impl Usage {
         }
     }
 
-    /// The usage after `cost` more.
+    /// Returns the usage after another `cost`.
     pub(super) fn with(&self, policy: &Policy, cost: u64, now: Timestamp) -> Self {
         match policy.algorithm {
             Algorithm::FixedWindow => {
@@ -129,20 +130,22 @@ impl Usage {
         }
     }
 
-    /// What still counts of a log.
+    /// Returns the entries of a log that still count.
     fn counted(&self, policy: &Policy, now: Timestamp) -> &[(Timestamp, u64)] {
         let Self::Log(entries) = self else { return &[] };
         let first = entries.partition_point(|(time, _)| *time + policy.window() <= now);
         &entries[first..]
     }
 
-    /// What falls into one slice of time counts as of the last of it: never too short.
+    /// Adds a cost. Everything in one slice counts as used at its last request, so it never counts
+    /// for too short a time.
     fn logged(&self, policy: &Policy, slice_ms: u64, cost: u64, now: Timestamp) -> Self {
         let mut entries = self.counted(policy, now).to_vec();
         let slice_ms = i64::try_from(slice_ms).unwrap_or(i64::MAX).max(1);
         let slice = |time: Timestamp| time.as_millis().div_euclid(slice_ms);
         match entries.last_mut() {
-            // Or later: a clock that went back counts on from where it was.
+            // A later slice is possible after a backwards clock step: counting continues from
+            // there.
             Some((last, used)) if slice(*last) >= slice(now) => {
                 *last = now.max(*last);
                 *used = used.saturating_add(cost);
@@ -163,8 +166,8 @@ fn round_up(amount: i128, unit: i128) -> i128 {
     amount.div_euclid(unit) + i128::from(amount.rem_euclid(unit) > 0)
 }
 
-/// The generic cell rate algorithm in whole numbers: time is counted in parts of a millisecond, of
-/// which there are as many as the limit, so that one token is exactly `window` of them.
+/// The generic cell rate algorithm in integers. Time is counted in parts of a millisecond. A
+/// millisecond has `limit` parts, so that one token is exactly `window` of them.
 struct Bucket {
     limit: i128,
     window: i128,
@@ -173,7 +176,7 @@ struct Bucket {
 impl Bucket {
     fn of(policy: &Policy) -> Self {
         Self {
-            // Beyond their ranges, which are not checked here, the products would overflow.
+            // Their ranges are not checked here, and larger values would overflow the products.
             limit: i128::from(policy.limit.clamp(1, MAX_LIMIT)),
             window: i128::from(policy.window_ms.clamp(1, MAX_WINDOW_MS)),
         }
@@ -187,8 +190,8 @@ impl Bucket {
         i128::from(time.as_millis()) * self.limit
     }
 
-    /// When the bucket is full again. Under another limit than before, the bucket is as full as it
-    /// was: a part of a millisecond is converted, and rounded to the side of refusing.
+    /// Returns when the bucket is full again. If the limit was changed, a fraction of a millisecond
+    /// is converted and rounded up, which errs on the side of refusing.
     fn full_at(&self, usage: &Usage) -> Option<i128> {
         match usage {
             Usage::Bucket { full, part, of } => {
@@ -199,7 +202,7 @@ impl Bucket {
         }
     }
 
-    /// What has to flow in until it is full.
+    /// Returns how much is missing until it is full.
     fn missing(&self, usage: &Usage, now: Timestamp) -> i128 {
         self.full_at(usage)
             .map_or(0, |full| (full - self.time(now)).max(0))

@@ -1,4 +1,4 @@
-//! What a task does when: state, event and time in, decision out.
+//! The decisions of a task: state, event and time in, decision out.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -10,33 +10,33 @@ use serde::{Deserialize, Serialize};
 
 use super::plan::{OnMissed, Plan};
 
-/// How many runs the history keeps.
+/// The number of runs in the history.
 pub const HISTORY: usize = 32;
-/// How many missed runs are made up for in a row; what was missed beyond that is skipped.
+/// The maximum number of missed runs that are caught up in a row. Further missed runs are skipped.
 pub const MAX_CATCH_UP: u32 = 100;
-/// How often a failed run is tried again, as the platform does with its alarm.
+/// The number of retries of a failed run, which is the same as the platform's for its alarm.
 pub const MAX_RETRIES: u32 = 6;
-/// The longest message that the history keeps of a failure, in bytes.
+/// The longest failure message in the history, in bytes.
 pub const MAX_MESSAGE: usize = 256;
 
 const FIRST_RETRY: Duration = Duration::from_secs(2);
-/// No retry is further away than this: the last pause, and the quarter that the platform may add.
+/// The longest time until a retry: the last pause, and the 25 % that the platform may add.
 const LONGEST_RETRY: Duration = Duration::from_secs(160);
-/// The shortest wait: an alarm that its own handler puts at exactly now can stall (workerd#6866).
+/// The shortest wait: an alarm that its own handler sets to exactly now can stall (workerd#6866).
 const AT_ONCE: Duration = Duration::from_millis(1);
 
-/// A task: its plan, its next run, and what became of the last ones. A durable field of an object
-/// whose alarm does the work; the object does what the methods say with that alarm.
+/// A task: its plan, its next run, and the history of its runs. Store it in a durable field of an
+/// object whose alarm does the work. The object sets that alarm as the methods say.
 ///
-/// At most one run is ever pending, and while the task is started there is one. See the
-/// [module](super) for a whole object.
+/// At most one run is pending, and while the task is started there is always one. See the
+/// [module](super) for a complete object.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Task {
     plan: Option<Plan>,
-    /// How many plans there have been: an attempt of an earlier one settles nothing.
+    /// The number of plans so far. An attempt of an earlier plan settles nothing.
     plans: u64,
-    /// The time that the plan has come to: of its last run, or of its start.
+    /// The time that the plan has reached: of its last run, or of its start.
     reached: Timestamp,
     next: Option<Next>,
     runs: u64,
@@ -47,39 +47,39 @@ pub struct Task {
 /// The pending run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Next {
-    /// The time of the plan.
+    /// The planned time.
     scheduled: Timestamp,
-    /// When it starts: later than planned if it was missed or is tried again.
+    /// When it starts: later than planned if it was missed or is retried.
     at: Timestamp,
     failed: u32,
-    /// How many missed runs in a row came before it.
+    /// The number of missed runs in a row before it that were caught up.
     caught_up: u32,
 }
 
-/// One run of a task that has ended.
+/// A run of a task that has ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
-    /// Counts up from 1 for the life of the task.
+    /// The number of the run. It counts up from 1 for the life of the task.
     pub number: u64,
-    /// The time of the plan that it ran for; `None` if it was started by hand.
+    /// The planned time, or `None` if it was started manually.
     pub scheduled: Option<Timestamp>,
-    /// When it started.
+    /// The time at which it started.
     pub started: Timestamp,
-    /// When it ended.
+    /// The time at which it ended.
     pub finished: Timestamp,
-    /// How many tries for the same time came before it: those that failed, and those that died.
+    /// The number of earlier tries for the same planned time, both failed and aborted ones.
     pub retry_count: u32,
-    /// How it ended.
+    /// The result.
     pub outcome: Outcome,
 }
 
-/// How a run ended.
+/// The result of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// The work is done.
+    /// The work succeeded.
     Completed,
-    /// The work failed, with this message, of which the history keeps 256 bytes.
+    /// The work failed with this message. The history keeps 256 bytes of it.
     Failed(String),
 }
 
@@ -92,20 +92,20 @@ impl<T, E: fmt::Display> From<Result<T, E>> for Outcome {
     }
 }
 
-/// What a task tells of itself.
+/// The status of a task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
-    /// Whether it is started.
+    /// `true` if it is started.
     pub running: bool,
-    /// How often it has run; every try counts.
+    /// The number of runs, including every try.
     pub runs: u64,
-    /// When it last ran.
+    /// The start of the last run.
     pub last_run: Option<Timestamp>,
-    /// When it runs next.
+    /// The start of the next run.
     pub next_run: Option<Timestamp>,
 }
 
-/// A run that has begun; [`Task::finish`] settles it.
+/// A run that has begun. [`Task::finish`] settles it.
 #[derive(Debug)]
 #[must_use = "a run that is not finished has no successor"]
 pub struct Attempt {
@@ -116,13 +116,13 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// The time of the plan that it runs for. A key for effects that must not happen twice.
+    /// Returns the planned time of the run. Use it as an idempotency key.
     #[must_use]
     pub fn scheduled(&self) -> Timestamp {
         self.scheduled
     }
 
-    /// How many tries for the same time came before it.
+    /// Returns the number of earlier tries for the same planned time.
     #[must_use]
     pub fn retry_count(&self) -> u32 {
         self.retry_count
@@ -130,10 +130,10 @@ impl Attempt {
 }
 
 impl Task {
-    /// Follows a plan from now on, in place of the one before. Put the alarm at the time returned.
+    /// Starts the task, or replaces its plan. Set the alarm to the returned time.
     ///
     /// # Errors
-    /// A cron expression that never comes true; the task goes on as it was.
+    /// The cron expression never occurs. The task is not changed.
     pub fn start(&mut self, plan: Plan, now: Timestamp) -> Result<Timestamp, Error> {
         let first = plan.next_after(now, now).ok_or_else(|| {
             Error::bad_request(
@@ -148,14 +148,15 @@ impl Task {
         Ok(first)
     }
 
-    /// Follows no plan any more. Cancel the alarm. What is running ends, and has no successor.
+    /// Stops the task. Cancel the alarm. A run in progress ends without a successor.
     pub fn stop(&mut self) {
         self.plan = None;
         self.plans += 1;
         self.next = None;
     }
 
-    /// The alarm went off: the run that is due. `None` if none is, and then there is nothing to do.
+    /// Returns the run that is due, or `None` if there is nothing to do. Call it when the alarm
+    /// fires.
     #[must_use]
     pub fn begin(&self, alarm: &AlarmRun, now: Timestamp) -> Option<Attempt> {
         let next = self.next?;
@@ -167,12 +168,11 @@ impl Task {
         })
     }
 
-    /// The run has ended. Put the alarm at the time returned, if there is one: it is the only
-    /// pending run.
+    /// Ends a run. Set the alarm to the returned time, if there is one: it is the only pending run.
     ///
-    /// A run that failed is tried again after 2 s, 4 s and so on, 6 times. Under
-    /// [`OnMissed::Skip`] a time of the plan that comes first takes the place of the retry; under
-    /// [`OnMissed::CatchUp`] it waits for its turn.
+    /// A failed run is retried after 2 s, 4 s and so on, 6 times. Under [`OnMissed::Skip`] a
+    /// planned time that comes before the retry replaces it. Under [`OnMissed::CatchUp`] the
+    /// planned time waits for the retry.
     #[must_use = "the time at which the alarm belongs"]
     pub fn finish(
         &mut self,
@@ -181,7 +181,7 @@ impl Task {
         now: Timestamp,
     ) -> Option<Timestamp> {
         let failed = outcome != Outcome::Completed;
-        // A task that was started anew or stopped meanwhile has its next run, or none, already.
+        // A task that was restarted or stopped meanwhile already has its next run, or none.
         if attempt.plan == self.plans
             && let (Some(plan), Some(current)) = (&self.plan, self.next)
             && current.scheduled == attempt.scheduled
@@ -212,7 +212,7 @@ impl Task {
         self.next_run()
     }
 
-    /// A run by hand has ended, which the plan does not know of: the alarm stays where it is.
+    /// Records a manual run. It does not affect the plan, so do not change the alarm.
     pub fn ran_by_hand(&mut self, started: Timestamp, outcome: Outcome, now: Timestamp) -> &Run {
         self.record(Run {
             number: 0,
@@ -224,9 +224,9 @@ impl Task {
         })
     }
 
-    /// The object has woken, and its alarm stands at `alarm`. Put it at the time returned, if there
-    /// is one: it was lost (a run died 7 times, and the platform gave up), or it is further away
-    /// than the plan allows, because the clock was set back.
+    /// Call it when the object has woken and its alarm is at `alarm`. Set the alarm to the returned
+    /// time, if there is one. The alarm may have been lost (a run died 7 times, and the platform
+    /// gave up), or be too late for the plan because the clock was set back.
     #[must_use = "the time at which the alarm belongs"]
     pub fn resume(&mut self, alarm: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
         let (plan, next) = (self.plan.as_ref()?, self.next?);
@@ -246,7 +246,7 @@ impl Task {
                 _ => next,
             }
         };
-        // A run that died is tried again at a time of the platform's, which is as good.
+        // If a run died, the platform chooses the time of its retry, which need not be corrected.
         let latest = if next.failed == 0 && alarm == Some(next.at) {
             wanted.at
         } else {
@@ -259,19 +259,19 @@ impl Task {
         Some(wanted.at)
     }
 
-    /// The plan, if the task is started.
+    /// Returns the plan, or `None` if the task is not started.
     #[must_use]
     pub fn plan(&self) -> Option<&Plan> {
         self.plan.as_ref()
     }
 
-    /// Where the alarm stands, as far as the task knows.
+    /// Returns the time of the alarm, as far as the task knows.
     #[must_use]
     pub fn next_run(&self) -> Option<Timestamp> {
         self.next.map(|next| next.at)
     }
 
-    /// The task in short.
+    /// Returns the status of the task.
     #[must_use]
     pub fn status(&self) -> Status {
         Status {
@@ -282,7 +282,7 @@ impl Task {
         }
     }
 
-    /// The last 32 runs, newest first.
+    /// Returns the last 32 runs, newest first.
     pub fn history(&self) -> impl Iterator<Item = &Run> {
         self.history.iter().rev()
     }
@@ -312,7 +312,7 @@ impl Next {
         }
     }
 
-    /// The run that comes after this one: the next that was missed, or the next that is to come.
+    /// Returns the run after this one: the next missed one, or the next one in the future.
     fn following(self, plan: &Plan, now: Timestamp) -> Option<Self> {
         if plan.on_missed == OnMissed::CatchUp
             && self.caught_up < MAX_CATCH_UP
@@ -340,7 +340,7 @@ impl Next {
 }
 
 impl Plan {
-    /// The times of the plan, from `after` on.
+    /// Returns the times of the plan after `after`.
     ///
     /// ```
     /// use anchorhold::Timestamp;

@@ -1,7 +1,7 @@
 //! A task that runs at an interval or by a cron expression.
 //!
-//! [`ScheduledTask`] counts its runs and records them. [`Task`] is its core, for an object of your
-//! own whose alarm does the work:
+//! [`ScheduledTask`] counts its runs and records them. [`Task`] is its core, for your own object
+//! whose alarm does the work:
 //!
 //! ```
 //! use anchorhold::objects::scheduled_task::{Plan, Task};
@@ -52,7 +52,7 @@
 //!     }
 //!
 //!     async fn work(&mut self, ctx: &Ctx) -> Result<(), Error> {
-//!         // Whatever the task is for. An error is recorded, and the run is tried again.
+//!         // The work of the task. An error is recorded, and the run is retried.
 //! #       let _ = ctx;
 //!         Ok(())
 //!     }
@@ -85,8 +85,9 @@ pub use self::plan::{LONGEST_INTERVAL, MAX_EXPRESSION, OnMissed, Plan, SHORTEST_
 /// | `history(limit)` | `GET /runs?limit=10` | the last [`Run`]s, newest first |
 /// | `plan()` | `GET /plan` | the [`Plan`], or `null` |
 ///
-/// At any time there is one pending run if the task is started, and none if it is not: starting
-/// again replaces it, a crash keeps it, a run ends before the next begins. Runs never start early.
+/// A started task always has exactly one pending run; a stopped task has none. Starting again
+/// replaces the pending run, and a crash preserves it. A run ends before the next one starts. Runs
+/// never start early.
 ///
 /// ```
 /// use anchorhold::objects::ScheduledTask;
@@ -117,13 +118,14 @@ impl ScheduledTask {
         Self::run_at(ctx, self.task.resume(alarm, ctx.now()))
     }
 
-    /// Starts the task, or replaces the plan of a running one: every so many milliseconds (10 to a
-    /// year), or by a cron expression of five fields in UTC. `on_missed` is [`OnMissed::Skip`]
-    /// unless it is given. From Rust, [`follow`](ScheduledTaskStub::follow) takes a [`Plan`].
+    /// Starts the task, or replaces the plan of a started one. It runs every `every_ms`
+    /// milliseconds (10 to a year), or by a cron expression of five fields in UTC. `on_missed` is
+    /// [`OnMissed::Skip`] by default. From Rust, [`follow`](ScheduledTaskStub::follow) takes a
+    /// [`Plan`].
     ///
     /// # Errors
     /// 400 if both or neither are given, an interval is out of range, or an expression does not
-    /// parse or never comes true. The task goes on as it was.
+    /// parse or never occurs. The task is not changed then.
     #[rpc]
     #[post("/start")]
     fn start(
@@ -143,7 +145,7 @@ impl ScheduledTask {
         Ok(())
     }
 
-    /// Stops the task; what it counted and recorded stays.
+    /// Stops the task. Its counts and history are kept.
     ///
     /// # Errors
     /// Storage failed.
@@ -155,7 +157,7 @@ impl ScheduledTask {
         Ok(())
     }
 
-    /// Runs once, at once, started or not. The plan does not notice.
+    /// Runs once immediately, whether the task is started or not. The plan is not affected.
     #[rpc]
     #[post("/run")]
     fn run_now(&mut self, ctx: &Ctx) -> Run {
@@ -163,7 +165,7 @@ impl ScheduledTask {
         self.task.ran_by_hand(now, Outcome::Completed, now).clone()
     }
 
-    /// The task in short.
+    /// Returns the status of the task.
     ///
     /// # Errors
     /// Storage failed.
@@ -171,13 +173,13 @@ impl ScheduledTask {
     #[get("/")]
     fn status(&self, ctx: &Ctx) -> Result<Status, StorageError> {
         Ok(Status {
-            // A run that died is tried again at a time that only the schedule knows.
+            // Only the schedule knows when a run that died is retried.
             next_run: Self::schedules(ctx).next_run("")?,
             ..self.task.status()
         })
     }
 
-    /// The last runs, newest first: up to `limit`, up to 32.
+    /// Returns the last runs, newest first. `limit` is at most 32.
     #[rpc]
     #[get("/runs")]
     fn history(&self, limit: Option<u64>) -> Vec<Run> {
@@ -186,7 +188,7 @@ impl ScheduledTask {
         runs.take(limit.unwrap_or(HISTORY)).cloned().collect()
     }
 
-    /// The plan, if the task is started.
+    /// Returns the plan, or `None` if the task is not started.
     #[rpc]
     #[get("/plan")]
     fn plan(&self) -> Option<Plan> {
@@ -202,14 +204,14 @@ impl ScheduledTask {
         Self::run_at(ctx, self.task.finish(attempt, Outcome::Completed, now))
     }
 
-    /// Puts the alarm at the time that the task gave, if it gave one.
+    /// Sets the alarm to the time that the task returned, if there is one.
     fn run_at(ctx: &Ctx, time: Option<Timestamp>) -> Result<(), StorageError> {
         time.map_or(Ok(()), |time| Self::schedules(ctx).run().at(time))
     }
 }
 
 impl ScheduledTaskStub {
-    /// Starts the task by a plan: [`start`](Self::start) for callers in Rust.
+    /// Starts the task with a plan: [`start`](Self::start) for callers in Rust.
     pub fn follow(&self, plan: Plan) -> impl Future<Output = Result<(), CallError<Error>>> + use<> {
         let Form {
             every_ms,

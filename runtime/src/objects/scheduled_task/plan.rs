@@ -1,4 +1,4 @@
-//! When a task runs, and what becomes of the times at which it could not.
+//! Plans: the times at which a task runs, and the policy for missed ones.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,23 +9,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::objects::millis::millis;
 
-/// The shortest interval. A shorter one would keep the object busy with waking up.
+/// The shortest interval. A shorter one would keep the object busy with wakes.
 pub const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
 /// The longest interval, a leap year.
 pub const LONGEST_INTERVAL: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 /// The longest cron expression, in bytes.
 pub const MAX_EXPRESSION: usize = 128;
 
-/// How far the clock may go back without cron times being run again. Debian's cron(8) draws the line
-/// at three hours too: less is the end of daylight saving or a small correction, more is a clock that
-/// was wrong, and the new time holds.
+/// The largest backwards clock step after which cron times are not repeated. Debian's cron(8) also
+/// uses three hours: a smaller step is the end of daylight saving or a small correction. A larger
+/// step means that the clock was wrong, and the new time applies.
 const REPEATED: Duration = Duration::from_secs(3 * 60 * 60);
 
-/// When a task runs: at an interval, or by a cron expression.
+/// The times at which a task runs: at an interval, or by a cron expression.
 ///
-/// In JSON `{"every_ms": 60000}` or `{"cron": "0 4 * * *"}`, both with an optional
-/// `"on_missed": "skip" | "catch_up"`. What does not make sense does not deserialise, so that a
-/// method may take a plan as its argument.
+/// In JSON it is `{"every_ms": 60000}` or `{"cron": "0 4 * * *"}`, both with an optional
+/// `"on_missed": "skip" | "catch_up"`. An invalid plan does not deserialise, so a method may take a
+/// plan as its argument.
 ///
 /// ```
 /// use anchorhold::objects::scheduled_task::{OnMissed, Plan};
@@ -49,20 +49,19 @@ pub(super) enum Recurrence {
     Cron(String),
 }
 
-/// What becomes of the times at which the task could not run: nothing ran (a crash, an outage), or
-/// the run before took too long.
+/// The policy for missed times, at which the task could not run: the object was not running (a
+/// crash, an outage), or the previous run took too long.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnMissed {
-    /// The run that was due is made up for once; the task goes on with the first time that is still
-    /// to come.
+    /// The due run is caught up once. The task continues with the first time in the future.
     #[default]
     Skip,
-    /// Each is made up for, the oldest first, one after another, up to 100 in a row.
+    /// All missed runs are caught up, oldest first, one after another, up to 100 in a row.
     CatchUp,
 }
 
-/// A plan as it is written.
+/// The serialised form of a plan.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Form {
@@ -102,7 +101,7 @@ impl From<Plan> for Form {
 }
 
 impl Plan {
-    /// At an interval from 10 ms to 366 days, in whole milliseconds.
+    /// Creates a plan with an interval from 10 ms to 366 days, in whole milliseconds.
     ///
     /// # Errors
     /// The interval is shorter or longer.
@@ -120,10 +119,10 @@ impl Plan {
         )))))
     }
 
-    /// By a cron expression of five fields in UTC; see [`CronSchedule`].
+    /// Creates a plan with a cron expression of five fields in UTC; see [`CronSchedule`].
     ///
     /// # Errors
-    /// It does not parse, never comes true, or has more than 128 bytes.
+    /// The expression does not parse, never occurs, or has more than 128 bytes.
     pub fn cron(expression: &str) -> Result<Self, Error> {
         if expression.len() > MAX_EXPRESSION {
             return Err(refused(format!(
@@ -149,20 +148,20 @@ impl Plan {
         }
     }
 
-    /// The same plan with another policy for missed runs.
+    /// Returns the plan with another policy for missed runs.
     #[must_use]
     pub fn on_missed(mut self, on_missed: OnMissed) -> Self {
         self.on_missed = on_missed;
         self
     }
 
-    /// The first time of the plan that is later than `now`, if there is one, given the time that it
-    /// has come to (of its last run, or of its start).
+    /// Returns the first time of the plan later than `now`, or `None`. `reached` is the time that
+    /// the plan has reached (of its last run, or of its start).
     ///
-    /// An interval keeps its beat: times are whole intervals after `reached`. Where the clock was set
-    /// back the two kinds differ. An interval counts time that passes, so the next time is one
-    /// interval away. Cron counts dates, so those that have been are not repeated, unless the clock
-    /// went back by more than three hours.
+    /// The times of an interval are whole intervals after `reached`. The two kinds differ after the
+    /// clock was set back. An interval counts elapsed time, so the next time is one interval away.
+    /// Cron counts dates, so past dates are not repeated, unless the clock was set back by more
+    /// than three hours.
     #[must_use]
     pub fn next_after(&self, reached: Timestamp, now: Timestamp) -> Option<Timestamp> {
         match &self.recurrence {

@@ -1,4 +1,4 @@
-//! The core without a host: a model of the platform's alarm and clock, and what must hold on it.
+//! Tests the core without a host, against a model of the platform's alarm and clock.
 
 use std::time::Duration;
 
@@ -14,13 +14,13 @@ fn at(millis: i64) -> Timestamp {
     Timestamp::from_millis(millis)
 }
 
-/// What the runtime and the platform do around a task: one alarm, tried again when its run dies.
+/// The runtime and the platform around a task: one alarm, which is retried when its run dies.
 struct World {
     now: Timestamp,
     task: Task,
     alarm: Option<Timestamp>,
     deaths: u32,
-    /// The plan's times of the runs that have ended, retries left out.
+    /// The planned times of the runs that have ended, without retries.
     served: Vec<Timestamp>,
 }
 
@@ -58,7 +58,7 @@ impl World {
         self.put(time);
     }
 
-    /// The next alarm, if it is due by `until`: the clock stands there, and the run begins.
+    /// Fires the next alarm if it is due by `until`: sets the clock to it and starts the run.
     fn fire(&mut self, until: Timestamp) -> Option<AlarmRun> {
         let due = self.alarm.filter(|due| *due <= until)?;
         self.now = self.now.max(due);
@@ -87,7 +87,7 @@ impl World {
         self.put(time);
     }
 
-    /// The process dies during a run: what the runtime wrote before it is all there is.
+    /// The process dies during a run. Only what the runtime wrote before the run remains.
     fn die(&mut self, alarm: &AlarmRun) {
         self.deaths = alarm.retry_count + 1;
         let pause = Duration::from_secs(2 << alarm.retry_count.min(MAX_RETRIES));
@@ -109,12 +109,12 @@ enum Event {
     Stop,
     ByHand,
     Pass(Duration),
-    /// A run, and how long it takes.
+    /// A run with its duration, and whether it fails.
     Run(Duration, bool),
-    /// Runs that die, one try after another.
+    /// This many tries of a run die, one after another.
     Die(u8),
     Wake,
-    /// The clock is set, in milliseconds from now.
+    /// The clock is set, by this number of milliseconds.
     SetClock(i64),
 }
 
@@ -166,7 +166,7 @@ proptest! {
                     prop_assert_eq!(world.task.next_run(), before);
                 }
                 Event::Pass(duration) => {
-                    // Bounded, because a short interval would run for ever.
+                    // Bounded, because a short interval would run indefinitely.
                     let until = world.now + duration;
                     for _ in 0..20 {
                         let Some(alarm) = world.fire(until) else { break };
@@ -188,7 +188,7 @@ proptest! {
                 Event::Wake => world.wake(),
                 Event::SetClock(by) => world.now = at(world.now.as_millis() + by),
             }
-            // A run may have been given up by the platform, or the clock set: a wake notices.
+            // A wake detects that the platform dropped a run, or that the clock was set.
             world.wake();
             prop_assert_eq!(world.alarm.is_some(), world.task.plan().is_some());
             prop_assert_eq!(world.task.next_run().is_some(), world.task.plan().is_some());
@@ -230,7 +230,7 @@ proptest! {
         let mut world = World::new();
         world.start(plan.clone());
         for outage in outages {
-            // Nothing runs, and then whatever is due does.
+            // The object does not run during the outage. Afterwards the due run starts.
             world.now = world.now + Duration::from_millis(outage);
             let before = world.served.len();
             let due = world.alarm.expect("it is started");
@@ -397,7 +397,8 @@ fn dates_that_have_been_are_not_repeated_unless_the_clock_was_wrong() {
         Some(at(four))
     );
 
-    // A task that waits for a date far ahead, set when the clock was wrong, takes the new time.
+    // A task whose date is far ahead, because it was set while the clock was wrong, takes the new
+    // time.
     let mut world = World::new();
     world.now = at(START + 1_000 * 24 * HOUR);
     world.start(nightly);

@@ -1,33 +1,35 @@
-//! What a hub decides: who subscribes to what, who gets an event, who reads too slowly.
+//! The decisions of a hub: subscriptions, deliveries and slow consumers.
 //!
-//! State and counters in, decision out; no socket, no clock, no platform. An object of your own may
-//! embed it, or the [`Hub`](super::Hub), which carries these decisions out on real sockets.
+//! State and counters in, decision out: it does not use sockets, a clock or the platform. Your own
+//! object may embed it, or the [`Hub`](super::Hub), which carries out these decisions on real
+//! sockets.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
-/// How much a hub takes. Every list and queue of the hub has its bound here.
+/// The limits of a hub. Every list and queue of the hub is bounded here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Sockets of one hub. The platform's own limit is 32,768.
+    /// The number of sockets of one hub. The platform's own limit is 32,768.
     pub sockets: usize,
-    /// Topics of one socket. They are kept with the socket, in 16,320 bytes: 64 topics of 128
-    /// bytes leave half of that.
+    /// The number of topics of one socket. They are stored with the socket, in 16,320 bytes: 64
+    /// topics of 128 bytes leave half of that.
     pub topics: usize,
-    /// Bytes of a topic's name.
+    /// The bytes of a topic's name.
     pub topic_bytes: usize,
-    /// Bytes of one message, whole, as JSON: a client's to the hub and the hub's to a client.
+    /// The bytes of one whole message as JSON, from a client to the hub or from the hub to a
+    /// client.
     pub message_bytes: usize,
-    /// Events that a socket with acknowledgements may owe an acknowledgement for.
+    /// The number of events that a socket with acknowledgements may have unacknowledged.
     pub unacknowledged_events: u64,
-    /// Bytes of those events. One event fits whatever its size. Too few, and a burst that comes
-    /// faster than the acknowledgements can be back drops a client that reads well.
+    /// The bytes of those events. A single event may exceed the limit. If the limit is too small, a
+    /// burst that is faster than its acknowledgements drops a client that reads well.
     pub unacknowledged_bytes: usize,
-    /// Bytes that may wait for a socket's peer, on a host that tells
-    /// ([`Socket::buffered`](crate::Socket::buffered)). One event fits whatever its size. More than
-    /// `unacknowledged_bytes`, it concerns only sockets without acknowledgements, and clients
-    /// that acknowledge what they have not read.
+    /// The bytes that may wait for a socket's peer, on a host that reports them
+    /// ([`Socket::buffered`](crate::Socket::buffered)). A single event may exceed the limit.
+    /// Because it is larger than `unacknowledged_bytes` by default, it affects only sockets without
+    /// acknowledgements and clients that acknowledge before they read.
     pub unread_bytes: usize,
 }
 
@@ -45,74 +47,74 @@ impl Default for Limits {
     }
 }
 
-/// Why a subscription or an acknowledgement is not taken. The socket stays open.
+/// The reason why a subscription or an acknowledgement was refused. The socket stays open.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// No name, or too long a name.
+    /// The name is empty or too long.
     #[error("`topic` has {bytes} bytes, and not from 1 to {limit}")]
     TopicName {
-        /// What it has.
+        /// The bytes of the name.
         bytes: usize,
-        /// What it may have.
+        /// The maximum.
         limit: usize,
     },
-    /// The socket has as many topics as it may.
+    /// The socket has reached its limit of topics.
     #[error(
         "this socket has {limit} topics, which is the limit; unsubscribe from some, or open another socket"
     )]
     TooManyTopics {
-        /// How many it may have.
+        /// The maximum.
         limit: usize,
     },
     /// The socket was opened without `acks=true`.
     #[error("this socket has no acknowledgements; open it with `acks=true`")]
     NotAcknowledging,
-    /// An event of this number is still to come.
+    /// No event with this number has been sent yet.
     #[error("`seq` is {seq}, and the last event sent is {sent}")]
     NeverSent {
         /// The number that was acknowledged.
         seq: u64,
-        /// The number of the last event.
+        /// The number of the last event sent.
         sent: u64,
     },
 }
 
-/// Which bound a slow consumer went over. Its text is the reason of the close, at most 123 bytes
-/// long.
+/// The limit that a slow consumer exceeded. Its text is the reason of the close and has at most 123
+/// bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SlowConsumer {
-    /// Another event would be one more than may be unacknowledged.
+    /// Another event would exceed the limit of unacknowledged events.
     #[error("slow consumer: more than {limit} unacknowledged events")]
     Events {
-        /// How many may be.
+        /// The maximum.
         limit: u64,
     },
-    /// Another event would be more bytes than may be unacknowledged.
+    /// Another event would exceed the limit of unacknowledged bytes.
     #[error("slow consumer: more than {limit} unacknowledged bytes")]
     Bytes {
-        /// How many may be.
+        /// The maximum.
         limit: usize,
     },
-    /// Another event would be more bytes than may wait to be read.
+    /// Another event would exceed the limit of unread bytes.
     #[error("slow consumer: more than {limit} unread bytes")]
     Unread {
-        /// How many may wait.
+        /// The maximum.
         limit: usize,
     },
 }
 
-/// What becomes of one event for one subscriber.
+/// What to do with one event for one subscriber.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Send it as it is.
+    /// Send it without a number.
     Send,
     /// Send it with this number, which the client acknowledges.
     SendNumbered(u64),
-    /// Do not send it: close the socket, for this reason.
+    /// Do not send it. Close the socket for this reason.
     Drop(SlowConsumer),
 }
 
-/// One subscriber: what a hub keeps with its socket, where it outlives the object's memory.
+/// One subscriber. A hub stores it with its socket, where it survives the object's eviction.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Subscriber {
     id: u64,
@@ -122,8 +124,8 @@ pub struct Subscriber {
 }
 
 impl Subscriber {
-    /// A subscriber to nothing yet. The identity is unique among the sockets of the hub;
-    /// `acknowledges` says whether its client opted in to acknowledgements.
+    /// Creates a subscriber without topics. `id` must be unique among the sockets of the hub.
+    /// `acknowledges` means that its client opted in to acknowledgements.
     #[must_use]
     pub fn new(id: u64, acknowledges: bool) -> Self {
         Self {
@@ -133,27 +135,27 @@ impl Subscriber {
         }
     }
 
-    /// Its identity.
+    /// Returns its identity.
     #[must_use]
     pub fn id(&self) -> u64 {
         self.id
     }
 
-    /// What it subscribes to, in order.
+    /// Returns the topics that it subscribes to, in order.
     pub fn topics(&self) -> impl Iterator<Item = &str> {
         self.topics.iter().map(String::as_str)
     }
 
-    /// What it has not acknowledged; `None` without acknowledgements.
+    /// Returns the unacknowledged events, or `None` without acknowledgements.
     #[must_use]
     pub fn window(&self) -> Option<&Window> {
         self.window.as_ref()
     }
 
-    /// Subscribes; `false` if it had.
+    /// Subscribes to a topic. Returns `false` if it was subscribed already.
     ///
     /// # Errors
-    /// The name is empty or too long, or there are as many topics as may be.
+    /// The name is empty or too long, or the limit of topics is reached.
     pub fn subscribe(&mut self, topic: &str, limits: &Limits) -> Result<bool, Refusal> {
         check_topic(topic, limits)?;
         if self.topics.contains(topic) {
@@ -167,17 +169,17 @@ impl Subscriber {
         Ok(self.topics.insert(topic.to_owned()))
     }
 
-    /// Unsubscribes; `false` if it was not subscribed.
+    /// Unsubscribes from a topic. Returns `false` if it was not subscribed.
     pub fn unsubscribe(&mut self, topic: &str) -> bool {
         self.topics.remove(topic)
     }
 
-    /// Decides about an event of `bytes`, as the socket's text would have it without a number.
-    /// `unread` is what waits for the peer where the host tells. An event to be sent counts as
-    /// unacknowledged from now on.
+    /// Decides about an event. `bytes` is the length of its text without a number. `unread` is the
+    /// number of bytes that wait for the peer, where the host reports it. An event to be sent
+    /// counts as unacknowledged from now on.
     ///
-    /// A subscriber that owes nothing, or whose peer has read everything, gets the event whatever
-    /// the limits say: who keeps up is never dropped.
+    /// A subscriber that has acknowledged or read everything gets the event whatever the limits: a
+    /// client that keeps up is never dropped.
     pub fn offer(&mut self, bytes: usize, unread: Option<usize>, limits: &Limits) -> Verdict {
         if let Some(unread) = unread
             && unread > 0
@@ -204,10 +206,11 @@ impl Subscriber {
         Verdict::SendNumbered(window.push(bytes))
     }
 
-    /// The client has taken every event up to number `seq`; `false` if that was known.
+    /// Records that the client has processed every event up to number `seq`. Returns `false` if
+    /// that was known.
     ///
     /// # Errors
-    /// The socket has no acknowledgements, or no event of this number was sent.
+    /// The socket has no acknowledgements, or no event with this number was sent.
     pub fn acknowledge(&mut self, seq: u64) -> Result<bool, Refusal> {
         let window = self.window.as_mut().ok_or(Refusal::NotAcknowledging)?;
         if seq > window.sent {
@@ -220,10 +223,10 @@ impl Subscriber {
     }
 }
 
-/// Whether a name may be a topic's.
+/// Checks the name of a topic.
 ///
 /// # Errors
-/// It is empty or too long.
+/// The name is empty or too long.
 pub fn check_topic(topic: &str, limits: &Limits) -> Result<(), Refusal> {
     if topic.is_empty() || topic.len() > limits.topic_bytes {
         return Err(Refusal::TopicName {
@@ -236,9 +239,9 @@ pub fn check_topic(topic: &str, limits: &Limits) -> Result<(), Refusal> {
 
 /// The events that were sent and not acknowledged.
 ///
-/// In memory the size of each is known. Kept with the socket are three numbers, so that it costs
-/// the same for every client; what was under way when the object left memory is released
-/// when all of it is acknowledged.
+/// In memory the size of each is known. Only three numbers are stored with the socket, so that the
+/// stored size is the same for every client. The bytes of events that were unacknowledged at an
+/// eviction are released when all of those events are acknowledged.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Totals")]
 pub struct Window {
@@ -249,14 +252,14 @@ pub struct Window {
     sizes: VecDeque<Run>,
 }
 
-/// Events that are released together: those up to `last`.
+/// Events up to `last`, which are released together.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Run {
     last: u64,
     bytes: usize,
 }
 
-/// What is kept of a window.
+/// The stored form of a window.
 #[derive(Deserialize)]
 struct Totals {
     sent: u64,
@@ -282,19 +285,19 @@ impl From<Totals> for Window {
 }
 
 impl Window {
-    /// The number of the last event that was sent; the first has number 1.
+    /// Returns the number of the last event that was sent. The first event has number 1.
     #[must_use]
     pub fn sent(&self) -> u64 {
         self.sent
     }
 
-    /// How many events are not acknowledged.
+    /// Returns how many events are not acknowledged.
     #[must_use]
     pub fn events(&self) -> u64 {
         self.sent - self.acknowledged
     }
 
-    /// How many bytes those have.
+    /// Returns how many bytes those events have.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.bytes
@@ -325,19 +328,20 @@ impl Window {
     }
 }
 
-/// Which subscribers a topic has: an event costs its subscribers, and not every socket of the hub.
+/// The subscribers of each topic. With it the cost of an event depends on its subscribers instead
+/// of all sockets of the hub.
 ///
-/// Kept in memory only. The sessions of the sockets are the truth, and it is built of them again
-/// after a wake.
+/// It is kept only in memory. The sessions of the sockets are the source of truth, from which it is
+/// rebuilt after a wake.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Index {
-    /// Strangers choose the names, and on wasm the standard hash has no random key: a hash map could be
-    /// filled with collisions.
+    /// A hash map could be flooded with collisions: clients choose the names, and on wasm the
+    /// standard hash does not have a random key.
     by_topic: BTreeMap<String, BTreeSet<u64>>,
 }
 
 impl Index {
-    /// Enters a subscriber under one topic.
+    /// Adds a subscriber to one topic.
     pub fn insert(&mut self, topic: &str, id: u64) {
         match self.by_topic.get_mut(topic) {
             Some(subscribers) => {
@@ -349,23 +353,23 @@ impl Index {
         }
     }
 
-    /// Takes a subscriber out from under one topic.
+    /// Removes a subscriber from one topic.
     pub fn remove(&mut self, topic: &str, id: u64) {
         if let Some(subscribers) = self.by_topic.get_mut(topic) {
             subscribers.remove(&id);
-            // Topics are names that strangers choose: an empty one may not stay.
+            // Clients choose the names of topics, so empty ones must not accumulate.
             if subscribers.is_empty() {
                 self.by_topic.remove(topic);
             }
         }
     }
 
-    /// The subscribers of a topic.
+    /// Returns the subscribers of a topic.
     pub fn subscribers(&self, topic: &str) -> impl Iterator<Item = u64> {
         self.by_topic.get(topic).into_iter().flatten().copied()
     }
 
-    /// How many topics have a subscriber.
+    /// Returns how many topics have a subscriber.
     #[must_use]
     pub fn topics(&self) -> usize {
         self.by_topic.len()

@@ -1,4 +1,4 @@
-//! The core's decisions, carried out on sockets.
+//! Carries out the core's decisions on sockets.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -11,74 +11,75 @@ use serde_json::Value;
 use super::core::{Index, Limits, Refusal, SlowConsumer, Subscriber, Verdict, check_topic};
 use super::protocol::{Command, Event};
 
-/// RFC 6455's registry of close codes: come back later.
+/// A close code of RFC 6455's registry: try again later.
 const TRY_AGAIN_LATER: u16 = 1013;
-/// The same registry: this side failed.
+/// A close code of the same registry: internal error.
 const INTERNAL_ERROR: u16 = 1011;
 const NORMAL: u16 = 1000;
-/// Stands for a Close that brought no code, and is never sent itself.
+/// Means a Close without a code. It is never sent.
 const NO_CODE: u16 = 1005;
 
-/// What a hub keeps with each socket: its subscriber, and what an object of your own adds.
+/// The data that a hub stores with each socket: its subscriber, and the data of your own object.
 ///
-/// It is all that survives an eviction, and so the truth about the socket's topics. Up to 16,320
-/// bytes, of which the subscriber takes at most about 8,600 under the default
+/// It is all that survives an eviction, so it is the source of truth for the socket's topics. It
+/// has up to 16,320 bytes, of which the subscriber takes at most about 8,600 under the default
 /// [`Limits`].
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Session<T = ()> {
     subscriber: Subscriber,
     own: T,
-    /// The hub has closed the socket. Its connection may last until the peer answers, and a wake in
-    /// that time may not bring it back.
+    /// `true` if the hub has closed the socket. Its connection may last until the peer answers, and
+    /// a wake in that time must not readmit it.
     #[serde(default)]
     dropped: bool,
 }
 
 impl<T> Session<T> {
-    /// The subscriber.
+    /// Returns the subscriber.
     #[must_use]
     pub fn subscriber(&self) -> &Subscriber {
         &self.subscriber
     }
 
-    /// What was given to [`Hub::accept`].
+    /// Returns the value that was given to [`Hub::accept`].
     #[must_use]
     pub fn own(&self) -> &T {
         &self.own
     }
 }
 
-/// How many subscribers an event was handed to.
+/// The number of subscribers that an event was sent to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Published {
-    /// Sockets that took it. One that breaks before its peer has read it is among them: only an
-    /// acknowledgement tells.
+    /// The number of sockets that accepted it. A socket whose connection breaks before its peer has
+    /// read the event is counted: only an acknowledgement proves delivery.
     pub delivered: usize,
 }
 
-/// What a hub tells of itself.
+/// The status of a hub.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
-    /// Open sockets.
+    /// The number of open sockets.
     pub sockets: usize,
-    /// Topics with a subscriber.
+    /// The number of topics with a subscriber.
     pub topics: usize,
-    /// Slow consumers dropped since `awake_since`.
+    /// The number of slow consumers dropped since `awake_since`.
     pub dropped: u64,
-    /// Since when the object is in memory.
+    /// The time at which the object was loaded into memory.
     pub awake_since: Timestamp,
 }
 
 /// A hub on the sockets of one object, to be kept in a `#[memory]` field.
 ///
-/// It holds nothing that is not in the sockets' [`Session`]s; [`wake`](Self::wake) builds it of them
-/// again. `T` is what an object of your own keeps with each socket beside the subscriptions:
-/// who it is, what it may.
+/// All its data is also in the sockets' [`Session`]s, from which [`wake`](Self::wake) rebuilds it.
+/// `T` is the data that your own object stores with each socket besides the subscriptions, such as
+/// the user and its permissions.
 pub struct Hub<T = ()> {
     limits: Limits,
     members: HashMap<u64, Member<T>>,
     index: Index,
-    /// Accepted, but the platform has not opened them yet: their handles come with the next event.
+    /// Accepted, but not yet opened by the platform: their handles become available with the next
+    /// event.
     expected: Vec<u64>,
     dropped: u64,
     awake_since: Timestamp,
@@ -89,10 +90,10 @@ struct Member<T> {
     session: Session<T>,
 }
 
-/// Why a member got no event.
+/// The reason why a member was not sent an event.
 enum Loss {
     Slow(SlowConsumer),
-    /// The socket takes no more: it is closed, or the host's own bound is reached.
+    /// The socket refuses messages: it is closed, or the host's own limit is reached.
     Gone,
 }
 
@@ -121,10 +122,10 @@ impl<T> fmt::Debug for Hub<T> {
 }
 
 impl<T: Clone + Serialize + DeserializeOwned + 'static> Hub<T> {
-    /// A hub of the object's open sockets; for `#[init]`.
+    /// Creates a hub of the object's open sockets. Call it in `#[init]`.
     ///
-    /// A socket whose session does not fit (it is of another version of `T`) is closed with 1011, so
-    /// that its client connects again.
+    /// A socket whose session does not fit (it is of another version of `T`) is closed with 1011,
+    /// so that its client reconnects.
     #[must_use]
     pub fn wake(ctx: &Ctx, limits: Limits) -> Self {
         let mut hub = Self {
@@ -138,11 +139,11 @@ impl<T: Clone + Serialize + DeserializeOwned + 'static> Hub<T> {
         hub
     }
 
-    /// Accepts a socket; for `#[websocket]`. `topics` are names separated by commas.
+    /// Accepts a socket. Call it in `#[websocket]`. `topics` are names separated by commas.
     ///
     /// # Errors
-    /// 400 for a topic that is empty or too long, 409 `too_many_topics`, 503 `overloaded` for a hub
-    /// with as many sockets as it may have.
+    /// 400 for a topic that is empty or too long, 409 `too_many_topics`, 503 `overloaded` if the
+    /// hub has reached its limit of sockets.
     pub fn accept(
         &mut self,
         ctx: &Ctx,
@@ -172,8 +173,8 @@ impl<T: Clone + Serialize + DeserializeOwned + 'static> Hub<T> {
         ctx.sockets::<Session<T>>()
             .set_automatic_response(Some(("ping", "pong")))?;
         self.expected.push(id);
-        // Tags are fixed once a socket is accepted, so they cannot be the topics. This one finds
-        // the socket that the platform is about to open.
+        // The tag finds the socket that the platform is about to open. Topics cannot be tags,
+        // because tags cannot be changed after a socket is accepted.
         let session = Session {
             subscriber,
             own,
@@ -182,11 +183,11 @@ impl<T: Clone + Serialize + DeserializeOwned + 'static> Hub<T> {
         Ok(Accept::new(session).tag(tag(id)))
     }
 
-    /// Does what a client says; for `#[message(text)]`.
+    /// Parses and carries out a client's message. Call it in `#[message(text)]`.
     ///
     /// # Errors
-    /// As [`Command::parse`] and [`carry_out`](Self::carry_out): the framework answers with an error
-    /// message, and the socket stays open.
+    /// As [`Command::parse`] and [`carry_out`](Self::carry_out). The framework answers with an
+    /// error message, and the socket stays open.
     pub fn receive(
         &mut self,
         ctx: &Ctx,
@@ -197,12 +198,14 @@ impl<T: Clone + Serialize + DeserializeOwned + 'static> Hub<T> {
         self.carry_out(ctx, socket, command)
     }
 
-    /// Does what a command says that an object of your own has looked at.
+    /// Carries out a command, which your own object may have checked first.
     ///
     /// # Errors
-    /// 400 for a topic that is empty or too long, and for an acknowledgement without
-    /// acknowledgements or of an event that was never sent; 409 `too_many_topics`; 413 for an
-    /// event over the limit; 409 `closing` on a socket that the hub has dropped.
+    /// - 400 for a topic that is empty or too long, for an acknowledgement on a socket without
+    ///   acknowledgements, or of an event that was never sent.
+    /// - 409 `too_many_topics`.
+    /// - 409 `closing` on a socket that the hub has dropped.
+    /// - 413 for an event over the limit.
     pub fn carry_out(
         &mut self,
         ctx: &Ctx,
@@ -236,7 +239,7 @@ impl<T: Clone + Serialize + DeserializeOwned + 'static> Hub<T> {
         Ok(())
     }
 
-    /// Sends an event to the subscribers of a topic; for calls and routes.
+    /// Sends an event to the subscribers of a topic. Call it in RPC methods and routes.
     ///
     /// # Errors
     /// 400 for a topic that is empty or too long, 413 for an event over the limit.
@@ -245,7 +248,7 @@ impl<T: Clone + Serialize + DeserializeOwned + 'static> Hub<T> {
         self.send(topic, data, None)
     }
 
-    /// Forgets a socket that has closed, and answers its Close; for `#[close]`.
+    /// Removes a socket that has closed, and answers its Close. Call it in `#[close]`.
     pub fn closed(&mut self, ctx: &Ctx, socket: &Socket<Session<T>>, event: &CloseEvent) {
         self.failed(ctx, socket);
         if event.clean {
@@ -254,12 +257,12 @@ impl<T: Clone + Serialize + DeserializeOwned + 'static> Hub<T> {
             } else {
                 event.code
             };
-            // Refused if this side closed first: then there is nothing to answer.
+            // Fails if this side closed first: then there is nothing to answer.
             let _ = socket.close(code, &event.reason);
         }
     }
 
-    /// Forgets a socket that has failed; for `#[error]`.
+    /// Removes a socket that has failed. Call it in `#[error]`.
     pub fn failed(&mut self, ctx: &Ctx, socket: &Socket<Session<T>>) {
         self.admit_expected(ctx);
         if let Ok(session) = socket.session() {
@@ -267,7 +270,7 @@ impl<T: Clone + Serialize + DeserializeOwned + 'static> Hub<T> {
         }
     }
 
-    /// What there is.
+    /// Returns the status of the hub.
     pub fn status(&mut self, ctx: &Ctx) -> Status {
         self.admit_expected(ctx);
         Status {
@@ -280,7 +283,7 @@ impl<T: Clone + Serialize + DeserializeOwned + 'static> Hub<T> {
 
     fn admit_expected(&mut self, ctx: &Ctx) {
         for id in std::mem::take(&mut self.expected) {
-            // None if it was refused or went away in between.
+            // There is none if the socket was refused or closed in between.
             for socket in ctx.sockets::<Session<T>>().tagged(&tag(id)) {
                 self.admit(socket);
             }
@@ -299,7 +302,7 @@ impl<T: Clone + Serialize + DeserializeOwned + 'static> Hub<T> {
             }
             Err(_) => {
                 let reason = "the hub cannot read this socket's session: connect again";
-                // It may be closed already.
+                // Fails if the socket is closed already.
                 let _ = socket.close(INTERNAL_ERROR, reason);
             }
         }
@@ -348,7 +351,7 @@ impl<T: Clone + Serialize + DeserializeOwned + 'static> Hub<T> {
             Loss::Gone => "the socket takes no more".to_owned(),
         };
         member.session.dropped = true;
-        // Both fail on a socket that is gone, which is as well.
+        // Both fail on a closed socket, which needs neither.
         let _ = member.socket.set_session(&member.session);
         let _ = member.socket.close(TRY_AGAIN_LATER, &reason);
     }
@@ -369,7 +372,8 @@ impl<T: Clone + Serialize + DeserializeOwned> Member<T> {
         }
     }
 
-    /// Changes the subscriptions, with the socket first: what cannot be kept there did not happen.
+    /// Changes the subscriptions. The socket's session is written first, so that a change which
+    /// cannot be stored does not take effect.
     fn change(
         &mut self,
         change: impl FnOnce(&mut Subscriber) -> Result<bool, Refusal>,

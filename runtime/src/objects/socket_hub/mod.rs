@@ -1,4 +1,4 @@
-//! Topics over sockets: who subscribes gets what others publish.
+//! Publish and subscribe over sockets: a hub sends each event to the subscribers of its topic.
 //!
 //! ```
 //! use anchorhold::objects::SocketHub;
@@ -21,9 +21,9 @@
 //! }
 //! ```
 //!
-//! The layers, each of which an object of your own may take: the pure [`core`] decides, [`Hub`]
-//! carries it out on sockets, [`SocketHub`] is the object around it. `docs/objects/socket-hub.md` says
-//! what it costs, and how to extend and to shard it.
+//! Your own object may use any of the layers: the pure [`core`] makes the decisions, [`Hub`]
+//! carries them out on sockets, and [`SocketHub`] is the object around it.
+//! `docs/objects/socket-hub.md` describes the costs, and how to extend and to shard it.
 
 pub mod core;
 mod hub;
@@ -36,35 +36,37 @@ pub use self::core::{Limits, SlowConsumer};
 pub use self::hub::{Hub, Published, Session, Status};
 pub use self::protocol::Command;
 
-/// A hub: sockets subscribe to topics, and get what is published under them.
+/// A hub: sockets subscribe to topics, and receive the events that are published under them.
 ///
 /// | route | |
 /// | --- | --- |
-/// | `GET /ws?topics=a,b` | a socket, subscribed to these topics; none, if left out |
+/// | `GET /ws?topics=a,b` | a socket, subscribed to these topics (by default to none) |
 /// | `GET /ws?topics=a&acks=true` | the same, with acknowledgements |
 /// | `POST /publish` `{"topic": "a", "data": …}` | `200 {"delivered": 3}` |
 /// | `GET /` | `200` [`Status`] |
 ///
-/// A client sends [`Command`]s and the text `ping`, which is answered `pong` without a wake. It gets
-/// `{"type": "event", "topic": "a", "data": …}`, and for a message that is refused
-/// `{"type": "error", "code": …, "message": …}`; the socket stays open.
+/// A client sends [`Command`]s and the text `ping`, which is answered with `pong` without a wake.
+/// It receives `{"type": "event", "topic": "a", "data": …}`. If a message is refused it receives
+/// `{"type": "error", "code": …, "message": …}`, and the socket stays open.
 ///
 /// # Slow consumers
-/// A socket opened with `acks=true` gets its events with a number (`"seq": 1`, 2, 3, …) and answers
-/// `{"type": "ack", "seq": n}`, which acknowledges all up to number `n`; not every event needs one of
-/// its own. When another event would make more than 4,096 events or 4 MiB unacknowledged, the socket
-/// is closed instead, with code 1013 and the rule as the reason. The rule is the same on every host.
+/// A socket opened with `acks=true` receives its events with a number (`"seq": 1`, 2, 3, …). It
+/// answers `{"type": "ack", "seq": n}`, which acknowledges all events up to number `n`, so not
+/// every event needs its own acknowledgement. If another event would exceed 4,096 events or 4 MiB
+/// unacknowledged, the socket is closed instead, with code 1013 and the rule as the reason. The
+/// rule is the same on every host.
 ///
-/// A socket without acknowledgements is closed likewise when more than 8 MiB wait for its peer, where
-/// the host tells ([`Socket::buffered`]: the embedded host does, workerd does not), or when sending
-/// fails. On workerd nothing tells that such a client reads too slowly: the platform's queue
-/// for it grows until the connection breaks. Refuse such clients there by an object of your own
-/// that [accepts](Hub::accept) with acknowledgements only, if strangers connect.
+/// A socket without acknowledgements is closed in the same way if more than 8 MiB would wait for
+/// its peer, or if sending fails. This requires a host that reports the backlog
+/// ([`Socket::buffered`]): the embedded host does, workerd does not. On workerd slow clients
+/// without acknowledgements are not detected: the platform's queue for such a client grows until
+/// the connection breaks. If untrusted clients connect there, write your own object that
+/// [accepts](Hub::accept) sockets with acknowledgements only.
 ///
 /// # Delivery
-/// At most once, in the order of publication. Nothing is stored: who is not connected misses it, and
-/// the numbers of a new connection begin at 1 again. A client that must not miss anything wants a
-/// history, as a chat room has it.
+/// At most once, in the order of publication. Nothing is stored: a disconnected client misses the
+/// event, and the numbers of a new connection start at 1 again. A client that must not miss
+/// anything needs a history, such as a chat room's.
 #[durable_object]
 pub struct SocketHub {
     #[memory]
@@ -104,7 +106,7 @@ impl SocketHub {
         self.hub.failed(ctx, socket);
     }
 
-    /// Sends an event to every subscriber of a topic. `data` is any JSON, `null` when left out.
+    /// Sends an event to every subscriber of a topic. `data` is any JSON; the default is `null`.
     ///
     /// # Errors
     /// 400 `bad_request` for a topic that is empty or over 128 bytes, 413 `too_large` for an event
@@ -115,7 +117,7 @@ impl SocketHub {
         self.hub.publish(ctx, topic, &data)
     }
 
-    /// How many sockets and topics there are, and how many slow consumers were dropped.
+    /// Returns the numbers of sockets, topics and dropped slow consumers.
     #[rpc]
     #[get("/")]
     fn status(&mut self, ctx: &Ctx) -> Status {

@@ -1,32 +1,33 @@
-//! What travels over a hub's sockets.
+//! The messages on a hub's sockets.
 
 use anchorhold::Error;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// What a client says, as JSON text.
+/// A client's message, as JSON text.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Command {
-    /// `{"type": "subscribe", "topic": "a"}`: it wants the topic's events from now on.
+    /// `{"type": "subscribe", "topic": "a"}`: subscribes to the topic from now on.
     Subscribe {
         /// The topic.
         topic: String,
     },
-    /// `{"type": "unsubscribe", "topic": "a"}`: it does not any more.
+    /// `{"type": "unsubscribe", "topic": "a"}`: ends the subscription.
     Unsubscribe {
         /// The topic.
         topic: String,
     },
-    /// `{"type": "publish", "topic": "a", "data": …}`: an event for the topic's other subscribers.
+    /// `{"type": "publish", "topic": "a", "data": …}`: sends an event to the topic's other
+    /// subscribers.
     Publish {
-        /// The topic, which the client need not be subscribed to.
+        /// The topic. The client need not be subscribed to it.
         topic: String,
-        /// Any JSON; `null` when left out.
+        /// Any JSON; the default is `null`.
         #[serde(default)]
         data: Value,
     },
-    /// `{"type": "ack", "seq": 5}`: it has taken every event up to number 5.
+    /// `{"type": "ack", "seq": 5}`: acknowledges every event up to number 5.
     Ack {
         /// The number.
         seq: u64,
@@ -34,11 +35,11 @@ pub enum Command {
 }
 
 impl Command {
-    /// Reads a client's message.
+    /// Parses a client's message.
     ///
     /// # Errors
-    /// It is longer than `limit` bytes (413 `too_large`; it is not looked into), or it is no such
-    /// message (400 `bad_request`).
+    /// 413 `too_large` if it is longer than `limit` bytes, without parsing it. 400 `bad_request` if
+    /// it is not a valid message.
     pub fn parse(text: &str, limit: usize) -> Result<Self, Error> {
         check_size("the message", text.len(), limit)?;
         serde_json::from_str(text).map_err(|error| {
@@ -47,7 +48,7 @@ impl Command {
     }
 }
 
-/// An event, written once for all its subscribers.
+/// An event, serialised once for all its subscribers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Event {
     text: String,
@@ -72,7 +73,7 @@ impl Event {
         &self.text
     }
 
-    /// With the number that its client acknowledges. The rest is not written again for each.
+    /// Adds the number that the client acknowledges, without serialising the event again.
     pub(super) fn numbered(&self, seq: u64) -> String {
         let fields = self.text.strip_suffix('}').unwrap_or(&self.text);
         format!("{fields},\"seq\":{seq}}}")
@@ -160,7 +161,7 @@ mod tests {
     }
 
     proptest! {
-        /// No text makes the parser panic.
+        /// The parser never panics, whatever the text.
         #[test]
         fn any_text_is_parsed_or_refused(text: String) {
             let _ = Command::parse(&text, 1_000);

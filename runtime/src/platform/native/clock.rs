@@ -1,4 +1,4 @@
-//! Time: the system's on the host, virtual in the simulator.
+//! Time: the system's clock on the host, a virtual one in the simulator.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -8,15 +8,15 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use super::kernel::Now;
 use crate::time::signed_millis;
 
-/// Where a shard reads the time.
+/// The source of time of a shard.
 #[derive(Clone, Debug)]
 pub(super) enum Clock {
     System {
         start: Instant,
         last: Cell<Option<Now>>,
     },
-    /// tokio's paused clock, counted from the start of the test. The date at which it starts moves
-    /// when the test sets the clock.
+    /// tokio's paused clock, counted from the start of the test. Setting the clock in the test
+    /// moves the date at which it starts.
     Virtual {
         start: tokio::time::Instant,
         start_ms: Arc<AtomicI64>,
@@ -31,12 +31,12 @@ impl Clock {
         }
     }
 
-    /// The date, and the time that passed.
+    /// Returns the date and the elapsed time.
     pub(super) fn both(&self) -> Now {
         match self {
             Self::System { start, last } => {
                 let steady = signed_millis(start.elapsed());
-                // Within a millisecond the date is the same, and every event asks for it.
+                // Every event asks for the date, which is the same within a millisecond.
                 let known = last.get().filter(|last| last.steady == steady);
                 known.unwrap_or_else(|| {
                     let wall = self.now();
@@ -52,7 +52,7 @@ impl Clock {
         }
     }
 
-    /// The date: milliseconds since 1970. Durations are measured with [`both`](Self::both).
+    /// Returns the date, in milliseconds since 1970. Measure durations with [`both`](Self::both).
     pub(super) fn now(&self) -> i64 {
         match self {
             Self::System { .. } => signed_millis(
@@ -66,7 +66,7 @@ impl Clock {
         }
     }
 
-    /// Sets a virtual clock. Only the system's administrator sets the system's.
+    /// Sets a virtual clock. Has no effect on the system's clock.
     pub(super) fn set(&self, now: i64) {
         if let Self::Virtual { start, start_ms } = self {
             start_ms.store(now - signed_millis(start.elapsed()), Ordering::Relaxed);

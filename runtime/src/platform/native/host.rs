@@ -1,4 +1,4 @@
-//! The embedded host: from the command line to a clean stop.
+//! The embedded host, from the command line to a graceful shutdown.
 
 use std::fs::{DirBuilder, File, TryLockError};
 use std::io::{self, IsTerminal, Write};
@@ -32,8 +32,9 @@ use crate::turn::user_code;
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long databases may take to close after that, and callers to read that they were cut off.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Connections that wait to be accepted; the system may allow fewer. The standard library asks for
-/// 128: more at once, and the next ones are delayed by a second, until their systems ask again.
+/// How many connections can wait to be accepted. The system may allow fewer. With the standard
+/// library's 128, further simultaneous connections are delayed by a second, until their systems
+/// retry.
 const BACKLOG: i32 = 4_096;
 const POLL: Duration = Duration::from_millis(10);
 
@@ -54,18 +55,21 @@ struct Arguments {
 /// Runs the embedded host: an HTTP and WebSocket server with one SQLite database per object.
 ///
 /// Takes `--port` (8787; 0 picks a free one), `--host` (127.0.0.1) and `--data` (`./.anchorhold`)
-/// from the command line; prints `state in DIR` and `listening on http://HOST:PORT` to standard
-/// output once connections are accepted. Ends on SIGINT and SIGTERM: running turns finish, for at
-/// most 10 seconds, and sockets are closed with 1001. A turn that has not ended by then is rolled
-/// back, and its caller gets 503 `reset`.
+/// from the command line. Prints `state in DIR` and `listening on http://HOST:PORT` to standard
+/// output once connections are accepted.
 ///
-/// The data folder is readable by its owner only, and stays so. Its file `key` belongs to it: a folder
-/// that was used and lost its key is refused. The limit of file descriptors is raised as far as the
-/// system lets it (`ulimit -Hn`); half of them are for objects in memory, of which there are at most
-/// 256 for each core, and half for connections. A build with `panic = "abort"` is refused.
+/// Shuts down gracefully on SIGINT and SIGTERM. Running turns have at most 10 seconds to finish,
+/// and sockets are closed with 1001. A turn that has not ended by then is rolled back, and its
+/// caller receives 503 `reset`.
 ///
-/// Warnings and errors are written to standard error. A program that wants more of them, or has
-/// another place for them, sets a `tracing` subscriber of its own before it calls this.
+/// The data folder is readable by its owner only, and remains so. Its file `key` is part of the
+/// data: a folder that was used and lost its key is refused. The limit of file descriptors is
+/// raised as far as the system allows (`ulimit -Hn`). Half of them are for objects in memory, of
+/// which there are at most 256 for each core. The other half is for connections. A build with
+/// `panic = "abort"` is refused.
+///
+/// Warnings and errors are written to standard error. To log more, or to another place, set a
+/// `tracing` subscriber before calling this function.
 ///
 /// ```no_run
 /// # use anchorhold::App;
@@ -92,14 +96,14 @@ fn log_to_standard_error() {
     let log = if io::stderr().is_terminal() {
         log
     } else {
-        // A file or a collector of logs would keep the escapes.
+        // Escapes would end up in a file or a log collector.
         log.with_ansi(false)
     };
-    // An application may have a subscriber of its own.
+    // Fails if the application has set a subscriber, which is then used.
     let _ = log.try_init();
 }
 
-/// Why the host did not start, for the person who started it.
+/// Why the host did not start, for the operator.
 struct Failure(String);
 
 impl Failure {
@@ -124,7 +128,7 @@ fn run(app: fn() -> App, arguments: &Arguments) -> Result<(), Failure> {
     }
     let root = data_folder(&arguments.data)?;
     let _lock = lock(&root)?;
-    // Before the index is made, whose presence says that the folder was used.
+    // Read before the index is created, because an index marks the folder as used.
     let key = folder_key(&root)?;
     let files =
         Files::new(&root, Descriptors::of_process()).map_err(|error| Failure(error.to_string()))?;
@@ -158,7 +162,7 @@ fn run(app: fn() -> App, arguments: &Arguments) -> Result<(), Failure> {
         .set_nonblocking(true)
         .map_err(Failure::io("listening in", &root))?;
 
-    // From here on a signal lets the host finish what runs.
+    // From here on a signal lets running turns finish.
     let signals = Signals::catch().map_err(Failure::io("catching signals in", &root))?;
     let shards = Shards::start(app, &folder, &listener)?;
     println!("state in {}", root.display());
@@ -170,7 +174,8 @@ fn run(app: fn() -> App, arguments: &Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Held as long as the process lives: two processes on one folder would lose each other's writes.
+/// Locks the folder for the lifetime of the process. Two processes on one folder would lose each
+/// other's writes.
 fn lock(root: &Path) -> Result<File, Failure> {
     let path = disk::lock_path(root);
     let file = File::create(&path).map_err(Failure::io("opening", &path))?;
@@ -184,8 +189,8 @@ fn lock(root: &Path) -> Result<File, Failure> {
     }
 }
 
-/// Makes the data folder, or takes the one that is there. Only its owner may look into it: it holds
-/// all state, and the key that names are hidden by.
+/// Creates the data folder, or uses an existing one. Only its owner may read it: it holds all
+/// state, and the key that hides names.
 fn data_folder(path: &Path) -> Result<PathBuf, Failure> {
     let mut folder = DirBuilder::new();
     folder.recursive(true);
@@ -201,7 +206,7 @@ fn data_folder(path: &Path) -> Result<PathBuf, Failure> {
     Ok(root)
 }
 
-/// Takes from other users what they may do with `path`.
+/// Removes the permissions of other users on `path`.
 #[cfg(unix)]
 fn keep_private(path: &Path, mode: u32) {
     use std::os::unix::fs::PermissionsExt;
@@ -227,7 +232,8 @@ fn keep_private(path: &Path, mode: u32) {
 #[cfg(not(unix))]
 fn keep_private(_: &Path, _: u32) {}
 
-/// The key of the folder's identifiers: made once, and as durable as the objects it names.
+/// Returns the key of the folder's identifiers. It is created once, and as durable as the objects
+/// that it names.
 fn folder_key(root: &Path) -> Result<[u8; 32], Failure> {
     let path = root.join("key");
     match std::fs::read(&path) {
@@ -256,7 +262,7 @@ fn folder_key(root: &Path) -> Result<[u8; 32], Failure> {
     }
 }
 
-/// What only a folder has that objects were kept in.
+/// Returns a file that exists only in a folder that has held objects.
 fn sign_of_use(root: &Path) -> Result<Option<PathBuf>, Failure> {
     for name in ["objects", "index.sqlite"] {
         let path = root.join(name);
@@ -283,7 +289,7 @@ fn write_durably(root: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     File::open(root)?.sync_all()
 }
 
-/// As many objects in memory as there are descriptors for.
+/// Allows as many objects in memory as there are descriptors for.
 fn limits(descriptors: &Descriptors, shards: usize) -> Limits {
     let limits = Limits::default();
     Limits {
@@ -294,7 +300,7 @@ fn limits(descriptors: &Descriptors, shards: usize) -> Limits {
     }
 }
 
-/// What asks the process to stop: caught from the beginning, and awaited later.
+/// The signals that ask the process to stop. They are caught from the beginning and awaited later.
 struct Signals {
     runtime: Runtime,
     #[cfg(unix)]
@@ -324,7 +330,7 @@ impl Signals {
         })
     }
 
-    /// Returns at the first; the next one ends the process.
+    /// Returns at the first signal. The next one ends the process.
     fn wait(mut self) {
         self.next();
         std::thread::spawn(move || {
@@ -363,7 +369,7 @@ struct Shards {
     threads: Vec<JoinHandle<()>>,
 }
 
-/// What a shard's thread tells the main thread.
+/// What a shard's thread reports to the main thread.
 enum Report {
     Started,
     NotStarted(io::Error),
@@ -419,7 +425,7 @@ impl Shards {
         })
     }
 
-    /// First all shards drain, since running turns may call objects on any; then all end.
+    /// Drains all shards first, because running turns may call objects on any shard. Then ends all.
     fn stop(self) {
         self.tell(|| Inbound::Drain);
         let deadline = Instant::now() + DRAIN_TIMEOUT;
@@ -447,13 +453,13 @@ impl Shards {
 
     fn tell(&self, message: impl Fn() -> Inbound) {
         for inbox in self.inboxes.iter() {
-            // A shard that is gone needs no telling.
+            // A shard that is gone need not be told.
             let _ = inbox.send(message());
         }
     }
 }
 
-/// What the thread of a shard starts with.
+/// What a shard's thread is started with.
 struct Seat {
     app: fn() -> App,
     number: usize,
@@ -474,7 +480,7 @@ impl Seat {
             .build_local(LocalOptions::default());
         let ran = runtime.and_then(|runtime| runtime.block_on(self.serve()));
         if let Err(error) = ran {
-            // The main thread waits for it while it starts.
+            // The main thread waits for this report while it starts.
             let _ = report.send(Report::NotStarted(error));
         }
     }
@@ -533,13 +539,13 @@ async fn report_when_quiet(shard: Rc<Shard>, server: Rc<Server>, report: mpsc::S
     let _ = report.send(Report::Drained);
 }
 
-/// Ends what still runs, tells its callers, and closes the databases.
+/// Ends the remaining turns, tells their callers, and closes the databases.
 async fn close(shard: &Rc<Shard>, server: &Server, inbox: &mut UnboundedReceiver<Inbound>) {
     let deadline = Instant::now() + CLOSE_TIMEOUT;
     shard.evict_all();
     shard.cut_off_all();
     while (shard.evict_all() > 0 || !server.is_quiet()) && Instant::now() < deadline {
-        // Only what closes still comes in.
+        // Only results of closing arrive now.
         let _ = tokio::time::timeout(POLL, shard.receive(inbox)).await;
     }
 }

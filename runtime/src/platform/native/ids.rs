@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::object::id::{InvalidId, RawId};
 
-/// How many names are remembered with their identifiers.
+/// How many names are cached with their identifiers.
 const REMEMBERED: usize = 256;
 
 /// A name and its identifier.
@@ -21,14 +21,15 @@ struct Known {
 /// Makes and checks the identifiers of one class in one data folder.
 pub(crate) struct IdKey {
     code: Hmac<Sha256>,
-    /// Computing an identifier takes a few percent of a short request: those of names that were
-    /// asked for lately are found here, by the name's hash.
+    /// Computing an identifier takes a few percent of a short request. This caches those of
+    /// recently requested names, by the name's hash.
     known: RefCell<Box<[Option<Known>]>>,
     hashes: RandomState,
 }
 
 impl IdKey {
-    /// `folder_key` is random and lives as long as the data: identifiers from elsewhere do not fit.
+    /// `folder_key` is random and lives as long as the data. Identifiers from another folder are
+    /// thus invalid.
     pub(crate) fn new(folder_key: &[u8; 32], class: &str) -> Self {
         let key = Sha256::new()
             .chain_update(folder_key)
@@ -58,7 +59,7 @@ impl IdKey {
         }
     }
 
-    /// `random` decides which: 128 bits cannot be guessed (S4).
+    /// Makes an identifier from `random`: 128 bits, which cannot be guessed (S4).
     pub(crate) fn unique(&self, random: [u8; 16]) -> RawId {
         self.complete(random)
     }
@@ -95,7 +96,7 @@ impl IdKey {
     }
 }
 
-/// The key as a block of HMAC-SHA256: 64 bytes, filled with zeros as the algorithm itself would.
+/// Returns the key as a block of HMAC-SHA256: 64 bytes, padded with zeros as the algorithm would.
 fn fitting(key: &[u8]) -> hmac::digest::Key<Hmac<Sha256>> {
     let mut block = hmac::digest::Key::<Hmac<Sha256>>::default();
     block[..key.len()].copy_from_slice(key);
@@ -114,7 +115,7 @@ mod tests {
         let id = counters.for_name("a");
         assert_eq!(counters.for_name("a"), id);
         assert_ne!(counters.for_name("b"), id);
-        // More names than are remembered, each twice.
+        // More names than are cached, each twice.
         let all = || (0..3 * REMEMBERED).map(|name| counters.for_name(&name.to_string()));
         assert!(all().eq(all()));
         assert_eq!(all().collect::<BTreeSet<_>>().len(), 3 * REMEMBERED);

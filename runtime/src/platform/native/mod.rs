@@ -1,8 +1,8 @@
 //! Native hosts: the embedded host and the simulator, around one kernel.
 //!
-//! `kernel` decides, without I/O; `shard` carries out what it decides on one thread; `disk` and
-//! `store` keep what is written; `server`, `transport` and `outgoing` speak to the network; `host` runs shards
-//! in a process, `sim` one in a test.
+//! `kernel` decides, without I/O. `shard` carries out its decisions on one thread. `disk` and
+//! `store` keep what is written. `server`, `transport` and `outgoing` handle the network. `host`
+//! runs shards in a process, `sim` runs one in a test.
 
 mod clock;
 mod executor;

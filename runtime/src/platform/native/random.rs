@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-/// Where a shard takes random bits from.
+/// The source of a shard's random bits.
 #[derive(Debug)]
 pub(super) enum Random {
     System,
@@ -14,7 +14,8 @@ impl Random {
         match self {
             Self::System => {
                 if let Err(error) = getrandom::fill(into) {
-                    // Identifiers and leases must not become guessable: better no process than that.
+                    // Without random bits, identifiers and leases would be guessable. It is better
+                    // to end the process.
                     tracing::error!(%error, "the operating system gives no random bits");
                     std::process::abort();
                 }
@@ -40,7 +41,7 @@ impl Random {
     }
 }
 
-/// The generator SplitMix64: small, and the same on every machine.
+/// The SplitMix64 generator, which is small and gives the same numbers on every machine.
 #[derive(Debug)]
 pub(super) struct SplitMix(Cell<u64>);
 
@@ -49,7 +50,7 @@ impl SplitMix {
         Self(Cell::new(seed))
     }
 
-    /// Goes on as one that was made with this seed.
+    /// Continues as a generator that was created with this seed.
     pub(super) fn restart(&self, seed: u64) {
         self.0.set(seed);
     }
@@ -62,7 +63,7 @@ impl SplitMix {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number below `bound`, which is not zero.
+    /// Returns a number below `bound`, which must not be zero.
     pub(super) fn below(&self, bound: usize) -> usize {
         let bound = u64::try_from(bound).unwrap_or(u64::MAX);
         usize::try_from(self.next() % bound).unwrap_or_default()

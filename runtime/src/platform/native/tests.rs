@@ -1,4 +1,4 @@
-//! Objects of every kind in the simulator: what the platform's semantics promise, end to end.
+//! Objects of every kind in the simulator. Tests the semantics of the platform end to end.
 
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::prelude::*;
 use crate::{FaultKind, Faults, Message, Sim};
 
-/// Has one of everything.
+/// Uses each feature once.
 #[durable_object]
 pub struct Probe {
     value: i64,
@@ -181,7 +181,7 @@ async fn failed_turns_are_taken_back(sim: Sim) {
         Err(CallError::Reset(_))
     ));
     assert_eq!(probe.value().await.unwrap(), 1);
-    // What the failed turn wrote goes with it, as after an abort (P18).
+    // What the failed turn wrote is also discarded, as after an abort (P18).
     assert!(!probe.has("issued").await.unwrap());
     assert!(matches!(
         probe.put_and_abort().await,
@@ -371,7 +371,7 @@ async fn faults_happen_until_the_host_is_healed(sim: Sim) {
         sim.heal().await;
         probe.add(1).await.unwrap();
     }
-    // The reply was lost, not the write.
+    // The reply was lost, the write was not.
     assert_eq!(probe.value().await.unwrap(), 5);
     let struck = |line: &&String| line.contains("!!");
     assert!(sim.trace().iter().filter(struck).count() >= 4);

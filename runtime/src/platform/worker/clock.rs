@@ -2,7 +2,7 @@
 
 use super::js::bindings;
 
-/// Milliseconds since 1970. The platform's clock stands still between I/O.
+/// Returns the milliseconds since 1970. The platform's clock does not advance between I/O.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "whole milliseconds within 2^53"
@@ -12,7 +12,7 @@ pub(super) fn now() -> i64 {
 }
 
 pub(super) fn random(into: &mut [u8]) {
-    // The platform fills up to this much at once and fails on nothing else.
+    // The platform fills at most this many bytes at once. It has no other reason to fail.
     const MOST: usize = 65_536;
     for part in into.chunks_mut(MOST) {
         if let Err(error) = bindings::fill_random(part) {

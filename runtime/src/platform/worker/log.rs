@@ -1,4 +1,4 @@
-//! The runtime's and the user's `tracing` events, as lines of the Worker's log.
+//! Writes the `tracing` events of the runtime and the user as lines of the Worker's log.
 
 use std::cell::Cell;
 use std::fmt::{self, Write};
@@ -13,15 +13,15 @@ thread_local! {
     static STARTED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Starts logging, unless the user's crate brought a subscriber of its own.
+/// Starts logging, unless the user's crate has set a subscriber.
 pub(super) fn start() {
     if !STARTED.replace(true) {
-        // Refused if there is one already, which is then the user's.
+        // Fails if a subscriber is set, which is then the user's.
         let _ = tracing::subscriber::set_global_default(Console);
     }
 }
 
-/// Events only: spans would need a store, and the platform has traces of its own.
+/// Handles events only. Spans would need a store, and the platform has its own traces.
 struct Console;
 
 impl Subscriber for Console {

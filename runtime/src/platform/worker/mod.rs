@@ -1,15 +1,18 @@
 //! The backend for Cloudflare Workers and everything else that runs a Wrangler bundle.
 //!
-//! - [`class`] and [`entry`] are what the platform calls: the methods of the exported classes and
+//! - [`class`] and [`entry`] are called by the platform: the methods of the exported classes and
 //!   the Worker's `fetch`.
-//! - [`state`], [`socket`], [`env`], [`namespace`], [`remote`], [`request`], [`raw_response`] are the seam's types.
-//! - [`promise`] and [`tasks`] drive on what is not ready at once. `life.js` is every way into
-//!   WebAssembly and answers panics and traps; [`wear`] says when aborts have worn an instance out.
-//! - [`timer`] knows which context of the platform runs, and shares one of its timers among sleepers.
+//! - [`state`], [`socket`], [`env`], [`namespace`], [`remote`], [`request`], [`raw_response`] are
+//!   the seam's types.
+//! - [`promise`] and [`tasks`] drive what is not ready immediately. `life.js` wraps every entry
+//!   into WebAssembly and handles panics and traps. [`wear`] decides when aborts have worn an
+//!   instance out.
+//! - [`timer`] knows which context of the platform runs, and shares one of its timers among
+//!   sleepers.
 //! - [`gathering`] lets events that arrive together share a commit.
 //! - [`bindings`] declares the JavaScript side. A crossing between JavaScript and WebAssembly costs
-//!   about as much as encoding a small value, so the ways of every request are laid with few of
-//!   them.
+//!   about as much as encoding a small value. The code that every request runs thus avoids
+//!   crossings.
 
 mod clock;
 mod drive;

@@ -1,11 +1,11 @@
-//! Escape hatches to the `worker` crate, for what this crate does not wrap.
+//! Escape hatches to the `worker` crate, for features that this crate does not wrap.
 
 use wasm_bindgen::prelude::*;
 
 use super::js::bindings::State;
 
 impl crate::Ctx {
-    /// The platform's own handle to the object. Only on wasm32.
+    /// Returns the platform's own handle to the object. Only available on wasm32.
     #[must_use]
     pub fn raw_state(&self) -> worker::State {
         let state: &State = self.state().raw();
@@ -18,7 +18,7 @@ impl crate::Ctx {
 }
 
 impl crate::Env {
-    /// The platform's own bindings. Only on wasm32.
+    /// Returns the platform's own bindings. Only available on wasm32.
     #[must_use]
     pub fn raw(&self) -> worker::Env {
         self.inner.raw().clone().unchecked_into()
@@ -26,7 +26,8 @@ impl crate::Env {
 }
 
 impl crate::Request {
-    /// The platform's own request, if this one came from outside. Only on wasm32.
+    /// Returns the platform's own request, if this request came from outside. Only available on
+    /// wasm32.
     #[must_use]
     pub fn raw(&self) -> Option<worker::Request> {
         let request: &JsValue = self.inner.raw()?;
@@ -37,7 +38,7 @@ impl crate::Request {
 }
 
 impl From<worker::Response> for crate::Response {
-    /// A response of the platform's own, such as one that streams, passed through untouched.
+    /// Passes through a response of the platform's, such as a streaming one, unchanged.
     fn from(response: worker::Response) -> Self {
         let response = JsValue::from(worker::web_sys::Response::from(response));
         super::RawResponse::new(response.unchecked_into()).into_response()

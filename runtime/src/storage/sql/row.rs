@@ -1,4 +1,4 @@
-//! Rows into the caller's types.
+//! Conversion of rows to the caller's types.
 
 use serde::Deserialize;
 use serde::de::value::{MapDeserializer, SeqDeserializer};
@@ -84,7 +84,7 @@ impl<'de> de::Deserializer<'de> for Row<'_> {
         self.deserialize_map(visitor)
     }
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, RowError> {
-        // One column asked for as a sequence is a blob; several are a tuple.
+        // A single column requested as a sequence is a blob; several columns are a tuple.
         if self.values.len() == 1 && matches!(self.values[0], SqlValue::Blob(_)) {
             return self.only()?.deserialize_seq(visitor);
         }
@@ -126,7 +126,7 @@ impl<'de> de::Deserializer<'de> for SqlValue {
         match self {
             Self::Null => visitor.visit_unit(),
             Self::Integer(integer) => visitor.visit_i64(integer),
-            // workerd hands every number over as a double, so a whole one is an integer on both hosts.
+            // workerd returns every number as a double, so a whole one is an integer on both hosts.
             #[expect(clippy::cast_possible_truncation, reason = "whole and within 2^53")]
             Self::Real(real) if real.fract() == 0.0 && real.abs() <= 9_007_199_254_740_992.0 => {
                 visitor.visit_i64(real as i64)
@@ -143,7 +143,7 @@ impl<'de> de::Deserializer<'de> for SqlValue {
         }
     }
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, RowError> {
-        // SQLite has no booleans.
+        // SQLite does not have booleans.
         match self {
             Self::Integer(0) => visitor.visit_bool(false),
             Self::Integer(1) => visitor.visit_bool(true),
@@ -182,7 +182,7 @@ impl<'de> de::Deserializer<'de> for SqlValue {
 }
 
 impl<'de> Deserialize<'de> for SqlValue {
-    /// So that a column may be read as it is, whatever it holds.
+    /// Lets a column be read as an `SqlValue`, whatever its type.
     fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Any;
         impl Visitor<'_> for Any {

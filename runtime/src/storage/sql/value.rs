@@ -1,8 +1,9 @@
-//! Values that go into statements, and what comes out.
+//! Values of statements: parameters and results.
 
 use crate::time::Timestamp;
 
-/// The largest integer that a JavaScript number, and so a value of the platform's SQL API, holds exactly.
+/// The largest integer that a JavaScript number, and therefore a value of the platform's SQL API,
+/// represents exactly.
 pub(crate) const MAX_EXACT: i64 = 1 << 53;
 
 /// A value of SQLite.
@@ -34,8 +35,8 @@ integers!(i8, i16, i32, i64, u8, u16, u32, bool);
 macro_rules! unsigned_integers {
     ($($type:ty),*) => { $(
         impl From<$type> for SqlValue {
-            /// What no `i64` holds becomes the largest one, and is refused with everything beyond
-            /// 2^53 where the statement runs.
+            /// A value beyond `i64` becomes the largest `i64`. When the statement runs, it is
+            /// refused like every value beyond 2^53.
             fn from(value: $type) -> Self {
                 Self::Integer(i64::try_from(value).unwrap_or(i64::MAX))
             }
@@ -125,7 +126,7 @@ tuples! {
     (A) (A B) (A B C) (A B C D) (A B C D E) (A B C D E F) (A B C D E F G) (A B C D E F G H)
 }
 
-/// What a statement returned, as the hosts hand it over.
+/// The result of a statement, as the hosts return it.
 #[derive(Debug, Default)]
 pub(crate) struct SqlRows {
     pub(crate) columns: Vec<String>,

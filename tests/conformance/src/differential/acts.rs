@@ -1,4 +1,4 @@
-//! The language of the differential plans: what a turn is told to do.
+//! The language of the differential plans: instructions for a turn.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -40,9 +40,9 @@ pub enum Act {
     Remember,
     /// Reads all stored fields.
     Fields,
-    /// One operation of storage, or a transaction of such.
+    /// One operation of storage, or a transaction of operations.
     Storage(Step),
-    /// Acts that stay together or not at all.
+    /// Acts that are kept together or not at all.
     Transaction {
         acts: Vec<Act>,
         keep: bool,
@@ -57,7 +57,7 @@ pub enum Act {
     Cancel {
         key: String,
     },
-    /// Says when a run is due.
+    /// Returns when a run is due.
     Next {
         key: String,
     },
@@ -66,7 +66,7 @@ pub enum Act {
         to: Recipients,
         text: String,
     },
-    /// Gives a socket another session.
+    /// Sets the session of a socket.
     SetSession {
         of: String,
         padding: usize,
@@ -79,20 +79,20 @@ pub enum Act {
         code: u16,
         reason: String,
     },
-    /// Has the platform answer a text.
+    /// Makes the platform answer a text automatically.
     AnswerPings {
         pair: Option<(String, String)>,
     },
-    /// Goes on in the background: with storage, then with a call.
+    /// Continues in the background, with storage and then with a call.
     Later {
         steps: Vec<Step>,
         call: Option<Turn>,
     },
-    /// Waits a moment (`async` turns).
+    /// Waits briefly (`async` turns).
     Sleep,
-    /// Waits until what was written is durable (`async` turns).
+    /// Waits until its writes are durable (`async` turns).
     Sync,
-    /// Has another object of the plan take a turn, and waits for it (`async` turns).
+    /// Makes another object of the plan run a turn, and waits for it (`async` turns).
     Call(Turn),
     Panic,
     Abort,
@@ -122,7 +122,7 @@ pub enum Way {
 }
 
 impl Way {
-    /// The path of the method.
+    /// Returns the path of the method.
     #[must_use]
     pub fn path(self) -> &'static str {
         match self {
@@ -144,7 +144,7 @@ pub enum Ending {
 /// When a run is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum When {
-    /// So many milliseconds after the turn began.
+    /// This many milliseconds after the turn began.
     After(u64),
     /// At a point in time, in milliseconds since 1970.
     At(i64),
@@ -156,11 +156,11 @@ pub struct Ring {
     pub acts: Vec<Act>,
     /// How many tries fail.
     pub failures: u32,
-    /// A try that fails resets the object.
+    /// Whether a failing try resets the object.
     pub aborts: bool,
 }
 
-/// Which sockets.
+/// A selection of sockets.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Recipients {
     All,
@@ -168,7 +168,7 @@ pub enum Recipients {
     One(String),
 }
 
-/// What a client says over a socket.
+/// A message of a client over a socket.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Spoken {
     pub acts: Vec<Act>,

@@ -1,4 +1,4 @@
-//! An object that does what a plan says, so that random plans can be run on both hosts and compared.
+//! An object that carries out a plan, so that random plans can be run on both hosts and compared.
 
 mod acts;
 mod perform;
@@ -14,19 +14,19 @@ use serde_json::{Value, json};
 pub use acts::{Act, Ending, Recipients, Ring, Spoken, Turn, Way, When};
 use perform::Performance;
 
-/// The keys of runs that are due at once, or nearly.
+/// The keys of runs that are due at once or soon.
 pub const SOON: [&str; 3] = ["soon-0", "soon-1", "soon-2"];
-/// The keys of runs that are far off.
+/// The keys of runs in the distant future.
 pub const FAR: [&str; 3] = ["far", "", "\u{feff}far\u{10ffff}"];
 
-/// What is kept with a socket.
+/// The session of a socket.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Label {
     pub label: String,
     pub padding: String,
 }
 
-/// A socket's end, as the object saw it.
+/// A socket's end, as the object received it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct SocketEnd {
     label: String,
@@ -35,7 +35,7 @@ struct SocketEnd {
     clean: bool,
 }
 
-/// Work in the background that is not done yet.
+/// Work in the background that is not finished.
 #[derive(Clone, Default)]
 struct Background(Rc<Cell<u32>>);
 
@@ -46,7 +46,7 @@ impl Background {
     }
 }
 
-/// Counts while it lives.
+/// Counts as working until it is dropped.
 struct Working(Background);
 
 impl Drop for Working {
@@ -56,7 +56,7 @@ impl Drop for Working {
     }
 }
 
-/// Does what a plan says, and says what came of it.
+/// Carries out a plan, and reports the results.
 #[durable_object(migrations = [
     "CREATE TABLE word (id INTEGER PRIMARY KEY, text TEXT UNIQUE, number NUMERIC CHECK (number <> 13));
      CREATE TABLE mention (word INTEGER REFERENCES word (id) DEFERRABLE INITIALLY DEFERRED)",
@@ -147,7 +147,7 @@ impl Differential {
     #[message]
     fn told(&mut self, ctx: &Ctx, socket: &Socket<Label>, spoken: Spoken) -> Result<(), Error> {
         let results = Performance::mutable(self, ctx).all(spoken.acts, spoken.ending)?;
-        // It may have been closed by the acts, and then its peer sees that.
+        // The acts may have closed it. Its peer then sees that.
         let _ = socket.send(&json!({ "done": results }));
         Ok(())
     }
@@ -161,7 +161,7 @@ impl Differential {
         Ok(())
     }
 
-    /// A peer's reason says what is to be done.
+    /// A peer's reason contains the acts to perform.
     #[close]
     fn closed(&mut self, socket: &Socket<Label>, event: CloseEvent) -> Result<(), Error> {
         let label = socket.session()?.label;
@@ -185,13 +185,13 @@ impl Differential {
         Ok(())
     }
 
-    /// Marks a point in what the sockets get.
+    /// Marks a point in what the sockets receive.
     #[post("/fence")]
     fn fence(&self, ctx: &Ctx) -> Result<usize, SocketError> {
         ctx.sockets::<Label>().broadcast("fence")
     }
 
-    /// Whether nothing goes on by itself: no run is due soon, and no work is in the background.
+    /// Whether nothing happens automatically: no run is due soon, and no work is in the background.
     #[get("/settled")]
     fn settled(&self, ctx: &Ctx) -> Result<bool, StorageError> {
         for key in SOON {
@@ -207,7 +207,7 @@ impl Differential {
         self.ends.len()
     }
 
-    /// All that the object has.
+    /// Returns everything that the object stores.
     #[get("/dump")]
     fn dump(&self, ctx: &Ctx) -> Result<Value, Error> {
         let storage = ctx.storage();

@@ -1,4 +1,4 @@
-//! How the acts of a plan are done.
+//! Performs the acts of a plan.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use super::{Differential, DifferentialStub, Label};
 use crate::rpc::Outcome;
 use crate::storage;
 
-/// What came of one act.
+/// The result of one act.
 type ActResult = Result<Value, Error>;
 
-/// Acts that only an `async` turn can do, or only `&mut self`, are refused to the others.
+/// Refuses acts that only an `async` turn, or only `&mut self`, can do.
 fn misplaced(act: &Act) -> Error {
     Error::internal(format!("this turn cannot do {act:?}"))
 }
@@ -22,7 +22,8 @@ fn misplaced(act: &Act) -> Error {
 pub(super) struct Performance<'a> {
     object: Borrowed<'a>,
     ctx: &'a Ctx,
-    /// All runs that a turn schedules are counted from here: on the embedded host time goes on in a turn.
+    /// Runs that a turn schedules are timed from here, because on the embedded host time advances
+    /// during a turn.
     began: Timestamp,
 }
 
@@ -52,13 +53,13 @@ impl<'a> Performance<'a> {
         }
     }
 
-    /// Does all acts, in an atomic turn.
+    /// Performs all acts, in an atomic turn.
     pub(super) fn all(mut self, acts: Vec<Act>, ending: Ending) -> Result<Vec<Value>, Error> {
         let results = acts.into_iter().map(|act| told(self.one(act))).collect();
         reach(ending, results)
     }
 
-    /// Does all acts, in an `async` turn.
+    /// Performs all acts, in an `async` turn.
     pub(super) async fn all_waiting(
         mut self,
         acts: Vec<Act>,
@@ -156,7 +157,7 @@ impl<'a> Performance<'a> {
                 let other = turn.map(|turn| (sibling(ctx, &turn.to), turn));
                 ctx.wait_until(async move {
                     for step in steps {
-                        // What came of it is seen in storage.
+                        // The result is visible in storage.
                         let _ = storage::run(&storage, step);
                     }
                     if let Some((other, turn)) = other {
@@ -191,7 +192,7 @@ fn reach(ending: Ending, results: Vec<Value>) -> Result<Vec<Value>, Error> {
     }
 }
 
-/// Another object of the same plan: their names differ in the last part.
+/// Returns another object of the same plan. Their names differ in the last part.
 fn sibling(ctx: &Ctx, last: &str) -> DifferentialStub {
     let name = ctx.name().unwrap_or_default();
     let plan = name.rsplit_once('-').map_or("", |(plan, _)| plan);
@@ -225,7 +226,7 @@ fn find(ctx: &Ctx, label: &str) -> Result<Socket<Label>, Error> {
     Err(Error::not_found(format!("no socket {label}")))
 }
 
-/// The open sockets: label, length of the padding, tags.
+/// Returns the open sockets: label, length of the padding, tags.
 pub(super) fn sessions(ctx: &Ctx) -> ActResult {
     let mut sessions = Vec::new();
     for socket in ctx.sockets::<Label>().all() {

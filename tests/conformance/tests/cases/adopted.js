@@ -1,4 +1,4 @@
-// A Durable Object class in JavaScript, whose data a class in Rust takes over.
+// A Durable Object class in JavaScript, whose data a class in Rust adopts.
 import { DurableObject } from "cloudflare:workers";
 
 const VALUES = {

@@ -1,6 +1,7 @@
 //! Alarms.
 //!
-//! A host may be late (other cases run beside), never early; the bounds above are wide for that.
+//! A host may be late (other cases run at the same time), but never early. The upper bounds allow
+//! for that.
 
 use std::time::Duration;
 
@@ -83,7 +84,7 @@ fn rings(object: &Client) -> Vec<Ring> {
     object.get("/rings").json()
 }
 
-/// Waits until there are so many records.
+/// Waits until there are this many records.
 #[track_caller]
 fn wait_for_rings(object: &Client, count: usize, patience: Duration) -> Vec<Ring> {
     let found = eventually(patience, || {
@@ -151,7 +152,7 @@ fn schedules(client: &Client) {
         .iter()
         .map(|ring| (ring.key.as_str(), Some(ring.scheduled)))
         .collect();
-    // On a busy machine the plan that was made last may be due later than the one before it.
+    // On a busy machine the last plan may be due later than the previous one.
     let mut planned = [
         ("soon", soon.next),
         ("replaced", replaced.next),
@@ -228,7 +229,7 @@ fn supersedes(client: &Client) {
     assert_silence(&object, 2, Duration::from_millis(3_500));
 }
 
-/// Nothing signals that no alarm fires: the case waits past the time it would have been.
+/// There is no signal that no alarm fires. The case waits beyond the time at which it would have.
 #[track_caller]
 fn assert_silence(object: &Client, count: usize, time: Duration) {
     std::thread::sleep(time);
@@ -261,7 +262,7 @@ fn deleted(client: &Client) {
     object.post("/wipe", json!({})).done();
     assert_eq!(next(&object, ""), None);
     assert_silence(&object, 0, Duration::from_millis(1_500));
-    // What was wiped can be scheduled anew.
+    // What was deleted can be scheduled again.
     after(&object, 1, Conduct::Succeed);
     wait_for_rings(&object, 1, LATE);
 }

@@ -20,7 +20,7 @@ pub const CASES: &[Case] = &[
         "",
         odd_responses,
     ),
-    // Large bodies fill an isolate's memory, which its other objects would notice.
+    // Large bodies fill an isolate's memory, which would affect its other objects.
     Case::alone(
         "an answer from outside is bounded in size",
         "",
@@ -91,7 +91,7 @@ fn odd_responses(client: &Client) {
     assert_eq!(types, ["a/b"], "a body has one type");
 }
 
-/// Serves one request with what `respond` writes, and says where.
+/// Serves one request with what `respond` writes. Returns its address.
 fn served_once(respond: impl FnOnce(TcpStream) + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("a bound listener");
@@ -111,7 +111,7 @@ fn endless_answer(host: &mut Host) {
     let url = served_once(|mut stream| {
         let _ = stream.write_all(HEAD);
         let chunk = [b'x'; 65_536];
-        // Until the host gives up.
+        // Until the host cancels the request.
         while stream.write_all(&chunk).is_ok() {}
     });
     let fetched: Fetched = client
@@ -142,7 +142,7 @@ fn silent_answers(client: &Client) {
     let begun = served_once(|mut stream| {
         let _ = stream.write_all(HEAD);
         let _ = stream.write_all(b"begun");
-        // Until the host gives up.
+        // Until the host cancels the request.
         let _ = stream.read(&mut [0; 1]);
     });
     let silent = served_once(|mut stream| {

@@ -1,28 +1,28 @@
-//! What a case is.
+//! Defines cases.
 
 use host_tests::{Client, Host, Kind};
 
 /// One behaviour that both hosts must show.
 pub struct Case {
     pub name: &'static str,
-    /// The numbers in `docs/platform.md`, as `"P26 P31"`; empty for what anchorhold itself promises.
+    /// The numbers in `docs/platform.md`, as `"P26 P31"`. Empty for promises of anchorhold's own.
     pub points: &'static str,
     pub test: Test,
-    /// What the reader of the report should know.
+    /// A note for the reader of the report.
     pub remark: &'static str,
-    /// The one host that can show it.
+    /// The only host that can show it.
     pub only: Option<Kind>,
-    /// Begun first, because it waits for long.
+    /// Started first, because it waits for long.
     pub slow: bool,
 }
 
 /// How a case is run.
 #[derive(Clone, Copy)]
 pub enum Test {
-    /// On a host that serves other cases at the same time: it keeps to objects of its own.
+    /// On a host that serves other cases at the same time. The case uses only its own objects.
     Together(fn(&Client)),
-    /// On a host of its own, which it may kill, or make panic: on workerd a panic wipes the memory
-    /// of every object.
+    /// On a separate host, which the case may kill or make panic. On workerd a panic deletes the
+    /// memory of every object.
     Alone(fn(&mut Host)),
 }
 
@@ -54,7 +54,7 @@ impl Case {
         self
     }
 
-    /// The case cannot hold on the other host, for this reason.
+    /// Limits the case to one host. It cannot hold on the other host, for this reason.
     pub const fn only_on(mut self, kind: Kind, why: &'static str) -> Self {
         self.only = Some(kind);
         self.remark = why;

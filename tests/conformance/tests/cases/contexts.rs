@@ -53,7 +53,7 @@ fn kept_stub(client: &Client) {
     let heard: Vec<u64> = client.get("/peers/kept-by-the-app/heard").json();
     let heard: Vec<u64> = heard.into_iter().filter(|number| *number >= 100).collect();
     assert_eq!(heard.len(), 80);
-    // The calls of one request keep their order, whatever others send over the same stub.
+    // The calls of one request keep their order, whatever other requests send over the same stub.
     let mut next = [100; 4];
     for number in heard {
         let of = next
@@ -76,7 +76,8 @@ fn kept_over_a_panic(host: &mut Host) {
     kept_stub(&client);
     kept_by_an_object(&client);
     let panicked = client.post("/keepers/other/panic", json!({}));
-    // On workerd the panic ends the instance, and nobody in it can tell one from a reset.
+    // On workerd the panic ends the instance, and requests in it cannot distinguish it from a
+    // reset.
     assert!(matches!(panicked.status, 500 | 503), "{panicked:?}");
     for _ in 0..2 {
         let outcome: Outcome = client.post("/kept/stub", json!({})).json();
@@ -93,7 +94,7 @@ fn kept_env(client: &Client) {
     }
 }
 
-/// What came of five requests at a time.
+/// Returns the results of five requests at a time.
 fn five_at_once(client: &Client, path: &'static str) -> Vec<String> {
     std::thread::scope(|scope| {
         let asked = [(); 5].map(|()| {
@@ -132,7 +133,7 @@ fn turnstile(client: &Client) {
 fn nap(client: &Client) {
     client.post("/kept/nap?begin=1", json!({})).done();
     let answer = client.post("/kept/nap", json!({}));
-    // On the embedded host the second request may be another thread's.
+    // On the embedded host the second request may be on another thread.
     assert!(
         answer.status == 204 || answer.error_code().as_deref() == Some("awake"),
         "{answer:?}"

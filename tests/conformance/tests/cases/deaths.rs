@@ -1,7 +1,8 @@
-//! Every way in which an object's code can end its memory, with others waiting beside it.
+//! Every way in which an object's code can end its memory, while others wait beside it.
 //!
-//! On workerd all objects of an isolate share one WebAssembly instance, which a panic or a trap ends:
-//! what waits in it is answered with 503 `reset`, at once. On the embedded host nobody notices.
+//! On workerd all objects of an isolate share one WebAssembly instance, which a panic or a trap
+//! ends. What waits in it is answered with 503 `reset`, at once. On the embedded host other callers
+//! are not affected.
 
 use std::time::{Duration, Instant};
 
@@ -46,20 +47,20 @@ pub const CASES: &[Case] = &[
     Case::alone("memory is flat over a long run of failures", "", long_run).slow(),
 ];
 
-/// Within this everyone is answered.
+/// All callers are answered within this time.
 const BOUND: Duration = Duration::from_secs(10);
 
 /// Longer than any case.
 const FOR_EVER_MS: u64 = 600_000;
-/// Long enough that all wait at the same time, on a busy machine too.
+/// Long enough for all to wait at the same time, even on a busy machine.
 const LONG_MS: u64 = 5_000;
 
 const WAITING_OBJECTS: usize = 20;
 
-/// Deaths that end what they happen in on both hosts.
+/// Deaths that end where they happen on both hosts.
 const DEATHS: &[Death] = &[Death::Panic, Death::Abort, Death::Drop];
 
-/// Those that WebAssembly contains and a process does not.
+/// Deaths that WebAssembly contains and a process does not.
 const TRAPS: &[Death] = &[
     Death::Trap,
     Death::DeepCalls,
@@ -79,17 +80,17 @@ fn holding(client: &Client) -> Holding {
     client.get("/app/holding").json()
 }
 
-/// What waits beside a death.
+/// The waiters beside a death.
 struct Beside<'a> {
     client: &'a Client,
     name: &'a str,
-    /// Whether the death ends their memory, too.
+    /// Whether the death also ends their memory.
     is_shared: bool,
 }
 
 impl Beside<'_> {
-    /// Lets `die` happen beside waiters in other objects, in the app and on a socket, and checks
-    /// what they are answered.
+    /// Lets `die` happen beside waiters in other objects, in the app and on a socket. Checks their
+    /// answers.
     fn run(&self, die: impl FnOnce()) {
         let Self {
             client,
@@ -127,7 +128,7 @@ impl Beside<'_> {
             }
         });
         if is_shared {
-            // Its message was lost with the memory, and it is told.
+            // Its message was lost with the memory, and it is told so.
             let told: Value = socket.receive_json();
             assert_eq!(told["code"], "reset", "{name}: {told}");
         } else {
@@ -246,7 +247,7 @@ fn deaths_of_the_app(host: &mut Host) {
     }
 }
 
-/// So many in the suite; `DEATHS=6000` for the figure.
+/// Returns the usual number in the suite. `DEATHS=6000` sets it for the published figure.
 fn repetitions(usual: usize) -> usize {
     std::env::var("DEATHS")
         .ok()
@@ -254,7 +255,7 @@ fn repetitions(usual: usize) -> usize {
         .unwrap_or(usual)
 }
 
-/// What memory may grow by: what is lost between two replacements of an instance.
+/// By how much memory may grow: what is lost between two replacements of an instance.
 const MOST_PAGES: usize = 320;
 
 fn aborts(host: &mut Host) {

@@ -1,4 +1,4 @@
-//! What reaches an object through the app: paths, headers, calls that nobody waits for.
+//! How the app reaches an object: paths, headers, calls without a waiting caller.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -33,7 +33,7 @@ pub const CASES: &[Case] = &[
     ),
 ];
 
-/// Sends a request target as it stands; the status and the body.
+/// Sends a request target unchanged. Returns the status and the body.
 fn get_raw(client: &Client, target: &str) -> (u16, String) {
     let address = client.base().trim_start_matches("http://");
     let mut stream = TcpStream::connect(address).expect("the host listens");

@@ -1,4 +1,5 @@
-//! What other programs have a part in: data that they wrote, namespaces that only Cloudflare has.
+//! Cases that involve other programs: data that they wrote, and namespaces that only Cloudflare
+//! has.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -48,7 +49,7 @@ pub const CASES: &[Case] = &[
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_conformance");
 
-/// The folder of another app, whose bundle is there.
+/// Returns the folder of another app, with its bundle.
 fn other_app(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     fs::create_dir_all(folder.join("build")).expect("a folder in `target`");
@@ -56,7 +57,7 @@ fn other_app(name: &str) -> PathBuf {
     folder
 }
 
-/// The probes themselves, from their own folder.
+/// Returns the probes, from their own folder.
 fn probes() -> Application {
     Application::new(PROGRAM, env!("CARGO_MANIFEST_DIR")).built_already()
 }
@@ -71,7 +72,7 @@ fn adopted(host: &mut Host) {
     });
     fs::write(folder.join("wrangler.json"), configuration.to_string()).expect("it is writable");
     fs::write(folder.join("build/index.js"), include_str!("adopted.js")).expect("it is writable");
-    // A module of nothing: the task runner serves bundles that have one.
+    // An empty module, because the task runner only serves bundles that have one.
     fs::write(folder.join("build/index_bg.wasm"), b"\0asm\x01\0\0\0").expect("it is writable");
     let writer = Application::new(PROGRAM, folder.to_str().expect("the path is text"));
     host.kill();
@@ -165,7 +166,7 @@ fn refused_values(client: &Client) {
     }
 }
 
-/// The id of the object that was reached, and of the stub that reached it; or why none was.
+/// The ids of the object that was reached and of the stub that reached it, or why none was reached.
 type Reached = Result<(String, String), String>;
 
 fn reached(answer: Answer) -> Reached {
@@ -228,7 +229,7 @@ fn caller(host: &mut Host) {
         assert_eq!(client.get(path).json::<String>(), said);
         let by_mount = format!("/through-the-app/answers/called{path}");
         assert_eq!(client.get(&by_mount).json::<String>(), said);
-        // What looks like the app's path is none here.
+        // A path that looks like the app's is not one here.
         let answer = client.get(&format!("/answers/called{path}"));
         assert_eq!(answer.status, 404, "{}", answer.text());
     }

@@ -1,4 +1,4 @@
-//! The output gate, by killing the host in the middle of its work.
+//! The output gate, tested by killing the host during its work.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
@@ -32,7 +32,7 @@ pub const CASES: &[Case] = &[
     ),
 ];
 
-/// A server that takes one request: its text, and the way to answer it.
+/// A server that accepts one request. Returns its text, and a way to answer it.
 fn one_request(listener: &TcpListener) -> (String, TcpStream) {
     let (stream, _) = listener.accept().expect("a connection");
     let mut lines = BufReader::new(&stream)
@@ -106,7 +106,7 @@ fn outgoing_after_writes(host: &mut Host) {
 
 const ROUNDS: usize = 5;
 
-/// What was heard of before the host died.
+/// What was received before the host was killed.
 #[derive(Default)]
 struct Heard {
     numbers: Mutex<BTreeSet<u64>>,
@@ -137,7 +137,7 @@ fn crash(host: &mut Host) {
     let heard = Heard::default();
     for round in 0..ROUNDS {
         let client = host.client();
-        // The rounds die at different moments of the work.
+        // The rounds kill it at different points of the work.
         let enough = heard.snapshot().len() + 40 + 7 * round;
         std::thread::scope(|scope| {
             for _ in 0..4 {
@@ -148,7 +148,7 @@ fn crash(host: &mut Host) {
             let heard_enough = eventually(Duration::from_secs(30), || {
                 (heard.snapshot().len() >= enough).then_some(())
             });
-            // First, or the others would go on for ever.
+            // Done first, because the others would otherwise continue forever.
             host.kill();
             heard_enough.expect("the host answers before it dies");
         });

@@ -1,6 +1,6 @@
 
-// Appended to a bundle: the app meets a model of a namespace that has jurisdictions, which a local
-// workerd has not.
+// Appended to a bundle. It gives the app a model of a namespace that has jurisdictions, which a
+// local workerd does not have.
 const jurisdictionOfId = new Map();
 
 class ModelNamespace {

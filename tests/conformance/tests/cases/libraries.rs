@@ -1,4 +1,5 @@
-//! Objects of other crates, made in ways of their own (`tests/objects`): each does what an object does.
+//! Objects of other crates, declared in unusual ways (`tests/objects`). Each behaves as an object
+//! should.
 
 use std::time::Duration;
 
@@ -42,10 +43,10 @@ pub const CASES: &[Case] = &[
     ),
 ];
 
-/// How long something may take that gives no signal.
+/// How long something without a signal may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// An object of each library that no other case uses, with the library's name.
+/// Returns an object of each library that no other case uses, with the library's name.
 fn accounts(client: &Client, name: &str) -> impl Iterator<Item = (&'static str, Client)> {
     LIBRARIES
         .into_iter()

@@ -138,7 +138,7 @@ fn start(client: &Client) {
     );
 }
 
-/// Twice as long as an idle object with a socket stays on either host.
+/// Waits twice as long as an idle object with a socket stays in memory on either host.
 fn waiting_turn(client: &Client) {
     let object = client.at("/mortals/awake");
     let _socket = object.connect("/ws");
@@ -254,8 +254,8 @@ fn busy(client: &Client) {
                     match object.send_json("POST", path, &by) {
                         Ok(answer) if answer.status == 200 => added.fetch_add(1, Relaxed),
                         Ok(answer) if answer.status == 409 => 0,
-                        // An abort, or beside one: a reset, and on workerd a connection that ends
-                        // if the answer was on its way.
+                        // An abort, or a call beside one: a reset, or on workerd a connection that
+                        // ends if the answer was in flight.
                         Ok(answer) if answer.status == 503 => unknown.fetch_add(1, Relaxed),
                         Err(_) => unknown.fetch_add(1, Relaxed),
                         Ok(answer) => panic!("{path}: {} {}", answer.status, answer.text()),

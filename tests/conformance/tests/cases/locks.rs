@@ -1,4 +1,4 @@
-//! A lock held by another object.
+//! A lock that another object holds.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ fn renewed(client: &Client) {
     let [lock, holder, vault] =
         ["locks", "lock-holders", "vaults"].map(|path| client.at(&format!("/{path}/renewed")));
     std::thread::scope(|scope| {
-        // Three times as long as its lease, which outlasts the pauses of a busy machine.
+        // Three times as long as its lease, which is longer than the pauses of a busy machine.
         let work =
             scope.spawn(|| holder.post("/work", json!({ "ttl_ms": 3_000, "work_ms": 9_000 })));
         until_held(&lock);

@@ -1,7 +1,8 @@
-//! One body of cases, run on the embedded host and on workerd, reported side by side.
+//! One set of cases, run on the embedded host and on workerd, and reported side by side.
 //!
-//! `CONFORMANCE_CASES=alarm` runs the cases whose names contain the word, `CONFORMANCE_HOST=embedded`
-//! those of one host. The report is printed and written to `target/conformance.md`.
+//! `CONFORMANCE_CASES=alarm` runs the cases whose names contain the word.
+//! `CONFORMANCE_HOST=embedded` runs those of one host. The report is printed and written to
+//! `target/conformance.md`.
 
 mod alarms;
 mod answers;

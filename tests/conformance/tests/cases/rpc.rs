@@ -139,7 +139,7 @@ fn errors(client: &Client) {
     );
 }
 
-/// A cycle is answered at once: the hang would take 30 s.
+/// A cycle is answered at once. A hang would take 30 s.
 #[track_caller]
 fn cycle_text(relay: impl FnOnce() -> Answer) -> String {
     let start = Instant::now();
@@ -180,7 +180,7 @@ fn cycles(client: &Client) {
         text.contains(r#"Peer "e".relay_exclusively -> Peer "f".relay -> Peer "e".relay"#),
         "{text}"
     );
-    // Everyone in it is free again.
+    // All objects in it are free again.
     for name in ["a", "b", "c", "d", "e", "f"] {
         assert_eq!(relay(name, &[]).json::<String>(), name);
     }
@@ -200,7 +200,7 @@ fn chains_of_requests(client: &Client) {
     });
     assert!(text.contains("asker"), "{text}");
 
-    // 64 turns that wait, more than a chain may have: `{"links": [{"id", "turn", "call", "label"}]}`.
+    // 64 waiting turns, more than a chain may have: `{"links": [{"id", "turn", "call", "label"}]}`.
     let id = "a".repeat(64);
     let link = format!(
         "84a26964d940{}a47475726e01a463616c6c00a56c6162656ca44576696c",
@@ -233,7 +233,7 @@ fn overloaded(client: &Client) {
                 )
                 .expect_status(200)
         });
-        // The turn has begun when the next call has to wait; if not, the outcome shows it.
+        // The turn has begun when the next call must wait. If not, the outcome shows it.
         std::thread::sleep(Duration::from_millis(1_000));
         let outcome: Outcome = client
             .post("/peers/queuer/queue-at", json!({ "to": "busy" }))

@@ -1,4 +1,4 @@
-//! Runs cases on one host, many at a time: most of a case's time is waiting.
+//! Runs cases on one host, many at a time, because cases mostly wait.
 
 use std::any::Any;
 use std::fmt;
@@ -10,10 +10,10 @@ use host_tests::{Application, Host, Kind};
 
 use crate::case::{Case, Test};
 
-/// How many cases run at a time on one host.
+/// How many cases run at the same time on one host.
 const AT_A_TIME: usize = 10;
 
-/// How a case went on one host.
+/// The result of a case on one host.
 pub struct CaseResult {
     pub name: &'static str,
     pub kind: Kind,
@@ -40,7 +40,7 @@ pub fn run(kind: Kind, application: &Application, cases: &[&'static Case]) -> Ve
         .copied()
         .filter(|case| case.runs_on(kind))
         .collect();
-    // Taken from the end.
+    // Cases are taken from the end.
     cases.sort_by_key(|case| case.slow);
     let shared = cases
         .iter()

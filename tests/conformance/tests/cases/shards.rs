@@ -1,4 +1,4 @@
-//! Keys spread over few objects, and waiting outside of objects.
+//! Keys distributed over few objects, and waiting outside objects.
 
 use anchorhold::shard_name;
 use conformance::{Race, Reached, SHARDS};

@@ -79,7 +79,7 @@ fn ask(connection: &mut Connection, command: &Command) -> Told {
     connection.receive_json()
 }
 
-/// The message of the error that answers a command.
+/// Returns the message of the error that answers a command.
 #[track_caller]
 fn ask_in_vain(connection: &mut Connection, command: &Command) -> String {
     connection.send(command);
@@ -133,8 +133,8 @@ fn hibernation(client: &Client) {
     };
     assert_eq!(ask(&mut connection, &response), DONE);
     assert_eq!(describe(&mut connection).lives, 1);
-    // The platform says when an object leaves memory only by its next life. About 10 s of silence
-    // lead to it; a busy machine may need another try.
+    // The platform shows only by the next activation that an object has left memory. About 10 s of
+    // silence cause it. A busy machine may need another try.
     let woken = (0..4).find_map(|_| {
         std::thread::sleep(Duration::from_secs(12));
         connection.send_text("ping");
@@ -195,7 +195,7 @@ fn order(client: &Client) {
 
 fn sessions(client: &Client) {
     let object = client.at("/sockets/sessions");
-    // The encoding puts 20 bytes around the padding of a session with a label of one letter.
+    // The encoding adds 20 bytes to the padding of a session whose label has one letter.
     let largest = 16_320 - 20;
     let mut connection = object.connect(&format!("/ws?label=a&padding={largest}"));
     assert_eq!(describe(&mut connection).padding, largest);

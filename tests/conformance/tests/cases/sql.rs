@@ -1,4 +1,4 @@
-//! SQL: what is refused, what values become, and how much is too much.
+//! SQL: what is refused, how values are converted, and the limits.
 
 use anchorhold::StorageError;
 use conformance::{Step, StepResult};
@@ -88,7 +88,7 @@ fn assert_refused(result: &StepResult, statement: &str) {
     );
 }
 
-/// Runs statements that must be refused, and sees that the object goes on.
+/// Runs statements that must be refused, and checks that the object continues.
 fn refuse(client: &Client, object: &str, statements: &[&str]) {
     let script: Vec<_> = statements.iter().map(|statement| sql(*statement)).collect();
     for (result, statement) in run(client, object, &script).iter().zip(statements) {
@@ -480,8 +480,8 @@ fn deferred_violations(client: &Client) {
             &[sql("SELECT count(*) FROM c"), Step::Get { key }],
         );
         assert_eq!(found[0], json!([[0]]));
-        // An answer on its way beside a reset may end with its connection, so the other way round
-        // says nothing.
+        // An answer in flight beside a reset may end with its connection, so the reverse does not
+        // prove anything.
         if other.status == 200 {
             assert_eq!(found[1], json!(round), "an acknowledged write is lost");
         }

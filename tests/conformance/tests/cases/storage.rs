@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use crate::case::Case;
 
-/// Key and value together, in bytes.
+/// The maximum size of key and value together, in bytes.
 const MAX_ENTRY: usize = 2 * 1024 * 1024;
-/// What MessagePack puts in front of a text over 65,535 bytes.
+/// The length of MessagePack's header for a text over 65,535 bytes.
 const TEXT_HEADER: usize = 5;
 
 pub const CASES: &[Case] = &[
@@ -56,7 +56,7 @@ pub fn run(client: &Client, object: &str, script: &[Step]) -> Vec<StepResult> {
         .json()
 }
 
-/// The results of a script that must succeed.
+/// Returns the results of a script that must succeed.
 #[track_caller]
 pub fn run_well(client: &Client, object: &str, script: &[Step]) -> Vec<Value> {
     run(client, object, script)
@@ -176,7 +176,7 @@ fn many_keys(client: &Client) {
 }
 
 fn multi_get(client: &Client) {
-    // In UTF-16 the last of these sorts before the one in front of it.
+    // In UTF-16 the last of these sorts before the previous one.
     let sorted = ["A", "a", "ä", "\u{ffff}", "\u{10000}"];
     let results = run_well(
         client,

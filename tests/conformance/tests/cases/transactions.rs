@@ -1,4 +1,4 @@
-//! A turn is a transaction: the table of `docs/guarantees.md`, a case for each of its rows.
+//! A turn is a transaction: a case for each row of the table in `docs/guarantees.md`.
 
 use std::time::Duration;
 
@@ -104,7 +104,7 @@ fn failed_atomic_turn(client: &Client) {
         ..BEFORE
     };
     assert_eq!(object.get("/traces").json::<Traces>(), remembered);
-    // What is remembered of storage was taken back with it.
+    // What is cached of storage was rolled back, too.
     object
         .post("/write", json!({ "ending": Ending::Succeed }))
         .expect_status(204);
@@ -115,8 +115,8 @@ fn failed_atomic_turn(client: &Client) {
     assert_eq!(object.get("/traces").json::<Traces>(), again);
 }
 
-/// On workerd a handler that has only read for a while has no savepoint: what its first write leaves
-/// is taken back with the object's memory, and the caller is told to try again.
+/// On workerd a handler that has only read for a while has no savepoint. Its first write is rolled
+/// back with the object's memory, and the caller is told to retry.
 fn failed_reader(client: &Client) {
     for path in ["/look", "/look-and-wait"] {
         let object = prepared(client, &format!("reader{}", path.replace('/', "-")));
@@ -171,7 +171,7 @@ fn failed_wipe(client: &Client) {
         .expect_status(204);
     fail(&object, "/wipe");
     assert_eq!(object.get("/traces").json::<Traces>(), AFTER);
-    // What the next turn writes comes behind what was there.
+    // The next turn writes after the existing entries.
     object
         .post("/write", json!({ "ending": Ending::Succeed }))
         .expect_status(204);
@@ -193,7 +193,7 @@ fn failed_wipe(client: &Client) {
         ..BEFORE
     };
     assert_eq!(object.get("/traces").json::<Traces>(), gone);
-    // The next turn finds an object as new, and what it writes stays.
+    // The next turn finds a new object, and its writes are kept.
     object
         .post("/write", json!({ "ending": Ending::Succeed }))
         .expect_status(204);
@@ -281,6 +281,6 @@ fn failed_calls(client: &Client) {
         eventually(PATIENCE, || (count(other) == 2).then_some(()))
             .unwrap_or_else(|| panic!("{path}: {} of 2 calls came", count(other)));
     }
-    // Begun before the others, it would be here by now.
+    // It was begun before the others, so it would have arrived by now.
     assert_eq!(count("not-called"), 0);
 }

@@ -1,4 +1,4 @@
-//! Turns: what the receiver of a method promises.
+//! Turns: the guarantees for each receiver of a method.
 
 use std::time::Duration;
 
@@ -102,7 +102,7 @@ fn kept_out(client: &Client) {
                 )
                 .json::<bool>()
         });
-        // Nothing tells that a turn has begun to wait.
+        // There is no signal that a turn has begun to wait.
         std::thread::sleep(Duration::from_millis(700));
         scope.spawn(|| {
             object

@@ -1,5 +1,5 @@
-//! Random acts of a turn. Only those whose outcome the plan determines: nothing that begins by
-//! itself while the turn, or the one that called it, goes on.
+//! Random acts of a turn. Only acts whose outcome the plan determines are included. Nothing begins
+//! automatically while the turn, or the one that called it, is running.
 
 use conformance::differential::{Act, Ending, FAR, Recipients, Ring, SOON, Turn, Way, When};
 use conformance::{Listing, Step as StorageStep};
@@ -12,7 +12,7 @@ use crate::values::{integer, key, parameter, real, text, value};
 
 /// The labels of a plan's sockets.
 pub const LABELS: [&str; 4] = ["s0", "s1", "s2", "s3"];
-/// Texts that the platform answers by itself, when it is told to.
+/// Texts that the platform answers automatically when it is told to.
 pub const PINGS: [&str; 2] = ["ping", "\u{e9}?"];
 
 /// What a turn can do.
@@ -22,9 +22,9 @@ pub struct Scope {
     mutable: bool,
     /// `async`
     waits: bool,
-    /// Only a client waits for the turn, so that it may begin background work.
+    /// Only a client waits for the turn, so it may begin background work.
     outermost: bool,
-    /// How many calls or transactions may lie inside of each other.
+    /// How many calls or transactions may be nested.
     depth: u8,
     panics: bool,
 }
@@ -52,7 +52,7 @@ pub fn acts(scope: Scope) -> BoxedStrategy<Vec<Act>> {
     prop::collection::vec(act(scope), 0..6).boxed()
 }
 
-/// The other turns of a plan: whole, and by whom they are taken.
+/// Returns the other turns of a plan, complete with the objects that run them.
 pub fn turn(panics: bool) -> BoxedStrategy<Turn> {
     turn_in(Scope::of(Way::Atomic, panics))
 }
@@ -106,7 +106,7 @@ fn act(scope: Scope) -> BoxedStrategy<Act> {
         if scope.depth > 0 {
             let called = Scope {
                 outermost: false,
-                // On workerd a panic ends the caller too, with what it wrote: see S8.
+                // On workerd a panic also ends the caller, with its writes: see S8.
                 panics: false,
                 ..scope.inside()
             };
@@ -175,7 +175,7 @@ fn storage_step() -> BoxedStrategy<StorageStep> {
     .boxed()
 }
 
-/// About 128 keys.
+/// Returns about 128 keys.
 fn many_keys() -> BoxedStrategy<StorageStep> {
     (127..130_usize, 0..3)
         .prop_map(|(count, kind)| {
@@ -194,7 +194,8 @@ fn many_keys() -> BoxedStrategy<StorageStep> {
         .boxed()
 }
 
-/// Values about the limit: 2 MiB for key and value, of which text takes five bytes beside its own.
+/// Returns values near the limit: 2 MiB for key and value. A text takes five bytes more than its
+/// own.
 fn large_text() -> BoxedStrategy<StorageStep> {
     const LIMIT: usize = 2 << 20;
     prop_oneof![
@@ -226,7 +227,7 @@ fn listing() -> BoxedStrategy<Listing> {
         .boxed()
 }
 
-/// Statements with so many parameters.
+/// Statements with their number of parameters.
 const STATEMENTS: [(&str, usize); 39] = [
     ("INSERT INTO word (id, text, number) VALUES (?, ?, ?)", 3),
     (
@@ -362,7 +363,7 @@ pub fn close_reason() -> BoxedStrategy<String> {
     .boxed()
 }
 
-/// Runs that are due long after the plan.
+/// Returns runs that are due long after the plan.
 fn far_runs() -> BoxedStrategy<Act> {
     const FUTURE: i64 = 4_102_444_800_000;
     let key = || select(FAR.as_slice()).prop_map(str::to_owned);
@@ -385,7 +386,7 @@ fn far_runs() -> BoxedStrategy<Act> {
     .boxed()
 }
 
-/// A run that is due at once, or nearly; the plan waits for it.
+/// Returns a run that is due at once or soon. The plan waits for it.
 fn soon(scope: Scope) -> BoxedStrategy<Act> {
     let inside = Scope {
         outermost: false,
@@ -419,7 +420,7 @@ fn soon(scope: Scope) -> BoxedStrategy<Act> {
         .boxed()
 }
 
-/// Work that goes on when the turn has succeeded.
+/// Returns work that continues after the turn has succeeded.
 fn later(scope: Scope) -> BoxedStrategy<Act> {
     let called = Scope {
         outermost: false,

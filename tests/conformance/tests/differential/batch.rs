@@ -11,10 +11,10 @@ use crate::plan::Plan;
 use crate::run::{PATIENCE, Run};
 use crate::transcript::Transcript;
 
-/// How many plans run at a time on one host.
+/// How many plans run at the same time on one host.
 const AT_A_TIME: usize = 6;
 
-/// Both hosts, on data folders of their own.
+/// Both hosts, on separate data folders.
 pub struct Hosts([Host; 2]);
 
 /// A plan with the name of its objects.
@@ -25,7 +25,7 @@ impl Hosts {
         Self(Kind::BOTH.map(|kind| Host::start(kind, application)))
     }
 
-    /// What clients saw of each plan, on both hosts. Names must not repeat.
+    /// Returns what clients saw of each plan, on both hosts. Names must not repeat.
     pub fn run(&mut self, plans: &[Named<'_>]) -> Vec<[Transcript; 2]> {
         let [embedded, workerd] = &mut self.0;
         std::thread::scope(|scope| {
@@ -78,8 +78,8 @@ fn run(host: &mut Host, plans: &[Named<'_>]) -> Vec<Transcript> {
         .collect()
 }
 
-/// On workerd a handler has its savepoint from its first write on, until the isolate ends; before
-/// that its failed turn may be answered with a reset (see `docs/guarantees.md`).
+/// On workerd a handler has its savepoint after its first write, until the isolate ends. Before
+/// that, its failed turn may be answered with a reset (see `docs/guarantees.md`).
 pub fn warm_up(client: &Client) {
     let object = client.at("/differential/warm-up");
     let write = || {

@@ -1,8 +1,8 @@
-//! Random plans on both hosts: what clients can see is the same.
+//! Runs random plans on both hosts, and checks that clients observe the same.
 //!
-//! `DIFFERENTIAL_PLANS=10000` runs more of them, `DIFFERENTIAL_SEED=7` begins with another one;
-//! both together repeat a single plan. A plan on which the hosts differ is made smaller and printed
-//! with what was seen on each.
+//! `DIFFERENTIAL_PLANS=10000` runs more plans. `DIFFERENTIAL_SEED=7` begins with another one. Both
+//! together repeat a single plan. A plan on which the hosts differ is reduced and printed with what
+//! was observed on each.
 
 mod acts;
 mod batch;
@@ -21,14 +21,14 @@ use proptest::strategy::{BoxedStrategy, Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use transcript::{Transcript, side_by_side};
 
-/// How many plans the suite runs: about a minute.
+/// How many plans the suite runs. They take about a minute.
 const PLANS: u64 = 200;
 /// How many plans share a start of the hosts, and one restart. On workerd hundreds of aborts in one
-/// process have the instance replaced, which ends what other plans have in memory.
+/// process cause the instance to be replaced, which ends what other plans have in memory.
 const BATCH: usize = 60;
-/// How often a plan is run to make it smaller.
+/// How often a plan is run to reduce it.
 const TRIES: usize = 200;
-/// How many differences are made smaller and shown.
+/// How many differences are reduced and shown.
 const SHOWN: usize = 5;
 
 type Tree = Box<dyn ValueTree<Value = Plan>>;
@@ -53,7 +53,7 @@ fn number(variable: &str) -> Option<u64> {
 struct Difference {
     seed: u64,
     seen: [Transcript; 2],
-    /// Whether they differed when the plan was run again.
+    /// Whether they differed again when the plan was repeated.
     repeats: bool,
 }
 
@@ -73,7 +73,7 @@ impl Difference {
     }
 }
 
-/// Runs single plans to make one smaller.
+/// Runs single plans to reduce one.
 struct Shrinking<'a> {
     hosts: &'a mut Hosts,
     seed: u64,
@@ -81,7 +81,7 @@ struct Shrinking<'a> {
 }
 
 impl Shrinking<'_> {
-    /// What was seen, if it differs.
+    /// Returns what was observed, if the hosts differ.
     fn differ(&mut self, plan: &Plan) -> Option<[Transcript; 2]> {
         self.tries += 1;
         let name = format!("d{}t{}x", self.seed, self.tries);

@@ -1,4 +1,4 @@
-//! What a plan is: steps of clients, one after the other.
+//! Plans: steps of clients, one after the other.
 
 use conformance::differential::{Act, SOON, Spoken, Turn};
 use serde::Serialize;
@@ -15,7 +15,7 @@ pub enum Step {
     Connect {
         object: &'static str,
         label: &'static str,
-        /// Goes into the query, encoded.
+        /// Encoded into the query string.
         tags: String,
         padding: usize,
         refuse: bool,
@@ -24,7 +24,7 @@ pub enum Step {
         label: &'static str,
         spoken: Spoken,
     },
-    /// Says several things without waiting for the answers: each appends its number to the log.
+    /// Sends several messages without waiting for the answers. Each appends its number to the log.
     SayMany {
         label: &'static str,
         count: usize,
@@ -59,17 +59,17 @@ pub struct Request {
     pub body: Option<String>,
 }
 
-/// Steps, in phases: between two of them both hosts are killed and started again.
+/// Steps, in phases. Between two phases both hosts are killed and restarted.
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub phases: Vec<Vec<Step>>,
-    /// Whether it may panic, which on workerd takes the memory of all objects of the isolate. Such a
-    /// plan runs alone and does not look at memory.
+    /// Whether it may panic, which on workerd deletes the memory of all objects of the isolate.
+    /// Such a plan runs alone and does not check memory.
     pub panics: bool,
 }
 
 impl Step {
-    /// The acts of its turn.
+    /// Returns the acts of its turn.
     fn acts(&self) -> &[Act] {
         match self {
             Self::Turn(turn) => &turn.acts,
@@ -78,7 +78,7 @@ impl Step {
         }
     }
 
-    /// Whether something goes on by itself when it is done.
+    /// Whether something still happens automatically after it is done.
     pub fn leaves_work(&self) -> bool {
         any(self.acts(), &|act| match act {
             Act::Ring { key, .. } => SOON.contains(&key.as_str()),
@@ -99,7 +99,7 @@ impl Plan {
     }
 }
 
-/// Whether an act or one inside of it is so.
+/// Whether an act, or one inside it, satisfies a condition.
 fn any(acts: &[Act], is: &impl Fn(&Act) -> bool) -> bool {
     acts.iter().any(|act| {
         is(act)

@@ -1,4 +1,4 @@
-//! Takes the steps of a plan on one host and notes what clients see.
+//! Takes the steps of a plan on one host, and records what clients observe.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use crate::plan::{OBJECTS, Plan, Request, Step};
 use crate::transcript::Transcript;
 
-/// How long something may take that comes by itself.
+/// How long something may take that happens automatically.
 pub const PATIENCE: Duration = Duration::from_secs(20);
-/// Headers that a connection has, and no answer of the app's: they hold times and framing.
+/// Headers of the connection rather than of the app's answers. They contain times and framing.
 const OF_THE_CONNECTION: [&str; 6] = [
     "date",
     "connection",
@@ -22,7 +22,7 @@ const OF_THE_CONNECTION: [&str; 6] = [
     "upgrade",
 ];
 
-/// A plan in the middle of its run on one host.
+/// A plan that is being run on one host.
 pub struct Run {
     /// The first part of the objects' names.
     name: String,
@@ -36,7 +36,7 @@ struct Open {
 }
 
 impl Run {
-    /// Names must not repeat on one data folder.
+    /// Creates a run. Names must not repeat on one data folder.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -45,7 +45,7 @@ impl Run {
         }
     }
 
-    /// Takes the steps of one phase. A restart before it has ended the sockets.
+    /// Takes the steps of one phase. If a restart precedes it, that has ended the sockets.
     pub fn phase(&mut self, client: &Client, plan: &Plan, phase: usize) {
         let Some(steps) = plan.phases.get(phase) else {
             return;
@@ -76,7 +76,7 @@ impl Run {
         client.at(&format!("/differential/{}-{object}", self.name))
     }
 
-    /// Names are an object's own on each host, and in errors.
+    /// Replaces the object's name, which is different on each host, also in errors.
     fn without_name(&self, what: &Value) -> Value {
         let text = what.to_string().replace(&format!("{}-", self.name), "");
         let text = without_wording(text);
@@ -166,7 +166,7 @@ impl Run {
         }
     }
 
-    /// Says something over a socket and reads until that is answered, so many times.
+    /// Sends a message over a socket and reads until it is answered, this many times.
     fn talk(
         &mut self,
         label: &'static str,
@@ -190,7 +190,7 @@ impl Run {
         json!(received)
     }
 
-    /// Notes what came over the sockets up to now.
+    /// Records what has arrived over the sockets so far.
     fn fence(&mut self, client: &Client) {
         for object in OBJECTS {
             let labels: Vec<_> = self
@@ -220,7 +220,7 @@ impl Run {
         }
     }
 
-    /// Waits until no object of the plan does anything by itself.
+    /// Waits until no object of the plan does anything automatically.
     fn settle(&self, client: &Client) -> bool {
         OBJECTS.iter().all(|object| {
             let object = self.at(client, object);
@@ -238,10 +238,10 @@ fn send(object: &Client, request: &Request) -> Result<Answer, String> {
     object.send(request.method, &request.path, &request.headers, body)
 }
 
-/// An answer as a client sees it.
+/// Returns an answer as a client sees it.
 fn seen(answer: Result<Answer, String>) -> Value {
     let Ok(answer) = answer else {
-        // The text names the address.
+        // The text contains the address.
         return json!("the connection broke");
     };
     let mut headers = BTreeMap::<_, Vec<_>>::new();
@@ -256,7 +256,7 @@ fn seen(answer: Result<Answer, String>) -> Value {
     json!({ "status": answer.status, "headers": headers, "body": body })
 }
 
-/// What comes, up to the message that is waited for, or the socket's end.
+/// Returns what arrives, up to the expected message or the socket's end.
 fn read_until(connection: &mut Connection, mut is_last: impl FnMut(&Value) -> bool) -> Vec<Value> {
     let mut received = Vec::new();
     loop {
@@ -281,7 +281,7 @@ fn is_end(message: &Value) -> bool {
     message == "broken" || message == "silence" || message.get("closed").is_some()
 }
 
-/// Whether a message ends what a client's message led to.
+/// Whether a message is the last one that a client's message causes.
 fn is_answer(message: &Value) -> bool {
     message["text"].as_str().is_some_and(|text| {
         text.starts_with(r#"{"done":"#)
@@ -290,7 +290,8 @@ fn is_answer(message: &Value) -> bool {
     })
 }
 
-/// The one that panicked is told so on the embedded host, and of a reset on workerd: see S8.
+/// Makes panics equal: the embedded host tells the caller of a panic, and workerd of a reset. See
+/// S8.
 fn normalise_panic(what: &mut Value) {
     let code = &what["body"]["error"]["code"];
     if code == "panicked" || code == "reset" {
@@ -298,8 +299,8 @@ fn normalise_panic(what: &mut Value) {
     }
 }
 
-/// How texts begin that say why SQL refuses a statement. Each host has its own: see "Where the hosts
-/// differ" in `docs/platform.md`.
+/// The beginnings of texts that say why SQL refuses a statement. Each host has different ones: see
+/// "Where the hosts differ" in `docs/platform.md`.
 const REFUSALS: [&str; 9] = [
     "SQL: BEGIN, COMMIT and SAVEPOINT are not allowed",
     "SQL: To execute a transaction, please use",
@@ -312,7 +313,8 @@ const REFUSALS: [&str; 9] = [
     "the statement has ",
 ];
 
-/// The same word for every refusal. They lie in texts of JSON, some of them in texts themselves.
+/// Replaces every refusal by the same word. Refusals are in texts of JSON, some of which are
+/// themselves in texts.
 fn without_wording(mut text: String) -> String {
     for refusal in REFUSALS {
         while let Some(start) = text.find(refusal) {

@@ -8,10 +8,10 @@ use crate::acts::{self, LABELS, PINGS, Scope};
 use crate::plan::{OBJECTS, Plan, Request, Step};
 use crate::values::text;
 
-/// The sizes of binary messages: about those where frames and limits begin.
+/// The sizes of binary messages, close to those at which frames and limits begin.
 const BYTES: [usize; 8] = [0, 1, 3, 126, 70_000, 1 << 20, (1 << 20) + 1, 3 << 20];
 
-/// One plan of ten may panic.
+/// Returns random plans. One plan of ten may panic.
 pub fn plan() -> BoxedStrategy<Plan> {
     prop_oneof![9 => calm(), 1 => panicking()].boxed()
 }
@@ -86,7 +86,7 @@ fn spoken(panics: bool) -> BoxedStrategy<Spoken> {
         .boxed()
 }
 
-/// A text other than a command: the runtime or the platform answers it.
+/// Returns a text other than a command. The runtime or the platform answers it.
 fn said() -> BoxedStrategy<String> {
     prop_oneof![
         2 => select(PINGS.as_slice()).prop_map(str::to_owned),
@@ -97,7 +97,7 @@ fn said() -> BoxedStrategy<String> {
     .boxed()
 }
 
-/// Codes that a client can send.
+/// Returns codes that a client can send.
 fn client_code() -> BoxedStrategy<u16> {
     select([1000, 1001, 1003, 1011, 3000, 4999].as_slice()).boxed()
 }
@@ -142,8 +142,9 @@ fn request() -> BoxedStrategy<Request> {
         .boxed()
 }
 
-/// The client refuses a body of some methods. A large one is read by one host, and refused by the
-/// other, where no argument binds to it: see "Where the hosts differ" in `docs/platform.md`.
+/// Whether a request can carry a body. The client refuses one for some methods. If no argument
+/// binds to a large body, one host reads it and the other refuses it: see "Where the hosts differ"
+/// in `docs/platform.md`.
 fn may_carry(method: &str, path: &str, body: &str) -> bool {
     let binds = matches!(method, "POST" | "PUT") && !path.starts_with("/raw");
     !matches!(method, "GET" | "HEAD" | "OPTIONS") && (binds || body.len() < 1 << 20)

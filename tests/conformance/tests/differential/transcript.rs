@@ -1,4 +1,4 @@
-//! What clients saw, and how two such accounts are compared.
+//! What clients observed, and the comparison of two such transcripts.
 
 use std::fmt::Write;
 
@@ -6,17 +6,17 @@ use serde_json::Value;
 
 use crate::plan::Step;
 
-/// How much of a step or of what was seen a report shows.
+/// How much of a step or of an observation a report shows.
 const SHOWN: usize = 600;
 
-/// What came of one step.
+/// The result of one step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Seen {
     pub step: String,
     pub what: Value,
 }
 
-/// What clients saw of one plan on one host.
+/// What clients observed of one plan on one host.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Transcript(pub Vec<Seen>);
 
@@ -32,7 +32,7 @@ impl Transcript {
     }
 }
 
-/// Both accounts side by side, step by step; those that differ are marked.
+/// Formats both transcripts side by side, step by step. Steps that differ are marked.
 pub fn side_by_side([embedded, workerd]: &[Transcript; 2]) -> String {
     let mut text = String::new();
     for index in 0..embedded.0.len().max(workerd.0.len()) {
@@ -55,7 +55,7 @@ pub fn side_by_side([embedded, workerd]: &[Transcript; 2]) -> String {
     text
 }
 
-/// Where two accounts of one step differ, if they are too long to be shown.
+/// Returns where two results of one step differ, if they are too long to be shown.
 fn differing(left: Option<&Seen>, right: Option<&Seen>) -> String {
     let (Some(left), Some(right)) = (left, right) else {
         return String::new();

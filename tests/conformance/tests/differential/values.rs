@@ -1,4 +1,4 @@
-//! Values that lie at limits, or that encodings get wrong.
+//! Values at limits, and values that encodings handle wrongly.
 
 use std::sync::LazyLock;
 
@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value, json};
 
-/// Texts with characters that have no or several forms somewhere: nothing, a byte order mark, one
-/// that UTF-16 sorts before what UTF-8 sorts before it, quotes.
+/// Texts with characters that are special somewhere: empty, a byte order mark, two that UTF-16 and
+/// UTF-8 sort differently, quotes.
 const TEXTS: [&str; 14] = [
     "",
     "text",
@@ -40,7 +40,8 @@ pub fn text() -> BoxedStrategy<String> {
     .boxed()
 }
 
-/// Keys of storage: ordinary ones, those at the limit of 2,048 bytes, reserved ones, odd ones.
+/// Returns keys of storage: ordinary ones, those at the limit of 2,048 bytes, reserved ones, odd
+/// ones.
 pub fn key() -> BoxedStrategy<String> {
     static LONG: LazyLock<Vec<String>> = LazyLock::new(|| {
         let long = [
@@ -61,7 +62,7 @@ pub fn key() -> BoxedStrategy<String> {
     .boxed()
 }
 
-/// Numbers where one of the types on the way ends.
+/// Returns numbers at the limits of the types on the way.
 fn number() -> BoxedStrategy<Value> {
     let limits = vec![
         json!(0),
@@ -122,7 +123,7 @@ pub fn real() -> BoxedStrategy<f64> {
     .boxed()
 }
 
-/// Any value that JSON has.
+/// Returns any value that JSON has.
 pub fn value() -> BoxedStrategy<Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -141,12 +142,12 @@ pub fn value() -> BoxedStrategy<Value> {
     .boxed()
 }
 
-/// Arrays inside of each other.
+/// Returns nested arrays.
 fn nested(depth: usize) -> Value {
     (0..depth).fold(json!("innermost"), |inner, _| json!([inner]))
 }
 
-/// What a parameter of a statement may be; an array stands for bytes.
+/// Returns possible parameters of a statement. An array represents bytes.
 pub fn parameter() -> BoxedStrategy<Value> {
     prop_oneof![
         Just(Value::Null),

@@ -1,10 +1,11 @@
-//! An app for tests of the embedded host's doors: it panics, answers at length, keeps sockets.
+//! An app for tests of the embedded host's entrances. It panics, answers at length, and keeps
+//! sockets.
 
 use std::time::Duration;
 
 use anchorhold::prelude::*;
 
-/// Says over a socket how much came.
+/// Reports over a socket how much it received.
 #[durable_object]
 pub struct Scale {
     #[memory]
@@ -24,7 +25,7 @@ impl Scale {
         self.connects
     }
 
-    /// `fill 15` sends as many MiB, as far as they are taken.
+    /// Sends 15 MiB for `fill 15`, as far as they are accepted.
     #[message(text)]
     fn text(&self, socket: &Socket<()>, text: String) -> Result<(), Error> {
         if let Some(mib) = text.strip_prefix("fill ") {
@@ -46,7 +47,7 @@ impl Scale {
         Ok(request.bytes().await?.len())
     }
 
-    /// Gives up on a request to the outside world so many times.
+    /// Cancels a request to the outside world this many times.
     #[post("/give-up")]
     async fn give_up(&self, ctx: &Ctx, address: &str, times: u32) -> u32 {
         for _ in 0..times {
@@ -62,7 +63,7 @@ impl Scale {
         times
     }
 
-    /// What the outside world answers.
+    /// Returns what the outside world answers.
     #[get("/ask")]
     async fn ask(&self, ctx: &Ctx, address: &str) -> Result<String, Error> {
         let answer = ctx.fetch(Request::new("GET", address)).await?;
@@ -79,7 +80,7 @@ impl Drop for PanicsWhenDropped {
     }
 }
 
-/// Takes a while to start, so that several requests wait for it.
+/// Starts slowly, so that several requests wait for it.
 #[durable_object]
 struct SlowStart {
     value: i64,

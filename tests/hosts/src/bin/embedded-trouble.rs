@@ -1,4 +1,4 @@
-//! The objects that end on purpose, beside those of the demo, on the embedded host.
+//! The objects that end on purpose, together with those of the demo, on the embedded host.
 
 use anchorhold::prelude::*;
 use demo::{ChatRoom, Counter, ScheduledTask, SocketHub};

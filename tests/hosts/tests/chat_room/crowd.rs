@@ -1,9 +1,9 @@
-//! Many sockets, many messages, and a host that is killed in between.
+//! Many sockets, many messages, and a host that is killed meanwhile.
 
 use super::*;
 
-/// How large the crowd is. `ANCHORHOLD_CHAT_LOAD="SOCKETS POSTERS MESSAGES"` (messages of each poster)
-/// says otherwise: `"200 50 200"` is the load that is promised.
+/// The size of the crowd. `ANCHORHOLD_CHAT_LOAD="SOCKETS POSTERS MESSAGES"` (messages of each
+/// poster) changes it. `"200 50 200"` is the promised load.
 struct Load {
     sockets: usize,
     posters: usize,
@@ -36,14 +36,14 @@ impl Load {
     }
 }
 
-/// The host as its clients find it: it is killed and started again, and has another address then.
+/// The host from its clients' point of view. It is killed and restarted at another address.
 struct Crowd {
     load: Load,
     host: Mutex<(u32, Client)>,
     restarted: Condvar,
-    /// Everybody has connected.
+    /// All clients have connected.
     together: Barrier,
-    /// How far the first reader has come.
+    /// The progress of the first reader.
     progress: Mutex<u64>,
     progressed: Condvar,
 }
@@ -74,7 +74,7 @@ impl Crowd {
     }
 }
 
-/// One of the crowd: reads everything, and posts if it is a poster.
+/// A member of the crowd. It reads everything, and posts if it is a poster.
 struct Participant<'a> {
     crowd: &'a Crowd,
     number: usize,
@@ -88,7 +88,7 @@ struct Participant<'a> {
     resent: usize,
 }
 
-/// Posts of one client on their way.
+/// How many posts of one client may be in flight.
 const WINDOW: usize = 20;
 
 impl<'a> Participant<'a> {
@@ -119,7 +119,7 @@ impl<'a> Participant<'a> {
 
     fn come_back(&mut self) {
         let path = format!("/rooms/crowd/ws?user=u{}&since={}", self.number, self.last);
-        // The next kill may come before the handshake is done.
+        // The next kill may come before the handshake is complete.
         self.socket = loop {
             let (life, client) = self.crowd.client(self.life);
             self.life = life;
@@ -129,7 +129,7 @@ impl<'a> Participant<'a> {
         };
         for client_id in self.unacknowledged.clone() {
             self.resent += 1;
-            // A broken connection is found again by the next read.
+            // The next read also finds a broken connection.
             let _ = self.post(&client_id);
         }
     }
@@ -173,7 +173,8 @@ impl<'a> Participant<'a> {
         let client_id = message.client_id.as_deref().unwrap_or_default();
         let own = message.user == format!("u{}", self.number);
         if message.id <= self.last {
-            // What was stored before the kill and not acknowledged is answered again, to its sender.
+            // Messages that were stored before the kill and not acknowledged are acknowledged again
+            // to their sender.
             assert!(
                 own && self.resent > 0,
                 "u{}: {message:?} after {}",
@@ -203,7 +204,8 @@ impl<'a> Participant<'a> {
     }
 }
 
-/// Every client sees every message once, in one order, without gaps; the process is killed in between.
+/// Every client receives every message once, in one order, without gaps. The process is killed
+/// meanwhile.
 fn a_crowd(kind: Kind) {
     let load = Load::given();
     let (sockets, total) = (load.sockets, load.total());

@@ -1,4 +1,4 @@
-//! The chat room on both hosts: many sockets, kills in between, hibernation, the administrator.
+//! The chat room on both hosts: many sockets, kills meanwhile, hibernation, the administrator.
 
 use std::collections::VecDeque;
 use std::sync::{Barrier, Condvar, Mutex};
@@ -35,7 +35,7 @@ struct Message {
     client_id: Option<String>,
 }
 
-/// The events that matter here.
+/// The events that are relevant here.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Event {
@@ -77,7 +77,7 @@ fn a_message_answered_with_201_is_in_the_history_whatever_dies_next() {
             let kept: Vec<Message> =
                 serde_json::from_value(page["messages"].clone()).expect("messages");
             assert_eq!(kept, posted, "{}", host.kind());
-            // The client has not heard the answer, and sends it again.
+            // The client has not received the answer, and retries.
             let last = posted.last().expect("there are some");
             let body = json!({ "user": "ann", "text": last.text, "client_id": last.client_id });
             let again: Message = client.post("/messages", &body).expect_status(201).json();
@@ -98,7 +98,7 @@ fn welcomed(socket: &mut Connection) -> (Vec<String>, Vec<Message>) {
     }
 }
 
-/// Only the embedded host tells an object that a peer does not read; workerd keeps what waits.
+/// Only the embedded host tells an object that a peer does not read. workerd keeps what waits.
 #[test]
 fn who_reads_too_slowly_is_closed_without_a_hole_and_holds_up_nobody() {
     let host = start(Kind::Embedded);
@@ -139,7 +139,7 @@ fn who_reads_too_slowly_is_closed_without_a_hole_and_holds_up_nobody() {
     );
     assert!(last < count, "{last}");
     assert!(matches!(quick.receive_json(), Event::Left { user } if user == "slow"));
-    // What it missed is there to be paged through.
+    // The messages that it missed can be read in pages.
     let mut slow = room.connect(&format!("/ws?user=slow&since={last}"));
     let (_, history) = welcomed(&mut slow);
     assert_eq!(history.last().map(|message| message.id), Some(count));
@@ -157,7 +157,7 @@ fn sockets_and_their_roster_survive_hibernation() {
         assert!(matches!(ann.receive_json(), Event::Joined { user } if user == "bob"));
         assert!(matches!(ann.receive_json(), Event::Message(_)));
 
-        // About 10 s of silence lead to it; pings do not end it.
+        // About 10 s of silence lead to hibernation. Pings do not prevent it.
         for _ in 0..4 {
             std::thread::sleep(Duration::from_secs(3));
             ann.send_text("ping");
@@ -182,7 +182,7 @@ fn sockets_and_their_roster_survive_hibernation() {
             Event::Message(Message { id: 1, .. })
         ));
 
-        // It wakes for a departure, and the others hear of it.
+        // It wakes for a departure, and the other clients are told.
         std::thread::sleep(Duration::from_secs(12));
         carl.close(1_000, "bye");
         assert!(matches!(ann.receive_json(), Event::Left { user } if user == "carl"));

@@ -3,34 +3,34 @@
 use host_tests::{Answer, Client, Kind};
 use serde_json::{Value, json};
 
-/// What must come of the call that causes the end.
+/// The expected result of the call that causes the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Own {
-    /// An honest error of the server.
+    /// A correct server error.
     ServerError,
-    /// The error that the object gave.
+    /// The error that the object returned.
     Error(u16, &'static str),
     /// Success: the end comes after the answer, or the error is the answer's content.
     Success,
 }
 
-/// What must come of the next call of the object that ended.
+/// The expected result of the next call to the object that ended.
 #[derive(Clone, Copy, Debug)]
 enum Next {
-    /// The count, which shows that what the failed turn wrote is not there.
+    /// The count, which shows that the writes of the failed turn are missing.
     Value(&'static str, i64),
-    /// The object cannot come back, and says so.
+    /// The object cannot start again, and its error says so.
     ServerError(&'static str),
-    /// Nothing is to be asked.
+    /// No request is to be sent.
     Success(&'static str),
 }
 
 /// A way to end.
 #[derive(Clone, Copy, Debug)]
 pub struct Cause {
-    /// As it appears in messages, and part of the names of objects.
+    /// Its name in messages, and part of the names of objects.
     pub name: &'static str,
-    /// What leads to the end; none of it is judged.
+    /// The steps that lead to the end. Their results are not checked.
     steps: &'static [&'static str],
     method: &'static str,
     path: &'static str,
@@ -46,7 +46,7 @@ impl Cause {
         kind == Kind::Workerd || !self.only_on_workerd
     }
 
-    /// Causes the end twice, so that an end right after an end is seen too.
+    /// Causes the end twice, to include an end immediately after another.
     pub fn bring_about(&self, client: &Client) -> Vec<Result<Answer, String>> {
         let body = self.body.unwrap_or("{}").as_bytes();
         let body = (self.method == "POST").then_some(body);
@@ -110,7 +110,7 @@ impl Cause {
     }
 }
 
-/// A method of `Doomed`; the number that is counted next shows what the failed turns left.
+/// A method of `Doomed`. The next count shows what the failed turns left.
 const fn doomed(name: &'static str, path: &'static str, next: &'static str) -> Cause {
     Cause {
         name,

@@ -1,5 +1,6 @@
-//! One object's end is not another's: whatever ends an object, everybody who waits elsewhere is
-//! answered in bounded time, other objects' writes are there, and the next call works.
+//! The end of one object does not affect others. After any kind of end, all callers waiting
+//! elsewhere are answered in bounded time, other objects keep their writes, and the next call
+//! works.
 
 mod causes;
 mod poisoned;
@@ -15,14 +16,14 @@ use causes::{Cause, causes};
 use host_tests::{Client, Host, Kind, trouble};
 use waiters::Waiters;
 
-/// How long an answer may take: the waiters wait for 2 s on purpose, and the machine may be busy.
+/// How long an answer may take. The waiters wait for 2 s on purpose, and the machine may be busy.
 const BOUND: Duration = Duration::from_secs(30);
 
 fn start(kind: Kind) -> Host {
     Host::start(kind, &trouble(env!("CARGO_BIN_EXE_embedded-trouble")))
 }
 
-/// What was wrong, so that one run shows everything.
+/// The failures, collected so that one run shows all of them.
 #[derive(Default)]
 struct Complaints(Vec<String>);
 
@@ -36,7 +37,7 @@ impl Complaints {
     }
 }
 
-/// Requests that keep arriving, so that the next instance is at work before the last one's waiters
+/// Requests that keep arriving, so that the next instance is working before the last one's waiters
 /// are told.
 struct Arriving(Arc<AtomicBool>);
 
@@ -61,7 +62,7 @@ impl Arriving {
     }
 }
 
-/// Lets objects and handlers wait, causes an end beside them, and looks at what came of it.
+/// Lets objects and handlers wait, causes an end beside them, and checks the results.
 fn try_out(host: &mut Host, cause: &Cause) -> Vec<String> {
     let kind = host.kind();
     let client = host.client().within(BOUND);
@@ -118,7 +119,7 @@ fn every_end(kind: Kind) {
         if cause.happens_on(kind) && cause.name.contains(&only) {
             let tried = catch_unwind(AssertUnwindSafe(|| try_out(&mut host, &cause)));
             let found = tried.unwrap_or_else(|panic| {
-                // The host is not as it should be, so the next cause gets a new process.
+                // The host is in a wrong state, so the next cause gets a new process.
                 host.kill();
                 host.restart();
                 let message = panic.downcast_ref::<String>().cloned().unwrap_or_default();

@@ -1,5 +1,5 @@
-//! An alarm's run that panics each time: it is retried as the platform does and given up, and
-//! nobody else waits for it.
+//! An alarm's run that panics each time. It is retried as on the platform and then given up. Other
+//! callers do not wait for it.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::waiters::Waiters;
 use crate::{BOUND, Complaints, is_healthy, start};
 
-/// How often the log tells of each try. A panic may be logged on more than one line.
+/// Returns how often the log reports each try. A panic may be logged on more than one line.
 fn tries(host: &Host) -> BTreeMap<u32, usize> {
     let mut tries = BTreeMap::new();
     for line in host.log().lines() {
@@ -49,7 +49,7 @@ fn a_poisoned_alarm(kind: Kind) {
     for unharmed in waiters.unharmed(&client) {
         complaints.check(unharmed);
     }
-    // Every request wakes the object, which must not begin the run again.
+    // Every request wakes the object, which must not start the run again.
     let asked = eventually(Duration::from_secs(20), || {
         (rings(&client) == Some(1)).then_some(())
     });
@@ -65,7 +65,7 @@ fn a_poisoned_alarm(kind: Kind) {
         eventually(Duration::from_secs(200), || {
             tries(&host).contains_key(&6).then_some(())
         });
-        // A seventh retry would come after 128 s or more; one without a pause comes at once.
+        // A seventh retry would come after 128 s or more. One without a pause comes at once.
         std::thread::sleep(Duration::from_secs(5));
     }
     let elapsed = started.elapsed();

@@ -1,4 +1,4 @@
-//! Those who wait while something ends elsewhere.
+//! Callers that wait while something ends elsewhere.
 
 use std::thread::{Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant};
@@ -14,13 +14,13 @@ const HANDLERS: usize = 2;
 /// How long they wait on purpose.
 const WAIT_MS: u64 = 1_500;
 
-/// Objects that others wait in; each holds one acknowledged write.
+/// Objects in which callers wait. Each holds one acknowledged write.
 pub struct Waiters {
     names: Vec<String>,
     socket_names: Vec<String>,
 }
 
-/// Calls and messages on their way.
+/// Calls and messages in flight.
 pub struct Waiting<'scope> {
     calls: Vec<ScopedJoinHandle<'scope, Outcome>>,
 }
@@ -60,7 +60,7 @@ impl Waiters {
         self.names.iter().chain(&self.socket_names)
     }
 
-    /// Lets everybody wait, and returns when everybody does.
+    /// Starts all waiting calls. Returns when all of them wait.
     pub fn start<'scope>(
         &self,
         scope: &'scope Scope<'scope, '_>,
@@ -109,7 +109,7 @@ impl Waiters {
         Waiting { calls }
     }
 
-    /// Whether each object has its write, and can be called.
+    /// Whether each object has its write and can be called.
     pub fn unharmed(&self, client: &Client) -> Vec<Result<(), String>> {
         let unharmed = |name: &String| {
             let value = client.send("GET", name, &[], None)?;
@@ -136,8 +136,9 @@ impl Waiting<'_> {
 }
 
 impl Outcome {
-    /// On the embedded host an object's end is nobody else's: everybody gets the value. On workerd
-    /// an isolate's memory may be gone: a value, or an honest error.
+    /// Checks the results. On the embedded host an object's end does not affect others: all callers
+    /// get their value. On workerd the memory of an isolate may be lost: they get a value or a
+    /// correct error.
     pub fn judge(self, kind: Kind) -> Result<(), String> {
         let Self { what, took, ended } = self;
         if took >= BOUND {

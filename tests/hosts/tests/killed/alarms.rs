@@ -1,4 +1,4 @@
-//! Alarms: each acknowledged run happens, also where nobody asks for its object; one is pending
+//! Alarms: each acknowledged run happens, even if no request reaches its object. One run is pending
 //! for each key.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,7 +12,7 @@ use serde_json::json;
 use super::{Load, PATIENCE, Shift, now_ms, ok};
 
 const WORKERS: u64 = 3;
-/// After so many rounds every run is over, also one whose first try was killed.
+/// After this many rounds every run has ended, even one whose first try was killed.
 const SETTLED: u64 = 6;
 const AN_HOUR_MS: u64 = 3_600_000;
 
@@ -22,7 +22,7 @@ pub struct Alarms {
     promised: Mutex<BTreeMap<String, BTreeSet<String>>>,
     /// The times of runs that are due in an hour, by object.
     distant: Mutex<BTreeMap<String, i64>>,
-    /// Objects with one run each, which nobody asks for until the end.
+    /// Objects with one run each. They receive no requests until the end.
     silent: Mutex<BTreeMap<String, i64>>,
     next: Mutex<u64>,
 }
@@ -46,7 +46,7 @@ fn rung(client: &Client, object: &str) -> Vec<Ring> {
 }
 
 impl Alarms {
-    /// Whether every acknowledged run of an object happened, soon at the latest.
+    /// Checks that every acknowledged run of an object happened, or happens soon.
     fn compare(&self, client: &Client, object: &str) -> Result<(), String> {
         let promised = {
             let promised = self.promised.lock().expect("no panic while locked");
@@ -113,7 +113,7 @@ impl Load for Alarms {
                 .lock()
                 .expect("no panic while locked")
                 .insert(silent, at);
-            // A nearer run, scheduled while this one is pending, is not to wait for it.
+            // An earlier run, scheduled while this one is pending, must not wait for it.
             let at = schedule(shift.client, &object, "distant", AN_HOUR_MS)?;
             self.distant
                 .lock()
@@ -149,8 +149,8 @@ impl Load for Alarms {
         objects
             .iter()
             .try_for_each(|object| self.compare(client, object))?;
-        // Asking would wake the object, so nobody asks until it must have run by itself: it was due
-        // after 100 ms, and a try that was killed comes again after 2 s.
+        // A request would wake the object, so none is sent until the run must have happened
+        // automatically. It was due after 100 ms, and a killed try is repeated after 2 s.
         std::thread::sleep(Duration::from_secs(4));
         let silent = self.silent.lock().expect("no panic while locked");
         for (object, at) in silent.iter() {

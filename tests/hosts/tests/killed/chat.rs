@@ -1,5 +1,5 @@
-//! A chat room: each acknowledged message is there, once, in order, without a gap, and so is each
-//! that any reader has seen.
+//! A chat room: each acknowledged message is stored once, in order, without a gap. So is each
+//! message that any reader has received.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{Load, Shift, ok};
 
-/// A room keeps 1,000 messages, and all of them are looked at.
+/// A room keeps 1,000 messages, and all of them are checked.
 const ROUNDS_OF_A_ROOM: u64 = 2;
 const POSTERS: u64 = 4;
 const READERS: u64 = 2;
@@ -26,7 +26,7 @@ struct Message {
 
 #[derive(Default)]
 struct Room {
-    /// By identifier: acknowledged to who posted them, or seen by a reader.
+    /// By identifier: acknowledged to the poster, or received by a reader.
     promised: BTreeMap<u64, Message>,
     /// Sent and not acknowledged: (user, client_id).
     unsure: BTreeSet<(String, String)>,
@@ -77,7 +77,7 @@ impl Chat {
         Ok(())
     }
 
-    /// Reads until the connection breaks; within it, no message is missing or comes twice.
+    /// Reads until the connection breaks. Within it, no message may be missing or repeated.
     fn read(&self, shift: &Shift<'_>) -> Result<(), String> {
         let room = room(shift.round);
         let path = format!("{room}/ws?user=reader{}", shift.worker);
@@ -107,7 +107,7 @@ impl Chat {
     }
 
     fn compare(&self, client: &Client, name: &str) -> Result<(), String> {
-        // Whoever has no answer sends again, and nothing is stored twice.
+        // A poster without an answer retries, and nothing is stored twice.
         let unsure = self.in_room(name, |room| std::mem::take(&mut room.unsure));
         for (user, client_id) in unsure {
             let message = ok(post(client, name, &user, &client_id));
@@ -156,7 +156,7 @@ fn next_event(socket: &mut Connection) -> Result<Option<Value>, String> {
     }
 }
 
-/// All messages of a room, oldest first.
+/// Returns all messages of a room, oldest first.
 fn history(client: &Client, room: &str) -> Vec<Message> {
     let mut messages: Vec<Message> = Vec::new();
     loop {

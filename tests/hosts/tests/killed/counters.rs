@@ -1,4 +1,4 @@
-//! Counters: each acknowledged value was given once, and none is forgotten.
+//! Counters: each acknowledged value was returned once, and none is lost.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -11,7 +11,7 @@ use super::{Load, Shift, ok};
 
 const COUNTERS: usize = 4;
 
-/// What the clients of one counter have sent and heard.
+/// What the clients of one counter have sent and received.
 #[derive(Default)]
 struct Tally {
     sent: AtomicI64,

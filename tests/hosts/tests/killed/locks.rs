@@ -1,4 +1,5 @@
-//! Locks: an acknowledged lease is there until its expiry, no two live at once, tokens grow.
+//! Locks: an acknowledged lease is kept until its expiry, no two are valid at once, and tokens
+//! grow.
 
 use std::sync::Mutex;
 
@@ -8,11 +9,11 @@ use serde_json::{Value, json};
 
 use super::{Load, Shift, now_ms};
 
-/// One worker takes a lease and keeps it; the others contend.
+/// One worker takes a lease and keeps it. The others contend.
 const CONTENDERS: u64 = 6;
 const KEPT_FOR_MS: u64 = 120_000;
 
-/// A lease as its holder knows it: from the answer to the release or the expiry.
+/// A lease as its holder knows it: from the answer until the release or the expiry.
 #[derive(Clone, Debug)]
 struct Held {
     token: u64,
@@ -53,7 +54,7 @@ impl Locks {
         let from = now_ms();
         shift.acknowledged.count();
         random.pause(10);
-        // Until a release can have been carried out; to the expiry if nobody releases.
+        // Until a release can have been carried out, or until the expiry without a release.
         let mut until = expiry(&lease);
         if random.below(4) > 0 {
             until = until.min(now_ms());
@@ -82,7 +83,7 @@ impl Locks {
         *highest = lease.token;
     }
 
-    /// Takes the kept lock's lease, and renews it until the host dies.
+    /// Takes the kept lock's lease, and renews it until the host is killed.
     fn keep(&self, shift: &Shift<'_>) -> Result<(), String> {
         let body = keeper(shift.round);
         let answer = shift
@@ -147,7 +148,7 @@ impl Locks {
         }
         let mut latest: Option<&Held> = None;
         for held in &seen {
-            // Compared with the one among the earlier tokens that lived longest.
+            // Compared with the lease among the earlier tokens that was valid longest.
             if let Some(earlier) = latest.filter(|earlier| earlier.until > held.from) {
                 return Err(format!("{earlier:?} overlaps {held:?}"));
             }

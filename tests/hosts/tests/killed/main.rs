@@ -1,7 +1,7 @@
-//! The embedded host is killed with SIGKILL under load, again and again, and loses nothing that it
+//! The embedded host is killed with SIGKILL under load, repeatedly, and loses nothing that it
 //! acknowledged.
 //!
-//! `ANCHORHOLD_KILL_ROUNDS=200` says how many rounds each test has.
+//! `ANCHORHOLD_KILL_ROUNDS=200` sets how many rounds each test has.
 
 mod alarms;
 mod chat;
@@ -18,18 +18,18 @@ use host_tests::{Client, Host, Kind, Random, trouble};
 /// How long anything that must happen may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Clients of one kind of object, who know what they were promised.
+/// Clients of one kind of object. They record what was acknowledged.
 trait Load: Sync {
-    /// How many work at once.
+    /// Returns how many workers there are.
     fn workers(&self) -> u64;
 
     /// Makes requests until one of them fails because the host is dead.
     fn work(&self, shift: &Shift<'_>) -> Result<(), String>;
 
-    /// Compares what is there after a restart with what was promised.
+    /// Compares what is stored after a restart with what was acknowledged.
     fn check(&self, client: &Client, round: u64) -> Result<(), String>;
 
-    /// The same once the last round is over.
+    /// Does the same after the last round.
     fn conclude(&self, client: &Client) -> Result<(), String>;
 }
 
@@ -41,7 +41,7 @@ struct Shift<'a> {
     acknowledged: &'a Acknowledged,
 }
 
-/// How often a load was promised something in this round.
+/// How often a load was acknowledged something in this round.
 #[derive(Default)]
 struct Acknowledged {
     count: Mutex<u64>,
@@ -69,7 +69,7 @@ impl Shift<'_> {
         Random::new(self.round * 1_000 + self.worker)
     }
 
-    /// A name that nobody else gives.
+    /// Returns a unique name.
     fn unique(&self, number: u64) -> String {
         format!("{}-{}-{number}", self.round, self.worker)
     }
@@ -84,14 +84,14 @@ fn rounds(suite: u64) -> u64 {
     })
 }
 
-/// Milliseconds since 1970, as the host reads them.
+/// Returns the milliseconds since 1970, as the host reads them.
 fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     let millis = since.expect("the clock is right").as_millis();
     u64::try_from(millis).expect("a date of our time")
 }
 
-/// A request that must be answered, because the host runs.
+/// Returns the result of a request that must be answered, because the host is running.
 fn ok<T>(result: Result<T, String>) -> T {
     result.unwrap_or_else(|error| panic!("{error}"))
 }
@@ -107,7 +107,7 @@ fn survive(rounds: u64, loads: &[&dyn Load]) {
     for round in 0..rounds {
         let client = host.client();
         let acknowledged = Acknowledged::default();
-        // Each round dies at another moment of the work.
+        // Each round kills it at another point of the work.
         let goal = 1 + random.below(if round % 4 == 0 { 30 } else { 500 });
         std::thread::scope(|scope| {
             for load in loads {
@@ -126,7 +126,7 @@ fn survive(rounds: u64, loads: &[&dyn Load]) {
         });
         total += *acknowledged.count.lock().expect("no panic while locked");
         if round % 3 == 2 {
-            // In the middle of what a start makes good.
+            // Killed during what a start repairs.
             host.restart_and_kill_after(Duration::from_millis(random.below(80)));
         }
         host.restart();

@@ -1,4 +1,4 @@
-//! A scheduled task: each time of its plan is served once, and one run is pending.
+//! A scheduled task: each planned time is served once, and one run is pending.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -10,7 +10,7 @@ use super::{Load, PATIENCE, Shift, ok};
 
 const EVERY_MS: i64 = 400;
 
-/// The times of the plan, by the number of the run, as they were seen. What was seen is durable.
+/// The planned times that were observed, by the number of the run. What was observed is durable.
 #[derive(Default)]
 pub struct Tasks {
     seen: Mutex<BTreeMap<u64, i64>>,
@@ -43,7 +43,7 @@ impl Tasks {
         Ok(last)
     }
 
-    /// Each run is for the time after that of the run before it.
+    /// Checks that each run is for the time after that of the previous run.
     fn check_beat(&self) -> Result<(), String> {
         let seen = self.seen.lock().expect("no panic while locked");
         let runs: Vec<(&u64, &i64)> = seen.iter().collect();
@@ -69,7 +69,8 @@ impl Load for Tasks {
         let mut is_started = self.is_started.lock().expect("no panic while locked");
         if !*is_started {
             let status: Value = shift.client.send("GET", "/tasks/beat", &[], None)?.json();
-            // A start whose answer was lost may have been carried out, and another begins a new beat.
+            // A start whose answer was lost may have been carried out. Another start begins a new
+            // beat.
             if status["running"] == false {
                 let plan = json!({ "every_ms": EVERY_MS, "on_missed": "catch_up" });
                 let answer = shift.client.send_json("POST", "/tasks/beat/start", &plan)?;

@@ -1,4 +1,4 @@
-//! Turns that write a stored collection and two keys: all three are there, or none.
+//! Turns that write a stored collection and two keys. All three are stored, or none.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{Load, Shift, ok};
 
-/// So many rounds write into one object, whose ledger is read whole.
+/// This many rounds write into one object, whose whole ledger is read.
 const ROUNDS_OF_AN_OBJECT: u64 = 5;
 
 /// What was acknowledged, by object.

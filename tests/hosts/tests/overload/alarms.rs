@@ -1,4 +1,4 @@
-//! Many alarms that are due at once when the host starts.
+//! Many alarms that are due at the same time when the host starts.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -14,7 +14,7 @@ fn now_ms() -> u64 {
     u64::try_from(since.expect("the clock is right").as_millis()).expect("a date of our time")
 }
 
-/// Schedules a run in each of so many objects.
+/// Schedules a run in each of this many objects.
 fn schedule(client: &Client, bells: usize, at: u64) {
     std::thread::scope(|scope| {
         for thread in 0..THREADS {
@@ -36,13 +36,13 @@ fn alarms_due_at_a_start_all_run_and_hold_up_nobody() {
     let bells = load(300, 1_500);
     let mut host = start(Kind::Embedded);
     let started = Instant::now();
-    // As long as it takes to schedule them on a busy machine; what is due before the kill runs early
-    // enough to be counted all the same.
+    // Long enough to schedule all of them on a busy machine. Runs that are due before the kill run
+    // early enough to be counted, too.
     let due = now_ms() + load(6_000, 30_000) as u64;
     schedule(&host.client(), bells, due);
     println!("{bells} alarms scheduled in {:?}", started.elapsed());
     host.kill();
-    // The outage itself is what is tested: they come due while nothing runs.
+    // The outage is what is tested: the runs become due while nothing is running.
     let left = due.saturating_sub(now_ms()) + 100;
     std::thread::sleep(Duration::from_millis(left));
     host.restart();

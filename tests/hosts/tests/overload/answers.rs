@@ -1,4 +1,4 @@
-//! Clients that ask for much and do not read it.
+//! Clients that request large answers and do not read them.
 
 use std::time::{Duration, Instant};
 
@@ -8,9 +8,9 @@ use serde_json::json;
 use super::{PATIENCE, resident, start, watch};
 
 const CLIENTS: usize = 50;
-/// What the host may hold for answers that nobody reads.
+/// How many bytes the host may hold for answers that are not read.
 const ALLOWED: u64 = 400 << 20;
-/// When it must have given up on clients that take nothing, at the latest.
+/// After this time it must have given up on clients that accept nothing.
 const GIVEN_UP: Duration = Duration::from_secs(150);
 
 #[test]
@@ -32,7 +32,7 @@ fn answers_that_nobody_reads_are_bounded_and_given_up() {
                 connection
             })
             .collect();
-        // So that the answers have been made, if they are; others are served beside.
+        // Waits until the answers have been made, if they are. Other clients are served meanwhile.
         let settled = Instant::now();
         while settled.elapsed() < Duration::from_secs(4) {
             client

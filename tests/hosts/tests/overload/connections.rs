@@ -1,4 +1,4 @@
-//! Clients that send their requests a byte at a time.
+//! Clients that send their requests one byte at a time.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{PATIENCE, resident, start, watch};
 
-/// How long the host lets a client take for one request, at most: a bound of ours, generous.
+/// How long the host may let a client take for one request. This is this test's own generous limit.
 const CUT_OFF: Duration = Duration::from_secs(150);
 const BYTES_OF_A_CONNECTION: u64 = 128 * 1024;
 
@@ -26,7 +26,7 @@ fn begin(client: &Client, count: usize, beginning: &str) -> Vec<Raw> {
         .collect()
 }
 
-/// Sends one more byte over each connection that is open, and says how many those are.
+/// Sends one more byte over each open connection. Returns how many are open.
 fn trickle(connections: &mut [Raw], byte: &[u8]) -> usize {
     let open = connections
         .iter_mut()
@@ -83,7 +83,7 @@ fn requests_that_trickle_in_hold_up_nobody_and_are_cut_off() {
     }
 }
 
-/// A connection that asks for nothing is closed, too.
+/// A connection without a request is also closed.
 #[test]
 fn connections_without_a_request_hold_up_nobody_and_are_closed() {
     let count = load(300, 2_000).min(raise_open_files().saturating_sub(1_000));

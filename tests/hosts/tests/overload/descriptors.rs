@@ -1,4 +1,4 @@
-//! Few descriptors for many objects.
+//! Few file descriptors for many objects.
 
 use host_tests::{Client, Kind, load, megabytes};
 use serde_json::json;
@@ -7,7 +7,7 @@ use super::{PATIENCE, resident, start, watch};
 
 const THREADS: usize = 16;
 
-/// Writes to and reads from so many objects, all the time from some connections at once.
+/// Writes to and reads from this many objects, continuously over some connections at once.
 fn use_objects(client: &Client, objects: usize, passes: i64) -> Vec<String> {
     let failures = std::sync::Mutex::new(Vec::new());
     std::thread::scope(|scope| {
@@ -76,7 +76,7 @@ fn no_request_fails_where_1024_open_files_are_allowed() {
     serve_under("ulimit -n 1024");
 }
 
-/// Where so few files may be open, some 60 connections are taken.
+/// With so few open files allowed, about 60 connections are accepted.
 const FEW: &str = "ulimit -n 256";
 
 #[test]
@@ -115,7 +115,7 @@ fn sockets_leave_databases_and_requests_their_descriptors() {
     }
     println!("{} sockets are open, {refused} were refused", open.len());
     assert!((50..60).contains(&open.len()) && refused > 140);
-    // Connections that are no sockets keep their part.
+    // Connections that are not sockets keep their share.
     client.get("/healthz").expect_status(200);
     drop(open.pop());
     let opened = host_tests::eventually(PATIENCE, || {

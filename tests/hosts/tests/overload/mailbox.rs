@@ -1,4 +1,4 @@
-//! A flood of calls at one object that is busy.
+//! A flood of calls to one busy object.
 
 use std::time::Instant;
 
@@ -7,11 +7,11 @@ use serde_json::json;
 
 use super::{PATIENCE, resident, start, watch};
 
-/// How much of memory one waiting call may take: its connection, its request, its place.
+/// How many bytes one waiting call may take for its connection, its request and its place.
 const BYTES_OF_A_CALL: u64 = 64 * 1024;
 
 fn a_flood(kind: Kind, calls: usize) {
-    // The host has the same limit, and half of it for connections.
+    // The host has the same limit, and uses half of it for connections.
     let calls = calls.min(raise_open_files() * 2 / 5);
     let host = start(kind);
     let client = host.client().within(PATIENCE);
@@ -84,7 +84,7 @@ fn a_flood(kind: Kind, calls: usize) {
     if kind == Kind::Embedded {
         assert!(refused > 0, "all of {calls} calls were taken in");
     }
-    // What was answered with a value was counted, and what was refused was not.
+    // Calls that were answered with a value were counted. Refused ones were not.
     let value: u64 = client.get("/bystanders/slow").json();
     assert_eq!(value, counted, "{kind}");
     for next in 1..=10 {

@@ -1,7 +1,8 @@
-//! More than the embedded host can take: it refuses honestly, keeps its memory bounded, answers
-//! others, and recovers.
+//! More load than the embedded host can take. It refuses with correct errors, keeps its memory
+//! bounded, serves other clients, and recovers.
 //!
-//! Small in the suite; `ANCHORHOLD_FULL_LOAD=1` makes the full load. The figures are printed.
+//! The load is small in the suite. `ANCHORHOLD_FULL_LOAD=1` makes the full load. The figures are
+//! printed.
 
 mod alarms;
 mod answers;
@@ -16,7 +17,8 @@ use std::time::{Duration, Instant};
 
 use host_tests::{Client, Host, Kind, load, megabytes, trouble};
 
-/// `/healthz` is promised within a second; the suite has other tests beside it on the same cores.
+/// `/healthz` is promised to answer within a second. In the suite, other tests run on the same
+/// cores.
 fn healthy() -> Duration {
     Duration::from_secs(load(5, 2) as u64)
 }
@@ -31,7 +33,7 @@ fn resident(host: &Host) -> u64 {
     host.resident_memory().expect("/proc tells it")
 }
 
-/// What was seen of the host while it was under load.
+/// Observations of the host while it was under load.
 #[derive(Debug, Default)]
 struct Watched {
     slowest: Duration,
@@ -58,7 +60,7 @@ impl Watched {
     }
 }
 
-/// Asks for `/healthz` again and again, and looks at the memory, until the load is over.
+/// Requests `/healthz` repeatedly and records the memory until the load ends.
 fn watch<T>(host: &Host, act: impl FnOnce() -> T) -> (T, Watched) {
     let client = host.client().within(PATIENCE);
     let over = AtomicBool::new(false);
@@ -78,7 +80,7 @@ fn watch<T>(host: &Host, act: impl FnOnce() -> T) -> (T, Watched) {
     })
 }
 
-/// Ends the watch also where the load panics.
+/// Ends the watch, even if the load panics.
 struct EndOfLoad<'a>(&'a AtomicBool);
 
 impl Drop for EndOfLoad<'_> {

@@ -1,4 +1,4 @@
-//! Many names that strangers think of.
+//! Many names chosen by strangers.
 
 use std::time::Instant;
 
@@ -8,10 +8,10 @@ use serde_json::json;
 use super::{PATIENCE, resident, start, watch};
 
 const THREADS: usize = 8;
-/// What memory may grow by, however many names are used: objects in memory are bounded.
+/// By how much memory may grow for any number of names, because objects in memory are bounded.
 const GROWTH: u64 = 256 << 20;
 
-/// Routes that only read; their classes have migrations, alarms and fields.
+/// Routes that only read. Their classes have migrations, alarms and fields.
 const READS: [&str; 5] = [
     "/storage/NAME/field",
     "/alarms/NAME/next?key=x",
@@ -20,7 +20,7 @@ const READS: [&str; 5] = [
     "/tasks/NAME",
 ];
 
-/// Asks under each name, over a few connections, and counts what was not answered with 200.
+/// Sends a request for each name over a few connections. Counts answers other than 200.
 fn ask_all(client: &Client, names: usize, ask: impl Fn(usize) -> (&'static str, String) + Sync) {
     std::thread::scope(|scope| {
         for thread in 0..THREADS {

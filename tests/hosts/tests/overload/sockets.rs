@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 
 use super::{resident, start, watch};
 
-/// What the host may hold for clients that do not read, in all.
+/// How many bytes the host may hold in total for clients that do not read.
 const ALLOWED: u64 = 1 << 30;
 
-/// How much is published to each of them: in the suite more than what may wait for one, with 10,000
-/// of them more than what may wait for all.
+/// How much is published to each of them. In the suite this exceeds what may wait for one. With
+/// 10,000 of them it exceeds what may wait for all.
 fn published() -> usize {
     load(12 << 20, 1 << 20)
 }
@@ -22,7 +22,8 @@ struct Outcome {
     slowest_event: Duration,
 }
 
-/// Publishes until every client that does not read must have been dropped, or too much is held.
+/// Publishes until every client that does not read must have been dropped, or until too much is
+/// held.
 fn publish(host: &Host, quick: &mut Connection, before: u64) -> Outcome {
     let client = host.client();
     let text = "x".repeat(load(60_000, 6_000));
@@ -42,7 +43,7 @@ fn publish(host: &Host, quick: &mut Connection, before: u64) -> Outcome {
         outcome.slowest_event = outcome.slowest_event.max(published.elapsed());
         outcome.events += 1;
         if resident(host) > before + ALLOWED {
-            // The machine has other work, too.
+            // The machine may be busy with other work.
             outcome.stopped = true;
             break;
         }
@@ -53,14 +54,14 @@ fn publish(host: &Host, quick: &mut Connection, before: u64) -> Outcome {
 #[test]
 fn sockets_that_do_not_read_are_dropped_and_hold_up_nobody() {
     let wanted = load(300, 10_000);
-    // The host has the same limit, and half of it for connections.
+    // The host has the same limit, and uses half of it for connections.
     let count = wanted.min(raise_open_files() * 2 / 5);
     let host = start(Kind::Embedded);
     let hub = host.client().at("/hubs/slow");
     let mut quick = hub.connect("/ws?topics=a");
     let started = Instant::now();
     let mut slow = Vec::with_capacity(count);
-    // The hub takes 10,000, the quick one among them.
+    // The hub accepts 10,000, including the quick one.
     for number in 1..count {
         match hub.open("/ws?topics=a", &[]) {
             Ok(connection) => slow.push(connection),
@@ -90,7 +91,7 @@ fn sockets_that_do_not_read_are_dropped_and_hold_up_nobody() {
         "more than {} MB are held for clients that do not read",
         megabytes(ALLOWED)
     );
-    // Whoever was dropped has no hole before the end.
+    // Clients that were dropped have no gap before the end.
     for socket in slow.iter_mut().take(5) {
         let mut next = 0;
         loop {

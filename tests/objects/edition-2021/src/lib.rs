@@ -18,7 +18,7 @@ use std::time::Duration;
 use anchorhold::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// What is known of an account.
+/// The state of an account.
 #[derive(Serialize)]
 struct Statement {
     name: String,
@@ -28,7 +28,7 @@ struct Statement {
     left: u64,
 }
 
-/// What a socket's client asks for.
+/// A request of a socket's client.
 #[derive(Serialize, Deserialize)]
 struct Withdrawal {
     by: i64,

@@ -1,5 +1,6 @@
-//! An object that a `macro_rules` macro writes. Names, types, attributes and bodies come to `#[durable_object]` as
-//! fragments, most of them in groups without delimiters, and some through two macros, in groups within groups.
+//! An object that a `macro_rules` macro generates. `#[durable_object]` receives names, types,
+//! attributes and bodies as fragments, most of them in groups without delimiters. Some pass through
+//! two macros, and are in groups within groups.
 #![forbid(unsafe_code)]
 #![deny(
     warnings,
@@ -14,7 +15,7 @@ use std::time::Duration;
 use anchorhold::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// What is known of an account.
+/// The state of an account.
 #[derive(Serialize)]
 struct Statement {
     name: String,
@@ -24,7 +25,7 @@ struct Statement {
     left: u64,
 }
 
-/// What a socket's client asks for.
+/// A request of a socket's client.
 #[derive(Serialize, Deserialize)]
 struct Withdrawal {
     by: i64,
@@ -67,7 +68,7 @@ macro_rules! object {
     };
 }
 
-/// Passes on what it is given: the fragments are in two groups then.
+/// Passes its arguments on to another macro, so that the fragments are in two groups.
 macro_rules! account {
     (
         $framework:path, $class:literal, $object:ident, $owner:ident, $context:ty, $amount:ty,

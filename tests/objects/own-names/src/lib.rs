@@ -1,5 +1,6 @@
-//! An object whose handlers call the types of anchorhold by other names (`Answer<T>` is `Result<T, Error>`), and own
-//! types by theirs (`Request`, `Response`, `Ctx`).
+//! An object whose handlers refer to anchorhold's types by other names (`Answer<T>` is
+//! `Result<T, Error>`). Its own types have the names of anchorhold's (`Request`, `Response`,
+//! `Ctx`).
 #![forbid(unsafe_code)]
 #![deny(
     warnings,
@@ -28,20 +29,20 @@ type Ended = anchorhold::CloseEvent;
 type Page = anchorhold::Response;
 type Upload = anchorhold::Request;
 
-/// How much is taken off.
+/// The amount to withdraw.
 #[derive(Serialize, Deserialize)]
 pub struct Request {
     by: i64,
 }
 
-/// What is left.
+/// The remaining balance.
 #[derive(Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Response {
     balance: i64,
 }
 
-/// What is known of an account.
+/// The state of an account.
 #[derive(Serialize, Deserialize)]
 pub struct Ctx {
     name: String,

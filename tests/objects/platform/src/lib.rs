@@ -1,4 +1,5 @@
-//! A crate of one's own between anchorhold and the crates with objects: it re-exports anchorhold, and has a macro that declares objects.
+//! A user's crate between anchorhold and the crates with objects. It re-exports anchorhold, and has
+//! a macro that declares objects.
 #![forbid(unsafe_code)]
 #![deny(warnings, missing_docs, clippy::pedantic)]
 

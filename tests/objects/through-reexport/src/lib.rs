@@ -1,4 +1,5 @@
-//! Objects in a crate that reaches anchorhold only through [`platform`]: one names the path, one is declared by its macro.
+//! Objects in a crate that depends on anchorhold only through [`platform`]. One names the path, one
+//! is declared by its macro.
 #![forbid(unsafe_code)]
 #![deny(
     warnings,
@@ -18,7 +19,7 @@ use std::time::Duration;
 use platform::reexported::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// What is known of an account.
+/// The state of an account.
 #[derive(Serialize)]
 struct Statement {
     name: String,
@@ -28,7 +29,7 @@ struct Statement {
     left: u64,
 }
 
-/// What a socket's client asks for.
+/// A request of a socket's client.
 #[derive(Serialize, Deserialize)]
 struct Withdrawal {
     by: i64,

@@ -1,4 +1,4 @@
-//! How much each user may still post.
+//! The rate limit of each user's posts.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,25 +8,27 @@ use anchorhold::objects::rate_limiter::{Algorithm, Policy, Usage};
 
 use super::settings::Settings;
 
-/// So many users are remembered before those with nothing to remember are forgotten.
+/// The number of users from which on those with full buckets are dropped.
 const MANY_USERS: usize = 1_024;
 
 /// The token buckets of a room's users, by the rate limiter's core.
 ///
-/// They live in memory, and cost no writes of their own: each message is stored with the time at
-/// which its sender's bucket is full again, and that time is the whole state of a bucket.
+/// They are kept in memory and need no additional writes. Each message is stored with the time at
+/// which its sender's bucket is full again, which is the whole state of a bucket.
 #[derive(Clone, Debug)]
 pub struct Allowances {
     policy: Policy,
     window: Duration,
-    /// Strangers choose the names, and on wasm the standard hash has no random key.
+    /// A hash map could be flooded: clients choose the names, and on wasm the standard hash does
+    /// not have a random key.
     users: BTreeMap<String, Usage>,
-    /// At so many, those with nothing to remember are looked for again.
+    /// The number of users at which full buckets are dropped again.
     many: usize,
 }
 
 impl Allowances {
-    /// The buckets of the size that the settings say, each full at the time given with its user.
+    /// Creates the buckets with the size of the settings. Each is full at the time given with its
+    /// user.
     pub fn restored(
         settings: &Settings,
         full: impl IntoIterator<Item = (String, Timestamp)>,
@@ -46,11 +48,11 @@ impl Allowances {
         }
     }
 
-    /// Takes one message of `user`; when the bucket is full again. A clock that was set back grants
-    /// nothing extra: the bucket counts as empty at most.
+    /// Takes one message of `user`. Returns when the bucket is full again. A backwards clock step
+    /// never grants extra quota: the bucket counts as empty at most.
     ///
     /// # Errors
-    /// The bucket is empty: after what time there is one message's room.
+    /// The bucket is empty. The error is the time until there is room for one message.
     pub fn take(&mut self, user: &str, now: Timestamp) -> Result<Timestamp, Duration> {
         if self.users.len() >= self.many {
             self.forget_the_idle(now);
@@ -59,8 +61,8 @@ impl Allowances {
             Some(usage) => usage,
             None => self.users.entry(user.to_owned()).or_default(),
         };
-        // No bucket is emptier than empty. One that seems so was used before the clock was set back,
-        // and would keep its user from posting until that time has come again.
+        // A bucket cannot be emptier than empty. One that seems so was used before the clock was
+        // set back, and would block its user until that time comes again.
         let empty = bucket(now + self.window);
         if usage.expires(&self.policy) > empty.expires(&self.policy) {
             *usage = empty;
@@ -73,13 +75,13 @@ impl Allowances {
         }
     }
 
-    /// How many users are remembered: those whose buckets are not full, and a few more.
+    /// Returns the number of remembered users: those whose buckets are not full, and a few more.
     #[must_use]
     pub fn len(&self) -> usize {
         self.users.len()
     }
 
-    /// Whether no user is remembered.
+    /// Returns `true` if no user is remembered.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.users.is_empty()
@@ -93,7 +95,7 @@ impl Allowances {
     }
 }
 
-/// A bucket that is full at this time.
+/// Returns a bucket that is full at this time.
 fn bucket(full: Timestamp) -> Usage {
     Usage::Bucket {
         full,

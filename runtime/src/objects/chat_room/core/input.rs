@@ -1,4 +1,4 @@
-//! What clients may send.
+//! Validation of clients' input.
 
 use anchorhold::Error;
 
@@ -10,12 +10,12 @@ pub const MAX_NAME: usize = 32;
 pub const MAX_TEXT: usize = 4_096;
 /// The longest `client_id`, in characters; a UUID has 36.
 pub const MAX_CLIENT_ID: usize = 128;
-/// The longest frame, in bytes: the longest text, its characters all written as JSON's longest
-/// escapes (`\ud83d\ude00`), and what stands around it.
+/// The longest frame, in bytes: the longest text with all characters written as JSON's longest
+/// escapes (`\ud83d\ude00`), and the JSON around it.
 pub const MAX_FRAME: usize = 64 * 1024;
 
-/// Whether `name` may be the name of a user: 1 to 32 characters, none of them a control character,
-/// no white space at either end. `field` is what the message of the error calls it.
+/// Checks the name of a user: 1 to 32 characters without control characters, and without white
+/// space at either end. `field` is its name in the error message.
 ///
 /// # Errors
 /// 400, code `bad_name`.
@@ -36,7 +36,7 @@ pub fn check_name(field: &str, name: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether `text` may be the text of a message: 1 to 4,096 characters, whatever they are.
+/// Checks the text of a message: 1 to 4,096 characters of any kind.
 ///
 /// # Errors
 /// 400, code `bad_text`.
@@ -50,8 +50,7 @@ pub fn check_text(text: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether `client_id` may be a client's identifier of a message: 1 to 128 characters, none of them a
-/// control character.
+/// Checks a client's identifier of a message: 1 to 128 characters without control characters.
 ///
 /// # Errors
 /// 400, code `bad_client_id`.
@@ -68,11 +67,11 @@ pub fn check_client_id(client_id: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// Reads what came over a socket. Its size is looked at first.
+/// Parses a frame from a socket. Checks its size first.
 ///
 /// # Errors
-/// 413, code `too_large`; 400, code `bad_message`, for what is no message of the protocol, a field
-/// that is not part of it included.
+/// 413, code `too_large`. 400, code `bad_message`, if it is not a message of the protocol, or has
+/// an unknown field.
 pub fn parse_frame(frame: &str) -> Result<ClientMessage, Error> {
     if frame.len() > MAX_FRAME {
         return Err(Error::new(
@@ -90,11 +89,11 @@ pub fn parse_frame(frame: &str) -> Result<ClientMessage, Error> {
 }
 
 fn is_longer(text: &str, characters: usize) -> bool {
-    // A character has up to four bytes, so that long input is not counted.
+    // A character has at most four bytes, so long input need not be counted.
     text.len() > characters * 4 || text.chars().count() > characters
 }
 
-/// Control characters, and the separators that end a line as well as they do.
+/// Returns `true` for control characters, and for the separators that also end a line.
 fn is_control(character: char) -> bool {
     character.is_control() || matches!(character, '\u{2028}' | '\u{2029}')
 }

@@ -1,6 +1,6 @@
-//! What a chat room decides, without a host: state and time in, decision out.
+//! The decisions of a chat room, without a host: state and time in, decision out.
 //!
-//! An object of your own may embed any of it; `docs/objects/chat-room.md` has an example.
+//! Your own object may embed any part of it; `docs/objects/chat-room.md` has an example.
 
 mod allowance;
 mod input;

@@ -1,48 +1,49 @@
-//! Which messages are kept, and when the next leaves.
+//! Which messages are retained, and when the next one expires.
 
 use std::time::Duration;
 
 use anchorhold::Timestamp;
 
-/// How many identifiers back a resend is recognised, where more messages than that are not kept
-/// anyway: a client that was offline resends what it has not seen acknowledged, and a busy room may
-/// have moved on by more than its history.
+/// How many identifiers back a retry is recognised, if the history is shorter. A client that was
+/// offline retries what was not acknowledged, and in a busy room more messages than its history may
+/// have followed.
 const MIN_REMEMBERED: u64 = 10_000;
-/// Sweeps are at least a tenth of the age, and at most this, apart.
+/// The longest pause between sweeps. The shortest is a tenth of the age.
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
-/// How much of the history is kept.
+/// How much of the history is retained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
-    /// The newest messages, so many.
+    /// The number of newest messages that are retained.
     pub messages: u64,
-    /// Not older than this; `None`: as old as they get.
+    /// The maximum age, or `None` without a limit.
     pub age: Option<Duration>,
 }
 
 impl Retention {
-    /// The smallest identifier that is kept by count.
+    /// Returns the smallest identifier that is retained by count.
     #[must_use]
     pub fn first_kept(&self, newest: u64) -> u64 {
         newest.saturating_sub(self.messages) + 1
     }
 
-    /// The smallest identifier whose `client_id` is remembered by count.
+    /// Returns the smallest identifier whose `client_id` is remembered by count.
     #[must_use]
     pub fn first_remembered(&self, newest: u64) -> u64 {
         newest.saturating_sub(self.messages.max(MIN_REMEMBERED)) + 1
     }
 
-    /// What is as old as this, or older, is kept no more.
+    /// Returns the time up to which messages are expired, inclusive.
     #[must_use]
     pub fn expired_at(&self, now: Timestamp) -> Option<Timestamp> {
         self.age.map(|age| now - age)
     }
 
-    /// When to sweep next, if the oldest message is of `oldest`; `None` without an end to its age.
+    /// Returns when to sweep next if the oldest message is of time `oldest`. Returns `None` without
+    /// a maximum age.
     ///
-    /// It is a pause later than the message expires, so that a busy room does not sweep for each
-    /// message; readers do not see what has expired and is not swept yet.
+    /// The sweep is later than the expiry, so that a busy room does not sweep for each message.
+    /// Readers do not see expired messages that have not been swept.
     #[must_use]
     pub fn next_sweep(&self, oldest: Timestamp) -> Option<Timestamp> {
         let age = self.age?;
@@ -89,7 +90,7 @@ mod tests {
                     let expired = retention.expired_at(sweep).unwrap();
                     prop_assert!(oldest <= expired);
                     prop_assert!(sweep - oldest <= age + LONGEST_PAUSE);
-                    // Whatever that sweep leaves lies far enough ahead.
+                    // The next sweep is later, whatever this one leaves.
                     let left = expired + Duration::from_millis(1 + younger);
                     prop_assert!(retention.next_sweep(left).unwrap() > sweep);
                 }

@@ -1,25 +1,25 @@
-//! Who is here.
+//! The connected users.
 
 use std::collections::BTreeSet;
 
-/// The members of a room, for one time in memory: users with at least one open socket.
+/// The members of a room during one activation: users with at least one open socket.
 ///
-/// A platform may take a closed socket off its list before the object hears of it, and may wake the
-/// object for just that event. So the list alone does not say whether a departure was announced: a
-/// roster that was rebuilt from the list has never known the user who has left, and one that has
-/// announced the departure does not know the user any more. What tells them apart is whether the
-/// socket was accepted in this memory, which the socket's session says.
+/// A platform may remove a closed socket from its list before the object is notified, and may wake
+/// the object for that event alone. The list therefore does not show whether a departure was
+/// announced. A roster rebuilt from the list never knew a user who has left; a roster that has
+/// announced the departure no longer knows the user. The difference is whether the socket was
+/// accepted in this activation, which the socket's session shows.
 #[derive(Clone, Debug, Default)]
 pub struct Roster {
     present: BTreeSet<String>,
-    /// Users who had sockets when this memory began, until their departure.
+    /// Users who had sockets when this activation began, until their departure.
     survivors: BTreeSet<String>,
-    /// Users whose departures through sockets of an earlier memory are settled; no more than there
-    /// were such users.
+    /// Users whose departures through sockets of an earlier activation are settled. There are at
+    /// most as many as there were such users.
     settled: BTreeSet<String>,
 }
 
-/// What is known of a socket that closed; see [`Roster::depart`].
+/// Information about a socket that closed; see [`Roster::depart`].
 #[derive(Clone, Copy, Debug)]
 pub struct Departure {
     /// Its user has another open socket.
@@ -29,7 +29,8 @@ pub struct Departure {
 }
 
 impl Roster {
-    /// After the object came into memory: from the users of the open sockets.
+    /// Rebuilds the roster from the users of the open sockets, after the object was loaded into
+    /// memory.
     pub fn rebuilt(users: impl IntoIterator<Item = String>) -> Self {
         let present: BTreeSet<_> = users.into_iter().collect();
         Self {
@@ -39,46 +40,48 @@ impl Roster {
         }
     }
 
-    /// A socket of `user` was accepted; whether that makes the user a member, which is announced. It
-    /// is announced once more if the user's connection changed just as the object came into memory,
-    /// between the old one's end and the word of it.
+    /// Records that a socket of `user` was accepted. Returns `true` if the user becomes a member,
+    /// which is announced. It is announced again if the user reconnected while the object was being
+    /// loaded, after the old connection ended and before the object was notified.
     pub fn arrive(&mut self, user: &str) -> bool {
         self.present.insert(user.to_owned())
     }
 
-    /// A socket of `user` closed; whether the user is a member no more, which is announced. The
-    /// closings of one memory are told in the order in which they happened.
+    /// Records that a socket of `user` closed. Returns `true` if the user is no longer a member,
+    /// which is announced. The closings of one activation must be recorded in the order in which
+    /// they happened.
     pub fn depart(&mut self, user: &str, departure: Departure) -> bool {
         if departure.still_connected {
             return false;
         }
         let was_present = self.present.remove(user);
         let from_earlier = departure.from_earlier_memory;
-        // The last socket may be of this memory, and word of an older one still on its way.
+        // The last socket may be of this activation while the notice of an older one is still
+        // pending.
         let settles = self.survivors.remove(user) || from_earlier;
         let unsettled = settles && self.settled.insert(user.to_owned());
         was_present || from_earlier && unsettled
     }
 
-    /// Whether `user` is a member.
+    /// Returns `true` if `user` is a member.
     #[must_use]
     pub fn contains(&self, user: &str) -> bool {
         self.present.contains(user)
     }
 
-    /// How many members there are.
+    /// Returns the number of members.
     #[must_use]
     pub fn len(&self) -> usize {
         self.present.len()
     }
 
-    /// Whether the room is empty.
+    /// Returns `true` if the room is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.present.is_empty()
     }
 
-    /// The members, in the order of their names.
+    /// Returns the members, in the order of their names.
     #[must_use]
     pub fn members(&self) -> Vec<String> {
         self.present.iter().cloned().collect()
@@ -108,8 +111,8 @@ mod tests {
         memory: u32,
     }
 
-    /// A room on a host that lists closed sockets until the object has heard of them (`lists_closed`,
-    /// as workerd does), or takes them off at once (as the embedded host does).
+    /// A room on a host that lists closed sockets until the object was notified (`lists_closed`,
+    /// like workerd), or removes them immediately (like the embedded host).
     struct Room {
         lists_closed: bool,
         roster: Option<Roster>,
@@ -161,7 +164,7 @@ mod tests {
                 }
                 Step::Deliver => self.deliver(),
                 Step::Sleep => {
-                    // A host does not evict an object that has events to handle.
+                    // A host does not evict an object with pending events.
                     if self.untold.is_empty() {
                         self.roster = None;
                     }

@@ -1,4 +1,4 @@
-//! What an administrator may set for a room.
+//! The settings of a room.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::objects::range::in_range;
 
 const DAY_MILLIS: u64 = 24 * 60 * 60 * 1_000;
 
-/// The settings of a room. What is left out has its default; see
+/// The settings of a room. An omitted one gets its default; see
 /// [`ChatRoom::configure`](crate::objects::chat_room::ChatRoomStub::configure).
 ///
 /// ```
@@ -23,28 +23,29 @@ const DAY_MILLIS: u64 = 24 * 60 * 60 * 1_000;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// How many messages the history keeps, the newest: 1 to 100,000; 1,000 unless set.
+    /// The number of newest messages in the history: 1 to 100,000; 1,000 by default.
     pub history_messages: u64,
-    /// How old a kept message may be, in milliseconds: a second to a hundred years, or `null` for no
-    /// end; 30 days unless set.
+    /// The maximum age of a message in the history, in milliseconds: a second to a hundred years,
+    /// or `null` for no limit; 30 days by default.
     pub history_age_ms: Option<u64>,
-    /// How many members the room has at once: 1 to 30,000; 2,000 unless set.
+    /// The maximum number of members at a time: 1 to 30,000; 2,000 by default.
     pub max_members: u64,
-    /// How many sockets the room has at once: 1 to 30,000; 4,000 unless set. The platform's own limit
-    /// is 32,768.
+    /// The maximum number of sockets at a time: 1 to 30,000; 4,000 by default. The platform's own
+    /// limit is 32,768.
     pub max_sockets: u64,
-    /// How many sockets one user has at once: 1 to 30,000; 250 unless set.
+    /// The maximum number of sockets of one user at a time: 1 to 30,000; 250 by default.
     pub max_sockets_per_user: u64,
-    /// How many messages one user may post in `rate_window_ms`, all at once if the user was silent
-    /// before (a token bucket): 1 to 1,000,000; 10,000 unless set. Generous, because a fast client is
-    /// not a hostile one; set it lower where strangers post.
+    /// The number of messages that one user may post in `rate_window_ms`, all at once if the user
+    /// was silent before (a token bucket): 1 to 1,000,000; 10,000 by default. The default is
+    /// generous for fast clients. Set it lower if untrusted clients can post.
     pub rate_limit: u64,
-    /// The window of `rate_limit`, in milliseconds: a second to a day; 100 seconds unless set.
+    /// The window of `rate_limit`, in milliseconds: a second to a day; 100 seconds by default.
     pub rate_window_ms: u64,
-    /// How often a user's typing is shown, in milliseconds: 0 to a minute; once in 1,000 unless set.
+    /// The interval at which a user's typing is announced, in milliseconds: 0 to a minute; 1,000 by
+    /// default.
     pub typing_interval_ms: u64,
-    /// How long a socket that has pinged may be silent before it is closed, in milliseconds: a second
-    /// to a day; 120,000 unless set.
+    /// The time after which a socket that has sent pings and became silent is closed, in
+    /// milliseconds: a second to a day; 120,000 by default.
     pub silence_ms: u64,
 }
 
@@ -67,10 +68,10 @@ impl Default for Settings {
 const SOCKETS: RangeInclusive<u64> = 1..=30_000;
 
 impl Settings {
-    /// Whether every value is within its range.
+    /// Checks the range of every value.
     ///
     /// # Errors
-    /// 400, code `bad_settings`; the message names the value and its range.
+    /// 400, code `bad_settings`. The message names the value and its range.
     pub fn check(&self) -> Result<(), Error> {
         let age = self.history_age_ms.unwrap_or(DAY_MILLIS);
         for (name, value, range) in [
@@ -90,7 +91,7 @@ impl Settings {
         Ok(())
     }
 
-    /// How much of the history is kept.
+    /// Returns how much of the history is retained.
     #[must_use]
     pub fn retention(&self) -> Retention {
         Retention {

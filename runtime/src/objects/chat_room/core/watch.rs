@@ -1,32 +1,33 @@
-//! Which sockets are dead.
+//! Detection of dead sockets.
 
 use std::time::Duration;
 
 use anchorhold::Timestamp;
 
-/// The signs of life of one socket.
+/// The last signs of life of a socket.
 #[derive(Clone, Copy, Debug)]
 pub struct Sign {
-    /// When its last ping was answered; `None`: it has not pinged.
+    /// When its last ping was answered, or `None` if it has not sent any.
     pub pinged: Option<Timestamp>,
-    /// When it connected, or was last heard otherwise.
+    /// When it connected, or was last heard from otherwise.
     pub heard: Timestamp,
 }
 
-/// What is to be done about the sockets that were looked at.
+/// The result of a check of the sockets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
-    /// The positions of those to be closed.
+    /// The positions of the sockets to be closed.
     pub dead: Vec<usize>,
-    /// When to look again; `None`: there is nothing to watch.
+    /// When to check again, or `None` if there is nothing to watch.
     pub next: Option<Timestamp>,
 }
 
-/// The rule: a socket that has pinged and was then silent for `silence` is dead. A client that never
-/// pings is not held to it; whether a new one does is not known before `silence` has passed.
+/// Finds the dead sockets: those that have sent pings and were then silent for `silence`. The rule
+/// does not apply to clients that never ping. Whether a new client does is known only after
+/// `silence` has passed.
 ///
-/// The next look is a quarter of `silence` away at least, so that many sockets share it: a dead
-/// socket is closed 1.25 times `silence` after its last sign at the latest.
+/// The next check is at least a quarter of `silence` away, so that many sockets share it. A dead
+/// socket is closed at most 1.25 times `silence` after its last sign.
 #[must_use]
 pub fn watch(signs: &[Sign], now: Timestamp, silence: Duration) -> Verdict {
     let mut dead = Vec::new();
@@ -88,7 +89,7 @@ mod tests {
             signs in prop::collection::vec(sign(), 1..20),
             start in 0_i64..1_000_000,
         ) {
-            // From look to look, without another sign of anybody.
+            // From check to check, without further signs of life.
             let mut now = Timestamp::from_millis(start);
             let mut signs = signs;
             for sign in &mut signs {

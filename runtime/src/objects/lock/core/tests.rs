@@ -1,4 +1,4 @@
-//! Random histories of many clients, against a record of what every lease was promised.
+//! Compares random histories of many clients with a record of what every lease was promised.
 
 use std::collections::BTreeMap;
 
@@ -25,13 +25,13 @@ enum Step {
     GiveUp(usize),
     Write(usize),
     Break,
-    /// Time passes.
+    /// Time passes, in milliseconds.
     Pass(i64),
-    /// Time passes up to what the lock asked to be woken for.
+    /// Time passes until the next change that the lock reported.
     Alarm,
-    /// The host's clock is set back, or forward, while no time passes.
+    /// The host's clock is set back or forward, while no time passes.
     Set(i64),
-    /// Memory is lost.
+    /// The memory is lost.
     Crash,
 }
 
@@ -59,7 +59,7 @@ fn steps(clock_jumps_ahead: bool) -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..250)
 }
 
-/// What one client believes.
+/// What one client knows.
 #[derive(Clone, Default)]
 struct Client {
     request: Option<Acquire>,
@@ -67,7 +67,7 @@ struct Client {
     lease: Option<Lease>,
 }
 
-/// What one lease was promised, and when it lived in the lock's own time.
+/// What one lease was promised, and its time in the lock's own time.
 #[derive(Clone, Debug)]
 struct Promise {
     mode: Mode,
@@ -79,7 +79,7 @@ struct Promise {
 }
 
 struct World {
-    /// As storage has it: encoded.
+    /// Encoded, as in storage.
     stored: Vec<u8>,
     queue: Queue,
     real: i64,
@@ -120,7 +120,7 @@ impl World {
         self.state().leases.iter().any(|lease| lease.token == token)
     }
 
-    /// One event, as the object does it. `frees` says that a lease may end before its time.
+    /// One event, as the object handles it. `frees` means that a lease may end before its time.
     fn event<T>(&mut self, frees: bool, decide: impl FnOnce(&mut Self, &mut State) -> T) -> T {
         let before: State = serde_json::from_slice(&self.stored).unwrap();
         let mut state = before.clone();
@@ -167,7 +167,7 @@ impl World {
                 promise.ended = Some(promise.until);
             }
         }
-        // First come, first served, and nobody is left waiting who could have the lock.
+        // First come, first served, and no request waits that could have the lock.
         let served: Vec<_> = handed.iter().map(|(ticket, _)| *ticket).collect();
         assert_eq!(served, self.line[..served.len()], "out of order");
         self.line.drain(..served.len());
@@ -353,7 +353,7 @@ impl World {
                 let forgotten = world.clients[client]
                     .ticket
                     .filter(|old| Some(*old) != replaced);
-                // The client hangs up on what it asked before.
+                // The client abandons its earlier request.
                 if let Some(forgotten) = forgotten {
                     world.queue.leave(forgotten);
                     world.line.retain(|waiting| *waiting != forgotten);
@@ -370,7 +370,7 @@ impl World {
             }
             (Err(LockError::Held(_)), None) => assert!(!waits_on && !free),
             (Ok(Entered::Waits { .. }), None) if waits_on => {}
-            // A repeated request that does not wait any more gives its place up.
+            // A repeated request that no longer waits gives up its place.
             (Ok(Entered::Waits { .. }), None) => self.run(Step::GiveUp(client)),
             (entered, mine) => panic!("{entered:?}, while {mine:?} lives"),
         }

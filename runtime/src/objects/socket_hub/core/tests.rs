@@ -1,4 +1,4 @@
-//! Random histories of the core against a model that remembers everything.
+//! Compares random histories of the core with a model that remembers everything.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,7 +25,7 @@ enum Step {
     Acknowledge {
         seq: u64,
     },
-    /// The object leaves memory: what is kept is written and read again.
+    /// The object is evicted: the stored data is written and read again.
     Evict,
 }
 
@@ -43,8 +43,8 @@ fn kept(subscriber: &Subscriber) -> Subscriber {
 }
 
 proptest! {
-    /// Numbers have no gaps; a dropped client really owed more than the limit allows; one that
-    /// stays never owes more; one that owes nothing is never dropped.
+    /// Numbers have no gaps. A client is dropped only if it exceeds a limit, and a client that
+    /// stays never does. One without unacknowledged events is never dropped.
     #[test]
     fn a_window_never_exceeds_its_limits(steps in vec(step(), 0..80)) {
         let mut subscriber = Subscriber::new(7, true);
@@ -95,14 +95,15 @@ proptest! {
             prop_assert_eq!(window.events(), owed.len() as u64);
             prop_assert!(window.events() <= SMALL.unacknowledged_events);
             prop_assert!(window.bytes() <= SMALL.unacknowledged_bytes.max(150));
-            // After an eviction a part of the bytes may be counted for longer, never for shorter.
+            // After an eviction a part of the bytes may be counted for longer and never for
+            // shorter.
             prop_assert!(window.bytes() >= owed_bytes);
             prop_assert!(evicted || window.bytes() == owed_bytes);
             prop_assert!(window.events() > 0 || window.bytes() == 0);
         }
     }
 
-    /// Whoever acknowledges each event is never dropped, whatever the sizes.
+    /// A client that acknowledges each event is never dropped, whatever the sizes.
     #[test]
     fn who_acknowledges_everything_stays(sizes in vec(1..10_000usize, 0..50)) {
         let mut subscriber = Subscriber::new(1, true);
@@ -114,7 +115,7 @@ proptest! {
         }
     }
 
-    /// What the host tells counts for everybody; without acknowledgements nothing else does.
+    /// The host's backlog applies to every socket. Without acknowledgements it is the only limit.
     #[test]
     fn unread_bytes_are_bounded_where_the_host_tells(
         acknowledges: bool,
@@ -140,7 +141,7 @@ proptest! {
         }
     }
 
-    /// The index always says what the subscribers say, however it came about.
+    /// The index always matches the subscribers, whatever the order of changes.
     #[test]
     fn the_index_is_what_the_subscribers_are(
         steps in vec((0..4u64, "[a-c]{0,5}", any::<bool>()), 0..120),
@@ -178,11 +179,11 @@ proptest! {
                 prop_assert!(index.subscribers(topic).any(|id| id == subscriber.id()));
             }
         }
-        // Equal as a whole: no subscriber too many, and no topic without one.
+        // Equality rules out a surplus subscriber and a topic without one.
         prop_assert_eq!(index, rebuilt);
     }
 
-    /// What is kept may come from anywhere; no reading of it makes the counters lie or overflow.
+    /// Stored data may be arbitrary. Reading it never makes the counters wrong or overflow.
     #[test]
     fn any_kept_window_can_be_used(sent: u64, acknowledged: u64, bytes: usize, seq: u64) {
         prop_assume!(sent < u64::MAX);

@@ -1,4 +1,4 @@
-//! Alarms between the index on disk, the kernel's timetable and the objects' databases.
+//! Moves alarms between the index on disk, the kernel's timetable and the objects' databases.
 
 use std::pin::pin;
 use std::rc::Rc;
@@ -18,19 +18,19 @@ use crate::error::fault::Fault;
 use crate::object::id::RawId;
 use crate::turn::LocalFuture;
 
-/// Alarms due within this time are in memory; the index holds the rest.
+/// Alarms due within this time are in memory. The index holds the rest.
 const HORIZON_MS: i64 = 120_000;
 const HORIZON_STEP: Duration = Duration::from_secs(60);
-/// Entries of the index that are read at a time; others' work comes in between.
+/// How many entries of the index are read at a time. Other work can run in between.
 const PAGE: usize = 1_000;
-/// An alarm's run (P32).
+/// How long an alarm's run may take (P32).
 const RUN_TIMEOUT: Duration = Duration::from_secs(15 * 60);
-/// By so much an alarm may have been moved while it was due: the engine sets what is overdue to the
-/// next millisecond, and looks itself which runs are due.
+/// How far an alarm may have been moved while it was due. The engine sets an overdue alarm to the
+/// next millisecond, and checks which runs are due.
 const OVERDUE_BY_MS: i64 = 1;
 
 impl Shard {
-    /// Keeps the near future in memory.
+    /// Keeps the alarms of the near future in memory.
     pub(super) async fn load_alarms(self: Rc<Self>) {
         loop {
             let wanted = self.loading_wanted.notified();
@@ -52,7 +52,7 @@ impl Shard {
         while loading.load_page(self) {}
     }
 
-    /// The date was set: pauses that the index keeps mean nothing by it.
+    /// Reloads alarms after the date was set. Pauses that the index keeps are then meaningless.
     pub(super) fn load_alarms_by_new_date(self: &Rc<Self>) {
         self.change_index(vec![Change::EndPauses]);
         self.load_alarms_now();
@@ -88,7 +88,7 @@ impl Shard {
         }
     }
 
-    /// An object that only the index knows.
+    /// Returns the slot of an object that only the index knows.
     fn alarm_slot(self: &Rc<Self>, id: RawId) -> Result<Rc<Slot>, AlarmOutcome> {
         let entry = match self.disk.index().find(id) {
             Ok(entry) => entry,
@@ -97,7 +97,7 @@ impl Shard {
                 return Err(AlarmOutcome::Postponed);
             }
         };
-        // The object's own database, which could tell, is found by its class only.
+        // The object's own database would know, but it can only be found by its class.
         let entry = entry.ok_or(AlarmOutcome::Stale { actual: None })?;
         let Some(class) = self.class(&entry.class) else {
             self.class_is_missing(&entry.class);
@@ -108,7 +108,8 @@ impl Shard {
         Ok(slot)
     }
 
-    /// Loudly, once: its alarms stay in the index and are looked at again with each horizon.
+    /// Logs an error once. The alarms of the class remain in the index and are checked again with
+    /// each horizon.
     fn class_is_missing(&self, class: &str) {
         let known = &mut self.told_of.borrow_mut().missing_classes;
         if !known.iter().any(|known| known == class) {
@@ -130,10 +131,10 @@ impl Shard {
         }
     }
 
-    /// The date up to which the index is known to wake an object that wakes with an alarm: this
-    /// alarm's, whatever is still to be written. An entry that is missing or too late (an earlier
-    /// fault, an old backup) is put right, and a name that it lacks is added; nothing is known until
-    /// that is on disk.
+    /// Returns the date up to which the index is known to wake an object that wakes with an alarm.
+    /// That is the alarm's date, regardless of later writes. Corrects an entry that is missing or
+    /// too late (because of an earlier fault or an old backup), and adds a name that it lacks. Then
+    /// returns `None`, because nothing is known until the correction is on disk.
     pub(super) fn indexed(&self, slot: &Slot, at: i64) -> Option<i64> {
         let entry = match self.disk.index().find(slot.id) {
             Ok(entry) => entry,
@@ -170,7 +171,7 @@ impl Shard {
                     let result = match result {
                         Ok(Ok(result)) => result,
                         Ok(Err(_)) => {
-                            // A failed try like others: what no commit has closed goes with it.
+                            // A failed try like others: uncommitted writes are discarded.
                             let fault =
                                 Fault::TimedOut("an alarm may run for 15 minutes".to_owned());
                             life.end(fault.clone(), true);
@@ -192,12 +193,13 @@ impl Shard {
         self.handle(Event::Finished { object, bytes: 0 });
     }
 
-    /// The engine has put the alarm where the pending runs want it, or taken it away. To delete it here
-    /// if it "still stands where it stood" (P28) would take a new one for the old where the clock was
-    /// set back.
+    /// The engine has set the alarm to the time that the pending runs need, or removed it. Deleting
+    /// it here if it still has its old date (P28) could remove a new alarm if the clock was set
+    /// back.
     fn alarm_ended(&self, life: &Rc<Life>, id: RawId, result: Result<(), Fault>) {
         if result.is_ok() && self.point(&[FaultKind::RepeatedAlarm]).is_some() {
-            // That it has run is lost on the way. What the second delivery finds ends the run.
+            // The end of the run is lost in transit. The run ends when the second delivery finds
+            // nothing due.
             life.slot.handle(Event::Arrived {
                 object: life.slot.index,
                 work: Work::Alarm { id },
@@ -212,7 +214,7 @@ impl Shard {
                 self.failed_outcome()
             }
         };
-        // By its slot: a machine that has crashed reports no ends.
+        // Reported by its slot, because a machine that has crashed reports no ends.
         life.slot.handle(Event::AlarmFinished { id, outcome });
     }
 
@@ -241,7 +243,7 @@ impl Loading {
         Self { until, after: None }
     }
 
-    /// Loads a page; whether there is another.
+    /// Loads a page. Returns whether there is another.
     fn load_page(&mut self, shard: &Rc<Shard>) -> bool {
         let page = match shard.disk.index().due(self.until, self.after, PAGE) {
             Ok(page) => page,
@@ -270,7 +272,7 @@ impl Loading {
         });
         let reached = self.after.map_or(i64::MAX, |(at, _)| at);
         if is_full && reached > shard.kernel.borrow().alarm_horizon() {
-            // There is no room for what follows.
+            // There is no room for the rest.
             shard.handle(Event::AlarmsLoaded {
                 alarms: Vec::new(),
                 last: true,
@@ -282,7 +284,7 @@ impl Loading {
 }
 
 impl Shard {
-    /// Alarms of classes that the app lacks stay in the index, where they take no room in memory.
+    /// Alarms of classes that the app lacks remain in the index, where they take no memory.
     fn can_run(&self, due: &Due) -> bool {
         let is_known = self.class(&due.class).is_some();
         if !is_known {

@@ -1,4 +1,4 @@
-//! Committing a batch: alarms into the index, transactions closed, then the disk.
+//! Commits a batch: records alarms in the index, closes transactions, then syncs.
 
 use std::cell::RefMut;
 use std::rc::Rc;
@@ -14,11 +14,11 @@ use crate::error::StorageError;
 use crate::error::fault::Fault;
 
 impl Shard {
-    /// Brings the alarms that the next commit would leave into the index, before it is made: no crash
-    /// leaves an alarm that the index does not know of. The disk is waited for by another thread.
-    /// Meanwhile objects go on, and may change their alarms again.
+    /// Writes the alarms that the next commit would leave to the index before the commit is made. A
+    /// crash then leaves no alarm that the index does not know. Another thread waits for the disk.
+    /// Meanwhile objects continue, and may change their alarms again.
     pub(super) async fn record_alarms(self: &Rc<Self>) {
-        // The second time: what a turn sets from now on is later than now.
+        // Set from the second pass on: dates that turns set after this time are later than it.
         let mut latest = None;
         loop {
             let earlier = self.alarms_to_record(latest);
@@ -64,15 +64,16 @@ impl Shard {
         let dirty = self.kernel.borrow().dirty().to_vec();
         let changed = |object| {
             let life = self.life_at(object)?;
-            // What cannot be read fails at its commit.
+            // A database that cannot be read fails at its commit.
             Some((object, changed_alarm(&life).ok()??))
         };
         let changed: Vec<_> = dirty.into_iter().filter_map(changed).collect();
         self.kernel.borrow_mut().alarms_to_record(&changed, latest)
     }
 
-    /// `_cf_ALARM`, as each database will be committed, is the one truth about an object's alarm:
-    /// it is read here, behind every rollback, and index and timetable follow it.
+    /// Commits these objects. `_cf_ALARM`, as each database will be committed, is the only source
+    /// of truth for an object's alarm. It is read here, after every rollback. Index and timetable
+    /// follow it.
     pub(super) fn commit(self: &Rc<Self>, objects: &[ObjectIndex]) {
         let lives: Vec<(ObjectIndex, Rc<Life>)> = objects
             .iter()
@@ -151,7 +152,7 @@ impl Shard {
         self.residents.life(object)
     }
 
-    /// Nothing of the object's open transaction is kept.
+    /// Discards the object's open transaction.
     fn commit_failed(self: &Rc<Self>, object: ObjectIndex, error: StorageError) {
         if let Some(life) = self.life_at(object) {
             if let Some(database) = life.committable() {
@@ -167,13 +168,13 @@ impl Shard {
     }
 }
 
-/// The object's alarm as its next commit will leave it, if that may have changed.
+/// Returns the object's alarm as its next commit will leave it, if it may have changed.
 fn changed_alarm(life: &Life) -> Result<Option<Option<i64>>, StorageError> {
     let Some(database) = life.committable() else {
         return Ok(None);
     };
     if database.is_as_at_wake()? {
-        // Nothing is kept of this object, and so no alarm.
+        // Nothing of this object is kept, so it has no alarm.
         return Ok(None);
     }
     database.touched_alarm()

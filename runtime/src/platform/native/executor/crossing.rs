@@ -1,7 +1,7 @@
-//! Answers on their way to callers on other threads.
+//! Answers in flight to callers on other threads.
 //!
-//! A thread makes answers faster than a busy one takes them, so what is on its way is bounded. What is
-//! small is not counted: the callers bound it.
+//! A thread produces answers faster than a busy one takes them, so the answers in flight are
+//! bounded. Small ones are not counted, because the number of callers bounds them.
 
 use super::super::network::answers::SMALL;
 use super::super::network::budget::Share;
@@ -11,8 +11,8 @@ use crate::error::fault::Fault;
 use crate::http::Response;
 
 impl Shard {
-    /// A result that finds no room is lost, though its turn was committed: the caller hears of a broken
-    /// connection, after which a call may have run.
+    /// Sends a result. If there is no room for it, the result is lost although its turn was
+    /// committed. The caller then receives a disconnected error, after which a call may have run.
     pub(super) fn answer_call(&self, reply: ReplyTo<Vec<u8>>, result: Result<Vec<u8>, Fault>) {
         let bytes = result.as_ref().map_or(0, Vec::len);
         match self.room_to_cross(&reply, bytes) {
@@ -34,7 +34,7 @@ impl Shard {
     }
 
     /// # Errors
-    /// There is none.
+    /// Fails if there is no room.
     pub(super) fn room_to_cross<T>(
         &self,
         reply: &ReplyTo<T>,

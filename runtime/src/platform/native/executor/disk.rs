@@ -1,4 +1,4 @@
-//! Where a shard's objects rest: a data folder on the host, memory in the simulator.
+//! Where a shard stores its objects: a data folder on the host, memory in the simulator.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
@@ -17,13 +17,13 @@ use crate::error::StorageError;
 use crate::error::fault::Fault;
 use crate::object::id::RawId;
 
-/// What all shards of a process share of its data folder.
+/// The parts of the data folder that all shards of a process share.
 pub(in super::super) struct Folder {
     pub(in super::super) root: PathBuf,
     pub(in super::super) files: Arc<Files>,
     pub(in super::super) index: Arc<Index>,
     pub(in super::super) index_writer: IndexWriter,
-    /// Of the identifiers made in this folder.
+    /// The key of the identifiers made in this folder.
     pub(in super::super) key: [u8; 32],
 }
 
@@ -38,8 +38,8 @@ impl Folder {
     }
 }
 
-/// One shard's access to storage. What waits for the disk is done by threads of its own, which
-/// answer through the shard's inbox.
+/// One shard's access to storage. Separate threads do what waits for the disk, and answer through
+/// the shard's inbox.
 pub(in super::super) enum Disk {
     Folder {
         folder: Arc<Folder>,
@@ -50,11 +50,11 @@ pub(in super::super) enum Disk {
     Memory(Box<MemoryDisk>),
 }
 
-/// What is found of an object that wakes.
+/// What was found for an object that wakes.
 pub(super) enum Found {
-    /// It was never written to.
+    /// The object was never written to.
     Nothing,
-    /// `Inbound::Opened` will tell.
+    /// `Inbound::Opened` will bring the database.
     Later,
 }
 
@@ -62,7 +62,7 @@ type OpenJob = (ObjectIndex, PathBuf);
 type SyncJob = Vec<(ObjectIndex, Unsynced)>;
 
 impl Disk {
-    /// Starts the shard's disk threads; they end when the disk is dropped.
+    /// Starts the shard's disk threads. They end when the disk is dropped.
     pub(in super::super) fn folder(
         folder: Arc<Folder>,
         shard: usize,
@@ -98,7 +98,7 @@ impl Disk {
         }
     }
 
-    /// The index of alarms, for reading.
+    /// Returns the index of alarms, for reading.
     pub(super) fn index(&self) -> &Index {
         match self {
             Self::Folder { folder, .. } => &folder.index,
@@ -106,8 +106,8 @@ impl Disk {
         }
     }
 
-    /// Adds entries to the index or brings their dates forward, off the shard's thread. What is
-    /// returned resolves when that is on disk.
+    /// Adds entries to the index or brings their dates forward, off the shard's thread. The
+    /// returned future resolves when the changes are on disk.
     pub(super) fn record(
         &self,
         entries: Vec<Entry>,
@@ -117,14 +117,14 @@ impl Disk {
             Self::Memory(memory) => {
                 let (done, recorded) = oneshot::channel();
                 let changes: Vec<_> = entries.into_iter().map(Change::Record).collect();
-                // The receiver is here.
+                // This cannot fail: the receiver is in scope.
                 let _ = done.send(memory.write_index(&changes));
                 recorded
             }
         }
     }
 
-    /// Changes the index some time later, off the shard's thread, in the order of the calls.
+    /// Changes the index later, off the shard's thread, in the order of the calls.
     pub(super) fn write_index(&self, changes: Vec<Change>) {
         match self {
             Self::Folder { folder, .. } => folder.index_writer.write(changes),
@@ -139,7 +139,8 @@ impl Disk {
     /// Looks for the object's database, and has it opened off the shard's thread.
     ///
     /// # Errors
-    /// It cannot be told whether there is one: to take such an object for a new one would lose it.
+    /// Fails if it cannot be determined whether there is a database. Treating such an object as new
+    /// would lose it.
     pub(super) fn find(
         &self,
         object: ObjectIndex,
@@ -154,7 +155,7 @@ impl Disk {
                 if !has_database(&path)? {
                     return Ok(Found::Nothing);
                 }
-                // The threads end after the shard: the job is taken.
+                // The threads end after the shard, so the job is taken.
                 drop(opening.send((object, path)));
                 Ok(Found::Later)
             }
@@ -163,7 +164,7 @@ impl Disk {
         }
     }
 
-    /// The database of an object that has none yet.
+    /// Creates the database of an object that has none yet.
     pub(super) fn make(&self, class: &str, id: RawId) -> Result<Database, StorageError> {
         match self {
             Self::Folder { folder, .. } => {
@@ -176,14 +177,15 @@ impl Disk {
     /// Makes commits durable, off the shard's thread.
     pub(super) fn sync(&self, batch: SyncJob) {
         match self {
-            // The threads end after the shard: the job is taken.
+            // The threads end after the shard, so the job is taken.
             Self::Folder { syncing, .. } => drop(syncing.send(batch)),
             Self::Memory(memory) => memory.sync_batch(),
         }
     }
 
-    /// Closes a database, off the shard's thread: its log moves into it, which takes syncs.
+    /// Closes a database, off the shard's thread. Its log moves into it, which requires syncs.
     pub(super) fn close(&self, object: ObjectIndex, database: Database) {
+        database.leaves();
         match self {
             Self::Folder { closing, .. } => {
                 drop(closing.send(CloseJob::Close(object, Box::new(database))));
@@ -195,8 +197,8 @@ impl Disk {
         }
     }
 
-    /// Moves a database's log into it, off the shard's thread. `Inbound::LogShortened` brings the
-    /// database back.
+    /// Moves a database's log into it, off the shard's thread. `Inbound::LogShortened` returns the
+    /// database.
     pub(super) fn shorten_log(&self, object: ObjectIndex, database: Database) {
         match self {
             Self::Folder { closing, .. } => {
@@ -250,7 +252,7 @@ fn close_all(jobs: &mpsc::Receiver<CloseJob>, answers: &UnboundedSender<Inbound>
         let answer = match job {
             CloseJob::Close(object, database) => {
                 if let Err(error) = database.close() {
-                    // The log stays beside the database; the next opening takes it up.
+                    // The log remains beside the database. The next opening processes it.
                     tracing::warn!(%error, "closing an object's database");
                 }
                 Inbound::Closed { object }
@@ -267,7 +269,7 @@ fn close_all(jobs: &mpsc::Receiver<CloseJob>, answers: &UnboundedSender<Inbound>
     }
 }
 
-/// The file whose lock says that a process uses the folder.
+/// Returns the path of the file whose lock marks the folder as in use by a process.
 pub(in super::super) fn lock_path(root: &Path) -> PathBuf {
     root.join("lock")
 }

@@ -1,4 +1,4 @@
-//! The simulated disk fails: where it has no room, where a sync fails, and how long one takes.
+//! Faults of the simulated disk: a full disk, failing syncs, and slow ones.
 
 use super::super::sim::FaultKind;
 use super::super::store::{Change, disk_is_full};
@@ -8,17 +8,18 @@ use super::slot::{Life, WriteFault};
 use crate::error::StorageError;
 use crate::object::id::RawId;
 
-/// One opening of a database in so many fails on a full disk: where its log has to be made.
+/// One in this many openings of a database fails on a full disk: those that must create a log.
 const OPENINGS_THAT_NEED_ROOM: usize = 4;
 
 impl Shard {
     pub(in super::super) fn fault_at_write(&self, life: &Life) -> Option<WriteFault> {
         let simulation = self.simulation.as_ref()?;
         if life.slot.gone.get() {
-            // The test looks inside.
+            // The test inspects the object.
             return None;
         }
-        // A second panic, in a destructor that the first one runs, would end the test's process.
+        // A second panic, in a destructor that runs during the first one, would abort the test's
+        // process.
         let may_panic = life.in_segment.get() && !std::thread::panicking();
         let possible: &[FaultKind] = if may_panic {
             &[FaultKind::PanicAtWrite, FaultKind::FullDisk]
@@ -33,8 +34,8 @@ impl Shard {
         })
     }
 
-    /// Whether a write to the object's file fails. Without a file, the object is in memory until
-    /// its first commit is synced.
+    /// Whether a write to the object's file fails. An object without a file is in memory until its
+    /// first commit is synced.
     pub(super) fn has_no_room(&self, id: RawId) -> bool {
         let (Some(simulation), Disk::Memory(memory)) = (&self.simulation, &self.disk) else {
             return false;
@@ -42,13 +43,14 @@ impl Shard {
         simulation.disk.is_full() && memory.writes_to_file(id)
     }
 
-    /// Whether the log of a database has grown long: it is moved when the object rests.
+    /// Whether a database has a long log, which is moved when the object is idle.
     pub(super) fn has_long_log(&self) -> bool {
         let simulation = self.simulation.as_ref();
         simulation.is_some_and(|simulation| simulation.has_long_log())
     }
 
-    /// An earlier life of an object that is about to be opened must not write to its files any more.
+    /// Checks that no earlier activation still writes to the files of an object that is about to be
+    /// opened.
     pub(super) fn check_files_are_free(&self, id: RawId) {
         if let (Some(simulation), Disk::Memory(memory)) = (&self.simulation, &self.disk)
             && memory.is_syncing(id)
@@ -58,7 +60,7 @@ impl Shard {
         }
     }
 
-    /// Why the object's database cannot be opened.
+    /// Returns why the object's database cannot be opened, if so.
     pub(super) fn opening_fault(&self) -> Option<StorageError> {
         let simulation = self.simulation.as_ref()?;
         let fault = self.point(&[FaultKind::FailedSync, FaultKind::FullDisk]);
@@ -69,7 +71,7 @@ impl Shard {
         (simulation.disk.is_full() && needs_room).then(disk_is_full)
     }
 
-    /// Why entries cannot be added to the index of alarms.
+    /// Returns why entries cannot be added to the index of alarms, if so.
     pub(super) fn recording_fault(&self) -> Option<StorageError> {
         let simulation = self.simulation.as_ref()?;
         let fault = self.point(&[FaultKind::FailedSync, FaultKind::FullDisk]);
@@ -79,7 +81,7 @@ impl Shard {
         simulation.disk.is_full().then(disk_is_full)
     }
 
-    /// Changes the index of alarms some time later. A change that fails is lost.
+    /// Changes the index of alarms later. A change that fails is lost.
     pub(super) fn change_index(&self, changes: Vec<Change>) {
         match self.recording_fault() {
             Some(error) => tracing::error!(%error, "the index of alarms cannot be written"),

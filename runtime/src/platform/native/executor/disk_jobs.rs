@@ -1,5 +1,5 @@
-//! The threads of the simulated disk, each a task: openings, syncs and closings do not wait for each
-//! other. What they do is a step like any other. Events may fall before it, and a crash.
+//! The threads of the simulated disk, one task each. Openings, syncs and closings do not wait for
+//! each other. Each job is a step like any other. Events may occur before it, and so may a crash.
 
 use std::rc::Rc;
 
@@ -14,13 +14,13 @@ use super::work::Inbound;
 use crate::error::StorageError;
 use crate::error::fault::Fault;
 
-/// A sync that takes longer was given up by the device as often as not.
+/// Half of the syncs that take longer than this fail, because the device gives up.
 const DEVICE_TIMEOUT_MS: u64 = 30_000;
 
-/// What came of waiting for the disk.
+/// The result of waiting for the disk.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Waited {
-    /// The disk has done what it was to do.
+    /// The disk has done the job.
     Answered,
     /// The device failed after a long time.
     TimedOut,
@@ -71,8 +71,8 @@ impl Shard {
         }
     }
 
-    /// The commits of the first batch reach the disk, one object after the other: those that do not.
-    /// None if the process has ended.
+    /// Syncs the commits of the first batch, one object after the other. Returns those that failed,
+    /// or `None` if the process has ended.
     async fn sync_batch(
         self: &Rc<Self>,
         simulation: &Simulation,
@@ -91,14 +91,14 @@ impl Shard {
                 memory.synced(unsynced);
             }
         }
-        // The process may end when all is on disk and no caller has been answered.
+        // The process may end after all is on disk and before any caller is answered.
         let machine = simulation.machine();
         self.inside(|| self.point(&[FaultKind::Crash]));
         simulation.is_running(machine).then_some(failed)
     }
 
-    /// Syncs what a commit has written; then the folder, if the file is new in it. None if the
-    /// process has ended.
+    /// Syncs what a commit has written, and then the folder if the file is new in it. Returns
+    /// `None` if the process has ended.
     async fn sync_one(
         self: &Rc<Self>,
         simulation: &Simulation,
@@ -146,7 +146,7 @@ impl Shard {
                 continue;
             }
             match memory.closing.take() {
-                // SQLite does not tell of a sync that fails here: its log stays.
+                // SQLite does not report a sync that fails here. Its log remains.
                 Some(CloseJob::Close(object, _)) => self.receive_one(Inbound::Closed { object }),
                 Some(CloseJob::ShortenLog(object, mut database)) => {
                     let fault = self.point(&[FaultKind::FailedSync]);
@@ -166,7 +166,7 @@ impl Shard {
         }
     }
 
-    /// What is in the index is on disk.
+    /// Waits for the disk, and records that the contents of the index are on disk.
     pub(super) async fn index_answers(self: &Rc<Self>, simulation: &Simulation) {
         let waited = self.wait_for_disk(simulation).await;
         if let Disk::Memory(memory) = &self.disk
@@ -176,7 +176,7 @@ impl Shard {
         }
     }
 
-    /// A sync of whatever kind takes its time. The process may end before it and during it.
+    /// Waits as long as a sync takes. The process may end before it and during it.
     async fn wait_for_disk(self: &Rc<Self>, simulation: &Simulation) -> Waited {
         let machine = simulation.machine();
         let possible = [

@@ -1,4 +1,4 @@
-//! What a shard does for its kernel.
+//! Carries out a shard's effects for its kernel.
 
 use std::any::Any;
 use std::rc::Rc;
@@ -20,8 +20,8 @@ use crate::object::id::RawId;
 use crate::turn::user_code;
 
 impl Shard {
-    /// Carries out an effect. A panic on the way, which is a mistake of ours, costs no more than
-    /// the objects that the effect is about.
+    /// Carries out an effect. If this panics, which is a bug of this crate, only the objects that
+    /// the effect concerns are affected.
     pub(super) fn carry_out_whole(self: &Rc<Self>, effect: Effect) {
         let concern = Concern::of(&effect);
         if user_code::call(|| self.carry_out(effect)).is_err() {
@@ -52,14 +52,14 @@ impl Shard {
                     let fault = fault.clone();
                     self.handle(Event::CommitFailed { object, fault });
                 }
-                // The batch is over, so that there is a next one.
+                // Ends the batch, so that there can be a next one.
                 self.disk.sync(Vec::new());
             }
         }
     }
 
-    /// Ends an object's time in memory: what it runs fails with `fault`, and what no commit has closed
-    /// is rolled back.
+    /// Ends an activation. Everything that it runs fails with `fault`, and uncommitted writes are
+    /// rolled back.
     pub(super) fn reset(self: &Rc<Self>, object: ObjectIndex, fault: Fault) {
         if let Some(life) = self.life_at(object) {
             if let Some(database) = life.committable() {
@@ -141,7 +141,7 @@ impl Shard {
         }
     }
 
-    /// The database of an object that wakes was opened, or could not be.
+    /// Continues a wake after the object's database was opened, or could not be.
     pub(super) fn opened(
         self: &Rc<Self>,
         object: ObjectIndex,
@@ -187,7 +187,8 @@ impl Shard {
         }
     }
 
-    /// A start that failed leaves nothing behind: its migrations and its `#[init]` are undone.
+    /// Handles a failed start, which leaves nothing behind. Its migrations and its `#[init]` are
+    /// rolled back.
     fn wake_failed(self: &Rc<Self>, object: ObjectIndex, fault: Fault) {
         if let Some(life) = self.life_at(object) {
             if let Some(database) = life.committable() {
@@ -212,7 +213,7 @@ impl Shard {
             Work::Task(task) => task.refuse(fault),
             Work::Message { socket, .. } => socket.refuse(&fault),
             Work::Alarm { id } => self.alarm_failed(id),
-            // The object did not start, or was reset: it finds its socket missing.
+            // The object did not start, or was reset. Its socket is then missing.
             Work::Close { socket, .. } => socket.cut_off(),
             Work::Error { .. } => {}
         }
@@ -241,7 +242,7 @@ impl Shard {
         let resident = self.residents.take(slot.index);
         let is_lent = |resident: &Resident| resident.life.is_lent.get();
         if resident.as_ref().is_some_and(is_lent) {
-            // Closed when it is back.
+            // It is closed when it is returned.
             return;
         }
         match resident.and_then(|resident| resident.life.take_database()) {
@@ -250,13 +251,14 @@ impl Shard {
         }
     }
 
-    /// Cuts off what the object runs and drops its memory; its database stays for the last commit.
+    /// Cuts off what the object runs and drops its memory. Its database is kept for the last
+    /// commit.
     fn leave(&self, slot: &Slot, reset: Option<Fault>) {
         let Some(life) = self.life_at(slot.index) else {
             return;
         };
         if let Some(fault) = &reset {
-            // Its sockets go with its memory (P62); they outlive an eviction.
+            // A reset also drops its sockets (P62). An eviction does not.
             let sockets = std::mem::take(&mut *slot.sockets.borrow_mut());
             for socket in sockets {
                 socket.cut_off();
@@ -267,10 +269,13 @@ impl Shard {
         }
         let fault = reset.unwrap_or_else(|| Fault::Reset("the object was evicted".to_owned()));
         life.cut_off(fault);
+        if let Some(database) = life.committable() {
+            database.leaves();
+        }
     }
 }
 
-/// What the class can do.
+/// Returns the description of a class.
 fn table_of(class: &'static Class) -> &'static Description {
     let table: &dyn Any = (class.table)();
     let table = table.downcast_ref();
@@ -280,13 +285,13 @@ fn table_of(class: &'static Class) -> &'static Description {
 /// What a wake found on disk.
 #[derive(Default)]
 struct Opened {
-    /// None if the object has never written.
+    /// `None` if the object has never written.
     database: Option<Database>,
     alarm: Option<i64>,
     indexed: Option<i64>,
 }
 
-/// What an effect is about, for the case that carrying it out panics.
+/// The objects of an effect, for the case that carrying it out panics.
 #[derive(Debug)]
 enum Concern {
     Nothing,

@@ -1,4 +1,4 @@
-//! A shard as its objects' handles see it.
+//! A shard, as the handles of its objects see it.
 
 use std::rc::Rc;
 

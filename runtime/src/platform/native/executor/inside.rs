@@ -1,4 +1,5 @@
-//! What an object holds, for the simulator: looked at without an event, which would be one of the run.
+//! Inspects what an object holds, for the simulator. This causes no event, because an event would
+//! change the run.
 
 use std::any::Any;
 use std::rc::Rc;
@@ -19,7 +20,7 @@ use crate::storage::fields::FieldStore;
 use crate::storage::migrations::migrate;
 
 impl Shard {
-    /// The object's value in memory, or one loaded from what was committed last.
+    /// Passes `look` the object's value in memory, or one loaded from the last commit.
     pub(in super::super) fn look_inside<R>(
         self: &Rc<Self>,
         description: &'static Description,
@@ -32,7 +33,7 @@ impl Shard {
                     "an `async fn(&mut self)` of it is under way".to_owned(),
                 ));
             };
-            // None while it wakes.
+            // `None` while it wakes.
             if let Some(held) = &*held {
                 return Ok(self.with_lent_database(&life, || look(held.object.as_any())));
             }
@@ -42,7 +43,7 @@ impl Shard {
         Ok(look(object.as_any()))
     }
 
-    /// The object's database, or what a wake would make of what was committed last.
+    /// Passes `read` the object's database, or what a wake would make of the last commit.
     pub(in super::super) fn look_at_database<R>(
         self: &Rc<Self>,
         description: &'static Description,
@@ -60,8 +61,8 @@ impl Shard {
         })
     }
 
-    /// A life of its own, of which the kernel knows nothing: as the object has it after a wake, but
-    /// for what its own code does then.
+    /// Returns a separate activation that the kernel does not know. It is as the object would be
+    /// after a wake, but without the effects of the object's own code.
     fn stand_in(
         self: &Rc<Self>,
         description: &'static Description,
@@ -80,8 +81,8 @@ impl Shard {
         Ok(life)
     }
 
-    /// Puts a database that is lent back for as long as the test looks: the object itself does not
-    /// run meanwhile, and needs none.
+    /// Returns a lent database for as long as the test inspects it. The object does not run
+    /// meanwhile and does not need it.
     fn with_lent_database<R>(&self, life: &Life, look: impl FnOnce() -> R) -> R {
         let object = life.slot.index;
         let lent = match &self.disk {
@@ -100,7 +101,7 @@ impl Shard {
         result
     }
 
-    /// The objects of a class that were written to.
+    /// Returns the objects of a class that were written to.
     pub(in super::super) fn all_of(&self, description: &'static Description) -> Vec<RawId> {
         let key = IdKey::new(self.disk.key(), description.class.name);
         let mut ids = match &self.disk {
@@ -118,7 +119,7 @@ impl Shard {
         ids
     }
 
-    /// Calls the checks of the test, if a turn has just ended.
+    /// Calls the test's checks after a turn has ended.
     pub(super) fn turn_ended(&self) {
         if let Some(simulation) = &self.simulation {
             simulation.turn_ended();

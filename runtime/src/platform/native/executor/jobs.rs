@@ -1,4 +1,4 @@
-//! What a disk thread is asked for.
+//! The jobs of a disk thread.
 
 use super::super::kernel::ObjectIndex;
 use super::super::store::Database;

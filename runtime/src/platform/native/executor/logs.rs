@@ -1,5 +1,5 @@
-//! Long write-ahead logs are moved into their databases by another thread, which is lent the
-//! database for that time.
+//! Moves long write-ahead logs into their databases on another thread. The database is lent to that
+//! thread meanwhile.
 
 use std::rc::Rc;
 
@@ -10,13 +10,13 @@ use crate::error::StorageError;
 use crate::error::fault::Fault;
 
 impl Shard {
-    /// Has the long logs among the databases of a durable batch moved into them. That takes syncs, so
-    /// another thread does it, and what arrives for such an object meanwhile waits.
+    /// Moves the long logs of a durable batch's databases into them. This requires syncs, so
+    /// another thread does it. Events for such an object wait meanwhile.
     pub(super) fn shorten_logs(self: &Rc<Self>) {
         for object in self.long_logs.take() {
             let life = self.life_at(object);
             let Some(life) = life.filter(|_| self.kernel.borrow().is_at_rest(object)) else {
-                // After another commit.
+                // Waits for a later commit.
                 continue;
             };
             let is_long = life
@@ -36,7 +36,7 @@ impl Shard {
         self.handle(Event::CommitFailed { object, fault });
     }
 
-    /// A database that was lent comes back.
+    /// Takes back a database that was lent.
     pub(super) fn take_back(
         self: &Rc<Self>,
         object: ObjectIndex,

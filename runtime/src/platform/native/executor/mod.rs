@@ -1,7 +1,7 @@
-//! One thread's share of the objects: it carries out what its kernel decides.
+//! One thread's share of the objects. It carries out the decisions of its kernel.
 //!
-//! Everything an object does runs inside [`Shard::inside`]: what the kernel decides meanwhile is
-//! queued and carried out when the poll is over, so no object is entered while another runs.
+//! All code of objects runs inside [`Shard::inside`]. What the kernel decides meanwhile is queued
+//! and carried out after the poll, so no object is entered while another runs.
 
 mod alarms;
 mod commit;
@@ -52,7 +52,8 @@ use residents::Residents;
 use slot::{Executor, Slot};
 use work::{Delivery, Inbound, Output, Work};
 
-/// What the large answers of one shard hold together until callers on other threads have taken them.
+/// How many bytes the large answers of one shard may hold together until callers on other threads
+/// have taken them.
 const MAX_CROSSING: usize = 64 * 1024 * 1024;
 
 type Event = kernel::Event<Work, Output>;
@@ -60,37 +61,37 @@ type Effect = kernel::Effect<Work, Output>;
 
 pub(super) struct Shard {
     pub(super) number: usize,
-    /// The inboxes of all shards, this one's included.
+    /// The inboxes of all shards, including this one.
     inboxes: Arc<[UnboundedSender<Inbound>]>,
     pub(super) disk: Disk,
     pub(super) clock: Clock,
     pub(super) random: Random,
     pub(super) outgoing: Outgoing,
-    /// The messages of sockets that are on their way here, and those that wait for their peers.
+    /// The incomplete messages of sockets. `pending` counts the bytes that wait for their peers.
     pub(super) unfinished: Waiting,
     pub(super) pending: Budget,
-    /// The large answers that callers on other threads have yet to take.
+    /// The large answers that callers on other threads have not taken yet.
     crossing: Budget,
     classes: RefCell<Vec<Deployed>>,
-    /// In the simulator: what makes the order of events a matter of the seed.
+    /// In the simulator: decides the order of events by the seed.
     simulation: Option<Simulation>,
     kernel: RefCell<Kernel<Work, Output>>,
     slots: RefCell<Vec<Option<Rc<Slot>>>>,
     residents: Residents,
-    /// Of the batch on its way to the disk: objects whose logs have grown long.
+    /// The objects with long logs in the batch in flight to the disk.
     long_logs: RefCell<Vec<ObjectIndex>>,
     decided: RefCell<Vec<Effect>>,
     queue: RefCell<VecDeque<Effect>>,
-    /// Effects are being carried out, or an object runs.
+    /// Whether effects are being carried out, or an object runs.
     busy: Cell<bool>,
     commit_wanted: Notify,
-    /// When the timer is set to, and that it has to be set anew.
+    /// When the timer fires. `timer_changed` is notified when it must be set again.
     timer_at: Cell<Option<i64>>,
     timer_changed: Notify,
-    /// The index may hold alarms that belong in memory.
+    /// Notified when the index may hold alarms that belong in memory.
     loading_wanted: Notify,
     told_of: RefCell<ToldOf>,
-    /// Tests have the host itself panic over an effect.
+    /// For tests: makes the host itself panic while carrying out an effect.
     #[cfg(test)]
     panic_over: Cell<Option<PanicOver>>,
 }
@@ -98,7 +99,7 @@ pub(super) struct Shard {
 #[cfg(test)]
 type PanicOver = fn(&Effect) -> bool;
 
-/// What was logged once and is not logged each time.
+/// Conditions that were logged once and are not logged each time.
 #[derive(Default)]
 struct ToldOf {
     missing_classes: Vec<String>,
@@ -114,7 +115,7 @@ struct Deployed {
     key: Rc<IdKey>,
 }
 
-/// What a shard is made of.
+/// The parts from which a shard is made.
 pub(super) struct Parts {
     pub(super) number: usize,
     pub(super) inboxes: Arc<[UnboundedSender<Inbound>]>,
@@ -180,7 +181,7 @@ impl Shard {
         key
     }
 
-    /// What makes and checks the identifiers of a class.
+    /// Returns the key that makes and checks the identifiers of a class.
     pub(super) fn id_key(&self, class: &'static Class) -> Result<Rc<IdKey>, Fault> {
         let known = self
             .classes
@@ -189,7 +190,7 @@ impl Shard {
             .position(|known| std::ptr::eq(known.class, class));
         match known {
             Some(index) if self.simulation.is_some() => {
-                // The version of a class that the test named last is the one that is deployed.
+                // The version of a class that the test named last is the deployed one.
                 let mut classes = self.classes.borrow_mut();
                 let latest = classes.remove(index);
                 let key = Rc::clone(&latest.key);
@@ -214,12 +215,12 @@ impl Shard {
             .rfind(|class| class.name == name)
     }
 
-    /// The shard that an object lives on; its identifier is as good as a hash.
+    /// Returns the shard on which an object lives. The identifier serves as a hash.
     fn home_of(&self, id: RawId) -> usize {
         usize::from(u16::from_le_bytes([id.0[0], id.0[1]])) % self.inboxes.len()
     }
 
-    /// Brings work to its object, on whichever shard that is.
+    /// Delivers work to its object, on any shard.
     pub(super) fn deliver(self: &Rc<Self>, mut delivery: Delivery) {
         let home = self.home_of(delivery.id);
         if home == self.number {
@@ -259,7 +260,7 @@ impl Shard {
         });
     }
 
-    /// The object's slot, made if it is not known.
+    /// Returns the object's slot. Creates one if the object is not known.
     fn slot(self: &Rc<Self>, class: &'static Class, id: RawId) -> Rc<Slot> {
         let known = self
             .kernel
@@ -288,7 +289,8 @@ impl Shard {
         self.slots.borrow().get(index.0)?.clone()
     }
 
-    /// Tells the kernel, and carries out what it decides: now, or after what runs.
+    /// Passes an event to the kernel, and carries out its decisions: now, or after the running
+    /// code.
     pub(super) fn handle(self: &Rc<Self>, event: Event) {
         {
             let mut decided = self.decided.borrow_mut();
@@ -302,7 +304,7 @@ impl Shard {
         }
     }
 
-    /// Runs something of an object's, then what was decided meanwhile.
+    /// Runs code of an object, and then what was decided meanwhile.
     fn inside<T>(self: &Rc<Self>, run: impl FnOnce() -> T) -> T {
         if self.busy.get() {
             return run();
@@ -336,7 +338,7 @@ fn not_in_the_app(class: &Class) -> Fault {
     ))
 }
 
-/// Says that the shard is at work, a panic in it included.
+/// Marks the shard as busy until this is dropped, even by a panic.
 struct Busy<'a>(&'a Cell<bool>);
 
 impl<'a> Busy<'a> {

@@ -14,8 +14,8 @@ pub(super) struct Resident {
     pub(super) occupant: Rc<Occupant>,
 }
 
-/// By the kernel's index. What is taken out is dropped by the caller: an object's `Drop` may come back
-/// here.
+/// Indexed by the kernel's index. The caller drops what is removed, because an object's `Drop` may
+/// call this again.
 #[derive(Default)]
 pub(super) struct Residents(RefCell<Vec<Option<Resident>>>);
 

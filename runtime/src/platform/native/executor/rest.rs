@@ -1,5 +1,5 @@
-//! Whether a simulated host that is at rest is as it should be: nothing is left over of what has
-//! ended, and everything that is pending will happen in time.
+//! Checks a simulated host at rest: nothing may be left over of things that have ended, and
+//! everything pending must happen in time.
 
 use std::rc::Rc;
 
@@ -12,11 +12,12 @@ use super::work::Work;
 use crate::error::StorageError;
 use crate::object::id::RawId;
 
-/// One that is due and cannot start, or was due already when it was scheduled, is put off by so much.
+/// How far a run is postponed that is due and cannot start, or was already due when it was
+/// scheduled.
 const POSTPONED_MS: i64 = 2_001;
 
 impl Shard {
-    /// Notes what is about to be started.
+    /// Records what is about to be started.
     pub(super) fn begins(&self, work: &Work) {
         if let Some(simulation) = self.simulation() {
             let now = self.clock.now();
@@ -24,20 +25,20 @@ impl Shard {
         }
     }
 
-    /// Notes that what was started just now goes on; in the simulator only.
+    /// Records that what was just started continues. Only in the simulator.
     pub(super) fn goes_on(&self, object: ObjectIndex) -> Option<Entry> {
         let what = self.simulation()?.under_way.label();
         self.note_under_way(object, &what)
     }
 
-    /// Notes that the object runs this, in the simulator.
+    /// Records that the object runs this. Only in the simulator.
     pub(super) fn note_under_way(&self, object: ObjectIndex, what: &str) -> Option<Entry> {
         let under_way = &self.simulation()?.under_way;
         let slot = self.slot_at(object)?;
         Some(under_way.note(what, self.name(slot.id), self.clock.now()))
     }
 
-    /// What objects run or wait for, each with the time since when; the longest first.
+    /// Describes what objects run and for how many seconds, or else the objects that wait.
     pub(in super::super) fn at_work(&self) -> Vec<String> {
         let now = self.clock.now();
         let described = self
@@ -52,13 +53,13 @@ impl Shard {
         objects.iter().map(waits).collect()
     }
 
-    /// Whether no object has anything to do or to send, whatever is due.
+    /// Whether no object has anything to do or to send, even if alarms are due.
     pub(in super::super) fn is_at_rest(&self) -> bool {
         self.kernel.borrow().at_work().is_empty()
     }
 
-    /// Fails the test if the host is at rest and the kernel holds on to something that is over, or
-    /// would miss an alarm.
+    /// Fails the test if the host is at rest and the kernel still holds something that has ended,
+    /// or would miss an alarm.
     pub(in super::super) fn check_rest(&self) {
         if !self.is_quiet() {
             return;
@@ -75,9 +76,9 @@ impl Shard {
         }
     }
 
-    /// Alarms that will not fire in time, whenever they are due. What an object has scheduled, the
-    /// platform's alarm in its database, the index, the timetable: each has to be as early as the one
-    /// before it.
+    /// Returns the alarms that will not fire in time, at any date. The chain is: an object's
+    /// schedule, the platform's alarm in its database, the index, the timetable. Each must be at
+    /// least as early as the one before it.
     pub(in super::super) fn lost_alarms(&self) -> Vec<String> {
         let Disk::Memory(memory) = &self.disk else {
             return Vec::new();
@@ -126,18 +127,18 @@ impl Shard {
         else {
             return Ok(Some(format!("at {alarm}, which the index lacks")));
         };
-        // That of a class which the app lacks waits for one that has it.
+        // An alarm of a class that the app lacks waits for an app that has it.
         let is_expected =
             self.class(&entry.class).is_none() || self.kernel.borrow().expects_alarm(id, alarm);
         Ok((!is_expected).then(|| format!("at {alarm}, which the timetable lacks")))
     }
 
-    /// Has the kernel take on no more than the simulation's limits say.
+    /// Applies the simulation's limits to the kernel.
     pub(in super::super) fn limit_kernel(self: &Rc<Self>) {
         if let Some(simulation) = self.simulation() {
             let limits = simulation.limits.borrow().clone();
             self.kernel.borrow_mut().set_limits(limits);
-            // What was too much may start now.
+            // Work that was above the limits may start now.
             self.inside(|| {});
         }
     }

@@ -1,4 +1,4 @@
-//! What only a simulated shard does: starting work in the seed's order, and crashing.
+//! Parts that only a simulated shard has: starting work in the seed's order, and crashing.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -33,13 +33,13 @@ impl Shard {
         self.keep_running("closing", Self::close_one_by_one);
     }
 
-    /// Where a simulated host may have one of these faults: the one that it has.
+    /// A point where a simulated host may have one of these faults. Returns the one that it has.
     pub(in super::super) fn point(&self, possible: &[FaultKind]) -> Option<FaultKind> {
         let simulation = self.simulation.as_ref()?;
         simulation.point(self.clock.both(), possible)
     }
 
-    /// The process has ended: nothing that was decided since is carried out.
+    /// Ends the process if a fault demands it. Decisions made since are not carried out.
     pub(super) fn crash_if_wanted(self: &Rc<Self>) {
         match self.simulation.as_ref().and_then(Simulation::ending) {
             Some(Ending::Crash) => self.crash(),
@@ -48,7 +48,7 @@ impl Shard {
         }
     }
 
-    /// What an object sends, unless it is lost or late on the way.
+    /// Returns what an object sends, unless it is lost or delayed in transit.
     pub(super) fn through_the_network(
         self: &Rc<Self>,
         from: ObjectIndex,
@@ -89,8 +89,8 @@ impl Shard {
         }
     }
 
-    /// Sends a request to the outside world. In the simulator it may be lost, late or doubled on the
-    /// way, and so may its answer.
+    /// Sends a request to the outside world. In the simulator, the request may be lost, delayed or
+    /// repeated in transit, and its answer lost or delayed.
     pub(in super::super) async fn fetch_outside(
         self: &Rc<Self>,
         request: Request,
@@ -135,8 +135,8 @@ impl Shard {
         }
     }
 
-    /// Runs what a client asked the app for. It ends with the process: the client finds the connection
-    /// broken, and what the handler had not done is not done.
+    /// Runs a client's request to the app. It ends with the process: the client's connection is
+    /// broken, and the rest of the handler does not run.
     pub(in super::super) async fn serve(
         self: &Rc<Self>,
         answer: impl Future<Output = Response>,
@@ -147,7 +147,7 @@ impl Shard {
         let broken = || Fault::Disconnected("the host went away".to_owned()).into_response();
         let machine = simulation.machine();
         let mut answer = pin!(answer);
-        // Before its first step, and at each of its awaits.
+        // A crash is possible before the first step, and at each await.
         let steps = poll_fn(|context| {
             self.inside(|| self.point(&[FaultKind::Crash]));
             if simulation.is_running(machine) {
@@ -161,7 +161,7 @@ impl Shard {
             () = simulation.ended(machine) => None,
             answer = steps => answer,
         };
-        // The client may not hear of what was done.
+        // The client may not receive the answer although the handler has run.
         let fault = self.inside(|| self.point(&[FaultKind::Crash, FaultKind::LostReply]));
         match answer {
             Some(answer) if fault.is_none() && simulation.is_running(machine) => answer,
@@ -169,7 +169,7 @@ impl Shard {
         }
     }
 
-    /// A frame is on its way: the connection may be cut, and the frame is lost.
+    /// A frame is in flight. The connection may be cut, and the frame is then lost.
     pub(in super::super) fn may_cut(&self, link: &Link) {
         if let Some(simulation) = &self.simulation
             && self.point(&[FaultKind::DroppedSocket]).is_some()
@@ -178,7 +178,7 @@ impl Shard {
         }
     }
 
-    /// Between events: what happens to a host beside its work.
+    /// Injects faults between events that do not depend on the host's work.
     fn surroundings(self: &Rc<Self>, simulation: &Simulation) {
         let possible = [
             FaultKind::Eviction,
@@ -204,7 +204,7 @@ impl Shard {
         }
     }
 
-    /// Does something later, unless the host has crashed meanwhile.
+    /// Does something later, unless the host crashes meanwhile.
     pub(super) fn later(self: &Rc<Self>, pause: Duration, act: impl FnOnce(&Rc<Self>) + 'static) {
         let Some(simulation) = &self.simulation else {
             return;
@@ -234,7 +234,8 @@ impl Shard {
                     self.check_rest();
                     break;
                 }
-                // Those of one bunch start before what the first of them decides is carried out.
+                // Work that is picked together starts before the decisions of the first are carried
+                // out.
                 self.inside(|| {
                     for (object, work, bytes) in ready {
                         self.begins(&work);
@@ -245,7 +246,7 @@ impl Shard {
         }
     }
 
-    /// The timer counts time that passes: it has to be set by the new time.
+    /// Sets the timer again. It measures elapsed time and must follow the new date.
     pub(in super::super) fn clock_was_set(self: &Rc<Self>) {
         self.load_alarms_by_new_date();
         self.timer_changed.notify_one();
@@ -267,13 +268,13 @@ impl Shard {
         }
     }
 
-    /// The alarms that databases and the index have, and whose time has come.
+    /// Returns the alarms of databases and the index that are due.
     pub(in super::super) fn overdue_alarms(&self) -> Vec<String> {
         let now = self.clock.now();
         let due = self.disk.index().due(now.saturating_sub(1), None, 10);
         due.unwrap_or_default()
             .into_iter()
-            // Those of a class that the app lacks wait for one that has it.
+            // Alarms of a class that the app lacks wait for an app that has it.
             .filter(|due| self.class(&due.class).is_some())
             .map(|due| self.overdue(due.id, due.at))
             .collect()
@@ -284,15 +285,15 @@ impl Shard {
         format!("that of {} is late by {late:?}", self.name(id))
     }
 
-    /// Everything but the disk is lost: memory, sockets, answers on their way, and writes that no
-    /// commit has closed. What the old machine still reports is dropped: its objects are gone,
-    /// and the answers of its disk are dropped.
+    /// Loses everything except the disk: memory, sockets, answers in flight, and uncommitted
+    /// writes. What the old machine still reports is dropped, because its objects are gone. So are
+    /// the answers of its disk.
     pub(in super::super) fn crash(self: &Rc<Self>) {
         self.lose_memory(&Fault::Disconnected("the host crashed".to_owned()));
         self.start_again();
     }
 
-    /// A crash that also loses what the disk had not confirmed, as far as the seed says.
+    /// Crashes, and also loses what the disk had not confirmed, as far as the seed decides.
     pub(in super::super) fn power_failure(self: &Rc<Self>) {
         if let Some(simulation) = &self.simulation {
             simulation.cut_all();
@@ -306,7 +307,7 @@ impl Shard {
         self.start_again();
     }
 
-    /// The process ends, and the next one has these classes and no others.
+    /// Ends the process, and starts one with only these classes.
     pub(in super::super) fn deploy(self: &Rc<Self>, classes: &[&'static Description]) {
         self.lose_memory(&Fault::Disconnected("the host was restarted".to_owned()));
         self.classes.borrow_mut().clear();
@@ -320,7 +321,7 @@ impl Shard {
         self.start_again();
     }
 
-    /// The next process lacks a class, and the one after it has it again.
+    /// Starts a process that lacks a class, and later one that has it again.
     fn deploy_badly(self: &Rc<Self>, simulation: &Simulation) {
         let class = {
             let classes = self.classes.borrow();
@@ -357,14 +358,14 @@ impl Shard {
         simulation.is_some_and(|simulation| simulation.lacks.get() == Some(class))
     }
 
-    /// A test uses a class by naming it, until it deploys an app.
+    /// Whether a test may use any class by naming it, which is possible until it deploys an app.
     pub(super) fn takes_any_class(&self) -> bool {
         let simulation = self.simulation.as_ref();
         simulation.is_some_and(|simulation| !simulation.is_deployed())
     }
 
-    /// Why this version of a class takes no work: a stub of it was made before another app was
-    /// deployed.
+    /// Returns why this version of a class accepts no work: its stub was made before another app
+    /// was deployed.
     pub(super) fn missing(&self, class: &'static Class) -> Option<Fault> {
         if self.lacks(class.name) {
             return Some(not_in_the_app(class));
@@ -387,7 +388,7 @@ impl Shard {
         self.load_alarms_now();
     }
 
-    /// Drops everything that this shard holds, which holds the shard in turn.
+    /// Drops everything that this shard holds and that in turn holds the shard.
     pub(in super::super) fn lose_memory(self: &Rc<Self>, fault: &Fault) {
         let slots = std::mem::take(&mut *self.slots.borrow_mut());
         for slot in slots.into_iter().flatten() {
@@ -402,7 +403,7 @@ impl Shard {
         }
         let lost = self.kernel.replace(new_kernel(self.limits()));
         drop(lost);
-        // A `Drop` of the user's may have woken an object again.
+        // A `Drop` of user code may have woken an object again.
         drop(self.residents.take_all());
         drop(std::mem::take(&mut *self.queue.borrow_mut()));
         if let Disk::Memory(memory) = &self.disk {

@@ -1,4 +1,4 @@
-//! One object on its shard: what outlives its time in memory, and one such time.
+//! One object on its shard: its slot, which outlives activations, and one activation.
 
 use std::cell::{Cell, Ref, RefCell, RefMut};
 use std::future::Future;
@@ -26,34 +26,36 @@ use crate::object::id::RawId;
 use crate::socket::Message;
 use crate::turn::LocalFuture;
 
-/// What carries out what an object does, as the object's handles see it: the thread that it lives on.
+/// Carries out what an object does, as the object's handles see it: the thread on which the object
+/// runs.
 pub(in super::super) trait Executor {
     fn handle(self: Rc<Self>, event: Event<Work, Output>);
     fn clock(&self) -> &Clock;
     fn random(&self) -> &Random;
-    /// What waits for the peers of the thread's sockets.
+    /// The budget for bytes that wait for the peers of the thread's sockets.
     fn pending(&self) -> &Budget;
-    /// The messages of the thread's sockets that are on their way here.
+    /// The incomplete messages of the thread's sockets.
     fn unfinished(&self) -> &Waiting;
-    /// Where the simulator may cut a connection.
+    /// A point where the simulator may cut a connection.
     fn may_cut(&self, link: &Link);
-    /// The database of an object that has none yet.
+    /// Creates the database of an object that has none yet.
     fn make_database(&self, class: &str, id: RawId) -> Result<Database, StorageError>;
-    /// What goes wrong at the next write, in the simulator.
+    /// The fault at the next write, in the simulator.
     fn fault_at_write(&self, life: &Life) -> Option<WriteFault>;
     fn continue_in_background(self: Rc<Self>, life: &Rc<Life>, work: LocalFuture<'static, ()>);
     fn block_while(self: Rc<Self>, life: &Rc<Life>, gate: LocalFuture<'static, Result<(), Fault>>);
-    /// What makes and checks the identifiers of a class.
+    /// Returns the key that makes and checks the identifiers of a class.
     fn id_key(&self, class: &'static Class) -> Result<Rc<IdKey>, Fault>;
-    /// Brings work to its object.
+    /// Delivers work to its object.
     fn deliver(self: Rc<Self>, delivery: Delivery);
-    /// The number of the next call or request to an object; zero on a host, which counts none.
+    /// Returns the number of the next call or request to an object. Always zero on a host, which
+    /// does not count them.
     fn next_call(&self) -> u32;
     /// Sends a request to the outside world.
     fn fetch(self: Rc<Self>, request: Request) -> LocalFuture<'static, Result<Response, Fault>>;
 }
 
-/// What goes wrong at a write to an object's storage.
+/// A fault at a write to an object's storage.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(in super::super) enum WriteFault {
     Panic,
@@ -72,8 +74,8 @@ pub(in super::super) struct Slot {
     pub(in super::super) name: RefCell<Option<Arc<str>>>,
     pub(in super::super) sockets: RefCell<Vec<Socket>>,
     pub(in super::super) automatic_response: RefCell<Option<(String, String)>>,
-    /// The kernel has forgotten this object, or the simulated machine that it was on has crashed:
-    /// what is still reported of it is dropped.
+    /// Whether the kernel has forgotten this object, or its simulated machine has crashed. What is
+    /// still reported of it is dropped.
     pub(super) gone: Cell<bool>,
 }
 
@@ -96,7 +98,7 @@ impl Slot {
         }
     }
 
-    /// What the index of alarms keeps of this object.
+    /// Returns the entry of this object for the index of alarms.
     pub(super) fn index_entry(&self, at: i64) -> Entry {
         Entry {
             id: self.id,
@@ -126,7 +128,7 @@ impl Owner for Slot {
             && let Some((request, response)) = &*self.automatic_response.borrow()
             && request == text
         {
-            // Through the gate, which lets it pass when the object is idle (P8).
+            // Through the output gate, which lets it pass when the object is idle (P8).
             let _ = socket.send_text(response);
             socket.note_automatic_response(self.executor.clock().now());
             return;
@@ -194,15 +196,15 @@ impl Owner for Slot {
 /// One activation: from load to eviction or reset.
 pub(in super::super) struct Life {
     pub(in super::super) slot: Rc<Slot>,
-    /// Opened by the first write: to ask an object that has nothing leaves no file behind.
+    /// Opened by the first write. Reading an object without data thus creates no file.
     database: RefCell<Option<Database>>,
-    /// Another thread has the database, while nothing of the object runs.
+    /// Whether another thread has the database. Meanwhile nothing of the object runs.
     pub(super) is_lent: Cell<bool>,
-    /// Migrations run and fields are loaded: nothing of the object's own code has run.
+    /// Whether migrations run and fields are loaded. None of the object's own code has run yet.
     is_waking: Cell<bool>,
-    /// A turn runs, and storage may have to be taken back to where it began.
+    /// Whether a turn runs. Storage may have to be rolled back to where it began.
     pub(in super::super) in_segment: Cell<bool>,
-    /// Decided during a turn, carried out when it pauses or ends.
+    /// Decided during a turn, and carried out when it pauses or ends.
     ending: RefCell<Option<Ending>>,
     over: RefCell<Option<Fault>>,
     ended: Notify,
@@ -210,7 +212,7 @@ pub(in super::super) struct Life {
 
 pub(super) struct Ending {
     pub(super) fault: Fault,
-    /// Without the writes that no commit has closed.
+    /// Whether to discard the writes that no commit includes.
     pub(super) discard: bool,
 }
 
@@ -228,7 +230,7 @@ impl Life {
         }
     }
 
-    /// The database for reading; none if the object has never written.
+    /// Returns the database for reading. Returns `None` if the object has never written.
     pub(in super::super) fn stored(&self) -> Result<Option<Ref<'_, Database>>, StorageError> {
         if let Some(fault) = &*self.over.borrow() {
             return Err(StorageError::Io(format!(
@@ -239,7 +241,7 @@ impl Life {
         Ok(Ref::filter_map(self.database.borrow(), Option::as_ref).ok())
     }
 
-    /// The database for writing.
+    /// Returns the database for writing.
     pub(in super::super) fn database(&self) -> Result<Ref<'_, Database>, StorageError> {
         if let Some(database) = self.stored()? {
             return Ok(database);
@@ -251,13 +253,13 @@ impl Life {
             .ok_or_else(|| StorageError::Io("the database was closed".to_owned()))
     }
 
-    /// For committing: also after this life is over.
+    /// Returns the database for committing, even after this activation has ended.
     pub(in super::super) fn committable(&self) -> Option<RefMut<'_, Database>> {
         RefMut::filter_map(self.database.borrow_mut(), Option::as_mut).ok()
     }
 
-    /// Whether a write is of the wake itself, to an object that was never written to. Such writes
-    /// are made anew at each wake and stay in memory: to ask an object leaves nothing behind.
+    /// Whether a write is part of waking an object that was never written to. Such writes are
+    /// repeated at each wake and stay in memory. Reading an object thus leaves no data.
     pub(in super::super) fn is_provisional(&self) -> bool {
         self.is_waking.get()
             && self
@@ -267,7 +269,7 @@ impl Life {
                 .is_none_or(Database::is_unwritten)
     }
 
-    /// From now on the object's own code runs.
+    /// Records that the object's own code runs from now on.
     pub(in super::super) fn loaded(&self) -> Result<(), StorageError> {
         if let Some(database) = &*self.database.borrow() {
             database.settle_wake()?;
@@ -276,18 +278,18 @@ impl Life {
         Ok(())
     }
 
-    /// The alarm as the database has it now, what no commit has closed included.
+    /// Returns the alarm as the database has it now, including uncommitted changes.
     pub(super) fn alarm(&self) -> Result<Option<i64>, StorageError> {
         self.stored()?.map_or(Ok(None), |database| database.alarm())
     }
 
-    /// After it was lent.
+    /// Puts the database back after it was lent.
     pub(super) fn put_database(&self, database: Database) {
         *self.database.borrow_mut() = Some(database);
         self.is_lent.set(false);
     }
 
-    /// For closing, or for lending.
+    /// Takes the database for closing, or for lending.
     pub(super) fn take_database(&self) -> Option<Database> {
         self.database.borrow_mut().take()
     }
@@ -297,7 +299,7 @@ impl Life {
         self.slot.handle(Event::Emitted { object, output });
     }
 
-    /// Ready when the writes so far are on disk.
+    /// Resolves when the writes so far are on disk.
     pub(in super::super) fn sync(&self) -> LocalFuture<'static, Result<(), StorageError>> {
         let (done, synced) = oneshot::channel();
         self.emit(Output::Barrier(done));
@@ -308,8 +310,8 @@ impl Life {
         })
     }
 
-    /// Asks for the end of this life when the current poll is over. The first reason counts,
-    /// except that dropping writes cannot be taken back.
+    /// Requests the end of this activation after the current poll. The first reason is kept. A
+    /// request to discard writes cannot be withdrawn.
     pub(in super::super) fn end(&self, fault: Fault, discard: bool) {
         let mut ending = self.ending.borrow_mut();
         match &mut *ending {
@@ -322,7 +324,7 @@ impl Life {
         self.ending.borrow_mut().take()
     }
 
-    /// From now on everything this life still runs is cut off.
+    /// Cuts off everything that this activation still runs.
     pub(super) fn cut_off(&self, fault: Fault) {
         *self.over.borrow_mut() = Some(fault);
         self.ended.notify_waiters();
@@ -332,7 +334,7 @@ impl Life {
         self.over.borrow().clone()
     }
 
-    /// Waits until this life is over.
+    /// Waits until this activation has ended.
     pub(super) fn over(&self) -> impl Future<Output = Fault> + '_ {
         let ended = self.ended.notified();
         async move {

@@ -1,4 +1,4 @@
-//! What a shard does beside its objects: commits, alarms in time, messages from other threads.
+//! The tasks of a shard besides its objects: commits, alarms in time, messages from other threads.
 
 use std::future::Future;
 use std::rc::Rc;
@@ -13,11 +13,12 @@ use super::{Event, Shard};
 use crate::error::fault::Fault;
 use crate::turn::user_code::{self, Guarded};
 
-/// How often to look whether the system's clock was set: alarms follow the date.
+/// How often to check whether the system's clock was set. Alarms follow the date.
 const CLOCK_CHECK_MS: i64 = 5_000;
-/// A difference between the clocks that is no step: they drift, and are read one after the other.
+/// The largest difference between the clocks that is not a step. They drift, and are read one after
+/// the other.
 const CLOCK_SLACK_MS: i64 = 500;
-/// The pause before a task that panicked goes on.
+/// How long a task pauses after it panicked.
 const AFTER_PANIC: Duration = Duration::from_millis(100);
 
 impl Shard {
@@ -28,8 +29,8 @@ impl Shard {
         self.keep_running("alarms", Self::load_alarms);
     }
 
-    /// Runs a task of the shard's own for as long as the shard lives: a panic in it, which is a
-    /// mistake of ours, would leave all objects without commits or without alarms.
+    /// Runs a task of the shard for as long as the shard lives. Without this, a panic in it, which
+    /// is a bug of this crate, would leave all objects without commits or alarms.
     pub(super) fn keep_running<F>(
         self: &Rc<Self>,
         name: &'static str,
@@ -49,9 +50,10 @@ impl Shard {
         });
     }
 
-    /// Everything ready now belongs to the next commit: yielding lets it run first.
+    /// Commits when no work is ready. Ready work belongs to the next commit, so this yields to let
+    /// it run first.
     async fn commit_when_settled(self: Rc<Self>) {
-        // A run of this task that panicked may have left a commit to be made.
+        // A run of this task that panicked may have left a commit undone.
         self.commit_wanted.notify_one();
         loop {
             self.commit_wanted.notified().await;
@@ -79,7 +81,7 @@ impl Shard {
             let due = self.kernel.borrow().next_due(|| now);
             self.timer_at.set(due);
             let changed = self.timer_changed.notified();
-            // A simulated clock tells when it is set.
+            // A simulated clock reports when it is set.
             let look_again = self.simulation.is_none().then_some(CLOCK_CHECK_MS);
             let wait = due.map(|due| (due - now.steady).max(0));
             let Some(pause) = [wait, look_again].into_iter().flatten().min() else {
@@ -98,7 +100,8 @@ impl Shard {
         }
     }
 
-    /// Sets the timer earlier if something is due earlier; a timer set too early does no harm.
+    /// Sets the timer earlier if something is due earlier. A timer that fires too early is
+    /// harmless.
     pub(super) fn set_timer(&self) {
         let due = self.kernel.borrow().next_due(|| self.now());
         if due.is_some_and(|due| self.timer_at.get().is_none_or(|at| due < at)) {
@@ -107,7 +110,7 @@ impl Shard {
         }
     }
 
-    /// Takes what other threads send until the host gives a command.
+    /// Receives messages from other threads until the host gives a command.
     pub(in super::super) async fn receive(
         self: &Rc<Self>,
         inbox: &mut UnboundedReceiver<Inbound>,
@@ -123,7 +126,7 @@ impl Shard {
                 }
             }
         }
-        // All senders are gone, and with them the host.
+        // All senders are gone, and the host with them.
         Command::Stop
     }
 
@@ -141,12 +144,12 @@ impl Shard {
                 result,
             } => self.take_back(object, *database, result),
             Inbound::Closed { object } => self.handle(Event::Closed { object }),
-            // Commands, for the host that runs the shard.
+            // Commands are for the host that runs the shard.
             Inbound::Drain | Inbound::Stop => {}
         }
     }
 
-    /// No alarm fires from now on; sockets are closed with 1001.
+    /// Stops firing alarms, and closes sockets with 1001.
     pub(in super::super) fn drain(self: &Rc<Self>) {
         self.handle(Event::Draining);
         for slot in self.slots.borrow().iter().flatten() {
@@ -164,7 +167,7 @@ impl Shard {
             .any(|slot| !slot.sockets.borrow().is_empty())
     }
 
-    /// Ends what still runs, in objects that cannot leave memory before it has.
+    /// Ends the remaining turns, because objects cannot leave memory before their turns have ended.
     pub(in super::super) fn cut_off_all(self: &Rc<Self>) {
         let residents = self.kernel.borrow().residents();
         for object in residents {
@@ -173,8 +176,8 @@ impl Shard {
         }
     }
 
-    /// Takes all idle objects out of memory. Returns how many databases are still open: a log whose
-    /// closing is not awaited stays beside its database.
+    /// Evicts all idle objects. Returns how many databases are still open. If the caller does not
+    /// wait for a database to close, its log remains beside it.
     pub(in super::super) fn evict_all(self: &Rc<Self>) -> usize {
         let residents: Vec<ObjectIndex> = self.kernel.borrow().residents();
         for object in residents {
@@ -184,7 +187,7 @@ impl Shard {
     }
 }
 
-/// What is due now comes after the work that is ready.
+/// Pauses. Ready work runs before what is due now.
 async fn pause_for(millis: i64) {
     match u64::try_from(millis) {
         Ok(0) | Err(_) => yield_now().await,

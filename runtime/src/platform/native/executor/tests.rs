@@ -22,7 +22,7 @@ use crate::object::id::RawId;
 use crate::prelude::*;
 use crate::turn::chain::CallChain;
 
-/// Counts, and counts what its alarm does.
+/// A counter that also counts the runs of its alarm.
 #[durable_object]
 struct Subject {
     value: i64,
@@ -156,7 +156,7 @@ async fn disk_that_hangs_fails_all_writes_in_time_and_recovers(sim: Sim) {
     let mut writes = Vec::new();
     for subject in &subjects {
         writes.push(subject.add(10));
-        // Each behind the batch that is on its way already.
+        // Each waits behind the batch that is already in flight.
         sim.advance(Duration::from_secs(1)).await;
     }
     for write in writes {
@@ -165,7 +165,7 @@ async fn disk_that_hangs_fails_all_writes_in_time_and_recovers(sim: Sim) {
     }
     let took = sim.now() - began;
     assert!(took <= Duration::from_secs(41), "{took:?}");
-    // What comes now cannot even be started, and is told so.
+    // An event that arrives now cannot be started. Its caller is told.
     let late = subjects[0].add(100).await.unwrap_err();
     assert!(late.to_string().contains("30 s"), "{late}");
     hang(&sim, false);
@@ -194,7 +194,7 @@ async fn index_that_hangs_holds_up_only_writes_and_fails_them_in_time(sim: Sim) 
     hang(&sim, false);
     assert_eq!(other.add(1).await.unwrap(), 2);
     assert_eq!(subject.add(1).await.unwrap(), 2);
-    // The index is early: nothing runs that was not committed.
+    // The index is early, so nothing runs that was not committed.
     sim.advance(15 * MINUTE).await;
     assert_eq!(subject.rung().await.unwrap(), 0);
 }
@@ -293,7 +293,7 @@ async fn late_answers_of_the_disk_do_not_reach_the_machine_after_a_crash(sim: Si
     sim.advance(Duration::from_secs(1)).await;
     sim.crash().await;
     assert!(matches!(lost.await, Err(CallError::Disconnected(_))));
-    // The answer to the old batch must not pass for one to this.
+    // The answer to the old batch must not be taken for an answer to this one.
     let held = subject.add(100);
     sim.advance(Duration::from_secs(1)).await;
     let released = |line: &&String| line.contains("release answer");
@@ -325,7 +325,7 @@ async fn large_answers_to_other_threads_are_bounded_and_no_others(sim: Sim) {
             .is_ok_and(|share| share.is_none())
     );
     drop(first);
-    // One that is larger than all the room goes by itself.
+    // An answer larger than the whole room is allowed if it is alone.
     let alone = shard.room_to_cross(&far, 3 * LARGE).expect("there is room");
     assert!(shard.room_to_cross(&far, LARGE).is_err());
     drop(alone);
@@ -351,7 +351,7 @@ async fn answer_without_room_is_a_broken_connection(sim: Sim) {
     let body: serde_json::Value = response.read_json().unwrap();
     assert_eq!(body["error"]["code"], "disconnected");
     drop(first);
-    // The room is back when the caller has its answer.
+    // The room is free again when the caller has its answer.
     let (mut call, result) = ReplyTo::<Vec<u8>>::new(3);
     call.crosses = true;
     shard.answer_call(call, Ok(vec![0; LARGE]));

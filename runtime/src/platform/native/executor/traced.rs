@@ -1,4 +1,4 @@
-//! What a shard writes into the trace of its simulation, beside what its kernel decides.
+//! What a shard writes to the trace of its simulation, besides its kernel's decisions.
 
 use super::super::sim::{PendingRun, Simulation};
 use super::slot::Life;
@@ -6,7 +6,7 @@ use super::{Effect, Shard};
 use crate::http::Request;
 
 impl Shard {
-    /// Writes down what the kernel has decided.
+    /// Records a decision of the kernel.
     pub(super) fn trace(&self, effect: &Effect) {
         if let Some(simulation) = &self.simulation {
             let slot_at = |object| self.slot_at(object);
@@ -21,14 +21,14 @@ impl Shard {
         }
     }
 
-    /// A request goes to the outside world.
+    /// Records a request to the outside world.
     pub(in super::super) fn trace_request(&self, request: &Request) {
         if let Some(simulation) = &self.simulation {
             simulation.trace.note_request(self.now(), request);
         }
     }
 
-    /// The runs for which an object's alarm starts.
+    /// Records the runs for which an object's alarm starts.
     pub(super) fn trace_due_runs(&self, life: &Life) {
         let Some(simulation) = &self.simulation else {
             return;
@@ -42,14 +42,15 @@ impl Shard {
         simulation.trace.note_due_runs(now, &life.slot, due);
     }
 
-    /// What the test itself does to the host.
+    /// Records what the test itself does to the host.
     pub(in super::super) fn trace_test(&self, action: &str) {
         if let Some(simulation) = &self.simulation {
             simulation.trace.note_test(self.now(), action);
         }
     }
 
-    /// The number of the next call or request to an object; zero on a host, which counts none.
+    /// Returns the number of the next call or request to an object. Always zero on a host, which
+    /// does not count them.
     pub(in super::super) fn next_call(&self) -> u32 {
         self.simulation.as_ref().map_or(0, Simulation::next_call)
     }

@@ -1,4 +1,5 @@
-//! Running what objects do: polled once on the spot, driven on as a task if that was not enough.
+//! Runs the turns of objects. A turn is polled once immediately, and driven as a task if it is not
+//! ready.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -19,12 +20,12 @@ use crate::turn::caller::{Caller, Origin};
 use crate::turn::chain::CallChain;
 use crate::turn::user_code::{self, Panic};
 
-/// An initialisation behind its gate (P14).
+/// How long an initialisation behind its gate may take (P14).
 const BLOCK_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The caller that waits for what a turn yields.
+/// The caller that waits for the result of a turn.
 pub(super) trait Audience {
-    /// Notes it if it has left, and has the task woken when it does.
+    /// Checks whether the caller has disconnected, and has the task woken when it does.
     fn look(&mut self, context: &mut Context<'_>);
 }
 
@@ -35,7 +36,7 @@ impl Audience for NoCaller {
     fn look(&mut self, _: &mut Context<'_>) {}
 }
 
-/// A caller, on this thread or another, who leaves by dropping the other end.
+/// A caller on this thread or another. It disconnects by dropping the other end.
 struct Awaiting<T> {
     reply: ReplyTo<T>,
     caller: Caller,
@@ -123,7 +124,7 @@ impl Shard {
                 let turn = occupant.socket_close(socket.clone(), code, reason, clean);
                 self.drive(&life, bytes, turn, NoCaller, move |_, _, result| {
                     if result.is_err() {
-                        // No handler is left to answer the peer's Close.
+                        // There is no handler to answer the peer's Close.
                         socket.cut_off();
                     }
                 });
@@ -141,7 +142,7 @@ impl Shard {
         }
     }
 
-    /// Runs `turn` to its end, or to the end of the object's life; then `conclude`.
+    /// Runs `turn` to completion or to the end of the activation. Then calls `conclude`.
     pub(super) fn drive<T: 'static, A: Audience + 'static>(
         self: &Rc<Self>,
         life: &Rc<Life>,
@@ -150,7 +151,7 @@ impl Shard {
         mut audience: A,
         conclude: impl FnOnce(&Rc<Life>, A, Result<T, Fault>) + 'static,
     ) {
-        // It may have left while the turn waited for its start.
+        // The caller may have disconnected while the turn waited to start.
         audience.look(&mut Context::from_waker(Waker::noop()));
         let mut no_one = Context::from_waker(Waker::noop());
         let done = self.inside(|| self.poll_whole(life, &mut turn, &mut no_one));
@@ -212,7 +213,7 @@ impl Shard {
         result
     }
 
-    /// Carries out what a turn asked for: a reset, or an abort.
+    /// Carries out what a turn requested: a reset, or an abort.
     pub(super) fn end_if_asked(self: &Rc<Self>, life: &Rc<Life>) {
         let Some(ending) = life.take_ending() else {
             return;
@@ -226,8 +227,8 @@ impl Shard {
             database.roll_back();
         }
         let object = life.slot.index;
-        // At once: turns that were about to start would run in this memory before the kernel's
-        // `Leave` is carried out, and answer with what is not stored.
+        // Done immediately. Otherwise turns that were about to start would run in this memory
+        // before the kernel's `Leave` is carried out, and answer with data that is not stored.
         life.cut_off(ending.fault.clone());
         self.handle(Event::Reset {
             object,
@@ -246,7 +247,7 @@ impl Shard {
         let (shard, life) = (Rc::clone(self), Rc::clone(life));
         let under_way = self.note_under_way(object, "work in the background");
         tokio::task::spawn_local(async move {
-            // Cut off or at its end: no caller waits for it.
+            // Ignored, because no caller waits for a result.
             let _ = shard.poll_to_end(&life, work, &mut NoCaller).await;
             drop(under_way);
             shard.inside(|| {
@@ -256,7 +257,7 @@ impl Shard {
         });
     }
 
-    /// Lets new events wait until `gate` is through; a false or a time-out resets the object (P14).
+    /// Holds new events until `gate` completes. A failure or a timeout resets the object (P14).
     pub(in super::super) fn block_while(
         self: &Rc<Self>,
         life: &Rc<Life>,
@@ -278,8 +279,8 @@ impl Shard {
             let through = shard.poll_to_end(&life, gate, &mut NoCaller).await;
             shard.inside(|| {
                 if let Ok(Err(fault)) = through {
-                    // Its own words are better than those of the reset that came with it. What a
-                    // start that failed wrote is dropped (P18).
+                    // Replaces the reset that came with it by this fault, which has a better
+                    // message. Writes of a failed start are discarded (P18).
                     drop(life.take_ending());
                     life.end(fault, true);
                 }
@@ -289,7 +290,7 @@ impl Shard {
         });
     }
 
-    /// Polls what an object runs. A panic that nothing inside caught ends the object's life.
+    /// Polls what an object runs. An uncaught panic ends the activation.
     fn poll_whole<T>(
         &self,
         life: &Life,
@@ -305,7 +306,7 @@ impl Shard {
             Ok(polled) => polled.map(Ok),
             Err(panic) => {
                 let fault = match panic.downcast::<Aborted>() {
-                    // It has asked for the end itself.
+                    // It has requested its end.
                     Ok(aborted) => Fault::Reset(aborted.0),
                     Err(_) => Fault::Panicked,
                 };

@@ -1,4 +1,4 @@
-//! What objects are asked to do, and what they send.
+//! Work for objects, and what they send.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -19,16 +19,16 @@ use crate::object::id::RawId;
 use crate::socket::Message;
 use crate::turn::chain::CallChain;
 
-/// Where an answer goes; it may be awaited on another thread.
+/// The recipient of an answer. It may be awaited on another thread.
 pub(in super::super) struct ReplyTo<T> {
     sender: oneshot::Sender<Answered<T>>,
-    /// In the simulator: the number of the call in its run.
+    /// The number of the call in its run, in the simulator.
     pub(in super::super) call: u32,
-    /// The caller is on another thread than the object.
+    /// Whether the caller is on another thread than the object.
     pub(super) crosses: bool,
 }
 
-/// An answer on its way, with its share of what is.
+/// An answer in flight, with its share of the bytes in flight.
 pub(in super::super) struct Answered<T> {
     pub(in super::super) result: Result<T, Fault>,
     _share: Option<Share>,
@@ -45,22 +45,22 @@ impl<T> ReplyTo<T> {
         (reply, answer)
     }
 
-    /// Ready when the caller has disconnected.
+    /// Resolves when the caller has disconnected.
     pub(super) fn poll_closed(&mut self, context: &mut Context<'_>) -> Poll<()> {
         self.sender.poll_closed(context)
     }
 }
 
-/// Work on its way to an object, from this shard or another.
+/// Work in flight to an object, from this shard or another.
 pub(in super::super) struct Delivery {
     pub(in super::super) class: &'static Class,
     pub(in super::super) id: RawId,
-    /// The name by which the object was reached, if by name.
+    /// The name through which the object was addressed, if any.
     pub(in super::super) name: Option<Arc<str>>,
     pub(in super::super) task: Task,
 }
 
-/// What a caller wants.
+/// The kind of work that a caller requests.
 pub(in super::super) enum Task {
     Call {
         method: &'static str,
@@ -69,7 +69,7 @@ pub(in super::super) enum Task {
         reply: ReplyTo<Vec<u8>>,
     },
     Fetch {
-        // Work is handed on many times before it runs.
+        // Boxed, because work is moved many times before it runs.
         request: Box<Request>,
         chain: CallChain,
         reply: ReplyTo<Response>,
@@ -77,7 +77,7 @@ pub(in super::super) enum Task {
 }
 
 impl Task {
-    /// Its object is on another thread than its caller.
+    /// Records that the object is on another thread than its caller.
     pub(super) fn crosses(&mut self) {
         match self {
             Self::Call { reply, .. } => reply.crosses = true,
@@ -100,12 +100,12 @@ impl Task {
     }
 }
 
-/// The caller may have gone away meanwhile, which is its own affair.
+/// Sends the answer. The caller may have disconnected, which is not an error.
 pub(super) fn answer<T>(reply: ReplyTo<T>, result: Result<T, Fault>) {
     answer_with(reply, result, None);
 }
 
-/// As [`answer`]. The share is held until the caller has the answer.
+/// Like [`answer`]. The share is held until the caller has the answer.
 pub(super) fn answer_with<T>(reply: ReplyTo<T>, result: Result<T, Fault>, share: Option<Share>) {
     let _ = reply.sender.send(Answered {
         result,
@@ -136,7 +136,7 @@ pub(in super::super) enum Work {
     },
 }
 
-/// What an object sends: it waits in the output gate for the writes before it.
+/// What an object sends. It waits in the output gate for the writes before it.
 pub(in super::super) enum Output {
     Called {
         reply: ReplyTo<Vec<u8>>,
@@ -152,12 +152,12 @@ pub(in super::super) enum Output {
         socket: Socket,
         frame: Frame,
     },
-    /// Nothing leaves; a turn waits for the writes to be on disk.
+    /// Sends nothing. A turn waits for the writes to be on disk.
     Barrier(oneshot::Sender<Result<(), StorageError>>),
 }
 
 impl Output {
-    /// Bytes that it holds in memory.
+    /// How many bytes it holds in memory.
     pub(super) fn size(&self) -> usize {
         match self {
             Self::Called { result, .. } => result.as_ref().map_or(0, Vec::len),
@@ -168,8 +168,8 @@ impl Output {
         }
     }
 
-    /// It does not leave, because what it rests on is lost. That a turn panicked stays true, and is
-    /// what its own caller hears.
+    /// Fails instead of being sent, because the writes before it are lost. If the turn panicked,
+    /// its own caller still receives that fault.
     pub(super) fn fail(self, fault: Fault) {
         match self {
             Self::Called {
@@ -183,8 +183,8 @@ impl Output {
             Self::Called { reply, .. } => answer(reply, Err(fault)),
             Self::Fetched { reply, .. } => answer(reply, Err(fault)),
             Self::Delivery(delivery) => delivery.task.refuse(fault),
-            // The reset that comes with it drops the open sockets; one that waits for the answer to
-            // its Close is not among them.
+            // The reset that accompanies this drops the open sockets. A socket that waits for the
+            // answer to its Close is not among them.
             Self::Frame { socket, .. } => socket.cut_off(),
             Self::Barrier(waiting) => {
                 let error = match fault {
@@ -205,10 +205,10 @@ pub(super) fn body_size(response: &Response) -> usize {
     }
 }
 
-/// What reaches a shard from other threads.
+/// Messages to a shard from other threads.
 pub(in super::super) enum Inbound {
     Delivery(Box<Delivery>),
-    /// The batch on its way is on disk, except for these objects.
+    /// The batch in flight is on disk, except for these objects.
     Synced {
         failed: Vec<(ObjectIndex, Fault)>,
     },
@@ -224,13 +224,13 @@ pub(in super::super) enum Inbound {
         database: Box<Database>,
         result: Result<(), StorageError>,
     },
-    /// Stop taking connections, finish what runs, close the sockets.
+    /// Stop taking connections, finish running turns, close the sockets.
     Drain,
-    /// End, whatever still runs.
+    /// End, even if turns are still running.
     Stop,
 }
 
-/// What a host tells a shard besides work.
+/// Commands of a host to a shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) enum Command {
     Drain,

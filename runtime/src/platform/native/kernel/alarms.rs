@@ -1,4 +1,5 @@
-//! Alarms: from the index and from commits into the timetable, and from there to their objects.
+//! Moves alarms from the index and from commits into the timetable, and from there to their
+//! objects.
 
 use super::event::{AlarmOutcome, Effect};
 use super::object::UnsettledRun;
@@ -7,11 +8,12 @@ use super::timetable::IndexedAlarm;
 use super::{Effects, Kernel};
 use crate::object::id::RawId;
 
-/// How many alarms fire in one event: those of other tasks come in between.
+/// How many alarms fire in one event. Events of other tasks can be handled in between.
 const FIRED_TOGETHER: usize = 8;
 
 impl<Work, Output> Kernel<Work, Output> {
-    /// All alarms of the index up to this date are in memory; reading further is of no use now.
+    /// All alarms of the index up to this date are in memory. Reading further would have no effect
+    /// now.
     pub(crate) fn alarm_horizon(&self) -> i64 {
         self.timetable.horizon()
     }
@@ -35,7 +37,7 @@ impl<Work, Output> Kernel<Work, Output> {
         let object = self.find(id);
         let unsettled = object.filter(|index| self.object(*index).gate.unsynced_since().is_some());
         match (outcome, unsettled) {
-            // What is not durable may be lost yet: timetable and index follow commits only.
+            // What is not durable may still be lost, so timetable and index follow only commits.
             (AlarmOutcome::Done | AlarmOutcome::Stale { .. }, Some(index)) => {
                 self.timetable.finished(id, true);
                 let object = self.object(index);
@@ -70,7 +72,7 @@ impl<Work, Output> Kernel<Work, Output> {
         }
     }
 
-    /// A few at a time; those that are left are due at once.
+    /// Fires a few alarms. The remaining ones are due at once.
     pub(super) fn fire_alarms(&mut self, now: Now, effects: &mut Effects<Work, Output>) {
         if self.draining {
             return;

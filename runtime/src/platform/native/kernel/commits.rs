@@ -1,4 +1,4 @@
-//! Shared commits: who writes, when the disk has it, and what is lost.
+//! Shared commits: which objects write, when the disk has their writes, and what is lost.
 
 use std::cmp::Reverse;
 
@@ -41,13 +41,14 @@ impl<Work, Output> Kernel<Work, Output> {
         effects.push(Effect::Commit { objects });
     }
 
-    /// The objects that the next commit is about.
+    /// Returns the objects of the next commit.
     pub(crate) fn dirty(&self) -> &[ObjectIndex] {
         &self.dirty
     }
 
-    /// The alarms that objects changed, as the next commit would leave them. What is returned has to
-    /// be in the index, on disk, before `Settled`. With `latest` no date is later than that.
+    /// Takes the alarms that objects changed, as the next commit would leave them. Returns those
+    /// that must be in the index, on disk, before `Settled`. With `latest`, no returned date is
+    /// later than that.
     pub(crate) fn alarms_to_record(
         &mut self,
         alarms: &[(ObjectIndex, Option<i64>)],
@@ -64,15 +65,16 @@ impl<Work, Output> Kernel<Work, Output> {
         earlier
     }
 
-    /// An object's alarm is in the index, or could not be brought there. Returns whether that is
-    /// still expected: the object may have been reset since, and woken again.
+    /// Records that an object's alarm is in the index, or could not be written to it. Returns
+    /// whether this is still expected, because the object may have been reset since, and woken
+    /// again.
     pub(crate) fn alarm_recorded(&mut self, index: ObjectIndex, at: i64, succeeded: bool) -> bool {
         let object = self.objects.get_mut(index.0);
         object.is_some_and(|object| object.alarm.recorded(at, succeeded))
     }
 
-    /// An object's changed alarm, as read from its database just before its commit. False if the
-    /// index would wake it too late: the commit must not be made.
+    /// Records an object's changed alarm, as read from its database just before its commit. Returns
+    /// `false` if the index would wake the object too late. The commit must then not be made.
     pub(crate) fn alarm_committing(&mut self, index: ObjectIndex, alarm: Option<i64>) -> bool {
         let object = self.objects.get_mut(index.0);
         object.is_none_or(|object| object.alarm.begin_commit(alarm))
@@ -119,7 +121,8 @@ impl<Work, Output> Kernel<Work, Output> {
                     updates.push((id, alarm));
                 }
             }
-            // What others wrote meanwhile is of no concern: an object may be written to all the time.
+            // Other events may have written meanwhile. This is ignored, because an object may be
+            // written to continuously.
             if object.unsettled_run == Some(UnsettledRun::Committing) {
                 object.unsettled_run = None;
                 self.timetable.settled(id);
@@ -135,14 +138,15 @@ impl<Work, Output> Kernel<Work, Output> {
         }
     }
 
-    /// False for an object that was reset since its commit began, and then perhaps forgotten.
+    /// Returns `false` for an object that was reset after its commit began, and possibly forgotten.
     fn is_committing(&self, index: ObjectIndex) -> bool {
         self.objects
             .get(index.0)
             .is_some_and(|object| object.gate.is_committing())
     }
 
-    /// What the object wrote last may be lost: nothing built on it may be seen (P9).
+    /// Handles the possible loss of the object's last writes: nothing based on them may be seen
+    /// (P9).
     pub(super) fn lose(
         &mut self,
         index: ObjectIndex,
@@ -169,7 +173,7 @@ impl<Work, Output> Kernel<Work, Output> {
         self.close_if_quiet(index, now.steady, effects);
     }
 
-    /// What no commit has closed was rolled back: what waited for it fails.
+    /// Fails what waited for the open transaction, which was rolled back.
     pub(super) fn discard_open(
         &mut self,
         index: ObjectIndex,
@@ -190,7 +194,7 @@ impl<Work, Output> Kernel<Work, Output> {
         }
     }
 
-    /// Looks again when the disk has had its time for what the object waits for.
+    /// Schedules a check for the time at which the disk's limit for the object ends.
     pub(super) fn watch_disk(&mut self, index: ObjectIndex) {
         if let Some(object) = self.objects.get_mut(index.0)
             && object.disk_check_at.is_none()
@@ -202,8 +206,9 @@ impl<Work, Output> Kernel<Work, Output> {
         }
     }
 
-    /// Whatever waits for the disk has the same time from its own first write on: the batch on its
-    /// way, what was written behind it, and a database that is being closed.
+    /// Gives up on what has waited too long for the disk. Everything has the same limit, measured
+    /// from its own first write: the batch in flight, what was written after it, and a database
+    /// that is being closed.
     pub(super) fn give_up_on_the_disk(&mut self, now: Now, effects: &mut Effects<Work, Output>) {
         while let Some(&Reverse((at, index))) = self.disk_checks.peek()
             && at <= now.steady
@@ -233,7 +238,7 @@ impl<Work, Output> Kernel<Work, Output> {
                     Presence::Absent | Presence::Resident => false,
                 };
                 if is_moving || object.lent_since.is_some() {
-                    // There is nothing to lose but the time of those who wait.
+                    // Nothing can be lost. Only the waiting events are refused.
                     object.moves_since = now.steady;
                     object.lent_since = object.lent_since.map(|_| now.steady);
                     let fault = fault("open or close the object's database");

@@ -1,71 +1,74 @@
-//! What happens to a kernel, and what it asks for.
+//! The events of a kernel, and the effects that it requests.
 
 use super::timetable::{IndexedAlarm, PausedAlarm};
 use crate::error::fault::Fault;
 use crate::object::id::RawId;
 
-/// An object known to a kernel. Valid until [`Effect::Forget`] names it.
+/// An object that is known to a kernel. Valid until [`Effect::Forget`] names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ObjectIndex(pub(crate) usize);
 
 /// How the run of an alarm ended.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum AlarmOutcome {
-    /// The handler ran to its end.
+    /// The handler ran to completion.
     Done,
-    /// Nothing ran: the object's own database, with its open transaction, has another alarm, or none.
+    /// Nothing ran. The object's own database, including its open transaction, has another alarm or
+    /// none.
     Stale { actual: Option<i64> },
-    /// It could not start or was cut short, and is to be repeated; `random` spreads the retries.
+    /// It could not start or was cut short, and must be repeated. `random` spreads the retries.
     Failed { random: u32 },
-    /// The object cannot be found at present: the index cannot be read, or the app lacks the class.
+    /// The object cannot be found at present, because the index cannot be read or the app lacks the
+    /// class.
     Postponed,
 }
 
-/// Something happened. `Work` is what objects do (calls, requests, messages), `Output` what they
-/// send; the kernel keeps and orders both and looks into neither.
+/// An event. `Work` is what objects do (calls, requests, messages), and `Output` is what they send.
+/// The kernel stores and orders both without inspecting them.
 #[derive(Debug)]
 pub(crate) enum Event<Work, Output> {
-    /// Work for an object came in; `bytes` is its size.
+    /// Work for an object arrived. `bytes` is its size.
     Arrived {
         object: ObjectIndex,
         work: Work,
         bytes: usize,
     },
-    /// The end of one of the object's sockets, or its error. Taken also by a full mailbox: there are
-    /// no more of these than the object has sockets, and nothing else would tell it.
+    /// One of the object's sockets has ended or failed. This is accepted even by a full mailbox:
+    /// there is at most one such event for each socket of the object, and no other event would tell
+    /// it.
     SocketEnded {
         object: ObjectIndex,
         work: Work,
     },
-    /// The object goes on in the background with work that did not come from outside.
+    /// The object continues in the background with work that did not come from outside.
     Continued {
         object: ObjectIndex,
     },
-    /// Started work of this size came to its end, or was dropped by a reset; background work has none.
+    /// Started work of this size has ended, or was dropped by a reset. Background work has no size.
     Finished {
         object: ObjectIndex,
         bytes: usize,
     },
-    /// The object is in memory; its alarm as its own database had it before it woke, and what the
-    /// index holds, if that is known.
+    /// The object is in memory. Contains its alarm as its own database had it before it woke, and
+    /// what the index holds, if that is known.
     Woken {
         object: ObjectIndex,
         alarm: Option<i64>,
         indexed: Option<i64>,
     },
-    /// The object could not be brought into memory. What it wrote was rolled back.
+    /// The object could not be brought into memory. Its writes were rolled back.
     WakeFailed {
         object: ObjectIndex,
         fault: Fault,
     },
-    /// New work is to wait (P14), until as many `Unblocked` events came.
+    /// New work must wait (P14) until as many `Unblocked` events have arrived.
     Blocked {
         object: ObjectIndex,
     },
     Unblocked {
         object: ObjectIndex,
     },
-    /// Another thread has the object's database: new work is to wait until `TakenBack`.
+    /// Another thread has the object's database. New work must wait until `TakenBack`.
     Lent {
         object: ObjectIndex,
     },
@@ -81,18 +84,18 @@ pub(crate) enum Event<Work, Output> {
         object: ObjectIndex,
         output: Output,
     },
-    /// The host has no other work ready: time to commit.
+    /// The host has no other ready work. It is time to commit.
     Settled,
     /// The commit of an object failed and its transaction was rolled back.
     CommitFailed {
         object: ObjectIndex,
         fault: Fault,
     },
-    /// The commits of the batch on its way reached the disk, except for these objects.
+    /// The commits of the batch in flight are on disk, except those of these objects.
     Synced {
         failed: Vec<(ObjectIndex, Fault)>,
     },
-    /// The object cannot go on. With `discard`, its open transaction was rolled back.
+    /// The object cannot continue. With `discard`, its open transaction was rolled back.
     Reset {
         object: ObjectIndex,
         fault: Fault,
@@ -106,18 +109,18 @@ pub(crate) enum Event<Work, Output> {
     EvictionRequested {
         object: ObjectIndex,
     },
-    /// A socket was accepted by the object, or is gone. Sockets outlive evictions.
+    /// The object has accepted a socket, or a socket is gone. Sockets outlive evictions.
     SocketOpened {
         object: ObjectIndex,
     },
     SocketClosed {
         object: ObjectIndex,
     },
-    /// The index is about to be read: its alarms up to this date.
+    /// The index is about to be read, up to this date.
     AlarmsLoading {
         until: i64,
     },
-    /// Alarms from the index on disk; `last` ends the reading.
+    /// Alarms from the index on disk. `last` ends the reading.
     AlarmsLoaded {
         alarms: Vec<IndexedAlarm>,
         last: bool,
@@ -126,14 +129,14 @@ pub(crate) enum Event<Work, Output> {
         id: RawId,
         outcome: AlarmOutcome,
     },
-    /// Time passed; come back at [`Kernel::next_due`](super::Kernel::next_due).
+    /// Time has passed. The next tick is due at [`Kernel::next_due`](super::Kernel::next_due).
     Tick,
-    /// No alarm is to fire from now on; work still comes in until the host stops.
+    /// No alarm may fire from now on. Work still arrives until the host stops.
     Draining,
 }
 
 impl<Work, Output> Event<Work, Output> {
-    /// The object that this is about, if it names one.
+    /// Returns the object of this event, if it names one.
     pub(super) fn object(&self) -> Option<ObjectIndex> {
         match self {
             Self::Arrived { object, .. }
@@ -165,45 +168,46 @@ impl<Work, Output> Event<Work, Output> {
     }
 }
 
-/// What the host is to do, in order.
+/// What the host must do, in order.
 #[derive(Debug)]
 pub(crate) enum Effect<Work, Output> {
-    /// Open the object's database and bring it into memory; `Woken` or `WakeFailed` answers.
+    /// Open the object's database and bring it into memory. `Woken` or `WakeFailed` answers.
     Wake { object: ObjectIndex },
-    /// Run this; `Finished` answers.
+    /// Run this work. `Finished` answers.
     Start {
         object: ObjectIndex,
         work: Work,
         bytes: usize,
     },
-    /// Answer this with the fault; it was never started.
+    /// Answer this work with the fault. It was never started.
     Refuse { work: Work, fault: Fault },
-    /// Send this: the writes before it are on disk.
+    /// Send this output. The writes before it are on disk.
     Release { object: ObjectIndex, output: Output },
-    /// Do not send this, tell those who wait for it.
+    /// Do not send this output. Tell those that wait for it.
     Fail { output: Output, fault: Fault },
-    /// There are writes: send `Settled` as soon as no other work is ready, and the index holds the
-    /// changed alarms that [`alarms_to_record`](super::Kernel::alarms_to_record) names, durably.
+    /// There are writes. Send `Settled` as soon as no other work is ready and the index durably
+    /// holds the changed alarms that [`alarms_to_record`](super::Kernel::alarms_to_record) names.
     RequestCommit,
-    /// Commit these objects and sync them together. Tell of the alarms that they changed with
-    /// [`alarm_committing`](super::Kernel::alarm_committing). `CommitFailed` answers single failures,
-    /// `Synced` the whole.
+    /// Commit these objects and sync them together. Report the alarms that they changed with
+    /// [`alarm_committing`](super::Kernel::alarm_committing). `CommitFailed` reports single
+    /// failures, `Synced` answers the whole batch.
     Commit { objects: Vec<ObjectIndex> },
-    /// The index may follow: these alarms are later than it says, or gone.
+    /// Update the index, which may be done later: these alarms are later than it says, or gone.
     UpdateIndex { alarms: Vec<(RawId, Option<i64>)> },
-    /// These alarms failed and there is no room for them: the index is to keep their pauses.
+    /// These alarms failed and there is no room for them. The index must keep their pauses.
     PauseInIndex { alarms: Vec<PausedAlarm> },
-    /// Run the alarm of this object; `AlarmFinished` answers.
+    /// Run the alarm of this object. `AlarmFinished` answers.
     FireAlarm { id: RawId },
-    /// There is room for more of the index's alarms.
+    /// Load more of the index's alarms, because there is room for them.
     LoadAlarms,
-    /// Drop the object from memory. With a fault, what it runs fails with it and its sockets are dropped (P62).
+    /// Drop the object from memory. With a fault, everything that it runs fails with the fault, and
+    /// its sockets are dropped (P62).
     Leave {
         object: ObjectIndex,
         reset: Option<Fault>,
     },
-    /// Close the object's database; `Closed` answers.
+    /// Close the object's database. `Closed` answers.
     Close { object: ObjectIndex },
-    /// Nothing is left of the object; its index may be used again.
+    /// Nothing of the object remains. Its index may be reused.
     Forget { object: ObjectIndex },
 }

@@ -1,17 +1,18 @@
-//! The output gate of one object (P6, P7): what the object sends waits for the writes before it.
+//! The output gate of one object (P6, P7). What the object sends waits for the writes before it.
 
 use std::collections::VecDeque;
 use std::ops::Range;
 
-/// What an output takes beside its bytes, about.
+/// The approximate size of an output besides its bytes.
 const OUTPUT: usize = 256;
 
-/// Writes gather in an open transaction, which a commit closes and the disk makes durable later.
-/// Transactions are numbered; an output waits for the number that was current when it was issued.
+/// Writes collect in an open transaction. A commit closes it, and the disk makes it durable later.
+/// Transactions are numbered. An output waits for the transaction that was current when it was
+/// issued.
 #[derive(Debug)]
 pub(crate) struct Gate<Output> {
     open: u64,
-    /// When the first write of the open transaction was made.
+    /// When the open transaction's first write was made.
     dirty: Option<i64>,
     committing: Option<Closed>,
     durable: u64,
@@ -19,7 +20,7 @@ pub(crate) struct Gate<Output> {
     held_bytes: usize,
 }
 
-/// A transaction on its way to the disk.
+/// A transaction in flight to the disk.
 #[derive(Clone, Copy, Debug)]
 struct Closed {
     number: u64,
@@ -45,14 +46,14 @@ impl<Output> Gate<Output> {
         }
     }
 
-    /// Notes a write; true if it is the first of its transaction.
+    /// Records a write. Returns `true` if it is the first of its transaction.
     pub(crate) fn write(&mut self, now: i64) -> bool {
         let is_first = self.dirty.is_none();
         self.dirty.get_or_insert(now);
         is_first
     }
 
-    /// Gives the output back if nothing before it is on its way to the disk, else keeps it.
+    /// Returns the output if nothing before it is in flight to the disk. Otherwise holds it.
     pub(crate) fn emit(&mut self, output: Output, bytes: usize) -> Option<Output> {
         let waits_for = self.open - u64::from(self.dirty.is_none());
         if waits_for <= self.durable {
@@ -68,7 +69,7 @@ impl<Output> Gate<Output> {
         None
     }
 
-    /// Closes the open transaction: writes from now on belong to the next one.
+    /// Closes the open transaction. Later writes belong to the next one.
     pub(crate) fn begin_commit(&mut self) {
         debug_assert!(self.committing.is_none(), "one commit at a time");
         if let Some(first_write) = self.dirty.take() {
@@ -80,7 +81,8 @@ impl<Output> Gate<Output> {
         }
     }
 
-    /// The closed transaction is on disk; what waited for it, in the order of issue.
+    /// Records that the closed transaction is on disk. Returns what waited for it, in the order of
+    /// issue.
     pub(crate) fn durable(&mut self) -> impl Iterator<Item = Output> + use<'_, Output> {
         if let Some(committed) = self.committing.take() {
             self.durable = committed.number;
@@ -89,14 +91,15 @@ impl<Output> Gate<Output> {
         self.take_out(0..ready)
     }
 
-    /// The open transaction was rolled back; what waited for it.
+    /// Records that the open transaction was rolled back. Returns what waited for it.
     pub(crate) fn discard_open(&mut self) -> impl Iterator<Item = Output> + use<'_, Output> {
         self.dirty = None;
         let kept = self.held_before(self.open);
         self.take_out(kept..self.held.len())
     }
 
-    /// The closed transaction may be lost, and with it everything built on it: all that was held.
+    /// Records that the closed transaction may be lost, with everything based on it. Returns all
+    /// held outputs.
     pub(crate) fn discard_all(&mut self) -> impl Iterator<Item = Output> + use<'_, Output> {
         self.committing = None;
         self.dirty = None;
@@ -104,7 +107,7 @@ impl<Output> Gate<Output> {
         self.take_out(0..self.held.len())
     }
 
-    /// How many outputs wait for transactions before this one.
+    /// Returns how many outputs wait for transactions before this one.
     fn held_before(&self, transaction: u64) -> usize {
         self.held
             .iter()
@@ -127,18 +130,18 @@ impl<Output> Gate<Output> {
         self.committing.is_some()
     }
 
-    /// When the oldest write was made that is not durable.
+    /// Returns when the oldest write was made that is not durable.
     pub(crate) fn unsynced_since(&self) -> Option<i64> {
         let committing = self.committing.map(|closed| closed.first_write);
         committing.or(self.dirty)
     }
 
-    /// The bytes that the held outputs take.
+    /// Returns how many bytes the held outputs take.
     pub(crate) fn held_bytes(&self) -> usize {
         self.held_bytes
     }
 
-    /// Nothing written that is not durable, nothing held.
+    /// Whether everything written is durable and nothing is held.
     pub(crate) fn is_quiet(&self) -> bool {
         self.unsynced_since().is_none() && self.held.is_empty()
     }
@@ -162,7 +165,8 @@ mod tests {
         assert!(!gate.write(0));
         assert_eq!(gate.emit(1, 1), None);
         gate.begin_commit();
-        // Issued after the commit began, without a write of its own: still behind the first.
+        // Issued after the commit began, without a write of its own. It still waits behind the
+        // first.
         assert_eq!(gate.emit(2, 1), None);
         assert!(gate.write(0));
         assert_eq!(gate.emit(3, 1), None);

@@ -1,23 +1,25 @@
-//! The bounds of one kernel.
+//! The limits of one kernel.
 
-/// How much one shard takes on. The defaults are the embedded host's.
+/// How much one shard accepts. The defaults are the embedded host's.
 #[derive(Clone, Debug)]
 pub(crate) struct Limits {
-    /// Events of one object that wait or run; the next one is refused as overloaded (P73).
+    /// How many events of one object may wait or run. Further ones are refused as overloaded (P73).
     pub(crate) mailbox_events: usize,
-    /// Bytes of those events' arguments and bodies, and of what it sent that waits for the disk.
+    /// How many bytes the arguments and bodies of those events may take, together with what the
+    /// object sent that waits for the disk.
     pub(crate) mailbox_bytes: usize,
-    /// Time without an event after which an object leaves memory (P19).
+    /// The time without an event after which an object leaves memory (P19).
     pub(crate) idle_ms: i64,
-    /// Objects in memory, each with an open database; above it the least recently used idle one leaves.
+    /// How many objects may be in memory, each with an open database. Above it, the least recently
+    /// used idle one leaves.
     pub(crate) resident_objects: usize,
     /// How long the disk may take for a write before the object is reset (P10).
     pub(crate) commit_ms: i64,
-    /// Alarms in memory; later ones stay in the index.
+    /// How many alarms are in memory. Later ones remain in the index.
     pub(crate) alarms: usize,
-    /// Alarms whose runs start at the same time.
+    /// How many runs of alarms may start at the same time.
     pub(crate) alarm_starts: usize,
-    /// Alarms whose runs are under way.
+    /// How many runs of alarms may be under way.
     pub(crate) alarm_runs: usize,
 }
 

@@ -1,8 +1,8 @@
-//! The kernel of the embedded host: what to do next, decided without I/O, clock or threads.
+//! The kernel of the embedded host. Decides what to do next, without I/O, clock or threads.
 //!
-//! A host (or the simulator) tells it what happened with [`Kernel::handle`] and carries out the
-//! effects in their order. All waiting is here: mailboxes, wakes, output gates, shared commits,
-//! the alarms' timetable, idle times.
+//! A host (or the simulator) reports events with [`Kernel::handle`] and carries out the effects in
+//! their order. The kernel manages everything that waits: mailboxes, wakes, output gates, shared
+//! commits, the alarms' timetable, idle times.
 
 mod alarms;
 mod commits;
@@ -36,19 +36,19 @@ use crate::object::id::RawId;
 #[derive(Debug)]
 pub(crate) struct Kernel<Work, Output> {
     limits: Limits,
-    /// How many bytes an output holds in memory.
+    /// Returns how many bytes an output holds in memory.
     size_of: fn(&Output) -> usize,
     objects: Slab<Object<Work, Output>>,
     by_id: HashMap<RawId, ObjectIndex>,
     resident: usize,
-    /// When to look whether an object is idle; looked at again when it turns out to be in use.
+    /// When to check whether an object is idle. An object in use is checked again later.
     idle_checks: BinaryHeap<Reverse<(i64, ObjectIndex)>>,
-    /// When to look whether the disk has had its time.
+    /// When to check whether the disk's limit for an object has passed.
     disk_checks: BinaryHeap<Reverse<(i64, ObjectIndex)>>,
     timetable: Timetable,
     /// Objects with an open transaction.
     dirty: Vec<ObjectIndex>,
-    /// The batch on its way to the disk.
+    /// The batch in flight to the disk.
     commit: Option<Vec<ObjectIndex>>,
     draining: bool,
 }
@@ -72,7 +72,7 @@ impl<Work, Output> Kernel<Work, Output> {
         }
     }
 
-    /// The object of this identifier, if it is known.
+    /// Returns the object with this identifier, if it is known.
     pub(crate) fn find(&self, id: RawId) -> Option<ObjectIndex> {
         self.by_id.get(&id).copied()
     }
@@ -84,7 +84,7 @@ impl<Work, Output> Kernel<Work, Output> {
         index
     }
 
-    /// When the next `Tick` has something to do, by the steady clock. The time is read only if an
+    /// When the next `Tick` has something to do, by the steady clock. Reads the time only if an
     /// alarm waits.
     pub(crate) fn next_due(&self, now: impl FnOnce() -> Now) -> Option<i64> {
         let alarm = self.timetable.next_due(now).filter(|_| !self.draining);
@@ -93,7 +93,7 @@ impl<Work, Output> Kernel<Work, Output> {
         [alarm, idle, disk].into_iter().flatten().min()
     }
 
-    /// Whether nothing of the object runs or waits to be run.
+    /// Whether nothing of the object runs or waits to run.
     pub(crate) fn is_at_rest(&self, index: ObjectIndex) -> bool {
         self.objects.get(index.0).is_some_and(|object| {
             object.presence == Presence::Resident && object.events == 0 && object.blocked == 0
@@ -109,13 +109,13 @@ impl<Work, Output> Kernel<Work, Output> {
                 .all(|(_, object)| object.events == 0 && object.gate.is_quiet())
     }
 
-    /// Whether the object has written what is not on disk.
+    /// Whether the object has writes that are not on disk.
     pub(crate) fn has_unsynced_writes(&self, index: ObjectIndex) -> bool {
         let object = self.objects.get(index.0);
         object.is_some_and(|object| object.gate.unsynced_since().is_some())
     }
 
-    /// The objects in memory.
+    /// Returns the objects in memory.
     pub(crate) fn residents(&self) -> Vec<ObjectIndex> {
         let is_resident = |object: &Object<Work, Output>| object.presence == Presence::Resident;
         let residents = self
@@ -125,7 +125,7 @@ impl<Work, Output> Kernel<Work, Output> {
         residents.map(|(index, _)| ObjectIndex(index)).collect()
     }
 
-    /// How many objects are in memory, or have a database that is being opened or closed.
+    /// Returns how many objects are in memory, or have a database that is being opened or closed.
     pub(crate) fn present(&self) -> usize {
         let objects = self.objects.iter();
         let is_present =
@@ -133,7 +133,7 @@ impl<Work, Output> Kernel<Work, Output> {
         objects.filter(is_present).count()
     }
 
-    /// Moves on by one event; appends what is to be done.
+    /// Handles one event. Appends what must be done.
     pub(crate) fn handle(
         &mut self,
         event: Event<Work, Output>,
@@ -143,7 +143,7 @@ impl<Work, Output> Kernel<Work, Output> {
         if let Some(object) = event.object()
             && !self.objects.contains(object.0)
         {
-            // A late answer for an object of which nothing is left.
+            // This is a late answer for an object that was forgotten.
             return;
         }
         match event {
@@ -228,7 +228,8 @@ impl<Work, Output> Kernel<Work, Output> {
         } = self.limits;
         let object = self.object(index);
         let waiting = object.events;
-        // By bytes and not by number: one event may send to every socket of the object.
+        // Counted by bytes, not by number, because one event may send to every socket of the
+        // object.
         let waiting_bytes = object.bytes.saturating_add(object.gate.held_bytes());
         if waiting >= mailbox_events || waiting_bytes.saturating_add(bytes) > mailbox_bytes {
             let fault = Fault::Overloaded(format!(

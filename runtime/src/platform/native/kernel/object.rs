@@ -1,28 +1,28 @@
-//! What a kernel knows of one object.
+//! The kernel's state of one object.
 
 use std::collections::VecDeque;
 
 use super::gate::Gate;
 use crate::object::id::RawId;
 
-/// Where the object is between disk and memory.
+/// The object's position between disk and memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Presence {
     Absent,
     Waking,
     Resident,
-    /// Out of memory, its last writes on their way to the disk.
+    /// Out of memory. Its last writes are in flight to the disk.
     Leaving,
     /// Its database is being closed.
     Closing,
 }
 
-/// Where the writes of an alarm's run are that is over.
+/// Where the writes of an alarm's finished run are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum UnsettledRun {
     /// Some are in the open transaction.
     Open,
-    /// All are in the batch on its way to the disk, or before it.
+    /// All are in the batch in flight to the disk, or before it.
     Committing,
 }
 
@@ -31,26 +31,27 @@ pub(super) struct Object<Work, Output> {
     pub(super) id: RawId,
     pub(super) presence: Presence,
     pub(super) mailbox: VecDeque<(Work, usize)>,
-    /// Events that wait or run, and their bytes.
+    /// The events that wait or run, and their bytes.
     pub(super) events: usize,
     pub(super) bytes: usize,
     pub(super) blocked: usize,
     pub(super) sockets: usize,
     pub(super) gate: Gate<Output>,
     pub(super) alarm: Indexed,
-    /// A run of its alarm is over whose writes are not durable.
+    /// Set after a run of its alarm has ended, until the run's writes are durable.
     pub(super) unsettled_run: Option<UnsettledRun>,
     pub(super) last_active: i64,
-    /// A commit of its is on its way to the disk, perhaps one of which no outcome is awaited any more.
-    /// Until the disk has answered, no other life may open the files that it writes to.
+    /// A commit of the object is in flight to the disk, possibly one whose outcome is no longer
+    /// awaited. Until the disk has answered, no other activation may open the files that it writes
+    /// to.
     pub(super) is_syncing: bool,
-    /// Since when its database is being opened or closed.
+    /// Since when its database has been opening or closing.
     pub(super) moves_since: i64,
-    /// Since when another thread has its database.
+    /// Since when another thread has had its database.
     pub(super) lent_since: Option<i64>,
-    /// The one entry in the kernel's idle checks that counts.
+    /// The one valid entry in the kernel's idle checks.
     pub(super) idle_check_at: Option<i64>,
-    /// The one entry in the kernel's disk checks that counts.
+    /// The one valid entry in the kernel's disk checks.
     pub(super) disk_check_at: Option<i64>,
 }
 
@@ -80,7 +81,7 @@ impl<Work, Output> Object<Work, Output> {
         self.presence == Presence::Resident && self.blocked == 0
     }
 
-    /// In memory with nothing to do: may leave without anybody noticing.
+    /// Whether it is in memory with nothing to do, and may be evicted.
     pub(super) fn is_idle(&self) -> bool {
         self.presence == Presence::Resident
             && self.events == 0
@@ -96,7 +97,7 @@ impl<Work, Output> Object<Work, Output> {
             && self.gate.is_quiet()
     }
 
-    /// Since when the object waits for the disk.
+    /// Returns since when the object has waited for the disk.
     pub(super) fn waits_for_disk_since(&self) -> Option<i64> {
         match self.presence {
             Presence::Waking | Presence::Closing => Some(self.moves_since),
@@ -107,36 +108,37 @@ impl<Work, Output> Object<Work, Output> {
     }
 }
 
-/// What the index on disk holds of the object's alarm, and what a commit makes of it.
+/// The object's alarm as the index on disk holds it, and as a commit changes it.
 ///
-/// The index may wake an object too early but never too late: an earlier time is on disk before the
-/// object's commit is made, a later one (or none) when the commit is durable. So wherever a crash falls,
-/// the index holds a time at or before the one in the object's own database.
+/// The index may wake an object too early but never too late. An earlier time is written to the
+/// index before the object's commit is made. A later one (or none) is written after the commit is
+/// durable. So after a crash at any point, the index holds a time at or before the one in the
+/// object's own database.
 #[derive(Debug, Default)]
 pub(super) struct Indexed {
-    /// At or before this the index is known to wake the object.
+    /// The index is known to wake the object at or before this time.
     at: Option<i64>,
-    /// On its way into the index.
+    /// The date that is being written to the index.
     recording: Option<i64>,
-    /// As read from the object's database just before its commit.
+    /// The alarm read from the object's database just before its commit.
     committing: Option<Option<i64>>,
 }
 
 impl Indexed {
-    /// The index is about to follow this alarm, or does: what is still on its way into it, earlier,
-    /// will not be what it holds.
+    /// Records that the index follows this alarm, or soon will. An earlier date that is still being
+    /// written to it will be replaced.
     pub(super) fn known(&mut self, at: Option<i64>) {
         self.at = at;
         self.recording = None;
     }
 
-    /// Whether a commit that leaves this alarm may be made: the index wakes the object in time.
+    /// Whether a commit with this alarm may be made, because the index wakes the object in time.
     fn covers(&self, alarm: Option<i64>) -> bool {
         alarm.is_none_or(|at| self.at.is_some_and(|indexed| indexed <= at))
     }
 
-    /// What must be in the index before a commit that leaves this alarm: the alarm, or an earlier
-    /// date if it is not to be later than that.
+    /// Returns what must be in the index before a commit with this alarm: the alarm, or `latest` if
+    /// that is earlier.
     pub(super) fn begin_recording(
         &mut self,
         alarm: Option<i64>,
@@ -149,7 +151,8 @@ impl Indexed {
         self.recording
     }
 
-    /// This reached the index, or may not have. Whether it was still expected.
+    /// Records that this date reached the index, or may not have. Returns whether it was still
+    /// expected.
     pub(super) fn recorded(&mut self, at: i64, succeeded: bool) -> bool {
         let is_expected = self.recording == Some(at);
         if is_expected {
@@ -158,13 +161,14 @@ impl Indexed {
         is_expected
     }
 
-    /// The commit leaves this alarm. False if the index does not cover it.
+    /// Records that the commit has this alarm. Returns `false` if the index does not cover it.
     pub(super) fn begin_commit(&mut self, alarm: Option<i64>) -> bool {
         self.committing = Some(alarm);
         self.covers(alarm)
     }
 
-    /// The alarm that the durable commit left, if it changed it, and whether the index has to follow.
+    /// Returns the alarm that the durable commit left, if it changed it, and whether the index must
+    /// follow.
     pub(super) fn durable(&mut self) -> Option<(Option<i64>, bool)> {
         let alarm = self.committing.take()?;
         let index_follows = self.at != alarm;
@@ -172,7 +176,7 @@ impl Indexed {
         Some((alarm, index_follows))
     }
 
-    /// The outcome of the commit is unknown; the alarm that it may have left.
+    /// Records that the commit's outcome is unknown. Returns the alarm that it may have left.
     pub(super) fn lost(&mut self) -> Option<i64> {
         self.known(None);
         self.committing.take().flatten()

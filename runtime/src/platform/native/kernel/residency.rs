@@ -50,7 +50,8 @@ impl<Work, Output> Kernel<Work, Output> {
         self.leave_room(now, effects);
     }
 
-    /// One object leaves if there are too many: also when those that were too many have become idle.
+    /// Evicts one object if there are too many. Also called when busy objects above the limit have
+    /// become idle.
     pub(super) fn leave_room(&mut self, now: i64, effects: &mut Effects<Work, Output>) {
         if self.resident > self.limits.resident_objects {
             self.evict_least_recently_used(now, effects);
@@ -114,7 +115,8 @@ impl<Work, Output> Kernel<Work, Output> {
         if discard {
             self.discard_open(index, fault, now, effects);
         }
-        // What waited behind a gated initialisation learns why it failed (P14, P16).
+        // Events that waited behind a gated initialisation receive the reason for its failure (P14,
+        // P16).
         if self.object(index).blocked > 0 {
             self.refuse_waiting(index, fault, effects);
         }
@@ -148,7 +150,7 @@ impl<Work, Output> Kernel<Work, Output> {
     ) {
         let object = self.object(index);
         if object.presence != Presence::Leaving || !object.gate.is_quiet() {
-            // Its last output may have left behind its last life.
+            // Its last output may have been sent after its last activation.
             self.forget_if_unused(index, effects);
             return;
         }

@@ -1,21 +1,21 @@
-//! What a kernel still holds of what has ended, once everything has come to rest.
+//! What a kernel still holds of things that have ended, after everything is at rest.
 
 use super::object::{Object, Presence};
 use super::time::Now;
 use super::{Kernel, Limits};
 use crate::object::id::RawId;
 
-/// How late a timer may be.
+/// The tolerance for a late timer.
 const A_MOMENT_MS: i64 = 1_000;
 
 impl<Work, Output> Kernel<Work, Output> {
-    /// From now on these hold; what is over them already stays.
+    /// Sets new limits. Whatever already exceeds them stays.
     pub(crate) fn set_limits(&mut self, limits: Limits) {
         self.timetable.set_limits(&limits);
         self.limits = limits;
     }
 
-    /// The objects that have something to do or to send.
+    /// Returns the objects that have something to do or to send.
     pub(crate) fn at_work(&self) -> Vec<RawId> {
         let is_at_work =
             |object: &Object<Work, Output>| object.events > 0 || !object.gate.is_quiet();
@@ -28,8 +28,8 @@ impl<Work, Output> Kernel<Work, Output> {
         ids
     }
 
-    /// What is left over, although no object is at work: it would add up, or something would not
-    /// happen in time. With the object, if it is one's.
+    /// Describes a leftover although no object is at work: it would accumulate, or something would
+    /// not happen in time. Includes the object if the leftover belongs to one.
     pub(crate) fn leftover(&self, now: Now) -> Option<(Option<RawId>, String)> {
         let mut objects = self.objects.iter().map(|(_, object)| object);
         let of_object = objects.find_map(|object| {
@@ -39,7 +39,7 @@ impl<Work, Output> Kernel<Work, Output> {
         of_object.or_else(|| self.timetable.leftover(now))
     }
 
-    /// Whether this alarm fires in time, as far as the kernel has to know of it.
+    /// Whether this alarm will fire in time, as far as the kernel must know of it.
     pub(crate) fn expects_alarm(&self, id: RawId, at: i64) -> bool {
         self.timetable.expects(id, at)
     }

@@ -1,4 +1,4 @@
-//! The kernel, one event after the other; under many random schedules in `model`.
+//! Tests the kernel one event at a time. `model` tests it under many random schedules.
 
 mod alarms;
 mod index;
@@ -323,7 +323,7 @@ fn writes_behind_a_hung_commit_have_the_same_limit_from_their_own_time_on() {
         matches!(effects[..], [Effect::Fail { output: 7, .. }, Effect::Leave { object, .. }, Effect::Close { .. }] if object == second),
         "{effects:?}"
     );
-    // The disk answers again: the objects are usable as before.
+    // The disk answers again, so the objects are usable as before.
     step(&mut kernel, Event::Closed { object: first }, 1_500);
     step(&mut kernel, Event::Closed { object: second }, 1_500);
     step(&mut kernel, Event::Synced { failed: Vec::new() }, 1_500);
@@ -361,7 +361,7 @@ fn events_for_an_object_whose_database_does_not_close_are_refused_in_time() {
 
 #[test]
 fn outputs_that_wait_for_the_disk_count_by_their_bytes() {
-    // Two events may wait, and 1,000 bytes: one event may send to many sockets.
+    // The limits are two waiting events and 1,000 bytes, but one event may send to many sockets.
     for (outputs, is_refused) in [(3, false), (4, true)] {
         let mut kernel = new_kernel(small_limits());
         let object = woken(&mut kernel, 1, 0);
@@ -431,7 +431,7 @@ fn object_with_held_outputs_is_not_forgotten() {
     let mut kernel = new_kernel(small_limits());
     let object = woken(&mut kernel, 1, 0);
     step(&mut kernel, Event::Tick, 10);
-    // A destructor's write, behind the end of the object's life.
+    // A destructor's write, after the end of the activation.
     step(&mut kernel, Event::Wrote { object }, 10);
     step(&mut kernel, Event::Emitted { object, output: 1 }, 10);
     assert!(step(&mut kernel, Event::Closed { object }, 10).is_empty());

@@ -1,8 +1,9 @@
-//! Which object's alarm is due when (P24 to P35, as far as the platform's single alarm goes).
+//! Decides which object's alarm is due when (P24 to P35, as far as they concern the platform's
+//! single alarm).
 //!
-//! An entry follows what was committed to the object's own database, and nothing else. Entries are
-//! also read from the index on disk, which may be early but is never late: the code that runs an alarm
-//! compares it with the database first.
+//! An entry follows only what was committed to the object's own database. Entries are also read
+//! from the index on disk, which may be early but is never late. So the code that runs an alarm
+//! first compares it with the database.
 
 mod rest;
 #[cfg(test)]
@@ -14,31 +15,32 @@ use super::limits::Limits;
 use super::time::Now;
 use crate::object::id::RawId;
 
-/// The first retry of an alarm that failed (P29).
+/// The delay of the first retry after an alarm failed (P29).
 const FIRST_RETRY_MS: i64 = 2_000;
-/// The pause doubles up to 1,024 s (P30).
+/// The pause doubles until it is 1,024 s (P30).
 const DOUBLINGS: u32 = 9;
 /// The pause of an alarm whose object cannot be found at present.
 const POSTPONED_MS: i64 = 60_000;
-/// A run counts as starting for so long at most: one that waits for something else holds up no other.
+/// How long a run counts as starting at most. A run that waits for something else does not delay
+/// others.
 const STARTING_MS: i64 = 1_000;
 
-/// The earliest alarms of one shard; the others stay in the index on disk.
+/// The earliest alarms of one shard. The others stay in the index on disk.
 ///
-/// Alarms that wait for their dates and alarms that wait for a retry are bounded apart. So alarms
-/// that keep failing, however many, keep no other alarm out of memory.
+/// Alarms that wait for their dates and alarms that wait for a retry have separate limits. So
+/// alarms that keep failing, however many, do not keep other alarms out of memory.
 #[derive(Debug)]
 pub(crate) struct Timetable {
     alarms: HashMap<RawId, Alarm>,
-    /// By date; at most `capacity`.
+    /// Sorted by date. At most `capacity`.
     waiting: BTreeSet<(i64, RawId)>,
-    /// By the steady clock: a pause is a duration. At most `capacity`.
+    /// Sorted by the steady clock, because a pause is a duration. At most `capacity`.
     paused: BTreeSet<(i64, RawId)>,
-    /// The longest pauses, for which there was no room: the index is to keep them.
+    /// The longest pauses, for which there was no room. The index must keep them.
     left_out: Vec<PausedAlarm>,
     /// All alarms up to this date are here.
     horizon: i64,
-    /// Until when the horizon should reach.
+    /// The date that the horizon should reach.
     wanted: i64,
     loading: bool,
     running: usize,
@@ -57,7 +59,7 @@ pub(crate) struct IndexedAlarm {
     pub(crate) pause: Option<Pause>,
 }
 
-/// An alarm that failed and is to wait.
+/// An alarm that failed and must wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PausedAlarm {
     pub(crate) id: RawId,
@@ -74,7 +76,7 @@ pub(crate) struct Pause {
 
 #[derive(Debug)]
 struct Alarm {
-    /// As committed to the object's database.
+    /// The date committed to the object's database.
     at: Option<i64>,
     state: State,
     failures: u32,
@@ -86,12 +88,12 @@ enum State {
     Paused {
         until: i64,
     },
-    /// It fired, for this date. What is committed meanwhile waits for the end of the run (P33).
+    /// The alarm fired for this date. Later commits take effect at the end of the run (P33).
     Running {
         fired_for: i64,
     },
-    /// The run is over, and the object has writes that no commit has made durable: they may hold
-    /// another alarm, or be lost.
+    /// The run has ended, but the object has writes that are not durable. They may hold another
+    /// alarm, or be lost.
     Settling,
 }
 
@@ -113,7 +115,7 @@ impl Timetable {
         }
     }
 
-    /// Everything in the index up to this date is about to be [loaded](Self::load).
+    /// Announces that everything in the index up to this date will be [loaded](Self::load).
     pub(super) fn begin_loading(&mut self, until: i64) {
         self.horizon = until;
         self.wanted = until;
@@ -134,12 +136,12 @@ impl Timetable {
         !self.loading && self.horizon < self.wanted && self.waiting.len() <= self.capacity / 2
     }
 
-    /// The object's alarm was committed: it is at `at`, or there is none.
+    /// Records that the object's alarm was committed: its date is `at`, or it has none.
     pub(super) fn set(&mut self, id: RawId, at: Option<i64>) {
         match self.alarms.get_mut(&id) {
             Some(alarm) => match alarm.state {
                 State::Running { .. } | State::Settling => alarm.at = at,
-                // Told again of the alarm that is being retried (by a wake): the pause stays.
+                // A wake reported the alarm that is being retried. Its pause is kept.
                 State::Waiting | State::Paused { .. } if alarm.at == at => {}
                 State::Waiting | State::Paused { .. } => self.place(id, at),
             },
@@ -147,7 +149,7 @@ impl Timetable {
         }
     }
 
-    /// The index holds this alarm.
+    /// Records that the index holds this alarm.
     pub(super) fn load(&mut self, alarm: IndexedAlarm, now: Now) {
         let IndexedAlarm { id, at, pause } = alarm;
         let until = pause.map(|pause| now.steady_at(pause.until));
@@ -173,12 +175,13 @@ impl Timetable {
         }
     }
 
-    /// The alarms that the index is to keep, with their pauses.
+    /// Takes the alarms that the index must keep, with their pauses.
     pub(super) fn take_left_out(&mut self) -> Vec<PausedAlarm> {
         std::mem::take(&mut self.left_out)
     }
 
-    /// The alarm may be at `at`, or later: the index says so, or a commit of unknown outcome.
+    /// Records that the alarm may be at `at` or later, because of the index or a commit of unknown
+    /// outcome.
     pub(super) fn lower(&mut self, id: RawId, at: i64) {
         match self.alarms.get(&id) {
             None => self.place(id, Some(at)),
@@ -189,8 +192,8 @@ impl Timetable {
         }
     }
 
-    /// The next alarm that is due, marked as running. Never early (P26). None while as many runs
-    /// are starting or under way as there may be.
+    /// Returns the next alarm that is due, marked as running. Never returns one early (P26).
+    /// Returns `None` while as many runs are starting or under way as are allowed.
     pub(super) fn fire(&mut self, now: Now) -> Option<RawId> {
         while self
             .starting
@@ -212,7 +215,8 @@ impl Timetable {
         Some(id)
     }
 
-    /// What has been due for longest: neither retries nor first runs can keep the others waiting.
+    /// Takes the alarm that has been due for longest, so that neither retries nor first runs delay
+    /// the others indefinitely.
     fn take_due(&mut self, now: Now) -> Option<RawId> {
         let waiting = self
             .waiting
@@ -227,7 +231,8 @@ impl Timetable {
         taken.map(|(_, id)| id)
     }
 
-    /// The handler ran to its end. With `unsettled` the object has writes that are not durable.
+    /// Records that the handler ran to completion. With `unsettled`, the object has writes that are
+    /// not durable.
     pub(super) fn finished(&mut self, id: RawId, unsettled: bool) {
         if self.end_run(id).is_none() {
             return;
@@ -243,15 +248,15 @@ impl Timetable {
         }
     }
 
-    /// Nothing ran: the object's database has another alarm, which is committed.
+    /// Records that nothing ran, because the object's database has another committed alarm.
     pub(super) fn was_stale(&mut self, id: RawId, actual: Option<i64>) {
         if self.end_run(id).is_some() {
             self.place(id, actual);
         }
     }
 
-    /// The handler could not run, or not to its end. `random` spreads the retries: up to a quarter
-    /// is added.
+    /// Records that the handler could not run to completion. `random` adds up to a quarter to the
+    /// delay, to spread the retries.
     pub(super) fn failed(&mut self, id: RawId, now: Now, random: u32) {
         let Some(fired_for) = self.end_run(id) else {
             return;
@@ -275,14 +280,14 @@ impl Timetable {
         }
     }
 
-    /// The object cannot be found at present.
+    /// Records that the object cannot be found at present.
     pub(super) fn postponed(&mut self, id: RawId, now: Now) {
         if self.end_run(id).is_some() {
             self.pause(id, now.steady + POSTPONED_MS, now);
         }
     }
 
-    /// All that the object wrote is durable.
+    /// Records that all writes of the object are durable.
     pub(super) fn settled(&mut self, id: RawId) {
         if let Some(alarm) = self.alarms.get(&id)
             && alarm.state == State::Settling
@@ -292,7 +297,7 @@ impl Timetable {
         }
     }
 
-    /// What the object wrote is lost, and with it the end of a run: it is repeated.
+    /// Records that the object's writes are lost. A run that ended is then repeated.
     pub(super) fn unsettled(&mut self, id: RawId, now: Now) {
         if let Some(alarm) = self.alarms.get_mut(&id)
             && alarm.state == State::Settling
@@ -303,7 +308,7 @@ impl Timetable {
         }
     }
 
-    /// By the steady clock.
+    /// When the next alarm is due, by the steady clock.
     pub(super) fn next_due(&self, now: impl FnOnce() -> Now) -> Option<i64> {
         let waiting = self.waiting.first().map(|(at, _)| now().steady_at(*at));
         let paused = self.paused.first().map(|(until, _)| *until);
@@ -326,7 +331,7 @@ impl Timetable {
                 .is_some_and(|(until, _)| *until <= now.steady)
     }
 
-    /// Whether a run is under way; for which date it fired.
+    /// Ends a run. Returns the date for which it fired, or `None` if no run was under way.
     fn end_run(&mut self, id: RawId) -> Option<i64> {
         let State::Running { fired_for } = self.alarms.get(&id)?.state else {
             return None;
@@ -336,7 +341,8 @@ impl Timetable {
         Some(fired_for)
     }
 
-    /// Waits for the date, or is gone.
+    /// Waits for the date. Removes the alarm if there is no date, or if the date is beyond the
+    /// horizon.
     fn place(&mut self, id: RawId, at: Option<i64>) {
         self.unlist(id);
         let Some(at) = at.filter(|at| *at <= self.horizon) else {
@@ -366,8 +372,8 @@ impl Timetable {
         }
     }
 
-    /// Leaves an alarm that failed to the index, where its pause goes on. It may come up to one
-    /// reading of the index late.
+    /// Leaves a failed alarm to the index, which keeps its pause. It may be late by up to one
+    /// reading of the index.
     fn leave_out_longest_pause(&mut self, now: Now) {
         let Some((until, id)) = self.paused.pop_last() else {
             return;

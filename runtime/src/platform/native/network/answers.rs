@@ -1,4 +1,5 @@
-//! Answers as HTTP sends them, and how much of them may wait for their readers.
+//! Answers in the form in which HTTP sends them. Bounds how much of them may wait for their
+//! readers.
 
 use http_body_util::Full;
 use hyper::body::Bytes;
@@ -8,15 +9,15 @@ use super::budget::{Budget, Share};
 use crate::error::fault::Fault;
 use crate::http::{Body, Response};
 
-/// What the answers of one shard hold together until their readers have taken them; an answer beyond
-/// it becomes a 503.
+/// How many bytes the answers of one shard may hold together until their readers have taken them.
+/// An answer beyond this limit becomes a 503.
 const MAX_ANSWERS: usize = 128 * 1024 * 1024;
-/// Answers up to this size are not counted: the number of callers bounds them.
+/// Answers up to this size are not counted, because the number of callers bounds them.
 pub(in super::super) const SMALL: usize = 8 * 1024;
 
 pub(super) type HttpResponse = hyper::Response<Full<Bytes>>;
 
-/// What waits for the readers of one shard.
+/// The answers that wait for the readers of one shard.
 #[derive(Clone)]
 pub(in super::super) struct Answers(Budget);
 
@@ -29,13 +30,13 @@ impl Answers {
         Self(Budget::new(bytes))
     }
 
-    /// Room for so many bytes.
+    /// Takes room for this many bytes.
     pub(super) fn take(&self, bytes: usize) -> Result<Share, Fault> {
         self.0.take(bytes).ok_or_else(answers_are_full)
     }
 
-    /// The answer as it goes out; one that finds no room among those that wait for their readers
-    /// becomes a 503.
+    /// Converts an answer to its form on the wire. An answer becomes a 503 if there is no room for
+    /// it among those that wait for their readers.
     pub(super) fn to_http(&self, mut response: Response) -> HttpResponse {
         let bytes = match std::mem::replace(&mut response.body, Body::Empty) {
             Body::Bytes(bytes) => bytes,
@@ -54,7 +55,7 @@ impl Answers {
     }
 }
 
-/// Too much is held for readers who do not read.
+/// Too many bytes are held for slow readers.
 fn answers_are_full() -> Fault {
     Fault::Overloaded(format!(
         "answers that their readers have not taken hold {MAX_ANSWERS} bytes together; ask again later"
@@ -77,7 +78,7 @@ pub(super) fn with_body(response: Response, body: Bytes) -> HttpResponse {
         }
     }
     for (name, value) in headers {
-        // The host states them itself; others would break the connection's framing.
+        // The host sets these itself. Others would break the connection's framing.
         if matches!(&*name, "content-length" | "transfer-encoding") {
             continue;
         }
@@ -86,7 +87,8 @@ pub(super) fn with_body(response: Response, body: Bytes) -> HttpResponse {
             HeaderValue::from_str(&value),
         ) {
             (Ok(name), Ok(value)) => drop(http.headers_mut().append(name, value)),
-            // Passed on from the outside world: what a handler sets was checked.
+            // An invalid header comes from the outside world: those that a handler sets were
+            // checked.
             _ => tracing::warn!(
                 name = name.as_ref(),
                 "a header that HTTP does not allow is left out"

@@ -9,11 +9,11 @@ use super::answers::Answers;
 use crate::error::fault::Fault;
 use crate::http::Response;
 
-/// One file, as on Cloudflare.
+/// The maximum size of one file, as on Cloudflare.
 const MAX_FILE: u64 = 25 * 1024 * 1024;
 
-/// Answers from the file that `path` (percent-encoded, in normal form) names in `folder`: a response
-/// and its body, which counts among the answers that wait for their readers.
+/// Answers with the file in `folder` that `path` (percent-encoded, in normal form) names. Returns a
+/// response and its body. The body counts as one of the answers that wait for their readers.
 pub(in super::super) async fn answer(
     folder: &str,
     path: &str,
@@ -30,7 +30,7 @@ pub(in super::super) async fn answer(
     Ok((response, bytes))
 }
 
-/// Said once, when the host starts: a request for an asset would otherwise find out.
+/// Warns once when the host starts. Otherwise only a request for an asset would reveal it.
 pub(in super::super) fn warn_if_missing(folder: &str) {
     let located = locate(folder);
     if !located.is_dir() {
@@ -42,8 +42,8 @@ pub(in super::super) fn warn_if_missing(folder: &str) {
     }
 }
 
-/// The folder in the working directory; for a program that `cargo run` started, also the one in its
-/// package, because the working directory is then wherever the developer stands.
+/// Finds the folder in the working directory. For a program that `cargo run` started, also finds
+/// the one in its package, because the working directory may then be any directory.
 fn locate(folder: &str) -> PathBuf {
     let here = PathBuf::from(folder);
     if here.is_dir() {
@@ -59,7 +59,7 @@ fn read(folder: &Path, path: &str, answers: &Answers) -> Result<(&'static str, B
     let not_found = || Fault::NotFound(format!("nothing at {path}"));
     let failed = |error: std::io::Error| match error.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidFilename => not_found(),
-        // A cache would keep a 404 for what is there.
+        // A 404 would be cached, although the file exists.
         _ => {
             tracing::error!(path, %error, "an asset cannot be read");
             Fault::Overloaded("the asset cannot be read at present".to_owned())
@@ -71,7 +71,7 @@ fn read(folder: &Path, path: &str, answers: &Answers) -> Result<(&'static str, B
     if file.is_dir() {
         file.push("index.html");
     }
-    // A symbolic link may lead out of the folder; what it leads to is not an asset.
+    // A symbolic link may lead out of the folder. A file outside the folder is not an asset.
     let file = file.canonicalize().map_err(failed)?;
     if !file.starts_with(&root) {
         return Err(not_found());
@@ -82,7 +82,7 @@ fn read(folder: &Path, path: &str, answers: &Answers) -> Result<(&'static str, B
             "{path} has {size} bytes, an asset may have {MAX_FILE}"
         )));
     }
-    // Before it is read, and as much as was promised: the file may grow meanwhile.
+    // Taken before the file is read, for the size found then, because the file may grow meanwhile.
     let share = answers.take(usize::try_from(size).unwrap_or(usize::MAX))?;
     let mut bytes = Vec::with_capacity(share.bytes());
     std::fs::File::open(&file)
@@ -91,7 +91,8 @@ fn read(folder: &Path, path: &str, answers: &Answers) -> Result<(&'static str, B
     Ok((content_type(&file), share.holding(bytes)))
 }
 
-/// The path below the folder; none for one that climbs out of it or hides what it means.
+/// Returns the path below the folder. Returns `None` if a segment begins with a dot, or if a
+/// character could lead out of the folder.
 fn relative(path: &str) -> Option<PathBuf> {
     let decoded = percent_encoding::percent_decode_str(path.trim_start_matches('/'))
         .decode_utf8()
@@ -185,7 +186,7 @@ mod tests {
                 read(folder.path(), "/out", &budget),
                 Err(Fault::NotFound(_))
             ));
-            // What cannot be read at present is not said to be missing.
+            // A file that cannot be read at present must not be reported as missing.
             std::os::unix::fs::symlink("loop", folder.path().join("loop")).unwrap();
             assert!(matches!(
                 read(folder.path(), "/loop", &budget),

@@ -1,4 +1,4 @@
-//! The bodies of requests, read whole before the object is reached.
+//! The bodies of requests, which are read completely before the object is called.
 
 use std::time::Duration;
 
@@ -12,15 +12,15 @@ use super::waiting::{Eviction, Place, Waiting};
 use crate::error::Error;
 use crate::error::fault::Fault;
 
-/// What the bodies of one shard's requests hold together that are not whole. Beyond it, a request
-/// whose body has stopped coming is answered with 503, or the one that finds no room. Those that are
-/// whole may hold as much again, until the handler is done with them.
+/// How many bytes incomplete request bodies of one shard may hold together. Beyond it, a request
+/// whose body has stopped arriving is answered with 503, or else the one that finds no room.
+/// Complete bodies may hold as much again, until the handler is done with them.
 pub(super) const MAX_BODIES: usize = 64 * 1024 * 1024;
 const MAX_BODY: usize = 1024 * 1024;
-/// Bodies up to this size are not counted: the number of connections bounds them.
+/// Bodies up to this size are not counted, because the number of connections bounds them.
 const SMALL: usize = 8 * 1024;
 /// How much of a body that is refused for its size is read and dropped. Closing at once would reset
-/// the connection under a peer that is still sending, and the answer would be lost with it.
+/// the connection of a peer that is still sending, and it would lose the answer.
 const MAX_DISCARDED: usize = 32 * 1024 * 1024;
 /// How long the rest of a body that found no room is read and dropped, for the same reason.
 const NO_ROOM_TIMEOUT: Duration = Duration::from_secs(2);
@@ -30,12 +30,12 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// The bodies of one shard's requests.
 pub(super) struct Bodies {
     held: Budget,
-    /// Those that are not whole.
+    /// The incomplete ones.
     unfinished: Waiting,
 }
 
 impl Bodies {
-    /// Bodies that hold so many bytes together.
+    /// Creates a set of bodies that may hold this many bytes together.
     pub(super) fn new(limit: usize) -> Self {
         Self {
             held: Budget::new(limit),
@@ -51,7 +51,7 @@ impl Bodies {
             .get(header::CONTENT_LENGTH)
             .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
         if let Some(length) = stated.filter(|length| *length > MAX_BODY) {
-            // A peer that asks first has not begun to send.
+            // A peer that sends `Expect` has not begun to send the body.
             if !headers.contains_key(header::EXPECT) && length <= MAX_DISCARDED {
                 discard(body).await;
             }
@@ -74,7 +74,7 @@ impl Bodies {
             Ok(Err(Uncollected::Broken(error))) => {
                 Err(Fault::BadRequest(format!("the body broke off: {error}")))
             }
-            // Not 504, which says that another server was slow, and which proxies send again.
+            // A 504 would say that another server was slow, and proxies retry it.
             Err(_) => Err(Fault::application(&Error::new(
                 408,
                 "body_timed_out",
@@ -86,7 +86,7 @@ impl Bodies {
         }
     }
 
-    /// The whole body, counted while it comes and while it is held.
+    /// Reads the whole body. It is counted while it arrives and while it is held.
     async fn collect<B>(&self, body: &mut B) -> Result<Bytes, Uncollected<B::Error>>
     where
         B: Body<Data = Bytes> + Unpin,
@@ -116,7 +116,7 @@ impl Bodies {
             }
             collected.reserve(data.len());
             if size > SMALL {
-                // What it takes, which may be twice what has come.
+                // The allocated size, which may be twice what has arrived.
                 place
                     .get_or_insert_with(|| self.unfinished.enter(&eviction))
                     .grow_to(collected.capacity());
@@ -156,7 +156,7 @@ async fn discard(mut body: Incoming) {
             }
         }
     };
-    // However it ends: the answer is the same.
+    // The result does not matter, because the answer is the same.
     let _ = timeout(BODY_TIMEOUT, drop_frames).await;
 }
 
@@ -213,7 +213,7 @@ mod tests {
         ));
         assert!(second.as_mut().now_or_never().is_none());
 
-        // What a handler still holds makes no room, so it is the one that comes.
+        // What a handler still holds cannot be evicted, so the new body is refused.
         drop(second);
         let held = bodies
             .collect(&mut StreamBody::new(frames(&[SMALL; 2])))

@@ -1,11 +1,11 @@
-//! Bytes that one shard holds for its peers: bounded together, however many peers there are.
+//! Bytes that one shard holds for its peers. They are bounded together, for any number of peers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hyper::body::Bytes;
 
-/// A number of bytes that may be held at one time. A clone is the same budget.
+/// A number of bytes that may be held at the same time. A clone is the same budget.
 #[derive(Clone, Debug)]
 pub(in super::super) struct Budget(Arc<Account>);
 
@@ -23,13 +23,13 @@ impl Budget {
         }))
     }
 
-    /// Whether so many bytes could be held now.
+    /// Whether this many bytes could be held now.
     pub(in super::super) fn has_room(&self, bytes: usize) -> bool {
         let Account { limit, held } = &*self.0;
         held.load(Ordering::Relaxed).saturating_add(bytes) <= *limit
     }
 
-    /// Takes a share of nothing, which grows.
+    /// Takes an empty share, which can grow.
     pub(in super::super) fn open(&self) -> Share {
         Share {
             budget: self.clone(),
@@ -37,13 +37,14 @@ impl Budget {
         }
     }
 
-    /// Takes a share of so many bytes; none if the budget has no room for it.
+    /// Takes a share of this many bytes. Returns `None` if the budget has no room for it.
     pub(super) fn take(&self, bytes: usize) -> Option<Share> {
         let mut share = self.open();
         share.grow(bytes).then_some(share)
     }
 
-    /// As [`take`](Self::take). What is larger than the whole budget may be held by itself.
+    /// Like [`take`](Self::take), but allows a share larger than the whole budget if nothing else
+    /// is held.
     pub(in super::super) fn take_any(&self, bytes: usize) -> Option<Share> {
         if bytes <= self.0.limit {
             return self.take(bytes);
@@ -54,7 +55,7 @@ impl Budget {
     }
 }
 
-/// Bytes that are held; they return to their budget when it is dropped.
+/// Bytes that are held. Dropping them returns them to their budget.
 #[derive(Debug)]
 pub(in super::super) struct Share {
     budget: Budget,
@@ -66,7 +67,7 @@ impl Share {
         self.bytes
     }
 
-    /// Holds more; false if the budget has no room for it, and then nothing changes.
+    /// Holds more bytes. Returns `false` and changes nothing if the budget has no room for them.
     pub(super) fn grow(&mut self, by: usize) -> bool {
         let Account { limit, held } = &*self.budget.0;
         let grown = held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |held| {
@@ -78,20 +79,20 @@ impl Share {
         grown.is_ok()
     }
 
-    /// Holds more, whether the budget has room for it or not.
+    /// Holds more bytes, even if the budget has no room for them.
     pub(super) fn exceed(&mut self, by: usize) {
         self.bytes += by;
         self.budget.0.held.fetch_add(by, Ordering::Relaxed);
     }
 
-    /// Holds less.
+    /// Holds fewer bytes.
     pub(super) fn shrink(&mut self, by: usize) {
         let by = by.min(self.bytes);
         self.bytes -= by;
         self.budget.0.held.fetch_sub(by, Ordering::Relaxed);
     }
 
-    /// Bytes that keep their share until the last of their handles is dropped.
+    /// Returns bytes that keep their share until the last of their handles is dropped.
     pub(super) fn holding(self, bytes: Vec<u8>) -> Bytes {
         Bytes::from_owner(Held {
             bytes,

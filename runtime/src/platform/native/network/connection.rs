@@ -1,5 +1,5 @@
-//! One HTTP connection: its requests are answered until its peer, the host's end or another
-//! connection that needs its place ends it.
+//! One HTTP connection. It ends when its peer closes it, when the host drains, or when another
+//! connection needs its place.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -16,7 +16,8 @@ use super::answers::HttpResponse;
 use super::peer::Peer;
 use super::requests::Requests;
 
-/// The head of a request. hyper answers 431 when it has read so much and the head is not whole.
+/// The maximum size of a request's head. hyper answers 431 when it has read this much of an
+/// incomplete head.
 const MAX_HEAD: usize = 64 * 1024;
 const MAX_HEADERS: usize = 100;
 /// How long a connection may take to send a request's head, and may be idle between requests.
@@ -31,6 +32,9 @@ pub(super) async fn serve<F>(
 ) where
     F: Future<Output = Result<HttpResponse, Infallible>>,
 {
+    let eviction = requests.eviction();
+    // Dropped after the connection and its descriptor.
+    let settling = eviction.settling();
     let service = service_fn(|request| {
         let answering = requests.answer();
         let answer = answer(request);
@@ -48,21 +52,21 @@ pub(super) async fn serve<F>(
         .serve_connection(TokioIo::new(peer), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
-    let eviction = requests.eviction();
     let is_evicted = tokio::select! {
         biased;
-        // How a connection ends is the peer's affair.
+        // How a connection ends does not matter to the host.
         _ = connection.as_mut() => return,
         () = eviction.told() => true,
         _ = draining.wait_for(|draining| *draining) => false,
     };
-    // A request that has arrived may not have been read, and is lost if the connection ends now. The
-    // thread learns what has arrived when a task yields.
+    // A request may have arrived that is not read yet, and closing the connection now would lose it.
+    // The thread learns what has arrived when a task yields.
     tokio::task::yield_now().await;
     let has_ended = connection.as_mut().now_or_never().is_some();
     if has_ended || (is_evicted && requests.waits_for_a_request()) {
         return;
     }
+    drop(settling);
     connection.as_mut().graceful_shutdown();
     let _ = connection.await;
 }
@@ -109,7 +113,7 @@ mod tests {
 
     #[tokio::test(flavor = "current_thread")]
     async fn request_that_arrived_is_answered_when_its_connection_is_to_end() {
-        let evicted = read_after(REQUEST, |fresh, _| assert!(fresh.evict_oldest())).await;
+        let evicted = read_after(REQUEST, |fresh, _| assert!(fresh.evict_oldest().is_some())).await;
         assert!(evicted.ends_with("answer"), "{evicted:?}");
         let drained = read_after(REQUEST, |_, draining| {
             draining.send_replace(true);
@@ -120,7 +124,7 @@ mod tests {
 
     #[tokio::test(flavor = "current_thread")]
     async fn connection_that_asked_nothing_ends_at_once() {
-        let evicted = read_after(b"", |fresh, _| assert!(fresh.evict_oldest())).await;
+        let evicted = read_after(b"", |fresh, _| assert!(fresh.evict_oldest().is_some())).await;
         assert_eq!(evicted, "");
         let drained = read_after(b"", |_, draining| {
             draining.send_replace(true);

@@ -1,4 +1,4 @@
-//! What goes out over one socket, and the queue that it waits in.
+//! The frames sent over one socket, and the queue in which they wait.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use super::budget::Share;
 use crate::socket::Message;
 
-/// What goes out over a socket.
+/// A frame to be sent over a socket.
 #[derive(Debug)]
 pub(in super::super) enum Frame {
     Message(Message),
@@ -16,9 +16,9 @@ pub(in super::super) enum Frame {
         code: u16,
         reason: String,
     },
-    /// The host stops: the peer hears 1001, the object nothing.
+    /// The host stops: the peer receives 1001. The object is not told.
     GoingAway,
-    /// The connection is dropped without a word (P62).
+    /// The connection is dropped without a Close (P62).
     Drop,
 }
 
@@ -31,7 +31,7 @@ impl Frame {
     }
 }
 
-/// The bytes that wait for one peer: in the output gate, for their turn, and in the connection.
+/// The bytes that wait for one peer: in the output gate, in the queue, and in the connection.
 #[derive(Clone)]
 pub(in super::super) struct Pending(Rc<RefCell<Share>>);
 
@@ -52,15 +52,15 @@ impl Pending {
     }
 }
 
-/// The receiving end of a socket's outgoing frames. What is taken counts as pending until it is
-/// [sent](Self::sent), or until this is dropped.
+/// The receiving end of a socket's outgoing frames. A frame that was taken counts as pending until
+/// it is [sent](Self::sent), or until this is dropped.
 pub(in super::super) struct Outgoing {
     frames: mpsc::UnboundedReceiver<Frame>,
     pending: Pending,
     taken: usize,
 }
 
-/// A queue of frames: the sending end, and the receiving one.
+/// Creates a queue of frames. Returns the sending end and the receiving end.
 pub(in super::super) fn queue(pending: Pending) -> (mpsc::UnboundedSender<Frame>, Outgoing) {
     let (sender, frames) = mpsc::unbounded_channel();
     let outgoing = Outgoing {
@@ -73,7 +73,7 @@ pub(in super::super) fn queue(pending: Pending) -> (mpsc::UnboundedSender<Frame>
 
 impl Outgoing {
     pub(in super::super) async fn next(&mut self) -> Frame {
-        // The sender lives as long as the pump's own handle on the socket.
+        // The pump's own handle on the socket keeps the sender alive.
         self.frames
             .recv()
             .await
@@ -89,7 +89,7 @@ impl Outgoing {
         frame
     }
 
-    /// All but the last so many bytes of what was taken are out.
+    /// Records that all but this many of the bytes taken are sent.
     pub(in super::super) fn sent_all_but(&mut self, bytes: usize) {
         let sent = self.taken.saturating_sub(bytes);
         self.taken -= sent;

@@ -1,12 +1,15 @@
-//! The frames of a client's messages (RFC 6455, section 5.2), followed while they are read.
+//! The frames of a client's messages (RFC 6455, section 5.2), which are tracked while they are
+//! read.
 
 use tokio::io::ReadBuf;
 use tokio::time::Instant;
 
-/// The library reserves what a frame states, so a frame that states more is passed on in fragments
-/// of so many bytes. They all have the frame's mask, since this is a multiple of four.
+/// The library allocates the length that a frame states. So a frame that states more than this is
+/// passed on in fragments of this many bytes. They all use the frame's mask, because this is a
+/// multiple of four.
 const FRAGMENT: u16 = 16 * 1024;
-/// The payload of a control frame. The library finds that one is longer when it has a byte more.
+/// The maximum payload of a control frame. The library detects a longer one only if it has at least
+/// one byte more.
 const MAX_CONTROL: u16 = 125;
 const LONGEST_HEADER: usize = 14;
 
@@ -17,18 +20,18 @@ const LENGTH: u8 = 0x7f;
 const LENGTH_IN_2_BYTES: u8 = 126;
 const LENGTH_IN_8_BYTES: u8 = 127;
 
-/// Where a client's stream of frames is, and what has come of the message that is not whole.
+/// The position in a client's stream of frames, and the received part of the incomplete message.
 #[derive(Debug)]
 pub(super) struct Frames {
-    /// A frame that states more is left as it is, and the library refuses it.
+    /// A frame that states more is passed on unchanged, and the library refuses it.
     longest: u64,
-    /// The beginning of a header whose end has not come.
+    /// The beginning of an incomplete header.
     partial: Few,
     /// A header that is passed on before anything else is read.
     ready: Few,
-    /// What is missing of the payload up to the next header.
+    /// The missing part of the payload up to the next header.
     payload: u64,
-    /// What the frame has beyond, in fragments that begin with a header of ours.
+    /// The rest of the frame after that. It is passed on in fragments with headers made here.
     beyond: u64,
     is_data: bool,
     is_last: bool,
@@ -43,7 +46,8 @@ struct Message {
 }
 
 impl Frames {
-    /// At the beginning of a frame. One that states more than `longest` bytes is not taken apart.
+    /// Starts at the beginning of a frame. A frame that states more than `longest` bytes is not
+    /// split.
     pub(super) fn new(longest: usize) -> Self {
         Self {
             longest: longest as u64,
@@ -58,17 +62,17 @@ impl Frames {
         }
     }
 
-    /// When the message began that is not whole.
+    /// When the incomplete message began.
     pub(super) fn unfinished_since(&self) -> Option<Instant> {
         Some(self.message.as_ref()?.since)
     }
 
-    /// What has come of the message that is not whole.
+    /// How many bytes of the incomplete message have arrived.
     pub(super) fn unfinished_bytes(&self) -> usize {
         self.message.as_ref().map_or(0, |message| message.bytes)
     }
 
-    /// Passes on a header that is ready; false if there is none.
+    /// Passes on a header that is ready. Returns `false` if there is none.
     pub(super) fn pass_header(&mut self, buffer: &mut ReadBuf<'_>) -> bool {
         let passed = self.ready.length.min(buffer.remaining());
         buffer.put_slice(&self.ready.bytes[..passed]);
@@ -81,15 +85,15 @@ impl Frames {
         if self.partial.length > 0 {
             missing_of_header(self.partial.as_slice())
         } else if self.beyond > 0 {
-            // No more than a fragment.
+            // At most one fragment.
             usize::try_from(self.payload).unwrap_or(usize::from(FRAGMENT))
         } else {
             usize::from(FRAGMENT)
         }
     }
 
-    /// Follows what was read. So many of the bytes are to be passed on, of which headers may have
-    /// changed. The rest is kept here until a header is whole.
+    /// Tracks what was read, and may change headers in it. Returns how many of the bytes are to be
+    /// passed on. The rest is kept here until a header is complete.
     pub(super) fn follow(&mut self, bytes: &mut [u8]) -> usize {
         if self.partial.length > 0 {
             self.partial.extend(bytes);
@@ -119,7 +123,7 @@ impl Frames {
         at
     }
 
-    /// A header is whole; it may be changed.
+    /// Handles a complete header, and may change it.
     fn begin_frame(&mut self, header: &mut [u8]) {
         let [first, second] = [header[0], header[1]];
         let extended = header_length(header) - if second & MASKED == 0 { 2 } else { 6 };
@@ -142,7 +146,7 @@ impl Frames {
         };
         if !self.is_data {
             if length > u64::from(MAX_CONTROL) {
-                // Whatever comes behind it: this is the end of the connection.
+                // This ends the connection, so what follows the frame does not matter.
                 state(MAX_CONTROL + 1);
             }
             return;
@@ -161,7 +165,7 @@ impl Frames {
         self.end_frame_if_whole();
     }
 
-    /// So many bytes are there; how many are of the payload up to the next header.
+    /// Returns how many of `there` bytes belong to the payload up to the next header.
     fn take_payload(&mut self, there: usize) -> usize {
         let taken = usize::try_from(self.payload).map_or(there, |payload| payload.min(there));
         self.payload -= taken as u64;
@@ -196,7 +200,8 @@ impl Frames {
     }
 }
 
-/// The length of the header that begins so; of one of which less than two bytes are there, two.
+/// Returns the length of the header that begins with these bytes. Returns two if fewer than two
+/// bytes are given.
 fn header_length(bytes: &[u8]) -> usize {
     let Some(second) = bytes.get(1) else {
         return 2;
@@ -213,7 +218,7 @@ fn missing_of_header(bytes: &[u8]) -> usize {
     header_length(bytes) - bytes.len()
 }
 
-/// At most a header.
+/// Bytes of at most one header.
 #[derive(Clone, Copy, Debug, Default)]
 struct Few {
     bytes: [u8; LONGEST_HEADER],
@@ -254,9 +259,9 @@ mod tests {
         assert_eq!(stated(0x82, 1 << 25), (0x02, fragment));
         assert_eq!(stated(0x80, fragment + 1), (0x00, fragment));
         assert_eq!(stated(0x82, fragment), (0x82, fragment));
-        // The library refuses it at once.
+        // The library refuses such a frame at once.
         assert_eq!(stated(0x82, (1 << 25) + 1), (0x82, (1 << 25) + 1));
-        // It reserves the length first, and finds that it is too long later.
+        // The library allocates the length first, and only then finds that it is too long.
         assert_eq!(stated(0x89, 1 << 25), (0x89, 126));
     }
 }

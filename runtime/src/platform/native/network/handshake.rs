@@ -16,7 +16,7 @@ use super::budget::Share;
 use super::peer::Peer;
 use crate::error::fault::Fault;
 
-/// A client's handshake, found valid.
+/// A valid handshake of a client.
 #[derive(Debug)]
 pub(super) struct Handshake {
     accept: String,
@@ -25,8 +25,8 @@ pub(super) struct Handshake {
 }
 
 impl Handshake {
-    /// What a request that [asks for a WebSocket](crate::engine::routing::is_upgrade) has to bring, or why
-    /// there will be none.
+    /// Checks what a request that [asks for a WebSocket](crate::engine::routing::is_upgrade) must contain.
+    /// Fails with the reason why there will be none.
     pub(super) fn of(
         parts: &mut Parts,
         headers: &HeaderMap,
@@ -68,7 +68,7 @@ impl Handshake {
         })
     }
 
-    /// Says yes, and gives the connection to the socket when the peer has been told.
+    /// Accepts the handshake, and passes the connection to the socket after the peer has been told.
     pub(super) fn complete(self, socket: Upgrade) -> HttpResponse {
         tokio::task::spawn_local(async move {
             match self.upgrade.await {
@@ -100,7 +100,7 @@ fn contains(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
     tokens.any(|part| part.trim().eq_ignore_ascii_case(token))
 }
 
-/// Whether this is 16 bytes in base64.
+/// Whether this is the base64 form of 16 bytes.
 fn is_key(key: &[u8]) -> bool {
     let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
     matches!(key.strip_suffix(b"=="), Some(digits) if digits.len() == 22 && digits.iter().all(is_digit))
@@ -168,7 +168,7 @@ mod tests {
             refused.unwrap_err().summary().2
         };
         let http_11 = hyper::Version::HTTP_11;
-        // Only the connection is missing, which a server has.
+        // Only the connection is missing here. A server has one.
         let last = fault(http_11, None);
         assert!(
             last.contains("this connection cannot be upgraded"),

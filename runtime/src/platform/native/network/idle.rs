@@ -1,10 +1,10 @@
-//! Connections that wait for their next request: the one that has waited longest makes room for
+//! Connections that wait for their next request. The one that has waited longest makes room for
 //! others.
 //!
-//! Each request begins and ends a wait, and a queue in order would move with each. So a connection
-//! only notes the number of its wait, and the queue is put in order when room is looked for. A
-//! connection that is busy then leaves the queue until it waits again: otherwise a crowd of busy ones
-//! would be looked at for every stranger that wants in.
+//! Each request begins and ends a wait, and an ordered queue would change with each. So a
+//! connection only records the number of its wait, and the queue is ordered when room is needed. A
+//! connection that is busy then leaves the queue until it waits again. Otherwise each new
+//! connection would cause all busy ones to be examined.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,22 +12,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::waiting::Eviction;
 
-/// In place of a wait's number: it does not wait.
+/// Instead of the number of a wait: the connection does not wait.
 const BUSY: u64 = 0;
-/// In place of a place: it has none until it waits again.
+/// Instead of a place: the connection has none until it waits again.
 const OUT: u64 = 0;
-/// In place of a place: it was evicted, and comes back no more.
+/// Instead of a place: the connection was evicted and never returns to the queue.
 const GONE: u64 = u64::MAX;
 
-/// The connections of one shard, of which some wait. A clone is the same queue.
+/// Connections, some of which wait. A clone is the same queue.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Idle(Arc<Queue>);
 
 #[derive(Debug, Default)]
 struct Queue {
-    /// How many numbers were given out; they begin behind `BUSY` and `OUT`.
+    /// How many numbers were assigned. They begin after `BUSY` and `OUT`.
     given: AtomicU64,
-    /// By the number of the wait in which it was last looked at, or came.
+    /// Sorted by the number of the wait in which the connection was last examined or added.
     places: Mutex<BTreeMap<u64, Arc<Connection>>>,
 }
 
@@ -35,12 +35,12 @@ struct Queue {
 struct Connection {
     /// The number of its wait, or `BUSY`.
     wait: AtomicU64,
-    /// Where it stands in the queue, `OUT` or `GONE`. Changes under the queue's lock.
+    /// Its place in the queue, `OUT` or `GONE`. Changes under the queue's lock.
     place: AtomicU64,
     eviction: Eviction,
 }
 
-/// A connection of the queue; it leaves when this is dropped.
+/// A connection of the queue. It leaves the queue when this is dropped.
 #[derive(Debug)]
 pub(super) struct Member {
     queue: Idle,
@@ -48,7 +48,7 @@ pub(super) struct Member {
 }
 
 impl Idle {
-    /// A connection that is to wait here, and is busy so far.
+    /// Adds a connection that will wait here and is busy so far.
     pub(super) fn enter(&self, eviction: &Eviction) -> Member {
         Member {
             queue: self.clone(),
@@ -60,12 +60,13 @@ impl Idle {
         }
     }
 
-    /// Evicts the connection that has waited longest; false if none waits.
-    pub(super) fn evict_oldest(&self) -> bool {
+    /// Evicts the connection that has waited longest. Returns `None` if none waits.
+    pub(super) fn evict_oldest(&self) -> Option<Eviction> {
         let mut places = self.lock();
         while let Some((place, connection)) = places.pop_first() {
             connection.place.store(OUT, Ordering::SeqCst);
-            // Behind the store: a connection that begins to wait now checks whether it has a place.
+            // Read after the store: a connection that begins to wait now checks whether it has a
+            // place.
             match connection.wait.load(Ordering::SeqCst) {
                 BUSY => {}
                 wait if wait > place => {
@@ -75,11 +76,11 @@ impl Idle {
                 _ => {
                     connection.place.store(GONE, Ordering::SeqCst);
                     connection.eviction.tell();
-                    return true;
+                    return Some(connection.eviction.clone());
                 }
             }
         }
-        false
+        None
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Connection>>> {
@@ -88,7 +89,7 @@ impl Idle {
 }
 
 impl Member {
-    /// It waits from now on, unless it did already.
+    /// Begins to wait, unless the connection already waits.
     pub(super) fn wait(&self) {
         let Connection { wait, place, .. } = &*self.connection;
         if wait.load(Ordering::Relaxed) != BUSY {
@@ -110,7 +111,7 @@ impl Member {
         self.connection.wait.load(Ordering::Relaxed) != BUSY
     }
 
-    /// It does not wait.
+    /// Ends the wait.
     pub(super) fn work(&self) {
         self.connection.wait.store(BUSY, Ordering::Relaxed);
     }
@@ -119,7 +120,7 @@ impl Member {
 impl Drop for Member {
     fn drop(&mut self) {
         let mut places = self.queue.lock();
-        // None if it has no place.
+        // Removes nothing if the connection has no place.
         places.remove(&self.connection.place.load(Ordering::SeqCst));
     }
 }
@@ -149,15 +150,15 @@ mod tests {
         one.work();
         one.wait();
         three.work();
-        assert!(idle.evict_oldest() && is_evicted(second));
-        assert!(idle.evict_oldest() && is_evicted(fourth));
-        // It waits already, and keeps its number.
+        assert!(idle.evict_oldest().is_some() && is_evicted(second));
+        assert!(idle.evict_oldest().is_some() && is_evicted(fourth));
+        // A connection that already waits keeps its number.
         one.wait();
         three.wait();
         drop(four);
-        assert!(idle.evict_oldest() && is_evicted(first));
-        assert!(idle.evict_oldest() && is_evicted(third));
-        assert!(!idle.evict_oldest());
+        assert!(idle.evict_oldest().is_some() && is_evicted(first));
+        assert!(idle.evict_oldest().is_some() && is_evicted(third));
+        assert!(idle.evict_oldest().is_none());
     }
 
     #[test]
@@ -168,16 +169,16 @@ mod tests {
         drop(waiting(&idle, &gone));
         member.work();
         for _ in 0..3 {
-            assert!(!idle.evict_oldest());
+            assert!(idle.evict_oldest().is_none());
         }
         assert!(!is_evicted(&busy) && !is_evicted(&gone));
         assert!(idle.lock().is_empty(), "busy ones are not looked at again");
         member.wait();
-        assert!(idle.evict_oldest() && is_evicted(&busy));
-        // One that was evicted makes room once, whatever it still does.
+        assert!(idle.evict_oldest().is_some() && is_evicted(&busy));
+        // A connection that was evicted makes room once, whatever it does afterwards.
         member.work();
         member.wait();
-        assert!(!idle.evict_oldest());
+        assert!(idle.evict_oldest().is_none());
         drop(member);
         assert!(idle.lock().is_empty());
     }
@@ -199,10 +200,10 @@ mod tests {
                     });
                 }
                 for _ in 0..3 {
-                    evicted += usize::from(idle.evict_oldest());
+                    evicted += usize::from(idle.evict_oldest().is_some());
                 }
             });
-            while idle.evict_oldest() {
+            while idle.evict_oldest().is_some() {
                 evicted += 1;
             }
             assert_eq!(evicted, members.len(), "each makes room once");

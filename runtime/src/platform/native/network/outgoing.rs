@@ -1,7 +1,8 @@
-//! Requests to the world outside of the deployment.
+//! Requests to the outside world.
 //!
-//! Everything of a request ends when its future is dropped, the connection included. Only a look-up of
-//! a name cannot be ended: the system's resolver blocks a thread, so there are few of them at a time.
+//! Dropping a request's future ends everything that belongs to it, the connection included. Only a
+//! DNS look-up cannot be ended, because the system's resolver blocks a thread. So only a few
+//! look-ups run at a time.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -31,28 +32,28 @@ use crate::error::fault::Fault;
 use crate::http::{Body, Header, Request, Response};
 use crate::turn::LocalFuture;
 
-/// Requests of one shard that are under way; more wait for their turn.
+/// How many requests of one shard may be in flight. Others wait for their turn.
 const MAX_FLIGHTS: usize = 64;
-/// Names of one shard that are looked up at a time.
+/// How many names one shard looks up at a time.
 const MAX_LOOKUPS: usize = 8;
-/// A response's body, in bytes: it is held in memory whole.
+/// The maximum size of a response's body, in bytes. It is held in memory as a whole.
 const MAX_RESPONSE: usize = 32 * 1024 * 1024;
-/// What the responses of one shard hold together while they arrive.
+/// How many bytes the responses of one shard may hold together while they arrive.
 const MAX_RESPONSES: usize = 128 * 1024 * 1024;
-/// The head of a response.
+/// The maximum size of a response's head.
 const MAX_HEAD: usize = 128 * 1024;
-/// How long a request may take, its redirects and its answer's body included.
+/// How long a request may take, including redirects and the body of the answer.
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a connection is kept for the next request.
 const IDLE: Duration = Duration::from_secs(15);
 const IDLE_CONNECTIONS: usize = 8;
-/// As the Fetch standard has it.
+/// The limit of the Fetch standard.
 const MAX_REDIRECTS: usize = 20;
 
-/// What answers in the simulator.
+/// Answers requests in the simulator.
 pub(super) type Responder = Rc<dyn Fn(Request) -> LocalFuture<'static, Response>>;
 
-/// The way out.
+/// The source of answers: the network or a test's responder.
 #[derive(Clone)]
 pub(in super::super) enum Outgoing {
     Network(Rc<Network>),
@@ -141,7 +142,7 @@ impl Network {
             })
     }
 
-    /// Sends a request, and again to wherever its answer redirects.
+    /// Sends a request, and follows redirects.
     async fn follow(&self, request: hyper::Request<Bytes>) -> Result<Response, Fault> {
         let (parts, body) = request.into_parts();
         let mut hop = Hop {
@@ -193,7 +194,7 @@ impl Network {
     }
 }
 
-/// What is not ASCII is kept, as in a request that is received.
+/// Keeps values that are not ASCII, as in a received request.
 fn headers_of(received: &HeaderMap) -> Vec<Header> {
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     received
@@ -202,7 +203,7 @@ fn headers_of(received: &HeaderMap) -> Vec<Header> {
         .collect()
 }
 
-/// One request on the way from redirect to redirect.
+/// One request, which may be redirected several times.
 struct Hop {
     address: Url,
     method: Method,
@@ -219,7 +220,7 @@ impl Hop {
             .body(Full::new(self.body.clone()))
             .map_err(|error| Fault::Configuration(format!("`{address}`: {error}")))?;
         let mut headers = self.headers.clone();
-        // The connection's own affair.
+        // These headers concern only the connection.
         for name in [
             header::CONTENT_LENGTH,
             header::TRANSFER_ENCODING,
@@ -240,7 +241,8 @@ impl Hop {
         Ok(request)
     }
 
-    /// Goes on to where the answer leads, as the Fetch standard says; false if it leads nowhere else.
+    /// Follows a redirect, as the Fetch standard says. Returns `false` if there is nothing to
+    /// follow.
     fn redirect(&mut self, status: StatusCode, answer: &HeaderMap) -> Result<bool, Fault> {
         if !matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
             return Ok(false);
@@ -279,7 +281,7 @@ impl Hop {
     }
 }
 
-/// What another origin must not learn, and `Host`, which names the origin.
+/// Headers that another origin must not receive, and `Host`, which names the origin.
 const SECRETS: [HeaderName; 4] = [
     header::AUTHORIZATION,
     header::COOKIE,
@@ -301,7 +303,7 @@ fn address_of(text: &str) -> Result<Url, Fault> {
     Ok(address)
 }
 
-/// An error with what caused it: the outermost says little.
+/// Formats an error with its causes, because the outermost error says little.
 fn reason_of(error: &dyn std::error::Error) -> String {
     let mut reason = error.to_string();
     let mut source = error.source();
@@ -313,8 +315,8 @@ fn reason_of(error: &dyn std::error::Error) -> String {
     reason
 }
 
-/// Looks names up, a few at a time. A look-up that was given up keeps its place until the
-/// system's resolver returns.
+/// Looks names up, a few at a time. A cancelled look-up keeps its place until the system's resolver
+/// returns.
 #[derive(Clone)]
 struct Lookups(Arc<Semaphore>);
 

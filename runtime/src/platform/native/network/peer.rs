@@ -1,4 +1,4 @@
-//! A connection to a peer that may be slow or silent on purpose.
+//! A connection to a peer that may deliberately be slow or silent.
 
 use std::io;
 use std::pin::Pin;
@@ -15,22 +15,23 @@ use super::frames::Frames;
 use super::requests::Requests;
 use super::waiting::{Eviction, Place, Waiting};
 
-/// How long a peer may take to accept any bytes at all while some wait for it.
+/// How long a peer may accept no bytes at all while some wait for it.
 pub(super) const WRITE_PATIENCE: Duration = Duration::from_secs(30);
-/// What the system may buffer for a peer. It also sets what counts as progress: the system takes more
-/// bytes when about a third of this is free, so a peer must read some 3 kB in a second.
+/// What the system may buffer for a peer. It also determines what counts as progress. The system
+/// takes more bytes when about a third of this is free, so a peer must read about 3 kB per second.
 const SEND_BUFFER: usize = 128 * 1024;
-/// An unfinished message up to this size is not counted: the number of connections bounds those.
+/// Unfinished messages up to this size are not counted, because the number of connections bounds
+/// them.
 const SMALL: usize = 16 * 1024;
 
-/// A connection whose writes end when the peer accepts nothing for too long, and whose unfinished
+/// A connection whose writes fail if the peer accepts nothing for too long, and whose unfinished
 /// requests or messages are counted.
 pub(super) struct Peer<S> {
     stream: S,
     admitted: Option<Admitted>,
-    /// What was read too far before the messages began.
+    /// Bytes that were read before the messages began.
     ahead: Bytes,
-    /// When bytes last came.
+    /// When bytes last arrived.
     heard: Instant,
     /// Runs while bytes wait for the peer.
     stalled: Option<Pin<Box<Sleep>>>,
@@ -43,7 +44,7 @@ struct Messages {
     frames: Frames,
     waiting: Waiting,
     eviction: Eviction,
-    /// While the message that is not whole is counted.
+    /// Held while the incomplete message is counted.
     place: Option<Place>,
 }
 
@@ -73,7 +74,7 @@ impl<S> Peer<S> {
         }
     }
 
-    /// A connection that keeps its place until it ends.
+    /// Creates a connection that keeps its place until it ends.
     pub(super) fn admitted(stream: S, admitted: Admitted) -> Self {
         Self {
             admitted: Some(admitted),
@@ -85,8 +86,8 @@ impl<S> Peer<S> {
         (self.stream, self.admitted)
     }
 
-    /// What is read from now on, `ahead` first, are frames of messages of at most `longest` bytes.
-    /// Those that are not whole are counted in `waiting`.
+    /// Treats what is read from now on, `ahead` first, as frames of messages of at most `longest`
+    /// bytes. Counts incomplete messages in `waiting`.
     pub(super) fn follow_messages(
         &mut self,
         ahead: Bytes,
@@ -103,23 +104,23 @@ impl<S> Peer<S> {
         });
     }
 
-    /// What is read from now on is dropped.
+    /// Drops what is read from now on.
     pub(super) fn stop_following(&mut self) {
         self.ahead = Bytes::new();
         self.messages = None;
     }
 
-    /// When bytes last came.
+    /// When bytes last arrived.
     pub(super) fn heard(&self) -> Instant {
         self.heard
     }
 
-    /// When the first bytes of an unfinished message came.
+    /// When the first bytes of an unfinished message arrived.
     pub(super) fn unfinished_since(&self) -> Option<Instant> {
         self.messages.as_ref()?.frames.unfinished_since()
     }
 
-    /// The peer accepts bytes.
+    /// Records that the peer accepts bytes.
     fn wrote(&mut self) {
         self.stalled = None;
         if let Some(requests) = &self.requests {
@@ -144,15 +145,15 @@ impl<S> Peer<S> {
 }
 
 impl Peer<tokio::net::TcpStream> {
-    /// A connection that was accepted, for requests.
+    /// Creates a connection for requests, which was accepted.
     pub(super) fn accepted(
         stream: tokio::net::TcpStream,
         share: Share,
         requests: &Requests,
     ) -> Self {
-        // Answers are small and whole: waiting for more bytes only costs time.
+        // Answers are small and complete, so waiting for more bytes only costs time.
         let _ = stream.set_nodelay(true);
-        // Without it the system buffers as much as it likes, and slow readers seem to stand still.
+        // Otherwise the system buffers as much as it likes, and slow readers seem to have stopped.
         let _ = socket2::SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER);
         Self {
             requests: Some(requests.clone()),
@@ -169,7 +170,7 @@ impl<S: AsyncRead + Unpin> Peer<S> {
     ) -> Poll<io::Result<()>> {
         if self.ahead.is_empty() {
             let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
-            // Only of messages is it asked.
+            // Only connections with messages use this time.
             if polled.is_ready() && self.messages.is_some() {
                 self.heard = Instant::now();
             }
@@ -200,7 +201,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Peer<S> {
             if buffer.remaining() == 0 || frames.pass_header(buffer) {
                 return Poll::Ready(Ok(()));
             }
-            // What is read may be kept back, and then the next bytes come in its place.
+            // What is read may be held back. The next bytes then take its place.
             let most = frames.may_read().min(buffer.remaining());
             let mut read = ReadBuf::new(buffer.initialize_unfilled_to(most));
             ready!(this.poll_bytes(context, &mut read))?;
@@ -294,12 +295,12 @@ mod tests {
         let mut peer = Peer::new(ours);
         let (written, ()) = tokio::join!(peer.write_all(&[0; 1_000]), reader);
         written.unwrap();
-        // An idle time after a stall is no stall.
+        // Idle time after a stall does not count as a stall.
         sleep(WRITE_PATIENCE * 10).await;
         peer.write_all(&[0; 64]).await.unwrap();
     }
 
-    /// A pair of a server and a client over a connection that takes so many bytes at a time.
+    /// Creates a server and a client over a connection that takes this many bytes at a time.
     async fn pair(
         buffer: usize,
         waiting: &Waiting,
@@ -359,7 +360,7 @@ mod tests {
     async fn messages_that_are_not_whole_are_counted_and_small_ones_are_not() {
         let waiting = Waiting::new(SMALL);
         let [big, small] = [(); 2].map(|()| Eviction::default());
-        // A message of 32 kB, of which a part comes.
+        // Part of a message of 32 kB.
         let header = [0x82, 0xfe, 0x7d, 0, 0, 0, 0, 0];
         let (mut server, mut client) = pair(1 << 20, &waiting, &big, &header).await;
         client.write_all(&[0; SMALL]).await.unwrap();
@@ -382,7 +383,7 @@ mod tests {
         assert_eq!(other.next().await.unwrap().unwrap().into_data(), "good");
         assert!(small.told().now_or_never().is_none());
 
-        // Whole, it holds nothing more.
+        // When the message is complete, it holds nothing more.
         client.write_all(&[0; 32_000 - SMALL - 1]).await.unwrap();
         assert_eq!(server.next().await.unwrap().unwrap().len(), 32_000);
         assert!(server.get_ref().unfinished_since().is_none());

@@ -6,11 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::idle::{Idle, Member};
 use super::waiting::{Eviction, Place, Waiting};
 
-/// A head up to this size is not counted while it comes: the number of connections bounds those.
+/// A head up to this size is not counted while it arrives, because the number of connections bounds
+/// those.
 const SMALL: usize = 8 * 1024;
 
-/// Known to the connection, which reads and writes, and to the service, which answers. Both are on one
-/// thread and hyper asks for more: what each request changes is atomic, the rest behind locks.
+/// Shared by the connection, which reads and writes, and the service, which answers. Both are on
+/// one thread, but hyper requires more. What each request changes is therefore atomic, and the rest
+/// is behind locks.
 #[derive(Clone, Debug)]
 pub(super) struct Requests(Arc<State>);
 
@@ -18,11 +20,11 @@ pub(super) struct Requests(Arc<State>);
 struct State {
     eviction: Eviction,
     is_answering: AtomicBool,
-    /// While no request has come.
+    /// True while no request has arrived.
     is_fresh: AtomicBool,
     fresh: Mutex<Option<Member>>,
     idle: Member,
-    /// The bytes that have come of a request's head.
+    /// How many bytes of a request's head have arrived.
     head: AtomicUsize,
     heads: Waiting,
     head_is_counted: AtomicBool,
@@ -33,8 +35,8 @@ struct State {
 pub(super) struct Answering(Requests);
 
 impl Requests {
-    /// Of a new connection. It may be evicted while it is in one of these queues: that of those
-    /// without a request so far, that of those between requests, and that of unfinished heads.
+    /// Creates the state of a new connection. It may be evicted while it is in one of these queues:
+    /// connections without a request so far, connections between requests, and unfinished heads.
     pub(super) fn new([fresh, idle]: [&Idle; 2], heads: &Waiting) -> Self {
         let eviction = Eviction::default();
         let (fresh, idle) = (fresh.enter(&eviction), idle.enter(&eviction));
@@ -56,7 +58,7 @@ impl Requests {
         self.0.eviction.clone()
     }
 
-    /// A request's head is whole.
+    /// Records that a request's head is complete.
     pub(super) fn answer(&self) -> Answering {
         let state = &self.0;
         state.is_answering.store(true, Ordering::Relaxed);
@@ -71,7 +73,7 @@ impl Requests {
         Answering(self.clone())
     }
 
-    /// Whether nothing is on its way to the peer: the connection may end at once.
+    /// Whether nothing is in flight to the peer. The connection may then end at once.
     pub(super) fn waits_for_a_request(&self) -> bool {
         self.0.is_fresh.load(Ordering::Relaxed) || self.0.idle.is_waiting()
     }
@@ -80,9 +82,9 @@ impl Requests {
         self.0.is_answering.load(Ordering::Relaxed)
     }
 
-    /// The peer has sent so many bytes.
+    /// Records that the peer has sent this many bytes.
     pub(super) fn received(&self, bytes: usize) {
-        // What comes during a request is its body, which is counted where it is read.
+        // What arrives during a request is its body, which is counted where it is read.
         if self.is_answering() {
             return;
         }
@@ -97,14 +99,14 @@ impl Requests {
         }
     }
 
-    /// The peer has taken bytes of an answer.
+    /// Records that the peer has accepted bytes of an answer.
     pub(super) fn sent(&self) {
         if !self.is_answering() {
             self.0.idle.wait();
         }
     }
 
-    /// Bytes of an answer wait for the peer: the connection is not idle.
+    /// Records that bytes of an answer wait for the peer. The connection is then not idle.
     pub(super) fn stalled(&self) {
         self.0.idle.work();
     }
@@ -134,25 +136,25 @@ mod tests {
     fn connection_is_idle_when_it_waits_for_a_request_only() {
         let (fresh, idle, heads) = (Idle::default(), Idle::default(), Waiting::new(usize::MAX));
         let connection = Requests::new([&fresh, &idle], &heads);
-        assert!(!idle.evict_oldest(), "it has made no request");
+        assert!(idle.evict_oldest().is_none(), "it has made no request");
         assert!(connection.waits_for_a_request());
         let answering = connection.answer();
-        assert!(!idle.evict_oldest(), "it is being answered");
+        assert!(idle.evict_oldest().is_none(), "it is being answered");
         connection.sent();
         drop(answering);
-        assert!(!idle.evict_oldest(), "the answer is not out");
+        assert!(idle.evict_oldest().is_none(), "the answer is not out");
         connection.sent();
         connection.stalled();
-        assert!(!idle.evict_oldest(), "the peer has not taken it");
+        assert!(idle.evict_oldest().is_none(), "the peer has not taken it");
         assert!(!connection.waits_for_a_request());
         connection.sent();
         assert!(connection.waits_for_a_request());
         let younger = Requests::new([&fresh, &idle], &heads);
         drop(younger.answer());
         younger.sent();
-        assert!(idle.evict_oldest() && is_evicted(&connection) && !is_evicted(&younger));
+        assert!(idle.evict_oldest().is_some() && is_evicted(&connection) && !is_evicted(&younger));
         drop(younger);
-        assert!(!idle.evict_oldest() && !fresh.evict_oldest());
+        assert!(idle.evict_oldest().is_none() && fresh.evict_oldest().is_none());
     }
 
     #[tokio::test(flavor = "current_thread", start_paused = true)]
@@ -163,7 +165,7 @@ mod tests {
             connection.received(SMALL);
         }
         connections[1].received(SMALL);
-        // A whole head and a body are counted no more.
+        // A complete head and a body are no longer counted.
         let answering = connections[1].answer();
         connections[1].received(100 * SMALL);
         drop(answering);

@@ -18,7 +18,7 @@ use tokio::time::{Instant, timeout};
 use super::super::executor::Shard;
 use super::super::seam::remote::Env;
 use super::super::seam::request::Request as PlatformRequest;
-use super::admission::Admission;
+use super::admission::{Admission, Ticket};
 use super::answers::{Answers, HttpResponse, with_body};
 use super::bodies::{Bodies, MAX_BODIES};
 use super::budget::Share;
@@ -33,17 +33,16 @@ use crate::error::fault::Fault;
 use crate::http::{Body, Request};
 use crate::turn::user_code::Guarded;
 
-/// Connections of one shard that speak HTTP.
-const MAX_CONNECTIONS: usize = 16_384;
-/// After the system refused a connection (too many open files), before the next is tried.
+/// How long to wait after the system refused a connection (too many open files), before the next
+/// try.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// What the heads of one shard's requests hold together until they are whole. Beyond it, the
-/// connection whose head began first is closed.
+/// How many bytes incomplete request heads of one shard may hold together. Beyond it, the oldest
+/// connection whose head has stopped arriving is closed, or else the one that finds no room.
 const MAX_HEADS: usize = 64 * 1024 * 1024;
 const UPGRADE_REQUIRED: u16 = 426;
 /// How long a peer that is refused may take to read that it is.
 const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
-/// Refusals are logged together, at most so often.
+/// Refusals are logged together, at most once in this time.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The HTTP side of one shard.
@@ -59,7 +58,7 @@ pub(in super::super) struct Server {
     draining: watch::Sender<bool>,
 }
 
-/// One connection; it counts until it is dropped.
+/// One connection. It counts until this is dropped.
 struct Counted(Rc<Cell<usize>>);
 
 impl Counted {
@@ -90,7 +89,7 @@ impl Server {
         })
     }
 
-    /// Takes connections until the host drains.
+    /// Accepts connections until the host drains.
     pub(in super::super) async fn accept(self: Rc<Self>, listener: TcpListener) {
         let mut draining = self.draining.subscribe();
         loop {
@@ -110,16 +109,13 @@ impl Server {
     }
 
     async fn admit(self: &Rc<Self>, stream: TcpStream) {
-        let is_full = self.connections.get() >= MAX_CONNECTIONS;
-        let mut share = self.admission.admit().filter(|_| !is_full);
-        if share.is_none() {
-            share = self.admission.displace(self.shard.number);
-            // The one that makes room goes before the next is taken.
-            tokio::task::yield_now().await;
-        }
-        if let Some(share) = share {
+        let ticket = match self.admission.admit() {
+            Some(ticket) => Some(ticket),
+            None => self.admission.displace().await,
+        };
+        if let Some(ticket) = ticket {
             let counted = Counted::new(&self.connections);
-            tokio::task::spawn_local(Rc::clone(self).converse(stream, share, counted));
+            tokio::task::spawn_local(Rc::clone(self).converse(stream, ticket, counted));
             return;
         }
         self.refused
@@ -129,7 +125,7 @@ impl Server {
         }
     }
 
-    /// No new connections and requests; those that run are finished.
+    /// Stops taking connections and requests. Running requests are finished.
     pub(in super::super) fn drain(&self) {
         self.draining.send_replace(true);
     }
@@ -138,8 +134,12 @@ impl Server {
         self.connections.get() == 0
     }
 
-    async fn converse(self: Rc<Self>, stream: TcpStream, share: Share, _counted: Counted) {
-        let requests = Requests::new(self.admission.queues(self.shard.number), &self.heads);
+    async fn converse(self: Rc<Self>, stream: TcpStream, ticket: Ticket, _counted: Counted) {
+        let Ticket {
+            http: _http,
+            connection: share,
+        } = ticket;
+        let requests = Requests::new(self.admission.queues(), &self.heads);
         let peer = Peer::accepted(stream, share, &requests);
         let draining = self.draining.subscribe();
         let answer = move |request| {
@@ -150,7 +150,7 @@ impl Server {
     }
 
     async fn answer(&self, request: hyper::Request<Incoming>) -> Result<HttpResponse, Infallible> {
-        // In no `Box`: the future is larger than what allocators hand out fast.
+        // Not boxed, because the future is larger than what allocators provide fast.
         let answer = Guarded::new(self.try_answer(request)).await;
         let answer = answer.unwrap_or_else(|_| {
             tracing::error!("answering a request panicked");
@@ -164,8 +164,8 @@ impl Server {
         check_host(&parts)?;
         let mut request = Request::received(PlatformRequest::received(&mut parts));
         request.check()?;
-        // A path that is no WebSocket is answered as if nothing had been asked (RFC 9110, section
-        // 7.8); one that is finds no upgrade, and the answer says why there is none.
+        // If the path is not a WebSocket route, the request is answered as if no upgrade had been
+        // asked (RFC 9110, section 7.8). If it is one, the answer says why there is no upgrade.
         let (handshake, refused) = if is_upgrade(&request) {
             match Handshake::of(&mut parts, request.inner.headers(), &self.admission) {
                 Ok(handshake) => (Some(handshake), None),
@@ -186,7 +186,7 @@ impl Server {
             Some(response) => response,
             None => {
                 let (folder, path) = asset.unwrap_or_default();
-                // In a `Box`, or its state would make room in that of every request.
+                // Boxed, because its state would otherwise enlarge the future of every request.
                 let asset = Box::pin(assets::answer(folder, &path, &self.answers));
                 return asset
                     .await
@@ -209,7 +209,8 @@ impl Server {
     }
 }
 
-/// One host, or a guard and a proxy may each take another one for it (RFC 9112, section 3.2).
+/// Exactly one host is allowed. Otherwise a guard and a proxy may each use a different one (RFC
+/// 9112, section 3.2).
 fn check_host(parts: &Parts) -> Result<(), Fault> {
     let hosts = parts.headers.get_all(header::HOST).iter().count();
     if hosts == 1 || (hosts == 0 && parts.version < hyper::Version::HTTP_11) {
@@ -220,7 +221,7 @@ fn check_host(parts: &Parts) -> Result<(), Fault> {
     )))
 }
 
-/// Says that there is no room for a connection, and closes it.
+/// Tells the peer that there is no room for its connection, and closes it.
 async fn refuse(mut stream: TcpStream, _share: Share) {
     let fault = Fault::Overloaded(
         "as many connections are open as the limit of file descriptors allows; try again later"
@@ -238,7 +239,7 @@ async fn refuse(mut stream: TcpStream, _share: Share) {
         stream.write_all(head.as_bytes()).await?;
         stream.write_all(body).await?;
         stream.shutdown().await?;
-        // Ended with bytes unread, the connection would be reset, and the answer lost with it.
+        // If closed with unread bytes, the connection would be reset, and the answer lost with it.
         let mut rest = [0; 1_024];
         while stream.read(&mut rest).await? > 0 {}
         std::io::Result::Ok(())
@@ -246,7 +247,7 @@ async fn refuse(mut stream: TcpStream, _share: Share) {
     let _ = timeout(REFUSAL_TIMEOUT, told).await;
 }
 
-/// Connections that were refused and not logged.
+/// Connections that were refused and are not logged yet.
 #[derive(Default)]
 struct Refused {
     count: Cell<u64>,

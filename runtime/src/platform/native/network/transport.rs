@@ -25,11 +25,12 @@ use super::waiting::Eviction;
 use crate::socket::Message;
 use crate::turn::user_code::Guarded;
 
-/// An incoming message (P56).
+/// The maximum size of an incoming message (P56).
 const MAX_MESSAGE: usize = 32 * 1024 * 1024;
-/// Small: there may be tens of thousands of sockets.
+/// Small, because there may be tens of thousands of sockets.
 const BUFFER: usize = 4 * 1024;
-/// What one socket's connection holds that the system has not taken: the largest message, and pongs.
+/// How many bytes one socket's connection holds that the system has not taken: the largest message,
+/// and pongs.
 const MAX_UNSENT: usize = MAX_PENDING + 64 * 1024;
 /// How long a message may take from its first byte to its last.
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(120);
@@ -40,8 +41,9 @@ const POLICY: u16 = 1008;
 const TOO_BIG: u16 = 1009;
 const TRY_AGAIN_LATER: u16 = 1013;
 
-/// What the unfinished messages of one shard's sockets hold together. Beyond it, the socket whose
-/// message began first is closed with 1013.
+/// How many bytes unfinished messages of one shard's sockets may hold together. Beyond it, the
+/// oldest socket whose message has stopped arriving is closed with 1013, or else the one that finds
+/// no room.
 pub(in super::super) const MAX_UNFINISHED: usize = 128 * 1024 * 1024;
 
 /// Carries a socket's frames both ways until the connection ends.
@@ -74,14 +76,14 @@ async fn carry(socket: &Socket, upgraded: oneshot::Receiver<Transport>, outgoing
             }
         },
         Ok(Transport::Memory(pipe)) => sim::carry(pipe, socket, outgoing).await,
-        // The peer went away during the handshake, or the response was never sent.
+        // The peer disconnected during the handshake, or the response was never sent.
         Err(_) => socket.closed(BROKEN, String::new(), false),
     }
 }
 
 type Stream<S> = WebSocketStream<Peer<S>>;
 
-/// What the pump asks of a connection.
+/// The requirements of the pump on a connection.
 trait Connection: AsyncRead + AsyncWrite + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection for S {}
@@ -96,17 +98,17 @@ async fn open<S: Connection>(peer: Peer<S>) -> Stream<S> {
     WebSocketStream::from_raw_socket(peer, Role::Server, Some(config)).await
 }
 
-/// How the exchange of frames ends, and what is left to do.
+/// How the exchange of frames ends, and what remains to be done.
 enum Ending {
-    /// The object or the host said goodbye: wait for the peer to answer.
+    /// The object or the host has sent a Close. The peer must answer.
     AwaitClose { tell: bool },
-    /// The peer said goodbye, which the object may answer.
+    /// The peer has sent a Close. The object may answer.
     AnswerClose,
-    /// The peer's messages cannot be taken.
+    /// The peer's messages cannot be accepted.
     GiveUp {
         code: u16,
         reason: String,
-        /// How long the Close may take that tells the peer.
+        /// How long sending the Close to the peer may take.
         patience: Duration,
     },
     /// The object has been told.
@@ -152,7 +154,7 @@ async fn pump_stream<S: Connection>(
         } => {
             let close = close_frame(code, reason);
             let _ = timeout(patience, stream.send(close)).await;
-            // With what the library holds of a message.
+            // Frees what the library holds of a message.
             let peer = stream.into_inner();
             socket.closed(code, String::new(), false);
             linger(peer).await;
@@ -168,7 +170,7 @@ async fn exchange<S: Connection>(
 ) -> Ending {
     let mut asked_at: Option<Instant> = None;
     loop {
-        // By bytes and not by messages: what sends a long frame cannot answer a ping within it.
+        // Measured by bytes, because a peer that sends a long frame cannot answer a ping within it.
         let heard = stream.get_ref().heard();
         let silent_since = asked_at.map_or(heard, |asked_at| asked_at.max(heard));
         let silent_at = silent_since + SILENCE;
@@ -204,14 +206,14 @@ async fn exchange<S: Connection>(
     }
 }
 
-/// The next message, which is read when the answers to those before it are out: a peer that sends
-/// pings and takes no pongs would fill the memory.
+/// Reads the next message, after the answers to those before it are sent. Otherwise a peer that
+/// sends pings and accepts no pongs would fill the memory.
 async fn next_message<S: Connection>(
     socket: &Socket,
     stream: &mut Stream<S>,
 ) -> Option<Result<WireMessage, Error>> {
-    // What waits here is a pong, since messages are flushed where they are sent. It has this long
-    // from its first byte to its last, however the peer takes them.
+    // Only pongs wait here, since messages are flushed where they are sent. The limit is for the
+    // whole flush, however slowly the peer accepts it.
     match timeout(WRITE_PATIENCE, stream.flush()).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => return Some(Err(error)),
@@ -221,7 +223,7 @@ async fn next_message<S: Connection>(
     stream.next().await
 }
 
-/// Ends a connection. Ended with bytes unread, it would be reset, and the Close lost with it.
+/// Ends a connection. If it ended with unread bytes, it would be reset, and the Close lost with it.
 async fn linger<S: Connection>(mut peer: Peer<S>) {
     peer.stop_following();
     let _ = timeout(CLOSE_TIMEOUT, async {
@@ -232,7 +234,7 @@ async fn linger<S: Connection>(mut peer: Peer<S>) {
     .await;
 }
 
-/// Sends a frame and those ready behind it, with one flush.
+/// Sends a frame and the ready frames after it, with one flush.
 async fn send<S: Connection>(
     socket: &Socket,
     stream: &mut Stream<S>,
@@ -259,12 +261,12 @@ async fn send<S: Connection>(
                 return ControlFlow::Break(Ending::Over);
             }
         };
-        // The connection fails when the peer accepts no bytes for too long.
+        // The connection fails if the peer accepts no bytes for too long.
         if stream.feed(message).await.is_err() {
             socket.closed(BROKEN, String::new(), false);
             return ControlFlow::Break(Ending::Over);
         }
-        // It is taken when those before it are with the system.
+        // The library takes a frame after the system has taken those before it.
         outgoing.sent_all_but(size);
         frame = step.is_continue().then(|| outgoing.try_next()).flatten();
     }
@@ -277,7 +279,7 @@ async fn send<S: Connection>(
 }
 
 fn close_frame(code: u16, reason: String) -> WireMessage {
-    // A close without a code is one without a frame.
+    // Without a code, the Close is sent without a `CloseFrame`.
     let frame = (code != NO_CODE).then(|| CloseFrame {
         code: CloseCode::from(code),
         reason: reason.into(),
@@ -285,7 +287,7 @@ fn close_frame(code: u16, reason: String) -> WireMessage {
     WireMessage::Close(frame)
 }
 
-/// Hands on what came.
+/// Passes on what has arrived.
 fn receive(socket: &Socket, message: Option<Result<WireMessage, Error>>) -> ControlFlow<Ending> {
     match message {
         Some(Ok(WireMessage::Text(text))) => {
@@ -335,8 +337,8 @@ fn receive(socket: &Socket, message: Option<Result<WireMessage, Error>>) -> Cont
     ControlFlow::Continue(())
 }
 
-/// After the peer's Close: the object answers it, or the runtime after the object's handler. The
-/// library would at once, so it is taken off the connection.
+/// After the peer's Close: the object answers it, or the runtime does after the object's handler.
+/// The library would answer at once, so the connection is removed from it.
 async fn answer_close<S: Connection>(stream: Stream<S>, mut outgoing: Outgoing) {
     let mut peer = stream.into_inner();
     peer.stop_following();
@@ -347,7 +349,7 @@ async fn answer_close<S: Connection>(stream: Stream<S>, mut outgoing: Outgoing) 
                 Frame::Close { code, reason } => return close_bytes(code, &reason),
                 Frame::GoingAway => return close_bytes(GOING_AWAY, ""),
                 Frame::Drop => return Vec::new(),
-                // The peer has said that it listens no more.
+                // The peer no longer listens after its Close.
                 Frame::Message(_) => {}
             }
         }
@@ -357,23 +359,23 @@ async fn answer_close<S: Connection>(stream: Stream<S>, mut outgoing: Outgoing) 
         tokio::select! {
             biased;
             answer = answer => {
-                // A peer that left without waiting misses nothing it asked for.
+                // A peer that has disconnected needs no answer.
                 let _ = writing.write_all(&answer).await;
                 let _ = writing.shutdown().await;
             }
-            // Nothing may follow a Close: this is the end of the connection.
+            // Nothing may follow a Close, so any end of the stream is the end of the connection.
             _ = async { while matches!(reading.read(&mut rest).await, Ok(1..)) {} } => {}
         }
     };
     let _ = timeout(SILENCE, answered).await;
 }
 
-/// A Close in the words of RFC 6455, section 5.5: a short frame, not masked.
+/// Encodes a Close as RFC 6455, section 5.5, defines it: a short frame without a mask.
 fn close_bytes(code: u16, reason: &str) -> Vec<u8> {
     if code == NO_CODE {
         return vec![0x88, 0];
     }
-    // The reason was checked: 123 bytes at most.
+    // The reason was checked to have at most 123 bytes.
     let length = u8::try_from(2 + reason.len()).unwrap_or(2);
     let mut frame = vec![0x88, length];
     frame.extend(code.to_be_bytes());
@@ -381,7 +383,7 @@ fn close_bytes(code: u16, reason: &str) -> Vec<u8> {
     frame
 }
 
-/// After our Close: reads on to the peer's.
+/// Reads on until the peer's Close, after ours was sent.
 async fn finish<S: Connection>(socket: &Socket, stream: &mut Stream<S>, tell: bool) {
     let answer = timeout(CLOSE_TIMEOUT, async {
         while let Some(Ok(message)) = stream.next().await {

@@ -1,6 +1,6 @@
-//! Peers that the shard waits for: what they hold is bounded together. Where there is no room, those
-//! that have stopped sending go first, the oldest before the others. If all go on, the one goes for
-//! which there is no room: those nearest to their end would be the oldest.
+//! Peers that the shard waits for. What they hold is bounded together. If there is no room, peers
+//! that have stopped sending are evicted first, the oldest before the others. If all continue to
+//! send, the one that finds no room is evicted, because the oldest are nearest to completion.
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -12,18 +12,18 @@ use std::time::Duration;
 use futures_util::task::AtomicWaker;
 use tokio::time::Instant;
 
-/// What a peer sends in a second at least, if it is not to go first.
+/// How many bytes per second a peer must send to avoid being evicted first.
 const FAST: u64 = 16 * 1024;
-/// Over how long that is measured.
+/// The time over which this is measured.
 const MEASURED: Duration = Duration::from_secs(2);
 
-/// Connections that have begun something and not finished it, oldest first. A clone is the same queue.
+/// Connections with something unfinished, oldest first. A clone is the same queue.
 #[derive(Clone, Debug)]
 pub(in super::super) struct Waiting(Arc<Mutex<Queue>>);
 
 #[derive(Debug)]
 struct Queue {
-    /// Bytes that may be held together.
+    /// How many bytes may be held together.
     limit: usize,
     held: usize,
     next: u64,
@@ -33,7 +33,7 @@ struct Queue {
 #[derive(Debug)]
 struct Entry {
     bytes: usize,
-    /// Since when, and from what on, its speed is measured.
+    /// The time and the number of bytes from which its speed is measured.
     since: Instant,
     from: usize,
     was_slow: bool,
@@ -51,7 +51,7 @@ impl Entry {
         }
     }
 
-    /// Whether it sends hardly anything. A new one is given time.
+    /// Whether it sends too little. A new entry is given time.
     fn is_slow(&self) -> bool {
         let took = self.since.elapsed();
         if took < MEASURED {
@@ -71,15 +71,32 @@ impl Entry {
     }
 }
 
-/// Tells a connection that it must make room. One task at a time waits for it.
+/// Tells a connection that it must make room. Only one task at a time waits for it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Eviction(Arc<Told>);
 
 #[derive(Debug, Default)]
 struct Told {
     is_told: AtomicBool,
-    // Every poll of a connection looks here. A `Notify` keeps a list, and locks it each time.
+    // Every poll of a connection checks this. A `Notify` keeps a list, and locks it each time.
     waker: AtomicWaker,
+    is_settled: AtomicBool,
+    settled: AtomicWaker,
+}
+
+/// Settles an eviction when it is dropped.
+pub(super) struct Settling(Eviction);
+
+impl Drop for Settling {
+    fn drop(&mut self) {
+        let Told {
+            is_settled,
+            settled,
+            ..
+        } = &*self.0.0;
+        is_settled.store(true, Ordering::Release);
+        settled.wake();
+    }
 }
 
 impl Eviction {
@@ -111,8 +128,30 @@ impl Eviction {
     }
 }
 
+impl Eviction {
+    /// Returns the guard of a connection: when it is dropped, the connection has ended, or has a
+    /// request to answer first.
+    pub(super) fn settling(&self) -> Settling {
+        Settling(self.clone())
+    }
+
+    /// Waits until the connection that was told has ended, or has a request to answer first. Only one
+    /// task at a time waits for it.
+    pub(super) async fn settled(&self) {
+        poll_fn(|context| {
+            self.0.settled.register(context.waker());
+            if self.0.is_settled.load(Ordering::Acquire) {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
+    }
+}
+
 impl Waiting {
-    /// A queue whose entries hold so many bytes together.
+    /// Creates a queue whose entries hold at most this many bytes together.
     pub(in super::super) fn new(limit: usize) -> Self {
         Self(Arc::new(Mutex::new(Queue {
             limit,
@@ -122,7 +161,7 @@ impl Waiting {
         })))
     }
 
-    /// Enters the queue as the youngest, and holds nothing yet.
+    /// Enters the queue as the youngest. Holds nothing yet.
     pub(super) fn enter(&self, eviction: &Eviction) -> Place {
         let mut queue = self.lock();
         let number = queue.next;
@@ -156,7 +195,7 @@ impl Queue {
     }
 }
 
-/// A connection's place in a queue; it leaves when this is dropped.
+/// A connection's place in a queue. It leaves the queue when this is dropped.
 #[derive(Debug)]
 pub(super) struct Place {
     waiting: Waiting,
@@ -165,13 +204,13 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Holds so many bytes, and no fewer than before. If there is no room, the oldest of those that
-    /// hold any and are slow is evicted, or this one.
+    /// Holds this many bytes, never fewer than before. If there is no room, evicts the oldest slow
+    /// entry that holds any, or else this one.
     pub(super) fn grow_to(&mut self, bytes: usize) {
         let by = bytes.saturating_sub(self.bytes);
         self.bytes += by;
         let mut queue = self.waiting.lock();
-        // An entry that was evicted counts no more.
+        // An entry that was evicted no longer counts.
         let Some(entry) = queue.entries.get_mut(&self.number) else {
             return;
         };
@@ -222,7 +261,7 @@ mod tests {
             "it is older, though it holds less, and both have stopped"
         );
         assert!(!is_evicted(&second) && !is_evicted(&third) && !is_evicted(&empty));
-        // One that was evicted counts no more, whatever it still does.
+        // An evicted entry no longer counts, whatever it does afterwards.
         first_place.grow_to(100);
         drop(first_place);
         third_place.grow_to(40);
@@ -247,7 +286,7 @@ mod tests {
         let mut second_place = waiting.enter(&second);
         second_place.grow_to(3 * fast);
         assert!(!is_evicted(&first) && is_evicted(&second));
-        // A few bytes now and then are not enough.
+        // A few bytes now and then are not fast enough.
         let third = Eviction::default();
         let mut third_place = waiting.enter(&third);
         for byte in 1..=4 {

@@ -1,4 +1,4 @@
-//! How an object accepts a socket.
+//! Accepts sockets for an object.
 
 use std::rc::{Rc, Weak};
 
@@ -10,7 +10,7 @@ use super::socket::{Owner, Socket};
 use super::upgrade::Upgrade;
 use crate::socket::SocketError;
 
-/// Sockets of one object (P54).
+/// The maximum number of sockets of one object (P54).
 const MAX_SOCKETS: usize = 32_768;
 
 pub(super) fn accept(

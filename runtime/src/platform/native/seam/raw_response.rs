@@ -1,4 +1,4 @@
-//! Responses of the platform's own, of which this one has none.
+//! The platform's own responses. This platform has none.
 
 use crate::error::fault::Fault;
 

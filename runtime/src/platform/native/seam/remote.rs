@@ -1,4 +1,4 @@
-//! How objects and the app reach objects.
+//! Calls from objects and the app to objects.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,11 +14,11 @@ use crate::object::id::{InvalidId, Placement, RawId};
 use crate::turn::LocalFuture;
 use crate::turn::chain::CallChain;
 
-/// The deployment as one caller sees it.
+/// The deployment, as one caller sees it.
 #[derive(Clone)]
 pub(crate) struct Env {
     executor: Rc<dyn Executor>,
-    /// The calling object, whose output gate its calls pass.
+    /// The calling object. Its calls pass its output gate.
     caller: Option<Rc<Life>>,
 }
 
@@ -54,7 +54,8 @@ impl Env {
         self.executor.clock().now()
     }
 
-    /// A request to the outside world; an object's leaves when the writes before it are on disk (P6).
+    /// Sends a request to the outside world. An object's request is sent when the writes before it
+    /// are on disk (P6).
     pub(crate) fn fetch(&self, request: Request) -> LocalFuture<'static, Result<Response, Fault>> {
         let executor = Rc::clone(&self.executor);
         let written = self.caller.as_ref().map(|life| life.sync());
@@ -121,7 +122,7 @@ impl Namespace {
     }
 }
 
-/// One object, wherever it is.
+/// One object, on any shard.
 #[derive(Clone)]
 pub(crate) struct Remote {
     env: Env,
@@ -164,7 +165,7 @@ impl Remote {
         })
     }
 
-    /// The task is on its way when this returns, so tasks keep their order (P68).
+    /// The task is sent when this returns, so tasks keep their order (P68).
     fn send<T: 'static>(
         &self,
         task: impl FnOnce(ReplyTo<T>) -> Task,

@@ -1,4 +1,4 @@
-//! HTTP requests as the embedded host has them: read whole, owned, free to cross threads.
+//! HTTP requests of the embedded host: read completely, owned, and able to move between threads.
 
 use std::borrow::Cow;
 use std::hash::{Hash, Hasher};
@@ -14,9 +14,9 @@ use crate::error::fault::Fault;
 #[derive(Clone)]
 pub(crate) struct Request {
     method: Cow<'static, str>,
-    /// After the origin, if it goes to the outside world.
+    /// The part after the origin, for a request to the outside world.
     path: Box<str>,
-    /// How much of `path` is scheme and authority; zero in a request to an object.
+    /// How much of `path` is scheme and authority. Zero in a request to an object.
     origin: usize,
     query: Box<str>,
     headers: HeaderMap,
@@ -24,7 +24,7 @@ pub(crate) struct Request {
     body: Bytes,
 }
 
-/// Of all that is sent.
+/// Hashes everything that is sent.
 impl Hash for Request {
     fn hash<H: Hasher>(&self, state: &mut H) {
         let Self {
@@ -43,7 +43,7 @@ impl Hash for Request {
     }
 }
 
-/// A header was set that cannot be sent.
+/// A header that was set and cannot be sent.
 #[derive(Clone)]
 struct Refused {
     message: String,
@@ -51,7 +51,7 @@ struct Refused {
 
 impl Request {
     pub(crate) fn new(method: &str, address: &str) -> Self {
-        // A fragment is for the client that has it, and is not sent.
+        // A fragment is only for the client and is not sent.
         let address = address.split('#').next().unwrap_or_default();
         let (path, query) = address.split_once('?').unwrap_or((address, ""));
         let origin = length_of_origin(path);
@@ -87,7 +87,7 @@ impl Request {
         &self.headers
     }
 
-    /// Goes on as if no other protocol had been offered.
+    /// Continues as if no other protocol had been offered.
     pub(in super::super) fn ignore_upgrade(&mut self) {
         self.headers.remove(hyper::header::UPGRADE);
     }
@@ -96,7 +96,7 @@ impl Request {
         self.body = body;
     }
 
-    /// What the request weighs in a mailbox.
+    /// The size of the request in a mailbox.
     pub(in super::super) fn size(&self) -> usize {
         self.path.len() + self.query.len() + self.body.len()
     }
@@ -111,7 +111,7 @@ impl Request {
         }
     }
 
-    /// The request as it goes out.
+    /// Returns the request as it is sent.
     pub(in super::super) fn into_outgoing(self) -> Result<hyper::Request<Bytes>, Fault> {
         self.check_address()?;
         let address = if self.query.is_empty() {
@@ -119,7 +119,7 @@ impl Request {
         } else {
             format!("{}?{}", self.path, self.query)
         };
-        // As a browser writes it: encoded where it has to be.
+        // Encoded where necessary, as a browser does.
         let address = Url::parse(&address)
             .map_err(|error| Fault::Configuration(format!("`{address}`: {error}")))?;
         let mut request = hyper::Request::builder()
@@ -139,14 +139,14 @@ impl Request {
         }
     }
 
-    /// Takes a header off, and notes why the request cannot be sent.
+    /// Removes a header, and records why the request cannot be sent.
     pub(crate) fn refuse_header(&mut self, name: &str, message: String) {
         self.headers.remove(name);
         self.refused
             .get_or_insert_with(|| Box::new(Refused { message }));
     }
 
-    /// Why the request cannot be sent, if so.
+    /// Why the request cannot be sent, if it cannot.
     pub(crate) fn refused(&self) -> Option<&str> {
         self.refused
             .as_ref()
@@ -154,7 +154,7 @@ impl Request {
     }
 
     pub(crate) fn set_body(&mut self, body: Vec<u8>) {
-        // What was stated of the body that came is not true of this one.
+        // The stated length of the received body does not apply to this one.
         self.headers.remove(hyper::header::CONTENT_LENGTH);
         self.body = Bytes::from(body);
     }
@@ -183,7 +183,8 @@ impl Request {
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<String> {
-        // A value that is not ASCII is there all the same: a guard that looks for it finds it.
+        // A value that is not ASCII is included, so that a guard which checks for the header finds
+        // it.
         let mut values = self
             .headers
             .get_all(name)
@@ -193,7 +194,7 @@ impl Request {
         Some(values.fold(first, |joined, value| joined + ", " + &value))
     }
 
-    /// The body, or nothing if it is larger than `limit`.
+    /// Returns the body, or `None` if it is larger than `limit`.
     pub(crate) async fn bytes_within(&mut self, limit: usize) -> Result<Option<Vec<u8>>, Error> {
         let bytes = self.bytes().await?;
         Ok((bytes.len() <= limit).then_some(bytes))
@@ -208,7 +209,7 @@ impl Request {
     }
 }
 
-/// How much of `https://example.com/path` comes before the path; nothing if it is only a path.
+/// How much of `https://example.com/path` precedes the path. Zero for a path alone.
 fn length_of_origin(address: &str) -> usize {
     let scheme = address
         .find("://")

@@ -1,4 +1,4 @@
-//! Accepted sockets: they belong to the object's shard and outlive the object's time in memory.
+//! Accepted sockets. They belong to the object's shard and outlive the activation.
 
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
@@ -12,42 +12,44 @@ use super::super::sim::Link;
 use crate::error::fault::Fault;
 use crate::socket::{Message, SocketError};
 
-/// Bytes that wait for a peer that reads too slowly.
+/// How many bytes may wait for a peer that reads too slowly.
 pub(in super::super) const MAX_PENDING: usize = 16 * 1024 * 1024;
-/// What waits for the peers of one shard's sockets together. Beyond it, only what is small is taken.
+/// How many bytes may wait for the peers of one shard's sockets together. Beyond it, only small
+/// messages are accepted.
 pub(in super::super) const MAX_ALL_PENDING: usize = 128 * 1024 * 1024;
-/// What may wait for any peer, whatever waits for others.
+/// How many bytes may wait for any peer, regardless of the others.
 const ALWAYS_PENDING: usize = 16 * 1024;
-/// The message that a peer which has read everything can have, whatever waits for others: who reads
-/// is not refused because others do not.
+/// The largest message that is always accepted for a peer that has read everything, regardless of
+/// the others. Slow peers must not cause messages to fast ones to be refused.
 const ALWAYS_IN_FULL: usize = 80 * 1024;
-/// Messages of one socket that wait or run; the next is read from the network when one is done.
+/// How many messages of one socket may wait or run. The next is read from the network when one is
+/// done.
 const MAX_FLIGHTS: usize = 64;
 
 /// RFC 6455's registry: the server is overloaded.
 const TRY_AGAIN_LATER: u16 = 1013;
 
-/// What a socket tells and asks of its object.
+/// What a socket reports to and asks of its object.
 pub(in super::super) trait Owner {
-    /// Sends a frame, behind the writes before it.
+    /// Sends a frame after the writes before it.
     fn emit(&self, socket: Socket, frame: Frame);
 
-    /// A message came: the object's automatic answer to it, or a turn.
+    /// Handles a message, by the object's automatic answer or by a turn.
     fn received(&self, socket: Socket, message: Message, flight: Flight);
 
-    /// Takes the socket from the object's list, and tells the object of it if it is to know. A socket
-    /// that is not on the list has ended before.
+    /// Removes the socket from the object's list, and tells the object if it should know. Does
+    /// nothing for a socket that is not on the list, because it has already ended.
     fn ended(&self, socket: &Socket, end: Option<End>);
 
     fn failed(&self, socket: Socket, message: String);
 
-    /// Whether so many bytes may wait besides those that wait for all peers of the thread.
+    /// Whether this many bytes may wait in addition to those that wait for all peers of the thread.
     fn has_room(&self, bytes: usize) -> bool;
 
-    /// Counts the unfinished messages of the thread's sockets.
+    /// The counter of unfinished messages of the thread's sockets.
     fn unfinished(&self) -> Waiting;
 
-    /// Where the simulator may cut the connection.
+    /// A point where the simulator may cut the connection.
     fn may_be_cut(&self, link: &Link);
 }
 
@@ -70,7 +72,7 @@ struct Core {
     pending: Pending,
     closing: Cell<bool>,
     last_automatic_response: Cell<Option<i64>>,
-    /// The peer has closed, and waits for the object to do so too (P60).
+    /// Whether the peer has closed and waits for the object to close, too (P60).
     owes_close: Cell<bool>,
     flights: Cell<usize>,
     landed: Notify,
@@ -119,7 +121,8 @@ impl Socket {
         Ok(())
     }
 
-    /// From now on nothing more can be sent. Says whether the socket owed the peer this close.
+    /// Begins to close: from now on nothing more can be sent. Returns whether the socket owed the
+    /// peer this close.
     pub(crate) fn begin_close(&self) -> Result<bool, SocketError> {
         let owed = self.0.owes_close.take();
         if !owed {
@@ -136,13 +139,14 @@ impl Socket {
         });
     }
 
-    /// The turn that began to close was taken back.
+    /// Undoes `begin_close`, because its turn was rolled back.
     pub(crate) fn cancel_close(&self, owed: bool) {
         self.0.owes_close.set(owed);
         self.0.closing.set(owed);
     }
 
-    /// Answers the peer's Close, unless the object has; without a code it is a Close without one.
+    /// Answers the peer's Close, unless the object has answered it. Without a code, the Close has
+    /// no code either.
     pub(crate) fn answer_close(&self, code: Option<u16>, reason: &str) {
         if self.0.owes_close.take() {
             self.emit(Frame::Close {
@@ -152,7 +156,7 @@ impl Socket {
         }
     }
 
-    /// What waits for the output gate counts too: it is kept in memory like the rest.
+    /// Includes what waits for the output gate, because it is also kept in memory.
     #[allow(
         clippy::unnecessary_wraps,
         reason = "the seam's: other platforms do not tell"
@@ -167,7 +171,7 @@ impl Socket {
         Ok(())
     }
 
-    /// Room for a message of so many bytes, which is sent or cancelled later.
+    /// Reserves room for a message of this many bytes, which is sent or cancelled later.
     pub(crate) fn reserve(&self, bytes: usize) -> Result<(), SocketError> {
         self.check_open()?;
         self.check_room(bytes)?;
@@ -210,16 +214,16 @@ impl Socket {
         Ok(())
     }
 
-    /// Into the output gate. A frame of an object that is gone is lost with it.
+    /// Passes a frame to the output gate. If the object is gone, its frame is lost.
     fn emit(&self, frame: Frame) {
         if let Some(owner) = self.0.owner.upgrade() {
             owner.emit(self.clone(), frame);
         }
     }
 
-    /// Passes the output gate by: the frame was released by it, or is the host's own.
+    /// Bypasses the output gate: the frame was released by it, or is the host's own.
     pub(in super::super) fn transmit(&self, frame: Frame) {
-        // A closed channel means that the connection is gone, which the object has been told.
+        // A closed channel means that the connection is gone. The object has been told.
         let _ = self.0.outgoing.send(frame);
     }
 
@@ -244,19 +248,19 @@ impl Socket {
         self.0.tags.iter().any(|own| own == tag)
     }
 
-    /// The host stops.
+    /// Closes the socket because the host stops.
     pub(in super::super) fn go_away(&self) {
         self.0.closing.set(true);
         self.transmit(Frame::GoingAway);
     }
 
-    /// The object was reset; the socket is off its list already.
+    /// Drops the connection because the object was reset. The socket is already off its list.
     pub(in super::super) fn cut_off(&self) {
         self.0.closing.set(true);
         self.transmit(Frame::Drop);
     }
 
-    /// The object takes no more work: the peer is told to come back later (1013).
+    /// Tells the peer to retry later (1013), because the object accepts no more work.
     pub(in super::super) fn refuse(&self, fault: &Fault) {
         if !self.0.closing.replace(true) {
             let (_, code, _) = fault.summary();
@@ -267,9 +271,9 @@ impl Socket {
         }
     }
 
-    /// What counts the unfinished messages of the shard's sockets.
+    /// Returns the counter of the unfinished messages of the shard's sockets.
     pub(in super::super) fn unfinished(&self) -> Waiting {
-        // A socket of an object that is gone is about to end.
+        // If its object is gone, the socket is about to end.
         let owner = self.0.owner.upgrade();
         owner.map_or_else(|| Waiting::new(0), |owner| owner.unfinished())
     }
@@ -281,14 +285,14 @@ impl Socket {
         }
     }
 
-    /// Where the simulator may cut the connection.
+    /// A point where the simulator may cut the connection.
     pub(in super::super) fn may_be_cut(&self, link: &Link) {
         if let Some(owner) = self.0.owner.upgrade() {
             owner.may_be_cut(link);
         }
     }
 
-    /// A message came.
+    /// Handles a message that arrived.
     pub(in super::super) fn received(&self, message: Message) {
         if let Some(owner) = self.0.owner.upgrade() {
             owner.received(self.clone(), message, Flight::new(self));
@@ -299,13 +303,13 @@ impl Socket {
         self.0.last_automatic_response.set(Some(at));
     }
 
-    /// The peer closed: the object is told, and may answer.
+    /// Tells the object that the peer has closed. The object may answer.
     pub(in super::super) fn closed_by_peer(&self, code: u16, reason: String) {
         self.0.owes_close.set(true);
         self.closed(code, reason, true);
     }
 
-    /// The connection ended: the object is told, once.
+    /// Tells the object once that the connection has ended.
     pub(in super::super) fn closed(&self, code: u16, reason: String, clean: bool) {
         self.end(Some(End {
             code,
@@ -320,7 +324,7 @@ impl Socket {
         }
     }
 
-    /// The socket is no more, and the object is not to hear of it.
+    /// Ends the socket without telling the object.
     pub(in super::super) fn forget(&self) {
         self.end(None);
     }
@@ -333,7 +337,7 @@ impl Socket {
     }
 }
 
-/// A message of a socket that waits or runs; ends when it is dropped.
+/// A message of a socket that waits or runs. It ends when this is dropped.
 pub(in super::super) struct Flight(Socket);
 
 impl Flight {

@@ -45,7 +45,7 @@ impl ObjectState {
         self.slot().name.borrow().as_deref().map(str::to_owned)
     }
 
-    /// Reads; an object that has never written holds nothing.
+    /// Reads. Returns the default for an object that has never written.
     fn read<T: Default>(
         &self,
         read: impl FnOnce(&Database) -> Result<T, StorageError>,
@@ -56,7 +56,7 @@ impl ObjectState {
         }
     }
 
-    /// Writes. A disk that fails ends this life: what it has in memory may have no ground.
+    /// Writes. A failing disk ends this activation, because its memory may depend on lost writes.
     fn write<T>(
         &self,
         write: impl FnOnce(&Database) -> Result<T, StorageError>,
@@ -108,8 +108,8 @@ impl ObjectState {
         self.write(|database| database.delete(key))
     }
 
-    /// The last writes of a turn that succeeded. An error ends the object's memory, so nothing else
-    /// has to take them back: a turn that only changes fields needs no savepoint.
+    /// Makes the last writes of a turn that succeeded. An error ends the activation, so no rollback
+    /// is needed. Thus a turn that only changes fields needs no savepoint.
     pub(crate) fn store_fields<'a>(
         &self,
         entries: impl Iterator<Item = (&'a str, Option<&'a [u8]>)>,
@@ -138,7 +138,8 @@ impl ObjectState {
         self.write(Database::delete_all)
     }
 
-    /// Runs one stretch of a turn without an await. If `body` fails, what it wrote is as it was before. Nothing is paid by a stretch that does not write.
+    /// Runs one stretch of a turn without an await. If `body` fails, its writes are rolled back. A
+    /// stretch that does not write costs nothing.
     pub(crate) fn segment(
         &self,
         _: HandlerKey,
@@ -167,7 +168,7 @@ impl ObjectState {
         self.write(|database| database.sql(statement, parameters))
     }
 
-    /// The object is in memory as storage holds it; its own code has not run yet.
+    /// Records that the object is loaded from storage. Its own code has not run yet.
     pub(crate) fn loaded(&self) -> Result<(), StorageError> {
         self.life.loaded()
     }
@@ -183,7 +184,7 @@ impl ObjectState {
     )]
     pub(crate) fn release_storage_if_empty(&self) {}
 
-    /// Makes sure that the alarm stands at this time or earlier.
+    /// Ensures that the alarm is set to this time or earlier.
     pub(crate) fn ensure_alarm(&self, at_ms: i64) -> Result<(), StorageError> {
         let alarm = self
             .life
@@ -195,7 +196,7 @@ impl ObjectState {
         }
     }
 
-    /// Absolute, in milliseconds since 1970; the past counts as now (P24).
+    /// Sets the alarm to milliseconds since 1970. A time in the past means now (P24).
     pub(crate) fn set_alarm(&self, at_ms: Option<i64>) -> Result<(), StorageError> {
         let at = at_ms.map(|at| at.max(self.now()));
         self.write(|database| database.set_alarm(at))
@@ -209,7 +210,7 @@ impl ObjectState {
         accept(self.slot(), tags, attachment)
     }
 
-    /// In the order in which they were accepted.
+    /// Returns the sockets in the order in which they were accepted.
     pub(crate) fn sockets(&self, tag: Option<&str>) -> Vec<Socket> {
         let sockets = self.slot().sockets.borrow();
         match tag {
@@ -243,7 +244,7 @@ impl ObjectState {
         Box::pin(tokio::time::sleep(duration))
     }
 
-    /// Nothing to wait for: the shard commits when no more work is ready.
+    /// There is nothing to wait for: the shard commits when no more work is ready.
     #[expect(
         clippy::unused_self,
         reason = "the other host's commits are the object's own"
@@ -260,13 +261,13 @@ impl ObjectState {
         Rc::clone(&self.slot().executor).block_while(&self.life, future);
     }
 
-    /// Drops the writes that no commit has closed, and leaves the turn (P18).
+    /// Discards uncommitted writes, and leaves the turn (P18).
     pub(crate) fn abort(&self, reason: &str, _: fn()) -> ! {
         self.life.end(Fault::Reset(reason.to_owned()), true);
         resume_unwind(Box::new(Aborted(reason.to_owned())))
     }
 
-    /// Ends this life after the current poll; the writes that no commit has closed are dropped.
+    /// Ends this activation after the current poll. Uncommitted writes are discarded.
     pub(crate) fn reset(&self, reason: &str) {
         self.life.end(Fault::Reset(reason.to_owned()), true);
     }

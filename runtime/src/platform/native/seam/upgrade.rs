@@ -1,4 +1,4 @@
-//! The two things a socket's frames travel over, on their way from the handshake to the object.
+//! The two transports of a socket's frames, on their way from the handshake to the object.
 
 use hyper::body::Bytes;
 use tokio::sync::oneshot;
@@ -8,7 +8,8 @@ use super::super::sim::Pipe;
 
 /// A TCP connection, or a test's channel.
 pub(in super::super) enum Transport {
-    /// Not bound to a thread: the connection moves to the object's shard, with the bytes read too far.
+    /// Not bound to a thread: the connection moves to the object's shard, with the bytes read in
+    /// advance.
     Tcp {
         stream: std::net::TcpStream,
         admitted: Admitted,
@@ -17,7 +18,8 @@ pub(in super::super) enum Transport {
     Memory(Pipe),
 }
 
-/// What a response carries so that the server completes the handshake: the way to the object's shard.
+/// The part of a response with which the server completes the handshake: a channel to the object's
+/// shard.
 pub(crate) struct Upgrade(oneshot::Sender<Transport>);
 
 impl Upgrade {
@@ -26,9 +28,9 @@ impl Upgrade {
         (Self(connection), upgraded)
     }
 
-    /// Hands the open connection over.
+    /// Passes on the open connection.
     pub(in super::super) fn complete(self, transport: Transport) {
-        // The object was reset meanwhile: dropping the connection tells the peer.
+        // If the object was reset meanwhile, dropping the connection tells the peer.
         let _ = self.0.send(transport);
     }
 }

@@ -11,7 +11,7 @@ use super::pipe::Pipe;
 enum Carried {
     Out(Frame),
     In(Frame),
-    /// The client is gone, and has said so.
+    /// The client is gone, and has announced it.
     End,
 }
 
@@ -66,7 +66,7 @@ impl Pipe {
     }
 
     fn send(&self, frame: Frame) {
-        // Where the other end is gone the frame is lost.
+        // If the other end is gone, the frame is lost.
         let _ = self.outgoing.send(frame);
     }
 
@@ -74,7 +74,7 @@ impl Pipe {
         let answer = async {
             loop {
                 match outgoing.next().await {
-                    // The peer has said that it listens no more.
+                    // The peer no longer listens after its Close.
                     Frame::Message(_) => {}
                     last => return self.send(last),
                 }
@@ -83,8 +83,8 @@ impl Pipe {
         let _ = timeout(SILENCE, answer).await;
     }
 
-    /// Until the host learns that the connection was cut, it sends what is lost. `sent` is what it was
-    /// sending.
+    /// Sends frames that are lost, until the host notices that the connection was cut. `sent` is
+    /// the frame that it was sending.
     async fn outlive(&self, socket: &Socket, mut outgoing: Outgoing, mut sent: Option<Frame>) {
         let last = async {
             loop {
@@ -96,7 +96,7 @@ impl Pipe {
                     Frame::Message(_) => outgoing.sent_all_but(0),
                     Frame::Drop => return Frame::Drop,
                     goodbye => {
-                        // It is not answered.
+                        // A Close on a cut connection is not answered.
                         sleep(CLOSE_TIMEOUT).await;
                         return goodbye;
                     }

@@ -1,5 +1,5 @@
-//! Digests of the values behind events, by which two runs of a seed are told apart that take the same
-//! way and differ in what is sent or stored.
+//! Digests of the values behind events. They tell apart two runs of a seed with the same events
+//! that differ in what is sent or stored.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -9,9 +9,10 @@ use crate::error::fault::Fault;
 use crate::http::{Body, Request, Response};
 use crate::socket::Message;
 
-/// Of a database, as SQLite writes it.
+/// The size of a database page, as SQLite writes it.
 const PAGE: usize = 4_096;
-/// A commit changes a few bytes of a page; this much of the page around each is hashed.
+/// A commit changes a few bytes of a page. This many bytes of the page around each change are
+/// hashed.
 const PART: usize = 64;
 
 pub(super) fn digest_of_work(work: &Work) -> u64 {
@@ -52,12 +53,12 @@ pub(super) fn digest_of_output(output: &Output) -> u64 {
     })
 }
 
-/// Of a request to the outside world.
+/// Returns the digest of a request to the outside world.
 pub(super) fn digest_of_request(request: &Request) -> u64 {
     digest(|hasher| request.inner.hash(hasher))
 }
 
-/// Of what a commit changed in the image of a database.
+/// Returns the digest of what a commit changed in the image of a database.
 pub(super) fn digest_of_commit(before: &[u8], after: &[u8]) -> u64 {
     digest(|hasher| {
         after.len().hash(hasher);

@@ -1,4 +1,4 @@
-//! The simulator's disk: what a crash leaves of what was committed, and what a power failure does.
+//! The simulator's disk: what remains of commits after a crash, and after a power failure.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -12,20 +12,21 @@ use super::queue::Queue;
 use crate::error::StorageError;
 use crate::object::id::RawId;
 
-/// Commits that the operating system keeps to itself; it writes older ones back unasked.
+/// How many commits of a file the operating system holds unsynced. It writes back older ones
+/// unprompted.
 const MAX_UNSYNCED: usize = 16;
 
-/// The disk of a simulated host. It keeps each object's database as the image of its last commit, so
-/// that an object which wakes has a new connection, as on the host.
+/// The disk of a simulated host. It keeps each object's database as the image of its last commit.
+/// An object that wakes thus opens a new connection, as on the host.
 ///
-/// A job holds the file that it is about and not its name, as the host's jobs hold descriptors: one
-/// that outlives the life which it belongs to does to the next life what it would do there.
+/// A job holds its file, not the file's name, because the host's jobs hold descriptors. Thus a job
+/// that outlives its activation affects the next activation as it would on the host.
 pub(in super::super) struct MemoryDisk {
     /// The files that have names.
     files: RefCell<BTreeMap<RawId, Rc<File>>>,
-    /// What the present life of each object has open.
+    /// What the current activation of each object has open.
     opened: RefCell<BTreeMap<RawId, Rc<Opened>>>,
-    /// The commits of the batch that is being made.
+    /// The commits of the batch under construction.
     batch: RefCell<Vec<Unsynced>>,
     pub(in super::super) opening: Queue<(ObjectIndex, RawId)>,
     pub(in super::super) syncing: Queue<Rc<[Unsynced]>>,
@@ -37,22 +38,22 @@ pub(in super::super) struct MemoryDisk {
 
 type Image = Rc<[u8]>;
 
-/// One object's database with its log.
+/// One object's database and its log.
 #[derive(Default)]
 struct File(RefCell<Writes>);
 
 /// What was written to one file.
 #[derive(Default)]
 struct Writes {
-    /// On disk whatever happens; none if the file is not.
+    /// The contents that survive any failure. `None` if the file does not survive.
     durable: Option<Image>,
-    /// Commits since. A power failure keeps the first of them: none, some or all.
+    /// The commits since. A power failure keeps the first of them: none, some or all.
     unsynced: Vec<Image>,
-    /// The log was cut before its end: what is written behind the cut is not found again.
+    /// The log was cut before its end. What is written after the cut is not read again.
     is_torn: bool,
 }
 
-/// What one life of an object has open: no file before its first commit is on disk.
+/// What one activation of an object has open. It has no file until its first commit is on disk.
 #[derive(Default)]
 struct Opened(RefCell<Option<Rc<File>>>);
 
@@ -65,12 +66,12 @@ pub(in super::super) struct Unsynced {
 }
 
 enum What {
-    /// A file that is to be made. It has its name when it was written.
+    /// A file to be created. It has its name as soon as it is written.
     First {
         file: Rc<File>,
         has_name: Cell<bool>,
     },
-    /// At the end of a log that was on disk with these contents before.
+    /// An entry at the end of a log that had these contents on disk before.
     Log {
         file: Rc<File>,
         before: Option<Image>,
@@ -78,7 +79,7 @@ enum What {
 }
 
 impl Unsynced {
-    /// Whether the file has to be made for this.
+    /// Whether the file must be created for this commit.
     pub(in super::super) fn needs_file(&self) -> bool {
         matches!(&self.what, What::First { has_name, .. } if !has_name.get())
     }
@@ -102,7 +103,7 @@ impl Writes {
         }
     }
 
-    /// Loses what was not synced, but for as many commits as `choose` says out of so many.
+    /// Loses unsynced commits. `choose` gets their number and returns how many are kept.
     fn cut(&mut self, choose: impl FnOnce(usize) -> usize) {
         if !self.unsynced.is_empty() {
             let kept = choose(self.unsynced.len());
@@ -111,13 +112,13 @@ impl Writes {
         }
     }
 
-    /// An opening found the log: it is written anew, as far as it is whole.
+    /// Handles an opening that finds the log: rewrites the log as far as it is intact.
     fn restore(&mut self) {
         self.sync();
         self.is_torn = false;
     }
 
-    /// Cuts the log of a file that a later life has open.
+    /// Cuts the log of a file that a later activation has open.
     fn tear(&mut self, before: Option<Image>) {
         self.durable = before;
         self.unsynced.clear();
@@ -159,8 +160,8 @@ impl MemoryDisk {
         self.files.borrow().get(&id).cloned()
     }
 
-    /// Whether the object has a file, which is to be opened then. A file that is still to be made
-    /// cannot be seen.
+    /// Whether the object has a file. If it has, queues it to be opened. A file that is not created
+    /// yet is not visible.
     pub(in super::super) fn find(&self, object: ObjectIndex, id: RawId) -> bool {
         let has_file = self.has_file(id);
         if has_file {
@@ -176,7 +177,7 @@ impl MemoryDisk {
         self.files.borrow().contains_key(&id)
     }
 
-    /// The object's database. To open it syncs it, as on the host.
+    /// Opens the object's database. This syncs it, as on the host.
     pub(in super::super) fn open(&self, id: RawId) -> Result<Database, StorageError> {
         let missing = || StorageError::Io("the object's database is not there".to_owned());
         let file = self.file(id).ok_or_else(missing)?;
@@ -187,7 +188,7 @@ impl MemoryDisk {
         Database::from_image(&image)
     }
 
-    /// What was committed last, apart from the object and without a sync.
+    /// Returns the last commit as a separate database, without a sync.
     pub(in super::super) fn copy(&self, id: RawId) -> Result<Option<Database>, StorageError> {
         let image = self.file(id).and_then(|file| file.last());
         image.map(|image| Database::from_image(&image)).transpose()
@@ -202,7 +203,8 @@ impl MemoryDisk {
                 .with(|batches| batches.iter().any(|batch| is_among(batch)))
     }
 
-    /// Whether the object's present life writes to a file. Before that it is in memory only.
+    /// Whether the object's current activation writes to a file. Before its first commit it is in
+    /// memory only.
     pub(in super::super) fn writes_to_file(&self, id: RawId) -> bool {
         let opened = self.opened.borrow();
         opened
@@ -215,7 +217,7 @@ impl MemoryDisk {
         self.files.borrow().keys().copied().collect()
     }
 
-    /// The operating system has a commit of the object, and the disk may have it. Returns a digest of
+    /// Records a commit that the operating system has, and the disk may have. Returns a digest of
     /// what it changed.
     pub(in super::super) fn committed(
         &self,
@@ -252,12 +254,12 @@ impl MemoryDisk {
         Ok(change)
     }
 
-    /// The commits since the last batch are to be synced.
+    /// Queues the commits since the last batch to be synced.
     pub(in super::super) fn sync_batch(&self) {
         self.syncing.push(self.batch.take().into());
     }
 
-    /// The file of a first commit was written and has its name. Its folder is still to be synced.
+    /// Names the file of a first commit, which was written. Its folder is not synced yet.
     pub(in super::super) fn name(&self, unsynced: &Unsynced) {
         if let What::First { file, has_name } = &unsynced.what {
             has_name.set(true);
@@ -266,14 +268,15 @@ impl MemoryDisk {
         }
     }
 
-    /// The disk has the commit.
+    /// Records that the disk has the commit.
     pub(in super::super) fn synced(&self, unsynced: &Unsynced) {
         let (What::First { file, .. } | What::Log { file, .. }) = &unsynced.what;
         file.0.borrow_mut().sync();
         unsynced.by.0.replace(Some(Rc::clone(file)));
     }
 
-    /// The sync failed. What was not synced is lost, but for as many commits as `choose` says.
+    /// Records that the sync failed. Unsynced commits are lost, except for as many as `choose`
+    /// returns.
     pub(in super::super) fn sync_failed(
         &self,
         unsynced: &Unsynced,
@@ -283,7 +286,7 @@ impl MemoryDisk {
         match &unsynced.what {
             What::First { file, has_name } => {
                 if has_name.get() && choose(1) == 0 {
-                    // By its name: this takes away whatever has it.
+                    // By its name: this removes the file of any activation that has the name.
                     self.files.borrow_mut().remove(&id);
                 } else {
                     file.0.borrow_mut().sync();
@@ -300,7 +303,7 @@ impl MemoryDisk {
         }
     }
 
-    /// Takes back a database that the object has lent, and its place among the jobs.
+    /// Reclaims a database that the object has lent, and returns its place among the jobs.
     pub(in super::super) fn take_lent(
         &self,
         object: ObjectIndex,
@@ -317,7 +320,7 @@ impl MemoryDisk {
         })
     }
 
-    /// Lends a database again that was [taken back](Self::take_lent).
+    /// Lends a database again that was [reclaimed](Self::take_lent).
     pub(in super::super) fn lend_again(
         &self,
         place: usize,
@@ -335,13 +338,13 @@ impl MemoryDisk {
         Ok(())
     }
 
-    /// The disk has all of the index.
+    /// Records that the disk has all of the index.
     pub(in super::super) fn index_synced(&self) {
         self.index_writes.borrow_mut().sync();
     }
 
-    /// The process has ended, and with it its jobs. A log has been written to, and keeps its commits;
-    /// a file is there if it has its name.
+    /// Ends the process, and its jobs. A log has been written to and keeps its commits. A file is
+    /// kept if it has its name.
     pub(in super::super) fn crash(&self) {
         drop(self.batch.take());
         self.opening.clear();
@@ -350,7 +353,7 @@ impl MemoryDisk {
         self.opened.borrow_mut().clear();
     }
 
-    /// The power failed: of what was not synced each file keeps as many commits as `choose` says.
+    /// Cuts the power. Each file keeps as many of its unsynced commits as `choose` returns.
     pub(in super::super) fn lose_power(
         &self,
         mut choose: impl FnMut(usize) -> usize,
@@ -368,7 +371,7 @@ impl MemoryDisk {
         }
     }
 
-    /// A new process opens the index: pauses end with the old one.
+    /// Opens the index in a new process. Pauses end with the old one.
     pub(in super::super) fn restart(&self) -> Result<(), StorageError> {
         self.write_index(&[Change::EndPauses])
     }

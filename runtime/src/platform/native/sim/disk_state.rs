@@ -1,4 +1,4 @@
-//! How the simulated disk is: whether it has room, and whether syncs succeed and return.
+//! The state of the simulated disk: whether it has room, and whether syncs succeed and return.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -6,16 +6,17 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
-/// A disk that was full has room for this long, so that something succeeds where it is often full.
+/// A disk that was full has room for at least this long. Otherwise nothing would succeed at a high
+/// rate of faults.
 const ROOM_LASTS: Duration = Duration::from_secs(30);
 
-/// What is wrong with the simulated disk. It outlives crashes of the host.
+/// The faults of the simulated disk. They outlive crashes of the host.
 #[derive(Default)]
 pub(in super::super) struct DiskState {
     room: Cell<Room>,
     fails_syncs: Cell<bool>,
     hangs: Cell<bool>,
-    /// The disk hangs no longer.
+    /// Notified when the disk stops hanging.
     answers: Notify,
 }
 
@@ -28,13 +29,13 @@ enum Room {
 }
 
 impl DiskState {
-    /// The disk is full until it is [freed](Self::free), or for this long.
+    /// Fills the disk until it is [freed](Self::free), or for this long.
     pub(super) fn fill(&self, duration: Option<Duration>) {
         let until = |duration| Room::NoneUntil(Instant::now() + duration);
         self.room.set(duration.map_or(Room::None, until));
     }
 
-    /// Whether the disk may become full by itself.
+    /// Whether a fault may fill the disk.
     pub(super) fn may_fill(&self) -> bool {
         match self.room.get() {
             Room::Left => true,
@@ -67,7 +68,7 @@ impl DiskState {
         self.hangs.set(true);
     }
 
-    /// Syncs return again, and succeed.
+    /// Lets syncs return and succeed again.
     pub(in super::super) fn restore_syncs(&self) {
         self.fails_syncs.set(false);
         self.hangs.set(false);
@@ -81,7 +82,7 @@ impl DiskState {
         }
     }
 
-    /// Waits for so long, or until syncs are restored. Whether it took all of that time.
+    /// Waits for `duration`, or until syncs are restored. Returns whether it took all of that time.
     pub(in super::super) async fn takes(&self, duration: Duration) -> bool {
         tokio::select! {
             biased;

@@ -1,4 +1,4 @@
-//! A scenario with its process ending at each step in turn.
+//! Runs a scenario with its process ending at each step in turn.
 
 use std::future::Future;
 
@@ -9,13 +9,14 @@ use super::quiet::quietly;
 use super::report::Report;
 use super::run::{Disturbance, Outcome, Run, run_seed};
 
-/// Runs the body undisturbed, twice; then with a crash at each step where the process can end, which
-/// keeps all that was committed; then with a power failure there, which loses all that was not synced.
-/// Between those two is what random faults look for. With `only`, no other step is disturbed.
+/// Runs the body undisturbed, twice. Then runs it with a crash at each step where the process can
+/// end, which keeps all commits. Then runs it with a power failure at each of these steps, which
+/// loses all that was not synced. Random faults cover the cases between those two. With `only`, no
+/// other step is disturbed.
 ///
 /// # Panics
-/// As the body does; when the process cannot end at the step `only`; when two runs differ that have to
-/// be the same.
+/// Panics if the body does, if the process cannot end at the step `only`, or if two runs differ
+/// that must be the same.
 pub(super) fn run_exhaustively<F, R>(
     seed: u64,
     only: Option<u64>,

@@ -1,4 +1,4 @@
-//! Which faults a simulated host has, and how often.
+//! The kinds of faults that a simulated host has, and their frequency.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,14 +9,17 @@ use super::super::random::SplitMix;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum FaultKind {
-    /// The process ends at once and starts again: before a turn, at an await of one or of a handler of
-    /// the app, while a database is opened or closed, between the
-    /// commits of a batch, before and after the disk has confirmed it, before anything is sent.
-    /// Memory and sockets are lost. What was committed stays.
+    /// The process ends and restarts at once. Memory and sockets are lost. Commits are kept. A
+    /// crash can happen:
+    ///
+    /// - before a turn, and at an await of a turn or of a handler of the app,
+    /// - while a database is opened or closed,
+    /// - between the commits of a batch, and before and after the disk has confirmed it,
+    /// - before anything is sent.
     Crash,
-    /// The power fails wherever a crash can happen. Memory and sockets are lost, and of each object
-    /// the last commits that the disk had not confirmed: none of them, some or all. The index of
-    /// alarms likewise.
+    /// The power fails at any point where a crash can happen. Memory and sockets are lost. Each
+    /// object also loses some of the last commits that the disk had not confirmed: none, some or
+    /// all. The same applies to the index of alarms.
     PowerFailure,
     /// A turn panics before its first step, or at one of its awaits.
     Panic,
@@ -24,51 +27,52 @@ pub enum FaultKind {
     PanicAtWrite,
     /// The commit of one object fails.
     FailedCommit,
-    /// The disk is full for up to 30 s. Writes, commits, the opening of databases, and changes of
-    /// the index of alarms fail. Objects in memory can be read.
+    /// The disk is full for up to 30 s. Writes, commits, opening databases, and changes of the
+    /// index of alarms fail. Objects in memory can be read.
     FullDisk,
-    /// The disk reports that it could not confirm the commits of one object: they are lost or kept.
-    /// Or that it could not write the index of alarms.
+    /// The disk reports that it could not confirm the commits of one object, which are lost or
+    /// kept. Or it reports that it could not write the index of alarms.
     FailedSync,
     /// The disk takes up to 20 s to confirm a commit, or to open or close a database.
     SlowDisk,
-    /// The disk takes up to 3 minutes to confirm a commit, or to open or close a database. Objects
-    /// that wait for longer than 30 s are reset, and their callers told that what they wrote may be
-    /// kept or lost. Of what takes so long half fails.
+    /// The disk takes up to 3 minutes to confirm a commit, or to open or close a database. An
+    /// object that waits for longer than 30 s is reset, and its callers are told that their writes
+    /// may be kept or lost. Half of the operations that take so long fail.
     HangingSync,
     /// An alarm fires up to 2 minutes late.
     LateAlarm,
-    /// The platform delivers an alarm again whose run has succeeded. A handler does not run again for
-    /// that: the run is no longer pending.
+    /// The platform delivers an alarm again after its run has succeeded. The handler does not run
+    /// again, because the run is no longer pending.
     RepeatedAlarm,
-    /// A call between objects, or a request to the outside world, arrives up to 2 s late. Calls of one
-    /// object to another keep their order (P68).
+    /// A call between objects, or a request to the outside world, arrives up to 2 s late. Calls
+    /// from one object to another keep their order (P68).
     SlowCall,
-    /// An answer arrives up to 2 s late. Others overtake it.
+    /// An answer arrives up to 2 s late. Other answers can overtake it.
     SlowReply,
-    /// A call between objects, or a request to the outside world, does not arrive. The caller is told
-    /// that it was disconnected.
+    /// A call between objects, or a request to the outside world, does not arrive. The caller
+    /// receives a disconnected error.
     LostCall,
-    /// A call or a request runs, and its caller is told that it was disconnected. Clients of the app,
-    /// too.
+    /// A call or a request runs, but the caller receives a disconnected error instead of the
+    /// answer. Clients of the app can be affected, too.
     LostReply,
-    /// A request to the outside world arrives twice, up to 2 s apart. The answer to the first one is
-    /// what its sender gets.
+    /// A request to the outside world arrives twice, up to 2 s apart. The sender receives the
+    /// answer to the first one.
     RepeatedRequest,
-    /// A connection is cut without a Close. Messages on their way are lost. Each end learns of it
-    /// within 2 minutes.
+    /// A connection is cut without a Close. Messages in flight are lost. Each end notices within 2
+    /// minutes.
     DroppedSocket,
-    /// An idle object leaves memory.
+    /// An idle object is evicted from memory.
     Eviction,
-    /// The clock is set forward or back, by up to an hour. It is never more than half an hour from the
-    /// right time.
+    /// The clock is set forward or back, by up to an hour. It is never more than half an hour off
+    /// the true time.
     ClockStep,
     /// The host is restarted with an app that lacks a class. Calls of its objects fail as
-    /// [`CallError::Configuration`](crate::CallError::Configuration), and their alarms wait. Up to a
+    /// [`CallError::Configuration`](crate::CallError::Configuration). Their alarms wait. Up to a
     /// minute later the deployment is rolled back.
     BadDeployment,
-    /// From the start of the run, the host takes on less: few events of an object wait (others are
-    /// refused as overloaded), few objects stay in memory, few runs of alarms are under way.
+    /// From the start of the run, the host has small limits. Few events of an object can wait, and
+    /// others are refused as overloaded. Few objects stay in memory. Few runs of alarms are under
+    /// way.
     SmallLimits,
 }
 
@@ -101,7 +105,7 @@ impl FaultKind {
         Self::ALL.into_iter().map(|(kind, _)| kind)
     }
 
-    /// As a variable of the environment names it.
+    /// The kind's name in environment variables.
     pub(super) fn name(self) -> String {
         self.to_string().replace(' ', "-")
     }
@@ -139,7 +143,7 @@ impl fmt::Display for FaultKind {
     }
 }
 
-/// How often the simulator injects which faults.
+/// The kinds of faults that the simulator injects, and how often.
 ///
 /// ```
 /// use anchorhold::{FaultKind, Faults};
@@ -153,25 +157,25 @@ pub struct Faults {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Rate {
-    /// 0 is never.
+    /// 0 means never.
     one_in: u32,
-    /// Another one for each run.
+    /// Whether each run has its own rate.
     varies: bool,
 }
 
-/// What a rate that varies is multiplied by in a run, each as likely as the others.
+/// What a varying rate is multiplied by in a run. All factors are equally likely.
 const FACTORS: [u32; 6] = [0, 1, 1, 1, 3, 10];
 
 impl Faults {
-    /// No faults.
+    /// Injects no faults.
     #[must_use]
     pub fn none() -> Self {
         Self::default()
     }
 
-    /// Every kind of fault, as often as serves a test of some hundred turns. In each run the seed
-    /// leaves some kinds out and makes others up to ten times as frequent: so faults meet in one run
-    /// that are rare together.
+    /// Injects every kind of fault, at rates suited to a test of a few hundred turns. In each run
+    /// the seed omits some kinds and makes others up to ten times as frequent. Thus kinds of fault
+    /// that rarely coincide meet in one run.
     #[must_use]
     pub fn all() -> Self {
         let vary = |(kind, one_in)| {
@@ -183,7 +187,7 @@ impl Faults {
         }
     }
 
-    /// Injects this kind at one in `n` of the points where it can happen; 0 is never.
+    /// Injects this kind at one in `n` of the points where it can happen. 0 means never.
     #[must_use]
     pub fn one_in(mut self, n: u32, kind: FaultKind) -> Self {
         let rate = Rate {
@@ -194,13 +198,13 @@ impl Faults {
         self
     }
 
-    /// Without this kind.
+    /// Removes this kind.
     #[must_use]
     pub fn without(self, kind: FaultKind) -> Self {
         self.one_in(0, kind)
     }
 
-    /// The rates of one run, by the seed.
+    /// Returns the rates of one run, chosen by the seed.
     pub(super) fn for_run(mut self, dice: &SplitMix) -> Self {
         for rate in self.rates.values_mut().filter(|rate| rate.varies) {
             let factor = FACTORS[dice.below(FACTORS.len())];

@@ -39,18 +39,20 @@ use crate::time::Timestamp;
 
 /// When simulated time begins: 2026-01-01T00:00:00Z.
 const START_MS: i64 = 1_767_225_600_000;
-/// A test that waits this long, in virtual time, waits for something that will not happen.
+/// How long a test may wait, in virtual time. One that waits longer waits for something that will
+/// not happen.
 pub(super) const PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
-/// Steps in which objects that are not waiting for time come to rest.
+/// Steps within which all objects that do not wait for time become idle.
 const MANY_STEPS: usize = 10_000;
-/// Steps in which a timer's task gets to run.
+/// Steps within which a timer's task runs.
 const SOME_STEPS: usize = 8;
 
-/// A simulated host: the embedded host's own kernel, in one thread, without network, with virtual
-/// time and an order of events that a seed decides. The same seed gives the same run.
+/// A simulated host: the kernel of the embedded host, in one thread, without network. Time is
+/// virtual, and a seed decides the order of events. The same seed gives the same run.
 ///
-/// [`#[anchorhold::test]`](macro@crate::test) hands it to a test. Time stands still while anything
-/// can run; when everything waits for time it moves on by itself to the next timer or alarm.
+/// [`#[anchorhold::test]`](macro@crate::test) passes it to a test. Time does not advance while
+/// anything can run. When everything waits for time, it advances automatically to the next timer or
+/// alarm.
 ///
 /// ```
 /// # use anchorhold::prelude::*;
@@ -69,9 +71,9 @@ pub(super) struct Inner {
     seed: u64,
     pub(super) shard: Rc<Shard>,
     app: RefCell<Option<Rc<App>>>,
-    /// Each with its name and the place where the test declares it.
+    /// Each with its name and the location of its declaration in the test.
     pub(super) invariants: RefCell<Vec<(String, Check)>>,
-    /// Time that the test itself let pass does not count as waiting.
+    /// Time that the test lets pass with `advance` does not count as waiting.
     patient_since: Cell<Instant>,
 }
 
@@ -79,7 +81,7 @@ impl Sim {
     pub(super) fn new(seed: u64) -> Result<Self, StorageError> {
         let generator = SplitMix::new(seed);
         let random = Random::Seeded(SplitMix::new(generator.next()));
-        // There is no other thread that it could hear of.
+        // There is no other thread to receive messages from.
         let (inbox, _) = unbounded_channel();
         let simulation = Simulation::new(generator.next());
         let disk = Disk::Memory(Box::new(MemoryDisk::new(random.bytes())?));
@@ -108,21 +110,22 @@ impl Sim {
         })))
     }
 
-    /// The seed that decides this run.
+    /// Returns the seed of this run.
     #[must_use]
     pub fn seed(&self) -> u64 {
         self.0.seed
     }
 
-    /// The virtual time.
+    /// Returns the virtual time.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.0.shard.clock.now())
     }
 
-    /// Sets the clock forward or back, as an administrator or a time server does: what was due
-    /// until then is due at once, and alarms of a time that was gone wait for it again. Timers, such
-    /// as [`Ctx::sleep`](crate::Ctx::sleep), count time that passes and do not notice.
+    /// Sets the clock forward or back, as an administrator or a time server does. Alarms that were
+    /// due before the new time run at once. After a step back, alarms wait again for their time.
+    /// Timers, such as [`Ctx::sleep`](crate::Ctx::sleep), measure elapsed time and are not
+    /// affected.
     pub async fn set_clock(&self, now: Timestamp) {
         let (before, after) = (self.0.shard.clock.now(), now.as_millis());
         let direction = if after < before { "back" } else { "forward" };
@@ -136,22 +139,22 @@ impl Sim {
         self.settle().await;
     }
 
-    /// What an app's own handlers get.
+    /// Returns the environment that the app's own handlers receive.
     #[must_use]
     pub fn env(&self) -> Env {
         Env::new(PlatformEnv::ungated(Rc::clone(&self.0.shard)))
     }
 
-    /// The objects of a class, called as from the app.
+    /// Returns the objects of a class, called as from the app.
     #[must_use]
     pub fn objects<T: DurableObject>(&self) -> Objects<T> {
         self.env().objects()
     }
 
-    /// Sets the app that [`fetch`](Self::fetch) goes through.
+    /// Sets the app that [`fetch`](Self::fetch) calls.
     ///
     /// # Panics
-    /// The app is put together wrongly.
+    /// Panics if the app is invalid.
     pub fn app(&self, app: App) {
         assert!(
             app.mistakes().is_empty(),
@@ -161,9 +164,10 @@ impl Sim {
         *self.0.app.borrow_mut() = Some(Rc::new(app));
     }
 
-    /// Says what answers the requests that objects and the app send to the outside world with
-    /// [`Ctx::fetch`](crate::Ctx::fetch) and [`Env::fetch`]; before that they fail as disconnected.
-    /// With [faults](FaultKind) requests are lost, late, or arrive twice, and so are their answers.
+    /// Sets the function that answers requests which objects and the app send to the outside world
+    /// with [`Ctx::fetch`](crate::Ctx::fetch) and [`Env::fetch`]. Until it is set, such requests
+    /// fail as disconnected. With [faults](FaultKind), requests and their answers are lost, delayed
+    /// or repeated.
     pub fn answer_outgoing<F, R>(&self, responder: F)
     where
         F: Fn(Request) -> R + 'static,
@@ -175,12 +179,12 @@ impl Sim {
             .answer_with(Rc::new(move |request| Box::pin(responder(request))));
     }
 
-    /// Sends a request to the app, as a client would. The app's handler ends with the host's process:
-    /// the client finds its connection broken then, which here is a response of 503 with the code
-    /// `disconnected`.
+    /// Sends a request to the app, as a client does. The app's handler ends with the host's
+    /// process. The client's connection is then broken, which is represented by a 503 response with
+    /// the code `disconnected`.
     ///
     /// # Panics
-    /// No app was set with [`app`](Self::app).
+    /// Panics if no app was set with [`app`](Self::app).
     pub async fn fetch(&self, mut request: Request) -> Response {
         let app = self.0.app.borrow().clone();
         let Some(app) = app else {
@@ -207,10 +211,11 @@ impl Sim {
         self.0.shard.serve(answer).await
     }
 
-    /// Opens a socket by a `#[websocket]` route; the path is the object's own.
+    /// Opens a socket through a `#[websocket]` route. The path is relative to the object.
     ///
     /// # Errors
-    /// The object refused; the error has the response's status, code and message.
+    /// Fails if the object refuses the socket. The error has the response's status, code and
+    /// message.
     pub async fn connect<S: Stub>(&self, stub: &S, path: &str) -> Result<SimSocket, Error> {
         let request = Request::new("GET", path).with_header("upgrade", "websocket");
         let mut response = match stub.core().fetch(request).await {
@@ -238,9 +243,9 @@ impl Sim {
         }
     }
 
-    /// Cuts a connection, as a network that fails: without a Close. Messages on their way are lost.
-    /// Each end learns of it within 2 minutes, when the seed says, and sees code 1006. Until then
-    /// what it sends is lost.
+    /// Cuts a connection without a Close, as a network failure does. Messages in flight are lost.
+    /// Each end notices within 2 minutes, at a time that the seed decides, and sees code 1006. What
+    /// it sends until then is lost.
     pub fn cut(&self, socket: &SimSocket) {
         self.tell("sim.cut");
         if let Some(simulation) = self.0.shard.simulation() {
@@ -248,15 +253,15 @@ impl Sim {
         }
     }
 
-    /// Lets time pass; timers and alarms that become due run in their order, and what they start
-    /// comes to rest before this returns.
+    /// Lets time pass. Timers and alarms that become due run in their order. Returns when the work
+    /// that they start is idle or waits for time.
     pub async fn advance(&self, duration: Duration) {
         self.0.patient_since.set(Instant::now() + duration);
         sleep(duration).await;
         self.settle().await;
     }
 
-    /// Lets everything run that does not wait for time.
+    /// Runs everything that does not wait for time.
     pub(super) async fn settle(&self) {
         for _ in 0..SOME_STEPS {
             yield_now().await;
@@ -270,11 +275,12 @@ impl Sim {
         }
     }
 
-    /// Takes an object out of memory, as after idle time: its `#[memory]` fields are lost, its
-    /// sockets stay.
+    /// Evicts an object from memory, as after idle time. Its `#[memory]` fields are lost. Its
+    /// sockets stay open.
     ///
     /// # Panics
-    /// The object runs something that waits for time: such an object is not evicted.
+    /// Panics if the object runs something that waits for time, because such an object is not
+    /// evicted.
     pub async fn evict<S: Stub>(&self, stub: &S) {
         let Some(id) = stub.core().remote.as_ref().ok().map(Remote::id) else {
             return;
@@ -292,8 +298,8 @@ impl Sim {
         panic!("{id} cannot be evicted: it is still at work");
     }
 
-    /// The host dies and starts again: everything but the disk is lost. Calls on their way fail as
-    /// disconnected; what was acknowledged is there.
+    /// Crashes the host and restarts it. Everything except the disk is lost. Calls in flight fail
+    /// as disconnected. Acknowledged writes are kept.
     pub async fn crash(&self) {
         self.tell("sim.crash");
         self.0.shard.crash();
@@ -302,15 +308,17 @@ impl Sim {
         }
     }
 
-    /// Ends the host's process, as [`crash`](Self::crash) does, and starts another with the classes
-    /// of this app and no others; [`fetch`](Self::fetch) goes through it. A class of the same name
-    /// in another module is another version of the class. Alarms of a class that the app lacks wait
-    /// for an app that has it. Stubs of classes and versions that the app lacks fail as
+    /// Ends the host's process, as [`crash`](Self::crash) does, and starts another with only the
+    /// classes of this app. [`fetch`](Self::fetch) calls this app from then on. A class of the same
+    /// name in another module is another version of the class.
+    ///
+    /// Alarms of a class that the app lacks wait for an app that has it. Stubs of classes and
+    /// versions that the app lacks fail as
     /// [`CallError::Configuration`](crate::CallError::Configuration). Without a deployment a test
-    /// uses any class.
+    /// can use any class.
     ///
     /// # Panics
-    /// The app is put together wrongly.
+    /// Panics if the app is invalid.
     pub async fn deploy(&self, app: App) {
         self.tell("sim.deploy");
         let classes = app.objects.clone();
@@ -321,9 +329,9 @@ impl Sim {
         }
     }
 
-    /// The power fails and comes back: as [`crash`](Self::crash), and what was committed and not yet
-    /// confirmed by the disk is lost or kept, for each object on its own, as the seed says. What was
-    /// acknowledged is there.
+    /// Ends the host as a power failure does, and restarts it. Loses what [`crash`](Self::crash)
+    /// loses. Commits that the disk has not confirmed are lost or kept, for each object separately,
+    /// as the seed decides. Acknowledged writes are kept.
     pub async fn power_failure(&self) {
         self.tell("sim.power_failure");
         self.0.shard.power_failure();
@@ -345,49 +353,49 @@ impl Sim {
         }
     }
 
-    /// Injects a fault at this step of the run, if it can happen there: see [`steps`](Self::steps).
+    /// Injects a fault at this step of the run, if it can happen there. See [`steps`](Self::steps).
     pub fn inject_at(&self, step: u64, kind: FaultKind) {
         if let Some(simulation) = self.0.shard.simulation() {
             simulation.inject_at(step, kind);
         }
     }
 
-    /// How many points the run has passed where a fault could happen. The same seed and the same test
-    /// have the same points, up to the first fault.
+    /// Returns how many points the run has passed where a fault could happen. The same seed and the
+    /// same test have the same points, up to the first fault.
     #[must_use]
     pub fn steps(&self) -> u64 {
         self.0.shard.simulation().map_or(0, Simulation::steps)
     }
 
-    /// Fills the disk: writes, commits and changes of the index of alarms fail, and some databases
-    /// cannot be opened, until [`free_disk`](Self::free_disk). Objects in memory can be read.
+    /// Fills the disk until [`free_disk`](Self::free_disk). Writes, commits and changes of the
+    /// index of alarms fail, and some databases cannot be opened. Objects in memory can be read.
     pub fn fill_disk(&self) {
         self.tell("sim.fill_disk");
         self.with_disk(|disk| disk.fill(None));
     }
 
-    /// The disk has room again.
+    /// Frees the disk, so that writes succeed again.
     pub fn free_disk(&self) {
         self.tell("sim.free_disk");
         self.with_disk(DiskState::free);
     }
 
-    /// Every sync fails, until [`restore_syncs`](Self::restore_syncs). The seed says what a commit
-    /// whose sync failed leaves on the disk.
+    /// Makes every sync fail until [`restore_syncs`](Self::restore_syncs). The seed decides what a
+    /// commit whose sync failed leaves on the disk.
     pub fn fail_syncs(&self) {
         self.tell("sim.fail_syncs");
         self.with_disk(DiskState::fail_syncs);
     }
 
-    /// No sync returns, until [`restore_syncs`](Self::restore_syncs). An object that waits for longer
-    /// than 30 s is reset. No database is opened or closed, and what comes in for such an object waits,
-    /// for up to 30 s.
+    /// Makes every sync hang until [`restore_syncs`](Self::restore_syncs). An object that waits for
+    /// longer than 30 s is reset. No database is opened or closed. Events for an object that needs
+    /// one wait for up to 30 s.
     pub fn hang_syncs(&self) {
         self.tell("sim.hang_syncs");
         self.with_disk(DiskState::hang_syncs);
     }
 
-    /// Syncs return and succeed again.
+    /// Lets syncs return and succeed again.
     pub fn restore_syncs(&self) {
         self.tell("sim.restore_syncs");
         self.with_disk(DiskState::restore_syncs);
@@ -399,15 +407,15 @@ impl Sim {
         }
     }
 
-    /// No fault happens from now on, and none lasts. A disk that is full has room, and one that hangs
-    /// answers. Both ends learn of a connection that was cut. A bad deployment is rolled back. An
+    /// Stops injecting faults, and ends those that last. A full disk has room, and a hanging one
+    /// responds. Both ends of a cut connection notice. A bad deployment is rolled back. An
     /// exhaustive test ends the process at no later step.
     pub async fn heal(&self) {
         self.tell("sim.heal");
         self.end_faults().await;
     }
 
-    /// What the test itself does is a part of its trace.
+    /// Records in the trace what the test itself does.
     pub(super) fn tell(&self, action: &str) {
         self.0.shard.trace_test(action);
     }
@@ -421,21 +429,21 @@ impl Sim {
         self.settle().await;
     }
 
-    /// From now on a power failure loses all that was not synced.
+    /// Makes later power failures lose all that was not synced.
     pub(super) fn keep_nothing_unsynced(&self) {
         if let Some(simulation) = self.0.shard.simulation() {
             simulation.keep_nothing_unsynced();
         }
     }
 
-    /// From now on no other kinds of faults happen.
+    /// Stops other kinds of faults.
     pub(super) fn inject_only(&self, kinds: &BTreeSet<FaultKind>) {
         if let Some(simulation) = self.0.shard.simulation() {
             simulation.inject_only(kinds.clone());
         }
     }
 
-    /// The steps so far at which the process could have ended.
+    /// Returns the steps so far at which the process could have ended.
     pub(super) fn endings(&self) -> Vec<u64> {
         let simulation = self.0.shard.simulation();
         simulation.map(Simulation::endings).unwrap_or_default()
@@ -449,7 +457,7 @@ impl Sim {
             .unwrap_or_default()
     }
 
-    /// Lets everything that is due happen. What does not within `limit`.
+    /// Lets everything that is due happen. Describes what does not happen within `limit`.
     pub(super) async fn still_pending(&self, limit: Duration) -> Option<String> {
         let until = Instant::now() + limit;
         let mut step = Duration::from_secs(1);
@@ -472,8 +480,8 @@ impl Sim {
         }
     }
 
-    /// What happened so far, one line an event. Each begins with the date by the simulated clock, in
-    /// milliseconds since 1970. The report of a failure shows the same events.
+    /// Returns the events so far, one line each. A line begins with the date by the simulated
+    /// clock, in milliseconds since 1970. The report of a failure shows the same events.
     #[must_use]
     pub fn trace(&self) -> Vec<String> {
         self.lines().iter().map(trace::Line::dated).collect()
@@ -484,7 +492,7 @@ impl Sim {
         simulation.map_or_else(Vec::new, |simulation| simulation.trace.lines())
     }
 
-    /// Ends when the test has waited too long outside of [`advance`](Self::advance).
+    /// Returns when the test has waited too long outside of [`advance`](Self::advance).
     pub(super) async fn lose_patience(&self) {
         loop {
             let until = self.0.patient_since.get() + PATIENCE;
@@ -496,10 +504,10 @@ impl Sim {
     }
 }
 
-/// What is to hold after each turn.
+/// An invariant to check after each turn.
 pub(super) type Check = Rc<dyn Fn(&Sim) -> Result<(), String>>;
 
-/// The error that a body tells of.
+/// The error that a response body describes.
 fn refusal(status: u16, body: &[u8]) -> Error {
     #[derive(Deserialize)]
     struct Refusal {

@@ -1,4 +1,4 @@
-//! Looking inside: what objects hold, without running anything of theirs.
+//! Inspects what objects hold, without running any of their code.
 
 use std::future::pending;
 use std::panic::Location;
@@ -17,10 +17,10 @@ use crate::storage::fields::decode_field;
 use crate::storage::sql::decode_rows;
 
 impl Sim {
-    /// Calls `look` with the object's value: the one in memory, with what turns have changed and not
-    /// yet stored; or one loaded for the occasion from what was committed last. Nothing of the object
-    /// runs, not even `#[init]`, and the run goes on as without it. Private fields are
-    /// reachable where the test is in the module of the struct.
+    /// Calls `look` with the object's value. If the object is in memory, the value includes changes
+    /// of turns that are not stored yet. Otherwise the value is loaded from the last commit. None
+    /// of the object's code runs, `#[init]` included, and the run is not affected. Private fields
+    /// are accessible to tests in the module of the struct.
     ///
     /// ```
     /// # use anchorhold::prelude::*;
@@ -46,8 +46,8 @@ impl Sim {
     /// ```
     ///
     /// # Panics
-    /// The object cannot be loaded, an `async fn(&mut self)` of it is under way, or another version
-    /// of its class is in memory.
+    /// Panics if the object cannot be loaded, if an `async fn(&mut self)` of it is running, or if
+    /// another version of its class is in memory.
     pub fn inside<S: Stub, R>(&self, stub: &S, look: impl FnOnce(&S::Object) -> R) -> R {
         let remote = remote_of(stub);
         let looked = self
@@ -66,13 +66,16 @@ impl Sim {
         }
     }
 
-    /// The rows of a query of the object's own database, as [`Sql::query`](crate::Sql::query) gives
-    /// them, with what turns have written and not yet committed. What the statement itself writes is
-    /// taken back. An object that is not in memory is asked as a turn would ask it: its migrations run
-    /// on a copy. Its `#[init]` does not.
+    /// Returns the rows of a query of the object's own database, like
+    /// [`Sql::query`](crate::Sql::query). They include uncommitted writes of turns. Writes of the
+    /// statement itself are rolled back.
+    ///
+    /// If the object is not in memory, its migrations run on a copy of its database, as a turn
+    /// would run them. Its `#[init]` does not run.
     ///
     /// # Errors
-    /// SQLite refuses the statement, a row does not fit `T`, or the object cannot be loaded.
+    /// Fails if SQLite refuses the statement, if a row does not fit `T`, or if the object cannot be
+    /// loaded.
     pub fn rows<T: DeserializeOwned>(
         &self,
         stub: &impl Stub,
@@ -88,9 +91,10 @@ impl Sim {
         })
     }
 
-    /// One stored field by its name, as the object's database has it, with what turns have written and
-    /// not yet committed. `None` if no turn has changed the field. Where the struct's type and its
-    /// private fields are at hand, [`inside`](Self::inside) shows the value in memory.
+    /// Returns one stored field by its name, as it is in the object's database. It includes
+    /// uncommitted writes of turns. Returns `None` if no turn has changed the field. If the test
+    /// can name the struct's type and access its fields, [`inside`](Self::inside) shows the value
+    /// in memory.
     ///
     /// ```
     /// # use anchorhold::prelude::*;
@@ -110,11 +114,11 @@ impl Sim {
     /// ```
     ///
     /// # Errors
-    /// The value does not fit `T`, or the database cannot be read.
+    /// Fails if the value does not fit `T`, or if the database cannot be read.
     ///
     /// # Panics
-    /// The class has no stored field of this name. The entries of a `StoredMap` or `StoredLog` are no
-    /// fields of their own.
+    /// Panics if the class has no stored field of this name. The entries of a `StoredMap` or
+    /// `StoredLog` are not fields.
     pub fn field<S: Stub, T: DeserializeOwned>(
         &self,
         stub: &S,
@@ -131,11 +135,11 @@ impl Sim {
         stored.map(|bytes| decode_field(field, &bytes)).transpose()
     }
 
-    /// The runs of alarms that the object has pending, earliest first. One whose handler is at work
-    /// is among them, with the time of its retry.
+    /// Returns the object's pending runs of alarms, earliest first. A run whose handler is running
+    /// is included, with the time of its retry.
     ///
     /// # Panics
-    /// The object cannot be loaded.
+    /// Panics if the object cannot be loaded.
     pub fn pending_runs(&self, stub: &impl Stub) -> Vec<PendingRun> {
         match self.with_database(stub, PendingRun::all_in) {
             Ok(runs) => runs,
@@ -143,17 +147,18 @@ impl Sim {
         }
     }
 
-    /// The objects of a class that were written to, in the order of their identifiers. One that was
-    /// only asked leaves nothing behind, and is not among them.
+    /// Returns the objects of a class that were written to, in the order of their identifiers. An
+    /// object that was only read stores nothing and is not included.
     #[must_use]
     pub fn all<T: DurableObject>(&self) -> Vec<ObjectId<T>> {
         let ids = self.0.shard.all_of(T::__description());
         ids.into_iter().map(ObjectId::new).collect()
     }
 
-    /// Has `check` called after the end of every turn, of whichever object. The first error fails
-    /// the test at once, with the name, this call's place, the error and the trace so far. The check looks by
-    /// [`inside`](Self::inside) and [`rows`](Self::rows); it cannot await.
+    /// Calls `check` after the end of every turn of any object. The first error fails the test at
+    /// once. The failure shows the name, the location of this call, the error and the trace so far.
+    /// The check inspects objects with [`inside`](Self::inside) and [`rows`](Self::rows). It cannot
+    /// await.
     ///
     /// ```
     /// # use anchorhold::prelude::*;
@@ -186,7 +191,7 @@ impl Sim {
         if invariants.len() == 1
             && let Some(simulation) = self.0.shard.simulation()
         {
-            // Weak: the shard belongs to this.
+            // Weak, because `self` owns the shard.
             let inner = Rc::downgrade(&self.0);
             simulation.after_turns(Rc::new(move || {
                 let sim = inner.upgrade().map(Sim)?;
@@ -200,7 +205,7 @@ impl Sim {
         simulation.violation()
     }
 
-    /// Waits until an invariant does not hold.
+    /// Waits until an invariant is violated.
     pub(super) async fn violated(&self) -> String {
         match self.0.shard.simulation() {
             Some(simulation) => simulation.violated().await,

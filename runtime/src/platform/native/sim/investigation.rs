@@ -1,5 +1,5 @@
-//! What is found out about a failure by further runs of its seed: whether it happens again, and which
-//! kinds of fault it needs.
+//! Investigates a failure by further runs of its seed: whether it recurs, and which kinds of fault
+//! it needs.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use super::report::Report;
 use super::run::{Disturbance, Run};
 use super::trace::Line;
 
-/// How long kinds of fault are left out to see which are needed.
+/// The time limit for leaving out kinds of fault to find those that are needed.
 const MOST_TIME: Duration = Duration::from_secs(10);
 
 const CAUSES: &str = "something in the test or its objects does not come from the simulator: the system's clock, the order of a HashMap or HashSet, a thread, an address, randomness that is not `ctx.random`, a `select!` that is not `biased`, or a static that outlives a run";
@@ -19,7 +19,7 @@ const CAUSES: &str = "something in the test or its objects does not come from th
 /// with as few kinds of fault as were found.
 ///
 /// # Panics
-/// The run cannot be repeated.
+/// Panics if the run cannot be repeated.
 pub(super) fn investigate<R>(
     seed: u64,
     test: &str,
@@ -49,7 +49,7 @@ struct Found<'a, R> {
     finding: String,
 }
 
-/// Leaves out all kinds of fault, then one after the other.
+/// Leaves out all kinds of fault, then one kind at a time.
 fn fewer_kinds<'a, R>(
     disturbance: &Disturbance<'a>,
     failed: &Run<R>,
@@ -82,7 +82,7 @@ fn fewer_kinds<'a, R>(
     }
     let mut best = None;
     let mut all_tried = true;
-    // Kinds without which it passes, since the last one that could be left out.
+    // Kinds without which the run passes, found since the last kind that could be left out.
     let mut kept = BTreeSet::new();
     while needed.len() > 1
         && let Some(&kind) = needed.difference(&kept).next()
@@ -120,7 +120,7 @@ fn fewer_kinds<'a, R>(
 }
 
 /// # Panics
-/// The two runs of the seed differ.
+/// Panics if the two runs of the seed differ.
 pub(super) fn assert_repeats<R>(seed: u64, test: &str, first: &Run<R>, second: &Run<R>) {
     let ends = match (&first.failure, &second.failure) {
         (None, Some(failure)) => {
@@ -142,7 +142,8 @@ pub(super) fn assert_repeats<R>(seed: u64, test: &str, first: &Run<R>, second: &
 }
 
 /// # Panics
-/// A run that one fault happened to has not had it, or was another run before it.
+/// Panics if the fault did not happen in the run, or if the run differs from the undisturbed one
+/// before the fault.
 pub(super) fn assert_same_until_fault<R>(
     seed: u64,
     test: &str,
@@ -151,7 +152,8 @@ pub(super) fn assert_same_until_fault<R>(
     run: &Run<R>,
 ) {
     let fault = run.trace.iter().position(Line::is_fault);
-    // It may fall into the event before it, a commit, of which not all is known then.
+    // The fault may fall into the event before it. That event is a commit that is not fully known
+    // yet.
     let end = fault.map_or(usize::MAX, |at| at.saturating_sub(1));
     let until = |trace: &[Line]| trace[..trace.len().min(end)].to_vec();
     let difference = first_difference(&until(&undisturbed.trace), &until(&run.trace));

@@ -11,9 +11,9 @@ use crate::error::fault::Fault;
 use crate::object::id::RawId;
 use crate::socket::Message;
 
-/// Characters of a value or a name that a line shows.
+/// How many characters of a value or a name a line shows.
 const SHOWN: usize = 60;
-/// Bytes of values beyond which a line does not look at them.
+/// Values of more bytes are not decoded for a line.
 const LOOKED_AT: usize = 1_000;
 
 /// An object: its class, and its name or the beginning of its identifier.
@@ -50,7 +50,7 @@ pub(in super::super) fn label_of_work(work: &Work) -> String {
     }
 }
 
-/// Calls and requests have numbers, by which the trace tells their answers apart.
+/// Calls and requests are numbered, so that the trace can tell their answers apart.
 fn label_of_task(task: &Task) -> String {
     match task {
         Task::Call {
@@ -69,7 +69,7 @@ fn label_of_task(task: &Task) -> String {
     }
 }
 
-/// What it is, and what is in it.
+/// The kind of output, and its contents.
 pub(super) fn label_of_output(
     output: &Output,
     name_of: impl FnOnce(&Delivery) -> String,
@@ -101,7 +101,7 @@ pub(super) fn label_of_output(
     }
 }
 
-/// Its alarm, its key if it has one, and which try of it this is.
+/// The run's alarm, its key if it has one, and the number of its try.
 pub(super) fn label_of_run(run: &PendingRun) -> String {
     let PendingRun {
         alarm, key, tries, ..
@@ -133,7 +133,7 @@ fn label_of_message(message: &Message) -> String {
     }
 }
 
-/// Encoded values that stand one after another, as JSON.
+/// Formats consecutive encoded values as JSON.
 fn values(mut bytes: &[u8]) -> Vec<String> {
     if bytes.len() > LOOKED_AT {
         return vec![format!("{} bytes", bytes.len())];
@@ -157,7 +157,7 @@ fn short(mut text: String) -> String {
     text
 }
 
-/// Status and code.
+/// The status and code.
 pub(super) fn summary(fault: &Fault) -> String {
     let (status, code, _) = fault.summary();
     format!("{status} {code}")

@@ -3,7 +3,7 @@
 use super::super::kernel::Limits;
 use super::super::random::SplitMix;
 
-/// By the seed.
+/// Chooses small limits by the seed.
 pub(super) fn small(dice: &SplitMix) -> Limits {
     let one_of = |few: [usize; 3]| few[dice.below(few.len())];
     Limits {

@@ -1,8 +1,8 @@
-//! What panics say.
+//! Messages of panics.
 
 use std::any::Any;
 
-/// What a panic says.
+/// Returns the message of a panic.
 pub(super) fn message_of(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied())

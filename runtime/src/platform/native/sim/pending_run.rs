@@ -1,28 +1,28 @@
-//! The runs of alarms that an object has pending.
+//! An object's pending runs of alarms.
 
 use super::super::store::Database;
 use crate::error::StorageError;
 use crate::storage::sql::decode_rows;
 use crate::time::Timestamp;
 
-/// Not there before the first run is scheduled.
+/// The table does not exist before the first run is scheduled.
 const HAS_RUNS: &str =
     "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '_anchorhold_schedule'";
 const RUNS: &str =
     "SELECT name, key, due, attempt FROM _anchorhold_schedule ORDER BY due, name, key";
 
-/// A run of an alarm that an object has pending.
+/// A pending run of an object's alarm.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PendingRun {
     /// The alarm's method.
     pub alarm: String,
-    /// The key it was scheduled under; empty unless one was given.
+    /// The key it was scheduled under. Empty if none was given.
     pub key: String,
-    /// When it is due. That of a run that failed, or whose handler is at work, is the time of its
+    /// When it is due. If the run failed, or if its handler is running, this is the time of its
     /// next try.
     pub due: Timestamp,
-    /// How many tries were begun.
+    /// How many tries have begun.
     pub tries: u32,
 }
 

@@ -1,4 +1,4 @@
-//! A connection without a network, which can be cut like one.
+//! A connection without a network that can be cut.
 
 use std::cell::RefCell;
 use std::sync::{Arc, Weak};
@@ -19,7 +19,7 @@ pub(in super::super) struct Pipe {
 /// What the two ends share.
 pub(in super::super) struct Link(watch::Sender<Option<Cut>>);
 
-/// Nothing passes any more, in either direction. The ends learn of it later.
+/// Nothing passes any more, in either direction. The ends notice later.
 #[derive(Clone, Copy)]
 pub(super) struct Cut {
     pub(super) host_learns: Instant,
@@ -27,7 +27,7 @@ pub(super) struct Cut {
 }
 
 impl Link {
-    /// Cuts the connection. Its ends learn of it after these times. The first cut counts.
+    /// Cuts the connection. Its ends notice after these times. Only the first cut counts.
     pub(super) fn cut(&self, host: Duration, client: Duration) {
         let now = Instant::now();
         self.0.send_if_modified(|present| {
@@ -40,7 +40,7 @@ impl Link {
         });
     }
 
-    /// Lets both ends learn at once that the connection was cut, if it was.
+    /// Makes both ends notice at once that the connection was cut, if it was.
     pub(super) fn tell(&self) {
         let now = Instant::now();
         self.0.send_if_modified(|present| {
@@ -58,11 +58,11 @@ impl Link {
     }
 
     pub(super) async fn cut_off(&self) {
-        // The sender is here.
+        // This cannot fail, because `self` holds the sender.
         let _ = self.0.subscribe().wait_for(Option::is_some).await;
     }
 
-    /// Waits until one end learns that the connection was cut.
+    /// Waits until one end notices that the connection was cut.
     pub(super) async fn learned(&self, end: fn(Cut) -> Instant) {
         let mut present = self.0.subscribe();
         loop {
@@ -87,12 +87,12 @@ impl Links {
         links.push(Arc::downgrade(link));
     }
 
-    /// Those that an end still has, in the order in which they were made.
+    /// The connections that an end still holds, in the order in which they were made.
     pub(super) fn open(&self) -> Vec<Arc<Link>> {
         self.0.borrow().iter().filter_map(Weak::upgrade).collect()
     }
 
-    /// Lets all ends learn which connections were cut.
+    /// Makes all ends notice which connections were cut.
     pub(super) fn tell(&self) {
         for link in self.open() {
             link.tell();
@@ -101,7 +101,7 @@ impl Links {
 }
 
 impl Pipe {
-    /// The host's end, the client's end, and what cuts them.
+    /// Returns the host's end, the client's end, and the link that cuts them.
     pub(super) fn pair() -> (Self, Self, Arc<Link>) {
         let (to_client, from_host) = mpsc::unbounded_channel();
         let (to_host, from_client) = mpsc::unbounded_channel();
@@ -123,7 +123,8 @@ impl Pipe {
         &self.link
     }
 
-    /// The next frame for the client. `None` when it learns that the connection is gone.
+    /// Waits for the next frame for the client. Returns `None` when the client notices that the
+    /// connection is gone.
     pub(super) async fn receive(&mut self) -> Option<Frame> {
         let frame = tokio::select! {
             biased;
@@ -131,7 +132,7 @@ impl Pipe {
             () = self.link.learned(|cut| cut.client_learns) => None,
         };
         if frame.is_none() && self.link.is_cut() {
-            // The host is gone, which no packet tells the client.
+            // The host is gone. No packet tells the client.
             self.link.learned(|cut| cut.client_learns).await;
         }
         frame

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use tokio::sync::Notify;
 
-/// Jobs in their order. One that is being done stays first until it is taken.
+/// Jobs in their order. A running job stays first until it is taken.
 pub(in super::super) struct Queue<Job> {
     jobs: RefCell<VecDeque<Job>>,
     added: Notify,
@@ -38,12 +38,12 @@ impl<Job> Queue<Job> {
         self.jobs.borrow_mut().pop_front()
     }
 
-    /// What `look` makes of the jobs.
+    /// Returns what `look` makes of the jobs.
     pub(in super::super) fn with<R>(&self, look: impl FnOnce(&mut VecDeque<Job>) -> R) -> R {
         look(&mut self.jobs.borrow_mut())
     }
 
-    /// Drops all jobs: the process has ended.
+    /// Drops all jobs, because the process has ended.
     pub(super) fn clear(&self) {
         let dropped = self.jobs.take();
         drop(dropped);

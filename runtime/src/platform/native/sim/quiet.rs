@@ -1,5 +1,5 @@
-//! Runs that are repeated to find out more about a failure: the messages of their panics are not
-//! printed once more.
+//! Runs that are repeated to investigate a failure. The messages of their panics are not printed
+//! again.
 
 use std::cell::{Cell, RefCell};
 use std::panic::{set_hook, take_hook};
@@ -12,7 +12,7 @@ thread_local! {
 
 static HOOK: Once = Once::new();
 
-/// Calls `run` with the panics of this thread unprinted. Other threads go on as before.
+/// Calls `run` without printing the panics of this thread. Other threads are not affected.
 pub(super) fn quietly<T>(run: impl FnOnce() -> T) -> T {
     HOOK.call_once(|| {
         let before = take_hook();
@@ -37,7 +37,7 @@ impl Drop for LoudAgain {
     }
 }
 
-/// Where the last quiet panic of this thread was.
+/// Where the last quiet panic of this thread happened.
 pub(super) fn place_of_last_panic() -> Option<String> {
     LAST_PLACE.take()
 }

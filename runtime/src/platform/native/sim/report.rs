@@ -1,28 +1,28 @@
-//! What is told of a failure.
+//! The report of a failure.
 
 use std::fmt;
 
 use super::run::{Disturbance, Run};
 use super::trace::Line;
 
-/// Lines of the trace that a failure shows.
+/// How many lines of the trace a failure shows.
 const SHOWN_LINES: usize = 60;
-/// With the value `full` it shows all of them.
+/// With the value `full`, a failure shows the whole trace.
 const TRACE: &str = "ANCHORHOLD_TRACE";
 
-/// What is told of a failed run.
+/// The report of a failed run.
 pub(super) struct Report<'a> {
     seed: u64,
     test: &'a str,
     disturbance: &'a Disturbance<'a>,
     trace: &'a [Line],
     failure: String,
-    /// What was found out about the failure.
+    /// The result of the investigation.
     finding: Option<String>,
 }
 
 impl<'a> Report<'a> {
-    /// Of a run whose panic, if it was one, has just been printed.
+    /// Reports a run whose panic, if any, has just been printed.
     pub(super) fn new<R>(
         seed: u64,
         test: &'a str,
@@ -44,7 +44,7 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// Of another run of the seed than the one whose panic has just been printed.
+    /// Shows another run of the same seed. Its panic has not been printed.
     pub(super) fn with_finding<R>(mut self, run: &Run<R>, finding: String) -> Self {
         self.failure = run.failure.clone().unwrap_or_default();
         self.finding = Some(finding);

@@ -1,4 +1,4 @@
-//! What is checked of a host that is at rest.
+//! Checks of a host that is at rest.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::host::Sim;
 
 impl Sim {
-    /// What objects still do, for a message: up to three things.
+    /// Describes up to three things that objects still do, for a message.
     pub(super) fn at_work(&self) -> Option<String> {
         let mut at_work = self.0.shard.at_work();
         let others = at_work.len().saturating_sub(3);
@@ -19,8 +19,8 @@ impl Sim {
         (!text.is_empty()).then_some(text)
     }
 
-    /// After a test without faults: what does not end within `limit`, or will not happen in time.
-    /// Alarms that are not due yet may wait, and so may those that fail and are tried again.
+    /// Describes what does not end within `limit` after a test without faults, or will not happen
+    /// in time. Alarms that are not due yet may wait. So may those that fail and are retried.
     pub(super) async fn unfinished(&self, limit: Duration) -> Option<String> {
         self.settle().await;
         let until = Instant::now() + limit;

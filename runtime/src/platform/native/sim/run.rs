@@ -17,11 +17,11 @@ use super::simulation::Injected;
 use super::trace::Line;
 use crate::error::fault::Fault;
 
-/// How long, in virtual time, everything that is pending has to happen when faults have ended.
+/// How long, in virtual time, pending work has to happen after faults have ended.
 const QUIET_PHASE: Duration = Duration::from_secs(60 * 60);
-/// The variable that names the kinds of fault which happen.
+/// The variable that names the kinds of fault to inject.
 pub(super) const KINDS: &str = "ANCHORHOLD_FAULTS";
-/// Its value if none do.
+/// Its value for no kinds.
 pub(super) const NO_KINDS: &str = "none";
 
 /// What a test body returns.
@@ -31,7 +31,7 @@ pub(super) const NO_KINDS: &str = "none";
     note = "return nothing, or `Result<(), Error>`"
 )]
 pub trait Outcome {
-    /// Why it failed, if it did without a panic.
+    /// Why it failed, if it failed without a panic.
     fn failure(&self) -> Option<String>;
 }
 
@@ -41,7 +41,7 @@ impl Outcome for () {
     }
 }
 
-// What is inside counts, too: the harness would say so of a plain test.
+// The value inside counts, too, because Rust's own harness would check it in a plain test.
 impl<T: Outcome, E: fmt::Debug> Outcome for Result<T, E> {
     fn failure(&self) -> Option<String> {
         match self {
@@ -51,12 +51,12 @@ impl<T: Outcome, E: fmt::Debug> Outcome for Result<T, E> {
     }
 }
 
-/// What came of one run.
+/// The result of one run.
 pub(super) struct Run<R> {
     result: thread::Result<R>,
-    /// Why it failed, if it did: what a panic says, or the error that was returned.
+    /// Why it failed, if it did: the message of a panic, or the error that was returned.
     pub(super) failure: Option<String>,
-    /// Where it panicked, if that is known: see [`quietly`](super::quiet::quietly).
+    /// Where it panicked, if that is known. See [`quietly`](super::quiet::quietly).
     pub(super) place: Option<String>,
     pub(super) trace: Vec<Line>,
     pub(super) injected: Vec<Injected>,
@@ -78,17 +78,17 @@ impl<R> Run<R> {
     }
 }
 
-/// What goes wrong in a run.
+/// The faults of a run.
 #[derive(Clone)]
 pub(super) enum Disturbance<'a> {
-    /// At random; with `only`, no other kinds than these.
+    /// Random faults. With `only`, only these kinds.
     Faults {
         faults: &'a Faults,
         only: Option<BTreeSet<FaultKind>>,
     },
-    /// Nothing, before runs that something happens to once.
+    /// No faults. Such a run precedes the runs with one fault.
     Nothing,
-    /// Once, at this step. A power failure loses all that was not synced.
+    /// One fault at this step. A power failure loses all that was not synced.
     At(u64, FaultKind),
 }
 
@@ -115,7 +115,7 @@ impl Disturbance<'_> {
         }
     }
 
-    /// The failure, and what is known of its cause.
+    /// Describes the failure, and what is known of its cause.
     pub(super) fn explain(&self, failure: &str) -> String {
         match self {
             Self::At(step, kind) => format!("with a {kind} at step {step}, {failure}"),
@@ -123,7 +123,7 @@ impl Disturbance<'_> {
         }
     }
 
-    /// What has a test repeat the run.
+    /// The environment variables that repeat the run.
     pub(super) fn variables(&self, seed: u64) -> String {
         let seed = format!("ANCHORHOLD_SEED={seed}");
         match self {
@@ -182,7 +182,7 @@ where
                     panic!("an hour after the last fault, {pending}");
                 }
             }
-            // Since the body was polled last.
+            // An invariant may have been violated since the body was last polled.
             if let Some(violation) = sim.violation() {
                 panic!("{violation}");
             }

@@ -1,4 +1,4 @@
-//! Running tests in the simulator: each seed, and each seed twice.
+//! Runs tests in the simulator: each seed, and each seed twice.
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -13,16 +13,16 @@ use super::report::Report;
 use super::run::{Disturbance, KINDS, NO_KINDS, Outcome, list_of, run_seed};
 use super::sweep::Sweep;
 
-/// Which runs a test has.
+/// The runs of a test.
 #[derive(Debug, Default)]
 pub struct Runs {
-    /// The first seed; without one, each run of the test has another.
+    /// The first seed. Without one, each run of the test has a new seed.
     pub seed: Option<u64>,
-    /// How many seeds.
+    /// The number of seeds.
     pub seeds: Option<u32>,
-    /// What goes wrong in each run.
+    /// The faults of each run.
     pub faults: Faults,
-    /// One seed, with the process ending at each step in turn.
+    /// Whether to run one seed with the process ending at each step in turn.
     pub exhaustive: bool,
 }
 
@@ -35,7 +35,8 @@ impl From<Option<u64>> for Runs {
     }
 }
 
-/// [`run_test`] for a test that returns a `Result`: an error is printed as that of a `main` is.
+/// Calls [`run_test`] for a test that returns a `Result`. Prints an error as that of a `main` is
+/// printed.
 pub fn report_test<F, R>(
     runs: impl Into<Runs>,
     name: &'static str,
@@ -54,16 +55,17 @@ where
     }
 }
 
-/// Runs one test; `#[anchorhold::test]` expands to a call of it.
+/// Runs one test. `#[anchorhold::test]` expands to a call of it.
 ///
-/// The first seed is the attribute's, unless `ANCHORHOLD_SEED` is set, which also means: this one
-/// only. `ANCHORHOLD_SEEDS` says how many. A failure tells its seed, and which kinds of fault it
-/// needs. `ANCHORHOLD_FAULTS` leaves out all other kinds. `ANCHORHOLD_STEP` has an exhaustive test
-/// disturb this step only. `ANCHORHOLD_TRACE=full` shows the whole trace of a failure.
+/// The first seed is the attribute's, unless `ANCHORHOLD_SEED` is set. That variable limits the
+/// test to its one seed. `ANCHORHOLD_SEEDS` sets the number of seeds. A failure shows its seed and
+/// the kinds of fault that it needs. `ANCHORHOLD_FAULTS` excludes all other kinds.
+/// `ANCHORHOLD_STEP` limits an exhaustive test to disturbing this step. `ANCHORHOLD_TRACE=full`
+/// shows the whole trace of a failure.
 ///
 /// # Panics
-/// As the test does; when it waits for something that will not happen; when two runs of one seed
-/// differ; when something that is pending does not happen after the faults have ended.
+/// Panics if the test does, if it waits for something that will not happen, or if two runs of one
+/// seed differ. Panics if something that is pending does not happen after the faults have ended.
 pub fn run_test<F, R>(runs: impl Into<Runs>, name: &'static str, body: impl Fn(Sim) -> F) -> R
 where
     F: Future<Output = R>,
@@ -90,7 +92,7 @@ where
     if exhaustive {
         return run_exhaustively(first, variable("ANCHORHOLD_STEP"), test, &body);
     }
-    // One that nothing is done to is the same each time, and a test of one seed has to be quick.
+    // A run without faults is the same each time, and a test of one seed must be quick.
     let twice = seeds.is_some() || !faults.are_none();
     let disturbance = Disturbance::Faults {
         faults: &faults,
@@ -132,7 +134,7 @@ fn variable(name: &str) -> Option<u64> {
     }
 }
 
-/// The only kinds of fault that are to happen, if a variable says so.
+/// The only kinds of fault to inject, if the variable is set.
 fn kinds_given() -> Option<BTreeSet<FaultKind>> {
     let text = std::env::var(KINDS).ok()?;
     if text == NO_KINDS {

@@ -1,4 +1,4 @@
-//! What makes a shard's order of events a matter of the seed, and writes it down.
+//! Decides a shard's order of events by the seed, and records it.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -22,16 +22,16 @@ use super::under_way::UnderWay;
 use crate::object::id::RawId;
 use crate::turn::user_code;
 
-/// Steps that a test may take without time passing.
+/// How many steps a test may take without time passing.
 const MAX_STEPS_AT_ONCE: u64 = 100_000;
 /// How long the disk is full at most.
 const FULL_FOR_MS: u64 = 30_000;
-/// How far the clock is from the right time at most.
+/// How far the clock is from the true time at most.
 const CLOCK_ERROR_MS: u64 = 1_800_000;
-/// One commit in so many has a long log behind it.
+/// One commit in this many is followed by a long log.
 const COMMITS_OF_A_LONG_LOG: usize = 8;
-/// How long a connection that was cut goes unnoticed at most: as long as the host takes that asks a
-/// silent peer for a sign of life.
+/// How long a cut connection goes unnoticed at most. The host takes as long to detect a silent
+/// peer.
 const CUT_UNNOTICED_MS: u64 = 120_000;
 
 /// The seeded part of a simulated shard.
@@ -40,48 +40,48 @@ pub(in super::super) struct Simulation {
     ready: RefCell<Vec<Ready>>,
     /// Counts the crashes.
     machine: Cell<Machine>,
-    /// How many pieces of work start together.
+    /// Decides how many pieces of work start together.
     bunches: SplitMix,
     crashed: Notify,
-    /// Of their own, so that a run without faults has the order that it has with a fault to come.
-    /// Thrown anew at each step, so that what happens there does not depend on the faults before it.
+    /// A separate generator, so that the order of events is the same with and without a later
+    /// fault. It is restarted at each step, so that a fault does not depend on earlier faults.
     dice: SplitMix,
     dice_seed: u64,
     faults: RefCell<Faults>,
-    /// The only kinds of fault that happen, if not all of them do.
+    /// The only kinds of fault that can happen. `None` allows all of them.
     only: RefCell<Option<BTreeSet<FaultKind>>>,
-    /// The test is in its quiet phase.
+    /// Whether the test is in its quiet phase.
     is_healed: Cell<bool>,
     /// Counts the points where a fault may happen.
     steps: Cell<u64>,
-    /// The time of the last step, and the steps in a row that had it.
+    /// The time of the last step, and the number of consecutive steps at that time.
     at_once: Cell<(i64, u64)>,
-    /// Those where the process can end.
+    /// The steps at which the process can end.
     endings: RefCell<Vec<u64>>,
-    /// A power failure loses all that was not synced.
+    /// Whether a power failure loses all that was not synced.
     keeps_nothing: Cell<bool>,
-    /// Faults that happen at their step, whatever the rates say.
+    /// Faults that happen at their step, regardless of the rates.
     script: RefCell<BTreeMap<u64, FaultKind>>,
     injected: RefCell<Vec<Injected>>,
-    /// The calls and requests to objects so far.
+    /// The number of calls and requests to objects so far.
     calls: Cell<u32>,
-    /// Of late calls, by caller and object.
+    /// The arrival times of late calls, by caller and object.
     arrivals: RefCell<BTreeMap<(ObjectIndex, RawId), Instant>>,
-    /// How the process ends, as soon as what runs has paused.
+    /// How the process ends as soon as the running code has paused.
     ending: Cell<Option<Ending>>,
-    /// How far faults have set the clock from the right time, in milliseconds.
+    /// How far faults have set the clock from the true time, in milliseconds.
     clock_error: Cell<i64>,
-    /// The test has said which classes there are.
+    /// Whether the test has deployed an app, and with it a set of classes.
     is_deployed: Cell<bool>,
     /// The class that a bad deployment lacks.
     pub(in super::super) lacks: Cell<Option<&'static str>>,
-    /// What the test checks after each turn: what does not hold.
+    /// What the test checks after each turn. Returns the violation, if any.
     after_turn: RefCell<Option<AfterTurn>>,
     violation: RefCell<Option<String>>,
     violated: Notify,
     pub(in super::super) disk: DiskState,
     pub(super) links: Links,
-    /// How much the kernel takes on.
+    /// The kernel's limits.
     pub(in super::super) limits: RefCell<Limits>,
     pub(in super::super) under_way: Rc<UnderWay>,
     pub(in super::super) some_ready: Notify,
@@ -108,7 +108,7 @@ pub(in super::super) enum Ending {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(in super::super) struct Machine(u64);
 
-/// Work of one object that may start, in its order, and the work's bytes.
+/// Work of one object that may start, in its order, with its size in bytes.
 type Ready = (ObjectIndex, VecDeque<(Work, usize)>);
 
 impl Simulation {
@@ -150,7 +150,7 @@ impl Simulation {
         }
     }
 
-    /// Those of this run. Small limits hold from now on, or not at all.
+    /// Sets the faults of this run. Small limits apply from now on, or not at all.
     pub(in super::super) fn set_faults(&self, now: Now, faults: Faults) {
         if !faults.are_none() {
             self.is_healed.set(false);
@@ -178,12 +178,12 @@ impl Simulation {
         only.as_ref().is_none_or(|only| only.contains(&kind))
     }
 
-    /// Faults of other kinds do not happen, whatever the rates say.
+    /// Prevents faults of other kinds, regardless of the rates.
     pub(super) fn inject_only(&self, kinds: BTreeSet<FaultKind>) {
         self.only.replace(Some(kinds));
     }
 
-    /// Counts the calls and requests to objects, from 1.
+    /// Returns the next number of a call or request to an object, starting at 1.
     pub(in super::super) fn next_call(&self) -> u32 {
         self.calls.set(self.calls.get() + 1);
         self.calls.get()
@@ -205,7 +205,7 @@ impl Simulation {
         self.keeps_nothing.set(true);
     }
 
-    /// A test that tries again and again would never end: only time that passes can end it.
+    /// Fails a test that retries without letting time pass, which would never end.
     fn look_for_a_loop(&self, now: Now) {
         let (at, steps) = self.at_once.get();
         let steps = if at == now.steady { steps + 1 } else { 0 };
@@ -217,7 +217,7 @@ impl Simulation {
         }
     }
 
-    /// How many of so many commits a power failure leaves, or a sync that failed.
+    /// How many of this many commits a power failure or a failed sync leaves.
     pub(in super::super) fn kept(&self, commits: usize) -> usize {
         if self.keeps_nothing.get() {
             0
@@ -230,9 +230,9 @@ impl Simulation {
         self.injected.borrow().clone()
     }
 
-    /// A point where one of these faults may happen: the one that does. Where the process may crash,
-    /// the power may fail, too, which reads as a crash. Either is carried out when what runs has
-    /// paused.
+    /// A point where one of these faults may happen. Returns the one that does. At each point where
+    /// the process may crash, the power may also fail, which is returned as a crash. Either is
+    /// carried out when the running code has paused.
     pub(in super::super) fn point(&self, now: Now, possible: &[FaultKind]) -> Option<FaultKind> {
         let step = self.steps.get();
         self.steps.set(step + 1);
@@ -280,12 +280,12 @@ impl Simulation {
             .restart(SplitMix::new(self.dice_seed.wrapping_add(step)).next());
     }
 
-    /// Up to so many milliseconds.
+    /// A random duration of up to this many milliseconds.
     pub(in super::super) fn up_to(&self, millis: u64) -> Duration {
         Duration::from_millis(self.dice.next() % millis + 1)
     }
 
-    /// No fault happens from now on, and none lasts.
+    /// Stops injecting faults, and ends those that last.
     pub(in super::super) fn heal(&self) {
         self.faults.replace(Faults::none());
         self.limits.replace(Limits::default());
@@ -295,19 +295,19 @@ impl Simulation {
         self.links.tell();
     }
 
-    /// By how many milliseconds the clock is set, forward or back.
+    /// By how many milliseconds to set the clock, forward or back.
     pub(in super::super) fn clock_step(&self) -> i64 {
         let error = i64::try_from(self.up_to(2 * CLOCK_ERROR_MS).as_millis()).unwrap_or_default()
             - CLOCK_ERROR_MS.cast_signed();
         error - self.clock_error.replace(error)
     }
 
-    /// The test has set the clock: its time is the right one.
+    /// Records that the test has set the clock. Its time is the true one.
     pub(in super::super) fn clock_is_right(&self) {
         self.clock_error.set(0);
     }
 
-    /// Cuts a connection. Either end learns of it at once, or after a while.
+    /// Cuts a connection. Either end notices within a second, or within 2 minutes.
     pub(in super::super) fn cut(&self, link: &Link) {
         let learns = || self.up_to([1_000, CUT_UNNOTICED_MS][self.one_of(2)]);
         link.cut(learns(), learns());
@@ -321,15 +321,15 @@ impl Simulation {
         }
     }
 
-    /// The power of the host fails: no packet tells its peers.
+    /// Cuts all connections after a power failure of the host. No packet tells its peers.
     pub(in super::super) fn cut_all(&self) {
         for link in self.links.open() {
             self.cut(&link);
         }
     }
 
-    /// When what one object sends another arrives; none if at once. What was sent before it comes
-    /// first (P68).
+    /// When a message from one object to another arrives. `None` means at once. Messages sent
+    /// before it arrive first (P68).
     pub(in super::super) fn arrival(
         &self,
         pair: (ObjectIndex, RawId),
@@ -339,18 +339,18 @@ impl Simulation {
         let mut arrivals = self.arrivals.borrow_mut();
         arrivals.retain(|_, at| *at > now);
         let wanted = pause.map(|pause| now + pause);
-        // Timers of one moment fire in no certain order.
+        // Timers of the same instant fire in an undefined order.
         let at = wanted.max(arrivals.get(&pair).copied())? + Duration::from_millis(1);
         arrivals.insert(pair, at);
         Some(at)
     }
 
-    /// One of `count` things.
+    /// Chooses one of `count` things.
     pub(in super::super) fn one_of(&self, count: usize) -> usize {
         self.dice.below(count)
     }
 
-    /// Whether a log has grown long with the last commit.
+    /// Whether the last commit has made the log long.
     pub(in super::super) fn has_long_log(&self) -> bool {
         self.random.below(COMMITS_OF_A_LONG_LOG) == 0
     }
@@ -359,7 +359,7 @@ impl Simulation {
         self.ending.get()
     }
 
-    /// Work that may start; that of one object keeps its order.
+    /// Queues work that may start. The work of one object keeps its order.
     pub(in super::super) fn ready(&self, object: ObjectIndex, work: Work, bytes: usize) {
         let mut ready = self.ready.borrow_mut();
         match ready.iter_mut().find(|(known, _)| *known == object) {
@@ -369,7 +369,7 @@ impl Simulation {
         self.some_ready.notify_one();
     }
 
-    /// The next piece of work, of an object chosen by the seed.
+    /// Takes the next piece of work, of an object chosen by the seed.
     fn pick(&self) -> Option<(ObjectIndex, Work, usize)> {
         let mut ready = self.ready.borrow_mut();
         if ready.is_empty() {
@@ -387,8 +387,8 @@ impl Simulation {
         picked
     }
 
-    /// The next pieces of work that start together: on a host, one event may let several start before
-    /// anything that the first of them decides is carried out.
+    /// Takes the next pieces of work that start together. On a host, one event may let several
+    /// start before the decisions of the first are carried out.
     pub(in super::super) fn pick_some(&self) -> Vec<(ObjectIndex, Work, usize)> {
         let most = 1 << self.bunches.below(3);
         let picked = std::iter::from_fn(|| self.pick());
@@ -403,7 +403,7 @@ impl Simulation {
         self.is_deployed.get()
     }
 
-    /// Has this called after each turn.
+    /// Sets a check to be called after each turn.
     pub(in super::super) fn after_turns(&self, check: AfterTurn) {
         self.after_turn.replace(Some(check));
     }
@@ -428,12 +428,12 @@ impl Simulation {
         self.violated.notify_one();
     }
 
-    /// What did not hold after a turn.
+    /// The violation found after a turn.
     pub(in super::super) fn violation(&self) -> Option<String> {
         self.violation.borrow().clone()
     }
 
-    /// Waits until something does not hold.
+    /// Waits until an invariant is violated.
     pub(in super::super) async fn violated(&self) -> String {
         loop {
             if let Some(violation) = self.violation() {
@@ -458,7 +458,7 @@ impl Simulation {
         }
     }
 
-    /// All that was ready is lost in a crash.
+    /// Returns all ready work, which a crash loses.
     pub(in super::super) fn crash(&self) -> Vec<Work> {
         self.ending.set(None);
         self.arrivals.borrow_mut().clear();
@@ -472,7 +472,7 @@ impl Simulation {
             .collect()
     }
 
-    /// A few steps of the others, as many as the seed says.
+    /// Lets other tasks take a few steps, as many as the seed decides.
     pub(in super::super) async fn delay(&self) {
         for _ in 0..=self.random.below(4) {
             yield_now().await;

@@ -7,14 +7,14 @@ use super::super::network::frame::Frame;
 use super::pipe::Pipe;
 use crate::socket::{CloseEvent, Message};
 
-/// The client's end of a socket in a test; see [`Sim::connect`](super::Sim::connect).
+/// The client's end of a socket in a test. See [`Sim::connect`](super::Sim::connect).
 pub struct SimSocket {
     pub(super) pipe: Pipe,
     pub(super) closed: Option<CloseEvent>,
 }
 
 impl SimSocket {
-    /// Sends text. What is sent on a closed socket is lost, as on a network.
+    /// Sends text. Messages sent on a closed socket are lost, as on a network.
     pub fn send_text(&self, text: impl Into<String>) {
         self.send(Message::Text(text.into()));
     }
@@ -27,7 +27,7 @@ impl SimSocket {
     /// Sends a value as JSON.
     ///
     /// # Panics
-    /// The value cannot be written as JSON.
+    /// Panics if the value cannot be written as JSON.
     pub fn send_json<T: Serialize + ?Sized>(&self, value: &T) {
         match serde_json::to_string(value) {
             Ok(text) => self.send_text(text),
@@ -39,7 +39,7 @@ impl SimSocket {
         let _ = self.pipe.outgoing.send(Frame::Message(message));
     }
 
-    /// The next message; `None` when the socket is closed.
+    /// Waits for the next message. Returns `None` if the socket is closed.
     pub async fn receive(&mut self) -> Option<Message> {
         if self.closed.is_some() {
             return None;
@@ -61,10 +61,10 @@ impl SimSocket {
         None
     }
 
-    /// The next message, read as JSON.
+    /// Waits for the next message and reads it as JSON.
     ///
     /// # Panics
-    /// The socket is closed, the message is binary, or it does not fit `T`.
+    /// Panics if the socket is closed, if the message is binary, or if it does not fit `T`.
     pub async fn receive_json<T: DeserializeOwned>(&mut self) -> T {
         match self.receive().await {
             Some(Message::Text(text)) => match serde_json::from_str(&text) {
@@ -78,19 +78,19 @@ impl SimSocket {
         }
     }
 
-    /// How the other side closed, if it did and that was [received](Self::receive).
+    /// Returns how the other side closed, once its Close was [received](Self::receive).
     #[must_use]
     pub fn closed(&self) -> Option<&CloseEvent> {
         self.closed.as_ref()
     }
 
-    /// Closes from the client's side.
+    /// Closes the socket from the client's side.
     pub fn close(self, code: u16, reason: &str) {
         self.send_close(code, reason);
     }
 
-    /// Closes from the client's side and waits for the answer. Messages that arrive before it are
-    /// dropped. The code is 1006 if the connection ended without an answer.
+    /// Closes the socket from the client's side and waits for the answer. Messages that arrive
+    /// before the answer are dropped. The code is 1006 if the connection ended without an answer.
     pub async fn close_and_wait(mut self, code: u16, reason: &str) -> CloseEvent {
         self.send_close(code, reason);
         loop {

@@ -1,4 +1,4 @@
-//! How far a test of many seeds is.
+//! The progress of a test of many seeds.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use super::faults::FaultKind;
 use super::run::Run;
 
-/// How often a long sweep tells how far it is.
+/// How often a long sweep prints its progress.
 const PROGRESS: Duration = Duration::from_secs(5);
 
-/// Tells how far a sweep over many seeds is. `cargo xtask sim` reads what it says at the end.
+/// Prints the progress of a sweep over many seeds. `cargo xtask sim` reads the line printed at the
+/// end.
 pub(super) struct Sweep<'a> {
     test: &'a str,
     count: u64,

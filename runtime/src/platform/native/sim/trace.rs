@@ -1,4 +1,4 @@
-//! What happened in a run, one line an event, and a digest of the values behind each.
+//! The events of a run, one line each, with a digest of the values behind each.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -20,23 +20,23 @@ use crate::object::id::RawId;
 pub(super) struct Line {
     now: Now,
     event: String,
-    /// Of arguments, answers and what was stored: two runs that take the same way may still differ
-    /// in these.
+    /// A digest of arguments, answers and stored values. Two runs with the same events may still
+    /// differ in these.
     values: u64,
 }
 
 impl Line {
-    /// Whether a turn starts here.
+    /// Whether a turn starts at this line.
     pub(super) fn is_turn(&self) -> bool {
         self.event.starts_with("start ")
     }
 
-    /// Whether a fault was injected here.
+    /// Whether this line is an injected fault.
     pub(super) fn is_fault(&self) -> bool {
         self.event.starts_with("!! ")
     }
 
-    /// With the date, in milliseconds since 1970.
+    /// Formats the line with its date, in milliseconds since 1970.
     pub(super) fn dated(&self) -> String {
         format!("{} {}", self.now.wall, self.event)
     }
@@ -46,7 +46,7 @@ impl Line {
     }
 }
 
-/// With the seconds that have passed, which no step of the clock turns back.
+/// Formats the line with the elapsed seconds. A step of the clock does not affect them.
 impl fmt::Display for Line {
     #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -59,7 +59,7 @@ impl fmt::Display for Line {
 #[derive(Default)]
 pub(in super::super) struct Trace {
     lines: RefCell<Vec<Line>>,
-    /// The objects that were seen: names outlive crashes.
+    /// The objects seen so far. Names outlive crashes.
     known: RefCell<BTreeMap<RawId, Named>>,
 }
 
@@ -79,7 +79,7 @@ impl Trace {
         }
     }
 
-    /// An object as the trace names it.
+    /// The name of an object in the trace.
     pub(in super::super) fn name_of(&self, id: RawId) -> String {
         match self.known.borrow().get(&id) {
             Some(known) => known.to_string(),
@@ -102,7 +102,7 @@ impl Trace {
         self.learn(slot.class.name, slot.id, name)
     }
 
-    /// Writes down what a kernel has decided, if it is of the objects' work.
+    /// Records a decision of a kernel if it concerns the work of objects.
     pub(in super::super) fn note(
         &self,
         now: Now,
@@ -171,19 +171,19 @@ impl Trace {
 }
 
 impl Trace {
-    /// Writes down what the test itself does.
+    /// Records what the test itself does.
     pub(in super::super) fn note_test(&self, now: Now, action: &str) {
         self.push(now, format!("-- {action}"), 0);
     }
 
-    /// Writes down a request to the outside world.
+    /// Records a request to the outside world.
     pub(in super::super) fn note_request(&self, now: Now, request: &Request) {
         let (method, address) = (request.method(), request.path());
         let event = format!("request {method} {address}");
         self.push(now, event, digest_of_request(request));
     }
 
-    /// Writes down the runs for which an object's alarm starts.
+    /// Records the runs for which an object's alarm starts.
     pub(in super::super) fn note_due_runs<'a>(
         &self,
         now: Now,

@@ -1,4 +1,4 @@
-//! What the objects of a simulated host run, to be named if it does not end.
+//! What the objects of a simulated host run, to be named in a message if it does not end.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -7,9 +7,9 @@ use std::rc::Rc;
 pub(in super::super) struct UnderWay {
     next: Cell<u64>,
     turns: RefCell<Vec<Turn>>,
-    /// Of the work that is being started.
+    /// The label of the work that is being started.
     label: RefCell<String>,
-    /// The latest time by the clock at which work was started.
+    /// The latest clock time at which work was started.
     latest: Cell<i64>,
 }
 
@@ -34,23 +34,23 @@ impl Drop for Entry {
 }
 
 impl UnderWay {
-    /// Notes what is about to be started.
+    /// Records what is about to be started.
     pub(in super::super) fn begins(&self, label: String, now: i64) {
         self.label.replace(label);
         self.latest.set(self.latest.get().max(now));
     }
 
-    /// What was started last.
+    /// The label of what was started last.
     pub(in super::super) fn label(&self) -> String {
         self.label.borrow().clone()
     }
 
-    /// The latest time by the clock at which work was started.
+    /// The latest clock time at which work was started.
     pub(in super::super) fn latest(&self) -> i64 {
         self.latest.get()
     }
 
-    /// Notes that an object runs this.
+    /// Records that an object runs this.
     pub(in super::super) fn note(self: &Rc<Self>, what: &str, object: String, now: i64) -> Entry {
         let number = self.next.replace(self.next.get() + 1);
         self.turns.borrow_mut().push(Turn {
@@ -62,7 +62,7 @@ impl UnderWay {
         Entry(Rc::clone(self), number)
     }
 
-    /// What objects run, each with the time since when; the longest first.
+    /// Describes what objects run and for how many seconds, in the order in which it began.
     pub(in super::super) fn described(&self, now: i64) -> Vec<String> {
         let turns = self.turns.borrow();
         let describe = |turn: &Turn| {

@@ -1,7 +1,7 @@
-//! What an object's own SQL may use (P50): the lists of workerd's `sqlite.c++`, which a test
-//! compares with these.
+//! What an object's own SQL may use (P50): the lists of workerd's `sqlite.c++`. A test compares
+//! workerd's lists with these.
 
-/// The functions, by the names that SQLite gives them.
+/// The functions, by SQLite's names for them.
 #[rustfmt::skip]
 pub(super) const FUNCTIONS: &[&str] = &[
     "abs", "changes", "char", "coalesce", "concat", "concat_ws", "format", "glob", "hex", "ifnull",
@@ -24,8 +24,8 @@ pub(super) const FUNCTIONS: &[&str] = &[
     "sqlite_drop_column", "sqlite_rename_quotefix",
 ];
 
-/// On workerd's list and not on ours, since they do not work there: extensions cannot be loaded,
-/// and its SQLite is built without the other.
+/// Functions on workerd's list that are not on this one, because they do not work there. Extensions
+/// cannot be loaded, and workerd's SQLite is built without the other.
 #[cfg(test)]
 pub(super) const NOT_AS_ON_WORKERD: &[&str] = &["load_extension", "soundex"];
 
@@ -38,7 +38,7 @@ pub(super) enum Argument {
     OptionalName,
     OptionalNumber,
     OptionalNumberOrName,
-    /// Whatever SQLite makes of it.
+    /// Any argument that SQLite accepts.
     Anything,
 }
 
@@ -55,7 +55,7 @@ pub(super) const PRAGMAS: &[(&str, Argument)] = &[
     ("index_xinfo", Argument::Name),
     ("legacy_alter_table", Argument::Boolean),
     ("optimize", Argument::OptionalNumber),
-    // R-trees ask for it when they are made.
+    // R-trees read it when they are created.
     ("page_size", Argument::Nothing),
     ("quick_check", Argument::OptionalNumberOrName),
     ("recursive_triggers", Argument::Boolean),
@@ -69,7 +69,7 @@ pub(super) const PRAGMAS: &[(&str, Argument)] = &[
 pub(super) const MODULES: &[&str] = &["fts5", "fts5vocab", "rtree", "rtree_i32"];
 
 impl Argument {
-    /// Whether `given` is one that the platform lets through; `is_reserved` tells names apart.
+    /// Whether the platform accepts `given`. `is_reserved` identifies reserved names.
     pub(super) fn allows(self, given: Option<&str>, is_reserved: impl Fn(&str) -> bool) -> bool {
         match (self, given) {
             (Self::Anything, _) => true,
@@ -86,7 +86,7 @@ impl Argument {
     }
 }
 
-/// SQLite's words for truth; workerd looks at how they begin.
+/// Whether this is one of SQLite's boolean words. workerd checks how they begin.
 fn is_boolean(given: &str) -> bool {
     let quoted = ['\'', '"']
         .into_iter()

@@ -1,4 +1,4 @@
-//! What an object's own SQL may do (P48, P50), decided as workerd's `sqlite.c++` does.
+//! Decides what an object's own SQL may do (P48, P50), as workerd's `sqlite.c++` does.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,26 +13,28 @@ use super::allowed::{FUNCTIONS, MODULES, PRAGMAS};
 use crate::limits::MAX_STATEMENT;
 use crate::storage::sql_text::is_reserved;
 
-/// A string, a blob or a row: 2 MiB for key and value, and what SQLite adds to a row.
+/// The maximum size of a string, a blob or a row: 2 MiB for key and value, and what SQLite adds to
+/// a row.
 const MAX_ROW: i32 = 2 * 1024 * 1024 + 64;
 
-/// Begins every cached statement of the object's own. No statement of the runtime begins so, and so
-/// the two never share a prepared statement: a statement is asked about once, when it is prepared.
+/// The beginning of every cached statement of the object's. No statement of the runtime begins like
+/// this, so the two never share a prepared statement. This matters because a statement is
+/// authorized only once, when it is prepared.
 pub(super) const USERS_MARK: &str = "/* object */ ";
 
-/// How long one call of the object's SQL may run: as long as the platform lets an event use the
-/// processor (P74).
+/// How long one call of the object's SQL may run. This is as long as the platform lets an event use
+/// the processor (P74).
 pub(super) const STATEMENT_LIMIT: Duration = Duration::from_secs(30);
-/// Steps of SQLite's machine between two looks at the clock.
+/// How many steps of SQLite's machine run between two checks of the clock.
 const STEPS: i32 = 1_000;
 
-/// Stands between an object's SQL and its database.
+/// Guards a database against an object's SQL.
 pub(super) struct Guard {
-    /// The statement is the runtime's own.
+    /// Whether the statement is the runtime's own.
     trusted: AtomicBool,
-    /// Why the last statement was refused, which SQLite reports as "not authorized" only.
+    /// Why the last statement was refused. SQLite reports only "not authorized".
     refusal: Mutex<Option<String>>,
-    /// When the object's statement that runs has run for too long.
+    /// When the object's running statement exceeds its limit.
     deadline: Mutex<Option<Instant>>,
 }
 
@@ -49,7 +51,7 @@ impl Guard {
         }))?;
         let in_hook = Arc::clone(&guard);
         connection.progress_handler(STEPS, Some(move || in_hook.is_overdue()))?;
-        // Neither the schema nor the tables behind a virtual one can be written directly.
+        // Prevents direct writes to the schema and to the tables behind a virtual table.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
         let longest = i32::try_from(MAX_STATEMENT + USERS_MARK.len()).unwrap_or(i32::MAX);
         for (limit, value) in [
@@ -71,8 +73,8 @@ impl Guard {
         Ok(guard)
     }
 
-    /// Runs a statement of the object's: everything that SQLite prepares meanwhile, anew after a
-    /// change of the schema included, is checked.
+    /// Runs a statement of the object's. Everything that SQLite prepares meanwhile is checked,
+    /// including statements prepared again after a schema change.
     pub(super) fn untrusted<T>(&self, limit: Duration, run: impl FnOnce() -> T) -> T {
         *self.deadline() = Instant::now().checked_add(limit);
         let _trust = Trust::set(self, false);
@@ -81,7 +83,7 @@ impl Guard {
         result
     }
 
-    /// Runs a statement of the runtime's own amid one of the object's.
+    /// Runs a statement of the runtime's own during one of the object's.
     pub(super) fn trusted<T>(&self, run: impl FnOnce() -> T) -> T {
         let _trust = Trust::set(self, true);
         run()
@@ -119,7 +121,8 @@ impl Guard {
     }
 }
 
-/// Whom the statements belong to that are prepared meanwhile; as before when it is dropped.
+/// Sets whether statements prepared meanwhile are trusted. Dropping this restores the previous
+/// setting.
 struct Trust<'a> {
     guard: &'a Guard,
     before: bool,
@@ -142,7 +145,7 @@ fn refusal(context: &AuthContext<'_>) -> Option<String> {
     let temporary = || Some("temporary tables are not allowed".to_owned());
     let one_database =
         || Some("an object has one database: ATTACH, DETACH and VACUUM are not allowed".to_owned());
-    // SQLite gives ALTER TABLE's database elsewhere, and a column in its place.
+    // For ALTER TABLE, SQLite passes the database in another argument, and a column in its place.
     let (database, column) = match context.action {
         AuthAction::AlterTable { database_name, .. } => {
             (Some(database_name), context.database_name)
@@ -150,7 +153,7 @@ fn refusal(context: &AuthContext<'_>) -> Option<String> {
         _ => (context.database_name, None),
     };
     match database {
-        // ALTER TABLE looks for what refers to the table, there too.
+        // ALTER TABLE also looks for references to the table in the temporary schema.
         Some(name) if name.eq_ignore_ascii_case("temp") => match context.action {
             AuthAction::Read { table_name, .. } | AuthAction::Update { table_name, .. } => {
                 return reserved(table_name);
@@ -203,7 +206,7 @@ fn refusal(context: &AuthContext<'_>) -> Option<String> {
             table_name: name, ..
         }
         | AuthAction::Reindex { index_name: name } => reserved(name),
-        // The new name of a table is not told: `sql_text::check` looks at it.
+        // SQLite does not pass the new name of a table. `sql_text::check` checks it.
         AuthAction::AlterTable { table_name, .. } => {
             reserved(table_name).or_else(|| column.and_then(reserved))
         }
@@ -222,8 +225,8 @@ fn refusal(context: &AuthContext<'_>) -> Option<String> {
         AuthAction::Function { function_name } => {
             unlisted("the function", function_name, FUNCTIONS)
         }
-        // What ANALYZE keeps of a table tells nothing of what is in it, and without a name it
-        // looks at all.
+        // What ANALYZE stores about a table does not reveal its contents. Without a name, it reads
+        // all tables.
         AuthAction::Analyze { .. } | AuthAction::Select | AuthAction::Recursive => None,
         _ => Some("an operation that this host does not know is not allowed".to_owned()),
     }

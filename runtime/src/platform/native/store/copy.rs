@@ -1,9 +1,9 @@
-//! Going on with one connection as with another.
+//! Continues with another connection in place of one.
 
 use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
 
-/// What an object's SQL may have set of its connection, to be taken along to another.
+/// Settings that an object's SQL may have changed, and that must be copied to another connection.
 const SETTINGS: &[&str] = &[
     "foreign_keys",
     "ignore_check_constraints",
@@ -12,13 +12,13 @@ const SETTINGS: &[&str] = &[
     "reverse_unordered_selects",
 ];
 
-/// Makes one database as another, with what its connection was told.
+/// Copies a database, with the settings of its connection.
 pub(super) fn copy(from: &Connection, to: &mut Connection) -> rusqlite::Result<()> {
     for setting in SETTINGS {
         let value: i64 = from.query_row(&format!("PRAGMA {setting}"), [], |row| row.get(0))?;
         to.execute_batch(&format!("PRAGMA {setting} = {value}"))?;
     }
-    // This one cannot be read.
+    // This setting cannot be read directly.
     let ignores_case = from.query_row("SELECT 'a' LIKE 'A'", [], |row| row.get::<_, bool>(0))?;
     to.execute_batch(&format!("PRAGMA case_sensitive_like = {}", !ignores_case))?;
     let backup = Backup::new(from, to)?;
@@ -27,7 +27,7 @@ pub(super) fn copy(from: &Connection, to: &mut Connection) -> rusqlite::Result<(
     copy_last_rowid(from, to)
 }
 
-/// `last_insert_rowid()` is of the connection, and can be set by an insert only.
+/// `last_insert_rowid()` belongs to the connection, and only an insert can set it.
 fn copy_last_rowid(from: &Connection, to: &Connection) -> rusqlite::Result<()> {
     let last = from.last_insert_rowid();
     if last == 0 {

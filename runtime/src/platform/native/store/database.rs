@@ -1,5 +1,5 @@
-//! One object's database: a transaction that begins with the first write and ends when the host
-//! commits the work of several turns together.
+//! One object's database. A transaction begins with the first write and ends when the host commits
+//! the work of several turns together.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -13,28 +13,29 @@ use super::files::Unsynced;
 use super::place::{MAX_PAGES, Place};
 use crate::error::StorageError;
 
-/// An open database. It belongs to one thread at a time; the host may open and close it on another.
+/// An open database. It belongs to one thread at a time. The host may open and close it on another
+/// thread.
 pub(crate) struct Database {
     pub(super) connection: Connection,
     pub(super) guard: Arc<Guard>,
     pub(super) savepoints: Cell<u32>,
     pub(super) segment: Cell<Segment>,
-    /// The open transaction holds what the present segment wrote, and nothing else.
+    /// Whether the open transaction contains only writes of the current segment.
     pub(super) began_in_segment: Cell<bool>,
-    /// A transaction was begun, and neither committed nor rolled back by us.
+    /// Whether a transaction was begun that the host has neither committed nor rolled back.
     pub(super) open: Cell<bool>,
     pub(super) statement_limit: Duration,
     pub(super) place: Place,
-    /// The alarm may have changed since the last commit. A rollback leaves it as it is: to read the
-    /// alarm once too often does no harm.
+    /// Whether the alarm may have changed since the last commit. A rollback does not clear this,
+    /// because an unnecessary read of the alarm is harmless.
     pub(super) alarm_touched: Cell<bool>,
-    /// `PRAGMA defer_foreign_keys` may be on. SQLite turns it off at a commit, and so would other
-    /// turns have it that share the commit.
+    /// Whether `PRAGMA defer_foreign_keys` may be on. SQLite turns it off only at a commit, so it
+    /// would also apply to other turns that share the commit.
     pub(super) defers_keys: Cell<bool>,
 }
 
-/// A stretch of a turn that may be taken back: its savepoint is opened by its first write, so that a
-/// turn which only reads pays nothing.
+/// The state of a segment, which may be rolled back. Its first write opens its savepoint, so a turn
+/// that only reads has no cost.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Segment {
     Outside,
@@ -48,7 +49,7 @@ impl Database {
         self.statement_limit = limit;
     }
 
-    /// Whether there are writes that no commit has closed.
+    /// Whether there are uncommitted writes.
     pub(crate) fn is_in_transaction(&self) -> bool {
         self.open.get()
     }
@@ -69,7 +70,7 @@ impl Database {
         Ok(())
     }
 
-    /// From now on writes can be taken back to here. Does nothing inside of a segment.
+    /// Begins a segment: later writes can be rolled back to here. Does nothing inside a segment.
     pub(crate) fn enter_segment(&self) {
         if self.segment.get() == Segment::Outside {
             self.segment.set(Segment::Reading);
@@ -77,17 +78,17 @@ impl Database {
         }
     }
 
-    /// What follows in this segment cannot be taken back by it, unless it has written before.
+    /// Excludes later writes from this segment's rollback, unless the segment has already written.
     pub(crate) fn end_reading_segment(&self) {
         if self.segment.get() == Segment::Reading {
             self.segment.set(Segment::Outside);
         }
     }
 
-    /// Keeps what the segment wrote, or takes it back.
+    /// Keeps what the segment wrote, or rolls it back.
     ///
     /// # Errors
-    /// SQLite took the whole transaction back by itself.
+    /// Fails if SQLite has rolled back the whole transaction.
     pub(crate) fn leave_segment(&self, keep: bool) -> Result<(), StorageError> {
         if self.defers_keys.take() {
             self.connection
@@ -115,8 +116,9 @@ impl Database {
         run().map(drop).map_err(|error| storage_error(&error))
     }
 
-    /// The alarm as the next commit will leave it, if it may have changed since the last one. What a
-    /// wake set for an object that was never written to comes along with its first commit.
+    /// Returns the alarm as the next commit will leave it, if it may have changed since the last
+    /// one. An alarm that a wake set for an object without data is committed with the object's
+    /// first commit.
     pub(crate) fn touched_alarm(&self) -> Result<Option<Option<i64>>, StorageError> {
         if self.open.get() && self.alarm_touched.get() {
             self.alarm().map(Some)
@@ -125,15 +127,16 @@ impl Database {
         }
     }
 
-    /// SQLite ends a transaction by itself when the disk is full or fails, when memory is short,
-    /// when a statement that writes is interrupted, and where the schema says `ROLLBACK`.
+    /// Whether SQLite has ended the transaction. It does so when the disk is full or fails, when
+    /// memory is short, when a statement that writes is interrupted, and where the schema says
+    /// `ROLLBACK`.
     fn is_lost(&self) -> bool {
         self.open.get() && self.connection.is_autocommit()
     }
 
-    /// An error if SQLite took the open transaction back. All that turns wrote since the last
-    /// commit went with it, so nothing may go on as if it were there: that is so until
-    /// [`roll_back`](Self::roll_back), which the end of the object's life brings.
+    /// Fails if SQLite has rolled back the open transaction. All writes of turns since the last
+    /// commit are then lost, so no turn may continue as if they were kept. This lasts until
+    /// [`roll_back`](Self::roll_back), which the end of the activation calls.
     pub(super) fn check_transaction(&self) -> Result<(), StorageError> {
         if self.is_lost() {
             return Err(lost("an earlier statement failed"));
@@ -141,7 +144,7 @@ impl Database {
         Ok(())
     }
 
-    /// What came of an operation, unless it cost the transaction.
+    /// Returns the result of an operation, or an error if the operation ended the transaction.
     pub(super) fn settled<T>(&self, result: Result<T, StorageError>) -> Result<T, StorageError> {
         if !self.is_lost() {
             return result;
@@ -153,7 +156,7 @@ impl Database {
         })
     }
 
-    /// Ends a transaction that was opened for a statement that then wrote nothing.
+    /// Ends a transaction that was opened for a statement that wrote nothing.
     pub(super) fn end_empty_transaction(&self) {
         if self.open.get()
             && !self.is_lost()
@@ -166,15 +169,15 @@ impl Database {
         }
     }
 
-    /// Makes a write as on a disk that is full: what makes the database grow fails. With `spills`, it
-    /// fails in any case, and SQLite takes the transaction back: a cache that is full is written to
-    /// the log before the commit.
+    /// Makes a write as on a full disk: what makes the database grow fails. With `spills`, the
+    /// write always fails, and SQLite rolls back the transaction, as when a full cache is written
+    /// to the log before the commit.
     pub(crate) fn without_room<T>(
         &self,
         spills: bool,
         write: impl FnOnce(&Self) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
-        // SQLite takes no limit below the present size.
+        // SQLite accepts no limit below the current size.
         self.limit_pages(1)?;
         let written = write(self);
         self.limit_pages(MAX_PAGES)?;
@@ -192,11 +195,11 @@ impl Database {
             .map_err(|error| storage_error(&error))
     }
 
-    /// Hands the open transaction to the operating system. What is returned makes it durable; none
-    /// if there is nothing to be made durable.
+    /// Commits the open transaction to the operating system. Returns what makes it durable, or
+    /// `None` if there is nothing to make durable.
     ///
     /// # Errors
-    /// Nothing was committed, and the transaction is rolled back.
+    /// Fails if nothing was committed. The transaction is then rolled back.
     pub(crate) fn commit(&mut self) -> Result<Option<Unsynced>, StorageError> {
         if !self.open.get() {
             return Ok(None);
@@ -215,22 +218,23 @@ impl Database {
         Ok(unsynced)
     }
 
-    /// Drops the open transaction, if there is one.
+    /// Rolls back the open transaction, if there is one.
     pub(crate) fn roll_back(&self) {
         if !self.connection.is_autocommit()
             && let Err(error) = self.execute("ROLLBACK")
         {
-            // SQLite has ended the transaction by itself, or will when the database is closed.
+            // SQLite has already ended the transaction, or will when the database is closed.
             tracing::warn!(%error, "rolling back");
         }
         self.open.set(!self.connection.is_autocommit());
         if self.segment.get() == Segment::Writing {
-            // Its savepoint went along; the next write opens another.
+            // Its savepoint was rolled back, too. The next write opens another.
             self.segment.set(Segment::Reading);
         }
     }
 
-    /// Runs `body`; its writes stay if it returns true, else none does, nor after a panic.
+    /// Runs `body`. Keeps its writes if it returns `true`. Otherwise, or after a panic, rolls all
+    /// of them back.
     pub(crate) fn transaction(&self, body: &mut dyn FnMut() -> bool) -> Result<(), StorageError> {
         let was_open = self.is_in_transaction();
         self.begin()?;
@@ -239,7 +243,7 @@ impl Database {
         let closed = savepoint.close(keep);
         let settled = self.settled(closed);
         if !was_open {
-            // One that only read costs no commit.
+            // A transaction that only read needs no commit.
             self.end_empty_transaction();
         }
         settled
@@ -287,7 +291,7 @@ impl Drop for Savepoint<'_> {
         if self.closed {
             return;
         }
-        // A panic: the savepoint goes, or at the latest the object's reset takes it along.
+        // After a panic, the savepoint is rolled back here, or at the latest by the object's reset.
         let level = self.level;
         self.database.savepoints.set(level - 1);
         let undone = self

@@ -1,4 +1,4 @@
-//! What a crash, a power failure and a disk that fails leave of what was acknowledged.
+//! Tests what remains of acknowledged writes after a crash, a power failure and disk errors.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,8 +10,8 @@ use super::{Descriptors, Files};
 use crate::error::StorageError;
 
 struct Folder {
-    pub(super) root: TempDir,
-    pub(super) files: Arc<Files>,
+    root: TempDir,
+    files: Arc<Files>,
 }
 
 impl Folder {
@@ -45,18 +45,18 @@ impl Folder {
         database
     }
 
-    /// The process ends at once; the next one finds what the operating system has.
+    /// Ends the process at once. The next one finds what the operating system has.
     fn kill(self, database: Database) -> Self {
-        // Its descriptors close, and SQLite does nothing more.
+        // Its descriptors close without any action of SQLite.
         drop(database);
         let files =
             Arc::new(Files::new(self.root.path(), Descriptors::of(10_000)).expect("the files"));
-        // The new process knows nothing; the disk is the same.
+        // The new process has no state. The disk is the same.
         files.power.take_over(&self.files.power);
         Self { files, ..self }
     }
 
-    /// What is there after the power failed.
+    /// Returns what remains after a power failure.
     fn without_power(&self) -> Self {
         let after = Self::new();
         self.files.power.cut(self.root.path(), after.root.path());
@@ -75,7 +75,7 @@ fn entry(database: &Database, key: &str) -> Option<u8> {
     database.get(key).expect("a value").map(|bytes| bytes[0])
 }
 
-/// Writes, and waits until it is on the disk: acknowledged.
+/// Writes, and waits until the write is on disk, which means that it is acknowledged.
 fn put(database: &mut Database, key: &str, value: u8) {
     try_put(database, key, value).expect("a disk");
 }
@@ -163,7 +163,7 @@ fn log_is_written_anew_after_a_sync_that_failed_once() {
     let mut database = folder.made();
     folder.files.power.fail_next("-wal");
     assert!(try_put(&mut database, "failed", 1).is_err());
-    // As the host does: the object is reset, which closes its database.
+    // As on the host, the object is reset, which closes its database.
     database.close().unwrap();
     assert!(
         folder.log().exists(),
@@ -248,7 +248,7 @@ fn object_that_only_its_wake_wrote_to_leaves_no_file() {
             .len(),
         1
     );
-    // A turn that fails is no reason for a file either.
+    // A turn that fails does not create a file either.
     database.put("refused", &[1]).unwrap();
     database.roll_back();
     assert!(database.commit().unwrap().is_none());
@@ -338,7 +338,7 @@ fn database_without_a_descriptor_for_its_file_goes_on_and_loses_nothing() {
     let folder = Folder::new();
     let mut database = folder.make();
     put(&mut database, "a", 1);
-    // The file cannot be opened: as with no descriptors left, nothing was committed meanwhile.
+    // The file cannot be opened, as if no descriptors were left. Nothing was committed meanwhile.
     let aside = folder.path().with_extension("aside");
     std::fs::rename(folder.path(), &aside).unwrap();
     put(&mut database, "a", 2);
@@ -388,7 +388,7 @@ fn long_log_is_moved_into_the_database_only_when_asked() {
     assert_eq!(folder.without_power().entry("a"), Some(2));
 }
 
-/// A disk writes what was not synced in any order, or not at all.
+/// A disk may write unsynced data in any order, or not at all.
 #[test]
 fn log_that_begins_anew_brings_back_nothing_older_after_a_power_failure() {
     const SECTOR: usize = 512;
@@ -414,7 +414,7 @@ fn log_that_begins_anew_brings_back_nothing_older_after_a_power_failure() {
         })
         .collect();
     for (number, &kept) in changed.iter().enumerate() {
-        // All up to this sector, all from it on, and it alone.
+        // Everything up to this sector, everything from it on, and it alone.
         for sectors in [&changed[..=number], &changed[number..], &[kept]] {
             let mut log = before.clone();
             for &at in sectors {
@@ -495,7 +495,7 @@ fn segment_that_is_taken_back_leaves_no_transaction_of_its_own() {
     database.leave_segment(false).unwrap();
     assert_eq!(entry(&database, "of another turn"), Some(2));
     assert_eq!(entry(&database, "refused"), None);
-    // A statement that writes nothing ends its transaction; the next one has a savepoint again.
+    // A statement that writes nothing ends its transaction. The next one has a savepoint again.
     database.roll_back();
     database.enter_segment();
     database.sql("PRAGMA optimize", &[]).unwrap();
@@ -523,7 +523,8 @@ fn segment_whose_transaction_sqlite_ended_cannot_be_kept() {
     assert!(database.commit().is_err());
 }
 
-/// The sync fails, its caller is told; the process is killed before the object's database is closed.
+/// The sync fails and its caller is told. The process is killed before the object's database is
+/// closed.
 #[test]
 fn write_whose_sync_failed_does_not_come_back_after_a_kill() {
     let folder = Folder::new();
@@ -534,7 +535,7 @@ fn write_whose_sync_failed_does_not_come_back_after_a_kill() {
     assert_eq!(folder.entry("failed"), None);
 }
 
-/// Whatever has to be opened is opened before the COMMIT: here nothing can be opened behind it.
+/// Everything must be opened before the COMMIT. Here nothing can be opened after it.
 #[test]
 fn commit_needs_nothing_that_may_not_open_behind_it() {
     for fails in [false, true] {
@@ -557,7 +558,7 @@ fn commit_needs_nothing_that_may_not_open_behind_it() {
     }
 }
 
-/// A client may read the message, and the path would tell it the object's identifier.
+/// A client may read the message, and the path would reveal the object's identifier.
 #[test]
 fn error_of_a_file_does_not_show_its_path() {
     let folder = Folder::new();

@@ -1,4 +1,4 @@
-//! What makes a database's commits durable, and how its log comes to its end.
+//! Makes a database's commits durable, and ends its log.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,18 +15,18 @@ use super::opening::image_of;
 use super::place::{Contents, LogEntry, Place};
 use crate::error::StorageError;
 
-/// A file gives empty pages back when they are one in so many.
+/// A file returns empty pages to the system when at least one in this many pages is empty.
 const EMPTY_PART: i64 = 4;
-/// A log beyond this is moved into its database when the object rests.
+/// A log longer than this is moved into its database when the object is idle.
 const LONG_LOG: u64 = 4 * 1024 * 1024;
-/// A log beyond this is moved at once, on the thread of the object.
+/// A log longer than this is moved at once, on the object's thread.
 const LONGEST_LOG: u64 = 64 * 1024 * 1024;
-/// Where a file of SQLite says that it has a write-ahead log, for readers and for writers.
+/// Where a file of SQLite states that it has a write-ahead log, for readers and for writers.
 const JOURNAL_VERSIONS: std::ops::RangeInclusive<usize> = 18..=19;
 const HAS_A_LOG: u8 = 2;
 
 impl Database {
-    /// Whether a commit has ever closed a write: if not, there is nothing to be kept.
+    /// Whether no commit has ever contained a write. There is then nothing to keep.
     pub(crate) fn is_unwritten(&self) -> bool {
         match &self.place {
             Place::Memory { written, .. } => !written,
@@ -35,8 +35,9 @@ impl Database {
         }
     }
 
-    /// After the wake of an object that was never written to: what the wake itself wrote, the tables of
-    /// migrations for one, is as good as never written. It comes along with the first commit.
+    /// Called after the wake of an object that was never written to. Writes of the wake itself, for
+    /// example tables of migrations, do not count as written. They are committed with the first
+    /// commit.
     pub(crate) fn settle_wake(&self) -> Result<(), StorageError> {
         if !self.is_unwritten() {
             return Ok(());
@@ -62,8 +63,8 @@ impl Database {
         })
     }
 
-    /// Whether the commit of an object that was never written to changed nothing either: the deletion of
-    /// a key that is not there, for one.
+    /// Whether the commit of an object that was never written to changed nothing either, for
+    /// example by deleting a missing key.
     pub(crate) fn is_as_at_wake(&self) -> Result<bool, StorageError> {
         match &self.place {
             Place::Image {
@@ -73,8 +74,8 @@ impl Database {
         }
     }
 
-    /// Before a commit: opens what its sync will need, since after it a failure would leave open
-    /// what became of it.
+    /// Opens before a commit what its sync will need. A failure after the commit would leave its
+    /// outcome unknown.
     pub(super) fn prepare_commit(&self) -> Result<(), StorageError> {
         let Place::File { path, entry, .. } = &self.place else {
             return Ok(());
@@ -95,7 +96,7 @@ impl Database {
         }
     }
 
-    /// What makes the commit durable that was just made.
+    /// Returns what makes the last commit durable.
     pub(super) fn hand_over(&mut self) -> Result<Option<Unsynced>, StorageError> {
         if self.is_as_at_wake()? {
             return Ok(None);
@@ -104,11 +105,11 @@ impl Database {
             && exists.load(Ordering::Acquire)
             && let Err(error) = self.move_into_file()
         {
-            // It goes on as an image.
+            // It continues as an image.
             tracing::warn!(%error, "an object's database stays in memory");
         }
-        // Now, while no batch is on its way whose sync would tell of a log that is gone. The commit
-        // stands whatever comes of it: it is in the log, if it is not in the database.
+        // Done now, while no batch is in flight whose sync would report a missing log. The commit
+        // is valid in either case: it is in the log, if not in the database.
         if self.log_length() > LONGEST_LOG
             && let Err(error) = self.shorten_log()
         {
@@ -126,7 +127,8 @@ impl Database {
                 is_broken,
                 at_wake,
             } => {
-                // From here on even what a later commit takes away was there.
+                // From here on, the object counts as written to, even if a later commit deletes
+                // everything.
                 at_wake.set(None);
                 let mut image = image_of(&mut self.connection)?;
                 if let Some(versions) = image.get_mut(JOURNAL_VERSIONS) {
@@ -168,12 +170,13 @@ impl Database {
         }
     }
 
-    /// Goes on in the file that holds an earlier commit; the contents become a commit of its log.
+    /// Continues in the file that holds an earlier commit. The contents become a commit of the
+    /// file's log.
     fn move_into_file(&mut self) -> Result<(), StorageError> {
         let Place::Image { files, path, .. } = &self.place else {
             return Ok(());
         };
-        // Not on this thread would it wait.
+        // Does not wait for a descriptor, because that would block this thread.
         let Some(share) = files.descriptors.try_take() else {
             return Ok(());
         };
@@ -186,7 +189,7 @@ impl Database {
         Ok(())
     }
 
-    /// For a commit that SQLite tells no hook of: that of a copy.
+    /// Measures the log after a copy, because SQLite calls no hook for such a commit.
     fn measure_log(&self) -> Result<(), StorageError> {
         if let Place::File { length, .. } = &self.place {
             let measured = log::length(&self.connection).map_err(|error| storage_error(&error))?;
@@ -202,7 +205,7 @@ impl Database {
         }
     }
 
-    /// Whether nothing but the wake of an object has written, which each wake does anew.
+    /// Whether only the wake of the object has written. Each wake repeats those writes.
     pub(super) fn is_as_new(&self) -> bool {
         match &self.place {
             Place::Memory { written, .. } => !written,
@@ -211,7 +214,7 @@ impl Database {
         }
     }
 
-    /// Whether the log should be moved into the database when the object rests.
+    /// Whether the log should be moved into the database when the object is idle.
     pub(crate) fn has_long_log(&self) -> bool {
         let is_long = match self.place {
             Place::Memory { has_long_log, .. } => has_long_log,
@@ -220,15 +223,15 @@ impl Database {
         is_long && !self.is_in_transaction()
     }
 
-    /// Says of a database in memory what [`has_long_log`](Self::has_long_log) tells.
+    /// Sets the result of [`has_long_log`](Self::has_long_log) for a database in memory.
     pub(crate) fn set_long_log(&mut self, is_long: bool) {
         if let Place::Memory { has_long_log, .. } = &mut self.place {
             *has_long_log = is_long;
         }
     }
 
-    /// Moves the log into the database; syncs the one before, the other after. Its next commit
-    /// starts the log anew.
+    /// Moves the log into the database. Syncs the log first, then the database. The next commit
+    /// starts the log from the beginning.
     pub(crate) fn shorten_log(&self) -> Result<(), StorageError> {
         let Place::File {
             files,
@@ -267,7 +270,7 @@ impl Database {
         Err(failed)
     }
 
-    /// Lets SQLite sync by itself meanwhile, which it does around the moving of a log only.
+    /// Lets SQLite sync meanwhile. It does so only when it moves a log.
     fn with_syncs<T>(
         &self,
         run: impl FnOnce(&Connection) -> rusqlite::Result<T>,
@@ -279,9 +282,16 @@ impl Database {
         result
     }
 
-    /// Moves the log into the database and closes it. After a sync that failed the log stays where
-    /// it is: nothing of it may reach the database before it was made durable anew. What was
-    /// reported as lost is cut off.
+    /// Marks the database as about to close. Openings that wait for its descriptors keep waiting.
+    pub(crate) fn leaves(&self) {
+        if let Place::File { share, .. } = &self.place {
+            share.closes();
+        }
+    }
+
+    /// Moves the log into the database and closes it. After a failed sync the log is not moved:
+    /// nothing of it may reach the database before it is durable. The part that was reported as
+    /// lost is cut off.
     pub(crate) fn close(self) -> Result<(), StorageError> {
         self.roll_back();
         let Place::File { is_broken, .. } = &self.place else {
@@ -290,7 +300,7 @@ impl Database {
         let is_broken = is_broken.load(Ordering::Acquire);
         if !is_broken {
             if let Err(error) = give_back_pages(&self.connection) {
-                // They will be given back at another close, or used again.
+                // They will be returned at another close, or reused.
                 tracing::warn!(
                     error = storage_error(&error).to_string(),
                     "giving pages back"
@@ -324,8 +334,8 @@ impl Database {
     }
 }
 
-/// Makes the file smaller if deleted rows have left much of it empty. At the end only: an object
-/// that deletes mostly writes again.
+/// Shrinks the file if deleted rows have left much of it empty. Done only at the end, because an
+/// object that deletes usually writes again.
 fn give_back_pages(connection: &Connection) -> rusqlite::Result<()> {
     let count = |pragma: &str| connection.query_row(pragma, [], |row| row.get::<_, i64>(0));
     if count("PRAGMA freelist_count")? * EMPTY_PART < count("PRAGMA page_count")? {

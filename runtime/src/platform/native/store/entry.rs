@@ -1,14 +1,14 @@
-//! What the index of alarms keeps, and how that changes.
+//! The entries of the index of alarms, and their changes.
 
 use super::super::kernel::{Pause, PausedAlarm};
 use crate::object::id::RawId;
 
-/// What the index keeps of an object with an alarm.
+/// The entry of an object with an alarm.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
     pub(crate) id: RawId,
     pub(crate) class: String,
-    /// Under which the object is reached, so that its alarms know it too (P71).
+    /// The name by which the object is reached. Its alarms need it, too (P71).
     pub(crate) name: Option<String>,
     pub(crate) at: i64,
 }
@@ -19,7 +19,7 @@ pub(crate) struct Due {
     pub(crate) id: RawId,
     pub(crate) class: String,
     pub(crate) at: i64,
-    /// It failed and is to be tried again then.
+    /// Set if it failed. It is retried when the pause ends.
     pub(crate) pause: Option<Pause>,
 }
 
@@ -35,10 +35,12 @@ impl Due {
 pub(crate) enum Change {
     /// Adds an entry, or brings its date forward. On disk when the write has returned.
     Record(Entry),
-    /// The alarm moved later or went. May be lost: an older entry only wakes an object too early.
+    /// The alarm was moved later or removed. This may be lost: an older entry only wakes an object
+    /// too early.
     Follow(RawId, Option<i64>),
-    /// The alarm failed and waits, until its entry changes. May be lost: it is tried too early then.
+    /// The alarm failed and waits until its entry changes. This may be lost: the alarm is then
+    /// retried too early.
     Pause(PausedAlarm),
-    /// All pauses end: their dates mean nothing once the clock was set.
+    /// Ends all pauses, because their dates are meaningless after the clock was set.
     EndPauses,
 }

@@ -1,4 +1,4 @@
-//! What SQLite and the file system report, in the user's terms.
+//! Reports errors of SQLite and the file system in the user's terms.
 
 use std::ffi::OsStr;
 use std::fmt::Display;
@@ -9,10 +9,10 @@ use rusqlite::ErrorCode;
 use crate::error::StorageError;
 use crate::limits::TOO_BIG;
 
-/// A failing disk is told from a wrong statement.
+/// Distinguishes a failing disk from an invalid statement.
 pub(super) fn storage_error(error: &rusqlite::Error) -> StorageError {
     let message = match error {
-        // Its text has the statement in it, which may hold what the caller is not to read.
+        // Its text contains the statement, which may hold data that the caller must not read.
         rusqlite::Error::SqlInputError { msg, offset, .. } => format!("{msg} at offset {offset}"),
         error => error.to_string(),
     };
@@ -43,8 +43,8 @@ pub(crate) fn disk_is_full() -> StorageError {
     )
 }
 
-/// The error of a file. A client may get to read it, and the path holds the object's identifier,
-/// which may be a key to it: the path goes to the log.
+/// Creates the error of a file. A client may read the error. The path contains the object's
+/// identifier, which may give access to the object, so the path is only logged.
 pub(crate) fn io_error(doing: &str, path: &Path, error: &impl Display) -> StorageError {
     tracing::error!(path = %path.display(), %error, "{doing}");
     let what = match path.extension().and_then(OsStr::to_str) {

@@ -1,10 +1,11 @@
-//! How the files of objects reach the disk, and what of them may be read after a crash.
+//! Writes the files of objects to disk, and decides which of their contents may be read after a
+//! crash.
 //!
-//! The page cache and the disk differ after a crash. A killed process may leave unsynced writes.
-//! After a failed sync the kernel marks the pages as clean and goes on showing them. So this process
-//! makes everything durable before it reads it: a folder is synced before the first lookup in it, a
-//! log found at opening is rewritten and synced, and a new database is synced before it is renamed
-//! into place.
+//! The page cache and the disk may differ after a crash. A killed process may leave unsynced
+//! writes. After a failed sync the kernel marks the pages as clean and continues to show them. So
+//! this process makes everything durable before it reads it. A folder is synced before the first
+//! lookup in it. A log found at opening is rewritten and synced. A new database is synced before it
+//! is renamed into place.
 
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -19,10 +20,10 @@ use super::failure::io_error;
 use super::power::Power;
 use crate::error::StorageError;
 
-/// How much of a log is held in memory while it is written anew.
+/// How much of a log is held in memory while it is rewritten.
 const PIECE: usize = 1024 * 1024;
 
-/// The files of a data folder; shared by its databases.
+/// The files of a data folder, shared by its databases.
 pub(crate) struct Files {
     root: PathBuf,
     /// Folders whose entries are on disk.
@@ -33,10 +34,10 @@ pub(crate) struct Files {
 }
 
 impl Files {
-    /// The files under `root`, which exists.
+    /// Manages the files under `root`, which must exist.
     ///
     /// # Errors
-    /// What an earlier process left half made cannot be removed.
+    /// Fails if incomplete files of an earlier process cannot be removed.
     pub(crate) fn new(root: &Path, descriptors: Arc<Descriptors>) -> Result<Self, StorageError> {
         let files = Self {
             root: root.to_owned(),
@@ -93,8 +94,8 @@ impl Files {
         self.sync_folder(&open_folder(folder)?, folder)
     }
 
-    /// Makes `folder`, which lies under the root, if it is not there. When this returns it is on
-    /// disk, and so are the entries in it that an earlier process made.
+    /// Creates `folder`, which is under the root, if it does not exist. On return it is on disk,
+    /// including entries that an earlier process made in it.
     pub(super) fn settle(&self, folder: &Path) -> Result<(), StorageError> {
         if self.settled().contains(folder) {
             return Ok(());
@@ -114,15 +115,16 @@ impl Files {
         Ok(())
     }
 
-    /// Makes the database at `path` with these contents, or replaces it; on disk when this returns.
+    /// Creates the database at `path` with these contents, or replaces it. It is on disk when this
+    /// returns.
     ///
     /// # Errors
-    /// The disk failed. What was there before is there still; if a database was replaced and only
-    /// the last sync failed, either may be there.
+    /// Fails if the disk fails. The previous contents are kept. If a database was replaced and only
+    /// the last sync failed, the file may be either one.
     fn write_image(&self, path: &Path, image: &[u8], is_first: bool) -> Result<(), StorageError> {
         let folder = path.parent().unwrap_or(&self.root);
         self.settle(folder)?;
-        // Before the name changes: what fails until then has no effect.
+        // Opened before the rename, because a failure until then has no effect.
         let handle = open_folder(folder)?;
         let draft = self.drafts().join(path.file_name().unwrap_or_default());
         let written = File::create(&draft).and_then(|mut file| {
@@ -135,15 +137,16 @@ impl Files {
         self.sync_folder(&handle, folder).inspect_err(|_| {
             self.settled().remove(folder);
             if is_first {
-                // It is reported as not made. If this fails too, the disk is at its end.
+                // It is reported as not made. If this fails, too, the disk is beyond help.
                 let _ = fs::remove_file(path);
             }
         })
     }
 
-    /// Makes a log void whose commits are in the database: a power failure must not bring back the
-    /// part of them that later commits have not overwritten yet. The file keeps its length. To sync a
-    /// log that grows takes a fifth longer: its new size and blocks have to reach the disk, too.
+    /// Voids a log whose commits are in the database. A power failure must not bring back the part
+    /// of them that later commits have not overwritten yet. The file keeps its length, because
+    /// syncing a log that grows takes a fifth longer: its new size and blocks must also reach the
+    /// disk.
     pub(super) fn void_log(&self, mut log: &File, path: &Path) -> Result<(), StorageError> {
         log.seek(SeekFrom::Start(0))
             .and_then(|_| log.write_all(&[0; LOG_HEADER]))
@@ -151,8 +154,8 @@ impl Files {
         self.sync_file(log, path)
     }
 
-    /// Takes from a log what a failed sync may have left out of it: its callers are told that it is
-    /// lost. Opens nothing: where descriptors are short, that would fail as well.
+    /// Cuts from a log what a failed sync may not have written, because its callers are told that
+    /// it is lost. Opens no file, which would also fail if descriptors are short.
     pub(super) fn cut_log(&self, log: &File, path: &Path, durable: u64) {
         let cut = log
             .set_len(durable)
@@ -163,9 +166,9 @@ impl Files {
         }
     }
 
-    /// Makes a log durable that was found beside its database. Its bytes are written anew: what the
-    /// operating system shows of it may be what an earlier sync failed to write, and is not tried
-    /// again.
+    /// Makes a log durable that was found beside its database. Its bytes are rewritten: the
+    /// operating system may show contents that an earlier sync failed to write, and would not retry
+    /// them.
     pub(super) fn restore_log(&self, log: &Path) -> Result<(), StorageError> {
         let file = match File::options().read(true).write(true).open(log) {
             Ok(file) => file,
@@ -184,8 +187,8 @@ impl Files {
 /// Whether there is a database at `path`.
 ///
 /// # Errors
-/// It cannot be told, or its log is there alone: a new database in its place would get what the log
-/// holds of the old one.
+/// Fails if this cannot be determined, or if only its log exists. A new database in its place would
+/// receive what the log holds of the old one.
 pub(crate) fn has_database(path: &Path) -> Result<bool, StorageError> {
     let is_there = |path: &Path| {
         path.try_exists()
@@ -205,7 +208,7 @@ pub(crate) fn has_database(path: &Path) -> Result<bool, StorageError> {
     ))
 }
 
-/// The write-ahead log of the database at `path`.
+/// Returns the path of the write-ahead log of the database at `path`.
 pub(super) fn log_of(path: &Path) -> PathBuf {
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
@@ -232,15 +235,15 @@ fn rewrite(mut file: &File) -> io::Result<u64> {
     }
 }
 
-/// Without its header, nothing of a log is valid.
+/// Nothing in a log is valid without its header.
 const LOG_HEADER: usize = 32;
 
-/// A commit that the operating system has and the disk has not. It can cross threads.
+/// A commit that the operating system has and the disk does not. It can move between threads.
 pub(crate) struct Unsynced {
     pub(super) files: Arc<Files>,
     pub(super) path: PathBuf,
     pub(super) what: What,
-    /// Set when this fails; the database looks at it.
+    /// Set when this fails. The database checks it.
     pub(super) is_broken: Arc<AtomicBool>,
 }
 
@@ -250,12 +253,12 @@ pub(super) enum What {
         log: Arc<File>,
         /// Its folder, if the log is new in it.
         folder: Option<File>,
-        /// Of the log with these frames.
+        /// The length of the log including these frames.
         length: u64,
         /// How much of the log is on disk.
         durable: Arc<AtomicU64>,
     },
-    /// A whole database, small as it is new.
+    /// A whole database, which is small because it is new.
     Image {
         image: Vec<u8>,
         /// Set when it is on disk.
@@ -267,7 +270,7 @@ impl Unsynced {
     /// Returns when the commit is on disk.
     ///
     /// # Errors
-    /// The disk failed: the commit, and what was committed to this database after it, may be lost.
+    /// Fails if the disk fails. The commit, and later commits to this database, may be lost.
     pub(crate) fn sync(&self) -> Result<(), StorageError> {
         let synced = match &self.what {
             What::Log {
@@ -286,8 +289,8 @@ impl Unsynced {
                     None => Ok(()),
                 })
                 .inspect(|()| durable.store(*length, Ordering::Release))
-                // Now, before anybody is told: the process may be killed before the object's
-                // database is closed, and the next one would take the commit for a good one.
+                // Done before any caller is told: the process may be killed before the object's
+                // database is closed, and the next process would accept the commit as valid.
                 .inspect_err(|_| {
                     let durable = durable.load(Ordering::Acquire);
                     self.files.cut_log(log, &self.path, durable);

@@ -1,4 +1,4 @@
-//! The folder's index: which objects have an alarm, so that a host that starts wakes no others.
+//! The folder's index of the objects that have an alarm. Thus a starting host wakes no others.
 
 #[cfg(test)]
 mod tests;
@@ -18,9 +18,9 @@ use super::rebuild::rebuild;
 use crate::error::StorageError;
 use crate::object::id::RawId;
 
-/// Of the index's contents: another one is made anew.
+/// The version of the index's contents. An index of another version is rebuilt.
 const VERSION: i64 = 1;
-/// A log beyond this is moved into the index.
+/// A log longer than this is moved into the index.
 const LONG_LOG: u64 = 4 * 1024 * 1024;
 
 const DUE: &str = "SELECT id, class, at, paused_until, failures FROM alarm
@@ -30,16 +30,16 @@ const DUE: &str = "SELECT id, class, at, paused_until, failures FROM alarm
 const END_PAUSES: &str =
     "UPDATE alarm SET paused_until = NULL, failures = 0 WHERE paused_until IS NOT NULL";
 
-/// Shared by the shards, which read; one thread writes, and no reader waits for it.
+/// Shared by the shards, which read. One thread writes. Readers do not wait for it.
 pub(crate) struct Index {
     writer: Mutex<Writer>,
-    /// None in memory, where the writer's connection is the only one that has the contents.
+    /// `None` in memory, where only the writer's connection has the contents.
     reader: Option<Mutex<Connection>>,
 }
 
 struct Writer {
     connection: Connection,
-    /// None in memory.
+    /// `None` in memory.
     log: Option<Log>,
 }
 
@@ -47,13 +47,13 @@ struct Writer {
 struct Log {
     files: Arc<Files>,
     path: PathBuf,
-    /// A sync may have failed. What the operating system shows of the log may be missing on the disk,
-    /// and a later sync would not write it.
+    /// Whether a sync may have failed. The operating system may then show contents of the log that
+    /// are missing on the disk, and a later sync would not write them.
     is_in_doubt: bool,
 }
 
 impl Writer {
-    /// Makes the log whole on the disk where that is in doubt: what is written behind a gap would not
+    /// Makes the log complete on disk if that is in doubt. What is written behind a gap would not
     /// be found after a power failure.
     fn make_log_whole(&mut self) -> Result<(), StorageError> {
         if let Some(log) = self.log.as_mut().filter(|log| log.is_in_doubt) {
@@ -82,7 +82,7 @@ impl Writer {
         transaction.commit()
     }
 
-    /// SQLite would do this at a commit, and ignore a sync that failed.
+    /// Moves a long log. SQLite would do this at a commit, and ignore a failed sync.
     fn shorten_log(&mut self) -> rusqlite::Result<()> {
         if self.log.is_some() && log::length(&self.connection)? > LONG_LOG {
             let query = "PRAGMA wal_checkpoint(PASSIVE)";
@@ -93,15 +93,15 @@ impl Writer {
 }
 
 impl Index {
-    /// Opens the index of a data folder. Where it is missing, damaged or of another version, it is
-    /// made from the objects' databases first: it holds nothing that they do not, but the names.
+    /// Opens the index of a data folder. If it is missing, damaged or of another version, first
+    /// rebuilds it from the objects' databases. They contain everything in it except the names.
     pub(crate) fn open(files: &Arc<Files>, path: &Path) -> Result<Self, StorageError> {
         let log = Log {
             files: Arc::clone(files),
             path: log_of(path),
             is_in_doubt: false,
         };
-        // An earlier process may have ended after a sync that failed.
+        // An earlier process may have ended after a failed sync.
         log.files.restore_log(&log.path)?;
         let explain = |error: &rusqlite::Error| {
             StorageError::Io(format!("opening {}: {error}", path.display()))
@@ -134,7 +134,7 @@ impl Index {
         if version.map_err(|error| explain(&error))? != VERSION {
             let root = path.parent().unwrap_or(path);
             rebuild(files, &root.join("objects"), |found| index.write(found))?;
-            // Last: a rebuilding that was interrupted begins again.
+            // Written last, so that an interrupted rebuild starts again.
             let mark = format!("PRAGMA user_version = {VERSION}");
             let marked = index.writer().connection.execute_batch(&mark);
             marked.map_err(|error| explain(&error))?;
@@ -155,14 +155,14 @@ impl Index {
         })
     }
 
-    /// The contents, for [`restore`](Self::restore).
+    /// Returns the contents, for [`restore`](Self::restore).
     pub(crate) fn image(&self) -> Result<Vec<u8>, StorageError> {
         let mut writer = self.writer();
         let image = writer.connection.serialize(MAIN_DB);
         Ok(image.map_err(|error| storage_error(&error))?.to_vec())
     }
 
-    /// Makes an index in memory as it was.
+    /// Restores an index in memory from an image.
     pub(crate) fn restore(&self, image: &[u8]) -> Result<(), StorageError> {
         self.writer()
             .connection
@@ -188,15 +188,15 @@ impl Index {
         Self::keep_plans(connection)
     }
 
-    /// The plans are the same for every time that is asked for. Without this, SQLite prepares a cached
-    /// statement anew for each.
+    /// Keeps query plans, because they are the same for every parameter. Otherwise SQLite prepares
+    /// a cached statement again for each parameter value.
     fn keep_plans(connection: Connection) -> rusqlite::Result<Connection> {
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         Ok(connection)
     }
 
-    /// Pauses, which the first versions of the index did not keep. They end with the process, as
-    /// those that are in memory do.
+    /// Adds pauses, which the first versions of the index did not keep. Pauses in the index end
+    /// with the process, as those in memory do.
     fn add_pauses(connection: &Connection) -> rusqlite::Result<()> {
         let known: bool = connection.query_row(
             "SELECT EXISTS (SELECT 1 FROM pragma_table_info('alarm') WHERE name = 'paused_until')",
@@ -217,15 +217,15 @@ impl Index {
     }
 
     fn writer(&self) -> MutexGuard<'_, Writer> {
-        // A transaction that a panic cut short was rolled back when its guard was dropped, and each
-        // says anew whether it is synced.
+        // A transaction that a panic interrupted was rolled back when its guard was dropped. Each
+        // transaction sets whether it is synced.
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes all changes, or none.
     ///
     /// # Errors
-    /// None was made, or what was recorded may not be on disk.
+    /// Fails if none was made, or if recorded entries may not be on disk.
     pub(crate) fn write(&self, changes: &[Change]) -> Result<(), StorageError> {
         let is_recorded = |change: &Change| matches!(change, Change::Record(_));
         let synced = changes.iter().any(is_recorded);
@@ -240,14 +240,14 @@ impl Index {
             storage_error(&error)
         })?;
         if let Err(error) = writer.shorten_log() {
-            // The changes are made: the log stays for the next time.
+            // The changes are made. The log remains until the next time.
             writer.note_failure();
             tracing::error!(%error, "the log of the index of alarms could not be moved into it");
         }
         Ok(())
     }
 
-    /// The alarms up to a time, earliest first: one page, which begins behind `after`.
+    /// Returns the alarms up to a time, earliest first: one page, which begins after `after`.
     pub(crate) fn due(
         &self,
         until: i64,
@@ -278,7 +278,7 @@ impl Index {
         self.read(run).map_err(|error| storage_error(&error))
     }
 
-    /// For short reads only, never while the disk is waited for.
+    /// Only for short reads, never while waiting for the disk.
     fn read<T>(&self, run: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
         match &self.reader {
             Some(reader) => run(&reader.lock().unwrap_or_else(PoisonError::into_inner)),
@@ -286,7 +286,7 @@ impl Index {
         }
     }
 
-    /// Runs this while a write is on its way to the disk and does not arrive.
+    /// Runs this while a write to the disk hangs.
     #[cfg(test)]
     pub(crate) fn while_the_disk_hangs(&self, run: impl FnOnce()) {
         let _hangs = self.writer();
@@ -324,8 +324,8 @@ impl Index {
 
 fn make_change(transaction: &Transaction<'_>, change: &Change) -> rusqlite::Result<()> {
     match change {
-        // Reached by its identifier an object has no name here, but it keeps the one it had. It keeps
-        // an earlier date, too: the commit that leaves a later one is still to be made.
+        // An object reached by its identifier has no name here, but its entry keeps a known name.
+        // It also keeps an earlier date, because the commit with the later one is still to be made.
         Change::Record(entry) => transaction
             .prepare_cached(
                 "INSERT INTO alarm (id, class, name, at) VALUES (?1, ?2, ?3, ?4)

@@ -1,4 +1,4 @@
-//! The thread that writes to the folder's index of alarms: no shard waits there for the disk.
+//! The thread that writes to the folder's index of alarms, so that shards do not wait for the disk.
 
 use std::sync::{Arc, mpsc};
 
@@ -9,7 +9,7 @@ use super::index::Index;
 use crate::error::StorageError;
 use crate::turn::user_code;
 
-/// Changes that share a transaction, and with it a sync.
+/// How many changes share a transaction, and thus a sync.
 const BATCH: usize = 1_000;
 
 /// Writes to an index in the background. The changes of one sender are made in their order.
@@ -19,15 +19,15 @@ pub(crate) struct IndexWriter {
 
 struct Job {
     changes: Vec<Change>,
-    /// Told when the changes are on disk.
+    /// Notified when the changes are on disk.
     done: Option<oneshot::Sender<Result<(), StorageError>>>,
 }
 
 impl IndexWriter {
-    /// Starts the thread. It ends when the writer was dropped and all changes are made.
+    /// Starts the thread. It ends after the writer was dropped and all changes are made.
     ///
     /// # Errors
-    /// The system has no more threads.
+    /// Fails if the system has no more threads.
     pub(crate) fn start(index: Arc<Index>) -> std::io::Result<Self> {
         let (jobs, received) = mpsc::channel();
         std::thread::Builder::new()
@@ -36,7 +36,8 @@ impl IndexWriter {
         Ok(Self { jobs })
     }
 
-    /// Adds entries, or brings their dates forward. What is returned resolves when that is on disk.
+    /// Adds entries, or brings their dates forward. The returned future resolves when that is on
+    /// disk.
     pub(crate) fn record(
         &self,
         entries: Vec<Entry>,
@@ -49,7 +50,7 @@ impl IndexWriter {
         recorded
     }
 
-    /// Makes changes some time later. Failures are logged.
+    /// Makes changes later. Failures are logged.
     pub(crate) fn write(&self, changes: Vec<Change>) {
         self.send(Job {
             changes,
@@ -58,7 +59,7 @@ impl IndexWriter {
     }
 
     fn send(&self, job: Job) {
-        // The thread ends after all writers: the job is taken.
+        // The thread ends after all writers, so the job is taken.
         drop(self.jobs.send(job));
     }
 }
@@ -82,7 +83,8 @@ fn write_all(index: &Index, jobs: &mpsc::Receiver<Job>) {
                 "the host panicked over the index of alarms".to_owned(),
             ))
         });
-        // Others may be lost. Pauses by a date that was set back would keep alarms for as long.
+        // Other changes may be lost. Pauses by a date that was set back would delay alarms for as
+        // long.
         owes_end_of_pauses = written.is_err() && changes.contains(&Change::EndPauses);
         if let Err(error) = &written {
             tracing::error!(%error, "the index of alarms cannot be written");

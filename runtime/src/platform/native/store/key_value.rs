@@ -77,7 +77,7 @@ impl Database {
         self.settled(run().map_err(|error| storage_error(&error)))
     }
 
-    /// The object's alarm, in milliseconds since 1970.
+    /// Returns the object's alarm, in milliseconds since 1970.
     pub(crate) fn alarm(&self) -> Result<Option<i64>, StorageError> {
         self.check_transaction()?;
         let run = || {
@@ -89,8 +89,8 @@ impl Database {
         self.settled(run().map_err(|error| storage_error(&error)))
     }
 
-    /// Writes only what changes: each wake sets the alarm anew, and a full disk must not keep an
-    /// object from waking.
+    /// Writes only if the alarm changes. Each wake sets the alarm again, and a full disk must not
+    /// prevent an object from waking.
     pub(crate) fn set_alarm(&self, at: Option<i64>) -> Result<(), StorageError> {
         if self.alarm()? == at {
             return Ok(());
@@ -132,8 +132,8 @@ impl Database {
         self.settled(deleted)
     }
 
-    /// The statement that drops one more of the object's own things. Virtual tables come first:
-    /// they take their shadow tables along, which cannot be dropped by themselves.
+    /// Returns the statement that drops the next of the object's items. Virtual tables come first:
+    /// dropping one also drops its shadow tables, which cannot be dropped separately.
     fn next_drop(&self) -> rusqlite::Result<Option<String>> {
         self.connection
             .query_row(
@@ -150,7 +150,7 @@ impl Database {
     }
 }
 
-/// The prefix is a range like any other.
+/// Converts a prefix to a range.
 fn bounds(range: &ListRange) -> (&str, Option<String>) {
     let prefix = range.prefix.as_deref().unwrap_or_default();
     let start = range.start.as_deref().unwrap_or_default().max(prefix);
@@ -161,11 +161,11 @@ fn bounds(range: &ListRange) -> (&str, Option<String>) {
     (start, end)
 }
 
-/// The smallest string greater than all that begin with `prefix`, if there is one.
+/// Returns the smallest string greater than all that begin with `prefix`, if there is one.
 fn after_prefix(prefix: &str) -> Option<String> {
     let mut after = prefix.to_owned();
     while let Some(last) = after.pop() {
-        // The range of characters steps over the surrogates by itself.
+        // The range of characters skips the surrogates automatically.
         if let Some(next) = (last..=char::MAX).nth(1) {
             after.push(next);
             return Some(after);

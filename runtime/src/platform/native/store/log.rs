@@ -1,4 +1,4 @@
-//! How long a database's write-ahead log is: its file may be longer than its last commit.
+//! The length of a database's write-ahead log. Its file may extend beyond its last commit.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rusqlite::Connection;
 use rusqlite::hooks::Wal;
 
-/// The length of the log up to the end of its last commit.
+/// Returns the length of the log up to the end of its last commit.
 pub(super) fn length(connection: &Connection) -> rusqlite::Result<u64> {
-    // It moves nothing, and tells how many pages the log has.
+    // Moves nothing, and returns how many pages the log has.
     let pages = connection.query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| row.get(1))?;
     Ok(length_of_pages(pages, page_size(connection)?))
 }
 
-/// Keeps `length` at the end of the last commit.
+/// Keeps `length` updated to the end of the last commit.
 pub(super) fn follow(connection: &mut Connection, length: &Arc<AtomicU64>) -> rusqlite::Result<()> {
     let page_size = page_size(connection)?;
     let length = Arc::clone(length);

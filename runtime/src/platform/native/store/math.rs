@@ -1,4 +1,4 @@
-//! SQL's mathematical functions, which the bundled SQLite is built without.
+//! SQL's mathematical functions. The bundled SQLite is built without them.
 
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::ValueRef;
@@ -60,7 +60,8 @@ pub(super) fn register(connection: &Connection) -> Result<()> {
     connection.create_scalar_function("pi", 0, FLAGS, |_| Ok(std::f64::consts::PI))
 }
 
-/// An operand; what is not a number, and does not read as one, makes the result null.
+/// Converts an operand. A value that is not a number, and does not read as one, makes the result
+/// null.
 #[expect(clippy::cast_precision_loss, reason = "as SQLite's own functions do")]
 fn number(context: &Context<'_>, index: usize) -> Option<f64> {
     match context.get_raw(index) {
@@ -71,7 +72,7 @@ fn number(context: &Context<'_>, index: usize) -> Option<f64> {
     }
 }
 
-/// SQL has no "not a number": it is null.
+/// Converts "not a number" to null, because SQL has no such value.
 fn defined(value: f64) -> Option<f64> {
     (!value.is_nan()).then_some(value)
 }

@@ -1,4 +1,4 @@
-//! Opens databases, and makes those of new objects.
+//! Opens databases, and creates those of new objects.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -29,7 +29,7 @@ const SCHEMA: &str = "
     COMMIT;";
 
 impl Database {
-    /// A database that lives as long as this value.
+    /// Returns a database that lives as long as this value.
     pub(crate) fn in_memory() -> Result<Self, StorageError> {
         Self::without_file(Place::Memory {
             written: false,
@@ -37,7 +37,8 @@ impl Database {
         })
     }
 
-    /// The database of an object that has none yet: its first commit makes the file at `path`.
+    /// Returns the database of an object that has none yet. Its first commit creates the file at
+    /// `path`.
     pub(crate) fn new(files: &Arc<Files>, path: &Path) -> Result<Self, StorageError> {
         let database = Self::without_file(Place::Image {
             files: Arc::clone(files),
@@ -50,7 +51,7 @@ impl Database {
         Ok(database)
     }
 
-    /// A database that begins as an earlier one was, and lives as long as this value.
+    /// Returns a database with the contents of an earlier one. It lives as long as this value.
     pub(crate) fn from_image(image: &[u8]) -> Result<Self, StorageError> {
         let mut connection = Connection::open_in_memory().map_err(|error| storage_error(&error))?;
         let place = Place::Memory {
@@ -63,7 +64,7 @@ impl Database {
             .map_err(|error| storage_error(&error))
     }
 
-    /// Everything that was committed.
+    /// Returns the image of all commits.
     pub(crate) fn image(&mut self) -> Result<Vec<u8>, StorageError> {
         image_of(&mut self.connection)
     }
@@ -71,7 +72,7 @@ impl Database {
     fn without_file(place: Place) -> Result<Self, StorageError> {
         Connection::open_in_memory()
             .and_then(|connection| {
-                // How pages are given back is settled before the first table, or never.
+                // SQLite allows this setting only before the first table is created.
                 connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL")?;
                 connection.execute_batch(SCHEMA)?;
                 Self::set_up(connection, place)
@@ -79,8 +80,8 @@ impl Database {
             .map_err(|error| storage_error(&error))
     }
 
-    /// Opens the database at `path`, which is there. Syncs what an earlier process or a failed
-    /// commit left, so it belongs on a thread that may wait for the disk.
+    /// Opens the database at `path`, which exists. Syncs what an earlier process or a failed commit
+    /// left, so it must run on a thread that may wait for the disk.
     pub(crate) fn open(files: &Arc<Files>, path: &Path) -> Result<Self, StorageError> {
         let share = files.descriptors.take()?;
         Self::open_with(share, files, path)
@@ -104,7 +105,8 @@ impl Database {
         prepare_file(&connection).map_err(opening)?;
         let length = Arc::new(AtomicU64::new(log::length(&connection).map_err(opening)?));
         log::follow(&mut connection, &length).map_err(opening)?;
-        // All that may fail is done before a commit: its outcome would not be known.
+        // Everything that may fail is done before a commit. Otherwise the commit's outcome would be
+        // unknown.
         let log = File::options().read(true).write(true).open(&log_path);
         let log = log.map_err(|error| io_error("opening", &log_path, &error))?;
         let durable = length.load(Ordering::Acquire);
@@ -117,7 +119,7 @@ impl Database {
             durable: Arc::new(durable.into()),
             is_half_moved: Cell::default(),
             is_broken: Arc::default(),
-            _share: share,
+            share,
         };
         Self::set_up(connection, place).map_err(opening)
     }
@@ -149,7 +151,7 @@ pub(super) fn image_of(connection: &mut Connection) -> Result<Vec<u8>, StorageEr
     Ok(image.map_err(|error| storage_error(&error))?.to_vec())
 }
 
-/// Settles how SQLite treats the file.
+/// Configures how SQLite treats the file.
 fn prepare_file(connection: &Connection) -> rusqlite::Result<()> {
     // The data folder is locked, so there is no other process to wait for.
     connection.busy_timeout(Duration::ZERO)?;
@@ -157,14 +159,14 @@ fn prepare_file(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch("PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = NORMAL;")?;
     let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     if version < SCHEMA_VERSION {
-        // A process of an earlier version ended while it made the file. Not for each opening: to
-        // set how pages are given back is a write.
+        // A process of an earlier version ended while it created the file. Not done at each
+        // opening, because this setting is a write.
         connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL;")?;
         connection.execute_batch(SCHEMA)?;
     }
-    // From here on the host syncs, on another thread and for many databases together. SQLite moves
-    // no log by itself: it would sync on the thread that all objects of a shard share. Nor does it
-    // when a database is dropped and not closed.
+    // From here on the host syncs, on another thread and for many databases together. SQLite does
+    // not move logs automatically, because it would sync on the thread that all objects of a shard
+    // share. Nor does it when a database is dropped without being closed.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     connection.execute_batch("PRAGMA synchronous = OFF; PRAGMA wal_autocheckpoint = 0;")
 }

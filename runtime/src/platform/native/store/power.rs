@@ -1,4 +1,4 @@
-//! A power failure for tests: what was not synced is lost, or a part of it.
+//! A power failure for tests. Unsynced data is lost, completely or in part.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, Metadata};
@@ -10,14 +10,15 @@ use std::time::SystemTime;
 use super::super::random::SplitMix;
 use crate::error::StorageError;
 
-/// What a disk writes whole or not at all.
+/// The unit that a disk writes completely or not at all.
 pub(super) const SECTOR: usize = 512;
 
-/// Notes what every sync made durable. Files are known by their inodes, since a rename moves them.
+/// Records what every sync made durable. Files are identified by their inodes, because a rename
+/// moves them.
 #[derive(Default)]
 pub(super) struct Power(Mutex<Disk>);
 
-/// An inode's number is used again. Its time of birth is not.
+/// The number of an inode may be reused. Its time of birth is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Inode(u64, Option<SystemTime>);
 
@@ -31,7 +32,7 @@ impl Inode {
 struct Disk {
     contents: HashMap<Inode, Vec<u8>>,
     entries: HashMap<PathBuf, Vec<(PathBuf, Inode)>>,
-    /// How many syncs of paths that end so are to fail.
+    /// The endings of paths whose syncs must fail, one for each failure.
     failing: Vec<String>,
 }
 
@@ -40,7 +41,7 @@ impl Power {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What the disk holds, seen from a new process.
+    /// Takes over what the disk holds, for a new process.
     pub(super) fn take_over(&self, earlier: &Self) {
         let mut disk = self.disk();
         let earlier = std::mem::take(&mut *earlier.disk());
@@ -50,12 +51,12 @@ impl Power {
         }
     }
 
-    /// Lets the next sync of a path that ends so fail, as the disk does: once.
+    /// Makes the next sync of a path with this ending fail once, as the disk does.
     pub(super) fn fail_next(&self, ending: &str) {
         self.disk().failing.push(ending.to_owned());
     }
 
-    /// Whether a sync that is to fail has not been made yet.
+    /// Whether a sync that must fail has not been made yet.
     pub(super) fn is_failing(&self) -> bool {
         !self.disk().failing.is_empty()
     }
@@ -93,7 +94,7 @@ impl Power {
             .insert(path.to_owned(), entries.collect());
     }
 
-    /// The disk holds everything in this folder.
+    /// Records that the disk holds everything in this folder.
     pub(super) fn has_all(&self, folder: &Path) {
         self.folder_synced(folder);
         for path in entries_of(folder).into_keys() {
@@ -105,7 +106,7 @@ impl Power {
         }
     }
 
-    /// What is found in `root` after the power failed, made in the folder `after`.
+    /// Creates in the folder `after` what is found in `root` after a power failure.
     pub(super) fn cut(&self, root: &Path, after: &Path) {
         let disk = self.disk();
         let mut folders = vec![root.to_owned()];
@@ -123,12 +124,12 @@ impl Power {
         }
     }
 
-    /// What the disk holds now, for [`cut_some`](Self::cut_some).
+    /// Returns what the disk holds now, for [`cut_some`](Self::cut_some).
     pub(super) fn present(&self) -> Self {
         Self(Mutex::new(self.disk().clone()))
     }
 
-    /// As [`cut`](Self::cut), but some of what was not synced is kept: any sectors of files, any
+    /// Like [`cut`](Self::cut), but keeps some of the unsynced data: any sectors of files, any
     /// entries of folders.
     pub(super) fn cut_some(&self, root: &Path, after: &Path, dice: &SplitMix) {
         let disk = self.disk();
@@ -168,7 +169,7 @@ fn entries_of(folder: &Path) -> BTreeMap<PathBuf, Inode> {
     entries.filter_map(entry).collect()
 }
 
-/// A file of which the disk had one state and was to have another: some sectors of each.
+/// Mixes two states of a file, the durable one and the unsynced one, by sectors.
 fn mix(durable: &[u8], shown: &[u8], dice: &SplitMix) -> Vec<u8> {
     let (shorter, longer) = (
         durable.len().min(shown.len()),
@@ -181,7 +182,7 @@ fn mix(durable: &[u8], shown: &[u8], dice: &SplitMix) -> Vec<u8> {
             .next_multiple_of(SECTOR)
             .min(longer),
     };
-    // None of the sectors that were not synced, all of them, or one in two.
+    // None of the unsynced sectors, all of them, or one in two.
     let share = dice.below(3);
     let mut bytes = vec![0; length];
     for at in (0..length).step_by(SECTOR) {

@@ -1,5 +1,5 @@
-//! Random work on a data folder whose power fails again and again. Of what was not synced the disk
-//! keeps any part: each folder that it leaves opens and has all that was acknowledged.
+//! Random work on a data folder whose power fails repeatedly. The disk keeps any part of the
+//! unsynced data. Each resulting folder must open and contain everything that was acknowledged.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -15,12 +15,12 @@ use super::{Descriptors, Files};
 use crate::error::StorageError;
 use crate::storage::ListRange;
 
-/// Rounds of each seed; every round ends with a power failure.
+/// How many rounds each seed has. Every round ends with a power failure.
 const ROUNDS: u64 = 10;
 const SEEDS: u64 = 4;
 const OBJECTS: usize = 3;
 const KEYS: usize = 4;
-/// Operations of a round at most.
+/// The maximum number of operations in a round.
 const OPERATIONS: usize = 24;
 
 /// The values of an object's entries: the first byte of each, and its length.
@@ -29,9 +29,9 @@ type State = BTreeMap<String, (u8, usize)>;
 #[derive(Default)]
 struct Object {
     database: Option<Database>,
-    /// What may be found: first what was acknowledged or shown, then the commits since.
+    /// The states that may be found: first what was acknowledged or shown, then the commits since.
     states: Vec<State>,
-    /// With what no commit has closed.
+    /// The state including uncommitted writes.
     open: State,
     unsynced: Option<Unsynced>,
 }
@@ -86,7 +86,7 @@ impl World {
         self.done.push(format!("{number}: {what}"));
     }
 
-    /// Opens the object, as its wake does, or makes it. What it shows has to be one of its states,
+    /// Opens the object as its wake does, or creates it. What it shows must be one of its states,
     /// and is durable from then on.
     fn wake(&mut self, number: usize) {
         if self.objects[number].database.is_some() {
@@ -142,7 +142,7 @@ impl World {
 
     fn commit(&mut self, number: usize) {
         if self.objects[number].unsynced.is_some() {
-            // One commit at a time.
+            // Only one commit at a time.
             return;
         }
         self.note(number, "commits");
@@ -156,7 +156,7 @@ impl World {
         }
     }
 
-    /// Acknowledges the commit on its way, unless the sync fails.
+    /// Acknowledges the commit in flight, unless the sync fails.
     fn sync(&mut self, number: usize) {
         let Some(unsynced) = self.objects[number].unsynced.take() else {
             return;
@@ -176,7 +176,7 @@ impl World {
 
     fn fail_next_sync(&mut self, number: usize) {
         if self.files.power.is_failing() {
-            // After two failures in a row, of a commit and of its cutting off, it may come back.
+            // After two consecutive failures, of a commit and of cutting it off, it may come back.
             return;
         }
         let failing = match self.dice.below(3) {
@@ -193,7 +193,7 @@ impl World {
         self.sync(number);
         self.note(number, "closes");
         if let Some(database) = self.objects[number].database.take() {
-            // Where a sync fails the log stays beside the database.
+            // If a sync fails, the log remains beside the database.
             let _ = database.close();
         }
     }
@@ -211,7 +211,7 @@ impl World {
         }
     }
 
-    /// The process ends, and the next one finds what the operating system has.
+    /// Ends the process. The next one finds what the operating system has.
     fn kill(&mut self) {
         self.done.push("the process is killed".to_owned());
         self.forget();
@@ -230,7 +230,7 @@ impl World {
         }
     }
 
-    /// The power fails, as the disk was at the time of `power`.
+    /// Cuts the power. The disk's contents are those at the time of `power`.
     fn lose_power(&mut self, power: &Power) {
         let after = tempfile::tempdir().expect("a folder");
         power.cut_some(self.root.path(), after.path(), &self.dice);
@@ -245,8 +245,8 @@ impl World {
         }
     }
 
-    /// The power fails while a log is moved into its database: SQLite has synced the log, and some of
-    /// the database is written.
+    /// Cuts the power while a log is moved into its database. SQLite has synced the log and
+    /// written a part of the database.
     fn lose_power_amid_a_move(&mut self, number: usize) {
         self.wake(number);
         self.commit(number);
@@ -261,7 +261,7 @@ impl World {
         };
         self.files.power.file_synced(&log);
         let before = self.files.power.present();
-        // What comes of it is of no interest: the power is gone.
+        // The result does not matter, because the power has failed.
         let _ = database.shorten_log();
         std::fs::write(&log, frames).expect("the log before it was void");
         self.note(number, "moved a part of its log");
@@ -292,7 +292,7 @@ impl World {
         let number = self.dice.below(OBJECTS);
         match self.dice.below(4) {
             0 => self.lose_power_amid_a_move(number),
-            // What the new process shows of the old one's work is on the disk.
+            // What the new process reads of the old one's work is on disk.
             1 => self.kill(),
             _ => {}
         }
@@ -301,7 +301,7 @@ impl World {
     }
 }
 
-/// `ANCHORHOLD_POWER_ROUNDS` says how many rounds each seed has.
+/// `ANCHORHOLD_POWER_ROUNDS` sets how many rounds each seed has.
 #[test]
 fn random_work_loses_nothing_acknowledged_when_the_power_fails() {
     let rounds = std::env::var("ANCHORHOLD_POWER_ROUNDS");

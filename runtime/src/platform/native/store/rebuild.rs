@@ -1,4 +1,4 @@
-//! Making the index of alarms from the objects' databases.
+//! Rebuilds the index of alarms from the objects' databases.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -13,13 +13,13 @@ use super::files::{Files, log_of};
 use crate::error::StorageError;
 use crate::object::id::RawId;
 
-/// Entries that are recorded together.
+/// How many entries are recorded together.
 const BATCH: usize = 500;
 const PROGRESS_EVERY: Duration = Duration::from_secs(5);
 
-/// Looks into every object's database, before the host serves: while it runs, no other code has them
-/// open. An object's name is not known here; its index entry gets it when the object is reached by
-/// its name again.
+/// Reads every object's database before the host serves. No other code has them open meanwhile. An
+/// object's name is not known here. Its index entry receives the name when the object is next
+/// reached by its name.
 pub(super) fn rebuild(
     files: &Files,
     objects: &Path,
@@ -59,8 +59,8 @@ pub(super) fn rebuild(
     Ok(())
 }
 
-/// What a folder holds; nothing if it is not there or is a file. Any other error is one: objects that
-/// cannot be listed are not objects that do not exist.
+/// Lists the contents of a folder. Returns nothing if it does not exist or is a file. Any other
+/// error is returned: objects that cannot be listed must not be treated as missing.
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, StorageError> {
     let explain = |error: std::io::Error| io_error("reading", folder, &error);
     let listed = match std::fs::read_dir(folder) {
@@ -75,7 +75,7 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, StorageError> {
 }
 
 struct Scan<'a, R> {
-    /// Takes entries into the index.
+    /// Adds entries to the index.
     record: R,
     files: &'a Files,
     found: Vec<Change>,
@@ -115,8 +115,8 @@ impl<R: Fn(&[Change]) -> Result<(), StorageError>> Scan<'_, R> {
         Ok(())
     }
 
-    /// What the log says of the alarm is made durable first: a power failure must not bring back one
-    /// that the index does not know.
+    /// Reads an object's alarm. First makes its log durable: a power failure must not bring back an
+    /// alarm that the index does not know.
     fn alarm_in(&self, path: &Path) -> Result<Option<i64>, StorageError> {
         self.files.restore_log(&log_of(path))?;
         alarm_in(path).map_err(|error| storage_error(&error))
@@ -136,7 +136,7 @@ fn id_of(path: &Path) -> Option<RawId> {
 fn alarm_in(path: &Path) -> rusqlite::Result<Option<i64>> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
-    // Its log stays as it is, for the object to take up.
+    // Its log remains unchanged. The object processes it when it wakes.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
     let has_alarms: bool = connection.query_row(

@@ -1,4 +1,5 @@
-//! An object's own SQL, made up at random: what it can do to the runtime and to other turns.
+//! Generates an object's own SQL at random, to test what it can do to the runtime and to other
+//! turns.
 
 use bolero::TypeGenerator;
 use bolero::generator::produce;
@@ -10,7 +11,7 @@ use crate::fuzz::target;
 use crate::storage::sql::SqlRows;
 use crate::storage::sql_text::check;
 
-/// A stretch of SQL.
+/// A fragment of SQL.
 #[derive(Clone, Debug, TypeGenerator)]
 enum Piece {
     Whole(Template, Name, Name, Conflict),
@@ -271,7 +272,7 @@ impl Mark {
     }
 }
 
-/// One call of `sql().execute`: pieces side by side, or with spaces between.
+/// One call of `sql().execute`: fragments side by side, or with spaces between them.
 #[derive(Clone, Debug, TypeGenerator)]
 struct Statement {
     pieces: Vec<Piece>,
@@ -306,13 +307,13 @@ impl Statement {
     }
 }
 
-/// As an object's `sql().execute` does.
+/// Runs a text as an object's `sql().execute` does.
 fn run(database: &Database, text: &str) -> Result<SqlRows, StorageError> {
     check(text)?;
     database.sql(text, &[])
 }
 
-/// A database in use: another turn has written and is not committed yet.
+/// A database in use: another turn has uncommitted writes.
 fn database_in_use() -> Database {
     let mut database = Database::in_memory().expect("a database in memory");
     database.put("committed", b"1").expect("room");
@@ -322,7 +323,7 @@ fn database_in_use() -> Database {
         "CREATE TABLE u (a PRIMARY KEY REFERENCES t (a), b)",
         "CREATE VIEW v AS SELECT * FROM t",
         "INSERT INTO t VALUES ('x', 1), (1, 2)",
-        // The runtime makes its own tables by this door.
+        // The runtime creates its own tables with this function.
         "CREATE TABLE _anchorhold_schedule (a, b)",
         "INSERT INTO _anchorhold_schedule VALUES (1, 1)",
     ] {
@@ -333,7 +334,7 @@ fn database_in_use() -> Database {
     database
 }
 
-/// What no statement of an object may change.
+/// Checks what no statement of an object may change.
 fn assert_whole(database: &Database, after: &str) {
     let runs = "SELECT sum(a) AS runs, count(*) FROM _anchorhold_schedule";
     assert!(
@@ -366,14 +367,14 @@ target!(
             assert_whole(&database, &text);
         }
         match database.commit() {
-            // A reference that dangles is told, and takes everything back.
+            // A dangling reference is reported, and rolls everything back.
             Err(error) => assert!(error.to_string().contains("FOREIGN KEY"), "{error}"),
             Ok(_) => assert_eq!(database.get("open").expect("read"), Some(b"2".to_vec())),
         }
     }
 );
 
-/// Names of SQLite's own beside those that are allowed.
+/// Further names of SQLite's own that are not on the lists.
 const OTHERS: &[&str] = &[
     "load_extension",
     "sqlite_version",
@@ -447,7 +448,7 @@ target!(
     }
 );
 
-/// SQLite ignores a pragma that it does not know, without asking.
+/// SQLite ignores an unknown pragma without calling the authorizer.
 fn is_pragma(name: &str) -> bool {
     PRAGMAS.iter().any(|(pragma, _)| *pragma == name)
         || name.contains('_') && OTHERS.contains(&name)

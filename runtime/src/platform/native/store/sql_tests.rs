@@ -1,4 +1,4 @@
-//! What an object's own SQL can and cannot do to the runtime and to other turns.
+//! Tests what an object's own SQL can and cannot do to the runtime and to other turns.
 
 use super::allowed::{FUNCTIONS, NOT_AS_ON_WORKERD, PRAGMAS};
 use super::database::Database;
@@ -64,7 +64,7 @@ fn statement_of_the_runtime_is_refused_when_a_user_writes_the_same_text() {
 #[test]
 fn statement_of_a_user_stays_refused_when_the_schema_changes_under_it() {
     let mut database = memory();
-    // Prepared by SQLite again, inside of the step, after each change of the schema.
+    // SQLite prepares it again, inside the step, after each change of the schema.
     database.sql("CREATE TABLE t (x)", &[]).unwrap();
     database
         .sql("CREATE VIEW v AS SELECT x FROM t", &[])
@@ -202,7 +202,7 @@ fn pragmas_take_the_arguments_that_the_platform_lets_them_take() {
         "PRAGMA page_size",
     ] {
         let answer = database.sql(statement, &[]);
-        // Numbers are decimal to workerd's check.
+        // workerd's check accepts only decimal numbers.
         assert_eq!(
             answer.is_ok(),
             !statement.contains("0x"),
@@ -243,7 +243,8 @@ fn schema_and_shadow_tables_cannot_be_written() {
 
 #[test]
 fn transaction_ended_by_a_statement_is_lost_loudly() {
-    // The words above the seam keep such triggers out; a database of an earlier version may have one.
+    // Checks above the seam prevent such triggers, but a database of an earlier version may have
+    // one.
     let mut database = memory();
     database
         .sql(
@@ -291,7 +292,7 @@ fn write_that_a_prepared_statement_does_not_announce_is_in_the_transaction() {
     assert!(database.is_in_transaction());
     database.roll_back();
     assert!(database.sql("SELECT * FROM t", &[]).is_err());
-    // SQLite says of this one that it only reads.
+    // SQLite reports that this one only reads.
     database.sql("PRAGMA optimize(-1)", &[]).unwrap();
     database.sql("PRAGMA optimize", &[]).unwrap();
     database.roll_back();
@@ -312,7 +313,7 @@ fn statement_without_end_is_ended() {
     );
     assert!(database.get("of another turn").unwrap().is_some());
     database.commit().unwrap();
-    // SQLite takes the whole transaction back when it interrupts a statement that writes.
+    // SQLite rolls back the whole transaction when it interrupts a statement that writes.
     database.put("of another turn", b"2").unwrap();
     let answer = database.sql(&format!("CREATE TABLE t AS {endless}"), &[]);
     assert!(

@@ -11,18 +11,19 @@ use crate::error::StorageError;
 use crate::storage::sql::{MAX_EXACT, SqlRows, SqlValue};
 
 impl Database {
-    /// Runs one or more statements, `parameters` bound to the last; its rows.
+    /// Runs one or more statements, with `parameters` bound to the last. Returns its rows.
     ///
     /// # Errors
-    /// A statement that fails has no effect. `StorageError::Io` says that the disk failed, or that
-    /// SQLite took the whole transaction back.
+    /// A statement that fails has no effect. `StorageError::Io` means that the disk failed, or that
+    /// SQLite rolled back the whole transaction.
     pub(crate) fn sql(&self, text: &str, parameters: &[SqlValue]) -> Result<SqlRows, StorageError> {
         self.check_transaction()?;
         let changes_before = self.connection.total_changes();
         let was_open = self.is_in_transaction();
         let limit = self.statement_limit;
         let result = self.guard.untrusted(limit, || self.run(text, parameters));
-        // Left behind by a refusal that SQLite reported in other words; it must not explain a later error.
+        // A refusal that SQLite reported differently may be left. It must not explain a later
+        // error.
         let refusal = self.guard.take_refusal();
         let result = self.settled(result.map_err(|error| match (refusal, error) {
             (Some(refusal), StorageError::Sql(_)) => StorageError::Sql(refusal),
@@ -42,7 +43,8 @@ impl Database {
             self.defers_keys.set(true);
         }
         if pragmas.any {
-            // SQLite changes a setting when it prepares the statement, and only then.
+            // SQLite changes a setting when it prepares the statement, so preparing must not be
+            // cached.
             return self.run_several(text, parameters);
         }
         match self
@@ -53,7 +55,8 @@ impl Database {
                 let writes = !statement.readonly() || !only_reads(text);
                 self.run_statement(&mut statement, writes, parameters)
             }
-            // Several statements, or one that is wrong: the latter fails again, and says why.
+            // There are several statements, or an invalid one. The latter fails again and reports
+            // why.
             Err(_) => self.run_several(text, parameters),
         }
     }
@@ -64,10 +67,10 @@ impl Database {
         let Some(mut current) = next()? else {
             return Ok(SqlRows::default());
         };
-        // A statement is prepared when those before it have run: it may use what they make. So
-        // which one is the last is known only by its parameters or by preparing the next.
+        // A statement is prepared after those before it have run, because it may use what they
+        // create. So the last one is only recognized by its parameters, or by preparing the next.
         loop {
-            // Prepared just now, so what it does is what it says; but for a pragma.
+            // Just prepared, so SQLite's answer is accurate, except for a pragma.
             let writes =
                 !current.readonly() || current.expanded_sql().is_none_or(|text| !only_reads(&text));
             if current.parameter_count() > 0 {
@@ -106,8 +109,8 @@ impl Database {
         let mut run = || -> rusqlite::Result<()> {
             let mut rows = statement.query(params_from_iter(parameters))?;
             while let Some(row) = rows.next()? {
-                // Known from the first step on: SQLite prepares a statement anew inside of it if
-                // the tables have changed.
+                // Known only from the first step on: if the tables have changed, SQLite prepares a
+                // statement again inside that step.
                 let columns: &Vec<String> = columns.get_or_insert_with(|| names(row.as_ref()));
                 let values = (0..columns.len()).map(|column| row.get_ref(column).map(value_of));
                 found.push(values.collect::<Result<_, _>>()?);
@@ -147,7 +150,7 @@ fn wrong_count(expected: usize, given: usize) -> StorageError {
     ))
 }
 
-/// Integers come back as JavaScript's numbers hold them: exact to 2^53, and as reals beyond (P49).
+/// Integers are returned as JavaScript numbers: exact to 2^53, and as reals beyond (P49).
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
@@ -173,8 +176,8 @@ fn value_of(value: ValueRef<'_>) -> SqlValue {
 }
 
 impl ToSql for SqlValue {
-    /// Integers are bound as JavaScript's numbers are: where no column says otherwise they are REAL,
-    /// and `? / 2` is 3.5 for 7 (P49).
+    /// Binds integers as JavaScript numbers. Unless a column says otherwise they are REAL, and
+    /// `? / 2` is 3.5 for 7 (P49).
     #[expect(
         clippy::cast_precision_loss,
         reason = "the common code refuses integers beyond 2^53"

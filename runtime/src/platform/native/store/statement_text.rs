@@ -1,10 +1,10 @@
-//! What of a statement's text its run depends on.
+//! Properties of a statement's text that affect how it is run.
 
 use crate::storage::sql_text::{Token, Tokens};
 
-/// Whether a statement that SQLite prepared as one that only reads is one for good. The rest may
-/// be prepared again when it runs, as one that writes: `CREATE TABLE IF NOT EXISTS` after the table
-/// was dropped.
+/// Whether a statement that SQLite prepared as read-only will always be read-only. Other statements
+/// may be prepared again at run time as ones that write, for example `CREATE TABLE IF NOT EXISTS`
+/// after the table was dropped.
 pub(super) fn only_reads(statement: &str) -> bool {
     let mut tokens = Tokens::new(statement);
     let Some(Token::Word(first)) = tokens.next() else {
@@ -19,7 +19,7 @@ pub(super) fn only_reads(statement: &str) -> bool {
     ["select", "values", "with", "explain"].into_iter().any(is)
 }
 
-/// Which pragmas a text has.
+/// The pragmas in a text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Pragmas {
     pub(super) any: bool,

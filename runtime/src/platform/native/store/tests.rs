@@ -1,4 +1,4 @@
-//! The store alone, on real files.
+//! Tests of the store alone, on real files.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,14 +20,14 @@ fn folder() -> (tempfile::TempDir, Arc<Files>, PathBuf) {
     (folder, files, path)
 }
 
-/// Commits until the disk has it.
+/// Commits, and waits until the disk has the commit.
 fn commit(database: &mut Database) {
     if let Some(unsynced) = database.commit().expect("a commit") {
         unsynced.sync().expect("a disk");
     }
 }
 
-/// Makes the file, with one entry.
+/// Creates the file, with one entry.
 fn made(files: &Arc<Files>, path: &Path) {
     let mut database = Database::new(files, path).unwrap();
     database.put("stays", b"1").unwrap();
@@ -341,7 +341,7 @@ fn delete_all_while_the_first_commit_is_on_its_way_deletes() {
     let mut database = Database::new(&files, &path).unwrap();
     database.put("secret", b"1").unwrap();
     let unsynced = database.commit().unwrap().expect("an image");
-    // A second turn, while the first commit is on its way to the disk.
+    // A second turn, while the first commit is in flight to the disk.
     database.delete_all().unwrap();
     assert_eq!(
         database.get("secret").unwrap(),
@@ -436,13 +436,13 @@ fn index_is_not_made_from_objects_that_cannot_be_listed() {
     let root = tempfile::tempdir().unwrap();
     let class = root.path().join("objects/Counter");
     std::fs::create_dir_all(class.parent().unwrap()).unwrap();
-    // Looking into it is an error, as a disk's is.
+    // Listing it is an error, like a disk error.
     std::os::unix::fs::symlink(&class, &class).unwrap();
     let path = root.path().join("index.sqlite");
     let files = Arc::new(Files::new(root.path(), Descriptors::of(100)).unwrap());
     assert!(Index::open(&files, &path).is_err());
     std::fs::remove_file(&class).unwrap();
-    // It was not taken for made.
+    // It was not treated as built.
     assert!(Index::open(&files, &path).is_ok());
 }
 

@@ -1,9 +1,10 @@
 //! Events that share a commit.
 //!
-//! workerd commits after every event that wrote, and waits for the disk meanwhile: half of the time
-//! of a request that changes a counter. Writes without an await between them commit together (P12),
-//! so events that arrive at about the same time are held until the last of them is there, and their
-//! turns run in one go. The hold ends when the platform has nothing else to do.
+//! workerd commits after every event that wrote, and waits for the disk meanwhile. This takes half
+//! of the time of a request that changes a counter. Writes without an await between them commit
+//! together (P12). So events that arrive at about the same time are held until the last of them has
+//! arrived, and their turns run consecutively. The hold ends when the platform has nothing else to
+//! do.
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -17,26 +18,27 @@ use super::memory::Memory;
 use super::tasks;
 use super::timer::Sleep;
 
-/// An object that wrote so many milliseconds ago is about to write again. One that only reads has
-/// no commits to share, and one that is asked rarely has no events to share them with.
+/// An object that wrote at most this many milliseconds ago will probably write again. An object
+/// that only reads has no commits to share. One that is called rarely has no events to share them
+/// with.
 const BUSY_MS: i64 = 10;
 
-/// A round that only one event joined was in vain, as all are if a single caller waits for every
-/// answer. Then one event goes without a round, after the next such round twice as many, up to
-/// this many.
+/// A round that only one event joined was useless. If a single caller waits for every answer, all
+/// rounds are. After such a round, one event skips the round. Each further such round doubles the
+/// number of skips, up to this limit.
 const MOST_WITHOUT: u32 = 16;
 
-/// What one object knows of the events that wait for each other.
+/// The events of one object that wait for each other.
 #[derive(Default)]
 pub(in super::super) struct Gathering {
     last_write: Cell<i64>,
-    /// Counts the rounds that ended.
+    /// The number of rounds that have ended.
     round: Cell<u32>,
-    /// A round is open, and whatever arrives joins it, so that none overtakes.
+    /// Whether a round is open. Every event that arrives joins it, so that none overtakes.
     is_open: Cell<bool>,
-    /// Who has joined the round that is open.
+    /// The number of events in the open round.
     members: Cell<u32>,
-    /// Events still to go without a round, and how many they were at first.
+    /// How many events still skip the round, and how many did at first.
     without: Cell<u32>,
     without_at_first: Cell<u32>,
     waiting: RefCell<Vec<Waker>>,
@@ -47,7 +49,7 @@ impl Gathering {
         self.last_write.set(clock::now());
     }
 
-    /// Whether the next event is to open a round.
+    /// Whether the next event should open a round.
     fn is_worth_it(&self) -> bool {
         if clock::now() - self.last_write.get() > BUSY_MS {
             return false;
@@ -79,7 +81,7 @@ impl Gathering {
             self.is_open.set(true);
             let gathering = Rc::clone(self);
             let end = async move {
-                // A timer of no time fires when everything that has arrived was handed out.
+                // A timer of zero fires after everything that has arrived was delivered.
                 Sleep::new(Duration::ZERO).await;
                 gathering.end_round();
             };

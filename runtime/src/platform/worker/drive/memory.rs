@@ -1,4 +1,4 @@
-//! One memory of one object: what its tasks and promises belong to.
+//! One activation of an object, which owns its tasks and promises.
 
 use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
@@ -8,7 +8,7 @@ use super::super::js::bindings::State;
 use super::timer::Context;
 use crate::object::id::RawId;
 
-/// A clone is the same memory.
+/// A clone is the same activation.
 #[derive(Clone)]
 pub(in super::super) struct Memory(Rc<Inner>);
 
@@ -17,7 +17,7 @@ struct Inner {
     context: Context,
     id: OnceCell<RawId>,
     doom: Cell<Option<String>>,
-    /// Frees the object's value when this memory has ended.
+    /// Frees the object's value after this activation has ended.
     at_the_end: Cell<Option<Box<dyn FnOnce()>>>,
 }
 
@@ -50,22 +50,22 @@ impl Memory {
         *self.0.id.get_or_init(|| raw_id(&self.0.state.id()))
     }
 
-    /// Ends this memory when the present event is answered.
+    /// Ends this activation when the current event is answered.
     pub(in super::super) fn doom(&self, reason: &str) {
         self.0.doom.set(Some(reason.to_owned()));
     }
 
-    /// Why this memory may not see another event, if so; see [`doom`](Self::doom).
+    /// Why this activation may not handle another event, if so. See [`doom`](Self::doom).
     pub(in super::super) fn take_doom(&self) -> Option<String> {
         self.0.doom.take()
     }
 
-    /// What frees the object's value when this memory has ended.
+    /// Sets what frees the object's value after this activation has ended.
     pub(in super::super) fn set_at_the_end(&self, free: impl FnOnce() + 'static) {
         self.0.at_the_end.set(Some(Box::new(free)));
     }
 
-    /// Frees what is left of the object: it was reset.
+    /// Frees what remains of the object after a reset.
     pub(super) fn leave(&self) {
         if let Some(free) = self.0.at_the_end.take() {
             free();

@@ -1,4 +1,4 @@
-//! Futures driven on as promises, and what a panic or a trap does to them.
+//! Futures that are driven as promises, and the handling of panics and traps.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -21,9 +21,9 @@ thread_local! {
     static PREPARED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Answers an event of an object: at once if the future is ready, which most are and which saves a
-/// promise and two turns of the event loop, otherwise with a promise. `event` runs code of the
-/// object.
+/// Answers an event of an object. If the future is ready, as most are, answers immediately, which
+/// saves a promise and two turns of the event loop. Otherwise answers with a promise. `event` runs
+/// code of the object.
 pub(in super::super) fn answer(
     memory: &Memory,
     event: impl FnOnce() -> LocalFuture<'static, Answer>,
@@ -39,7 +39,7 @@ pub(in super::super) fn answer(
     }
 }
 
-/// Drives a future of an object on.
+/// Drives a future of an object to completion.
 pub(in super::super) fn drive(memory: &Memory, future: LocalFuture<'static, Answer>) -> JsValue {
     let owned = Owned {
         memory: memory.clone(),
@@ -50,8 +50,9 @@ pub(in super::super) fn drive(memory: &Memory, future: LocalFuture<'static, Answ
     promised.into()
 }
 
-/// Answers a request to the app: always with a promise, whose failure becomes a response. A panic
-/// in the first poll would else reach the platform from the entry, which has no answer for it.
+/// Answers a request to the app, always with a promise, whose failure becomes a response. Without a
+/// promise, a panic in the first poll would reach the platform from the entry, which could not
+/// answer it.
 pub(in super::super) fn answer_unowned(
     request: &bindings::Request,
     future: LocalFuture<'static, Answer>,
@@ -62,8 +63,8 @@ pub(in super::super) fn answer_unowned(
     bindings::answered(&promised)
 }
 
-/// The platform's answer to what the current context has just begun. The context is told when its task
-/// waits for it.
+/// The platform's answer to an operation that the current context has started. The context is told
+/// when its task waits for the answer.
 pub(in super::super) struct PlatformAnswer {
     context: timer::Context,
     answer: JsFuture,
@@ -92,7 +93,7 @@ impl Future for PlatformAnswer {
 
 impl Drop for PlatformAnswer {
     fn drop(&mut self) {
-        // The platform still answers, and wakes no task with it.
+        // The platform still answers, but the answer wakes no task.
         self.context.gives_up_platform();
     }
 }
@@ -112,7 +113,7 @@ fn promise(
     (promise, driven)
 }
 
-/// A promise that is off the list of unsettled ones when its task is gone.
+/// A promise that leaves the list of unsettled ones when its task is dropped.
 struct Promised(Deferred);
 
 impl Drop for Promised {
@@ -133,7 +134,7 @@ impl Future for Owned {
         runs(&self.memory);
         let polled = self.future.as_mut().poll(context);
         if end_if_doomed(&self.memory) {
-            // The platform answers for an object that is reset, and this task is dropped before.
+            // The platform answers for an object that is reset. This task is dropped before.
             return Poll::Pending;
         }
         polled
@@ -142,26 +143,26 @@ impl Future for Owned {
 
 fn runs(memory: &Memory) {
     memory.context().enter();
-    // It only sets a variable.
+    // This cannot fail: it only sets a variable.
     let _ = bindings::runs(memory.raw());
 }
 
-/// Has the object reset when Rust's frames have returned, if that is due.
+/// If a reset is due, has the object reset after Rust's frames have returned. Returns whether it
+/// is.
 fn end_if_doomed(memory: &Memory) -> bool {
     let Some(reason) = memory.take_doom() else {
         return false;
     };
     tasks::end(memory);
-    // It only sets a variable.
+    // This cannot fail: it only sets a variable.
     let _ = bindings::doom(memory.raw(), &reason);
     true
 }
 
-/// Prepares this WebAssembly instance for its end, at its first use; `life.js` says what happens
-/// then.
+/// Prepares this WebAssembly instance for its end. `life.js` describes what happens then.
 ///
-/// Called at the first use and not from a start function: those run in no stated order, and the hooks
-/// of `worker` come first.
+/// Called at the first use. A start function would not do: start functions run in an undefined
+/// order, and the hooks of `worker` must come first.
 pub(in super::super) fn prepare() {
     if PREPARED.replace(true) {
         return;
@@ -170,7 +171,7 @@ pub(in super::super) fn prepare() {
         Fault::Reset("a panic or trap ended the memory of every object beside it".to_owned());
     let forget = Closure::<dyn Fn()>::new(tasks::forget_ended).into_js_value();
     let drop = Closure::<dyn Fn(u32)>::new(tasks::drop_task).into_js_value();
-    // Without it an instance ends in silence; nothing else depends on it.
+    // Without it an instance ends without answers. Nothing else depends on it.
     let [stack, set_stack] = wear::stack_functions();
     let _ = bindings::prepare(
         &thrown(&lost),
@@ -183,17 +184,18 @@ pub(in super::super) fn prepare() {
     hooks::set();
 }
 
-/// Where a panic is a trap, the entry replaces the instance once it is told to, at the next event.
+/// If a panic is a trap, the entry replaces the instance at the next event after it is told to.
 #[cfg(not(panic = "unwind"))]
 mod hooks {
     use super::{JsValue, bindings};
 
     pub(super) fn set() {
-        // Seen at the trap itself, whatever called into WebAssembly. The hook that `worker` sets
-        // would let the next call of any kind replace the instance, and then use the pointers of
-        // the old one in the new.
+        // Detected at the trap itself, whatever called into WebAssembly. The hook that `worker`
+        // sets would let the next call of any kind replace the instance, and then use pointers of
+        // the old instance in the new one.
         let _ = wasm_bindgen::handler::set_on_abort(died);
-        // Earlier still: a finalizer's call is not watched.
+        // The panic hook runs even earlier, and also covers calls by a finalizer, which are not
+        // watched.
         let mark_for_rebuilding = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
             mark_for_rebuilding(info);
@@ -202,7 +204,7 @@ mod hooks {
     }
 
     fn died() {
-        // A panic can do no more about a failure than about itself.
+        // If this fails, a panic could only fail again.
         let _ = bindings::died();
     }
 
@@ -211,8 +213,8 @@ mod hooks {
     }
 }
 
-/// Where a panic unwinds (`worker-build --panic-unwind`), the engine catches it, and only a trap
-/// ends the instance. Nothing but a call replaces it then, so one is made that uses no pointer.
+/// If a panic unwinds (`worker-build --panic-unwind`), the engine catches it, and only a trap ends
+/// the instance. Only a call then replaces the instance, so a call is made that uses no pointers.
 #[cfg(panic = "unwind")]
 mod hooks {
     use super::{Closure, JsValue, bindings};
@@ -223,7 +225,7 @@ mod hooks {
 
     fn died() {
         wasm_bindgen::handler::schedule_reinit();
-        // A trap can do no more about a failure than about itself.
+        // If this fails, a trap could only fail again.
         let _ = bindings::died();
     }
 

@@ -1,10 +1,10 @@
-//! Drives futures on: each is polled in a microtask of its own, whenever it was woken.
+//! Drives futures: each is polled in a separate microtask, whenever it was woken.
 //!
-//! `wasm_bindgen_futures::spawn_local` keeps one queue for all of them, with a note that its next
-//! run is on the way. When the platform ends an object it ends execution inside of that run and
-//! empties the isolate's list of microtasks: the note stays, the run never comes, and every object
-//! of the isolate waits for ever. Here nothing is shared; what such an end loses belonged to the
-//! object that ended.
+//! `wasm_bindgen_futures::spawn_local` keeps one queue for all futures, with a flag that its next
+//! run is scheduled. When the platform ends an object, it ends execution inside that run and
+//! empties the isolate's list of microtasks. The flag remains set, the run never happens, and every
+//! object of the isolate waits forever. Here nothing is shared: what such an end loses belonged to
+//! the object that ended.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -22,7 +22,7 @@ use crate::turn::LocalFuture;
 thread_local! {
     static TASKS: RefCell<Tasks> = RefCell::default();
     static RUN: Closure<dyn Fn(u32)> = Closure::new(run);
-    /// Objects that were reset, and whose memory is still to be freed.
+    /// Objects that were reset, whose memory is not freed yet.
     static ENDED: RefCell<Vec<Memory>> = RefCell::default();
 }
 
@@ -33,7 +33,7 @@ struct Tasks {
 }
 
 struct Task {
-    /// The object that the future belongs to; none if it is the app's.
+    /// The object that the future belongs to. `None` for a future of the app.
     owner: Option<Memory>,
     future: LocalFuture<'static, ()>,
     alarm_clock: Arc<AlarmClock>,
@@ -43,12 +43,12 @@ struct Task {
 
 impl Drop for Task {
     fn drop(&mut self) {
-        // It only changes lists.
+        // This cannot fail: it only changes lists.
         let _ = bindings::silence(self.alarm_clock.task);
     }
 }
 
-/// Wakes one task. It knows the task by number only: wakers may go to other threads, futures may not.
+/// Wakes one task. Holds only the task's number: wakers may move to other threads, futures may not.
 struct AlarmClock {
     task: u32,
     rings: AtomicBool,
@@ -61,13 +61,15 @@ impl Wake for AlarmClock {
 
     fn wake_by_ref(self: &Arc<Self>) {
         if !self.rings.swap(true, Ordering::Relaxed) {
-            // Out of reach only while the thread ends; the call itself cannot fail.
+            // The thread-local is unreachable only while the thread ends. The call itself cannot
+            // fail.
             let _ = RUN.try_with(|run| bindings::in_a_microtask(run.as_ref(), self.task));
         }
     }
 }
 
-/// Drives a future on, in the present context, from the next microtask on. Returns the number of its task.
+/// Drives a future in the current context, from the next microtask on. Returns the number of its
+/// task.
 pub(super) fn spawn(owner: Option<Memory>, future: LocalFuture<'static, ()>) -> u32 {
     let alarm_clock = TASKS.with_borrow_mut(|tasks| {
         while tasks.waiting.contains_key(&tasks.next) {
@@ -94,7 +96,8 @@ pub(super) fn spawn(owner: Option<Memory>, future: LocalFuture<'static, ()>) -> 
 }
 
 fn run(number: u32) {
-    // Out of the list while it runs: it may spawn others, and an abort may keep it from coming back.
+    // Removed from the list while it runs: it may spawn others, and an abort may prevent its
+    // return.
     let Some(mut task) = TASKS.with_borrow_mut(|tasks| tasks.waiting.remove(&number)) else {
         return;
     };
@@ -104,15 +107,15 @@ fn run(number: u32) {
     task.context.polls(&waker);
     match task.future.as_mut().poll(&mut Context::from_waker(&waker)) {
         Poll::Ready(()) if task.owner.is_none() => {
-            // It only changes a list.
+            // This cannot fail: it only changes a list.
             let _ = bindings::unwatch(number);
         }
         Poll::Ready(()) => {}
         Poll::Pending => {
-            // A request that waits for the platform's answer, and is woken by it, is not taken for
-            // hung before: most need no more than that one wait, and a timer costs them.
+            // A request that is woken by the platform's answer is not treated as hung during its
+            // first wait. Most need only that one wait, and a timer for it would cost them.
             if task.owner.is_none() && (task.has_waited || !task.context.awaits_platform()) {
-                // It sets a timer; where there is none, the platform ends what is hung.
+                // This sets a timer. If that fails, the platform ends what is hung.
                 let _ = bindings::keep(number);
             }
             task.has_waited = true;
@@ -124,18 +127,18 @@ fn run(number: u32) {
 /// Drops the future of a task whose caller has disconnected.
 pub(super) fn drop_task(number: u32) {
     let task = TASKS.with_borrow_mut(|tasks| tasks.waiting.remove(&number));
-    // Not under the borrow: what it drops may wake others.
+    // Dropped outside the borrow, because the future's drop may wake other tasks.
     drop(task);
 }
 
-/// Notes that an object is reset. Its futures and its value are dropped by [`forget_ended`], as soon
-/// as no frame uses them.
+/// Records that an object is reset. [`forget_ended`] drops its futures and its value as soon as no
+/// frame uses them.
 pub(in super::super) fn end(owner: &Memory) {
     ENDED.with_borrow_mut(|ended| ended.push(owner.clone()));
 }
 
-/// Frees the memory of the objects that were reset. An abort ends execution inside of frames: what
-/// they borrowed stays, until `life.js` replaces the instance.
+/// Frees the memory of the objects that were reset. An abort ends execution inside frames. What
+/// they borrowed remains until `life.js` replaces the instance.
 pub(super) fn forget_ended() {
     for owner in ENDED.take() {
         forget(&owner);
@@ -143,7 +146,8 @@ pub(super) fn forget_ended() {
     }
 }
 
-/// Drops what an earlier memory of the object left behind: the platform may end one without a word.
+/// Drops what an earlier activation of the object left behind, because the platform may end one
+/// without notice.
 pub(in super::super) fn forget_former(now: &Memory) {
     forget_where(|owner| owner != now && owner.id() == now.id());
 }
@@ -160,6 +164,6 @@ fn forget_where(is_over: impl Fn(&Memory) -> bool) {
             .map(|(_, task)| task)
             .collect()
     });
-    // Not under the borrow: what they drop may wake others.
+    // Dropped outside the borrow, because their drop may wake other tasks.
     drop(forgotten);
 }

@@ -3,9 +3,9 @@
 //! The platform allows 10,000 timers in a context (P23), and an object may have more waiting turns.
 //! So all sleepers of a context share one timer of the platform, set for the earliest of them.
 //!
-//! A context is an object, or one request to the app: what the platform gives out in one may not be
-//! used in another, and its timers fire in the one that set them. A sleep belongs to whichever
-//! context polls it.
+//! A context is an object, or one request to the app. What the platform provides in one context may
+//! not be used in another, and its timers fire in the context that set them. A sleep belongs to the
+//! context that polls it.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
@@ -21,7 +21,7 @@ use wasm_bindgen::prelude::*;
 use super::super::clock;
 use super::super::js::bindings;
 
-/// The platform's timers take 100 years. What is due later is looked at again then.
+/// The platform's timers can take 100 years. What is due later is checked again then.
 const LONGEST_MS: i64 = 36_500 * 24 * 3_600 * 1_000;
 
 thread_local! {
@@ -31,11 +31,11 @@ thread_local! {
     static FIRED: Closure<dyn Fn(u32)> = Closure::new(fired);
 }
 
-/// One of the platform's contexts. A clone is the same one.
+/// One of the platform's contexts. A clone is the same context.
 #[derive(Clone)]
 pub(in super::super) struct Context(Rc<Timers>);
 
-/// A value that the platform gave out, in each context where it was needed.
+/// A value that the platform provided, in each context that needed it.
 pub(in super::super) struct InContext<T>(RefCell<Vec<(Weak<Timers>, T)>>);
 
 impl<T> Default for InContext<T> {
@@ -45,7 +45,7 @@ impl<T> Default for InContext<T> {
 }
 
 impl<T: Clone> InContext<T> {
-    /// The value of the current context, which is made if there is none.
+    /// Returns the value of the current context. Makes one if there is none.
     pub(in super::super) fn get_or_try_make<E>(
         &self,
         make: impl FnOnce() -> Result<T, E>,
@@ -75,21 +75,21 @@ impl<T: Clone> InContext<T> {
 
 struct Timers {
     number: u32,
-    /// The waker of the task that runs here.
+    /// The waker of the running task.
     running: RefCell<Option<Waker>>,
-    /// That task is woken by an answer of the platform.
+    /// Whether an answer of the platform wakes that task.
     awaits_platform: Cell<bool>,
     state: RefCell<State>,
 }
 
 #[derive(Default)]
 struct State {
-    /// How far the wall clock is behind the time that has passed here: it may be set back.
+    /// How far the wall clock is behind the time that has passed here, because it may be set back.
     behind: i64,
     next: u64,
-    /// By the time they are due.
+    /// Sorted by the time at which they are due.
     sleepers: BTreeMap<(i64, u64), Waker>,
-    /// The platform's timer, and the time it is set for.
+    /// The platform's timer, and the time at which it fires.
     armed: Option<(i64, JsValue)>,
 }
 
@@ -112,29 +112,31 @@ impl Context {
         Self(timers)
     }
 
-    /// The context whose code runs.
+    /// Returns the context whose code runs.
     pub(super) fn current() -> Self {
         CURRENT.with_borrow_mut(|current| current.get_or_insert_with(Self::new).clone())
     }
 
-    /// Makes this the current one until another one is entered. Every entry enters its own: an
-    /// abort ends execution inside of Rust's frames, so none can be relied on to leave.
+    /// Makes this the current context until another one is entered. Every entry enters its own
+    /// context: an abort ends execution inside Rust's frames, so a frame cannot be relied on to
+    /// leave its context.
     pub(in super::super) fn enter(&self) {
         CURRENT.set(Some(self.clone()));
     }
 
-    /// A poll of the context's task begins.
+    /// Records that a poll of the context's task begins.
     pub(super) fn polls(&self, waker: &Waker) {
         *self.0.running.borrow_mut() = Some(waker.clone());
         self.0.awaits_platform.set(false);
     }
 
-    /// Whether the task that ran here last is woken by an answer of the platform to this context.
+    /// Whether an answer of the platform to this context wakes the task that ran here last.
     pub(super) fn awaits_platform(&self) -> bool {
         self.0.awaits_platform.get()
     }
 
-    /// An answer to this context is not there yet, and will wake `waker`: perhaps the task's own.
+    /// Records that an answer to this context is pending and will wake `waker`, which may be the
+    /// task's own.
     pub(super) fn await_platform(&self, waker: &Waker) {
         let running = self.0.running.borrow();
         let is_own = running.as_ref().is_some_and(|own| own.will_wake(waker));
@@ -143,7 +145,7 @@ impl Context {
         }
     }
 
-    /// An answer will wake no task.
+    /// Records that an answer will wake no task.
     pub(super) fn gives_up_platform(&self) {
         self.0.awaits_platform.set(false);
     }
@@ -160,7 +162,7 @@ impl Context {
         key
     }
 
-    /// Sets the platform's timer for the earliest sleeper, if it is not set for it already.
+    /// Sets the platform's timer for the earliest sleeper, unless it is already set for it.
     fn arm(&self) {
         let now = self.now();
         let mut state = self.0.state.borrow_mut();
@@ -178,14 +180,14 @@ impl Context {
         #[expect(clippy::cast_precision_loss, reason = "clamped to 100 years")]
         let delay = (due - now) as f64;
         let timer = FIRED.with(|fired| bindings::set_timer(fired.as_ref(), self.0.number, delay));
-        // Refused only where nothing may be timed, such as at the start of the module.
+        // Refused only where timers are not allowed, such as at the start of the module.
         state.armed = timer.ok().map(|timer| (due, timer));
     }
 
     fn remove(&self, key: (i64, u64)) {
         let mut state = self.0.state.borrow_mut();
         let removed = state.sleepers.remove(&key);
-        // A timer keeps an object in memory (P20).
+        // A timer would keep an idle object in memory (P20).
         let idle = if state.sleepers.is_empty() {
             state.armed.take()
         } else {
@@ -204,7 +206,7 @@ impl Context {
             return;
         };
         let now = clock::now() + state.behind;
-        // The timer itself proves that the time has passed.
+        // That the timer fired proves that the time has passed.
         state.behind += (armed - now).max(0);
         let later = state
             .sleepers
@@ -218,7 +220,7 @@ impl Context {
 
 impl Drop for Timers {
     fn drop(&mut self) {
-        // Out of reach only while the thread ends.
+        // The thread-local is unreachable only while the thread ends.
         let _ = CONTEXTS.try_with(|contexts| contexts.borrow_mut().remove(&self.number));
         if let Some((_, timer)) = self.state.get_mut().armed.take() {
             let _ = bindings::clear_timer(&timer);
@@ -235,12 +237,12 @@ fn fired(number: u32) {
     }
 }
 
-/// Ready when the time is over, and never before.
+/// Ready when the time is over, never before.
 pub(in super::super) struct Sleep {
     duration: i64,
-    /// Where it is registered, and under which key.
+    /// The context in which it is registered, and its key there.
     registered: Option<(Context, (i64, u64))>,
-    /// When it is over, by the clock.
+    /// The time at which it is over, by the clock.
     over: i64,
 }
 
@@ -281,7 +283,7 @@ impl Future for Sleep {
             return Poll::Pending;
         }
         drop(state);
-        // Another context goes on with what one that may be over by now has begun.
+        // The sleep began in another context, which may have ended, and continues in this one.
         let left = (key.0 - context.now()).clamp(0, self.duration);
         context.remove(key);
         let due = Context::current().now().saturating_add(left);

@@ -1,4 +1,4 @@
-//! What every exported JavaScript class does with the events that the platform sends it.
+//! Handles the events that the platform sends to an exported JavaScript class.
 
 use std::cell::OnceCell;
 use std::future::Future;
@@ -27,8 +27,8 @@ use crate::turn::caller::{Caller, Origin};
 use crate::turn::chain::CallChain;
 use crate::turn::user_code;
 
-/// An exported class. It is generated into a module of its own, out of reach of the user's names, and learns through
-/// this trait which object it is.
+/// An exported class. The class is generated into a separate module that the user's names cannot
+/// affect. It learns through this trait which object it is.
 pub trait Exported {
     /// The object's description.
     fn description() -> &'static Description;
@@ -36,16 +36,16 @@ pub trait Exported {
 
 /// One instance of an exported class.
 ///
-/// Its constructor runs no code of the object and never fails: `worker-build`'s entry takes any
-/// exception of a constructor for the end of the whole WebAssembly instance. The object starts
-/// with its first event.
+/// Its constructor runs none of the object's code and never fails. The entry that `worker-build`
+/// makes would treat an exception of a constructor as the end of the whole WebAssembly instance.
+/// The object starts with its first event.
 pub struct ObjectClass {
-    /// Nothing in the throw-away instance that only shows its prototype.
+    /// `None` in the throw-away instance that only provides its prototype.
     start: Option<Start>,
     occupant: OnceCell<Rc<Occupant>>,
 }
 
-/// Where panics unwind, the engine catches those of user code and resets the object.
+/// If panics unwind, the engine catches those of user code and resets the object.
 impl UnwindSafe for ObjectClass {}
 impl RefUnwindSafe for ObjectClass {}
 
@@ -60,7 +60,7 @@ struct Start {
     reason = "what a method throws is the event's own failure"
 )]
 impl ObjectClass {
-    /// Takes what the platform's constructor is called with.
+    /// Takes the arguments of the platform's constructor.
     pub fn new(
         description: &'static Description,
         state: JsValue,
@@ -78,7 +78,7 @@ impl ObjectClass {
         })
     }
 
-    /// The throw-away instance that [`extend_durable_object`] takes.
+    /// Returns the throw-away instance for [`extend_durable_object`].
     #[must_use]
     pub fn empty() -> Self {
         Self {
@@ -87,8 +87,8 @@ impl ObjectClass {
         }
     }
 
-    /// The object, started if this is its first event. If it does not start, the platform makes a new
-    /// instance for the next event (P16).
+    /// Returns the object. The first event starts it. If it fails to start, the platform creates a
+    /// new instance for the next event (P16).
     fn occupant(&self) -> Result<&Rc<Occupant>, JsValue> {
         if let Some(occupant) = self.occupant.get() {
             return Ok(occupant);
@@ -101,7 +101,7 @@ impl ObjectClass {
         bindings::runs(&state)?;
         let occupant = start.wake().map_err(|fault| {
             let error = thrown(&explained(fault, start.description));
-            // The event has the error too; this one tells the events behind it.
+            // This event already has the error. The call reports it to the events behind this one.
             let _ = bindings::fail_start(&state, &error);
             error
         })?;
@@ -116,7 +116,8 @@ impl ObjectClass {
         answer(occupant.state().memory(), || Box::pin(event(occupant)))
     }
 
-    /// An HTTP request; what comes beside it was read in JavaScript, see `extend` in `glue.js`.
+    /// Handles an HTTP request. The other arguments were read in JavaScript. See `extend` in
+    /// `life.js`.
     pub fn fetch(
         &self,
         request: JsValue,
@@ -141,7 +142,7 @@ impl ObjectClass {
         })
     }
 
-    /// A call from another object or an app written with this crate.
+    /// Handles a call from another object or an app written with this crate.
     pub fn call(&self, method: JsValue, arguments: JsValue, chain: JsValue) -> Answer {
         let method = method.as_string().unwrap_or_default();
         let arguments = open_parcel(&arguments);
@@ -173,9 +174,9 @@ impl ObjectClass {
         })
     }
 
-    /// Native RPC: method number `index` of the class, called by JavaScript.
+    /// Handles native RPC: calls method number `index` of the class from JavaScript.
     pub fn rpc(&self, index: usize, mut arguments: Vec<JsValue>) -> Answer {
-        // Left out and `undefined` are the same to a JavaScript caller.
+        // An omitted argument equals `undefined` to a JavaScript caller.
         while arguments.last().is_some_and(JsValue::is_undefined) {
             arguments.pop();
         }
@@ -200,8 +201,8 @@ impl ObjectClass {
         })
     }
 
-    /// The platform's alarm. Its information is not needed: which schedules are due, and for which time they
-    /// were set, is in the object's own table.
+    /// Handles the platform's alarm. Its information is not needed: the object's own table has the
+    /// schedules that are due, and the times for which they were set.
     pub fn alarm(&self, _info: JsValue) -> Answer {
         self.on_event(|occupant| {
             let alarm = occupant.alarm();
@@ -214,7 +215,7 @@ impl ObjectClass {
         })
     }
 
-    /// A message of a hibernatable socket.
+    /// Handles a message of a hibernatable socket.
     pub fn web_socket_message(&self, socket: JsValue, message: JsValue) -> Answer {
         let message = match message.as_string() {
             Some(text) => Message::Text(text),
@@ -225,7 +226,7 @@ impl ObjectClass {
         })
     }
 
-    /// The end of a hibernatable socket.
+    /// Handles the end of a hibernatable socket.
     pub fn web_socket_close(
         &self,
         socket: JsValue,
@@ -241,7 +242,7 @@ impl ObjectClass {
             reason = "`as` saturates"
         )]
         let code = code.as_f64().map_or(NO_STATUS, |code| code as u16);
-        // A peer that sent no Close gave no reason; the one that comes is workerd's (P58).
+        // A peer that sent no Close gave no reason. The reason passed here is workerd's (P58).
         let reason = match code {
             BROKEN => String::new(),
             _ => reason.as_string().unwrap_or_default(),
@@ -252,7 +253,7 @@ impl ObjectClass {
         })
     }
 
-    /// The failure of a hibernatable socket.
+    /// Handles the failure of a hibernatable socket.
     pub fn web_socket_error(&self, socket: JsValue, error: JsValue) -> Answer {
         let message = message_of(&error);
         self.on_socket(socket, |occupant, socket| {
@@ -279,8 +280,8 @@ impl ObjectClass {
     }
 }
 
-/// Says what to do about a class whose objects are not backed by SQLite: the platform's own words
-/// come with the first use of storage.
+/// Adds what to do about a class whose objects are not backed by SQLite. The platform reports this
+/// at the first use of storage.
 fn explained(fault: Fault, description: &Description) -> Fault {
     match fault {
         Fault::Storage(error) if error.to_string().contains("SQLite-backed") => {
@@ -307,7 +308,7 @@ impl Start {
         state.memory().context().enter();
         let occupant = Occupant::wake(description, state.clone());
         if let Some(fault) = occupant.failure() {
-            // Not a reset by its own words: the callers learn why.
+            // Not a reset with its own message, so that the callers receive the cause.
             state.memory().take_doom();
             return Err(fault);
         }
@@ -321,28 +322,29 @@ impl Start {
     }
 }
 
-/// Drops the object's value. Where an abort ended execution inside of a turn, its frames still borrow the
-/// value, and it stays.
+/// Drops the object's value. If an abort ended execution inside a turn, its frames still borrow the
+/// value. The value is then leaked.
 fn drop_value(occupant: &Occupant) {
     let resident = occupant.resident.try_borrow_mut();
     user_code::dispose(resident.ok().and_then(|mut resident| resident.take()));
 }
 
-/// The one who made a request: its signal tells, with the flag `enable_request_signal`.
+/// The caller that made a request. With the flag `enable_request_signal`, the request's signal
+/// tells when it disconnects.
 fn caller_of(request: bindings::Request) -> Caller {
     Caller::asked(move |caller| {
         let caller = AssertUnwindSafe(caller);
         let gone = Closure::once_into_js(move || caller.leave());
-        // A caller that cannot be watched is never seen to disconnect.
+        // A caller that cannot be watched never counts as disconnected.
         let _ = bindings::when_aborted(&request, &gone);
     })
 }
 
-/// Makes an exported class one that extends the platform's `DurableObject`, which is what answers
-/// RPC. Takes a throw-away instance: a Rust struct's prototype is reached through one only.
+/// Makes an exported class extend the platform's `DurableObject`, which answers RPC. Takes a
+/// throw-away instance, because a Rust struct's prototype can only be reached through an instance.
 ///
 /// # Errors
-/// The platform's class is not there.
+/// Fails if the platform's class does not exist.
 pub fn extend_durable_object(
     instance: JsValue,
     description: &'static Description,

@@ -1,4 +1,4 @@
-//! The Worker's entry: the app, answering raw requests.
+//! The Worker's entry: the app, which answers raw requests.
 
 use std::cell::OnceCell;
 use std::rc::Rc;
@@ -21,11 +21,12 @@ use crate::object::context;
 /// The binding of the static files, in the Wrangler configuration's `assets`.
 const ASSETS: &str = "ASSETS";
 
-/// The generated module that exports `fetch`; it learns the app through this trait, as [`Exported`] classes their object.
+/// The generated module that exports `fetch`. It learns the app through this trait, as [`Exported`]
+/// classes learn their object.
 ///
 /// [`Exported`]: super::super::Exported
 pub trait ExportedApp {
-    /// Puts the app together.
+    /// Builds the app.
     fn app() -> App;
 }
 
@@ -49,7 +50,7 @@ fn the_app(make: fn() -> App) -> Rc<App> {
 /// Answers a request to the Worker.
 ///
 /// # Errors
-/// The platform refused to make the response.
+/// Fails if the platform refuses to create the response.
 pub fn worker_fetch(make: fn() -> App, request: JsValue, env: JsValue, _ctx: JsValue) -> Answer {
     promise::prepare();
     super::super::log::start();
@@ -61,7 +62,8 @@ pub fn worker_fetch(make: fn() -> App, request: JsValue, env: JsValue, _ctx: JsV
     if let Err(fault) = received.check() {
         return answer_fault(fault);
     }
-    // Not before the app was put together, which is the user's code: see `answer_unowned`.
+    // Only if the app is already built, because building it runs the user's code: see
+    // `answer_unowned`.
     let known = known_app();
     if let Some(app) = &known {
         match pass_on(app, &env, &received, &request) {
@@ -96,14 +98,15 @@ pub fn worker_fetch(make: fn() -> App, request: JsValue, env: JsValue, _ctx: JsV
     )
 }
 
-/// The app, if a request has put it together without a mistake.
+/// Returns the app, if a request has built it without a mistake.
 fn known_app() -> Option<Rc<App>> {
     APP.with(|app| app.get().cloned())
         .filter(|app| app.mistakes().is_empty())
 }
 
-/// The lean way: the app only decides where a request leads, and writes the object's own path on
-/// it; else request and response stay the platform's own, and what comes back is the other side's promise.
+/// The fast path. The app only chooses the destination of the request and rewrites its path to the
+/// object's own. Request and response otherwise remain the platform's, and the returned value is
+/// the destination's promise.
 fn pass_on(
     app: &App,
     env: &Env,

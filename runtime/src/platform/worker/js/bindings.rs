@@ -1,8 +1,8 @@
-//! The JavaScript side, declared: the platform's own objects, and the two small modules that save
+//! Bindings to JavaScript: the platform's own objects, and the two small modules that save
 //! crossings (`glue.js`, `messagepack.js`).
 //!
-//! The `worker` crate's types are handed to users as escape hatches; they lack the synchronous
-//! key-value store, savepoints, `abort` and RPC, so nothing here goes through them.
+//! The types of the `worker` crate are not used here. They are passed to users as escape hatches,
+//! but lack the synchronous key-value store, savepoints, `abort` and RPC.
 
 use js_sys::{Array, Date, Promise, Uint8Array};
 use wasm_bindgen::prelude::*;
@@ -77,7 +77,7 @@ extern "C" {
     pub(in super::super) fn id_from_name(this: &Namespace, name: &str) -> Id;
     #[wasm_bindgen(method, js_name = newUniqueId)]
     pub(in super::super) fn new_unique_id(this: &Namespace) -> Id;
-    /// The namespace of a jurisdiction. Throws where there are none.
+    /// The namespace of a jurisdiction. Throws if the platform has no jurisdictions.
     #[wasm_bindgen(method, catch)]
     pub(in super::super) fn jurisdiction(
         this: &Namespace,
@@ -124,13 +124,16 @@ extern "C" {
     pub(in super::super) fn log_error(line: &str);
 }
 
-// The life of the instance; `life.js` says how it goes.
+// The life cycle of the instance, which `life.js` describes.
 #[wasm_bindgen(module = "/src/platform/worker/js/life.js")]
 extern "C" {
-    /// What JavaScript needs of this instance: the error of whatever it owes when it ends;
-    /// a function that drops what is kept of objects that have ended; one that drops a task; one that
-    /// does nothing, by which an instance that unwinds is replaced; those that read and set the stack
-    /// pointer.
+    /// Passes to JavaScript what it needs of this instance:
+    ///
+    /// - the error for pending answers when the instance ends,
+    /// - a function that drops what remains of ended objects,
+    /// - one that drops a task,
+    /// - one that does nothing, whose call replaces an instance that unwinds,
+    /// - those that read and set the stack pointer.
     #[wasm_bindgen(catch)]
     pub(in super::super) fn prepare(
         lost: &JsValue,
@@ -140,22 +143,22 @@ extern "C" {
         stack: &JsValue,
         set_stack: &JsValue,
     ) -> Result<(), JsValue>;
-    /// Notes the object whose code runs until this entry returns: the one that a trap resets.
+    /// Records the object whose code runs until this entry returns. A trap resets that object.
     #[wasm_bindgen(catch, js_name = run)]
     pub(in super::super) fn runs(state: &State) -> Result<(), JsValue>;
-    /// This instance has ended. Does not return if an object's code ran.
+    /// Ends this instance. Does not return if an object's code ran.
     #[wasm_bindgen(catch)]
     pub(in super::super) fn died() -> Result<(), JsValue>;
     /// Resets the object when this entry returns.
     #[wasm_bindgen(catch)]
     pub(in super::super) fn doom(state: &State, reason: &str) -> Result<(), JsValue>;
-    /// Resets the object, which ends execution inside of the call.
+    /// Resets the object. This ends execution inside the call.
     #[wasm_bindgen(catch)]
     pub(in super::super) fn abort(state: &State, reason: &str, wear: u32) -> Result<(), JsValue>;
 
     /// Makes the platform's class the parent, and guards the methods. From then on the exported
-    /// `fetch` is called with the request, its method and address, its chain, and its body if that
-    /// is small enough and no route takes the request raw.
+    /// `fetch` is called with the request, its method and address, its chain, and its body. The
+    /// body is passed only if it is small enough and no route takes the request raw.
     #[wasm_bindgen(catch)]
     pub(in super::super) fn extend(
         example: &JsValue,
@@ -165,7 +168,7 @@ extern "C" {
     #[wasm_bindgen(catch)]
     pub(in super::super) fn describe(request: &Request) -> Result<String, JsValue>;
 
-    /// A promise that only Rust settles, and JavaScript if Rust no longer can.
+    /// A promise that Rust settles, or JavaScript if Rust no longer can.
     pub(in super::super) type Deferred;
     #[wasm_bindgen(constructor)]
     pub(in super::super) fn new(owner: Option<&State>) -> Deferred;
@@ -175,17 +178,17 @@ extern "C" {
     pub(in super::super) fn settle(this: &Deferred, value: &JsValue);
     #[wasm_bindgen(method)]
     pub(in super::super) fn fail(this: &Deferred, error: &JsValue);
-    /// It will not be settled. Does nothing if it is settled.
+    /// Records that the promise will not be settled. Does nothing if it is settled.
     #[wasm_bindgen(method)]
     pub(in super::super) fn abandon(this: &Deferred);
 
-    /// Calls `run` with the number of a task, in a microtask of its own.
+    /// Calls `run` with the number of a task, in a separate microtask.
     #[wasm_bindgen(catch, js_name = inAMicrotask)]
     pub(in super::super) fn in_a_microtask(run: &JsValue, task: u32) -> Result<(), JsValue>;
-    /// The task is over.
+    /// Records that the task has ended.
     #[wasm_bindgen(catch)]
     pub(in super::super) fn silence(task: u32) -> Result<(), JsValue>;
-    /// Calls `fired` with the number of the context, later and in the present context of the platform.
+    /// Calls `fired` with the number of the context, later and in the platform's current context.
     #[wasm_bindgen(catch, js_name = setTimer)]
     pub(in super::super) fn set_timer(
         fired: &JsValue,
@@ -194,7 +197,7 @@ extern "C" {
     ) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(catch, js_name = clearTimer)]
     pub(in super::super) fn clear_timer(timer: &JsValue) -> Result<(), JsValue>;
-    /// Drops the task when the client that sent the request has hung up.
+    /// Drops the task when the client that sent the request disconnects.
     #[wasm_bindgen(catch)]
     pub(in super::super) fn watch(request: &Request, task: u32) -> Result<(), JsValue>;
     #[wasm_bindgen(catch)]
@@ -209,22 +212,23 @@ extern "C" {
         promise: &Promise,
         on_failure: &JsValue,
     ) -> Result<JsValue, JsValue>;
-    /// Resets the object with this error, which every event on its way to it gets.
+    /// Resets the object with this error. Events already on their way to the object also receive
+    /// it.
     #[wasm_bindgen(catch, js_name = failStart)]
     pub(in super::super) fn fail_start(state: &State, error: &JsValue) -> Result<(), JsValue>;
 }
 
-// Everything that would pass for a direct import is marked `catch`: wasm-bindgen imports the module
-// once more for each such function, and bundlers report the repetition to the user.
+// Every function that could pass as a direct import is marked `catch`: wasm-bindgen imports the
+// module again for each such function, and bundlers report the duplicate import to the user.
 #[wasm_bindgen(module = "/src/platform/worker/js/glue.js")]
 extern "C" {
-    /// A request to the outside that can be given up.
+    /// A request to the outside world that can be cancelled.
     pub(in super::super) type Flight;
     #[wasm_bindgen(constructor, catch, js_class = "Flight")]
     pub(in super::super) fn new(request: &Request) -> Result<Flight, JsValue>;
     #[wasm_bindgen(method, getter)]
     pub(in super::super) fn answer(this: &Flight) -> Promise;
-    /// The body's bytes; nothing if there are more than `limit`.
+    /// The body's bytes. `None` if there are more than `limit`.
     #[wasm_bindgen(method)]
     pub(in super::super) fn body(this: &Flight, limit: u32) -> Promise;
     #[wasm_bindgen(method, catch)]
@@ -238,7 +242,7 @@ extern "C" {
         fault: Option<Uint8Array>,
     ) -> JsValue;
 
-    /// A variable of the configuration: text as it is, other JSON as its text.
+    /// A variable of the configuration. Text is returned unchanged, other JSON as its text.
     pub(in super::super) fn variable(env: &JsValue, name: &str) -> Option<String>;
     #[wasm_bindgen(catch, js_name = readBody)]
     pub(in super::super) fn read_body(
@@ -289,7 +293,7 @@ extern "C" {
     ) -> Result<Fetcher, JsValue>;
     #[wasm_bindgen(catch, js_name = whenAborted)]
     pub(in super::super) fn when_aborted(request: &Request, gone: &JsValue) -> Result<(), JsValue>;
-    /// Bytes for another object; [`super::super::seam::remote::open_parcel`] reads them there.
+    /// Wraps bytes for another object. [`super::super::seam::remote::open_parcel`] unwraps them there.
     #[wasm_bindgen(catch)]
     pub(in super::super) fn parcel(bytes: &[u8]) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(catch)]
@@ -311,7 +315,8 @@ extern "C" {
         reverse: bool,
         limit: Option<u32>,
     ) -> Result<Array, JsValue>;
-    /// Not marked `catch`: a trap in `body` passes through here, and must not come back as an error.
+    /// Not marked `catch`, because a trap in `body` passes through here and must not be returned as
+    /// an error.
     pub(in super::super) fn transaction(
         storage: &Storage,
         body: &mut dyn FnMut() -> bool,
@@ -320,7 +325,7 @@ extern "C" {
     pub(in super::super) fn release_if_empty(storage: &Storage) -> Result<(), JsValue>;
     #[wasm_bindgen(catch, js_name = ensureAlarm)]
     pub(in super::super) fn ensure_alarm(storage: &Storage, at: f64) -> Result<(), JsValue>;
-    /// The pair, or nothing.
+    /// The pair, if one is set.
     #[wasm_bindgen(js_name = automaticResponse)]
     pub(in super::super) fn automatic_response(state: &State) -> Vec<String>;
     #[wasm_bindgen(catch, js_name = isOpen)]
@@ -329,7 +334,8 @@ extern "C" {
     pub(in super::super) fn delete_all(storage: &Storage) -> Result<(), JsValue>;
     #[wasm_bindgen(catch, js_name = setAlarm)]
     pub(in super::super) fn set_alarm(storage: &Storage, at: Option<f64>) -> Result<(), JsValue>;
-    /// The names of the columns, the values of all rows in one stretch, the rows written.
+    /// The names of the columns, the values of all rows in one array, and the number of rows
+    /// written.
     #[wasm_bindgen(catch)]
     pub(in super::super) fn query(
         sql: &Sql,
@@ -359,7 +365,7 @@ extern "C" {
 
 #[wasm_bindgen(module = "/src/platform/worker/js/messagepack.js")]
 extern "C" {
-    /// JavaScript values, one encoded after another.
+    /// JavaScript values, encoded one after another.
     #[wasm_bindgen(catch)]
     pub(in super::super) fn encode(values: Vec<JsValue>) -> Result<Vec<u8>, JsValue>;
     /// A stored value that another program wrote.

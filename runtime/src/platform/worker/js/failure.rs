@@ -1,4 +1,5 @@
-//! Failures across the boundary: JavaScript exceptions read as faults, faults thrown as errors.
+//! Failures across the boundary: JavaScript exceptions become faults, and faults are thrown as
+//! errors.
 
 use js_sys::{Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
@@ -10,7 +11,7 @@ use crate::error::fault::Fault;
 use crate::limits::TOO_BIG;
 use crate::platform::sql_message::without_code;
 
-/// What a JavaScript exception says, for people.
+/// Returns the message of a JavaScript exception, for people.
 pub(in super::super) fn message_of(error: &JsValue) -> String {
     property(error, "message")
         .and_then(|message| message.as_string())
@@ -29,7 +30,7 @@ pub(in super::super) fn storage_error(error: &JsValue) -> StorageError {
     }
 }
 
-/// Why a statement failed, in SQLite's own words: without the result code that workerd adds.
+/// Returns why a statement failed, in SQLite's words, without the result code that workerd adds.
 pub(in super::super) fn sql_error(error: &JsValue, parameters: usize) -> StorageError {
     let message = message_of(error);
     if message.starts_with("Wrong number of parameter bindings") {
@@ -44,17 +45,19 @@ pub(in super::super) fn sql_error(error: &JsValue, parameters: usize) -> Storage
     StorageError::Sql(said.to_owned())
 }
 
-/// How the platform begins to say that a constraint failed at the commit, which reset the object (P51).
+/// The beginning of the platform's message when a constraint failed at the commit, which reset the
+/// object (P51).
 const VIOLATED: &str = "Durable Object was reset and rolled back to its last known good state because the application left the database in a state where constraints were violated: ";
 
-/// Why a call or request to another object failed, by the properties that the platform sets (P67).
+/// Returns why a call or request to another object failed, from the properties that the platform
+/// sets (P67).
 pub(in super::super) fn fault_of(error: &JsValue) -> Fault {
     if let Some(fault) = carried_fault(error) {
         return fault;
     }
     let message = message_of(error);
     if let Some(said) = message.strip_prefix(VIOLATED) {
-        // The platform has it retried; the same writes would fail again.
+        // The platform marks it as retryable, but the same writes would fail again.
         let (said, _) = without_code(said);
         return Fault::Storage(StorageError::Sql(said.to_owned()));
     }
@@ -73,7 +76,7 @@ pub(in super::super) fn fault_of(error: &JsValue) -> Fault {
     }
 }
 
-/// The fault of an object that threw one of its own, as [`thrown`] made it.
+/// Returns the fault of an object that threw one as [`thrown`] made it.
 fn carried_fault(error: &JsValue) -> Option<Fault> {
     let bytes = property(error, "anchorholdFault")?
         .dyn_into::<Uint8Array>()
@@ -81,13 +84,13 @@ fn carried_fault(error: &JsValue) -> Option<Fault> {
     message_pack::decode(&bytes.to_vec()).ok()
 }
 
-/// The error that a JavaScript caller of a method gets: `name` and `code` for programs, `message`
+/// Returns the error for a JavaScript caller of a method: `name` and `code` for programs, `message`
 /// for people.
 pub(in super::super) fn error_of(fault: &Fault) -> JsValue {
     make(fault, None)
 }
 
-/// As [`error_of`], for what the platform hands on to callers written with this crate.
+/// Like [`error_of`], for errors that the platform passes to callers written with this crate.
 pub(in super::super) fn thrown(fault: &Fault) -> JsValue {
     make(
         fault,

@@ -1,4 +1,4 @@
-//! Bindings of the deployment, and the namespaces among them.
+//! The bindings of the deployment, including its namespaces.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -21,7 +21,7 @@ use crate::http::{Body, Request, Response};
 use crate::object::class::Class;
 use crate::turn::LocalFuture;
 
-/// How long a request to the outside may take, its answer's body included.
+/// How long a request to the outside world may take, including the body of its answer.
 const FETCH_LIMIT: Duration = Duration::from_secs(60);
 /// The largest body of such an answer.
 const MOST_FETCHED: u32 = 32 * 1024 * 1024;
@@ -64,7 +64,7 @@ impl Env {
         clock::now()
     }
 
-    /// A request to the outside world; the platform's gate holds it (P6).
+    /// Sends a request to the outside world. The platform's gate holds it (P6).
     #[expect(
         clippy::unused_self,
         reason = "on the other host the way out depends on who asks"
@@ -96,7 +96,7 @@ impl Env {
     }
 }
 
-/// A request under way. It ends when it is dropped.
+/// A request in flight. Dropping it cancels the request.
 struct Flight(bindings::Flight);
 
 impl Flight {
@@ -106,13 +106,13 @@ impl Flight {
             .map_err(|error| disconnected(&error))
     }
 
-    /// The whole answer.
+    /// Waits for the whole answer.
     async fn answer(&self) -> Result<Response, Fault> {
         let answer = JsFuture::from(self.0.answer())
             .await
             .map_err(|error| disconnected(&error))?;
         let mut answer = RawResponse::new(answer.unchecked_into()).into_response();
-        // A handshake has no body, and its response carries the socket.
+        // A handshake has no body. Its response carries the socket.
         if answer.status == 101 {
             return Ok(answer);
         }
@@ -133,7 +133,7 @@ impl Flight {
 
 impl Drop for Flight {
     fn drop(&mut self) {
-        // Over already unless it was given up.
+        // Does nothing if the request has finished.
         let _ = self.0.abort();
     }
 }

@@ -19,7 +19,8 @@ pub(crate) struct Namespace {
 }
 
 impl Namespace {
-    /// A namespace is the same for every request and object of an isolate, so each is looked up once.
+    /// A namespace is the same for every request and object of an isolate, so each is looked up
+    /// only once.
     pub(super) fn known(
         class: &'static Class,
         find: impl FnOnce() -> Result<JsValue, Fault>,
@@ -41,7 +42,8 @@ impl Namespace {
         })
     }
 
-    /// The same class's namespace within a jurisdiction, which makes and takes ids of its own (P72).
+    /// Returns the namespace of the same class within a jurisdiction. It creates and accepts only
+    /// its own ids (P72).
     pub(crate) fn within(&self, jurisdiction: &str) -> Result<Self, Fault> {
         let raw = self.raw.jurisdiction(jurisdiction);
         raw.map(|raw| Self { raw })

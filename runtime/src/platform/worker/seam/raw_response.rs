@@ -1,4 +1,4 @@
-//! A response of the platform's own, handed on as it is.
+//! A response of the platform's that is passed on unchanged.
 
 use std::borrow::Cow;
 
@@ -10,13 +10,13 @@ use super::super::js::bindings;
 use super::super::js::failure::fault_of;
 use crate::error::fault::Fault;
 
-/// Names and values.
+/// Pairs of names and values.
 pub(super) type Headers = [(Cow<'static, str>, Cow<'static, str>)];
 
 /// A response of the platform's own.
 pub(crate) struct RawResponse {
     pub(super) response: bindings::Response,
-    /// How many of the headers beside it are its own; what follows was added here.
+    /// How many of the headers are the response's own. The headers after them were added here.
     pub(super) own_headers: usize,
 }
 
@@ -28,7 +28,7 @@ impl RawResponse {
         }
     }
 
-    /// The whole body, for a caller who reads it here.
+    /// The whole body, for a caller that reads it here.
     pub(crate) async fn bytes(&self) -> Result<Vec<u8>, Fault> {
         let buffer = self
             .response

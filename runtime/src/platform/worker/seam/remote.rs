@@ -19,7 +19,7 @@ use crate::object::id::{Placement, RawId};
 use crate::turn::LocalFuture;
 use crate::turn::chain::CallChain;
 
-/// One object, wherever it lives. A clone is the same connection.
+/// One object, wherever it is located. A clone is the same connection.
 #[derive(Clone)]
 pub(crate) struct Remote(Rc<Inner>);
 
@@ -27,8 +27,8 @@ struct Inner {
     namespace: Namespace,
     address: Address,
     placement: Placement,
-    /// The platform's own stub. It serves the context that opened it only, keeps the order of calls
-    /// there, and stays broken after its first failure (P68).
+    /// The platform's own stub. It works only in the context that opened it, keeps the order of
+    /// calls there, and stays broken after its first failure (P68).
     stub: InContext<Fetcher>,
 }
 
@@ -107,8 +107,8 @@ impl Remote {
             .map_err(|error| self.failed(&error))
     }
 
-    /// Hands a request on with another address, else untouched; the promise is the platform's own,
-    /// with failures answered.
+    /// Forwards a request with another address and otherwise unchanged. Returns the platform's own
+    /// promise, whose failures are answered.
     pub(in super::super) fn forward(&self, url: &str, request: &JsValue) -> Result<JsValue, Fault> {
         let answer = self
             .stub()?
@@ -153,7 +153,7 @@ fn encode<T: serde::Serialize>(value: &T) -> Result<Vec<u8>, Fault> {
     message_pack::encode(value).map_err(Fault::Undecodable)
 }
 
-/// What `parcel` in `glue.js` made; nothing if it is something else.
+/// Returns the bytes in a value that `parcel` in `glue.js` made. Returns no bytes for other values.
 pub(in super::super) fn open_parcel(parcel: &JsValue) -> Vec<u8> {
     if let Some(text) = parcel.as_string() {
         let bytes = text.chars().map(u8::try_from);
@@ -165,8 +165,8 @@ pub(in super::super) fn open_parcel(parcel: &JsValue) -> Vec<u8> {
         .unwrap_or_default()
 }
 
-/// A result travels between two Rust objects as bytes behind one that tells it from a fault: an
-/// exception would lose the error's own fields.
+/// A result travels between two Rust objects as bytes, prefixed by one that distinguishes it from a
+/// fault. An exception would lose the error's own fields.
 const RESULT: u8 = 0;
 const FAULT: u8 = 1;
 

@@ -1,4 +1,4 @@
-//! Requests: the platform's own, read as little as possible, or made here.
+//! Requests: either the platform's own, read as little as possible, or made here.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -14,19 +14,19 @@ use crate::error::Error;
 use crate::error::fault::Fault;
 use crate::turn::chain::CallChain;
 
-/// The host in the address of requests to objects. It leads nowhere: the stub is the address.
+/// The host in the address of requests to objects. It is not resolved: the stub is the address.
 const ORIGIN: &str = "http://object";
 
 /// An HTTP request.
 pub(crate) struct Request {
-    /// The platform's own; its body has not been read.
+    /// The platform's own request, whose body has not been read.
     base: Option<bindings::Request>,
     method: String,
     url: String,
     path: Range<usize>,
     chain: Option<String>,
     headers: Vec<(String, String)>,
-    /// The name of a header that was set and cannot be sent, and why.
+    /// The name of a header that was set but cannot be sent, and the reason.
     refused: Option<(String, String)>,
     body: Option<Vec<u8>>,
 }
@@ -43,7 +43,8 @@ impl Request {
         Self::from_parts(None, method.to_ascii_uppercase(), url, None)
     }
 
-    /// The platform's own, with its method and address in one `line`, and what a stub sent along.
+    /// The platform's own request, with its method and address in one `line`, and what a stub sent
+    /// along.
     pub(in super::super) fn received(
         base: bindings::Request,
         line: &str,
@@ -76,16 +77,16 @@ impl Request {
         self.base.as_ref()
     }
 
-    /// The address with another path.
+    /// Returns the address with another path.
     pub(in super::super) fn url_with_path(&self, path: &str) -> String {
         let (before, after) = (&self.url[..self.path.start], &self.url[self.path.end..]);
         format!("{before}{path}{after}")
     }
 
-    /// The chain of the stub that sent this; `None` if no stub did.
+    /// Returns the chain of the stub that sent this, or `None` if no stub did.
     pub(in super::super) fn chain(&self) -> Option<CallChain> {
         let hex = self.chain.as_deref()?;
-        // Unreadable: of another version.
+        // A chain that cannot be decoded comes from another version of this crate.
         Some(
             from_hex(hex)
                 .and_then(|bytes| message_pack::decode(&bytes).ok())
@@ -93,7 +94,7 @@ impl Request {
         )
     }
 
-    /// The platform's form, for the outside world.
+    /// Converts to the platform's form, for the outside world.
     pub(super) fn to_outgoing(&self) -> Result<bindings::Request, Fault> {
         if &self.url[..self.path.start] == ORIGIN {
             return Err(Fault::Configuration(format!(
@@ -118,7 +119,7 @@ impl Request {
             .collect()
     }
 
-    /// The platform's form, for a stub. Borrows the body of the request it came from.
+    /// Converts to the platform's form, for a stub. Borrows the body of the request it came from.
     pub(super) fn to_js(&self, chain: &CallChain) -> Result<JsValue, Fault> {
         let chain = if chain.links.is_empty() {
             None
@@ -145,14 +146,14 @@ impl Request {
         self.headers.push((name.to_owned(), value.to_owned()));
     }
 
-    /// Takes a header off, and notes why the request cannot be sent.
+    /// Removes a header, and records why the request cannot be sent.
     pub(crate) fn refuse_header(&mut self, name: &str, message: String) {
         self.headers
             .retain(|(known, _)| !known.eq_ignore_ascii_case(name));
         self.refused.get_or_insert((name.to_owned(), message));
     }
 
-    /// Why the request cannot be sent, if so.
+    /// Why the request cannot be sent, if it cannot.
     pub(crate) fn refused(&self) -> Option<&str> {
         self.refused.as_ref().map(|(_, message)| message.as_str())
     }
@@ -205,13 +206,13 @@ impl Request {
         self.base.as_ref()?.headers().get(name).ok().flatten()
     }
 
-    /// The whole body.
+    /// Reads the whole body.
     pub(crate) async fn bytes(&mut self) -> Result<Vec<u8>, Error> {
         let body = self.read(None).await?;
         Ok(body.unwrap_or_default())
     }
 
-    /// The body, or nothing if it is larger than `limit`.
+    /// Reads the body. Returns `None` if it is larger than `limit`.
     pub(crate) async fn bytes_within(&mut self, limit: usize) -> Result<Option<Vec<u8>>, Error> {
         self.read(Some(limit)).await
     }
@@ -232,7 +233,7 @@ impl Request {
     }
 }
 
-/// Whether an address has a scheme, and is not only a path.
+/// Whether an address has a scheme and is more than a path.
 fn is_whole(address: &str) -> bool {
     address
         .find("://")
@@ -255,7 +256,7 @@ fn to_hex(bytes: &[u8]) -> String {
     bytes
         .iter()
         .fold(String::with_capacity(bytes.len() * 2), |mut hex, byte| {
-            // Writing to a string does not fail.
+            // Writing to a string cannot fail.
             let _ = write!(hex, "{byte:02x}");
             hex
         })

@@ -1,4 +1,4 @@
-//! Responses, made with as few crossings as they allow.
+//! Responses, made with as few crossings to JavaScript as possible.
 
 use std::borrow::Cow;
 
@@ -59,7 +59,7 @@ thread_local! {
         Closure::new(|error| to_js(&fault_of(&error).into_response()));
 }
 
-/// The platform's own promise of a response, whose rejection becomes an answer like any other fault.
+/// The platform's own promise of a response. Its rejection becomes an answer like any other fault.
 pub(in super::super) fn with_failures_answered(answer: &Promise) -> Result<JsValue, Fault> {
     ON_FAILURE
         .with(|on_failure| bindings::catch_with(answer, on_failure.as_ref()))

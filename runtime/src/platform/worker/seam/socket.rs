@@ -7,7 +7,7 @@ use super::super::js::failure::message_of;
 use crate::socket::{Message, SocketError};
 
 thread_local! {
-    /// Sockets that the running atomic turn has closed, which the platform is told of at its end.
+    /// Sockets that the running atomic turn has closed. The platform is told at the turn's end.
     static CLOSING: RefCell<Vec<WebSocket>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -18,7 +18,7 @@ pub(crate) struct Socket {
     state: State,
 }
 
-/// The client's end: the platform completes the handshake with it.
+/// The client's end. The platform completes the handshake with it.
 pub(crate) struct Upgrade(pub(super) WebSocket);
 
 impl Socket {
@@ -43,7 +43,7 @@ impl Socket {
             .map_err(|error| SocketError::new(message_of(&error)))
     }
 
-    /// A message is to be sent when the running turn has succeeded.
+    /// Checks that a message can be sent. It is sent after the running turn has succeeded.
     pub(crate) fn reserve(&self, _bytes: usize) -> Result<(), SocketError> {
         let is_closing = CLOSING.with_borrow(|closing| closing.contains(&self.socket));
         if is_closing || !bindings::is_open(&self.socket).unwrap_or(false) {
@@ -53,7 +53,7 @@ impl Socket {
     }
 
     pub(crate) fn send_reserved(&self, message: Message) {
-        // A peer that left meanwhile misses it.
+        // A peer that has left meanwhile does not receive it.
         let _ = match message {
             Message::Text(text) => self.send_text(&text),
             Message::Binary(bytes) => self.send_binary(&bytes),
@@ -63,8 +63,9 @@ impl Socket {
     #[expect(clippy::unused_self, reason = "the seam's: nothing is counted here")]
     pub(crate) fn cancel_reservation(&self, _bytes: usize) {}
 
-    /// The socket is to be closed when the running turn has succeeded: nothing more can be sent. Says
-    /// whether the socket owed the peer this close, which the platform keeps to itself.
+    /// Closes the socket after the running turn has succeeded. From now on nothing more can be
+    /// sent. Returns whether the socket owed the peer this close, which the platform does not
+    /// reveal.
     pub(crate) fn begin_close(&self) -> Result<bool, SocketError> {
         CLOSING.with_borrow_mut(|closing| {
             if closing.contains(&self.socket) {
@@ -77,7 +78,7 @@ impl Socket {
 
     pub(crate) fn finish_close(&self, code: u16, reason: &str) {
         self.cancel_close(false);
-        // A peer that is gone misses nothing.
+        // A peer that is gone needs no Close.
         let _ = self.close(code, reason);
     }
 
@@ -85,9 +86,9 @@ impl Socket {
         CLOSING.with_borrow_mut(|closing| closing.retain(|socket| *socket != self.socket));
     }
 
-    /// Answers the peer's Close. A socket that the object has closed already stays as it is.
+    /// Answers the peer's Close. Does nothing if the object has already closed the socket.
     pub(crate) fn answer_close(&self, code: Option<u16>, reason: &str) {
-        // A peer that is gone misses nothing.
+        // A peer that is gone needs no answer.
         let _ = match code {
             Some(code) => self.socket.close(code, reason),
             None => self.socket.close_without_code(),

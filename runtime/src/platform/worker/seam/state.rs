@@ -30,7 +30,7 @@ use crate::storage::ListRange;
 use crate::storage::sql::{SqlRows, SqlValue};
 use crate::turn::LocalFuture;
 
-/// An initialisation may take so long (P14).
+/// How long an initialisation may take (P14).
 const INITIALISATION_LIMIT: Duration = Duration::from_secs(30);
 
 /// One resident object's handle to its platform. A clone is the same handle.
@@ -45,7 +45,7 @@ struct Inner {
     env: Env,
     name: OnceCell<Option<String>>,
     gathering: Rc<Gathering>,
-    /// Counts the writes of the object's own code, which a failed turn takes back.
+    /// Counts the writes of the object's own code, which a failed turn rolls back.
     writes: Cell<u64>,
 }
 
@@ -102,8 +102,8 @@ impl ObjectState {
         bindings::put(&self.0.kv, key, value).map_err(|error| storage_error(&error))
     }
 
-    /// The last writes of a turn that succeeded. An error ends the object's memory, so nothing else
-    /// has to take them back: a handler that only changes fields needs no savepoint.
+    /// Makes the last writes of a turn that succeeded. An error ends the activation, so no rollback
+    /// is needed. Thus a handler that only changes fields needs no savepoint.
     pub(crate) fn store_fields<'a>(
         &self,
         entries: impl Iterator<Item = (&'a str, Option<&'a [u8]>)>,
@@ -146,7 +146,7 @@ impl ObjectState {
             .collect()
     }
 
-    /// The alarm goes too, as from compatibility date 2026-02-24 on (P44).
+    /// Also deletes the alarm, as from compatibility date 2026-02-24 on (P44).
     pub(crate) fn delete_all(&self) -> Result<(), StorageError> {
         self.note_write();
         bindings::delete_all(&self.0.storage).map_err(|error| storage_error(&error))
@@ -158,19 +158,20 @@ impl ObjectState {
         }
     }
 
-    /// Runs one stretch of a turn without an await. If `body` fails, what it wrote is as it was before.
+    /// Runs one stretch of a turn without an await. If `body` fails, its writes are rolled back.
     ///
-    /// A savepoint cannot be opened in the middle of a stretch here, by its first write: it is one
-    /// call of the platform's. So the handlers that write get one at the start.
+    /// The savepoint cannot be opened by the first write in the middle of a stretch, because it is
+    /// one call of the platform's. So the handlers that write get one at the start.
     ///
     /// # Errors
-    /// Only a reset can take back what `body` wrote.
+    /// Fails if only a reset can roll back what `body` wrote.
     pub(crate) fn segment(
         &self,
         handler: HandlerKey,
         body: &mut dyn FnMut() -> SegmentEnd,
     ) -> Result<(), Fault> {
-        // Without a context there is only a `Storage` that the object kept from another turn.
+        // Without a context, a handler can only write through a `Storage` that the object kept from
+        // another turn.
         let learns = handler.takes_context;
         let before = self.0.writes.get();
         let has_savepoint = learns && !habits::only_reads(handler);
@@ -199,7 +200,7 @@ impl ObjectState {
     }
 
     pub(crate) fn transaction(&self, body: &mut dyn FnMut() -> bool) -> Result<(), StorageError> {
-        // The engine catches what unwinds in it, where panics do.
+        // If panics unwind, the engine catches them.
         let mut body = AssertUnwindSafe(body);
         let mut run = move || {
             let body = &mut body;
@@ -275,7 +276,7 @@ impl ObjectState {
             .map_err(|error| storage_error(&error))
     }
 
-    /// Makes sure that the alarm stands at this time or earlier.
+    /// Ensures that the alarm is set to this time or earlier.
     #[expect(
         clippy::cast_precision_loss,
         reason = "milliseconds stay below 2^53 for 285,000 years"
@@ -302,7 +303,7 @@ impl ObjectState {
             sockets.map(|socket| Socket::new(socket.unchecked_into(), self.raw().clone()));
         match tag {
             Some(_) => sockets.collect(),
-            // Without a tag the platform lists the newest first.
+            // Without a tag, the platform lists the newest first.
             None => sockets.rev().collect(),
         }
     }
@@ -340,10 +341,10 @@ impl ObjectState {
         self.raw().wait_until(&done);
     }
 
-    /// Drives an initialisation; a failure, or more than 30 s, resets the object (P14).
+    /// Drives an initialisation. A failure, or more than 30 s, resets the object (P14).
     ///
-    /// Events wait for the object's own readiness, in their order, and not for the platform's gate,
-    /// which is of no use after a panic: the event that rebuilds the object is inside already.
+    /// Events wait for the object's own readiness, in their order. The platform's gate is not used:
+    /// after a panic, the event that rebuilds the object is already inside the gate.
     pub(crate) fn block_concurrency_while(&self, future: LocalFuture<'static, Result<(), Fault>>) {
         let memory = self.0.memory.clone();
         promise::drive(
@@ -359,8 +360,8 @@ impl ObjectState {
                 match ready {
                     Some(Ok(())) => {}
                     Some(Err(fault)) => {
-                        // Not a reset by its own words: events on their way learn why, as those do
-                        // that wait here.
+                        // Not a reset with its own message, so that events on their way receive the
+                        // cause, as those that wait here do.
                         memory.take_doom();
                         tasks::end(&memory);
                         bindings::fail_start(memory.raw(), &thrown(&fault))?;
@@ -372,16 +373,16 @@ impl ObjectState {
         );
     }
 
-    /// `abandon` forgets the running turn: nothing unwinds here, and nothing else would.
+    /// Calls `abandon` to forget the running turn, because nothing unwinds here that could.
     pub(crate) fn abort(&self, reason: &str, abandon: fn()) -> ! {
         abandon();
         tasks::end(&self.0.memory);
-        // The platform ends execution inside of the call, and no frame of Rust returns.
+        // The platform ends execution inside the call. No frame of Rust returns.
         let _ = bindings::abort(self.raw(), reason, wear::of_an_abort());
         wasm_bindgen::throw_str(reason)
     }
 
-    /// Ends this memory when the present event is answered.
+    /// Ends this activation when the current event is answered.
     pub(crate) fn reset(&self, reason: &str) {
         self.0.memory.doom(reason);
     }
@@ -396,8 +397,8 @@ impl ObjectState {
     }
 }
 
-/// A stored value in the runtime's encoding. What this crate wrote is a `Uint8Array` of it; any
-/// other value is another program's, and is decoded by its own type.
+/// A stored value in the runtime's encoding. This crate writes it as a `Uint8Array`. Any other
+/// value was written by another program and is decoded by its type.
 fn stored(key: &str, value: &JsValue) -> Result<Vec<u8>, StorageError> {
     if let Some(bytes) = value.dyn_ref::<Uint8Array>() {
         return Ok(bytes.to_vec());

@@ -43,7 +43,7 @@ fn due_alarms_fire_a_few_at_a_time_and_the_rest_at_once() {
     assert_eq!(kernel.next_due(|| at(5)), Some(5));
 }
 
-/// An object that is written to all the time: at every sync there is another write on its way.
+/// An object that is written to continuously: at every sync another write is in flight.
 #[test]
 fn alarm_of_an_object_under_constant_writes_fires() {
     let mut kernel = new_kernel(Limits::default());
@@ -83,7 +83,7 @@ fn alarm_of_an_object_under_constant_writes_fires() {
         if now == 11 {
             assert!(kernel.alarm_committing(object, Some(20)));
         }
-        // Another caller writes while the disk is at work.
+        // Another caller writes while the disk is working.
         step(&mut kernel, Event::Wrote { object }, now);
         step(&mut kernel, Event::Synced { failed: vec![] }, now);
         let effects = step(&mut kernel, Event::Tick, now);
@@ -107,7 +107,7 @@ fn commit_is_not_made_when_a_turn_set_an_earlier_alarm_than_the_index_has() {
     assert!(kernel.alarm_recorded(object, 50, true));
     assert!(kernel.alarm_committing(object, Some(50)));
     assert!(!kernel.alarm_committing(object, Some(40)));
-    // A date that no later turn goes below.
+    // A date that no later turn can precede.
     let alarms = [(object, Some(40))];
     assert_eq!(kernel.alarms_to_record(&alarms, Some(30)), [(object, 30)]);
     assert!(kernel.alarm_recorded(object, 30, true));

@@ -1,4 +1,4 @@
-//! The index of alarms as the model has it: another thread changes it, one change after the other.
+//! The model's index of alarms. Another thread changes it, one change at a time.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -9,7 +9,7 @@ use crate::platform::native::kernel::{IndexedAlarm, ObjectIndex, Pause, PausedAl
 pub(super) struct ModelIndex {
     alarms: BTreeMap<RawId, i64>,
     pauses: BTreeMap<RawId, Pause>,
-    /// On their way.
+    /// The changes in flight.
     changes: VecDeque<Change>,
 }
 
@@ -29,7 +29,7 @@ impl ModelIndex {
         !self.changes.is_empty()
     }
 
-    /// The next change, for [`make`](Self::make) unless it fails.
+    /// Takes the next change, for [`make`](Self::make) unless it fails.
     pub(super) fn next_change(&mut self) -> Option<Change> {
         self.changes.pop_front()
     }
@@ -54,7 +54,7 @@ impl ModelIndex {
         }
     }
 
-    /// What is on its way is lost.
+    /// Loses the changes in flight.
     pub(super) fn crash(&mut self) {
         self.changes.clear();
     }

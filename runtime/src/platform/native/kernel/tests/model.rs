@@ -1,5 +1,5 @@
-//! The kernel against a host that is a plain model, under many random schedules, with rollbacks,
-//! lost commits, crashes and a clock that is set.
+//! Runs the kernel against a host that is a plain model, under many random schedules, with
+//! rollbacks, lost commits, crashes and clock changes.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -10,28 +10,28 @@ use crate::platform::native::kernel::{AlarmOutcome, Effect, Event, Limits, Now, 
 
 const OBJECTS: u8 = 4;
 
-/// A host made of plain data: a disk, an index, and actions waiting to be carried out.
+/// A host made of plain data: a disk, an index, and actions to be carried out.
 struct Model {
     kernel: TestKernel,
     random: u64,
     now: Now,
     waiting: Vec<TestEffect>,
     objects: HashMap<ObjectIndex, ModelObject>,
-    /// What is on disk, by object.
+    /// The contents of the disk, by object.
     disk: [Stored; OBJECTS as usize],
-    /// Objects with a commit on its way to the disk.
+    /// The objects with a commit in flight to the disk.
     syncing: Vec<u8>,
     index: ModelIndex,
     sent: u32,
     fired: usize,
-    /// How many alarms were set: as many runs may have a reason.
+    /// How many alarms were set. At most as many runs may have a cause.
     set: usize,
     failures: usize,
-    /// Nothing fails any more: the end.
+    /// Whether nothing fails any more, because the test ends.
     calm: bool,
 }
 
-/// The alarm of one object's database.
+/// The alarm in one object's database.
 #[derive(Clone, Copy, Default)]
 struct Stored {
     committed: Option<i64>,
@@ -41,12 +41,13 @@ struct Stored {
 #[derive(Default)]
 struct ModelObject {
     number: u8,
-    /// Writes made, committed and durable, by count; outputs note how many writes precede them.
+    /// The number of writes that are made, committed and durable. Outputs record how many writes
+    /// precede them.
     written: u32,
     committed: u32,
     durable: u32,
     outputs: VecDeque<(u32, u32)>,
-    /// The alarm in the open transaction, if that changed it.
+    /// The alarm in the open transaction, if the transaction changed it.
     open_alarm: Option<Option<i64>>,
     touched: bool,
     running: usize,
@@ -110,7 +111,7 @@ impl Model {
         self.objects.get_mut(&object).expect("known")
     }
 
-    /// As the object sees it.
+    /// Returns the alarm as the object sees it.
     fn alarm_of(&mut self, object: ObjectIndex) -> Option<i64> {
         let state = self.state(object);
         let (open, number) = (state.open_alarm, usize::from(state.number));
@@ -135,7 +136,7 @@ impl Model {
         self.check_alarms();
     }
 
-    /// Immediate effects take place; the others wait for the schedule to pick them.
+    /// Carries out immediate effects. The others wait until the schedule picks them.
     fn carry_out(&mut self, effect: TestEffect) {
         match effect {
             Effect::Release { object, output } => {
@@ -205,7 +206,8 @@ impl Model {
         }
     }
 
-    /// Work that is not zero is the alarm of the object of that number, plus one.
+    /// Handles refused work. Work other than zero is the alarm of the object of that number, plus
+    /// one.
     fn refused(&mut self, work: u32) {
         if work > 0 {
             self.failures += 1;
@@ -215,7 +217,7 @@ impl Model {
         }
     }
 
-    /// Commits what is settled, when the index has its alarms.
+    /// Commits what is settled, after the index has its alarms.
     fn settle(&mut self, latest: Option<i64>) {
         let mut alarms = Vec::new();
         for object in self.kernel.dirty().to_vec() {
@@ -277,7 +279,8 @@ impl Model {
         self.waiting.push(Effect::Commit { objects });
     }
 
-    /// Wherever a crash falls, the index wakes an object at or before its own alarm.
+    /// Checks that after a crash at any point, the index wakes an object at or before its own
+    /// alarm.
     fn check_alarms(&self) {
         for (number, stored) in self.disk.iter().enumerate() {
             for at in [stored.committed, stored.durable].into_iter().flatten() {
@@ -345,7 +348,7 @@ impl Model {
             let fault = Fault::Panicked;
             self.handle(Event::WakeFailed { object, fault });
         } else {
-            // What is read from a log has been made durable before.
+            // Data read from a log was made durable before.
             let stored = &mut self.disk[usize::from(number)];
             stored.durable = stored.committed;
             let state = self.state(object);
@@ -360,7 +363,7 @@ impl Model {
         }
     }
 
-    /// One in a while the disk fails, and what it holds is one or the other.
+    /// Completes a sync. Sometimes the disk fails, and then holds either state.
     fn synced(&mut self, objects: Vec<ObjectIndex>) {
         let mut failed = Vec::new();
         self.syncing.clear();
@@ -403,7 +406,7 @@ impl Model {
             Some(at) if at <= self.now.wall => {
                 self.fired += 1;
                 match self.below(if self.calm { 3 } else { 6 }) {
-                    // The handler sets another.
+                    // The handler sets another alarm.
                     0 if !self.calm => {
                         let at = self.now.wall + 1 + self.below(50) as i64;
                         self.set_alarm(object, Some(at));
@@ -418,7 +421,7 @@ impl Model {
                         AlarmOutcome::Failed { random: 0 }
                     }
                     4 => {
-                        // It dies, after it has set its alarm in vain.
+                        // It fails after setting its alarm, which is rolled back.
                         self.set_alarm(object, None);
                         let outcome = AlarmOutcome::Failed { random: 0 };
                         self.handle(Event::AlarmFinished { id, outcome });
@@ -427,7 +430,7 @@ impl Model {
                         return;
                     }
                     _ => {
-                        // It ends well, and what it wrote is lost with another turn.
+                        // It succeeds, but its writes are lost with another turn's.
                         self.set_alarm(object, None);
                         let outcome = AlarmOutcome::Done;
                         self.handle(Event::AlarmFinished { id, outcome });
@@ -470,7 +473,7 @@ impl Model {
         self.finish(object, bytes);
     }
 
-    /// Everything but the disk is gone.
+    /// Loses everything except the disk.
     fn crash(&mut self) {
         self.failures += 1;
         self.kernel = Self::kernel();
@@ -479,7 +482,7 @@ impl Model {
         self.index.crash();
         self.objects.clear();
         for number in 0..self.disk.len() {
-            // Power is lost, or not: what was not durable may be there.
+            // Power is lost or not: what was not durable may be kept.
             if self.below(2) == 0 {
                 self.disk[number].committed = self.disk[number].durable;
             } else {
@@ -521,7 +524,7 @@ impl Model {
         }
     }
 
-    /// From now on nothing fails and nothing is set.
+    /// Runs to the end without failures or new alarms.
     fn run_to_the_end(&mut self) {
         self.calm = true;
         for step in 0..20_000 {

@@ -1,4 +1,4 @@
-//! What a timetable still holds of what has ended, once everything has come to rest.
+//! What a timetable still holds of things that have ended, after everything is at rest.
 
 use super::{State, Timetable};
 use crate::object::id::RawId;
@@ -12,7 +12,7 @@ impl Timetable {
         self.runs = limits.alarm_runs;
     }
 
-    /// What is left over of runs that have ended, or will not fire in time.
+    /// Describes a leftover of runs that have ended, or an alarm that will not fire in time.
     pub(in super::super) fn leftover(&self, now: Now) -> Option<(Option<RawId>, String)> {
         let running = self
             .alarms
@@ -51,7 +51,7 @@ impl Timetable {
         })
     }
 
-    /// Whether this alarm fires in time: it is here, or beyond the horizon.
+    /// Whether this alarm will fire in time: it is in memory, or beyond the horizon.
     pub(in super::super) fn expects(&self, id: RawId, at: i64) -> bool {
         at > self.horizon
             || self

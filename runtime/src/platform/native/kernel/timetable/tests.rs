@@ -1,4 +1,4 @@
-//! The timetable by itself.
+//! Tests of the timetable alone.
 
 use super::*;
 
@@ -82,7 +82,7 @@ fn alarm_set_by_a_failed_run_supersedes_the_retry() {
     timetable.set(A, Some(50));
     timetable.failed(A, at(12), 0);
     assert_eq!(timetable.next_due(|| at(12)), Some(50));
-    // One that passed while the run went on still waits a little.
+    // An alarm whose date passed during the run still waits briefly.
     timetable.fire(at(50));
     timetable.set(A, Some(60));
     timetable.failed(A, at(900), 0);
@@ -98,7 +98,7 @@ fn retries_double_up_to_the_cap_with_bounded_jitter() {
     for _ in 0..20 {
         assert_eq!(timetable.fire(at(now)), Some(A));
         timetable.failed(A, at(now), 0);
-        // A wake that reads the same alarm from disk does not cut the pause short.
+        // A wake that reads the same alarm from disk does not shorten the pause.
         timetable.set(A, Some(0));
         let due = timetable.next_due(|| at(now)).unwrap_or_default();
         assert_eq!(due - now, expected);
@@ -159,7 +159,7 @@ fn no_more_runs_start_at_a_time_than_the_limit() {
     timetable.set(first, None);
     timetable.finished(first, false);
     assert!(timetable.fire(at(1)).is_some());
-    // Runs that take long make room for others, up to the second limit.
+    // Long runs make room for others, up to the second limit.
     assert!(timetable.fire(at(2_000)).is_some());
     assert_eq!(timetable.fire(at(9_000)), None);
     assert_eq!(timetable.next_due(|| at(9_000)), None);
@@ -177,7 +177,7 @@ fn only_the_earliest_alarms_are_in_memory() {
     assert_eq!(timetable.alarms.len(), 2);
     assert_eq!(timetable.horizon(), 2);
     assert!(!timetable.wants_loading());
-    // What is set beyond the horizon is left to the index as well.
+    // An alarm set beyond the horizon is also left to the index.
     timetable.set(RawId([5; 32]), Some(3));
     assert_eq!(timetable.alarms.len(), 2);
     let id = timetable.fire(at(10)).unwrap();
@@ -187,7 +187,7 @@ fn only_the_earliest_alarms_are_in_memory() {
     assert!(timetable.wants_loading());
 }
 
-/// The index of one shard as the host keeps it: what is read first is what is due first.
+/// The index of one shard, as the host keeps it: what is due first is read first.
 #[derive(Default)]
 struct IndexModel(std::collections::BTreeMap<RawId, IndexedAlarm>);
 
@@ -225,7 +225,7 @@ impl IndexModel {
     }
 }
 
-/// What a bad deployment does: the objects of one class do not start.
+/// The effect of a bad deployment: the objects of one class do not start.
 #[test]
 fn alarm_fires_on_time_when_more_alarms_fail_than_fit_in_memory() {
     const OTHER: RawId = RawId([99; 32]);
@@ -248,7 +248,7 @@ fn alarm_fires_on_time_when_more_alarms_fail_than_fit_in_memory() {
         while let Some(id) = timetable.fire(now) {
             if id == OTHER {
                 assert!(now.wall < 7_202_000, "late: {}", now.wall);
-                // Each of the 20 is tried some 10 times within 17 minutes, then once in 17.
+                // Each of the 20 is tried about 10 times within 17 minutes, then once every 17.
                 assert!((200..500).contains(&tries), "{tries} tries");
                 return;
             }
@@ -281,7 +281,7 @@ fn longest_pauses_are_left_to_the_index_when_too_many_alarms_fail() {
     let id = RawId([3; 32]);
     assert_eq!(left, [PausedAlarm { id, pause }]);
     assert!(timetable.take_left_out().is_empty());
-    // Read again, its pause and its count go on.
+    // When it is read again, its pause and its count continue.
     let first = timetable.fire(at(3_000)).unwrap();
     timetable.set(first, None);
     timetable.finished(first, false);

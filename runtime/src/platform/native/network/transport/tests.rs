@@ -1,4 +1,4 @@
-//! The pump over a connection in memory, on paused time.
+//! Tests of the pump over a connection in memory, on paused time.
 
 use std::rc::Weak;
 
@@ -10,21 +10,21 @@ use super::super::frame::Pending;
 use super::*;
 use crate::platform::native::executor::slot::Slot;
 
-/// A socket of an object that is gone.
+/// A socket whose object is gone.
 fn detached() -> (Socket, Outgoing) {
     let owner: Weak<Slot> = Weak::new();
     let pending = Pending::new(Budget::new(MAX_PENDING).open());
     Socket::new(owner, pending, &[], &[])
 }
 
-/// A frame of a client, with a mask of zeros.
+/// A client's frame, with a mask of zeros.
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let length = u8::try_from(payload.len()).expect("a short frame");
     assert!(length < 126);
     [&[first, 0x80 | length, 0, 0, 0, 0], payload].concat()
 }
 
-/// A pump, and the peer's end of its connection, which buffers so many bytes each way.
+/// A pump, and the peer's end of its connection, which buffers this many bytes each way.
 fn pumped(buffer: usize) -> (impl Future<Output = ()>, DuplexStream, Socket) {
     let (ours, theirs) = duplex(buffer);
     let (socket, outgoing) = detached();
@@ -49,7 +49,7 @@ async fn pump_reads_no_further_and_ends_when_pongs_are_not_taken() {
         }
         sent
     };
-    // A byte now and then, so that the connection never stands still.
+    // Takes a byte now and then, so that the connection never stalls.
     let take = async {
         while reading.read_u8().await.is_ok() {
             sleep(Duration::from_secs(1)).await;
@@ -87,7 +87,7 @@ async fn pump_answers_every_ping_of_a_peer_that_takes_pongs_slowly() {
     }
 }
 
-/// A message of so many bytes, of which `there` come.
+/// A message of `stated` bytes, of which `there` arrive.
 fn part_of_message(stated: u64, there: usize) -> Vec<u8> {
     let mut bytes = vec![0x82, 0x80 | 127];
     bytes.extend(stated.to_be_bytes());
@@ -120,7 +120,7 @@ async fn pump_takes_a_long_frame_for_a_sign_of_life() {
 #[tokio::test(flavor = "current_thread", start_paused = true)]
 async fn pump_closes_the_socket_whose_message_is_oldest_when_there_is_no_room() {
     let (pump, mut theirs, _socket) = pumped(1 << 20);
-    // A socket of no object has no room for what is not small.
+    // A socket without an object has room only for small messages.
     theirs
         .write_all(&part_of_message(1 << 25, 1 << 16))
         .await

@@ -1,4 +1,4 @@
-//! The index of alarms by itself.
+//! Tests of the index of alarms alone.
 
 use std::sync::Arc;
 
@@ -116,9 +116,9 @@ fn paused_alarms_are_due_when_their_pauses_end() {
     assert_eq!(first, [with_pause(3, 15), due(4, 20)]);
     let all = index.due(30, Some((20, id(4))), 9).unwrap();
     assert_eq!(all, [with_pause(1, 30), with_pause(2, 30)]);
-    // The object's own alarm is what a wake compares.
+    // A wake compares the object's own alarm.
     assert_eq!(index.find(id(1)).unwrap(), Some(entry(1, 10)));
-    // What an object commits ends the pause.
+    // A commit of the object ends the pause.
     record(&index, [entry(1, 9)]);
     index.write(&[Change::Follow(id(2), Some(13))]).unwrap();
     assert_eq!(index.due(14, None, 9).unwrap(), [due(1, 9), due(2, 13)]);
@@ -186,7 +186,7 @@ fn entries_are_synced_when_an_earlier_write_panicked() {
     index.writer().transaction(true, synchronous).unwrap();
 }
 
-/// A data folder with objects, and whether they have an alarm.
+/// A data folder with objects that may have an alarm.
 fn folder(alarms: &[(u8, Option<i64>)]) -> tempfile::TempDir {
     let root = tempfile::tempdir().unwrap();
     let files = files(root.path());
@@ -203,7 +203,7 @@ fn folder(alarms: &[(u8, Option<i64>)]) -> tempfile::TempDir {
                 unsynced.sync().unwrap();
             }
         }
-        // One is closed in order, one as by a kill.
+        // One is closed properly, one is left as after a kill.
         if number % 2 == 0 {
             database.close().unwrap();
         } else {
@@ -239,7 +239,7 @@ fn index_of_another_version_gets_what_it_lacks_and_keeps_its_names() {
     record(&index, [entry(1, 5)]);
     index.write(&[Change::Follow(id(2), None)]).unwrap();
     drop(index);
-    // Of this version, it is believed.
+    // An index of the current version is trusted.
     let index = open(&path);
     assert_eq!(index.due(99, None, 9).unwrap(), [due(1, 5)]);
     let other = "PRAGMA user_version = 0";
