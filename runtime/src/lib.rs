@@ -121,7 +121,8 @@ pub use crate::platform::native::{FaultKind, Faults, PendingRun, Sim, SimSocket,
 pub use crate::schedule::cron::CronSchedule;
 pub use crate::schedule::{AlarmRun, Scheduling};
 pub use crate::socket::{Accept, CloseEvent, Message, Socket, SocketError, Sockets};
-pub use crate::storage::collections::{StoredLog, StoredMap};
+pub use crate::storage::log::StoredLog;
+pub use crate::storage::map::StoredMap;
 pub use crate::storage::sql::{Sql, SqlParameters, SqlValue};
 pub use crate::storage::{List, Storage};
 pub use crate::time::Timestamp;

@@ -1,8 +1,10 @@
 //! Typed, synchronous storage.
 
-pub(crate) mod collections;
+pub(crate) mod entries;
 pub(crate) mod fields;
 mod list;
+pub(crate) mod log;
+pub(crate) mod map;
 pub(crate) mod migrations;
 mod shared;
 pub(crate) mod sql;

@@ -143,7 +143,7 @@ impl FieldStore {
 
 /// One field of the store.
 pub struct Slot<'a> {
-    pub(super) index: usize,
+    index: usize,
     fields: &'a mut FieldStore,
 }
 

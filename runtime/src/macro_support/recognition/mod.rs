@@ -38,7 +38,8 @@ use crate::http::{Request, Response};
 use crate::object::context::{Ctx, Env};
 use crate::schedule::AlarmRun;
 use crate::socket::{Accept, CloseEvent, Socket, SocketError};
-use crate::storage::collections::{StoredLog, StoredMap};
+use crate::storage::log::StoredLog;
+use crate::storage::map::StoredMap;
 
 /// Returns properties of `T`. An inherent constant takes precedence over that of a trait in scope,
 /// so [`Unrecognised`] answers for every type without a constant here. The names start with `__`,
