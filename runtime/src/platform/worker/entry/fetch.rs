@@ -14,7 +14,8 @@ use super::super::js::failure::fault_of;
 use super::super::seam::env::Env;
 use super::super::seam::request::Request;
 use super::super::seam::response;
-use crate::app::{self, App, Destination};
+use crate::app::App;
+use crate::app::dispatch::{self, Destination};
 use crate::error::fault::Fault;
 use crate::object::context;
 
@@ -118,7 +119,7 @@ fn pass_on(
         Destination::Object(target) if app.guards.is_empty() => {
             app.check_origin(target.description, received)?;
             let env = context::Env::new(env.clone());
-            let remote = app::remote(&env, target.description, target.by, &target.name)?;
+            let remote = dispatch::remote(&env, target.description, target.by, &target.name)?;
             let url = received.inner.url_with_path(target.path);
             remote.forward(&url, request).map(Some)
         }
