@@ -47,7 +47,7 @@ enum Readiness {
 }
 
 /// One object in memory.
-pub(crate) struct Occupant {
+pub(crate) struct Instance {
     description: &'static Description,
     pub(crate) inner: Rc<Activation>,
     turns: Turns,
@@ -60,13 +60,13 @@ pub(crate) struct Occupant {
     pub(crate) may_hide_changes: Cell<bool>,
 }
 
-impl Drop for Occupant {
+impl Drop for Instance {
     fn drop(&mut self) {
         user_code::dispose(self.resident.take());
     }
 }
 
-impl Occupant {
+impl Instance {
     /// Loads an object into memory: migrations, stored fields, then `#[init]`.
     pub(crate) fn wake(description: &'static Description, state: ObjectState) -> Rc<Self> {
         let mut first_turn = [0; 8];
@@ -77,7 +77,7 @@ impl Occupant {
             storage: Shared::default(),
             timetable: Timetable::default(),
         });
-        let occupant = Rc::new(Self {
+        let instance = Rc::new(Self {
             description,
             inner,
             turns: Turns::new(u64::from_le_bytes(first_turn)),
@@ -86,17 +86,17 @@ impl Occupant {
             alarm_checked: Cell::new(false),
             may_hide_changes: Cell::new(false),
         });
-        let loaded = occupant
+        let loaded = instance
             .load()
-            .and_then(|()| Ok(occupant.inner.state.loaded()?));
+            .and_then(|()| Ok(instance.inner.state.loaded()?));
         match loaded {
-            Err(fault) => occupant.settle(Err(fault)),
+            Err(fault) => instance.settle(Err(fault)),
             Ok(()) => match description.init {
-                None => occupant.settle(Ok(())),
-                Some(handler) => occupant.initialise(handler),
+                None => instance.settle(Ok(())),
+                Some(handler) => instance.initialise(handler),
             },
         }
-        occupant
+        instance
     }
 
     /// Returns the reason why the object did not start, if that is known already.

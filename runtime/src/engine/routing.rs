@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::input::{Call, HttpArguments, HttpBody, Reply, SocketEvent, Source};
-use super::instance::Occupant;
+use super::instance::Instance;
 use super::table::{BodyUse, Description, Handler, Route, RouteKind};
 use crate::codec::message_pack;
 use crate::error::fault::Fault;
@@ -18,7 +18,7 @@ use crate::turn::caller::Origin;
 /// The pause before the end of a socket waits for its turn again.
 const PAUSE: Duration = Duration::from_secs(1);
 
-impl Occupant {
+impl Instance {
     /// Handles a request whose path is the object's own.
     pub(crate) fn fetch(
         self: &Rc<Self>,

@@ -11,7 +11,7 @@ use std::pin::{Pin, pin};
 use std::task::Poll;
 
 use super::input::{Call, Outcome};
-use super::instance::{Occupant, Resident};
+use super::instance::{Instance, Resident};
 use super::table::{Handler, Run};
 use crate::error::fault::Fault;
 use crate::object::context::Ctx;
@@ -19,7 +19,7 @@ use crate::platform::{Aborted, SegmentEnd};
 use crate::turn::effects::Held;
 use crate::turn::user_code::{self, Guarded, Panic};
 
-impl Occupant {
+impl Instance {
     /// Runs the handler, and commits or rolls back its changes. A panic fails the turn and ends the
     /// activation, so that the next turn cannot see incomplete changes.
     #[allow(

@@ -26,7 +26,7 @@
 //!   unchanged, and the answer to a socket's handshake.
 //!
 //! In return, a backend brings an object into memory with
-//! [`Occupant::wake`](crate::engine::instance::Occupant::wake) and passes every event to it. It polls the
+//! [`Instance::wake`](crate::engine::instance::Instance::wake) and passes every event to it. It polls the
 //! resulting future once immediately, because most are ready. If the future is not ready, the
 //! backend drives it to completion.
 

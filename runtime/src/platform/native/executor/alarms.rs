@@ -158,13 +158,13 @@ impl Shard {
     }
 
     pub(super) fn start_alarm(self: &Rc<Self>, resident: &Resident, id: RawId) {
-        let Resident { life, occupant } = resident;
+        let Resident { life, instance } = resident;
         let object = life.slot.index;
         let now = self.clock.now();
         let outcome = match life.alarm() {
             Ok(Some(at)) if at <= now.saturating_add(OVERDUE_BY_MS) => {
                 self.trace_due_runs(life);
-                let run = tokio::time::timeout(RUN_TIMEOUT, occupant.alarm());
+                let run = tokio::time::timeout(RUN_TIMEOUT, instance.alarm());
                 let run: LocalFuture<'static, _> = Box::pin(run);
                 let shard = Rc::clone(self);
                 self.drive(life, 0, run, NoCaller, move |life, _, result| {

@@ -11,7 +11,7 @@ use super::residents::Resident;
 use super::slot::{Life, Slot};
 use super::work::{Output, Work};
 use super::{Effect, Event, Shard};
-use crate::engine::instance::Occupant;
+use crate::engine::instance::Instance;
 use crate::engine::table::Description;
 use crate::error::StorageError;
 use crate::error::fault::Fault;
@@ -170,11 +170,11 @@ impl Shard {
             }
         };
         let life = Rc::new(Life::new(Rc::clone(slot), opened.database));
-        let occupant = Occupant::wake(table_of(slot.class), ObjectState::new(Rc::clone(&life)));
-        let failure = occupant.failure();
+        let instance = Instance::wake(table_of(slot.class), ObjectState::new(Rc::clone(&life)));
+        let failure = instance.failure();
         let resident = Resident {
             life: Rc::clone(&life),
-            occupant,
+            instance,
         };
         drop(self.residents.put(object, resident));
         match failure.or_else(|| life.take_ending().map(|ending| ending.fault)) {

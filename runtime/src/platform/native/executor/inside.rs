@@ -27,8 +27,8 @@ impl Shard {
         id: RawId,
         look: impl FnOnce(&dyn Any) -> R,
     ) -> Result<R, Fault> {
-        if let Some(Resident { life, occupant }) = self.living(id) {
-            let Ok(held) = occupant.resident.try_borrow() else {
+        if let Some(Resident { life, instance }) = self.living(id) {
+            let Ok(held) = instance.resident.try_borrow() else {
                 return Err(Fault::Overloaded(
                     "an `async fn(&mut self)` of it is under way".to_owned(),
                 ));

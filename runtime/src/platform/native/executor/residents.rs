@@ -5,13 +5,13 @@ use std::rc::Rc;
 
 use super::super::kernel::ObjectIndex;
 use super::slot::Life;
-use crate::engine::instance::Occupant;
+use crate::engine::instance::Instance;
 
 /// An object in memory.
 #[derive(Clone)]
 pub(super) struct Resident {
     pub(super) life: Rc<Life>,
-    pub(super) occupant: Rc<Occupant>,
+    pub(super) instance: Rc<Instance>,
 }
 
 /// Indexed by the kernel's index. The caller drops what is removed, because an object's `Drop` may

@@ -70,7 +70,7 @@ impl Shard {
             return;
         }
         let resident = self.residents.get(object);
-        let Some(Resident { life, occupant }) =
+        let Some(Resident { life, instance }) =
             resident.filter(|resident| resident.life.is_over().is_none())
         else {
             // It left between the decision and its execution.
@@ -86,7 +86,7 @@ impl Shard {
                 reply,
             }) => {
                 let caller = Awaiting::new(reply);
-                let turn = occupant.call(method, arguments, caller.origin(chain));
+                let turn = instance.call(method, arguments, caller.origin(chain));
                 self.drive(&life, bytes, turn, caller, |life, caller, result| {
                     life.emit(Output::Called {
                         reply: caller.reply,
@@ -100,7 +100,7 @@ impl Shard {
                 reply,
             }) => {
                 let caller = Awaiting::new(reply);
-                let turn = occupant.fetch(*request, caller.origin(chain));
+                let turn = instance.fetch(*request, caller.origin(chain));
                 self.drive(&life, bytes, turn, caller, |life, caller, result| {
                     let response = result.and_then(|response| response);
                     let reply = caller.reply;
@@ -112,7 +112,7 @@ impl Shard {
                 message,
                 flight,
             } => {
-                let turn = occupant.socket_message(socket, message);
+                let turn = instance.socket_message(socket, message);
                 self.drive(&life, bytes, turn, NoCaller, |_, _, _| drop(flight));
             }
             Work::Close {
@@ -121,7 +121,7 @@ impl Shard {
                 reason,
                 clean,
             } => {
-                let turn = occupant.socket_close(socket.clone(), code, reason, clean);
+                let turn = instance.socket_close(socket.clone(), code, reason, clean);
                 self.drive(&life, bytes, turn, NoCaller, move |_, _, result| {
                     if result.is_err() {
                         // There is no handler to answer the peer's Close.
@@ -133,12 +133,12 @@ impl Shard {
                 self.drive(
                     &life,
                     bytes,
-                    occupant.socket_error(socket, message),
+                    instance.socket_error(socket, message),
                     NoCaller,
                     |_, _, _| {},
                 );
             }
-            Work::Alarm { id } => self.start_alarm(&Resident { life, occupant }, id),
+            Work::Alarm { id } => self.start_alarm(&Resident { life, instance }, id),
         }
     }
 

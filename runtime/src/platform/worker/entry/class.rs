@@ -18,7 +18,7 @@ use super::super::seam::response;
 use super::super::seam::socket::Socket;
 use super::super::seam::state::ObjectState;
 use crate::codec::message_pack;
-use crate::engine::instance::Occupant;
+use crate::engine::instance::Instance;
 use crate::engine::table::{BodyUse, Description, Route};
 use crate::error::fault::Fault;
 use crate::limits::MAX_JSON_BODY;
@@ -42,7 +42,7 @@ pub trait Exported {
 pub struct ObjectClass {
     /// `None` in the throw-away instance that only provides its prototype.
     start: Option<Start>,
-    occupant: OnceCell<Rc<Occupant>>,
+    instance: OnceCell<Rc<Instance>>,
 }
 
 /// If panics unwind, the engine catches those of user code and resets the object.
@@ -74,7 +74,7 @@ impl ObjectClass {
                 state,
                 env,
             }),
-            occupant: OnceCell::new(),
+            instance: OnceCell::new(),
         })
     }
 
@@ -83,15 +83,15 @@ impl ObjectClass {
     pub fn empty() -> Self {
         Self {
             start: None,
-            occupant: OnceCell::new(),
+            instance: OnceCell::new(),
         }
     }
 
     /// Returns the object. The first event starts it. If it fails to start, the platform creates a
     /// new instance for the next event (P16).
-    fn occupant(&self) -> Result<&Rc<Occupant>, JsValue> {
-        if let Some(occupant) = self.occupant.get() {
-            return Ok(occupant);
+    fn instance(&self) -> Result<&Rc<Instance>, JsValue> {
+        if let Some(instance) = self.instance.get() {
+            return Ok(instance);
         }
         let start = self
             .start
@@ -99,21 +99,21 @@ impl ObjectClass {
             .ok_or_else(|| JsError::new("this instance is only a prototype"))?;
         let state = start.state.clone().unchecked_into::<State>();
         bindings::runs(&state)?;
-        let occupant = start.wake().map_err(|fault| {
+        let instance = start.wake().map_err(|fault| {
             let error = thrown(&explained(fault, start.description));
             // This event already has the error. The call reports it to the events behind this one.
             let _ = bindings::fail_start(&state, &error);
             error
         })?;
-        Ok(self.occupant.get_or_init(|| occupant))
+        Ok(self.instance.get_or_init(|| instance))
     }
 
-    fn on_event<F>(&self, event: impl FnOnce(&Rc<Occupant>) -> F) -> Answer
+    fn on_event<F>(&self, event: impl FnOnce(&Rc<Instance>) -> F) -> Answer
     where
         F: Future<Output = Answer> + 'static,
     {
-        let occupant = self.occupant()?;
-        answer(occupant.state().memory(), || Box::pin(event(occupant)))
+        let instance = self.instance()?;
+        answer(instance.state().memory(), || Box::pin(event(instance)))
     }
 
     /// Handles an HTTP request. The other arguments were read in JavaScript. See `extend` in
@@ -125,7 +125,7 @@ impl ObjectClass {
         chain: Option<String>,
         body: Option<Vec<u8>>,
     ) -> Answer {
-        self.on_event(|occupant| {
+        self.on_event(|instance| {
             let request: bindings::Request = request.unchecked_into();
             let caller = caller_of(request.clone());
             let mut request = Request::received(request, line, chain);
@@ -137,7 +137,7 @@ impl ObjectClass {
                 chain: Rc::new(chain),
                 caller,
             };
-            let answer = occupant.fetch(crate::http::Request::received(request), origin);
+            let answer = instance.fetch(crate::http::Request::received(request), origin);
             async move { response::to_js(&Fault::respond(answer.await)) }
         })
     }
@@ -147,7 +147,7 @@ impl ObjectClass {
         let method = method.as_string().unwrap_or_default();
         let arguments = open_parcel(&arguments);
         let chain = open_parcel(&chain);
-        self.on_event(|occupant| {
+        self.on_event(|instance| {
             let chain = if chain.is_empty() {
                 Ok(CallChain::default())
             } else {
@@ -162,7 +162,7 @@ impl ObjectClass {
                         chain: Rc::new(chain),
                         ..Origin::default()
                     };
-                    occupant.call(&method, arguments, origin)
+                    instance.call(&method, arguments, origin)
                 });
             async move {
                 let result = match result {
@@ -185,13 +185,13 @@ impl ObjectClass {
         } else {
             bindings::encode(arguments)?
         };
-        self.on_event(|occupant| {
-            let name = occupant
+        self.on_event(|instance| {
+            let name = instance
                 .description()
                 .methods
                 .get(index)
                 .map_or("", |method| method.name);
-            let call = occupant.call(name, arguments, Origin::default());
+            let call = instance.call(name, arguments, Origin::default());
             async move {
                 match call.await {
                     Ok(value) => bindings::decode(&value),
@@ -204,8 +204,8 @@ impl ObjectClass {
     /// Handles the platform's alarm. Its information is not needed: the object's own table has the
     /// schedules that are due, and the times for which they were set.
     pub fn alarm(&self, _info: JsValue) -> Answer {
-        self.on_event(|occupant| {
-            let alarm = occupant.alarm();
+        self.on_event(|instance| {
+            let alarm = instance.alarm();
             async move {
                 alarm
                     .await
@@ -221,8 +221,8 @@ impl ObjectClass {
             Some(text) => Message::Text(text),
             None => Message::Binary(Uint8Array::new(&message).to_vec()),
         };
-        self.on_socket(socket, |occupant, socket| {
-            occupant.socket_message(socket, message)
+        self.on_socket(socket, |instance, socket| {
+            instance.socket_message(socket, message)
         })
     }
 
@@ -248,30 +248,30 @@ impl ObjectClass {
             _ => reason.as_string().unwrap_or_default(),
         };
         let clean = clean.is_truthy();
-        self.on_socket(socket, |occupant, socket| {
-            occupant.socket_close(socket, code, reason, clean)
+        self.on_socket(socket, |instance, socket| {
+            instance.socket_close(socket, code, reason, clean)
         })
     }
 
     /// Handles the failure of a hibernatable socket.
     pub fn web_socket_error(&self, socket: JsValue, error: JsValue) -> Answer {
         let message = message_of(&error);
-        self.on_socket(socket, |occupant, socket| {
-            occupant.socket_error(socket, message)
+        self.on_socket(socket, |instance, socket| {
+            instance.socket_error(socket, message)
         })
     }
 
     fn on_socket<F>(
         &self,
         socket: JsValue,
-        event: impl FnOnce(&Rc<Occupant>, Socket) -> F,
+        event: impl FnOnce(&Rc<Instance>, Socket) -> F,
     ) -> Answer
     where
         F: Future<Output = ()> + 'static,
     {
-        self.on_event(|occupant| {
-            let socket = Socket::new(socket.unchecked_into(), occupant.state().raw().clone());
-            let handled = event(occupant, socket);
+        self.on_event(|instance| {
+            let socket = Socket::new(socket.unchecked_into(), instance.state().raw().clone());
+            let handled = event(instance, socket);
             async move {
                 handled.await;
                 Ok(JsValue::UNDEFINED)
@@ -297,7 +297,7 @@ fn explained(fault: Fault, description: &Description) -> Fault {
 }
 
 impl Start {
-    fn wake(&self) -> Result<Rc<Occupant>, Fault> {
+    fn wake(&self) -> Result<Rc<Instance>, Fault> {
         let Self {
             description,
             state,
@@ -306,26 +306,26 @@ impl Start {
         let state = ObjectState::new(state.clone().unchecked_into(), env.clone())?;
         tasks::forget_former(state.memory());
         state.memory().context().enter();
-        let occupant = Occupant::wake(description, state.clone());
-        if let Some(fault) = occupant.failure() {
+        let instance = Instance::wake(description, state.clone());
+        if let Some(fault) = instance.failure() {
             // Not a reset with its own message, so that the callers receive the cause.
             state.memory().take_doom();
             return Err(fault);
         }
-        let weak = Rc::downgrade(&occupant);
+        let weak = Rc::downgrade(&instance);
         state.memory().set_at_the_end(move || {
-            if let Some(occupant) = weak.upgrade() {
-                drop_value(&occupant);
+            if let Some(instance) = weak.upgrade() {
+                drop_value(&instance);
             }
         });
-        Ok(occupant)
+        Ok(instance)
     }
 }
 
 /// Drops the object's value. If an abort ended execution inside a turn, its frames still borrow the
 /// value. The value is then leaked.
-fn drop_value(occupant: &Occupant) {
-    let resident = occupant.resident.try_borrow_mut();
+fn drop_value(instance: &Instance) {
+    let resident = instance.resident.try_borrow_mut();
     user_code::dispose(resident.ok().and_then(|mut resident| resident.take()));
 }
 
