@@ -97,7 +97,7 @@ fn function(block: &ObjectImpl<'_>, handler: &Handler<'_>, entry: Entry) -> Toke
             fn #function<'__a>(
                 __object: &'__a #object_type,
                 __ctx: &'__a __anchorhold::Ctx,
-                mut __call: __anchored::Call,
+                mut __call: __anchored::Input,
             ) -> __anchored::LocalFuture<'__a> {
                 __anchored::std::Box::pin(async move {
                     let __call = &mut __call;
@@ -112,7 +112,7 @@ fn function(block: &ObjectImpl<'_>, handler: &Handler<'_>, entry: Entry) -> Toke
             fn #function(
                 __object: &#object_type,
                 __ctx: &__anchorhold::Ctx,
-                __call: &mut __anchored::Call,
+                __call: &mut __anchored::Input,
             ) -> __anchored::Outcome {
                 let __object = __anchored::#downcast::<#path>(__object)?;
                 #body
@@ -218,8 +218,8 @@ fn decode_message(
     block: &ObjectImpl<'_>,
 ) -> TokenStream {
     match (entry, pass_by) {
-        (_, PassBy::Text) => quote!(__anchored::Call::text(__call)?),
-        (_, PassBy::Bytes) => quote!(__anchored::Call::binary(__call)?),
+        (_, PassBy::Text) => quote!(__anchored::Input::text(__call)?),
+        (_, PassBy::Bytes) => quote!(__anchored::Input::binary(__call)?),
         (Entry::Message(MessageFormat::Text), PassBy::Value(ty)) => taken("take_text", ty),
         (Entry::Message(MessageFormat::Binary), PassBy::Value(ty)) => taken("take_binary", ty),
         (_, PassBy::Value(_)) => {
@@ -251,10 +251,10 @@ fn decode_argument(
     };
     match pass_by {
         PassBy::Text => {
-            quote!(__anchored::Call::#accessor::<__anchored::std::String>(__call, #index, #name)?)
+            quote!(__anchored::Input::#accessor::<__anchored::std::String>(__call, #index, #name)?)
         }
         PassBy::Bytes => {
-            quote!(__anchored::Call::#accessor::<__anchored::std::Vec<::core::primitive::u8>>(__call, #index, #name)?)
+            quote!(__anchored::Input::#accessor::<__anchored::std::Vec<::core::primitive::u8>>(__call, #index, #name)?)
         }
         PassBy::Value(_) if handler.is_rpc() => {
             let parameter = descriptors::parameter(handler, argument);

@@ -25,7 +25,7 @@ pub enum Reply {
 }
 
 /// The event, from which the generated handler reads its arguments.
-pub struct Call {
+pub struct Input {
     pub(crate) source: Source,
 }
 
@@ -73,7 +73,7 @@ fn misplaced(what: &str) -> Fault {
     Fault::BadRequest(format!("this event brings no {what}"))
 }
 
-impl Call {
+impl Input {
     pub(crate) fn new(source: Source) -> Self {
         Self { source }
     }

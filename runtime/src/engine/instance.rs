@@ -10,7 +10,7 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use super::activation::Activation;
-use super::input::{Call, Outcome, Reply, Source};
+use super::input::{Input, Outcome, Reply, Source};
 use super::running_turn::{RunningTurn, as_turn};
 use super::table::{Description, Handler};
 use crate::error::StorageError;
@@ -137,7 +137,7 @@ impl Instance {
             let outcome = this
                 .run(
                     handler,
-                    Call::new(Source::Nothing),
+                    Input::new(Source::Nothing),
                     &Origin::default(),
                     "init",
                 )
@@ -193,14 +193,14 @@ impl Instance {
     pub(crate) async fn turn(
         &self,
         handler: Handler,
-        call: Call,
+        input: Input,
         origin: &Origin,
         name: &'static str,
     ) -> Outcome {
         self.ready().await?;
         self.check_alarm()?;
         self.inner.state.gather().await;
-        self.run(handler, call, origin, name).await
+        self.run(handler, input, origin, name).await
     }
 
     /// Runs once, at the first event that is not an alarm. Sets the platform's alarm for pending
@@ -223,12 +223,12 @@ impl Instance {
     async fn run(
         &self,
         handler: Handler,
-        call: Call,
+        input: Input,
         origin: &Origin,
         name: &'static str,
     ) -> Outcome {
         let permit = self.enter(handler, origin, name).await?;
-        self.run_permitted(permit, handler, call, origin, name)
+        self.run_permitted(permit, handler, input, origin, name)
             .await
     }
 
@@ -236,7 +236,7 @@ impl Instance {
         &self,
         permit: Permit,
         handler: Handler,
-        call: Call,
+        input: Input,
         origin: &Origin,
         name: &'static str,
     ) -> Outcome {
@@ -247,7 +247,7 @@ impl Instance {
             chain: Rc::clone(&origin.chain),
         };
         let ctx = Ctx::new(self.inner.clone(), origin.caller.clone());
-        let mut invoked = pin!(self.invoke(handler, &ctx, call));
+        let mut invoked = pin!(self.invoke(handler, &ctx, input));
         let outcome = as_turn(turn, invoked.as_mut()).await;
         self.reload_if_wiped();
         drop(permit);
@@ -329,12 +329,12 @@ impl Instance {
             return Box::pin(std::future::ready(Err(fault)));
         };
         Box::pin(async move {
-            let call = Call::new(Source::Encoded {
+            let input = Input::new(Source::Encoded {
                 bytes: arguments,
                 rest: 0,
             });
             match this
-                .turn(method.handler, call, &origin, method.name)
+                .turn(method.handler, input, &origin, method.name)
                 .await?
             {
                 Reply::Value(bytes) => limits::check_call(&bytes).map(|()| bytes),
@@ -411,7 +411,7 @@ impl Instance {
             .run_permitted(
                 permit,
                 handler,
-                Call::new(source),
+                Input::new(source),
                 &Origin::default(),
                 alarm,
             )

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::input::{Call, HttpArguments, HttpBody, Reply, SocketEvent, Source};
+use super::input::{HttpArguments, HttpBody, Input, Reply, SocketEvent, Source};
 use super::instance::Instance;
 use super::table::{BodyUse, Description, Handler, Route, RouteKind};
 use crate::codec::message_pack;
@@ -44,7 +44,7 @@ impl Instance {
         match self
             .turn(
                 route.handler,
-                Call::new(Source::Http(Box::new(http))),
+                Input::new(Source::Http(Box::new(http))),
                 origin,
                 route.name,
             )
@@ -154,11 +154,11 @@ impl Instance {
             } else {
                 kept.clone()
             } {
-                let call = Call::new(Source::Socket {
+                let input = Input::new(Source::Socket {
                     socket: socket.clone(),
                     event,
                 });
-                match this.turn(handler, call, &Origin::default(), name).await {
+                match this.turn(handler, input, &Origin::default(), name).await {
                     Ok(_) => {}
                     Err(fault) if is_message => tell(&socket, &fault),
                     // It waited too long for its turn. The end of a socket occurs only once, so it

@@ -10,7 +10,7 @@ use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::task::Poll;
 
-use super::input::{Call, Outcome};
+use super::input::{Input, Outcome};
 use super::instance::{Instance, Resident};
 use super::table::{Handler, Run};
 use crate::error::fault::Fault;
@@ -26,7 +26,7 @@ impl Instance {
         clippy::await_holding_refcell_ref,
         reason = "the turns' queue lets only borrows overlap that are allowed to"
     )]
-    pub(crate) async fn invoke(&self, handler: Handler, ctx: &Ctx, mut call: Call) -> Outcome {
+    pub(crate) async fn invoke(&self, handler: Handler, ctx: &Ctx, mut input: Input) -> Outcome {
         let gone = || Fault::Reset("the object left memory".to_owned());
         match handler.run {
             Run::Read(read) => {
@@ -34,7 +34,7 @@ impl Instance {
                 let object = resident.as_ref().ok_or_else(gone)?.object.as_any();
                 let held = Held::begin();
                 let outcome = self.in_one_segment(handler, || {
-                    self.outcome(user_code::call(|| read(object, ctx, &mut call)))
+                    self.outcome(user_code::call(|| read(object, ctx, &mut input)))
                 });
                 drop(resident);
                 self.take_back_hidden_if_failed(&outcome);
@@ -48,7 +48,7 @@ impl Instance {
                 let held = Held::begin();
                 let outcome = self.in_one_segment(handler, || {
                     let object = resident.object.as_any_mut();
-                    let outcome = self.outcome(user_code::call(|| write(object, ctx, &mut call)));
+                    let outcome = self.outcome(user_code::call(|| write(object, ctx, &mut input)));
                     self.store(resident, outcome, self.inner.storage.wiped.get())
                 });
                 let outcome = self.take_back_if_failed(resident, outcome);
@@ -58,7 +58,7 @@ impl Instance {
             Run::Shared(shared) => {
                 let resident = self.resident.try_borrow().map_err(|_| gone())?;
                 let object = resident.as_ref().ok_or_else(gone)?.object.as_any();
-                let turn = async { self.outcome(Guarded::new(shared(object, ctx, call)).await) };
+                let turn = async { self.outcome(Guarded::new(shared(object, ctx, input)).await) };
                 let outcome = self.in_segments(handler, turn).await;
                 drop(resident);
                 self.take_back_hidden_if_failed(&outcome);
@@ -71,7 +71,7 @@ impl Instance {
                 let wiped = Cell::new(false);
                 let turn = async {
                     let object = resident.object.as_any_mut();
-                    let mut running = Guarded::new(exclusive(object, ctx, call));
+                    let mut running = Guarded::new(exclusive(object, ctx, input));
                     let ran = poll_fn(|context| {
                         let before = self.inner.storage.wiped.get();
                         let polled = Pin::new(&mut running).poll(context);

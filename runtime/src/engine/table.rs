@@ -3,7 +3,7 @@
 
 use std::any::Any;
 
-use super::input::{Call, Outcome};
+use super::input::{Input, Outcome};
 use crate::codec::text::QueryMisfit;
 use crate::error::StorageError;
 use crate::object::class::Class;
@@ -79,10 +79,10 @@ pub struct Handler {
     pub takes_context: bool,
 }
 
-type Read = fn(&dyn Any, &Ctx, &mut Call) -> Outcome;
-type Write = fn(&mut dyn Any, &Ctx, &mut Call) -> Outcome;
-type Shared = for<'a> fn(&'a dyn Any, &'a Ctx, Call) -> LocalFuture<'a, Outcome>;
-type Exclusive = for<'a> fn(&'a mut dyn Any, &'a Ctx, Call) -> LocalFuture<'a, Outcome>;
+type Read = fn(&dyn Any, &Ctx, &mut Input) -> Outcome;
+type Write = fn(&mut dyn Any, &Ctx, &mut Input) -> Outcome;
+type Shared = for<'a> fn(&'a dyn Any, &'a Ctx, Input) -> LocalFuture<'a, Outcome>;
+type Exclusive = for<'a> fn(&'a mut dyn Any, &'a Ctx, Input) -> LocalFuture<'a, Outcome>;
 
 /// The receiver of a method, which determines whether its turn may overlap with others.
 #[derive(Clone, Copy)]

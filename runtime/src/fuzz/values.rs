@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::target;
 use crate::Timestamp;
 use crate::codec::message_pack;
-use crate::engine::input::{Call, Source};
+use crate::engine::input::{Input, Source};
 use crate::error::fault::Fault;
 
 /// A piece of MessagePack that may be valid, or misstate its length.
@@ -227,13 +227,13 @@ target!(
     produce::<Vec<Piece>>(),
     |pieces| {
         let bytes = bytes_of(pieces);
-        let mut call = Call::new(Source::Encoded { bytes, rest: 0 });
+        let mut input = Input::new(Source::Encoded { bytes, rest: 0 });
         // As in generated code, the first value that does not fit ends the call.
         let outcome = (|| {
-            call.argument::<i64>(0, "by")?;
-            call.argument::<Option<Record>>(1, "record")?;
-            call.body::<Vec<String>>(2, "labels")?;
-            call.argument::<Option<Tree>>(3, "tree")
+            input.argument::<i64>(0, "by")?;
+            input.argument::<Option<Record>>(1, "record")?;
+            input.body::<Vec<String>>(2, "labels")?;
+            input.argument::<Option<Tree>>(3, "tree")
         })();
         if let Err(fault) = outcome {
             assert!(matches!(fault, Fault::BadRequest(_)), "{fault:?}");

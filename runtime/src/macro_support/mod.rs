@@ -7,7 +7,7 @@ pub(crate) mod values;
 
 pub use crate::app::{IsApp, assert_app};
 pub use crate::codec::text::QueryMisfit;
-pub use crate::engine::input::{Call, Outcome, Reply, object_mut, object_ref};
+pub use crate::engine::input::{Input, Outcome, Reply, object_mut, object_ref};
 pub use crate::engine::table::{
     BodyUse, Description, Handler, Method, QueryArgument, Route, RouteKind, Run, SocketHandlers,
     TextArgument,

@@ -11,7 +11,7 @@ use std::future::Future;
 use super::recognition::{
     AlarmPayload, ErrorOf, HandlerError, MethodArgument, MethodResult, Output,
 };
-use crate::engine::input::{Call, Outcome};
+use crate::engine::input::{Input, Outcome};
 use crate::error::fault::Fault;
 use crate::error::{CallError, StorageError};
 use crate::object::arguments::Arguments;
@@ -132,7 +132,7 @@ impl<T> Field<T> {
 }
 
 /// Takes the argument with a number and a name from an event.
-type Take<T> = fn(&mut Call, usize, &'static str) -> Result<T, Fault>;
+type Take<T> = fn(&mut Input, usize, &'static str) -> Result<T, Fault>;
 
 /// An argument of an `#[rpc]` method.
 pub struct Parameter<T> {
@@ -157,18 +157,23 @@ impl<T> Parameter<T> {
     }
 
     #[inline]
-    pub fn argument(&self, call: &mut Call, index: usize, name: &'static str) -> Result<T, Fault> {
-        (self.argument)(call, index, name)
+    pub fn argument(
+        &self,
+        input: &mut Input,
+        index: usize,
+        name: &'static str,
+    ) -> Result<T, Fault> {
+        (self.argument)(input, index, name)
     }
 
     #[inline]
-    pub fn body(&self, call: &mut Call, index: usize, name: &'static str) -> Result<T, Fault> {
-        (self.body)(call, index, name)
+    pub fn body(&self, input: &mut Input, index: usize, name: &'static str) -> Result<T, Fault> {
+        (self.body)(input, index, name)
     }
 
     #[inline]
-    pub fn query(&self, call: &mut Call, index: usize, name: &'static str) -> Result<T, Fault> {
-        (self.query)(call, index, name)
+    pub fn query(&self, input: &mut Input, index: usize, name: &'static str) -> Result<T, Fault> {
+        (self.query)(input, index, name)
     }
 
     #[inline]
@@ -250,7 +255,7 @@ impl<E, const IS_RESULT: bool> Failed<E, IS_RESULT> {
 
 /// The payload of an alarm.
 pub struct Payload<T> {
-    decode: fn(&mut Call) -> Result<T, Fault>,
+    decode: fn(&mut Input) -> Result<T, Fault>,
     schedule: for<'a> fn(&'a Ctx, &'static str, &T) -> Scheduling<'a>,
 }
 
@@ -267,8 +272,8 @@ impl<T> Payload<T> {
     }
 
     #[inline]
-    pub fn decode(&self, call: &mut Call) -> Result<T, Fault> {
-        (self.decode)(call)
+    pub fn decode(&self, input: &mut Input) -> Result<T, Fault> {
+        (self.decode)(input)
     }
 
     #[inline]

@@ -3,7 +3,7 @@
 
 use super::super::bounds::{Argument, Carried};
 use super::kind;
-use crate::engine::input::Call;
+use crate::engine::input::Input;
 use crate::error::fault::Fault;
 use crate::http::Request;
 use crate::object::arguments::Arguments;
@@ -18,24 +18,24 @@ use crate::socket::{CloseEvent, SocketError};
     note = "derive `serde::Serialize` and `serde::Deserialize` for the type"
 )]
 pub trait MethodArgument<const KIND: u8>: Sized {
-    fn take(call: &mut Call, index: usize, name: &'static str) -> Result<Self, Fault>;
-    fn take_body(call: &mut Call, index: usize, name: &'static str) -> Result<Self, Fault>;
-    fn take_query(call: &mut Call, index: usize, name: &'static str) -> Result<Self, Fault>;
+    fn take(input: &mut Input, index: usize, name: &'static str) -> Result<Self, Fault>;
+    fn take_body(input: &mut Input, index: usize, name: &'static str) -> Result<Self, Fault>;
+    fn take_query(input: &mut Input, index: usize, name: &'static str) -> Result<Self, Fault>;
     fn push(arguments: &mut Arguments, name: &'static str, value: &Self);
 }
 
 #[diagnostic::do_not_recommend]
 impl<T: Carried> MethodArgument<{ kind::VALUE }> for T {
-    fn take(call: &mut Call, index: usize, name: &'static str) -> Result<Self, Fault> {
-        call.argument(index, name)
+    fn take(input: &mut Input, index: usize, name: &'static str) -> Result<Self, Fault> {
+        input.argument(index, name)
     }
 
-    fn take_body(call: &mut Call, index: usize, name: &'static str) -> Result<Self, Fault> {
-        call.body(index, name)
+    fn take_body(input: &mut Input, index: usize, name: &'static str) -> Result<Self, Fault> {
+        input.body(index, name)
     }
 
-    fn take_query(call: &mut Call, index: usize, name: &'static str) -> Result<Self, Fault> {
-        call.query(index, name)
+    fn take_query(input: &mut Input, index: usize, name: &'static str) -> Result<Self, Fault> {
+        input.query(index, name)
     }
 
     fn push(arguments: &mut Arguments, name: &'static str, value: &Self) {
@@ -50,19 +50,19 @@ impl<T: Carried> MethodArgument<{ kind::VALUE }> for T {
     note = "derive `serde::Deserialize` for the type, or take the whole `anchorhold::Request`"
 )]
 pub trait RouteArgument<const KIND: u8>: Sized {
-    fn take(call: &mut Call, index: usize, name: &'static str) -> Result<Self, Fault>;
+    fn take(input: &mut Input, index: usize, name: &'static str) -> Result<Self, Fault>;
 }
 
 #[diagnostic::do_not_recommend]
 impl<T: Argument> RouteArgument<{ kind::VALUE }> for T {
-    fn take(call: &mut Call, index: usize, name: &'static str) -> Result<Self, Fault> {
-        call.argument(index, name)
+    fn take(input: &mut Input, index: usize, name: &'static str) -> Result<Self, Fault> {
+        input.argument(index, name)
     }
 }
 
 impl RouteArgument<{ kind::REQUEST }> for Request {
-    fn take(call: &mut Call, _: usize, _: &'static str) -> Result<Self, Fault> {
-        call.request()
+    fn take(input: &mut Input, _: usize, _: &'static str) -> Result<Self, Fault> {
+        input.request()
     }
 }
 
@@ -73,13 +73,13 @@ impl RouteArgument<{ kind::REQUEST }> for Request {
     note = "derive `serde::Deserialize` for the type"
 )]
 pub trait BodyArgument<const KIND: u8>: Sized {
-    fn take(call: &mut Call, index: usize, name: &'static str) -> Result<Self, Fault>;
+    fn take(input: &mut Input, index: usize, name: &'static str) -> Result<Self, Fault>;
 }
 
 #[diagnostic::do_not_recommend]
 impl<T: Argument> BodyArgument<{ kind::VALUE }> for T {
-    fn take(call: &mut Call, index: usize, name: &'static str) -> Result<Self, Fault> {
-        call.body(index, name)
+    fn take(input: &mut Input, index: usize, name: &'static str) -> Result<Self, Fault> {
+        input.body(index, name)
     }
 }
 
@@ -90,13 +90,13 @@ impl<T: Argument> BodyArgument<{ kind::VALUE }> for T {
     note = "derive `serde::Deserialize` for the type"
 )]
 pub trait WholeQuery<const KIND: u8>: Sized {
-    fn take(call: &mut Call, index: usize, name: &'static str) -> Result<Self, Fault>;
+    fn take(input: &mut Input, index: usize, name: &'static str) -> Result<Self, Fault>;
 }
 
 #[diagnostic::do_not_recommend]
 impl<T: Argument> WholeQuery<{ kind::VALUE }> for T {
-    fn take(call: &mut Call, index: usize, name: &'static str) -> Result<Self, Fault> {
-        call.query(index, name)
+    fn take(input: &mut Input, index: usize, name: &'static str) -> Result<Self, Fault> {
+        input.query(index, name)
     }
 }
 
@@ -107,13 +107,13 @@ impl<T: Argument> WholeQuery<{ kind::VALUE }> for T {
     note = "derive `serde::Deserialize` for the type, or take the message as it is:\n`#[message(text)]` with `&str`, `#[message(binary)]` with `&[u8]`"
 )]
 pub trait MessageArgument<const KIND: u8>: Sized {
-    fn take(call: &mut Call) -> Result<Self, Fault>;
+    fn take(input: &mut Input) -> Result<Self, Fault>;
 }
 
 #[diagnostic::do_not_recommend]
 impl<T: Argument> MessageArgument<{ kind::VALUE }> for T {
-    fn take(call: &mut Call) -> Result<Self, Fault> {
-        call.message()
+    fn take(input: &mut Input) -> Result<Self, Fault> {
+        input.message()
     }
 }
 
@@ -124,14 +124,14 @@ impl<T: Argument> MessageArgument<{ kind::VALUE }> for T {
     note = "derive `serde::Serialize` and `serde::Deserialize` for the type"
 )]
 pub trait AlarmPayload<const KIND: u8>: Sized {
-    fn take(call: &mut Call) -> Result<Self, Fault>;
+    fn take(input: &mut Input) -> Result<Self, Fault>;
     fn schedule<'a>(ctx: &'a Ctx, alarm: &'static str, payload: &Self) -> Scheduling<'a>;
 }
 
 #[diagnostic::do_not_recommend]
 impl<T: Carried> AlarmPayload<{ kind::VALUE }> for T {
-    fn take(call: &mut Call) -> Result<Self, Fault> {
-        call.payload()
+    fn take(input: &mut Input) -> Result<Self, Fault> {
+        input.payload()
     }
 
     fn schedule<'a>(ctx: &'a Ctx, alarm: &'static str, payload: &Self) -> Scheduling<'a> {
@@ -189,52 +189,54 @@ pub trait RunArgument: From<AlarmRun> {}
 
 impl RunArgument for AlarmRun {}
 
-pub fn take_run<T: RunArgument>(call: &mut Call) -> Result<T, Fault> {
-    call.alarm_run().map(T::from)
+pub fn take_run<T: RunArgument>(input: &mut Input) -> Result<T, Fault> {
+    input.alarm_run().map(T::from)
 }
 
-pub fn take_message<T: MessageArgument<KIND>, const KIND: u8>(call: &mut Call) -> Result<T, Fault> {
-    T::take(call)
+pub fn take_message<T: MessageArgument<KIND>, const KIND: u8>(
+    input: &mut Input,
+) -> Result<T, Fault> {
+    T::take(input)
 }
 
-pub fn take_text<T: TextMessage>(call: &mut Call) -> Result<T, Fault> {
-    call.text().map(T::from)
+pub fn take_text<T: TextMessage>(input: &mut Input) -> Result<T, Fault> {
+    input.text().map(T::from)
 }
 
-pub fn take_binary<T: BinaryMessage>(call: &mut Call) -> Result<T, Fault> {
-    call.binary().map(T::from)
+pub fn take_binary<T: BinaryMessage>(input: &mut Input) -> Result<T, Fault> {
+    input.binary().map(T::from)
 }
 
-pub fn take_close<T: CloseArgument>(call: &mut Call) -> Result<T, Fault> {
-    call.close_event().map(T::from)
+pub fn take_close<T: CloseArgument>(input: &mut Input) -> Result<T, Fault> {
+    input.close_event().map(T::from)
 }
 
-pub fn take_error<T: ErrorArgument>(call: &mut Call) -> Result<T, Fault> {
-    call.socket_error().map(T::from)
+pub fn take_error<T: ErrorArgument>(input: &mut Input) -> Result<T, Fault> {
+    input.socket_error().map(T::from)
 }
 
 pub fn take_argument<T: RouteArgument<KIND>, const KIND: u8>(
-    call: &mut Call,
+    input: &mut Input,
     index: usize,
     name: &'static str,
 ) -> Result<T, Fault> {
-    T::take(call, index, name)
+    T::take(input, index, name)
 }
 
 pub fn take_body<T: BodyArgument<KIND>, const KIND: u8>(
-    call: &mut Call,
+    input: &mut Input,
     index: usize,
     name: &'static str,
 ) -> Result<T, Fault> {
-    T::take(call, index, name)
+    T::take(input, index, name)
 }
 
 pub fn take_query<T: WholeQuery<KIND>, const KIND: u8>(
-    call: &mut Call,
+    input: &mut Input,
     index: usize,
     name: &'static str,
 ) -> Result<T, Fault> {
-    T::take(call, index, name)
+    T::take(input, index, name)
 }
 
 /// An argument next to one that may be the whole request.

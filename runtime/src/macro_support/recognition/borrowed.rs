@@ -3,7 +3,7 @@
 
 use std::ops::Deref;
 
-use crate::engine::input::Call;
+use crate::engine::input::Input;
 use crate::error::fault::Fault;
 use crate::object::context::Ctx;
 use crate::socket::{Accept, Socket};
@@ -35,13 +35,13 @@ pub fn borrow<T: ?Sized + Borrowed>(ctx: &Ctx) -> &T {
 )]
 pub trait BorrowedByEvent: Sized {
     type Held<'a>: Deref<Target = Self>;
-    fn hold<'a>(ctx: &'a Ctx, call: &Call) -> Result<Self::Held<'a>, Fault>;
+    fn hold<'a>(ctx: &'a Ctx, input: &Input) -> Result<Self::Held<'a>, Fault>;
 }
 
 impl BorrowedByEvent for Ctx {
     type Held<'a> = &'a Ctx;
 
-    fn hold<'a>(ctx: &'a Ctx, _: &Call) -> Result<&'a Ctx, Fault> {
+    fn hold<'a>(ctx: &'a Ctx, _: &Input) -> Result<&'a Ctx, Fault> {
         Ok(ctx)
     }
 }
@@ -49,8 +49,8 @@ impl BorrowedByEvent for Ctx {
 impl<S: 'static> BorrowedByEvent for Socket<S> {
     type Held<'a> = Owned<Self>;
 
-    fn hold(_: &Ctx, call: &Call) -> Result<Owned<Self>, Fault> {
-        call.socket().map(Owned)
+    fn hold(_: &Ctx, input: &Input) -> Result<Owned<Self>, Fault> {
+        input.socket().map(Owned)
     }
 }
 
@@ -65,8 +65,8 @@ impl<T> Deref for Owned<T> {
     }
 }
 
-pub fn hold<'a, T: BorrowedByEvent>(ctx: &'a Ctx, call: &Call) -> Result<T::Held<'a>, Fault> {
-    T::hold(ctx, call)
+pub fn hold<'a, T: BorrowedByEvent>(ctx: &'a Ctx, input: &Input) -> Result<T::Held<'a>, Fault> {
+    T::hold(ctx, input)
 }
 
 /// A socket whose session type is the one that the upgrade accepts.

@@ -5,7 +5,7 @@ use super::{
     AlarmPayload, BodyArgument, MessageArgument, MethodArgument, MethodResult, RouteArgument,
     RouteResult, WholeQuery, kind,
 };
-use crate::engine::input::{Call, Outcome};
+use crate::engine::input::{Input, Outcome};
 use crate::error::fault::Fault;
 use crate::object::arguments::Arguments;
 use crate::object::context::Ctx;
@@ -31,9 +31,9 @@ macro_rules! refused {
     )*};
     (@ MethodArgument $kind:ident $reason:ident) => {
         refused! { @@ MethodArgument $kind $reason
-            fn take(_: &mut Call, _: usize, _: &'static str) -> Result<Self, Fault>;
-            fn take_body(_: &mut Call, _: usize, _: &'static str) -> Result<Self, Fault>;
-            fn take_query(_: &mut Call, _: usize, _: &'static str) -> Result<Self, Fault>;
+            fn take(_: &mut Input, _: usize, _: &'static str) -> Result<Self, Fault>;
+            fn take_body(_: &mut Input, _: usize, _: &'static str) -> Result<Self, Fault>;
+            fn take_query(_: &mut Input, _: usize, _: &'static str) -> Result<Self, Fault>;
             fn push(_: &mut Arguments, _: &'static str, _: &Self);
         }
     };
@@ -50,18 +50,18 @@ macro_rules! refused {
     };
     (@ MessageArgument $kind:ident $reason:ident) => {
         refused! { @@ MessageArgument $kind $reason
-            fn take(_: &mut Call) -> Result<Self, Fault>;
+            fn take(_: &mut Input) -> Result<Self, Fault>;
         }
     };
     (@ AlarmPayload $kind:ident $reason:ident) => {
         refused! { @@ AlarmPayload $kind $reason
-            fn take(_: &mut Call) -> Result<Self, Fault>;
+            fn take(_: &mut Input) -> Result<Self, Fault>;
             fn schedule<'a>(_: &'a Ctx, _: &'static str, _: &Self) -> Scheduling<'a>;
         }
     };
     (@ $place:ident $kind:ident $reason:ident) => {
         refused! { @@ $place $kind $reason
-            fn take(_: &mut Call, _: usize, _: &'static str) -> Result<Self, Fault>;
+            fn take(_: &mut Input, _: usize, _: &'static str) -> Result<Self, Fault>;
         }
     };
     // The methods of a place. They are never called.
