@@ -100,9 +100,10 @@ impl App {
     /// Routes a path and everything below it to a fixed number of objects of a class. For example,
     /// `"/limits/{key}"` over 16 objects: each object holds many keys.
     ///
-    /// The last parameter is the key. It selects the object (see [`shard_name`](crate::shard_name)) and stays part of
-    /// the object's own path, where the object's routes bind it. For example, `/limits/ann/check`
-    /// is `/ann/check` to the object and reaches its `#[post("/{key}/check")]`.
+    /// The last parameter is the key. It selects the object (see
+    /// [`shard_name`](crate::shard_name)) and stays part of the object's own path, where the
+    /// object's routes bind it. For example, `/limits/ann/check` is `/ann/check` to the object and
+    /// reaches its `#[post("/{key}/check")]`.
     ///
     /// ```
     /// # use anchorhold::prelude::*;

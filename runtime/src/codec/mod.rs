@@ -1,4 +1,4 @@
-//! Encodings of values: MessagePack between objects and in storage, text in paths and queries.
+//! Encodings of values: MessagePack for storage and calls, text for paths and queries.
 
 pub(crate) mod message_pack;
 pub(crate) mod text;

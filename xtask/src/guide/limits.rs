@@ -30,64 +30,67 @@ const ROWS: &[(&str, &[(&str, &str)])] = &[
     ),
     (
         "any request body",
-        &[("bodies.rs", "MAX_BODY: usize = 1024 * 1024;")],
+        &[("network/bodies.rs", "MAX_BODY: usize = 1024 * 1024;")],
     ),
     (
         "time for a request body to arrive",
         &[(
-            "bodies.rs",
+            "network/bodies.rs",
             "BODY_TIMEOUT: Duration = Duration::from_secs(30);",
         )],
     ),
     (
         "the head of a request",
-        &[("server.rs", "MAX_HEAD: usize = 64 * 1024;")],
+        &[("network/server.rs", "MAX_HEAD: usize = 64 * 1024;")],
     ),
     (
         "headers of a request",
-        &[("server.rs", "MAX_HEADERS: usize = 100;")],
+        &[("network/server.rs", "MAX_HEADERS: usize = 100;")],
     ),
     (
         "time for a head to arrive, and between requests",
         &[(
-            "server.rs",
+            "network/server.rs",
             "HEAD_TIMEOUT: Duration = Duration::from_secs(60);",
         )],
     ),
     (
         "time in which a client takes no bytes of its response",
         &[(
-            "peer.rs",
+            "network/peer.rs",
             "WRITE_PATIENCE: Duration = Duration::from_secs(30);",
         )],
     ),
     ("a name in a path", &[(COMMON, "MAX_NAME: usize = 1_024;")]),
     (
         "one file of assets",
-        &[("assets.rs", "MAX_FILE: u64 = 25 * 1024 * 1024;")],
+        &[("network/assets.rs", "MAX_FILE: u64 = 25 * 1024 * 1024;")],
     ),
     (
         "unfinished request heads of a thread",
-        &[("server.rs", "MAX_HEADS: usize = 64 * 1024 * 1024;")],
+        &[("network/server.rs", "MAX_HEADS: usize = 64 * 1024 * 1024;")],
     ),
     (
         "unfinished request bodies of a thread",
-        &[("bodies.rs", "MAX_BODIES: usize = 64 * 1024 * 1024;")],
+        &[("network/bodies.rs", "MAX_BODIES: usize = 64 * 1024 * 1024;")],
     ),
     (
         "responses of a thread that clients have not read",
-        &[("answers.rs", "MAX_ANSWERS: usize = 128 * 1024 * 1024;")],
+        &[(
+            "network/answers.rs",
+            "MAX_ANSWERS: usize = 128 * 1024 * 1024;",
+        )],
     ),
     (
         "answers over 8 KiB on their way between threads",
         &[
-            ("shard/mod.rs", "MAX_CROSSING: usize = 64 * 1024 * 1024;"),
-            ("answers.rs", "SMALL: usize = 8 * 1024;"),
+            ("executor/mod.rs", "MAX_CROSSING: usize = 64 * 1024 * 1024;"),
+            ("network/answers.rs", "SMALL: usize = 8 * 1024;"),
         ],
     ),
     (
         "HTTP connections for each thread, counted together",
-        &[("admission.rs", "MAX_CONNECTIONS: usize = 16_384;")],
+        &[("network/admission.rs", "MAX_CONNECTIONS: usize = 16_384;")],
     ),
     (
         "arguments or result of a call",
@@ -115,7 +118,7 @@ const ROWS: &[(&str, &[(&str, &str)])] = &[
         "`#[init]`",
         &[
             (
-                "shard/turns.rs",
+                "executor/turns.rs",
                 "BLOCK_TIMEOUT: Duration = Duration::from_secs(30);",
             ),
             (
@@ -207,7 +210,7 @@ const ROWS: &[(&str, &[(&str, &str)])] = &[
     ),
     (
         "sockets of one object",
-        &[("accept.rs", "MAX_SOCKETS: usize = 32_768;")],
+        &[("seam/accept.rs", "MAX_SOCKETS: usize = 32_768;")],
     ),
     (
         "a session",
@@ -230,34 +233,46 @@ const ROWS: &[(&str, &[(&str, &str)])] = &[
     ),
     (
         "an incoming message",
-        &[("transport.rs", "MAX_MESSAGE: usize = 32 * 1024 * 1024;")],
+        &[(
+            "network/transport.rs",
+            "MAX_MESSAGE: usize = 32 * 1024 * 1024;",
+        )],
     ),
     (
         "time for a message to arrive",
         &[(
-            "transport.rs",
+            "network/transport.rs",
             "MESSAGE_TIMEOUT: Duration = Duration::from_secs(120);",
         )],
     ),
     (
         "silence of a peer",
-        &[("closing.rs", "SILENCE: Duration = Duration::from_secs(60);")],
+        &[(
+            "network/closing.rs",
+            "SILENCE: Duration = Duration::from_secs(60);",
+        )],
     ),
     (
         "messages of one socket that wait or run",
-        &[("socket.rs", "MAX_FLIGHTS: usize = 64;")],
+        &[("seam/socket.rs", "MAX_FLIGHTS: usize = 64;")],
     ),
     (
         "bytes that wait for one peer",
-        &[("socket.rs", "MAX_PENDING: usize = 16 * 1024 * 1024;")],
+        &[("seam/socket.rs", "MAX_PENDING: usize = 16 * 1024 * 1024;")],
     ),
     (
         "bytes that wait for the peers of a thread",
-        &[("socket.rs", "MAX_ALL_PENDING: usize = 128 * 1024 * 1024;")],
+        &[(
+            "seam/socket.rs",
+            "MAX_ALL_PENDING: usize = 128 * 1024 * 1024;",
+        )],
     ),
     (
         "unfinished messages of a thread",
-        &[("transport.rs", "MAX_UNFINISHED: usize = 128 * 1024 * 1024;")],
+        &[(
+            "network/transport.rs",
+            "MAX_UNFINISHED: usize = 128 * 1024 * 1024;",
+        )],
     ),
     (
         "tries of a run",
@@ -266,7 +281,7 @@ const ROWS: &[(&str, &[(&str, &str)])] = &[
     (
         "time of a run",
         &[(
-            "shard/alarms.rs",
+            "executor/alarms.rs",
             "RUN_TIMEOUT: Duration = Duration::from_secs(15 * 60);",
         )],
     ),
@@ -293,7 +308,7 @@ const ROWS: &[(&str, &[(&str, &str)])] = &[
         "time of a `ctx.fetch`",
         &[
             (
-                "outgoing.rs",
+                "network/outgoing.rs",
                 "TIMEOUT: Duration = Duration::from_secs(60);",
             ),
             (
@@ -305,7 +320,10 @@ const ROWS: &[(&str, &[(&str, &str)])] = &[
     (
         "the body of its answer",
         &[
-            ("outgoing.rs", "MAX_RESPONSE: usize = 32 * 1024 * 1024;"),
+            (
+                "network/outgoing.rs",
+                "MAX_RESPONSE: usize = 32 * 1024 * 1024;",
+            ),
             (
                 "runtime/src/platform/worker/seam/env.rs",
                 "MOST_FETCHED: u32 = 32 * 1024 * 1024;",
@@ -314,15 +332,18 @@ const ROWS: &[(&str, &[(&str, &str)])] = &[
     ),
     (
         "redirects",
-        &[("outgoing.rs", "MAX_REDIRECTS: usize = 20;")],
+        &[("network/outgoing.rs", "MAX_REDIRECTS: usize = 20;")],
     ),
     (
         "requests under way in a thread",
-        &[("outgoing.rs", "MAX_FLIGHTS: usize = 64;")],
+        &[("network/outgoing.rs", "MAX_FLIGHTS: usize = 64;")],
     ),
     (
         "answers of a thread while they arrive",
-        &[("outgoing.rs", "MAX_RESPONSES: usize = 128 * 1024 * 1024;")],
+        &[(
+            "network/outgoing.rs",
+            "MAX_RESPONSES: usize = 128 * 1024 * 1024;",
+        )],
     ),
 ];
 

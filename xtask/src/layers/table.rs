@@ -105,7 +105,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "handles",
-        what: "what a handler holds: storage, sockets, schedules, the context; `activation` is what they share",
+        what: "what a handler holds: storage, sockets, schedules, the context; `engine/activation` is what they share",
         places: &[
             "object/context",
             "schedule/",
@@ -119,7 +119,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "tables",
-        what: "a class's code (`description`), its arguments and results, its stubs",
+        what: "a class's code, its arguments and results, its stubs",
         places: &[
             "object",
             "object/",

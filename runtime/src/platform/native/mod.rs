@@ -1,8 +1,12 @@
 //! Native hosts: the embedded host and the simulator, around one kernel.
 //!
-//! `kernel` decides, without I/O. `shard` carries out its decisions on one thread. `disk` and
-//! `store` keep what is written. `server`, `transport` and `outgoing` handle the network. `host`
-//! runs shards in a process, `sim` runs one in a test.
+//! - [`seam`] has the types that the engine calls.
+//! - [`kernel`] decides, without I/O. [`executor`] carries out its decisions on one thread, the
+//!   shard. [`store`] keeps what is written.
+//! - [`network`] handles HTTP, WebSockets and requests to the outside.
+//! - [`host`] runs shards in a process. [`sim`] runs one in a test.
+//! - [`clock`] and [`random`] ask the system on the host. They are virtual in the simulator. [`ids`]
+//!   makes identifiers.
 
 mod clock;
 mod executor;

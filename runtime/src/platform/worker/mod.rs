@@ -1,18 +1,13 @@
 //! The backend for Cloudflare Workers and everything else that runs a Wrangler bundle.
 //!
-//! - [`class`] and [`entry`] are called by the platform: the methods of the exported classes and
-//!   the Worker's `fetch`.
-//! - [`state`], [`socket`], [`env`], [`namespace`], [`remote`], [`request`], [`raw_response`] are
-//!   the seam's types.
-//! - [`promise`] and [`tasks`] drive what is not ready immediately. `life.js` wraps every entry
-//!   into WebAssembly and handles panics and traps. [`wear`] decides when aborts have worn an
-//!   instance out.
-//! - [`timer`] knows which context of the platform runs, and shares one of its timers among
-//!   sleepers.
-//! - [`gathering`] lets events that arrive together share a commit.
-//! - [`bindings`] declares the JavaScript side. A crossing between JavaScript and WebAssembly costs
-//!   about as much as encoding a small value. The code that every request runs thus avoids
-//!   crossings.
+//! - [`seam`] has the types that the engine calls.
+//! - [`entry`] has what the platform calls: the methods of the exported classes and the Worker's
+//!   `fetch`.
+//! - [`drive`] drives what is not ready immediately: tasks, promises, timers, shared commits.
+//! - [`js`] declares the JavaScript side. `life.js` wraps every entry into WebAssembly and handles
+//!   panics and traps. A crossing between JavaScript and WebAssembly costs about as much as encoding
+//!   a small value. The code that every request runs thus avoids crossings.
+//! - [`raw`] has the escape hatches to the `worker` crate.
 
 mod clock;
 mod drive;

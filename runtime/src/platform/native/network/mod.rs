@@ -1,4 +1,10 @@
-//! HTTP and WebSockets of the embedded host: connections, requests, frames, and requests to the outside.
+//! HTTP and WebSockets of the embedded host, and requests to the outside.
+//!
+//! - [`server`] accepts [`connection`]s, whose number [`admission`] and [`idle`] limit, and reads
+//!   their [`requests`] and [`bodies`].
+//! - [`handshake`] turns a request into a socket, [`transport`] carries its [`frame`]s.
+//! - [`answers`] and [`assets`] are sent, [`outgoing`] sends requests to the outside.
+//! - [`budget`] and [`waiting`] bound what slow peers hold.
 
 pub(super) mod admission;
 pub(super) mod answers;

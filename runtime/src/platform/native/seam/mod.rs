@@ -1,4 +1,4 @@
-//! The seam's types on the native hosts: what the engine calls.
+//! The seam's types on the native hosts. `platform/mod.rs` has their contract.
 
 mod accept;
 pub(super) mod raw_response;

@@ -1,4 +1,4 @@
-//! The seam's types on Workers: what the engine calls.
+//! The seam's types on Workers. `platform/mod.rs` has their contract.
 
 pub(super) mod env;
 pub(super) mod namespace;
