@@ -58,7 +58,7 @@
 //! - **In a handler**: [`Ctx`] gives access to [`Storage`], [`Sql`], [`Sockets`], schedules, other
 //!   objects and outgoing requests. [`StoredMap`] and [`StoredLog`] are fields for collections that
 //!   grow.
-//! - **Call**: [`Env::objects`] returns [`Objects`], which returns stubs. A failed call returns a
+//! - **Call**: [`Env::objects`] returns [`Namespace`], which returns stubs. A failed call returns a
 //!   [`CallError`].
 //! - **Serve**: [`App`] with its mounts, guards and handlers, and [`macro@app`].
 //! - **Test**: `Sim`, `Faults`, and the checkers in `check` (not on wasm32).
@@ -114,7 +114,7 @@ pub use crate::error::{CallError, Error, ObjectError, StorageError};
 pub use crate::http::{Request, Response};
 pub use crate::object::context::{Ctx, Env};
 pub use crate::object::id::{InvalidId, ObjectId};
-pub use crate::object::namespace::Objects;
+pub use crate::object::namespace::Namespace;
 pub use crate::object::{DurableObject, Stub};
 #[cfg(not(target_arch = "wasm32"))]
 pub use crate::platform::native::{FaultKind, Faults, PendingRun, Sim, SimSocket, serve};

@@ -6,7 +6,7 @@
 /// With one object per key, every client that makes a single request would leave an object behind.
 /// With one object for all keys, the limit is about a thousand requests a second. A shard holds
 /// many keys. [`App::mount_sharded`](crate::App::mount_sharded) routes requests to shards. Callers
-/// by RPC use this function or [`Objects::sharded`](crate::Objects::sharded).
+/// by RPC use this function or [`Namespace::sharded`](crate::Namespace::sharded).
 ///
 /// The same key and count give the same name on every host and in every version of this crate. The
 /// name is the 64-bit FNV-1a hash of the key's bytes, mapped to a shard by the jump consistent hash

@@ -10,7 +10,7 @@ use super::stub::StubCore;
 use crate::app::sharding::shard_name;
 use crate::error::fault::Fault;
 use crate::object::{DurableObject, Stub};
-use crate::platform::{Namespace, Remote};
+use crate::platform::{self, Remote};
 
 /// The objects of one class: a typed namespace.
 ///
@@ -26,13 +26,13 @@ use crate::platform::{Namespace, Remote};
 ///
 /// Names can be guessed, so authorise every call. Unique ids contain 128 random bits and are
 /// suitable for links.
-pub struct Objects<T> {
-    namespace: Result<Rc<Namespace>, Fault>,
+pub struct Namespace<T> {
+    namespace: Result<Rc<platform::Namespace>, Fault>,
     placement: Placement,
     class: PhantomData<fn() -> T>,
 }
 
-impl<T: DurableObject> Objects<T> {
+impl<T: DurableObject> Namespace<T> {
     pub(crate) fn new(env: &Env) -> Self {
         Self {
             namespace: env.inner.namespace(&T::__description().class).map(Rc::new),
@@ -107,7 +107,7 @@ impl<T: DurableObject> Objects<T> {
         self
     }
 
-    fn stub(&self, remote: impl FnOnce(&Namespace) -> Remote) -> T::Stub {
+    fn stub(&self, remote: impl FnOnce(&platform::Namespace) -> Remote) -> T::Stub {
         let remote = match &self.namespace {
             Ok(namespace) => Ok(remote(namespace)),
             Err(fault) => Err(fault.clone()),
@@ -116,7 +116,7 @@ impl<T: DurableObject> Objects<T> {
     }
 }
 
-impl<T> Clone for Objects<T> {
+impl<T> Clone for Namespace<T> {
     fn clone(&self) -> Self {
         Self {
             namespace: self.namespace.clone(),
@@ -126,9 +126,9 @@ impl<T> Clone for Objects<T> {
     }
 }
 
-impl<T: DurableObject> fmt::Debug for Objects<T> {
+impl<T: DurableObject> fmt::Debug for Namespace<T> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Objects<{}>", T::CLASS)
+        write!(formatter, "Namespace<{}>", T::CLASS)
     }
 }
 
@@ -141,7 +141,7 @@ impl Ctx {
 
     /// Returns the objects of another class, or of this one. Short for `ctx.env().objects()`.
     #[must_use]
-    pub fn objects<T: DurableObject>(&self) -> Objects<T> {
+    pub fn objects<T: DurableObject>(&self) -> Namespace<T> {
         self.env().objects()
     }
 }
@@ -149,7 +149,7 @@ impl Ctx {
 impl Env {
     /// Returns the objects of one class.
     #[must_use]
-    pub fn objects<T: DurableObject>(&self) -> Objects<T> {
-        Objects::new(self)
+    pub fn objects<T: DurableObject>(&self) -> Namespace<T> {
+        Namespace::new(self)
     }
 }

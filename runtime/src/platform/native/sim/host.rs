@@ -33,7 +33,7 @@ use crate::app::App;
 use crate::error::{Error, StorageError};
 use crate::http::{Body, Request, Response};
 use crate::object::context::Env;
-use crate::object::namespace::Objects;
+use crate::object::namespace::Namespace;
 use crate::object::{DurableObject, Stub};
 use crate::time::Timestamp;
 
@@ -147,7 +147,7 @@ impl Sim {
 
     /// Returns the objects of a class, called as from the app.
     #[must_use]
-    pub fn objects<T: DurableObject>(&self) -> Objects<T> {
+    pub fn objects<T: DurableObject>(&self) -> Namespace<T> {
         self.env().objects()
     }
 
