@@ -30,7 +30,7 @@ const MOST_WITHOUT: u32 = 16;
 
 /// The events of one object that wait for each other.
 #[derive(Default)]
-pub(in super::super) struct Gathering {
+pub(in super::super) struct Batching {
     last_write: Cell<i64>,
     /// The number of rounds that have ended.
     round: Cell<u32>,
@@ -44,7 +44,7 @@ pub(in super::super) struct Gathering {
     waiting: RefCell<Vec<Waker>>,
 }
 
-impl Gathering {
+impl Batching {
     pub(in super::super) fn note_write(&self) {
         self.last_write.set(clock::now());
     }
@@ -79,11 +79,11 @@ impl Gathering {
                 return;
             }
             self.is_open.set(true);
-            let gathering = Rc::clone(self);
+            let batching = Rc::clone(self);
             let end = async move {
                 // A timer of zero fires after everything that has arrived was delivered.
                 Sleep::new(Duration::ZERO).await;
-                gathering.end_round();
+                batching.end_round();
             };
             tasks::spawn(Some(memory.clone()), Box::pin(end));
         }

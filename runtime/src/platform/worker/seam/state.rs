@@ -13,7 +13,7 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
 use super::super::clock;
-use super::super::drive::batching::Gathering;
+use super::super::drive::batching::Batching;
 use super::super::drive::memory::Memory;
 use super::super::drive::timer::Sleep;
 use super::super::drive::{habits, promise, tasks, wear};
@@ -44,7 +44,7 @@ struct Inner {
     sql: OnceCell<Sql>,
     env: Env,
     name: OnceCell<Option<String>>,
-    gathering: Rc<Gathering>,
+    batching: Rc<Batching>,
     /// Counts the writes of the object's own code, which a failed turn rolls back.
     writes: Cell<u64>,
 }
@@ -62,7 +62,7 @@ impl ObjectState {
             sql: OnceCell::new(),
             env: Env::new(env),
             name: OnceCell::new(),
-            gathering: Rc::default(),
+            batching: Rc::default(),
             writes: Cell::new(0),
             memory: Memory::new(state),
         })))
@@ -93,7 +93,7 @@ impl ObjectState {
     }
 
     fn note_write(&self) {
-        self.0.gathering.note_write();
+        self.0.batching.note_write();
         self.0.writes.set(self.0.writes.get() + 1);
     }
 
@@ -109,7 +109,7 @@ impl ObjectState {
         entries: impl Iterator<Item = (&'a str, Option<&'a [u8]>)>,
     ) -> Result<(), StorageError> {
         for (key, value) in entries {
-            self.0.gathering.note_write();
+            self.0.batching.note_write();
             match value {
                 Some(value) => bindings::put(&self.0.kv, key, value),
                 None => self.0.kv.delete(key).map(drop),
@@ -389,7 +389,7 @@ impl ObjectState {
 
     /// Waits for the events that arrive together with this one, if the object is busy writing.
     pub(crate) async fn gather(&self) {
-        self.0.gathering.gather(&self.0.memory).await;
+        self.0.batching.gather(&self.0.memory).await;
     }
 
     pub(crate) fn env(&self) -> Env {
