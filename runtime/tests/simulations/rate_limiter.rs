@@ -185,7 +185,7 @@ async fn client(sim: &Sim, number: u64, keys: &[Key], clock: &Clock) {
     }
 }
 
-#[anchorhold::test(seed = 1, seeds = 200, faults = Faults::all())]
+#[anchorhold::test(seed = 1, seeds = 300, faults = Faults::all())]
 async fn never_more_than_the_limit_and_nothing_refused_needlessly(sim: Sim) {
     let keys = Key::all();
     let clock = Clock::new(&sim);
