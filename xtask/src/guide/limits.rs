@@ -41,16 +41,16 @@ const ROWS: &[(&str, &[(&str, &str)])] = &[
     ),
     (
         "the head of a request",
-        &[("network/server.rs", "MAX_HEAD: usize = 64 * 1024;")],
+        &[("network/connection.rs", "MAX_HEAD: usize = 64 * 1024;")],
     ),
     (
         "headers of a request",
-        &[("network/server.rs", "MAX_HEADERS: usize = 100;")],
+        &[("network/connection.rs", "MAX_HEADERS: usize = 100;")],
     ),
     (
         "time for a head to arrive, and between requests",
         &[(
-            "network/server.rs",
+            "network/connection.rs",
             "HEAD_TIMEOUT: Duration = Duration::from_secs(60);",
         )],
     ),
