@@ -1,6 +1,6 @@
 //! Typed, synchronous storage.
 
-pub(crate) mod entries;
+mod entries;
 pub(crate) mod fields;
 mod list;
 pub(crate) mod log;
