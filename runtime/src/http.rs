@@ -221,9 +221,8 @@ impl Request {
     /// 400 if it does not fit `T`.
     pub async fn json<T: DeserializeOwned>(&mut self) -> Result<T, Error> {
         let bytes = self.bytes().await?;
-        serde_json::from_slice(&bytes).map_err(|error| {
-            Error::bad_request("bad_request", format!("the body does not fit: {error}"))
-        })
+        serde_json::from_slice(&bytes)
+            .map_err(|error| Error::bad_request("bad_request", format!("invalid body: {error}")))
     }
 }
 
@@ -405,7 +404,7 @@ impl Response {
     pub fn read_json<T: DeserializeOwned>(&self) -> Result<T, Error> {
         let bytes = self.body().unwrap_or_default();
         serde_json::from_slice(bytes)
-            .map_err(|error| Error::internal(format!("the response does not fit: {error}")))
+            .map_err(|error| Error::internal(format!("invalid response: {error}")))
     }
 }
 

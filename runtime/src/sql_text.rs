@@ -73,7 +73,7 @@ impl<'a> Seen<'a> {
             self.writes |= WRITING.iter().any(|other| word.eq_ignore_ascii_case(other));
             if word.eq_ignore_ascii_case("rollback") {
                 self.refused.get_or_insert_with(|| {
-                    "ROLLBACK is not allowed: it would take back what other turns of this object wrote. Use ABORT or FAIL (`INSERT OR ABORT`, `ON CONFLICT ABORT`, `RAISE(ABORT, …)`), or `ctx.storage().transaction(…)`; quote it if it is a name: \"rollback\""
+                    "ROLLBACK is not allowed: it would roll back what other turns of this object wrote. Use ABORT or FAIL (`INSERT OR ABORT`, `ON CONFLICT ABORT`, `RAISE(ABORT, …)`), or `ctx.storage().transaction(…)`; quote it if it is a name: \"rollback\""
                         .to_owned()
                 });
             }

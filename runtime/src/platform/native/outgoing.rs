@@ -82,7 +82,7 @@ impl Outgoing {
                 request.inner.check_address()?;
                 let responder = answered_by.borrow().clone().ok_or_else(|| {
                     Fault::Disconnected(
-                        "the simulator has no network: say with sim.answer_outgoing(…) what answers"
+                        "the simulator has no network; set a response with sim.answer_outgoing(…)"
                             .to_owned(),
                     )
                 })?;
@@ -250,7 +250,7 @@ impl Hop {
         let Some(location) = answer.get(header::LOCATION) else {
             return Ok(false);
         };
-        let astray = || Fault::Disconnected("the answer is redirected to no address".to_owned());
+        let astray = || Fault::Disconnected("the redirect has no valid address".to_owned());
         let location = String::from_utf8_lossy(location.as_bytes());
         let next = self.address.join(&location).map_err(|_| astray())?;
         let next = address_of(next.as_str()).map_err(|_| astray())?;
