@@ -49,11 +49,11 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         totals.add(&line);
         eprintln!("{line}");
     }
-    let status = tests.wait().context("`cargo test` cannot be waited for")?;
+    let status = tests.wait().context("cannot wait for `cargo test`")?;
     println!("{totals} in {:.0} s", start.elapsed().as_secs_f32());
     if !status.success() {
         bail!(
-            "a simulation failed: its seed stands above; `cargo xtask sim --object NAME --seed SEED` runs it again"
+            "a simulation failed; its seed is printed above. Repeat it with `cargo xtask sim --object NAME --seed SEED`"
         );
     }
     Ok(())

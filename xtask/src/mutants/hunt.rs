@@ -126,7 +126,7 @@ pub fn expect_green(copy: &Copy) -> Result<()> {
         let failed = failures(copy, *stage)?;
         if !failed.is_empty() {
             bail!(
-                "these tests fail without any planted bug, mend them first: {}",
+                "these tests fail without any planted bug; fix them first: {}",
                 failed.join(", ")
             );
         }

@@ -116,7 +116,7 @@ fn conclude(outcomes: Vec<Outcome>) -> Result<()> {
     }
     if !broken.is_empty() {
         bail!(
-            "renew these patches, they do not build or could not be tested: {}",
+            "these patches do not build or could not be tested; renew them: {}",
             broken.join(", ")
         );
     }
