@@ -328,7 +328,7 @@ impl Response {
     /// The value's `Serialize` implementation failed.
     pub fn json<T: Serialize + ?Sized>(status: u16, value: &T) -> Result<Self, Error> {
         let bytes = serde_json::to_vec(value).map_err(|error| {
-            Error::internal(format!("the answer cannot be written as JSON: {error}"))
+            Error::internal(format!("the response cannot be written as JSON: {error}"))
         })?;
         Ok(Self::encoded_json(status, bytes))
     }

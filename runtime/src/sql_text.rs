@@ -30,10 +30,10 @@ pub(crate) fn check(statement: &str) -> Result<(), StorageError> {
         seen.take(token);
     }
     let refused = if seen.is_empty {
-        "the text holds no statement".to_owned()
+        "the text contains no statement".to_owned()
     } else if let (Some(name), true) = (seen.own_table, seen.writes) {
         format!(
-            "`{name}`: names that begin `{OWN_PREFIX}` are of anchorhold's own tables, which can only be read"
+            "`{name}`: names that begin `{OWN_PREFIX}` are reserved for anchorhold's own tables, which are read-only"
         )
     } else if let Some(refused) = seen.refused {
         refused

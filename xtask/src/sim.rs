@@ -45,7 +45,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let output = tests.stderr.take().context("its output is piped")?;
     let mut totals = Totals::default();
     for line in BufReader::new(output).lines() {
-        let line = line.context("cannot read what the simulations tell")?;
+        let line = line.context("cannot read the output of the simulations")?;
         totals.add(&line);
         eprintln!("{line}");
     }

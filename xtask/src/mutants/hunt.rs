@@ -154,7 +154,7 @@ fn failures(copy: &Copy, stage: Stage<'_>) -> Result<Vec<String>> {
         Some(TESTS_FAILED) => {
             let failed: Vec<String> = printed.lines().filter_map(failed_test).collect();
             if failed.is_empty() {
-                bail!("nextest said that tests failed, but not which:\n{printed}");
+                bail!("nextest reported failed tests without their names:\n{printed}");
             }
             Ok(failed)
         }

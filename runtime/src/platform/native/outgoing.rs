@@ -159,7 +159,7 @@ impl Network {
             }
         }
         Err(Fault::Disconnected(format!(
-            "the answer is redirected more than {MAX_REDIRECTS} times"
+            "the response was redirected more than {MAX_REDIRECTS} times"
         )))
     }
 
@@ -169,19 +169,19 @@ impl Network {
         let mut share = self.responses.open();
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|error| {
-                Fault::Disconnected(format!("the answer broke off: {}", reason_of(&error)))
+                Fault::Disconnected(format!("the response ended early: {}", reason_of(&error)))
             })?;
             let Ok(data) = frame.into_data() else {
                 continue;
             };
             if bytes.len() + data.len() > MAX_RESPONSE {
                 return Err(Fault::TooLarge(format!(
-                    "the answer's body is over the limit of {MAX_RESPONSE} bytes"
+                    "the response's body is over the limit of {MAX_RESPONSE} bytes"
                 )));
             }
             if !share.grow(data.len()) {
                 return Err(Fault::Overloaded(format!(
-                    "answers that arrive hold {MAX_RESPONSES} bytes together; ask again later"
+                    "arriving responses are limited to {MAX_RESPONSES} bytes in total; try again later"
                 )));
             }
             bytes.extend_from_slice(&data);
