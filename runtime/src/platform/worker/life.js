@@ -265,8 +265,8 @@ function tellOfLoss(socket, error) {
   }
 }
 
-// Rust's exported `fetch`. It must be called as a property: on access the entry's proxies replace an
-// instance that has ended.
+// Rust's exported `fetch`. It must be called as a property: on access the entry's proxies replace
+// an instance that has ended.
 const ANSWER = Symbol("answer");
 
 function answer(request) {
@@ -407,8 +407,8 @@ export function clearTimer(timer) {
 }
 
 // Tasks of requests to the app. When a client disconnects, the platform drops the request's context
-// without notice, and its tasks never run again. So later requests wake each task from time to time.
-// The context of a task that does not run is gone. With the flag `enable_request_signal` the
+// without notice, and its tasks never run again. So later requests wake each task from time to
+// time. The context of a task that does not run is gone. With the flag `enable_request_signal` the
 // request's signal fires immediately, except for requests that the platform has ended itself.
 //
 // A request that waits for nothing in its own context counts as hung, and the platform ends it.
