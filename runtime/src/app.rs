@@ -142,7 +142,7 @@ impl App {
     pub fn mount_sharded<T: DurableObject>(mut self, pattern: &'static str, shards: u32) -> Self {
         if shards == 0 {
             self.mistakes.push(format!(
-                "mount_sharded::<{}>({pattern:?}, 0): there is at least one object",
+                "mount_sharded::<{}>({pattern:?}, 0): there must be at least one object",
                 T::CLASS
             ));
         }
@@ -167,7 +167,7 @@ impl App {
                 .find(|mount| route::have_one_shape(mount.pattern, pattern))
             {
                 self.mistakes.push(format!(
-                    "{method}::<{}>({pattern:?}): every path of it leads to {} already, by {:?}",
+                    "{method}::<{}>({pattern:?}): its paths already lead to {}, by {:?}",
                     T::CLASS,
                     first.description.class.name,
                     first.pattern
@@ -180,7 +180,7 @@ impl App {
             });
         } else {
             self.mistakes.push(format!(
-                "{method}::<{}>({pattern:?}): the pattern begins with `/` and ends with its only parameter, as \"/things/{{name}}\"",
+                "{method}::<{}>({pattern:?}): the pattern must begin with `/` and end with its only parameter, for example \"/things/{{name}}\"",
                 T::CLASS
             ));
         }
@@ -311,7 +311,7 @@ impl App {
     pub fn assets(mut self, folder: &'static str) -> Self {
         if let Some(first) = self.assets.replace(folder) {
             self.mistakes.push(format!(
-                "an app has one folder of assets: {first:?} and {folder:?} are two"
+                "an app can have only one folder of assets; given {first:?} and {folder:?}"
             ));
         }
         self
@@ -392,7 +392,9 @@ impl App {
             }
             Destination::Asset => return Ok(None),
             Destination::MethodNotAllowed(allow) => return Err(Fault::MethodNotAllowed { allow }),
-            Destination::Nowhere => return Err(Fault::NotFound(format!("nothing at {path}"))),
+            Destination::Nowhere => {
+                return Err(Fault::NotFound(format!("no route matches {path}")));
+            }
         };
         let Target {
             description,

@@ -71,7 +71,7 @@ pub(crate) enum SocketEvent {
 }
 
 fn misplaced(what: &str) -> Fault {
-    Fault::BadRequest(format!("this event brings no {what}"))
+    Fault::BadRequest(format!("this event has no {what}"))
 }
 
 impl Call {
@@ -135,7 +135,7 @@ impl Call {
             } => bytes,
             _ => return Err(misplaced("message")),
         };
-        from_json(json, "the message")
+        from_json(json, "message")
     }
 
     pub fn text(&mut self) -> Result<String, Fault> {
@@ -215,7 +215,7 @@ impl wire::Misfit {
         let what = self
             .field
             .map_or_else(|| whole.to_owned(), |field| format!("`{field}`"));
-        Fault::BadRequest(format!("{what} does not fit: {}", self.message))
+        Fault::BadRequest(format!("invalid {what}: {}", self.message))
     }
 }
 
@@ -235,7 +235,7 @@ fn next_encoded<T: DeserializeOwned>(
     }
     let value = wire::decode_next(&mut remaining).map_err(|message| {
         Fault::BadRequest(format!(
-            "argument {} (`{name}`) does not fit: {message}",
+            "invalid argument {} (`{name}`): {message}",
             index + 1
         ))
     })?;
@@ -249,20 +249,20 @@ impl HttpArguments {
             return Err(misplaced("body"));
         };
         let json: &[u8] = if json.is_empty() { b"null" } else { json };
-        from_json(json, "the body")
+        from_json(json, "body")
     }
 
     fn whole_query<T: Argument>(&self) -> Result<T, Fault> {
         let Some(pairs) = &self.query else {
             return Err(misplaced("query string"));
         };
-        text::decode_query(pairs).map_err(|misfit| misfit.into_fault("the query string"))
+        text::decode_query(pairs).map_err(|misfit| misfit.into_fault("query string"))
     }
 
     fn named<T: DeserializeOwned>(&mut self, name: &'static str) -> Result<T, Fault> {
         if let Some((_, value)) = self.text.iter().find(|(key, _)| key == name) {
             return text::decode(value)
-                .map_err(|message| Fault::BadRequest(format!("`{name}` does not fit: {message}")));
+                .map_err(|message| Fault::BadRequest(format!("invalid `{name}`: {message}")));
         }
         let field = match &mut self.body {
             HttpBody::Fields(fields) => fields.remove(name),
@@ -271,7 +271,7 @@ impl HttpArguments {
         match field {
             Some(value) => wire::encode(&value)
                 .and_then(|bytes| wire::decode(&bytes))
-                .map_err(|message| Fault::BadRequest(format!("`{name}` does not fit: {message}"))),
+                .map_err(|message| Fault::BadRequest(format!("invalid `{name}`: {message}"))),
             None => wire::decode(wire::NIL)
                 .map_err(|_| Fault::BadRequest(format!("`{name}` is missing{}", self.place()))),
         }
