@@ -135,7 +135,7 @@ impl App {
     pub fn mount_sharded<T: DurableObject>(mut self, pattern: &'static str, shards: u32) -> Self {
         if shards == 0 {
             self.mistakes.push(format!(
-                "mount_sharded::<{}>({pattern:?}, 0): there is at least one object",
+                "mount_sharded::<{}>({pattern:?}, 0): there must be at least one object",
                 T::CLASS
             ));
         }
@@ -160,7 +160,7 @@ impl App {
                 .find(|mount| path::have_one_shape(mount.pattern, pattern))
             {
                 self.mistakes.push(format!(
-                    "{method}::<{}>({pattern:?}): every path of it leads to {} already, by {:?}",
+                    "{method}::<{}>({pattern:?}): its paths already lead to {}, by {:?}",
                     T::CLASS,
                     first.description.class.name,
                     first.pattern
@@ -173,7 +173,7 @@ impl App {
             });
         } else {
             self.mistakes.push(format!(
-                "{method}::<{}>({pattern:?}): the pattern begins with `/` and ends with its only parameter, as \"/things/{{name}}\"",
+                "{method}::<{}>({pattern:?}): the pattern must begin with `/` and end with its only parameter, for example \"/things/{{name}}\"",
                 T::CLASS
             ));
         }
@@ -304,7 +304,7 @@ impl App {
     pub fn assets(mut self, folder: &'static str) -> Self {
         if let Some(first) = self.assets.replace(folder) {
             self.mistakes.push(format!(
-                "an app has one folder of assets: {first:?} and {folder:?} are two"
+                "an app can have only one folder of assets; given {first:?} and {folder:?}"
             ));
         }
         self

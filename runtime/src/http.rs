@@ -222,9 +222,8 @@ impl Request {
     /// 400 if it does not fit `T`.
     pub async fn json<T: DeserializeOwned>(&mut self) -> Result<T, Error> {
         let bytes = self.bytes().await?;
-        serde_json::from_slice(&bytes).map_err(|error| {
-            Error::bad_request("bad_request", format!("the body does not fit: {error}"))
-        })
+        serde_json::from_slice(&bytes)
+            .map_err(|error| Error::bad_request("bad_request", format!("invalid body: {error}")))
     }
 }
 
@@ -330,7 +329,7 @@ impl Response {
     /// The value's `Serialize` implementation failed.
     pub fn json<T: Serialize + ?Sized>(status: u16, value: &T) -> Result<Self, Error> {
         let bytes = serde_json::to_vec(value).map_err(|error| {
-            Error::internal(format!("the answer cannot be written as JSON: {error}"))
+            Error::internal(format!("the response cannot be written as JSON: {error}"))
         })?;
         Ok(Self::encoded_json(status, bytes))
     }
@@ -406,7 +405,7 @@ impl Response {
     pub fn read_json<T: DeserializeOwned>(&self) -> Result<T, Error> {
         let bytes = self.body().unwrap_or_default();
         serde_json::from_slice(bytes)
-            .map_err(|error| Error::internal(format!("the response does not fit: {error}")))
+            .map_err(|error| Error::internal(format!("invalid response: {error}")))
     }
 }
 

@@ -164,7 +164,7 @@ impl<S: Serialize> Socket<S> {
             let socket = self.inner.clone();
             effects::if_taken_back(move || {
                 if let Err(error) = socket.set_attachment(&before) {
-                    tracing::warn!(%error, "a session could not be taken back");
+                    tracing::warn!(%error, "a session could not be restored");
                 }
             });
         }

@@ -1,4 +1,4 @@
-//! An app that is put together wrongly says so at the start.
+//! Tests that an invalid app is reported at the start.
 
 use anchorhold::Visit;
 use anchorhold::prelude::*;
@@ -16,7 +16,7 @@ impl Thing {
 }
 
 #[anchorhold::test]
-#[should_panic(expected = "every path of it leads to Thing already, by \"/things/{name}\"")]
+#[should_panic(expected = "its paths already lead to Thing, by \"/things/{name}\"")]
 async fn one_path_leads_to_one_mount(sim: Sim) {
     sim.app(
         App::new()
@@ -193,7 +193,7 @@ async fn guards_run_one_after_the_other_and_each_may_refuse(sim: Sim) {
 }
 
 #[anchorhold::test]
-#[should_panic(expected = "an app has one folder of assets: \"a\" and \"b\" are two")]
+#[should_panic(expected = "an app can have only one folder of assets; given \"a\" and \"b\"")]
 async fn second_folder_of_assets_is_refused_at_the_start(sim: Sim) {
     sim.app(App::new().assets("a").assets("b"));
 }

@@ -20,7 +20,7 @@ async fn what_is_counted_survives_and_what_is_refused_changes_nothing(sim: Sim) 
     let error = refused(counter.increment(1).await);
     assert_eq!(
         error.to_string(),
-        format!("`by`: {} + 1 does not fit 64 bits", i64::MAX)
+        format!("`by`: {} + 1 does not fit in 64 bits", i64::MAX)
     );
     assert_eq!((error.status(), &*error.code()), (400, "overflow"));
     sim.evict(&counter).await;
@@ -48,7 +48,7 @@ async fn bounds_are_kept_and_outlive_a_reset(sim: Sim) {
     let error = refused(counter.set_bounds(None, Some(9)).await);
     assert_eq!(
         error.to_string(),
-        "the counter stands at 10, above the upper bound of 9: reset it first, or choose wider bounds"
+        "the counter is at 10, above the upper bound of 9: reset it first, or choose wider bounds"
     );
     assert_eq!(error.status(), 409);
     for (lower, upper, reason) in [

@@ -73,14 +73,14 @@ async fn query_string_is_decoded_into_a_struct(sim: Sim) {
 #[anchorhold::test]
 async fn what_does_not_fit_is_400_and_names_the_field(sim: Sim) {
     for (query, message) in [
-        ("", "the query string does not fit: missing field `page`"),
+        ("", "invalid query string: missing field `page`"),
         (
             "page=x",
-            "`page` does not fit: `x` is not a whole number of 32 bits, zero or more",
+            "invalid `page`: `x` is not a whole number of 32 bits, zero or more",
         ),
         (
             "page=2&pgae=3",
-            "the query string does not fit: unknown field `pgae`, expected `page` or `author`",
+            "invalid query string: unknown field `pgae`, expected `page` or `author`",
         ),
     ] {
         let request = Request::new("GET", &format!("/boards/a/search/new?{query}"));

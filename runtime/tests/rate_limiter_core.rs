@@ -334,10 +334,10 @@ fn ranges() {
     };
     assert_eq!(
         refused(Algorithm::FixedWindow, 0, 1),
-        "`limit` is 0, and not from 1 to 1000000000"
+        "`limit` is 0; must be 1 to 1000000000"
     );
     assert!(
-        refused(Algorithm::SlidingLog, 1_001, 1).contains("from 1 to 1000; a sliding log keeps")
+        refused(Algorithm::SlidingLog, 1_001, 1).contains("must be 1 to 1000; a sliding log keeps")
     );
     assert!(refused(Algorithm::TokenBucket, 1_000_000_001, 1).starts_with("`limit`"));
     assert!(refused(Algorithm::TokenBucket, 1, 0).starts_with("`window_ms` is 0"));

@@ -116,7 +116,7 @@ async fn a_guard_may_put_another_key_in_place(sim: Sim) {
 }
 
 #[anchorhold::test]
-#[should_panic(expected = "there is at least one object")]
+#[should_panic(expected = "there must be at least one object")]
 async fn there_is_no_mount_over_no_objects(sim: Sim) {
     sim.app(App::new().mount_sharded::<Desk>("/desks/{key}", 0));
 }

@@ -127,7 +127,7 @@ async fn what_does_not_fit_is_answered_and_the_socket_stays_open(sim: Sim) {
     let mut socket = sim.connect(&hub, "/ws?topics=x").await.unwrap();
     let long = "t".repeat(129);
     for (text, code, reason) in [
-        ("no JSON".to_owned(), "bad_request", "does not fit"),
+        ("no JSON".to_owned(), "bad_request", "invalid message"),
         (
             json!({ "type": "shout" }).to_string(),
             "bad_request",
@@ -146,7 +146,7 @@ async fn what_does_not_fit_is_answered_and_the_socket_stays_open(sim: Sim) {
         (
             json!({ "type": "publish", "topic": long, "data": 1 }).to_string(),
             "bad_request",
-            "`topic` has 129 bytes, and not from 1 to 128",
+            "`topic` has 129 bytes; must have 1 to 128",
         ),
         (
             json!({ "type": "ack", "seq": 1 }).to_string(),

@@ -339,5 +339,5 @@ async fn lists_are_bounded_ordered_and_free_of_the_runtimes_own_keys(sim: Sim) {
     assert_eq!(list("", Some(2), true).await.unwrap(), ["ä", "b"]);
     assert_eq!(list("a/", Some(1), false).await.unwrap(), ["a/1"]);
     let error = list("", Some(0), false).await.unwrap_err();
-    assert_eq!(error.to_string(), "list: a limit is 1 or more");
+    assert_eq!(error.to_string(), "list: `limit` is 0; must be at least 1");
 }

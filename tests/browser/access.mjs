@@ -1,4 +1,4 @@
-// The page for users who cannot see, cannot point, or have a small screen.
+// Accessibility of the page: screen readers, keyboard, contrast, small screens.
 
 import assert from "node:assert/strict";
 import { isConnected, say, texts } from "./chat.mjs";
@@ -51,7 +51,7 @@ async function keyboardIsEnough({ windows }) {
   await ann.keyboard.press("Shift+Tab");
   assert.equal(await focused(), "scroller", "the conversation can be scrolled");
 
-  // Through everything that can be used, in the order of the page, always with a visible focus.
+  // Tab reaches every control in the order of the page, always with a visible focus.
   const usable = await ann.evaluate(() => {
     const fits = "a[href], button:not([disabled]), input, select, textarea, [tabindex='0']";
     return [...document.querySelectorAll(fits)].filter((element) => element.checkVisibility()).length;

@@ -98,7 +98,7 @@ async function historyComesOnScroll({ windows, host }) {
   const distance = () => ann.locator("#scroller").evaluate((box) => box.scrollHeight - box.scrollTop - box.clientHeight);
   assert.ok((await distance()) < 2, "the newest message is in view");
   for (let seen = 0; seen < LONG; ) {
-    // The first one may be redrawn, with what now precedes it.
+    // The first one may be redrawn, because it depends on the message before it.
     const read = await ann.locator(".message").nth(1).elementHandle();
     const top = () => read.evaluate((item) => item.getBoundingClientRect().top);
     await ann.locator("#scroller").evaluate((box) => (box.scrollTop = 0));

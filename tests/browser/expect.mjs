@@ -1,12 +1,11 @@
-// Waits for what a page will show. The page's policy blocks `eval` in it, so the polling is done
-// from here.
+// Waits for the contents of a page. The page's policy blocks `eval`, so the polling runs here.
 
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const PATIENCE = 20_000;
 
-/** Asks until the answer fits. Fails with the last answer if it does not fit in time. */
+/** Polls until the value fits. Fails with the last value if none fits in time. */
 export async function eventually(what, ask, fits = (answer) => answer === true) {
   const deadline = Date.now() + PATIENCE;
   for (;;) {

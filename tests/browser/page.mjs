@@ -1,5 +1,5 @@
-// The tests of the demo's page: `node page.mjs http://127.0.0.1:PORT [PART OF A NAME]`, by `cargo xtask browser`.
-// They share one host and one browser.
+// The tests of the demo's page: `node page.mjs http://127.0.0.1:PORT [PART OF A NAME]`.
+// `cargo xtask browser` runs them. They share one host and one browser.
 
 import { join } from "node:path";
 import * as access from "./access.mjs";

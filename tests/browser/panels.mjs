@@ -31,7 +31,7 @@ async function countersAgree({ windows, host }) {
   );
   await shows(ann, "#counter [data-field=value]", /^0$/);
   await ann.click("#counter [data-by='1']");
-  // The id is sufficient to use the counter.
+  // A client that knows the id can use the counter.
   await ben.fill("#counter [name=object]", id);
   await ben.press("#counter [name=object]", "Enter");
   for (const page of [ann, ben]) await shows(page, "#counter [data-field=value]", /^1$/);

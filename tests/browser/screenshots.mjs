@@ -1,4 +1,5 @@
-// The README's pictures of the demo: `node screenshots.mjs http://127.0.0.1:PORT FOLDER`, by `cargo xtask screenshots`.
+// The README's screenshots of the demo: `node screenshots.mjs http://127.0.0.1:PORT FOLDER`.
+// `cargo xtask screenshots` runs this.
 
 import { join } from "node:path";
 import { isConnected, say } from "./chat.mjs";

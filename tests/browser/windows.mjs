@@ -38,7 +38,7 @@ export class Windows {
     return page;
   }
 
-  /** Takes pictures of all windows, to investigate a failure. */
+  /** Takes screenshots of all windows, to investigate a failure. */
   async photograph(folder) {
     await mkdir(folder, { recursive: true });
     for (const [user, page] of this.#opened) {
@@ -64,7 +64,7 @@ export class Windows {
     const report = (problem) => this.problems.push(`${user}: ${problem}`);
     page.on("pageerror", (error) => report(error.stack));
     page.on("console", (message) => {
-      // Chromium's own note of an answer or of a lost connection. Answers are checked below.
+      // Chromium's own report of a response or a lost connection. Responses are checked below.
       const ofNetwork = /^Failed to load resource|^WebSocket connection to/.test(message.text());
       if (["error", "warning"].includes(message.type()) && !ofNetwork) report(message.text());
     });

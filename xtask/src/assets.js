@@ -30,7 +30,7 @@ export default {
       const type = TYPES[path.slice(path.lastIndexOf(".") + 1)] ?? "application/octet-stream";
       return new Response(file.body, { headers: { "content-type": type } });
     }
-    const error = { code: "not_found", message: `nothing at ${pathname}` };
+    const error = { code: "not_found", message: `no route matches ${pathname}` };
     return Response.json({ error }, { status: 404 });
   },
 };

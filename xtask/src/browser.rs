@@ -47,7 +47,7 @@ fn run(command: &mut Command) -> Result<()> {
         .status()
         .context("node is needed, from nodejs.org or your system's packages")?;
     if !status.success() {
-        bail!("the script says that something is not as it should be: {status}");
+        bail!("the browser script failed: {status}");
     }
     Ok(())
 }

@@ -122,7 +122,7 @@ fn compile(app: &Path, dev: bool) -> Result<PathBuf> {
         .rfind(|file| file.extension().is_some_and(|extension| extension == "wasm"))
         .with_context(|| {
             format!(
-                "{} makes no WebAssembly module: its Cargo.toml needs\n\n[lib]\ncrate-type = [\"cdylib\", \"rlib\"]",
+                "{} does not build a WebAssembly module: its Cargo.toml needs\n\n[lib]\ncrate-type = [\"cdylib\", \"rlib\"]",
                 app.display()
             )
         })

@@ -111,7 +111,7 @@ fn targets(binary: &Path, only: Option<&str>) -> Result<Vec<String>> {
         .map(str::to_owned)
         .collect();
     if targets.is_empty() {
-        bail!("there is no such target; leave `--target` out for all");
+        bail!("no target matches; omit `--target` to run all");
     }
     Ok(targets)
 }

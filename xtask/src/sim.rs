@@ -45,15 +45,15 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let output = tests.stderr.take().context("its output is piped")?;
     let mut totals = Totals::default();
     for line in BufReader::new(output).lines() {
-        let line = line.context("cannot read what the simulations tell")?;
+        let line = line.context("cannot read the output of the simulations")?;
         totals.add(&line);
         eprintln!("{line}");
     }
-    let status = tests.wait().context("`cargo test` cannot be waited for")?;
+    let status = tests.wait().context("cannot wait for `cargo test`")?;
     println!("{totals} in {:.0} s", start.elapsed().as_secs_f32());
     if !status.success() {
         bail!(
-            "a simulation failed: its seed stands above; `cargo xtask sim --object NAME --seed SEED` runs it again"
+            "a simulation failed; its seed is printed above. Repeat it with `cargo xtask sim --object NAME --seed SEED`"
         );
     }
     Ok(())

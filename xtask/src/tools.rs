@@ -68,7 +68,7 @@ pub fn add_wasm_target() -> Result<()> {
     }
     eprintln!("adding the target {WASM_TARGET}");
     command::run(Command::new("rustup").args(["target", "add", WASM_TARGET])).with_context(|| {
-        format!("Rust's standard library for {WASM_TARGET} is missing; without rustup, install it as your Rust came")
+        format!("Rust's standard library for {WASM_TARGET} is missing; without rustup, install it in the way that you installed Rust")
     })
 }
 
@@ -208,7 +208,7 @@ fn install(
         return Ok(folder);
     }
     eprintln!(
-        "installing {package} {version} into {}: some minutes, once",
+        "installing {package} {version} into {}; this takes some minutes, once",
         tools.display()
     );
     // Moved into place when it is complete, so that an interrupted installation does not look

@@ -53,7 +53,7 @@ pub fn serve(workspace: &Workspace, options: &Options<'_>) -> Result<()> {
         match received.recv() {
             Ok(Event::Listening(port)) => announce(&data, port)?,
             Ok(Event::Stop) => return server.stop().map(|_| ()),
-            Ok(Event::Ended) | Err(_) => bail!("workerd ended by itself: {}", server.stop()?),
+            Ok(Event::Ended) | Err(_) => bail!("workerd ended unexpectedly: {}", server.stop()?),
         }
     }
 }

@@ -185,7 +185,7 @@ impl Configuration {
         {
             if script_name.is_some() {
                 bail!(
-                    "{}: `{name}` is bound to another Worker, which is not there",
+                    "{}: `{name}` is bound to another Worker, which is not available here",
                     path.display()
                 );
             }

@@ -107,7 +107,9 @@ impl App {
             }
             Destination::Asset => return Ok(None),
             Destination::MethodNotAllowed(allow) => return Err(Fault::MethodNotAllowed { allow }),
-            Destination::Nowhere => return Err(Fault::NotFound(format!("nothing at {path}"))),
+            Destination::Nowhere => {
+                return Err(Fault::NotFound(format!("no route matches {path}")));
+            }
         };
         let Target {
             description,

@@ -70,7 +70,7 @@ pub(crate) enum SocketEvent {
 }
 
 fn misplaced(what: &str) -> Fault {
-    Fault::BadRequest(format!("this event brings no {what}"))
+    Fault::BadRequest(format!("this event has no {what}"))
 }
 
 impl Input {
@@ -134,7 +134,7 @@ impl Input {
             } => bytes,
             _ => return Err(misplaced("message")),
         };
-        from_json(json, "the message")
+        from_json(json, "message")
     }
 
     pub fn text(&mut self) -> Result<String, Fault> {
@@ -214,7 +214,7 @@ impl message_pack::Misfit {
         let what = self
             .field
             .map_or_else(|| whole.to_owned(), |field| format!("`{field}`"));
-        Fault::BadRequest(format!("{what} does not fit: {}", self.message))
+        Fault::BadRequest(format!("invalid {what}: {}", self.message))
     }
 }
 
@@ -234,7 +234,7 @@ fn next_encoded<T: DeserializeOwned>(
     }
     let value = message_pack::decode_next(&mut remaining).map_err(|message| {
         Fault::BadRequest(format!(
-            "argument {} (`{name}`) does not fit: {message}",
+            "invalid argument {} (`{name}`): {message}",
             index + 1
         ))
     })?;
@@ -248,20 +248,20 @@ impl HttpArguments {
             return Err(misplaced("body"));
         };
         let json: &[u8] = if json.is_empty() { b"null" } else { json };
-        from_json(json, "the body")
+        from_json(json, "body")
     }
 
     fn whole_query<T: Argument>(&self) -> Result<T, Fault> {
         let Some(pairs) = &self.query else {
             return Err(misplaced("query string"));
         };
-        text::decode_query(pairs).map_err(|misfit| misfit.into_fault("the query string"))
+        text::decode_query(pairs).map_err(|misfit| misfit.into_fault("query string"))
     }
 
     fn named<T: DeserializeOwned>(&mut self, name: &'static str) -> Result<T, Fault> {
         if let Some((_, value)) = self.text.iter().find(|(key, _)| key == name) {
             return text::decode(value)
-                .map_err(|message| Fault::BadRequest(format!("`{name}` does not fit: {message}")));
+                .map_err(|message| Fault::BadRequest(format!("invalid `{name}`: {message}")));
         }
         let field = match &mut self.body {
             HttpBody::Fields(fields) => fields.remove(name),
@@ -270,7 +270,7 @@ impl HttpArguments {
         match field {
             Some(value) => message_pack::encode(&value)
                 .and_then(|bytes| message_pack::decode(&bytes))
-                .map_err(|message| Fault::BadRequest(format!("`{name}` does not fit: {message}"))),
+                .map_err(|message| Fault::BadRequest(format!("invalid `{name}`: {message}"))),
             None => message_pack::decode(message_pack::NIL)
                 .map_err(|_| Fault::BadRequest(format!("`{name}` is missing{}", self.place()))),
         }

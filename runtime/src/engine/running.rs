@@ -233,10 +233,10 @@ impl Instance {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
                 // Unexpected, because the same values were readable when the object was loaded.
-                tracing::error!(%error, "a turn could not be taken back in memory");
+                tracing::error!(%error, "a turn could not be rolled back in memory");
                 self.inner
                     .state
-                    .reset("a failed turn could not be taken back");
+                    .reset("a failed turn could not be rolled back");
             }
             Err(panic) => drop(self.panicked(&panic)),
         }

@@ -155,7 +155,7 @@ impl Fault {
             Self::Application(fault) => match decode(&fault.body) {
                 Ok(error) => CallError::Application(error),
                 Err(message) => CallError::Undecodable(format!(
-                    "the method failed ({}), and its error does not fit the caller's type: {message}",
+                    "the method failed ({}), and its error does not match the caller's type: {message}",
                     fault.message
                 )),
             },

@@ -291,7 +291,7 @@ pub(crate) async fn decoded<T, E>(
     match answer.await {
         Ok(bytes) => value(&bytes).map_err(|message| {
             CallError::Undecodable(format!(
-                "the result does not fit the caller's type: {message}"
+                "the result does not match the caller's type: {message}"
             ))
         }),
         Err(fault) => Err(fault.into_call_error(error)),

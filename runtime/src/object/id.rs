@@ -54,7 +54,7 @@ impl<'de> Deserialize<'de> for RawId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
         Self::from_hex(&text)
-            .ok_or_else(|| serde::de::Error::custom("an object id is 64 hexadecimal digits"))
+            .ok_or_else(|| serde::de::Error::custom("an object id must be 64 hexadecimal digits"))
     }
 }
 
@@ -127,7 +127,7 @@ impl<'de, T> Deserialize<'de> for ObjectId<T> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidId {
     /// The text does not consist of 64 hexadecimal digits.
-    #[error("an object id is 64 hexadecimal digits")]
+    #[error("an object id must be 64 hexadecimal digits")]
     NotHex,
     /// The text has 64 digits. It was not made by this class's namespace.
     #[error("the id was not made for this class's namespace")]

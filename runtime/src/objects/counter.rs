@@ -169,7 +169,7 @@ impl Bounds {
 #[non_exhaustive]
 pub enum CounterError {
     /// The sum needs more than 64 bits. 400, `overflow`.
-    #[error("`by`: {value} + {by} does not fit 64 bits")]
+    #[error("`by`: {value} + {by} does not fit in 64 bits")]
     Overflow {
         /// The counter's value.
         value: i64,
@@ -193,7 +193,7 @@ pub enum CounterError {
         bounds: Bounds,
     },
     /// The counter's value is outside of the new bounds. 409, `out_of_bounds`.
-    #[error("the counter stands at {value}, {}: reset it first, or choose wider bounds", beyond(i128::from(*value), *bound))]
+    #[error("the counter is at {value}, {}: reset it first, or choose wider bounds", beyond(i128::from(*value), *bound))]
     Outside {
         /// The counter's value.
         value: i64,
@@ -216,7 +216,7 @@ fn without_zero(bounds: &Bounds) -> String {
         (_, Some(upper)) => format!("`upper`: {upper} is below 0"),
         _ => "`lower` and `upper`".to_owned(),
     };
-    format!("{wrong}; counting starts at 0, so bounds lie on both sides of it")
+    format!("{wrong}; counting starts at 0, so the bounds must include 0")
 }
 
 impl ObjectError for CounterError {

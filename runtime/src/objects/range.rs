@@ -16,7 +16,5 @@ pub(super) fn in_range<N: PartialOrd + Display>(
         return Ok(());
     }
     let (least, most) = range.into_inner();
-    Err(format!(
-        "`{field}` is {value}, and not from {least} to {most}"
-    ))
+    Err(format!("`{field}` is {value}; must be {least} to {most}"))
 }

@@ -48,7 +48,7 @@ impl Scheduling<'_> {
     pub fn at(self, time: Timestamp) -> Result<(), StorageError> {
         if !(1..=LATEST_MILLIS).contains(&time.as_millis()) {
             return Err(StorageError::Usage(format!(
-                "an alarm's time is milliseconds since 1970, more than zero and at most {LATEST_MILLIS}, not {time}"
+                "an alarm's time is {time}; must be 1 to {LATEST_MILLIS} milliseconds since 1970"
             )));
         }
         let payload = self.payload.map_err(|message| StorageError::Unencodable {

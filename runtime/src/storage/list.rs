@@ -65,11 +65,13 @@ impl List {
     pub(super) fn range(&self) -> Result<ListRange, StorageError> {
         if self.start.is_some() && self.start_after.is_some() {
             return Err(StorageError::Usage(
-                "list: `start` and `start_after` exclude each other".to_owned(),
+                "list: `start` and `start_after` cannot be combined".to_owned(),
             ));
         }
         if self.limit == Some(0) {
-            return Err(StorageError::Usage("list: a limit is 1 or more".to_owned()));
+            return Err(StorageError::Usage(
+                "list: `limit` is 0; must be at least 1".to_owned(),
+            ));
         }
         // The smallest key after K is K with a zero byte.
         let start = self

@@ -30,10 +30,10 @@ pub(crate) fn check(statement: &str) -> Result<(), StorageError> {
         seen.take(token);
     }
     let refused = if seen.is_empty {
-        "the text holds no statement".to_owned()
+        "the text contains no statement".to_owned()
     } else if let (Some(name), true) = (seen.own_table, seen.writes) {
         format!(
-            "`{name}`: names that begin `{OWN_PREFIX}` are of anchorhold's own tables, which can only be read"
+            "`{name}`: names that begin `{OWN_PREFIX}` are reserved for anchorhold's own tables, which are read-only"
         )
     } else if let Some(refused) = seen.refused {
         refused
@@ -73,7 +73,7 @@ impl<'a> Seen<'a> {
             self.writes |= WRITING.iter().any(|other| word.eq_ignore_ascii_case(other));
             if word.eq_ignore_ascii_case("rollback") {
                 self.refused.get_or_insert_with(|| {
-                    "ROLLBACK is not allowed: it would take back what other turns of this object wrote. Use ABORT or FAIL (`INSERT OR ABORT`, `ON CONFLICT ABORT`, `RAISE(ABORT, …)`), or `ctx.storage().transaction(…)`; quote it if it is a name: \"rollback\""
+                    "ROLLBACK is not allowed: it would roll back what other turns of this object wrote. Use ABORT or FAIL (`INSERT OR ABORT`, `ON CONFLICT ABORT`, `RAISE(ABORT, …)`), or `ctx.storage().transaction(…)`; quote it if it is a name: \"rollback\""
                         .to_owned()
                 });
             }

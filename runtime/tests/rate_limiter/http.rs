@@ -103,7 +103,7 @@ async fn what_does_not_fit_is_refused_by_name(sim: Sim) {
         ),
         (
             r#"{"algorithm": "leaky", "limit": 1, "window_ms": 1}"#,
-            "`algorithm` does not fit",
+            "invalid `algorithm`",
         ),
         (
             r#"{"algorithm": "sliding_log", "limit": 0, "window_ms": 1}"#,
@@ -115,11 +115,11 @@ async fn what_does_not_fit_is_refused_by_name(sim: Sim) {
         ),
         (
             r#"{"algorithm": "fixed_window", "limit": -1, "window_ms": 1}"#,
-            "`limit` does not fit",
+            "invalid `limit`",
         ),
         (
             r#"{"algorithm": "fixed_window", "limit": 1.5, "window_ms": 1}"#,
-            "`limit` does not fit",
+            "invalid `limit`",
         ),
         (
             r#"{"algorithm": "fixed_window", "limit": 1, "window_ms": 0}"#,
@@ -127,7 +127,7 @@ async fn what_does_not_fit_is_refused_by_name(sim: Sim) {
         ),
         (
             r#"{"algorithm": "fixed_window", "limit": 1, "window_ms": 1e30}"#,
-            "`window_ms` does not fit",
+            "invalid `window_ms`",
         ),
         (
             r#"{"algorithm": "fixed_window", "limit": 1, "window_ms": 1, "cost": 0}"#,
@@ -135,7 +135,7 @@ async fn what_does_not_fit_is_refused_by_name(sim: Sim) {
         ),
         (
             r#"{"algorithm": "fixed_window", "limit": 5, "window_ms": 1, "cost": 6}"#,
-            "`cost` is 6, and not from 1 to 5",
+            "`cost` is 6; must be 1 to 5",
         ),
         (
             r#"{"algorithm": "fixed_window", "limit": 5, "window_ms": 1, "weight": 6}"#,
@@ -145,7 +145,7 @@ async fn what_does_not_fit_is_refused_by_name(sim: Sim) {
         (r#"["api"]"#, "not a JSON object"),
         ("null", "not a JSON object"),
         (r#"{"policy": "api", "limit": 5}"#, "leave out"),
-        (r#"{"policy": "a b"}"#, "`policy` has 1 to 64"),
+        (r#"{"policy": "a b"}"#, "`policy` must be 1 to 64"),
     ] {
         let answer = check(&sim, "/limits/k/check", body).await;
         let text = String::from_utf8_lossy(answer.body().unwrap()).into_owned();
@@ -158,8 +158,8 @@ async fn what_does_not_fit_is_refused_by_name(sim: Sim) {
     for (query, named) in [
         ("", "`algorithm` is missing"),
         ("?policy=api&limit=5", "leave out"),
-        ("?algorithm=leaky", "`algorithm` does not fit"),
-        ("?algorithm=sliding_log&limit=", "`limit` does not fit"),
+        ("?algorithm=leaky", "invalid `algorithm`"),
+        ("?algorithm=sliding_log&limit=", "invalid `limit`"),
         ("?policy=api&weight=6", "unknown field `weight`"),
         ("?policy=api&key=k", "unknown field `key`"),
     ] {

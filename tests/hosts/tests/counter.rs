@@ -77,7 +77,7 @@ fn bounds_that_make_no_sense_are_refused_by_name() {
         for (bounds, status, code, named) in [
             (json!({ "lower": 1 }), 400, "bad_request", "`lower`"),
             (json!({ "upper": -1 }), 400, "bad_request", "`upper`"),
-            (json!({ "upper": 11 }), 409, "out_of_bounds", "stands at 12"),
+            (json!({ "upper": 11 }), 409, "out_of_bounds", "is at 12"),
             (json!({ "most": 11 }), 400, "bad_request", "`most`"),
             (json!({ "upper": "11" }), 400, "bad_request", "`upper`"),
         ] {

@@ -65,7 +65,7 @@ fn errors_carry_name_message_and_code_and_no_stack_of_ours() {
     assert!(
         error["message"]
             .as_str()
-            .is_some_and(|message| message.contains("does not fit 64 bits")),
+            .is_some_and(|message| message.contains("does not fit in 64 bits")),
         "{error}"
     );
     let stack = error["stack"].as_str().unwrap_or_default();

@@ -115,7 +115,7 @@ fn what_does_not_fit_is_refused_alike() {
     on_both(|_, hub| {
         let mut socket = hub.connect("/ws?topics=a");
         for (text, code, message) in [
-            ("no JSON", "bad_request", "the message does not fit"),
+            ("no JSON", "bad_request", "invalid message"),
             ("{}", "bad_request", "`type`"),
             (
                 r#"{"type": "shout", "topic": "a"}"#,

@@ -82,7 +82,7 @@ fn messages_are_those_of_the_code() -> Result<()> {
     assert!(checked > 40, "the tables of {PAGE} were not found");
     assert!(
         unknown.is_empty(),
-        "no message reads so:\n{}",
+        "no message contains this text:\n{}",
         unknown.join("\n")
     );
     Ok(())

@@ -114,7 +114,7 @@ mod tests {
             let layers = Layers::of(&workspace, folder, name)?;
             assert!(
                 layers.circles().next().is_none(),
-                "turn an import around, or give what both files need a file of its own\n{layers}"
+                "reverse an import, or move the shared items into a separate file\n{layers}"
             );
         }
         Ok(())

@@ -18,7 +18,7 @@ struct Layer {
 const LAYERS: &[Layer] = &[
     Layer {
         name: "words",
-        what: "errors, limits, encodings, and what describes a class, a call or a turn",
+        what: "errors, limits, encodings; the descriptions of classes, calls and turns",
         places: &[
             "error",
             "error/",
@@ -83,7 +83,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "the seam",
-        what: "`ObjectState`, `Env`, `Namespace`, `Remote`; what carries them out is known to them by a trait or a number",
+        what: "`ObjectState`, `Env`, `Namespace`, `Remote`; they know their implementation only as a trait or a number",
         places: &[
             "platform/mod",
             "platform/native/seam/",
@@ -105,7 +105,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "handles",
-        what: "what a handler holds: storage, sockets, schedules, the context; `engine/activation` is what they share",
+        what: "the handles of a handler: storage, sockets, schedules, the context; `engine/activation` is their shared state",
         places: &[
             "object/context",
             "schedule/",
@@ -119,7 +119,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "tables",
-        what: "a class's code, its arguments and results, its stubs",
+        what: "the code of a class (`engine/table`), its arguments, results and stubs",
         places: &[
             "object",
             "object/",
@@ -135,7 +135,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "threads",
-        what: "they bring objects into memory, and events to them",
+        what: "load objects into memory, and deliver events to them",
         places: &["platform/native/executor/", "platform/worker/entry/class"],
     },
     Layer {
@@ -145,7 +145,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "hosts",
-        what: "processes, tests and Workers that run an app; what generated code names",
+        what: "processes, tests and Workers that run an app; the items that generated code refers to",
         places: &[
             "lib",
             "macro_support/mod",
@@ -159,7 +159,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "users",
-        what: "the ready-made objects and the checkers: they use what is public",
+        what: "the ready-made objects and the checkers, which use the public API only",
         places: &["objects/", "check/"],
     },
 ];

@@ -126,7 +126,7 @@ pub fn expect_green(copy: &Copy) -> Result<()> {
         let failed = failures(copy, *stage)?;
         if !failed.is_empty() {
             bail!(
-                "these tests fail without any planted bug, mend them first: {}",
+                "these tests fail without any planted bug; fix them first: {}",
                 failed.join(", ")
             );
         }
@@ -154,7 +154,7 @@ fn failures(copy: &Copy, stage: Stage<'_>) -> Result<Vec<String>> {
         Some(TESTS_FAILED) => {
             let failed: Vec<String> = printed.lines().filter_map(failed_test).collect();
             if failed.is_empty() {
-                bail!("nextest said that tests failed, but not which:\n{printed}");
+                bail!("nextest reported failed tests without their names:\n{printed}");
             }
             Ok(failed)
         }

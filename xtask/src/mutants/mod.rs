@@ -116,12 +116,12 @@ fn conclude(outcomes: Vec<Outcome>) -> Result<()> {
     }
     if !broken.is_empty() {
         bail!(
-            "renew these patches, they do not build or could not be tested: {}",
+            "these patches do not build or could not be tested; renew them: {}",
             broken.join(", ")
         );
     }
     if !survivors.is_empty() {
-        bail!("no test has found: {}", survivors.join(", "));
+        bail!("no test has found these bugs: {}", survivors.join(", "));
     }
     Ok(())
 }
@@ -143,7 +143,7 @@ fn check(workspace: &Workspace, patches: &[Patch]) -> Result<()> {
         return Ok(());
     }
     bail!(
-        "the sources have moved on under these planted bugs; plant each again by hand and save `git diff -U2` under the same header in {FOLDER}:\n{}",
+        "these planted bugs no longer apply; plant each again by hand and save `git diff -U2` under the same header in {FOLDER}:\n{}",
         stale.join("\n")
     )
 }

@@ -39,7 +39,7 @@ pub fn all(workspace: &Workspace, only: Option<&str>) -> Result<Vec<Patch>> {
     }
     patches.retain(|patch| only.is_none_or(|only| patch.name.contains(only)));
     if patches.is_empty() {
-        bail!("{FOLDER} has no such patch; leave `--only` out for all");
+        bail!("no patch in {FOLDER} matches; omit `--only` to use all");
     }
     patches.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(patches)

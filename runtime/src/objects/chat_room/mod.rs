@@ -319,7 +319,7 @@ impl ChatRoom {
         }
         for position in verdict.dead {
             let (socket, _) = &open[position];
-            let _ = socket.close(SILENT, "nothing was heard from you");
+            let _ = socket.close(SILENT, "no message or ping was received in time");
             self.depart(ctx, socket)?;
         }
         Ok(())

@@ -101,7 +101,7 @@ impl Standings {
 }
 
 pub(super) fn read_only() -> Error {
-    Error::new(403, "read_only", "you may read here, and not post")
+    Error::new(403, "read_only", "you can only read in this room")
 }
 
 fn told(what: &str, standing: &Standing) -> String {

@@ -15,7 +15,7 @@ pub enum LockError {
     /// The lease is not active: it has expired, was released or broken, or never existed. Stop
     /// using the protected resource. Code `lost`.
     #[error(
-        "no living lease has this secret: it expired, was released or was broken; acquire the lock again"
+        "no active lease has this secret: it expired, was released or was broken; acquire the lock again"
     )]
     Lost,
     /// The waiting request was cancelled, with `cancel` or because its caller disconnected. Code
@@ -24,7 +24,7 @@ pub enum LockError {
     Cancelled,
     /// The same request was made again while this call waited. The newer call takes its place in
     /// the queue. Code `superseded`.
-    #[error("the same request id came again, and that call took this one's place in the queue")]
+    #[error("a newer call with the same `request_id` took this call's place in the queue")]
     Superseded,
     /// The request id is in use for another holder or mode. Code `request_conflict`.
     #[error(
@@ -32,7 +32,7 @@ pub enum LockError {
     )]
     RequestConflict,
     /// The queue is full. Code `overloaded`.
-    #[error("{0} requests wait already, which is the limit; try again later")]
+    #[error("{0} requests are waiting, which is the limit; try again later")]
     Overloaded(usize),
     /// An input is out of its range. The text names the field. Code `bad_request`.
     #[error("{0}")]

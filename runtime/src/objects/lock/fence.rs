@@ -85,7 +85,9 @@ impl Fence {
 /// The token is older than one seen before: its holder has lost the lock. Status 409, code
 /// `stale_token`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[error("token {token} is stale: token {newest} was here already, so its holder has lost the lock")]
+#[error(
+    "token {token} is stale: the newer token {newest} was already seen, so its holder has lost the lock"
+)]
 pub struct StaleToken {
     /// The token that was refused.
     pub token: u64,

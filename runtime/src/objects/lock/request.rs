@@ -304,7 +304,7 @@ fn check_text(field: &str, text: &str, limit: RangeInclusive<usize>) -> Result<(
         return Ok(());
     }
     Err(LockError::Invalid(format!(
-        "`{field}` has {} bytes, and not from {} to {}",
+        "`{field}` has {} bytes; must have {} to {}",
         text.len(),
         limit.start(),
         limit.end()

@@ -178,7 +178,7 @@ impl RateLimiter {
         if self.policies.len() >= MAX_POLICIES && !self.policies.contains_key(name) {
             return Err(Error::conflict(
                 "too_many",
-                format!("there are {MAX_POLICIES} policies already"),
+                format!("this limiter has {MAX_POLICIES} policies, which is the limit; remove one"),
             ));
         }
         let shadow = shadow.unwrap_or(false);

@@ -86,7 +86,7 @@ impl Policy {
         let (highest, hint) = match self.algorithm {
             Algorithm::SlidingLog => (
                 MAX_LOG_LIMIT,
-                "; a sliding log keeps every request, take `sliding_window` for more",
+                "; a sliding log keeps every request, use `sliding_window` for more",
             ),
             _ => (MAX_LIMIT, ""),
         };

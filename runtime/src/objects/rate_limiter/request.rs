@@ -260,7 +260,7 @@ pub(super) fn check_policy_name(name: &str) -> Result<(), Error> {
         return Ok(());
     }
     Err(bad_request(format!(
-        "`policy` has 1 to {MAX_POLICY_NAME} letters, digits, `-`, `_` and `.`"
+        "`policy` must be 1 to {MAX_POLICY_NAME} letters, digits, `-`, `_` or `.`"
     )))
 }
 

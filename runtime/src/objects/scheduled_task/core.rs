@@ -136,10 +136,7 @@ impl Task {
     /// The cron expression never occurs. The task is not changed.
     pub fn start(&mut self, plan: Plan, now: Timestamp) -> Result<Timestamp, Error> {
         let first = plan.next_after(now, now).ok_or_else(|| {
-            Error::bad_request(
-                "bad_request",
-                format!("`cron`: {plan} does not come true any more"),
-            )
+            Error::bad_request("bad_request", format!("`cron`: {plan} never occurs again"))
         })?;
         self.plan = Some(plan);
         self.plans += 1;

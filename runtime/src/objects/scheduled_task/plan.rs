@@ -108,7 +108,7 @@ impl Plan {
     pub fn every(interval: Duration) -> Result<Self, Error> {
         if !(SHORTEST_INTERVAL..=LONGEST_INTERVAL).contains(&interval) {
             return Err(refused(format!(
-                "`every_ms` is {}, and not from {} to {}",
+                "`every_ms` is {}; must be {} to {}",
                 interval.as_millis(),
                 SHORTEST_INTERVAL.as_millis(),
                 LONGEST_INTERVAL.as_millis()
@@ -135,7 +135,7 @@ impl Plan {
             .map_err(|error: Error| refused(format!("`cron`: {}", error.message())))?;
         if schedule.next_after(Timestamp::default()).is_none() {
             return Err(refused(format!(
-                "`cron`: the expression `{expression}` never comes true"
+                "`cron`: the expression `{expression}` never occurs"
             )));
         }
         Ok(Self::new(Recurrence::Cron(expression.to_owned())))

@@ -412,11 +412,11 @@ fn plans_that_make_no_sense_are_refused_with_the_reason() {
     for (json, reason) in [
         (
             r#"{"every_ms": 9}"#,
-            "`every_ms` is 9, and not from 10 to 31622400000",
+            "`every_ms` is 9; must be 10 to 31622400000",
         ),
         (
             r#"{"every_ms": 31622400001}"#,
-            "`every_ms` is 31622400001, and not",
+            "`every_ms` is 31622400001; must be",
         ),
         ("{}", "give either `every_ms` or `cron`"),
         (
@@ -429,7 +429,7 @@ fn plans_that_make_no_sense_are_refused_with_the_reason() {
         ),
         (
             r#"{"cron": "0 0 30 2 *"}"#,
-            "`cron`: the expression `0 0 30 2 *` never comes true",
+            "`cron`: the expression `0 0 30 2 *` never occurs",
         ),
         (r#"{"cron": "* * * * * *"}"#, "does not parse"),
         (r#"{"every_ms": 10, "at": 1}"#, "unknown field `at`"),

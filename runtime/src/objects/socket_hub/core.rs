@@ -51,7 +51,7 @@ impl Default for Limits {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The name is empty or too long.
-    #[error("`topic` has {bytes} bytes, and not from 1 to {limit}")]
+    #[error("`topic` has {bytes} bytes; must have 1 to {limit}")]
     TopicName {
         /// The bytes of the name.
         bytes: usize,

@@ -348,7 +348,7 @@ impl<T: Clone + Serialize + DeserializeOwned + 'static> Hub<T> {
                 self.dropped += 1;
                 rule.to_string()
             }
-            Loss::Gone => "the socket takes no more".to_owned(),
+            Loss::Gone => "the socket accepts no more messages".to_owned(),
         };
         member.session.dropped = true;
         // Both fail on a closed socket, which needs neither.

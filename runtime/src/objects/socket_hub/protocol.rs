@@ -42,9 +42,8 @@ impl Command {
     /// it is not a valid message.
     pub fn parse(text: &str, limit: usize) -> Result<Self, Error> {
         check_size("the message", text.len(), limit)?;
-        serde_json::from_str(text).map_err(|error| {
-            Error::bad_request("bad_request", format!("the message does not fit: {error}"))
-        })
+        serde_json::from_str(text)
+            .map_err(|error| Error::bad_request("bad_request", format!("invalid message: {error}")))
     }
 }
 
@@ -134,7 +133,7 @@ mod tests {
     fn what_is_no_command_is_refused_with_the_reason() {
         for (text, reason) in [
             ("", "EOF"),
-            ("[]", "the message does not fit"),
+            ("[]", "invalid message"),
             (r#"{"topic": "a"}"#, "missing field `type`"),
             (r#"{"type": "shout", "topic": "a"}"#, "`shout`"),
             (r#"{"type": "subscribe"}"#, "missing field `topic`"),

@@ -121,7 +121,7 @@ fn run(app: fn() -> App, arguments: &Arguments) -> Result<(), Failure> {
     }
     let put_together = app();
     if let [first, ..] = put_together.mistakes() {
-        return Err(Failure(format!("the app is put together wrongly: {first}")));
+        return Err(Failure(format!("invalid app: {first}")));
     }
     if let Some(folder) = put_together.assets {
         assets::warn_if_missing(folder);

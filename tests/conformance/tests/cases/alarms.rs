@@ -117,7 +117,7 @@ fn times(client: &Client) {
         let answer = at(refused);
         let message = answer.error_message().unwrap_or_default();
         assert!(
-            answer.status >= 400 && message.contains("more than zero"),
+            answer.status >= 400 && message.contains("must be 1 to"),
             "{refused}: {}",
             answer.text()
         );

@@ -208,8 +208,8 @@ fn errors(client: &Client) {
         ],
     );
     for (index, said) in [
-        (4, "the text holds no statement"),
-        (5, "the text holds no statement"),
+        (4, "the text contains no statement"),
+        (5, "the text contains no statement"),
         (0, "near \"SELEC\": syntax error at offset 0"),
         (1, "no such table: nowhere"),
         (3, "UNIQUE constraint failed: t.a"),

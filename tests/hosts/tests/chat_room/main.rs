@@ -364,7 +364,7 @@ fn an_administrators_worker_configures_kicks_and_bans() {
     assert!(matches!(ann.receive_json(), Event::Error { code, .. } if code == "limited"));
 
     // Ann has pinged, and is silent from now on.
-    let reason = "nothing was heard from you".to_owned();
+    let reason = "no message or ping was received in time".to_owned();
     let silent = Received::Close {
         code: 4_008,
         reason,

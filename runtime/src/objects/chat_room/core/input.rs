@@ -44,7 +44,7 @@ pub fn check_text(text: &str) -> Result<(), Error> {
     if text.is_empty() || is_longer(text, MAX_TEXT) {
         return Err(Error::bad_request(
             "bad_text",
-            format!("`text` is 1 to {MAX_TEXT} characters long"),
+            format!("`text` must be 1 to {MAX_TEXT} characters long"),
         ));
     }
     Ok(())
@@ -60,7 +60,7 @@ pub fn check_client_id(client_id: &str) -> Result<(), Error> {
         return Err(Error::bad_request(
             "bad_client_id",
             format!(
-                "`client_id` is 1 to {MAX_CLIENT_ID} characters long, without control characters"
+                "`client_id` must be 1 to {MAX_CLIENT_ID} characters long, without control characters"
             ),
         ));
     }
@@ -83,9 +83,8 @@ pub fn parse_frame(frame: &str) -> Result<ClientMessage, Error> {
             ),
         ));
     }
-    serde_json::from_str(frame).map_err(|error| {
-        Error::bad_request("bad_message", format!("the message does not fit: {error}"))
-    })
+    serde_json::from_str(frame)
+        .map_err(|error| Error::bad_request("bad_message", format!("invalid message: {error}")))
 }
 
 fn is_longer(text: &str, characters: usize) -> bool {

@@ -119,10 +119,7 @@ mod tests {
             ..Settings::default()
         };
         let error = settings.check().unwrap_err();
-        assert_eq!(
-            error.message(),
-            "`rate_limit` is 0, and not from 1 to 1000000"
-        );
+        assert_eq!(error.message(), "`rate_limit` is 0; must be 1 to 1000000");
         for json in [r#"{"history": 5}"#, r#"{"rate_limit": -1}"#] {
             serde_json::from_str::<Settings>(json).unwrap_err();
         }

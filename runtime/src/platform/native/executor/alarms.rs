@@ -151,7 +151,7 @@ impl Shard {
             return Some(at);
         }
         if entry.as_ref().is_none_or(|entry| entry.at > at) {
-            tracing::warn!(class = slot.class.name, id = %slot.id, "an alarm was missing from the index; it is put back");
+            tracing::warn!(class = slot.class.name, id = %slot.id, "an alarm was missing from the index; it is restored");
         }
         self.change_index(vec![Change::Record(slot.index_entry(at))]);
         None

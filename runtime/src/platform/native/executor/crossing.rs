@@ -45,7 +45,7 @@ impl Shard {
         }
         self.crossing.take_any(bytes).map(Some).ok_or_else(|| {
             format!(
-                "the answer was dropped, and the turn may have run: answers on their way between threads hold {MAX_CROSSING} bytes together; ask for less at a time"
+                "the response was dropped, and the turn may have run: responses between threads are limited to {MAX_CROSSING} bytes in total; request less at a time"
             )
         })
     }

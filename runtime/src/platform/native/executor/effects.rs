@@ -25,7 +25,7 @@ impl Shard {
     pub(super) fn carry_out_whole(self: &Rc<Self>, effect: Effect) {
         let concern = Concern::of(&effect);
         if user_code::call(|| self.carry_out(effect)).is_err() {
-            tracing::error!(?concern, "the host panicked; what this is about is reset");
+            tracing::error!(?concern, "the host panicked; affected objects are reset");
             self.recover(concern);
         }
     }

@@ -41,10 +41,7 @@ impl Shard {
         let shard = Rc::clone(self);
         tokio::task::spawn_local(async move {
             while Guarded::new(task(Rc::clone(&shard))).await.is_err() {
-                tracing::error!(
-                    task = name,
-                    "a task of the host panicked; it is started anew"
-                );
+                tracing::error!(task = name, "a task of the host panicked; it is restarted");
                 tokio::time::sleep(AFTER_PANIC).await;
             }
         });
@@ -121,7 +118,7 @@ impl Shard {
                 Inbound::Stop => return Command::Stop,
                 inbound => {
                     if user_code::call(|| self.receive_one(inbound)).is_err() {
-                        tracing::error!("the host panicked over a message; it goes on");
+                        tracing::error!("handling a message panicked; the host continues");
                     }
                 }
             }

@@ -58,7 +58,7 @@ impl Answers {
 /// Too many bytes are held for slow readers.
 fn answers_are_full() -> Fault {
     Fault::Overloaded(format!(
-        "answers that their readers have not taken hold {MAX_ANSWERS} bytes together; ask again later"
+        "unread responses are limited to {MAX_ANSWERS} bytes in total; try again later"
     ))
 }
 

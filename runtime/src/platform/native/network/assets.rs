@@ -56,7 +56,7 @@ fn locate(folder: &str) -> PathBuf {
 }
 
 fn read(folder: &Path, path: &str, answers: &Answers) -> Result<(&'static str, Bytes), Fault> {
-    let not_found = || Fault::NotFound(format!("nothing at {path}"));
+    let not_found = || Fault::NotFound(format!("no route matches {path}"));
     let failed = |error: std::io::Error| match error.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidFilename => not_found(),
         // A 404 would be cached, although the file exists.
@@ -79,7 +79,7 @@ fn read(folder: &Path, path: &str, answers: &Answers) -> Result<(&'static str, B
     let size = file.metadata().map_err(failed)?.len();
     if size > MAX_FILE {
         return Err(Fault::TooLarge(format!(
-            "{path} has {size} bytes, an asset may have {MAX_FILE}"
+            "{path} has {size} bytes; an asset can have at most {MAX_FILE}"
         )));
     }
     // Taken before the file is read, for the size found then, because the file may grow meanwhile.

@@ -68,11 +68,11 @@ impl Bodies {
             Ok(Err(Uncollected::NoRoom)) => {
                 let _ = timeout(NO_ROOM_TIMEOUT, discard(body)).await;
                 Err(Fault::Overloaded(format!(
-                    "the bodies of requests hold {MAX_BODIES} bytes together; send this one again later"
+                    "request bodies are limited to {MAX_BODIES} bytes in total; try again later"
                 )))
             }
             Ok(Err(Uncollected::Broken(error))) => {
-                Err(Fault::BadRequest(format!("the body broke off: {error}")))
+                Err(Fault::BadRequest(format!("the body ended early: {error}")))
             }
             // A 504 would say that another server was slow, and proxies retry it.
             Err(_) => Err(Fault::application(&Error::new(

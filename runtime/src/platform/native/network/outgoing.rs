@@ -82,7 +82,7 @@ impl Outgoing {
                 request.inner.check_address()?;
                 let responder = answered_by.borrow().clone().ok_or_else(|| {
                     Fault::Disconnected(
-                        "the simulator has no network: say with sim.answer_outgoing(…) what answers"
+                        "the simulator has no network; set a response with sim.answer_outgoing(…)"
                             .to_owned(),
                     )
                 })?;
@@ -159,7 +159,7 @@ impl Network {
             }
         }
         Err(Fault::Disconnected(format!(
-            "the answer is redirected more than {MAX_REDIRECTS} times"
+            "the response was redirected more than {MAX_REDIRECTS} times"
         )))
     }
 
@@ -169,19 +169,19 @@ impl Network {
         let mut share = self.responses.open();
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|error| {
-                Fault::Disconnected(format!("the answer broke off: {}", reason_of(&error)))
+                Fault::Disconnected(format!("the response ended early: {}", reason_of(&error)))
             })?;
             let Ok(data) = frame.into_data() else {
                 continue;
             };
             if bytes.len() + data.len() > MAX_RESPONSE {
                 return Err(Fault::TooLarge(format!(
-                    "the answer's body is over the limit of {MAX_RESPONSE} bytes"
+                    "the response's body is over the limit of {MAX_RESPONSE} bytes"
                 )));
             }
             if !share.grow(data.len()) {
                 return Err(Fault::Overloaded(format!(
-                    "answers that arrive hold {MAX_RESPONSES} bytes together; ask again later"
+                    "arriving responses are limited to {MAX_RESPONSES} bytes in total; try again later"
                 )));
             }
             bytes.extend_from_slice(&data);
@@ -250,7 +250,7 @@ impl Hop {
         let Some(location) = answer.get(header::LOCATION) else {
             return Ok(false);
         };
-        let astray = || Fault::Disconnected("the answer is redirected to no address".to_owned());
+        let astray = || Fault::Disconnected("the redirect has no valid address".to_owned());
         let location = String::from_utf8_lossy(location.as_bytes());
         let next = self.address.join(&location).map_err(|_| astray())?;
         let next = address_of(next.as_str()).map_err(|_| astray())?;

@@ -217,7 +217,7 @@ fn check_host(parts: &Parts) -> Result<(), Fault> {
         return Ok(());
     }
     Err(Fault::BadRequest(format!(
-        "a request has one `Host` header, this one has {hosts}"
+        "the request has {hosts} `Host` headers; must have one"
     )))
 }
 

@@ -105,7 +105,7 @@ impl Request {
         match self.path[..self.origin].split_once("://") {
             Some(("http" | "https", authority)) if !authority.is_empty() => Ok(()),
             _ => Err(Fault::Configuration(format!(
-                "`{}` is no address outside: give a whole one, such as \"https://example.com/path\"",
+                "`{}` is not an absolute URL; use for example \"https://example.com/path\"",
                 self.path
             ))),
         }

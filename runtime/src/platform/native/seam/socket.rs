@@ -201,7 +201,7 @@ impl Socket {
         let has_room = |owner: Rc<dyn Owner>| owner.has_room(bytes);
         if pending + bytes > ALWAYS_PENDING && !self.0.owner.upgrade().is_none_or(has_room) {
             return Err(SocketError::new(format!(
-                "peers read too slowly: {MAX_ALL_PENDING} bytes wait for those of this thread together; close the slowest sockets or send less"
+                "peers read too slowly: bytes that wait for the peers of this thread are limited to {MAX_ALL_PENDING} in total; close the slowest sockets or send less"
             )));
         }
         Ok(())

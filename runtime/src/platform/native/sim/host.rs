@@ -158,7 +158,7 @@ impl Sim {
     pub fn app(&self, app: App) {
         assert!(
             app.mistakes().is_empty(),
-            "the app is put together wrongly: {}",
+            "invalid app: {}",
             app.mistakes().join("; ")
         );
         *self.0.app.borrow_mut() = Some(Rc::new(app));

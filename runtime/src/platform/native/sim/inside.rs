@@ -235,6 +235,6 @@ impl Sim {
 fn remote_of(stub: &impl Stub) -> &Remote {
     match &stub.core().remote {
         Ok(remote) => remote,
-        Err(_) => panic!("the stub leads to no object: its class is not part of the app"),
+        Err(_) => panic!("invalid stub: its class is not part of the app"),
     }
 }

@@ -69,7 +69,7 @@ impl SimSocket {
         match self.receive().await {
             Some(Message::Text(text)) => match serde_json::from_str(&text) {
                 Ok(value) => value,
-                Err(error) => panic!("the message {text:?} does not fit: {error}"),
+                Err(error) => panic!("invalid message {text:?}: {error}"),
             },
             other => panic!(
                 "expected a text message, got {other:?}; closed: {:?}",

@@ -113,7 +113,7 @@ impl Database {
         if self.log_length() > LONGEST_LOG
             && let Err(error) = self.shorten_log()
         {
-            tracing::error!(%error, "a long log stays as it is");
+            tracing::error!(%error, "a long log could not be shortened");
         }
         match &mut self.place {
             Place::Memory { written, .. } => {
@@ -303,7 +303,7 @@ impl Database {
                 // They will be returned at another close, or reused.
                 tracing::warn!(
                     error = storage_error(&error).to_string(),
-                    "giving pages back"
+                    "empty pages could not be returned to the file system"
                 );
             }
             self.connection

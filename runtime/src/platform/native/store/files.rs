@@ -162,7 +162,7 @@ impl Files {
             .map_err(|error| io_error("cutting", path, &error))
             .and_then(|()| self.sync_file(log, path));
         if let Err(error) = cut {
-            tracing::error!(%error, log = %path.display(), "a commit that was reported as lost may come back");
+            tracing::error!(%error, log = %path.display(), "a commit that was reported as lost may reappear");
         }
     }
 

@@ -109,7 +109,7 @@ impl Index {
         let opened = Connection::open(path).and_then(Self::set_up);
         let writer = match opened {
             Err(error) if is_damaged(&error) => {
-                tracing::error!(%error, path = %path.display(), "the index of alarms is damaged; it is set aside and made anew");
+                tracing::error!(%error, path = %path.display(), "the index of alarms is damaged; it is moved aside and rebuilt");
                 set_aside(path)?;
                 Connection::open(path).and_then(Self::set_up)
             }

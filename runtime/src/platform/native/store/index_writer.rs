@@ -80,7 +80,7 @@ fn write_all(index: &Index, jobs: &mpsc::Receiver<Job>) {
         }
         let written = user_code::call(|| index.write(&changes)).unwrap_or_else(|_| {
             Err(StorageError::Io(
-                "the host panicked over the index of alarms".to_owned(),
+                "writing the index of alarms panicked".to_owned(),
             ))
         });
         // Other changes may be lost. Pauses by a date that was set back would delay alarms for as

@@ -30,7 +30,7 @@ pub(super) fn rebuild(
         return Ok(());
     }
     tracing::warn!(
-        "the index of alarms is missing or of another version: it is made from the objects' databases before the host serves"
+        "the index of alarms is missing or of another version: it is rebuilt from the objects' databases before the host serves"
     );
     let mut scan = Scan {
         record,
@@ -54,7 +54,7 @@ pub(super) fn rebuild(
     tracing::warn!(
         objects = scan.looked_at,
         alarms = scan.alarms,
-        "the index of alarms is made"
+        "the index of alarms is rebuilt"
     );
     Ok(())
 }
@@ -107,7 +107,7 @@ impl<R: Fn(&[Change]) -> Result<(), StorageError>> Scan<'_, R> {
         }
         if self.told_at.elapsed() >= PROGRESS_EVERY {
             self.told_at = Instant::now();
-            tracing::warn!(objects = self.looked_at, "making the index of alarms");
+            tracing::warn!(objects = self.looked_at, "rebuilding the index of alarms");
         }
         if self.found.len() >= BATCH {
             self.record()?;

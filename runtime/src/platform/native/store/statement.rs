@@ -119,7 +119,7 @@ impl Database {
         };
         run().map_err(|error| match error.sqlite_error_code() {
             Some(ErrorCode::OperationInterrupted) => StorageError::Limit(format!(
-                "a statement ran for more than {} s: let it look at fewer rows, by an index, or in parts",
+                "a statement ran for more than {} s; read fewer rows, use an index, or split the work",
                 self.statement_limit.as_secs()
             )),
             _ => storage_error(&error),

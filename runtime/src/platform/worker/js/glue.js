@@ -1,7 +1,7 @@
-// What WebAssembly cannot do itself, and what would cost it a crossing for every step.
+// Functions that WebAssembly cannot perform, or that would cost it a crossing for every step.
 //
-// Bytes come in as views of WebAssembly's memory. They are copied before they go on: the platform
-// keeps bodies by reference, and a structured clone of a view takes its whole buffer along.
+// Bytes arrive as views of WebAssembly's memory. They are copied before they are passed on. The
+// platform keeps bodies by reference, and a structured clone of a view includes its whole buffer.
 
 import { CHAIN, whileItLives } from "./life.js";
 
@@ -13,7 +13,7 @@ export function failure(code, message, status, flag, fault) {
   return error;
 }
 
-// The bindings beside the variables are objects of the platform's own kinds.
+// Only variables are plain data. The other bindings are objects of the platform's classes.
 export function variable(env, name) {
   const value = Object.hasOwn(env, name) ? env[name] : undefined;
   if (typeof value !== "object" || value === null) {
@@ -52,8 +52,8 @@ export class Flight {
 
 const MOST_DISCARDED = 32 * 1024 * 1024;
 
-// Nothing if the body is over the limit. It is read even so, up to a bound: an answer to a peer
-// that still sends is lost with the connection.
+// Returns `undefined` if the body is over the limit. It is still read, up to a bound, because a
+// response to a peer that is still sending would be lost with the connection.
 export async function readBody(request, limit) {
   const length = request.headers.get("content-length");
   if (limit === undefined || (length !== null && Number(length) <= limit)) return request.arrayBuffer();
@@ -86,7 +86,7 @@ function moved(base, method, url) {
   return base ? new Request(url, base) : new Request(url, { method });
 }
 
-// The base's own body may have been read to make the new one, and such a base cannot be copied.
+// The base's own body may have been read to create the new one. Such a base cannot be copied.
 function withBody(base, method, url, body) {
   const headers = new Headers(base?.headers);
   headers.delete("content-length");
@@ -124,7 +124,7 @@ function appendAll(into, headers, method) {
     try {
       into[method](headers[index], headers[index + 1]);
     } catch {
-      // A name or value that HTTP does not allow is left out.
+      // Names and values that HTTP does not allow are omitted.
     }
   }
 }
@@ -142,8 +142,8 @@ export function call(stub, method, args, chain) {
 
 const LARGEST_TEXT = 1024;
 
-// Bytes on their way between objects. The platform takes less time over a string than over a
-// buffer, so few bytes go as a string of one character for each.
+// Prepares bytes for a call between objects. The platform transfers a string faster than a buffer,
+// so few bytes are sent as a string with one character for each byte.
 export function parcel(bytes) {
   return bytes.length <= LARGEST_TEXT ? String.fromCharCode(...bytes) : bytes.slice();
 }
@@ -158,15 +158,15 @@ export function whenAborted(request, gone) {
   else request.signal.addEventListener("abort", tell);
 }
 
-// A live iterator forbids a second one.
+// Reads the whole list at once: while an iterator is live, a second one is not allowed.
 export function list(kv, start, end, prefix, reverse, limit) {
   return [...kv.list({ start, end, prefix, reverse, limit })].flat();
 }
 
 const ROLL_BACK = new Error("rolled back");
 
-// Returns what the platform refused. What ends `body` itself is a trap: it goes on its way, and no
-// frame of Rust may see it as an error.
+// Returns the platform's error. An exception from `body` itself is a trap. It is thrown again,
+// because no frame of Rust may receive it as an error.
 export function transaction(storage, body) {
   let trap;
   try {
@@ -186,9 +186,9 @@ export function transaction(storage, body) {
   }
 }
 
-// Storage of these is done when the call returns; a failure of the commit resets the object, and
-// the promise has nobody else to tell.
-// `storage.deleteAll()` cannot be part of a turn that may be taken back: it gives up the database.
+// The changes to storage are complete when the call returns. A failed commit resets the object, so
+// the rejected promise adds no information.
+// `storage.deleteAll()` drops the database, so it cannot be part of a turn that may be rolled back.
 const FEW_KEYS = 32;
 
 export function deleteAll(storage) {
@@ -199,7 +199,7 @@ export function deleteAll(storage) {
     if (keys.length < FEW_KEYS) break;
   }
   storage.sql.exec("PRAGMA defer_foreign_keys = ON");
-  // Virtual tables come first: they take their shadow tables along.
+  // Virtual tables come first: dropping one also drops its shadow tables.
   for (;;) {
     const [next] = storage.sql.exec(
       `SELECT type, name FROM sqlite_master
@@ -213,7 +213,7 @@ export function deleteAll(storage) {
   }
 }
 
-// What is stored is billed: an object that holds nothing gives its database up.
+// Storage is billed, so an object without data drops its database.
 export function releaseIfEmpty(storage) {
   const [key] = storage.kv.list({ limit: 1 });
   if (key) return;
@@ -223,15 +223,15 @@ export function releaseIfEmpty(storage) {
   if (!table) storage.deleteAll().catch(() => {});
 }
 
-// How often the alarm of a storage was set.
+// Counts how often the alarm of each storage was set.
 const settings = new WeakMap();
 
-// Sets the alarm if it stands later than this, or nowhere.
+// Sets the alarm if it is later than `at`, or not set.
 export function ensureAlarm(storage, at) {
   const look = async () => {
     let alarm;
     let seen;
-    // A turn that set a nearer one meanwhile must not be overruled by what was read before.
+    // An earlier alarm that a turn sets meanwhile must not be replaced because of an old reading.
     do {
       seen = settings.get(storage);
       alarm = await storage.getAlarm();

@@ -1,6 +1,6 @@
-// The values of native RPC: JavaScript on one side, the runtime's encoding (MessagePack) on the
-// other. Numbers that are whole and safe are integers, larger ones are BigInt; `undefined` and
-// `null` are nil; a Map of anything and a plain object are maps; a Date is its milliseconds.
+// Converts the values of native RPC between JavaScript and the runtime's encoding (MessagePack).
+// Whole and safe numbers are integers, larger ones are BigInt. `undefined` and `null` are nil. Maps
+// and plain objects are maps. A Date is its milliseconds.
 
 const MAX_DEPTH = 128;
 const encoder = new TextEncoder();
@@ -12,8 +12,8 @@ export function encode(values) {
   return writer.bytes.subarray(0, writer.length);
 }
 
-// What a class in JavaScript, or one written with workers-rs, has stored: a structured clone. Bytes
-// and numbers in typed arrays are lists of numbers, as Rust's vectors are encoded.
+// Encodes a value that a class in JavaScript, or one written with workers-rs, has stored: a
+// structured clone. Bytes and typed arrays become lists of numbers, as Rust's vectors are encoded.
 export function encodeStored(value) {
   const writer = new Writer();
   writer.bytesAreLists = true;
@@ -43,7 +43,7 @@ class Writer {
     return start;
   }
 
-  // The place comes first: `this.bytes[this.reserve(1)]` would write into what was there before it grew.
+  // `this.bytes[this.reserve(1)]` would write into the old array if `reserve` has replaced it.
   byte(value) {
     const at = this.reserve(1);
     this.bytes[at] = value;
@@ -164,7 +164,7 @@ function isPlain(value) {
   return prototype === null || prototype === Object.prototype;
 }
 
-// A property that is undefined is one that was left out, as in JSON.
+// An undefined property counts as missing, as in JSON.
 function definedEntries(object) {
   return Object.entries(object).filter(([, value]) => value !== undefined);
 }
@@ -177,7 +177,7 @@ class Reader {
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
-  // The runtime encoded what is read here, so the markers it never writes are not known.
+  // The runtime wrote these bytes, so markers that it never writes are not supported.
   value() {
     const marker = this.bytes[this.at++];
     if (marker < 0x80) return marker;
@@ -265,7 +265,7 @@ class Reader {
     return items;
   }
 
-  // `Object.fromEntries` defines properties: a key `__proto__` stays a key.
+  // `Object.fromEntries` defines properties, so that a key `__proto__` remains a key.
   map(count) {
     const entries = [];
     let named = true;

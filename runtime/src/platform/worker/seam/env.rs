@@ -119,11 +119,11 @@ impl Flight {
         let body = JsFuture::from(self.0.body(MOST_FETCHED))
             .await
             .map_err(|error| {
-                Fault::Disconnected(format!("the answer broke off: {}", message_of(&error)))
+                Fault::Disconnected(format!("the response ended early: {}", message_of(&error)))
             })?;
         let body = body.dyn_into::<Uint8Array>().map_err(|_| {
             Fault::TooLarge(format!(
-                "the answer's body is over the limit of {MOST_FETCHED} bytes"
+                "the response's body is over the limit of {MOST_FETCHED} bytes"
             ))
         })?;
         answer.body = Body::Bytes(body.to_vec());

@@ -98,7 +98,7 @@ impl Request {
     pub(super) fn to_outgoing(&self) -> Result<bindings::Request, Fault> {
         if &self.url[..self.path.start] == ORIGIN {
             return Err(Fault::Configuration(format!(
-                "`{}` is no address outside: give a whole one, such as \"https://example.com/path\"",
+                "`{}` is not an absolute URL; use for example \"https://example.com/path\"",
                 self.path()
             )));
         }

@@ -154,7 +154,10 @@ impl ObjectState {
 
     pub(crate) fn release_storage_if_empty(&self) {
         if let Err(error) = bindings::release_if_empty(&self.0.storage) {
-            tracing::warn!(error = message_of(&error), "giving up empty storage");
+            tracing::warn!(
+                error = message_of(&error),
+                "empty storage could not be deleted"
+            );
         }
     }
 
