@@ -80,7 +80,7 @@ impl Programs {
     }
 
     fn worker_build(&self, app: &Path, dev: bool) -> Command {
-        let mut command = Command::new(&self.worker_build);
+        let mut command = command::without_own_variables(Command::new(&self.worker_build));
         command
             .arg(if dev { "--dev" } else { "--release" })
             .env("WASM_BINDGEN_BIN", &self.wasm_bindgen)

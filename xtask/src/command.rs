@@ -11,15 +11,19 @@ use anyhow::{Context, Result, bail};
 /// `cargo run`, which started this task, sets variables that describe this crate. Build scripts that
 /// read them would run again, and every crate above them would be compiled again.
 pub fn cargo() -> Command {
-    let mut cargo = Command::new("cargo");
+    without_own_variables(Command::new("cargo"))
+}
+
+/// As [`cargo`], for a program that runs `cargo`.
+pub fn without_own_variables(mut command: Command) -> Command {
     for (name, _) in std::env::vars_os() {
         let is_of_this_crate =
             |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
         if name.to_str().is_some_and(is_of_this_crate) {
-            cargo.env_remove(name);
+            command.env_remove(name);
         }
     }
-    cargo
+    command
 }
 
 /// Runs a program. Its output goes to standard error, because standard output belongs to the task.

@@ -3,11 +3,13 @@
 
 use std::time::Duration;
 
+use tokio::task::yield_now;
 use tokio::time::timeout;
 
 use super::super::store::Descriptors;
 use super::budget::{Budget, Share};
 use super::idle::Idle;
+use super::waiting::Eviction;
 
 /// One in this many connections is reserved for telling a peer that there is no room for it.
 const OF_EACH: usize = 16;
@@ -16,8 +18,13 @@ const NOT_FOR_SOCKETS: usize = 16;
 
 /// The maximum number of HTTP connections for each thread of the process, counted together.
 const MAX_CONNECTIONS: usize = 16_384;
-/// How long an evicted connection may take to close before the next connection is accepted.
+/// How many connections may be accepted before the evicted ones have closed: their thread may be
+/// busy. They use descriptors that are reserved for the process itself.
+const AHEAD: usize = 64;
+/// Beyond that, how long a connection waits for an evicted one to close before it is refused.
 const ROOM_PATIENCE: Duration = Duration::from_millis(100);
+/// Connections without a request go first if they are more than one in this many.
+const MANY_FRESH: usize = 16;
 
 /// The connections of all shards.
 #[derive(Debug)]
@@ -54,27 +61,48 @@ impl Admission {
 
     /// Returns a ticket for a connection that was accepted, if one is free.
     pub(super) fn admit(&self) -> Option<Ticket> {
-        Some(Ticket {
-            http: self.http.take(1)?,
-            connection: self.connections.take(1)?,
-        })
+        self.admit_beyond(0)
     }
 
-    /// Closes the connection that has waited longest for a request, whichever thread it belongs to,
-    /// and takes its share in advance. Connections that have never made a request go first. Many
-    /// connections without requests thus displace only each other, and never one that has just come:
-    /// a thread of few connections must not take its own newest before another's oldest.
+    /// Closes the connection that has waited longest for a request, and returns a ticket in its
+    /// place. Returns `None` if none waits, or if too many that were to close have not done so.
     pub(super) async fn displace(&self) -> Option<Ticket> {
-        let evicted = self.queues().into_iter().find_map(Idle::evict_oldest)?;
+        loop {
+            let evicted = self.evict()?;
+            if let Some(ticket) = self.admit_beyond(AHEAD) {
+                // If it belongs to this thread, it closes before the next connection is accepted.
+                yield_now().await;
+                return Some(ticket);
+            }
+            // It may have a request to answer first, and then another one must go.
+            timeout(ROOM_PATIENCE, evicted.settled()).await.ok()?;
+            if let Some(ticket) = self.admit_beyond(AHEAD) {
+                return Some(ticket);
+            }
+        }
+    }
+
+    fn admit_beyond(&self, excess: usize) -> Option<Ticket> {
         let mut ticket = Ticket {
             http: self.http.open(),
             connection: self.connections.open(),
         };
-        ticket.http.exceed(1);
-        ticket.connection.exceed(1);
-        // The evicted connection closes before the next one is accepted. Its thread may be busy.
-        let _ = timeout(ROOM_PATIENCE, evicted.settled()).await;
-        Some(ticket)
+        let is_admitted =
+            ticket.http.grow_beyond(1, excess) && ticket.connection.grow_beyond(1, excess);
+        is_admitted.then_some(ticket)
+    }
+
+    /// Evicts the connection that has waited longest, whichever thread it belongs to: a thread with
+    /// few connections would otherwise evict one that has just come.
+    ///
+    /// Many connections without a request displace each other. Few of them are new ones whose
+    /// requests are on their way.
+    fn evict(&self) -> Option<Eviction> {
+        let mut queues = [&self.idle, &self.fresh];
+        if self.fresh.len() > self.connections.limit() / MANY_FRESH {
+            queues.reverse();
+        }
+        queues.into_iter().find_map(Idle::evict_oldest)
     }
 
     /// Returns a share for a connection that is to become a WebSocket, in addition to the one that
@@ -89,7 +117,7 @@ impl Admission {
     }
 }
 
-/// What a connection that was accepted takes of the limits.
+/// The shares that a connection which was accepted holds of the limits.
 #[derive(Debug)]
 pub(super) struct Ticket {
     /// Until the connection ends or becomes a WebSocket.
@@ -142,34 +170,56 @@ mod tests {
         }
         // The rest of 256 is for databases and for the process itself.
         assert_eq!(tickets.len(), 60);
-        let displace = || admission.displace().now_or_never();
-        assert!(displace().unwrap().is_none());
+        assert!(admission.displace().await.is_none());
         let heads = Waiting::new(usize::MAX);
-        let [kept, older, newer] = [(); 3].map(|()| Requests::new(admission.queues(), &heads));
+        let connection = || Requests::new(admission.queues(), &heads);
+        let [kept, older, newer] = [(); 3].map(|()| connection());
         drop(kept.answer());
         kept.sent();
         let is_evicted = |requests: &Requests| requests.eviction().told().now_or_never().is_some();
-        let settling = older.eviction().settling();
-        let mut first = std::pin::pin!(admission.displace());
-        assert!(first.as_mut().now_or_never().is_none(), "it has not ended");
+        // Two that have made no request are few: they may be about to.
+        let _first = admission.displace().await.unwrap();
+        assert!(is_evicted(&kept) && !is_evicted(&older));
+        let _second = admission.displace().await.unwrap();
         assert!(is_evicted(&older) && !is_evicted(&newer));
-        drop(settling);
-        let _first = first.now_or_never().unwrap().unwrap();
-        drop(newer.eviction().settling());
-        let _second = displace().unwrap().unwrap();
+        let kept = connection();
+        drop(kept.answer());
+        kept.sent();
+        let many = [(); 3].map(|()| connection());
+        let _third = admission.displace().await.unwrap();
         assert!(is_evicted(&newer) && !is_evicted(&kept));
-        drop(kept.eviction().settling());
-        let _third = displace().unwrap().unwrap();
-        assert!(is_evicted(&kept));
-        assert!(displace().unwrap().is_none());
+        for connection in [&kept].into_iter().chain(&many) {
+            assert!(admission.displace().await.is_some());
+            assert!(is_evicted(connection));
+        }
+        assert!(admission.displace().await.is_none());
         let sockets: Vec<_> = std::iter::from_fn(|| admission.upgrade()).collect();
         assert_eq!(sockets.len(), 56);
         let refusals: Vec<_> = std::iter::from_fn(|| admission.refuse()).collect();
         assert_eq!(refusals.len(), 4);
-        // Three of the 60 were taken in advance.
-        tickets.truncate(57);
-        assert!(admission.admit().is_none());
-        tickets.truncate(56);
-        assert!(admission.admit().is_some());
+    }
+
+    #[tokio::test(flavor = "current_thread", start_paused = true)]
+    async fn few_connections_are_accepted_before_the_evicted_ones_have_closed() {
+        let admission = Admission::new(&Descriptors::of(256), 2);
+        let mut tickets: Vec<_> = std::iter::from_fn(|| admission.admit()).collect();
+        assert_eq!(tickets.len(), 60);
+        let heads = Waiting::new(usize::MAX);
+        let idle: Vec<_> = (0..AHEAD + 4)
+            .map(|_| Requests::new(admission.queues(), &heads))
+            .collect();
+        for _ in 0..AHEAD {
+            tickets.push(admission.displace().await.unwrap());
+        }
+        assert!(admission.displace().await.is_none(), "it does not close");
+        // The next one has a request to answer first. The one after it closes.
+        let [busy, closes] = [&idle[AHEAD + 1], &idle[AHEAD + 2]];
+        let mut displaced = std::pin::pin!(admission.displace());
+        assert!(displaced.as_mut().now_or_never().is_none());
+        drop(busy.eviction().settling());
+        assert!(displaced.as_mut().now_or_never().is_none());
+        tickets.pop();
+        drop(closes.eviction().settling());
+        assert!(displaced.await.is_some());
     }
 }

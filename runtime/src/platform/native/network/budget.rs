@@ -23,6 +23,10 @@ impl Budget {
         }))
     }
 
+    pub(super) fn limit(&self) -> usize {
+        self.0.limit
+    }
+
     /// Whether this many bytes could be held now.
     pub(in super::super) fn has_room(&self, bytes: usize) -> bool {
         let Account { limit, held } = &*self.0;
@@ -69,9 +73,15 @@ impl Share {
 
     /// Holds more bytes. Returns `false` and changes nothing if the budget has no room for them.
     pub(super) fn grow(&mut self, by: usize) -> bool {
+        self.grow_beyond(by, 0)
+    }
+
+    /// As [`grow`](Self::grow), although the budget may be exceeded by so many bytes.
+    pub(super) fn grow_beyond(&mut self, by: usize, excess: usize) -> bool {
         let Account { limit, held } = &*self.budget.0;
+        let limit = limit.saturating_add(excess);
         let grown = held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |held| {
-            held.checked_add(by).filter(|held| held <= limit)
+            held.checked_add(by).filter(|held| *held <= limit)
         });
         if grown.is_ok() {
             self.bytes += by;

@@ -60,7 +60,8 @@ pub(super) async fn serve<F>(
         _ = draining.wait_for(|draining| *draining) => false,
     };
     // A request may have arrived that is not read yet, and closing the connection now would lose it.
-    // The thread learns what has arrived when a task yields.
+    // tokio's single-threaded scheduler asks the system what has arrived before it resumes a task
+    // that yielded. It does not promise so, and the tests below hold it to that.
     tokio::task::yield_now().await;
     let has_ended = connection.as_mut().now_or_never().is_some();
     if has_ended || (is_evicted && requests.waits_for_a_request()) {

@@ -60,6 +60,11 @@ impl Idle {
         }
     }
 
+    /// Returns about how many wait.
+    pub(super) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
     /// Evicts the connection that has waited longest. Returns `None` if none waits.
     pub(super) fn evict_oldest(&self) -> Option<Eviction> {
         let mut places = self.lock();
@@ -75,8 +80,9 @@ impl Idle {
                 }
                 _ => {
                     connection.place.store(GONE, Ordering::SeqCst);
-                    connection.eviction.tell();
-                    return Some(connection.eviction.clone());
+                    if connection.eviction.displace() {
+                        return Some(connection.eviction.clone());
+                    }
                 }
             }
         }

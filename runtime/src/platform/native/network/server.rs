@@ -109,12 +109,12 @@ impl Server {
     }
 
     async fn admit(self: &Rc<Self>, stream: TcpStream) {
+        let counted = Counted::new(&self.connections);
         let ticket = match self.admission.admit() {
             Some(ticket) => Some(ticket),
             None => self.admission.displace().await,
         };
         if let Some(ticket) = ticket {
-            let counted = Counted::new(&self.connections);
             tokio::task::spawn_local(Rc::clone(self).converse(stream, ticket, counted));
             return;
         }

@@ -80,6 +80,8 @@ struct Told {
     is_told: AtomicBool,
     // Every poll of a connection checks this. A `Notify` keeps a list, and locks it each time.
     waker: AtomicWaker,
+    /// Only one connection may take the place of this one.
+    is_displaced: AtomicBool,
     is_settled: AtomicBool,
     settled: AtomicWaker,
 }
@@ -89,13 +91,9 @@ pub(super) struct Settling(Eviction);
 
 impl Drop for Settling {
     fn drop(&mut self) {
-        let Told {
-            is_settled,
-            settled,
-            ..
-        } = &*self.0.0;
-        is_settled.store(true, Ordering::Release);
-        settled.wake();
+        let told = &*self.0.0;
+        told.is_settled.store(true, Ordering::Release);
+        told.settled.wake();
     }
 }
 
@@ -103,6 +101,16 @@ impl Eviction {
     pub(super) fn tell(&self) {
         self.0.is_told.store(true, Ordering::Release);
         self.0.waker.wake();
+    }
+
+    /// Tells the connection that another one takes its place. Returns `false` if it was told so
+    /// before.
+    pub(super) fn displace(&self) -> bool {
+        let is_first = !self.0.is_displaced.swap(true, Ordering::Relaxed);
+        if is_first {
+            self.tell();
+        }
+        is_first
     }
 
     /// Waits until the connection must make room.
@@ -126,17 +134,15 @@ impl Eviction {
         })
         .await;
     }
-}
 
-impl Eviction {
-    /// Returns the guard of a connection: when it is dropped, the connection has ended, or has a
-    /// request to answer first.
+    /// Returns the guard of a connection. Dropping it says that the connection has ended, became a
+    /// WebSocket, or has a request to answer first.
     pub(super) fn settling(&self) -> Settling {
         Settling(self.clone())
     }
 
-    /// Waits until the connection that was told has ended, or has a request to answer first. Only one
-    /// task at a time waits for it.
+    /// Waits until the connection that was displaced has settled. Only the task that displaced it
+    /// waits for this.
     pub(super) async fn settled(&self) {
         poll_fn(|context| {
             self.0.settled.register(context.waker());
