@@ -20,8 +20,8 @@ use crate::error::StorageError;
 /// `BOUND` may change between versions. Entries that a smaller bound dropped do not reappear. If
 /// the bound becomes smaller, surplus entries are deleted as new ones are appended.
 ///
-/// Entries are stored one by one, as in a [`StoredMap`]. The cost of appending does not depend on
-/// the length.
+/// Entries are stored one by one, as in a [`StoredMap`](crate::StoredMap). The cost of appending
+/// does not depend on the length.
 ///
 /// ```
 /// # use anchorhold::prelude::*;
