@@ -134,6 +134,34 @@ impl Error {
         Self::new(500, "internal", message)
     }
 
+    /// Any error of an object: its status, its code, its message and when to try again.
+    ///
+    /// ```
+    /// # use anchorhold::{Error, ObjectError};
+    /// # use serde::{Deserialize, Serialize};
+    /// #[derive(Debug, Serialize, Deserialize, thiserror::Error)]
+    /// #[error("the balance is too low")]
+    /// struct Insufficient;
+    ///
+    /// impl ObjectError for Insufficient {}
+    ///
+    /// impl From<Insufficient> for Error {
+    ///     fn from(error: Insufficient) -> Self {
+    ///         Self::of(&error)
+    ///     }
+    /// }
+    ///
+    /// assert_eq!(Error::from(Insufficient).status(), 400);
+    /// ```
+    pub fn of<E: ObjectError>(error: &E) -> Self {
+        Self {
+            status: error.status(),
+            code: error.code().into_owned(),
+            message: error.to_string(),
+            retry_after_ms: error.retry_after().map(whole_millis),
+        }
+    }
+
     /// Says when to try again, as the `Retry-After` header does.
     #[must_use]
     pub fn retry_after(mut self, after: Duration) -> Self {
@@ -293,12 +321,7 @@ impl<E> CallError<E> {
 impl<E: ObjectError> From<CallError<E>> for Error {
     fn from(error: CallError<E>) -> Self {
         match error {
-            CallError::Application(error) => Self {
-                status: error.status(),
-                code: error.code().into_owned(),
-                retry_after_ms: error.retry_after().map(whole_millis),
-                message: error.to_string(),
-            },
+            CallError::Application(error) => Self::of(&error),
             other => other.into_error(),
         }
     }
