@@ -102,6 +102,7 @@ mod object;
 pub mod objects;
 mod occupant;
 mod origin;
+mod pending_call;
 mod platform;
 mod recognition;
 mod route;
@@ -144,6 +145,7 @@ pub use crate::http::{Request, Response};
 pub use crate::id::{InvalidId, ObjectId};
 pub use crate::namespace::Objects;
 pub use crate::object::{DurableObject, Stub};
+pub use crate::pending_call::PendingCall;
 #[cfg(not(target_arch = "wasm32"))]
 pub use crate::platform::native::{FaultKind, Faults, PendingRun, Sim, SimSocket, serve};
 pub use crate::schedule::{AlarmRun, Scheduling};
