@@ -1,6 +1,8 @@
 //! What generated code names. Not an interface: it changes with the macros, which are pinned to
 //! this crate's exact version.
 
+/// The crate, found where this module is.
+pub use crate as anchorhold;
 pub use crate::app::{IsApp, assert_app};
 pub use crate::arguments::Arguments;
 pub use crate::bounds::{Argument, Carried};
