@@ -71,6 +71,9 @@ impl Arguments {
             if !input.is_empty() {
                 input.parse::<Token![,]>()?;
             }
+            if input.peek(syn::Lit) {
+                return Err(input.error("unexpected second value"));
+            }
         }
         let options = input.parse_terminated(RawOption::parse, Token![,])?;
         Ok(Self {

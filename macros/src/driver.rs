@@ -6,7 +6,9 @@ use syn::{FnArg, Path, ReturnType, Signature, Type};
 
 use crate::attr::Arguments;
 use crate::diag::{Errors, Failure, stage};
-use crate::model::{Object, ObjectImpl, has_placeholder, names_generic_struct, opaque_type};
+use crate::model::{
+    Object, ObjectImpl, is_of_std, is_refused_by_rustc, names_generic_struct, opaque_type,
+};
 use crate::parse::{
     Misplaced, Place, RawFunction, RawImpl, RawObject, RawStruct, signature_tokens,
 };
@@ -47,7 +49,8 @@ pub fn durable_object(arguments: TokenStream, item: TokenStream) -> Result<Token
     let krate = &krate;
     match RawObject::parse(item.clone(), krate) {
         Ok(RawObject::Struct(raw)) => match expand_struct(arguments, &raw, krate) {
-            // rustc reports a `_` or `impl Trait`. Expanding it would add many errors.
+            // rustc reports a `_`, `impl Trait`, `!` or an undeclared lifetime. Expanding them would
+            // add many errors.
             Ok(_)
                 if raw
                     .item
@@ -61,16 +64,18 @@ pub fn durable_object(arguments: TokenStream, item: TokenStream) -> Result<Token
             Err(errors) => Err(errors.with(fallback::of_struct(&raw, krate))),
         },
         Ok(RawObject::Impl(raw))
-            if raw.trait_path.is_none() && names_generic_struct(&raw.self_type) =>
+            if raw.trait_path.is_none()
+                && names_generic_struct(&raw.self_type)
+                && !is_of_std(&raw.self_type) =>
         {
             Ok(fallback::of_generic_impl(&raw, krate))
         }
         Ok(RawObject::Impl(raw)) => match expand_impl(arguments, &raw, krate) {
-            // rustc reports a `_`. Expanding it would add many errors.
+            // rustc reports what it refuses. Expanding it would add many errors.
             Ok(_)
                 if raw
                     .handlers()
-                    .any(|method| signature_has_placeholder(&method.signature)) =>
+                    .any(|method| signature_is_refused(&method.signature)) =>
             {
                 Ok(fallback::of_impl(*raw, krate))
             }
@@ -90,16 +95,16 @@ pub fn durable_object(arguments: TokenStream, item: TokenStream) -> Result<Token
 }
 
 fn is_refused_in_a_field(ty: &Type) -> bool {
-    has_placeholder(ty) || opaque_type(ty).is_some()
+    is_refused_by_rustc(ty) || opaque_type(ty).is_some()
 }
 
-fn signature_has_placeholder(signature: &Signature) -> bool {
-    let is_placeholder = |input: &FnArg| match input {
-        FnArg::Typed(argument) => has_placeholder(&argument.ty),
+fn signature_is_refused(signature: &Signature) -> bool {
+    let is_refused = |input: &FnArg| match input {
+        FnArg::Typed(argument) => is_refused_by_rustc(&argument.ty),
         FnArg::Receiver(_) => false,
     };
-    signature.inputs.iter().any(is_placeholder)
-        || matches!(&signature.output, ReturnType::Type(_, ty) if has_placeholder(ty))
+    signature.inputs.iter().any(is_refused)
+        || matches!(&signature.output, ReturnType::Type(_, ty) if is_refused_by_rustc(ty))
 }
 
 fn expand_struct(

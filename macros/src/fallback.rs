@@ -11,13 +11,13 @@ use syn::{DeriveInput, FnArg, Generics, Pat, Path, ReturnType, Type, Visibility}
 
 use crate::expand::{in_block, named, private_at, quiet, schedule_type, stub_path, stub_type};
 use crate::model::{
-    has_placeholder, is_named, is_owned_by_name, is_plain_value, is_unit, named_type, opaque_type,
-    ungroup,
+    arguments_of, is_named, is_of_std, is_owned_by_name, is_plain_value, is_refused_by_rustc,
+    is_unit, named_type, opaque_type, ungroup,
 };
 use crate::names::unraw;
 use crate::parse::{
     RawFunction, RawImpl, RawMethod, RawStruct, RoleName, UnreadableStruct, pattern_name,
-    resolve_self,
+    resolve_self, without_attributes_of_parts,
 };
 
 pub fn of_struct(raw: &RawStruct, krate: &Path) -> TokenStream {
@@ -51,6 +51,7 @@ pub fn of_other(item: &TokenStream, krate: &Path) -> TokenStream {
     let support = syn::parse2::<DeriveInput>(item.clone())
         .map(|input| struct_support(&input.vis, &input.ident, &input.generics, krate, &never()))
         .unwrap_or_default();
+    let item = without_attributes_of_parts(item.clone(), krate);
     quote!(#item #support)
 }
 
@@ -108,9 +109,11 @@ fn struct_support(
 pub fn of_impl(mut raw: RawImpl, krate: &Path) -> TokenStream {
     sized::borrow_unsized(&mut raw);
     let support = impl_support(&raw, krate).unwrap_or_default();
-    let is_named = named_type(&raw.self_type).is_some() && !is_plain_value(&raw.self_type);
-    if raw.trait_path.is_none() && !is_named {
-        // rustc also refuses a block of `&Counter`, `[Counter]` or `u8`.
+    let ty = &raw.self_type;
+    let may_be_declared_here =
+        named_type(ty).is_some() && !is_plain_value(ty) && !is_owned_by_name(ty) && !is_of_std(ty);
+    if raw.trait_path.is_none() && !may_be_declared_here {
+        // rustc also refuses a block of `&Counter`, `[Counter]`, `u8` or `Vec<u8>`.
         return support;
     }
     quote!(#raw #support)
@@ -140,11 +143,15 @@ pub fn of_generic_impl(raw: &RawImpl, krate: &Path) -> TokenStream {
     quote!(#raw #support)
 }
 
-/// Returns `Counter` for `&Counter` and `[Counter]`.
+/// Returns `Counter` for `&Counter`, `[Counter]` and `Box<Counter>`.
 fn inner_type(ty: &Type) -> &Type {
     match ungroup(ty) {
         Type::Reference(reference) => inner_type(&reference.elem),
         Type::Slice(slice) => inner_type(&slice.elem),
+        other if is_of_std(other) => match arguments_of(other).first() {
+            Some(first) => inner_type(first),
+            None => other,
+        },
         other => other,
     }
 }
@@ -155,7 +162,7 @@ fn impl_support(raw: &RawImpl, krate: &Path) -> Option<TokenStream> {
         return None;
     }
     let inner = inner_type(&raw.self_type);
-    if is_plain_value(inner) || is_owned_by_name(inner) {
+    if is_plain_value(inner) || is_owned_by_name(inner) || is_of_std(inner) {
         return None;
     }
     let path = named_type(inner)?;
@@ -218,7 +225,7 @@ fn stub_method(method: &RawMethod, path: &Path) -> TokenStream {
     let (generics, _, where_clause) = method.signature.generics.split_for_impl();
     let parameters = parameters(method, path);
     let output = match &method.signature.output {
-        ReturnType::Type(_, ty) if opaque_type(ty).is_none() && !has_placeholder(ty) => {
+        ReturnType::Type(_, ty) if opaque_type(ty).is_none() && !is_refused_by_rustc(ty) => {
             output(&resolve_self(ty, path), &method.signature.generics)
         }
         _ => quote!(::core::result::Result<(), __anchorhold::CallError>),
@@ -264,7 +271,7 @@ fn parameters(method: &RawMethod, path: &Path) -> Vec<TokenStream> {
                 return None;
             }
             let name = parameter_name(&argument.pat, position);
-            if has_placeholder(&argument.ty) {
+            if is_refused_by_rustc(&argument.ty) {
                 return Some(quote!(#name: impl ::core::marker::Sized));
             }
             let ty = resolve_self(&argument.ty, path);

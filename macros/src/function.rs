@@ -1,9 +1,11 @@
 //! The rules of `#[anchorhold::app]` and `#[anchorhold::test]`.
 
+use quote::ToTokens;
 use syn::{Attribute, Expr, FnArg, LitInt, ReturnType, Safety};
 
 use crate::attr::Arguments;
 use crate::diag::Diagnostics;
+use crate::model::opaque_type;
 use crate::options;
 use crate::parse::{RawFunction, attribute_name};
 
@@ -49,9 +51,13 @@ pub fn check_app(diagnostics: &Diagnostics, arguments: Arguments, raw: &RawFunct
             format!("the app function takes no arguments\nhelp: write {APP_SHAPE}"),
         );
     }
-    if let ReturnType::Default = signature.output {
+    let wrong_output: Option<&dyn ToTokens> = match &signature.output {
+        ReturnType::Default => Some(&signature.ident),
+        ReturnType::Type(_, ty) => opaque_type(ty).map(|opaque| opaque as &dyn ToTokens),
+    };
+    if let Some(at) = wrong_output {
         diagnostics.error(
-            &signature.ident,
+            at,
             format!("the app function must return `App`\nhelp: write {APP_SHAPE}"),
         );
     }

@@ -137,6 +137,34 @@ impl Error {
         Self::new(500, "internal", message)
     }
 
+    /// Creates an `Error` from any [`ObjectError`], with its status, code, message and retry time.
+    ///
+    /// ```
+    /// # use anchorhold::{Error, ObjectError};
+    /// # use serde::{Deserialize, Serialize};
+    /// #[derive(Debug, Serialize, Deserialize, thiserror::Error)]
+    /// #[error("the balance is too low")]
+    /// struct Insufficient;
+    ///
+    /// impl ObjectError for Insufficient {}
+    ///
+    /// impl From<Insufficient> for Error {
+    ///     fn from(error: Insufficient) -> Self {
+    ///         Self::of(&error)
+    ///     }
+    /// }
+    ///
+    /// assert_eq!(Error::from(Insufficient).status(), 400);
+    /// ```
+    pub fn of<E: ObjectError>(error: &E) -> Self {
+        Self {
+            status: error.status(),
+            code: error.code().into_owned(),
+            message: error.to_string(),
+            retry_after_ms: error.retry_after().map(whole_millis),
+        }
+    }
+
     /// Sets the time after which the caller should retry, which is sent as the `Retry-After`
     /// header.
     #[must_use]
@@ -297,12 +325,7 @@ impl<E> CallError<E> {
 impl<E: ObjectError> From<CallError<E>> for Error {
     fn from(error: CallError<E>) -> Self {
         match error {
-            CallError::Application(error) => Self {
-                status: error.status(),
-                code: error.code().into_owned(),
-                retry_after_ms: error.retry_after().map(whole_millis),
-                message: error.to_string(),
-            },
+            CallError::Application(error) => Self::of(&error),
             other => other.into_error(),
         }
     }

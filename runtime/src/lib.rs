@@ -115,6 +115,7 @@ pub use crate::http::{Request, Response};
 pub use crate::object::context::{Ctx, Env};
 pub use crate::object::id::{InvalidId, ObjectId};
 pub use crate::object::namespace::Namespace;
+pub use crate::object::pending_call::PendingCall;
 pub use crate::object::{DurableObject, Stub};
 #[cfg(not(target_arch = "wasm32"))]
 pub use crate::platform::native::{FaultKind, Faults, PendingRun, Sim, SimSocket, serve};

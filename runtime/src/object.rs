@@ -5,6 +5,7 @@ pub(crate) mod class;
 pub(crate) mod context;
 pub(crate) mod id;
 pub(crate) mod namespace;
+pub(crate) mod pending_call;
 pub(crate) mod stub;
 
 use std::future::Future;

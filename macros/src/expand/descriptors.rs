@@ -441,7 +441,9 @@ fn session_checks(block: &ObjectImpl<'_>) -> TokenStream {
         let check = private_at(
             referred,
             &quote!(assert_session_of),
-            &quote!(#socket, #accepted),
+            &quote!(#socket, #accepted, {
+                __anchored::Probe::<#socket>::__KIND == __anchored::kind::SOCKET
+            }),
             &quote!(()),
         );
         checks.extend(quote!(const _: () = #check;));

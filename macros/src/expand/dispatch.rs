@@ -149,7 +149,7 @@ fn body(block: &ObjectImpl<'_>, handler: &Handler<'_>, entry: Entry) -> TokenStr
         });
     }
     let awaited = handler.is_async.then(|| quote!(.await));
-    let output = quote!(#path::#method(__object, #(#passed),*)#awaited);
+    let output = quote!(<#path>::#method(__object, #(#passed),*)#awaited);
     let reply = reply(block, handler, entry, &output);
     quote!(#decodes #reply)
 }

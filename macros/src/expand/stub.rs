@@ -14,10 +14,8 @@ use crate::parse::resolve_self;
 pub fn methods(block: &ObjectImpl<'_>) -> TokenStream {
     let stub = stub_path(block.path);
     let methods = block.methods().map(|handler| method(block, handler));
-    // Makes stubs stay on their thread.
     quote! {
         #[automatically_derived]
-        #[allow(clippy::future_not_send)]
         impl #stub {
             #(#methods)*
         }
@@ -76,9 +74,11 @@ fn method(block: &ObjectImpl<'_>, handler: &Handler<'_>) -> TokenStream {
         #visibility fn #name(
             &self,
             #(#parameters),*
-        ) -> impl ::core::future::Future<
-            Output = ::core::result::Result<#value, #error>
-        > + use<> {
+        ) -> __anchorhold::PendingCall<
+            impl ::core::future::Future<
+                Output = ::core::result::Result<#value, #error>
+            > + use<>
+        > {
             let #mutability #arguments = __anchored::Arguments::new(#count);
             #(#pushes;)*
             __anchored::StubCore::#call

@@ -18,8 +18,9 @@ pub fn in_block(krate: &Path, conditions: &[&Attribute], items: TokenStream) -> 
     quote! {
         #(#conditions)*
         const _: () = {
-            use #krate as __anchorhold;
-            use __anchorhold::__private as __anchored;
+            // Where this fails, because the path leads elsewhere, the compiler is silent about what follows.
+            use #krate::__private as __anchored;
+            use __anchored::anchorhold as __anchorhold;
             use __anchored::Unrecognised as _;
             #items
         };

@@ -8,7 +8,7 @@ use crate::names::argument_name;
 use crate::options;
 use crate::parse::{attribute_name, pattern_name};
 
-use super::shape::{UNSIZED, is_unsized};
+use super::shape::{UNSIZED, is_undeclared, is_unsized};
 use super::types::first_borrow;
 use super::{
     arguments_of, is_named, is_owned_by_name, last_segment, named_type, opaque_type, ungroup,
@@ -201,7 +201,10 @@ fn classify(ty: &Type) -> syn::Result<ArgumentKind<'_>> {
     match ungroup(ty) {
         Type::Reference(reference) => {
             let referred = ungroup(&reference.elem);
-            if let Some(lifetime) = &reference.lifetime {
+            // An undeclared one is reported by rustc.
+            if let Some(lifetime) = &reference.lifetime
+                && !is_undeclared(lifetime)
+            {
                 return Err(syn::Error::new_spanned(
                     lifetime,
                     "arguments cannot have a lifetime\nhelp: remove the lifetime, as in `&str` and `&Ctx`",

@@ -10,7 +10,7 @@ use crate::options;
 use crate::parse::RawImpl;
 
 use super::misplaced::report_misplaced;
-use super::{Handler, is_plain_value, named_type};
+use super::{Handler, is_of_std, is_plain_value, named_type};
 
 /// One `#[durable_object] impl` block.
 pub struct ObjectImpl<'a> {
@@ -65,11 +65,12 @@ impl<'a> ObjectImpl<'a> {
         for attribute in &raw.misplaced {
             report_misplaced(diagnostics, attribute);
         }
-        let named = named_type(&raw.self_type).filter(|_| !is_plain_value(&raw.self_type));
+        let named = named_type(&raw.self_type)
+            .filter(|_| !is_plain_value(&raw.self_type) && !is_of_std(&raw.self_type));
         let Some(path) = named else {
             diagnostics.error(
                 &raw.self_type,
-                "`#[durable_object]` belongs on the impl block of a named struct\nhelp: write `impl Counter { … }`",
+                "`#[durable_object]` belongs on the impl block of a struct that you declare\nhelp: write `impl Counter { … }`",
             );
             return None;
         };
@@ -164,5 +165,5 @@ pub fn conditions(attributes: &[Attribute]) -> Vec<&Attribute> {
 
 /// Whether the type has generics of its own. The struct's attribute has then reported this.
 pub fn names_generic_struct(ty: &Type) -> bool {
-    super::last_segment(ty).is_some_and(|segment| !segment.arguments.is_none())
+    super::last_segment(ty).is_some_and(|segment| !segment.arguments.is_empty())
 }

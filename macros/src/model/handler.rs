@@ -52,6 +52,8 @@ impl<'a> Handler<'a> {
             })
             .collect();
         let runs = roles.iter().any(|role| matches!(role, Role::Alarm(_)));
+        let only_answers_routes = roles.iter().any(|role| role.event() == Event::Route)
+            && roles.iter().all(|role| role.event() != Event::Rpc);
         let mut values = 0;
         for (position, argument) in arguments.iter_mut().enumerate() {
             if !runs {
@@ -68,7 +70,7 @@ impl<'a> Handler<'a> {
             receiver,
             is_async: raw.signature.asyncness.is_some(),
             arguments,
-            output: Output::from_raw(diagnostics, &raw.signature.output),
+            output: Output::from_raw(diagnostics, &raw.signature.output, only_answers_routes),
             roles,
         })
     }

@@ -1,7 +1,10 @@
 //! The struct: its fields and its migrations.
 
 use proc_macro2::TokenStream;
-use syn::{Attribute, Expr, ExprLit, Fields, Ident, ItemStruct, Lit, Path, Visibility};
+use syn::token::Paren;
+use syn::{
+    Attribute, Expr, ExprLit, Fields, Ident, ItemStruct, Lit, Path, Visibility, parenthesized,
+};
 
 use crate::attr::{Arguments, ungrouped};
 use crate::diag::Diagnostics;
@@ -96,6 +99,12 @@ impl<'a> Object<'a> {
                 "Durable Object structs cannot have a `where` clause",
             );
         }
+        if let Some(packed) = item.attrs.iter().find_map(packed) {
+            diagnostics.error(
+                packed,
+                "Durable Object structs cannot be packed, because their fields are borrowed one by one\nhelp: remove `packed`",
+            );
+        }
         if let Fields::Unnamed(fields) = &item.fields {
             diagnostics.error(
                 fields,
@@ -134,6 +143,26 @@ impl<'a> Object<'a> {
     pub fn conditions(&self) -> Vec<&'a Attribute> {
         conditions(&self.item.attrs)
     }
+}
+
+/// `packed` of a `#[repr(…)]`, also among others and with an alignment.
+fn packed(attribute: &Attribute) -> Option<Path> {
+    let mut found = None;
+    if attribute.path().is_ident("repr") {
+        // rustc reports what cannot be read.
+        let _ = attribute.parse_nested_meta(|meta| {
+            if meta.input.peek(Paren) {
+                let alignment;
+                parenthesized!(alignment in meta.input);
+                alignment.parse::<TokenStream>()?;
+            }
+            if meta.path.is_ident("packed") {
+                found = Some(meta.path);
+            }
+            Ok(())
+        });
+    }
+    found
 }
 
 fn is_empty_text(expression: &Expr) -> bool {

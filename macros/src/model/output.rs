@@ -4,7 +4,7 @@ use syn::{ReturnType, Type, TypeParamBound, TypeTraitObject};
 
 use crate::diag::Diagnostics;
 
-use super::shape::{UNSIZED, is_unsized};
+use super::shape::{UNSIZED, is_unsized, names_lifetime};
 use super::types::first_borrow;
 use super::{
     arguments_of, find_in_type, is_named, is_plain_value, is_unit, last_segment, opaque_type,
@@ -23,7 +23,8 @@ pub enum Output<'a> {
 }
 
 impl<'a> Output<'a> {
-    pub fn from_raw(diagnostics: &Diagnostics, output: &'a ReturnType) -> Self {
+    /// A result that is written before the turn ends may borrow from the object; one that a caller decodes may not.
+    pub fn from_raw(diagnostics: &Diagnostics, output: &'a ReturnType, may_borrow: bool) -> Self {
         let ReturnType::Type(_, ty) = output else {
             return Self::Nothing;
         };
@@ -53,11 +54,27 @@ impl<'a> Output<'a> {
             );
             return Self::Nothing;
         }
+        if let Type::Never(never) = ungroup(ty) {
+            diagnostics.error(
+                never,
+                "a handler must return\nhelp: leave the type out, or return an error",
+            );
+            return Self::Nothing;
+        }
         if is_unsized(ty) {
             diagnostics.error(ty, UNSIZED);
             return Self::Nothing;
         }
-        if let Some(borrow) = first_borrow(ty) {
+        let owned = if may_borrow {
+            Self::sides(ty).and_then(|(_, error)| error)
+        } else {
+            Some(&**ty)
+        };
+        if names_lifetime(ty) {
+            // rustc reports it.
+            return Self::Nothing;
+        }
+        if let Some(borrow) = owned.and_then(first_borrow) {
             diagnostics.error(
                 borrow,
                 "results must be owned\nhelp: return for example `String`; a bare `&str` is copied automatically",

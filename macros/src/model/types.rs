@@ -71,6 +71,24 @@ pub fn is_owned_by_name(ty: &Type) -> bool {
     })
 }
 
+/// Whether the text shows a type of the standard library: a path into it, or one of its containers
+/// with type arguments.
+pub fn is_of_std(ty: &Type) -> bool {
+    let Some(path) = named_type(ty) else {
+        return false;
+    };
+    let roots: &[&str] = match path.leading_colon {
+        Some(_) => &["std", "core", "alloc"],
+        None => &["std"],
+    };
+    let begins_there = path
+        .segments
+        .first()
+        .is_some_and(|first| roots.iter().any(|root| first.ident == root));
+    (begins_there && path.segments.len() > 1)
+        || (is_owned_by_name(ty) && !arguments_of(ty).is_empty())
+}
+
 /// Returns the type arguments of a type: `T` and `E` of `Result<T, E>`.
 pub fn arguments_of(ty: &Type) -> Vec<&Type> {
     match last_segment(ty).map(|segment| &segment.arguments) {

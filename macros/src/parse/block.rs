@@ -173,7 +173,10 @@ impl RawImpl {
         let ahead = input.fork();
         if let Ok(item) = ahead.parse::<ImplItem>() {
             input.advance_to(&ahead);
-            self.misplaced.extend(ours);
+            // A type, which the block cannot have, is reported by rustc.
+            if !matches!(item, ImplItem::Type(_)) {
+                self.misplaced.extend(ours);
+            }
             item.to_tokens(&mut tokens);
             return Ok(tokens);
         }

@@ -16,7 +16,7 @@ pub use function::RawFunction;
 pub use misplaced::Misplaced;
 pub use self_type::resolve_self;
 pub use structure::{RawField, RawStruct};
-pub use unreadable::UnreadableStruct;
+pub use unreadable::{UnreadableStruct, without_attributes_of_parts};
 
 use proc_macro2::TokenStream;
 use syn::parse::discouraged::Speculative;

@@ -21,8 +21,16 @@ impl VisitMut for ReplaceSelf<'_> {
         if let Some(first) = path.segments.first()
             && first.ident == "Self"
         {
+            // A mistake is shown at `Self`.
+            let span = first.ident.span();
+            let object = self.0.segments.iter().cloned().map(|mut segment| {
+                segment
+                    .ident
+                    .set_span(segment.ident.span().located_at(span));
+                segment
+            });
             let rest = path.segments.iter().skip(1).cloned();
-            path.segments = self.0.segments.iter().cloned().chain(rest).collect();
+            path.segments = object.chain(rest).collect();
             path.leading_colon = self.0.leading_colon;
         }
     }

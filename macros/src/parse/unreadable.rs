@@ -28,13 +28,7 @@ impl UnreadableStruct {
         let mut generics: Generics = head.parse()?;
         generics.where_clause = head.parse()?;
         let item: TokenStream = input.parse()?;
-        let item = item
-            .into_iter()
-            .map(|token| match token {
-                TokenTree::Group(fields) => TokenTree::Group(without_ours(&fields, krate)),
-                other => other,
-            })
-            .collect();
+        let item = without_attributes_of_parts(item, krate);
         Ok(Self {
             visibility,
             name,
@@ -42,6 +36,16 @@ impl UnreadableStruct {
             item,
         })
     }
+}
+
+/// The item without our attributes on what is in its braces.
+pub fn without_attributes_of_parts(item: TokenStream, krate: &Path) -> TokenStream {
+    item.into_iter()
+        .map(|token| match token {
+            TokenTree::Group(parts) => TokenTree::Group(without_ours(&parts, krate)),
+            other => other,
+        })
+        .collect()
 }
 
 fn without_ours(fields: &Group, krate: &Path) -> Group {

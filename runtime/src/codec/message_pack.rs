@@ -6,11 +6,13 @@
 //! addresses, dates) use the human-readable one, as in JSON. A result can be converted to JSON
 //! without its type.
 
+mod by_name;
 mod nesting;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use by_name::ByName;
 use nesting::{MAX_DEPTH, is_too_deep};
 
 pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, String> {
@@ -81,7 +83,7 @@ pub(crate) fn decode_foreign<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Mis
     })?;
     let mut deserializer = rmp_serde::Deserializer::new(bytes).with_human_readable();
     deserializer.set_max_depth(MAX_DEPTH);
-    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+    serde_path_to_error::deserialize(ByName(&mut deserializer)).map_err(|error| {
         let message = readable(error.inner());
         let depth = error.path().iter().len();
         // The message already names a field that is unknown.
@@ -99,7 +101,7 @@ pub(crate) fn decode_next<T: DeserializeOwned>(bytes: &mut &[u8]) -> Result<T, S
     check_depth(bytes)?;
     let mut deserializer = rmp_serde::Deserializer::new(bytes).with_human_readable();
     deserializer.set_max_depth(MAX_DEPTH);
-    T::deserialize(&mut deserializer).map_err(|error| readable(&error))
+    T::deserialize(ByName(&mut deserializer)).map_err(|error| readable(&error))
 }
 
 /// Converts JSON text to the encoding.
@@ -303,10 +305,11 @@ mod tests {
                 None,
                 "unknown field `outer`, expected `name` or `inner`",
             ),
+            ("[1]", None, "the value is a list, expected an object"),
             (
-                "[1]",
-                Some("[0]"),
-                "invalid type: integer `1`, expected a string",
+                r#"{"name": "", "inner": [[1]]}"#,
+                Some("inner[0]"),
+                "the value is a list, expected an object",
             ),
         ] {
             let misfit = decode_foreign::<Outer>(&from_json(json.as_bytes()).unwrap()).unwrap_err();
@@ -316,6 +319,38 @@ mod tests {
                 "{json}"
             );
         }
+    }
+
+    #[test]
+    fn list_in_place_of_an_object_is_refused() {
+        #[derive(Debug, PartialEq, Deserialize)]
+        struct Point(u64, u64);
+        #[derive(Debug, PartialEq, Deserialize)]
+        struct Line {
+            from: Point,
+            #[serde(default)]
+            label: String,
+        }
+        fn read<T: DeserializeOwned>(json: &str) -> Result<T, String> {
+            decode_next(&mut &*from_json(json.as_bytes()).unwrap())
+        }
+        let line = Line {
+            from: Point(1, 2),
+            label: String::new(),
+        };
+        assert_eq!(read(r#"{"from": [1, 2]}"#), Ok(line));
+        let refused = "the value is a list, expected an object";
+        assert_eq!(read::<Line>("[[1, 2]]").unwrap_err(), refused);
+        assert_eq!(read::<Option<Line>>("[[1, 2]]").unwrap_err(), refused);
+        assert_eq!(
+            read::<(u8, Box<Line>)>("[1, [[1, 2]]]").unwrap_err(),
+            refused
+        );
+        assert_eq!(
+            read::<Shape>(r#"{"Named": [1, null]}"#).unwrap_err(),
+            refused
+        );
+        assert_eq!(read(r#"{"One": 1.5}"#), Ok(Shape::One(1.5)));
     }
 
     #[derive(Debug, PartialEq, Serialize, Deserialize)]

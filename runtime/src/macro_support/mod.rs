@@ -5,6 +5,8 @@ pub(crate) mod bounds;
 mod recognition;
 pub(crate) mod values;
 
+/// The crate, found where this module is.
+pub use crate as anchorhold;
 pub use crate::app::{IsApp, assert_app};
 pub use crate::codec::text::QueryMisfit;
 pub use crate::engine::input::{Input, Outcome, Reply, object_mut, object_ref};

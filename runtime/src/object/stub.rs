@@ -5,6 +5,7 @@ use std::future::Future;
 
 use super::arguments::Arguments;
 use super::id::RawId;
+use super::pending_call::PendingCall;
 use crate::engine::running_turn::{awaited, waiting_turns};
 use crate::error::CallError;
 use crate::error::fault::{Fault, expects_none};
@@ -54,12 +55,12 @@ impl StubCore {
         returned: &Returned<T>,
         method: &'static str,
         arguments: Arguments,
-    ) -> impl Future<Output = Result<T, CallError>> + use<T> {
-        decoded(
+    ) -> PendingCall<impl Future<Output = Result<T, CallError>> + use<T>> {
+        PendingCall::new(decoded(
             self.send(method, arguments),
             returned.decode(),
             expects_none,
-        )
+        ))
     }
 
     /// Calls a method that returns a `Result`.
@@ -69,12 +70,12 @@ impl StubCore {
         failed: &Failed<E, IS_RESULT>,
         method: &'static str,
         arguments: Arguments,
-    ) -> impl Future<Output = Result<T, CallError<E>>> + use<T, E, IS_RESULT> {
-        decoded(
+    ) -> PendingCall<impl Future<Output = Result<T, CallError<E>>> + use<T, E, IS_RESULT>> {
+        PendingCall::new(decoded(
             self.send(method, arguments),
             returned.decode(),
             failed.decode(),
-        )
+        ))
     }
 
     pub(crate) fn fetch(

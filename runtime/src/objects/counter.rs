@@ -238,6 +238,6 @@ impl ObjectError for CounterError {
 
 impl From<CounterError> for Error {
     fn from(error: CounterError) -> Self {
-        Self::new(error.status(), error.code(), error.to_string())
+        Self::of(&error)
     }
 }

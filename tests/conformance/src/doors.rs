@@ -45,6 +45,16 @@ impl DoorProbe {
         (kind, filter)
     }
 
+    #[post("/filter")]
+    fn filter(&self, #[body] filter: Filter) -> Filter {
+        filter
+    }
+
+    #[post("/filter-by-name")]
+    fn filter_by_name(&self, filter: Filter, others: Vec<Filter>) -> (Filter, usize) {
+        (filter, others.len())
+    }
+
     #[get("/search-by-rpc")]
     async fn search_by_rpc(
         &self,

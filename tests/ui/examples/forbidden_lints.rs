@@ -10,6 +10,7 @@
     unused_variables,
     unreachable_pub,
     clippy::all,
+    clippy::future_not_send,
     clippy::pedantic
 )]
 #![deny(dead_code, clippy::nursery)]

@@ -75,14 +75,18 @@ pub fn hold<'a, T: BorrowedByEvent>(ctx: &'a Ctx, input: &Input) -> Result<T::He
     label = "`{Self}`, but the upgrade answers `{Upgrade}`",
     note = "use one session type for all sockets of an object, for example an enum"
 )]
-pub trait SessionOf<Upgrade> {}
+pub trait SessionOf<Upgrade, const IS_SOCKET: bool> {}
 
-impl<S> SessionOf<Accept<S>> for Socket<S> {}
+impl<S> SessionOf<Accept<S>, true> for Socket<S> {}
 
 #[diagnostic::do_not_recommend]
-impl<Upgrade> SessionOf<Upgrade> for Ctx {}
+impl<T: ?Sized, Upgrade> SessionOf<Upgrade, false> for T {}
 
-pub const fn assert_session_of<T: SessionOf<Upgrade>, Upgrade>() {}
+pub const fn assert_session_of<T, Upgrade, const IS_SOCKET: bool>()
+where
+    T: ?Sized + SessionOf<Upgrade, IS_SOCKET>,
+{
+}
 
 /// An upgrade with the same session type as the object's other upgrades.
 #[diagnostic::on_unimplemented(

@@ -105,6 +105,6 @@ fn own_lease(own: bool) -> &'static str {
 
 impl From<LockError> for Error {
     fn from(error: LockError) -> Self {
-        Self::new(error.status(), error.code(), error.to_string())
+        Self::of(&error)
     }
 }

@@ -107,6 +107,6 @@ impl ObjectError for StaleToken {
 
 impl From<StaleToken> for Error {
     fn from(error: StaleToken) -> Self {
-        Self::new(error.status(), error.code(), error.to_string())
+        Self::of(&error)
     }
 }

@@ -205,6 +205,6 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 impl From<LeaseLost> for Error {
     fn from(error: LeaseLost) -> Self {
-        Self::new(error.status(), error.code(), error.to_string())
+        Self::of(&error)
     }
 }

@@ -27,6 +27,11 @@ pub const CASES: &[Case] = &[
         queries,
     ),
     Case::together(
+        "a list in place of an object is refused, and does not bind to the first fields",
+        "",
+        lists,
+    ),
+    Case::together(
         "a call back from background work waits for the turn and is no cycle",
         "",
         background,
@@ -186,6 +191,37 @@ fn queries(client: &Client) {
             answer.text().contains(&format!("`{named}`")),
             "{}",
             answer.text()
+        );
+    }
+}
+
+fn lists(client: &Client) {
+    let object = client.at("/doors/lists");
+    let filter = json!({ "page": 2, "author": "ann" });
+    let list = json!([2, "ann"]);
+    let answer = object.post("/filter", filter.clone());
+    assert_eq!(answer.json::<Value>(), filter);
+    let named = json!({ "filter": filter, "others": [filter] });
+    let answer = object.post("/filter-by-name", named);
+    assert_eq!(answer.json::<Value>(), json!([filter, 1]));
+    for (path, body, what) in [
+        ("/filter", list.clone(), "the body"),
+        (
+            "/filter-by-name",
+            json!({ "filter": list, "others": [] }),
+            "`filter`",
+        ),
+        (
+            "/filter-by-name",
+            json!({ "filter": filter, "others": [filter, list] }),
+            "`others`",
+        ),
+    ] {
+        let answer = object.post(path, body).expect_status(400);
+        let text = answer.text();
+        assert!(
+            text.contains(what) && text.contains("the value is a list, expected an object"),
+            "{text}"
         );
     }
 }
