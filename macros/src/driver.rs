@@ -49,8 +49,8 @@ pub fn durable_object(arguments: TokenStream, item: TokenStream) -> Result<Token
     let krate = &krate;
     match RawObject::parse(item.clone(), krate) {
         Ok(RawObject::Struct(raw)) => match expand_struct(arguments, &raw, krate) {
-            // rustc reports a `_`, `impl Trait`, `!` or an undeclared lifetime. Expanding them would
-            // add many errors.
+            // rustc reports a `_`, `impl Trait`, `!` or an undeclared lifetime. Expanding them
+            // would add many errors.
             Ok(_)
                 if raw
                     .item

@@ -18,7 +18,7 @@ pub fn in_block(krate: &Path, conditions: &[&Attribute], items: TokenStream) -> 
     quote! {
         #(#conditions)*
         const _: () = {
-            // Where this fails, because the path leads elsewhere, the compiler is silent about what follows.
+            // If this import fails, the compiler reports no errors for the code that needs it.
             use #krate::__private as __anchored;
             use __anchored::anchorhold as __anchorhold;
             use __anchored::Unrecognised as _;

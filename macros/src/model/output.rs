@@ -23,7 +23,8 @@ pub enum Output<'a> {
 }
 
 impl<'a> Output<'a> {
-    /// A result that is written before the turn ends may borrow from the object; one that a caller decodes may not.
+    /// A result that is written before the turn ends may borrow from the object. One that a caller
+    /// decodes may not.
     pub fn from_raw(diagnostics: &Diagnostics, output: &'a ReturnType, may_borrow: bool) -> Self {
         let ReturnType::Type(_, ty) = output else {
             return Self::Nothing;

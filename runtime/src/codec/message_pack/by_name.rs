@@ -1,7 +1,8 @@
 //! Reads structs by the names of their fields only.
 //!
-//! What serde derives also reads a struct from a list, in the order of its fields. No value is written so: a list
-//! in place of an object is a client's mistake, which would bind values to whatever fields come first.
+//! Derived `Deserialize` implementations also read a struct from a list, in the order of its fields.
+//! No struct is written that way. A list in place of an object is a client's mistake, which would
+//! bind values to the fields that come first.
 
 use std::fmt;
 
