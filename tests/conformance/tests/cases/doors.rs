@@ -205,7 +205,7 @@ fn lists(client: &Client) {
     let answer = object.post("/filter-by-name", named);
     assert_eq!(answer.json::<Value>(), json!([filter, 1]));
     for (path, body, what) in [
-        ("/filter", list.clone(), "the body"),
+        ("/filter", list.clone(), "invalid body"),
         (
             "/filter-by-name",
             json!({ "filter": list, "others": [] }),
