@@ -52,7 +52,8 @@ const GENERAL: &[&str] = &[
     "fuzz::",
     "model",
     "random",
-    "histor",
+    // Another module `history` has tests of single cases.
+    "no_history_breaks",
     "conformance",
 ];
 
@@ -184,7 +185,7 @@ fn arguments(stage: &str) -> Vec<&str> {
 /// Returns the test named in a line, for example
 /// `TRY 2 FAIL [   0.012s] (1/9) anchorhold::lock tokens_increase`.
 fn failed_test(line: &str) -> Option<String> {
-    const VERDICTS: &[&str] = &["FAIL", "TIMEOUT", "SIG", "ABORT", "TMT", "LEAK"];
+    const VERDICTS: &[&str] = &["FAIL", "TIMEOUT", "SIG", "ABORT", "ABRT", "TMT", "LEAK"];
     let (verdict, rest) = line.trim_start().split_once('[')?;
     if !VERDICTS.iter().any(|word| verdict.contains(word)) {
         return None;
@@ -213,6 +214,10 @@ mod tests {
             (
                 "     SIGABRT [   0.009s] (1/1) anchorhold wire::tests::deep",
                 Some("anchorhold wire::tests::deep"),
+            ),
+            (
+                "  TRY 2 ABRT [   0.034s] ( 37/295) anchorhold fuzz::values::values",
+                Some("anchorhold fuzz::values::values"),
             ),
             ("     Summary [  39.354s] 392 tests run: 392 passed", None),
             ("        PASS [   0.016s] anchorhold::lock a", None),

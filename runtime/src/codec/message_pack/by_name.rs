@@ -3,6 +3,9 @@
 //! Derived `Deserialize` implementations also read a struct from a list, in the order of its fields.
 //! No struct is written that way. A list in place of an object is a client's mistake, which would
 //! bind values to the fields that come first.
+//!
+//! serde buffers the contents of `flatten`, `untagged` and internally tagged types. Structs inside of
+//! them are read from the buffer, which still accepts a list.
 
 use std::fmt;
 
