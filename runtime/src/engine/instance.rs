@@ -348,7 +348,12 @@ impl Instance {
     /// Handles the platform's alarm: runs what is due when it fires, one turn each, within the time
     /// for starts. Further runs, and runs that become due meanwhile, wait for the next alarm. A
     /// schedule that sets itself again therefore cannot extend the event indefinitely.
-    pub(crate) fn alarm(self: &Rc<Self>) -> LocalFuture<'static, Result<(), Fault>> {
+    /// `lost_tries` is how many events before this one lost their writes to the disk, one after
+    /// another. Returns whether a run was tried.
+    pub(crate) fn alarm(
+        self: &Rc<Self>,
+        lost_tries: u32,
+    ) -> LocalFuture<'static, Result<bool, Fault>> {
         let this = self.clone();
         Box::pin(async move {
             this.ready().await?;
@@ -362,6 +367,7 @@ impl Instance {
             } = &*this.inner;
             timetable.forget();
             let due = timetable.due(state, class)?;
+            let mut tried = false;
             let mut starts_end = (due.len() > 1).then(|| state.sleep(RUNS_START_WITHIN));
             for pending in due {
                 if starts_end.as_mut().and_then(poll_once).is_some() {
@@ -377,27 +383,32 @@ impl Instance {
                         // The handler is not at fault, so the try is not counted (P30).
                         let (_, _, message) = fault.summary();
                         tracing::warn!(alarm, message, "an alarm cannot start yet");
-                        return Ok(timetable.postpone(state)?);
+                        timetable.postpone(state)?;
+                        return Ok(tried);
                     }
                 };
-                this.run_alarm(permit, handler, &pending).await?;
+                tried |= this
+                    .run_alarm(permit, handler, &pending, lost_tries)
+                    .await?;
             }
             timetable.rearm(state)?;
-            Ok(())
+            Ok(tried)
         })
     }
 
+    /// Returns whether the run was still due and was tried.
     async fn run_alarm(
         &self,
         permit: Permit,
         handler: Handler,
         pending: &Pending,
-    ) -> Result<(), Fault> {
+        lost_tries: u32,
+    ) -> Result<bool, Fault> {
         let Activation {
             state, timetable, ..
         } = &*self.inner;
-        let Some(due) = timetable.begin(state, pending)? else {
-            return Ok(());
+        let Some(due) = timetable.begin(state, pending, lost_tries)? else {
+            return Ok(false);
         };
         // The try is durable before its handler starts, whatever happens to this activation, this
         // WebAssembly instance or this process.
@@ -426,7 +437,7 @@ impl Instance {
             Ok(_) => {}
         }
         timetable.finished(state, &due, outcome.is_ok())?;
-        Ok(())
+        Ok(true)
     }
 }
 

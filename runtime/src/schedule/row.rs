@@ -5,9 +5,13 @@ use crate::storage::sql::SqlValue;
 
 /// The pause before the first retry of a failed run. It doubles with each further retry.
 pub(super) const FIRST_RETRY_MILLIS: u64 = 2_000;
+/// The pause doubles until it is 1,024 s, which only tries that are not counted reach (P30).
+pub(super) const DOUBLINGS: u32 = 9;
 /// The number of retries after which a failed run is dropped.
 pub(super) const MAX_RETRIES: u32 = 6;
 
+/// A value of the column `running`: a try has started, and nothing that is durable has ended it.
+pub(super) const IS_RUNNING: i64 = 1;
 /// A value of the column `running`, besides 0 and 1: the run is due, and the version that last
 /// looked at it does not have its method. `attempt` counts how often a version has looked.
 pub(super) const LACKS_ITS_METHOD: i64 = 2;

@@ -4,7 +4,8 @@
 use std::cell::{Cell, RefCell};
 
 use super::row::{
-    FIRST_RETRY_MILLIS, LACKS_ITS_METHOD, MAX_RETRIES, integer, next_occurrence, text,
+    DOUBLINGS, FIRST_RETRY_MILLIS, IS_RUNNING, LACKS_ITS_METHOD, MAX_RETRIES, integer,
+    next_occurrence, text,
 };
 use super::run::AlarmRun;
 use crate::codec::message_pack;
@@ -231,11 +232,13 @@ impl Timetable {
 
     /// Counts a try and sets the time of its retry. Returns `None` if the run is no longer due.
     /// Also returns `None` if the run has used up its tries and the last one was aborted before it
-    /// was settled.
+    /// was settled. `lost_tries` is how many tries before this one the disk has lost, one after
+    /// another: they are not counted, and delay the retry (P30).
     pub(crate) fn begin(
         &self,
         state: &ObjectState,
         pending: &Pending,
+        lost_tries: u32,
     ) -> Result<Option<Due>, StorageError> {
         let Pending { alarm, key } = pending;
         let name = alarm.name;
@@ -243,16 +246,19 @@ impl Timetable {
             return Ok(None);
         }
         let SqlRows { rows, .. } = state.sql(
-            "SELECT scheduled, attempt, payload FROM _anchorhold_schedule
+            "SELECT scheduled, attempt, running, payload FROM _anchorhold_schedule
                 WHERE name = ? AND key = ? AND due <= ?",
             &[name.into(), key.into(), state.now().into()],
         )?;
-        let Some(Ok([scheduled, attempt, payload])) =
-            rows.into_iter().next().map(<[SqlValue; 3]>::try_from)
+        let Some(Ok([scheduled, attempt, running, payload])) =
+            rows.into_iter().next().map(<[SqlValue; 4]>::try_from)
         else {
             return Ok(None);
         };
-        let retry_count = u32::try_from(integer(&attempt)).unwrap_or(u32::MAX);
+        let mut retry_count = u32::try_from(integer(&attempt)).unwrap_or(u32::MAX);
+        if lost_tries > 0 && integer(&running) == IS_RUNNING {
+            retry_count = retry_count.saturating_sub(1);
+        }
         let payload = match payload {
             SqlValue::Blob(bytes) => bytes,
             _ => message_pack::NIL.to_vec(),
@@ -270,7 +276,8 @@ impl Timetable {
             self.give_up(state, &due)?;
             return Ok(None);
         }
-        let retry_at = state.now().saturating_add(backoff(state, retry_count));
+        let tried = retry_count.saturating_add(lost_tries);
+        let retry_at = state.now().saturating_add(backoff(state, tried));
         state.sql(
             "UPDATE _anchorhold_schedule SET running = 1, attempt = ?, due = ? WHERE name = ? AND key = ?",
             &[(retry_count + 1).into(), retry_at.into(), name.into(), key.into()],
@@ -359,7 +366,7 @@ fn key_for_limits(key: &str) -> &str {
 
 /// Returns the pause before try number `retry_count + 1` is repeated, in milliseconds.
 fn backoff(state: &ObjectState, retry_count: u32) -> i64 {
-    let pause = FIRST_RETRY_MILLIS.saturating_mul(1 << retry_count.min(MAX_RETRIES));
+    let pause = FIRST_RETRY_MILLIS.saturating_mul(1 << retry_count.min(DOUBLINGS));
     let mut random = [0; 8];
     state.random(&mut random);
     let jitter = u64::from_le_bytes(random) % (pause / 4 + 1);

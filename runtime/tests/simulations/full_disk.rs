@@ -134,6 +134,31 @@ async fn run_that_is_due_while_the_disk_is_full_happens_when_there_is_room(sim: 
     assert_eq!(state(&sim).await.2, 1);
 }
 
+/// Each run is tried far more often than a run that fails by itself.
+#[anchorhold::test(seed = 1, seeds = 20, faults = Faults::none()
+    .one_in(2, FaultKind::FailedCommit)
+    .one_in(8, FaultKind::FailedSync)
+    .one_in(8, FaultKind::FullDisk))]
+async fn tries_that_the_disk_loses_are_not_counted(sim: Sim) {
+    let sent = |sim: &Sim, name: &str| {
+        let runs = sim.field(&sim.objects::<Notes>().named(name), "rung");
+        runs.unwrap().unwrap_or(0_u64)
+    };
+    let names: Vec<String> = (0..20).map(|number| number.to_string()).collect();
+    for name in &names {
+        let notes = sim.objects::<Notes>().named(name);
+        while notes.ring_after(60).await.is_err() {
+            sim.advance(Duration::from_secs(1)).await;
+        }
+    }
+    sim.advance(6 * HOUR).await;
+    sim.heal().await;
+    sim.advance(HOUR).await;
+    for name in &names {
+        assert!(sent(&sim, name) >= 1, "the run of {name} was given up");
+    }
+}
+
 #[anchorhold::test(seed = 1, seeds = 20)]
 async fn alarm_that_cannot_enter_the_index_is_refused(sim: Sim) {
     let notes = sim.objects::<Notes>().named("a");

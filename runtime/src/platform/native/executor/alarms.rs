@@ -164,7 +164,8 @@ impl Shard {
         let outcome = match life.alarm() {
             Ok(Some(at)) if at <= now.saturating_add(OVERDUE_BY_MS) => {
                 self.trace_due_runs(life);
-                let run = tokio::time::timeout(RUN_TIMEOUT, instance.alarm());
+                let lost_tries = self.kernel.borrow_mut().start_try(id);
+                let run = tokio::time::timeout(RUN_TIMEOUT, instance.alarm(lost_tries));
                 let run: LocalFuture<'static, _> = Box::pin(run);
                 let shard = Rc::clone(self);
                 self.drive(life, 0, run, NoCaller, move |life, _, result| {
@@ -196,7 +197,7 @@ impl Shard {
     /// The engine has set the alarm to the time that the pending runs need, or removed it. Deleting
     /// it here if it still has its old date (P28) could remove a new alarm if the clock was set
     /// back.
-    fn alarm_ended(&self, life: &Rc<Life>, id: RawId, result: Result<(), Fault>) {
+    fn alarm_ended(&self, life: &Rc<Life>, id: RawId, result: Result<bool, Fault>) {
         if result.is_ok() && self.point(&[FaultKind::RepeatedAlarm]).is_some() {
             // The end of the run is lost in transit. The run ends when the second delivery finds
             // nothing due.
@@ -208,10 +209,15 @@ impl Shard {
             return;
         }
         let outcome = match result {
-            Ok(()) => AlarmOutcome::Done,
+            Ok(true) => AlarmOutcome::Done,
+            Ok(false) => AlarmOutcome::NothingDue,
             Err(fault) => {
                 tracing::warn!(%id, reason = fault.summary().2, "an alarm's run is to be repeated");
-                self.failed_outcome()
+                let random = self.random.next_u32();
+                match life.ends_by_the_disk() {
+                    true => AlarmOutcome::Lost { random },
+                    false => AlarmOutcome::Failed { random },
+                }
             }
         };
         // Reported by its slot, because a machine that has crashed reports no ends.

@@ -330,6 +330,13 @@ impl Life {
         self.ended.notify_waiters();
     }
 
+    /// Whether the disk has ended this activation, or is about to.
+    pub(super) fn ends_by_the_disk(&self) -> bool {
+        let is_of_the_disk = |fault: &Fault| matches!(fault, Fault::Storage(StorageError::Io(_)));
+        self.over.borrow().as_ref().is_some_and(is_of_the_disk)
+            || (self.ending.borrow().as_ref()).is_some_and(|ending| is_of_the_disk(&ending.fault))
+    }
+
     pub(super) fn is_over(&self) -> Option<Fault> {
         self.over.borrow().clone()
     }

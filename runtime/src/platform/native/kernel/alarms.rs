@@ -18,6 +18,12 @@ impl<Work, Output> Kernel<Work, Output> {
         self.timetable.horizon()
     }
 
+    /// Records that an event of the object's alarm starts there. Returns how many tries before it
+    /// the disk has lost, one after another.
+    pub(crate) fn start_try(&mut self, id: RawId) -> u32 {
+        self.timetable.start_try(id)
+    }
+
     pub(super) fn alarms_loaded(&mut self, alarms: Vec<IndexedAlarm>, last: bool, now: Now) {
         for alarm in alarms {
             self.timetable.load(alarm, now);
@@ -34,11 +40,19 @@ impl<Work, Output> Kernel<Work, Output> {
         now: Now,
         effects: &mut Effects<Work, Output>,
     ) {
+        if matches!(outcome, AlarmOutcome::Lost { .. }) {
+            self.timetable.lost_by_the_disk(id);
+        }
+        let tried = matches!(outcome, AlarmOutcome::Done | AlarmOutcome::Failed { .. });
+        self.timetable.end_try(id, tried);
         let object = self.find(id);
         let unsettled = object.filter(|index| self.object(*index).gate.unsynced_since().is_some());
         match (outcome, unsettled) {
             // What is not durable may still be lost, so timetable and index follow only commits.
-            (AlarmOutcome::Done | AlarmOutcome::Stale { .. }, Some(index)) => {
+            (
+                AlarmOutcome::Done | AlarmOutcome::NothingDue | AlarmOutcome::Stale { .. },
+                Some(index),
+            ) => {
                 self.timetable.finished(id, true);
                 let object = self.object(index);
                 object.unsettled_run = Some(match object.gate.is_dirty() {
@@ -46,7 +60,9 @@ impl<Work, Output> Kernel<Work, Output> {
                     false => UnsettledRun::Committing,
                 });
             }
-            (AlarmOutcome::Done, None) => self.timetable.finished(id, false),
+            (AlarmOutcome::Done | AlarmOutcome::NothingDue, None) => {
+                self.timetable.finished(id, false)
+            }
             (AlarmOutcome::Stale { actual }, None) => {
                 self.timetable.was_stale(id, actual);
                 if let Some(index) = object {
@@ -56,7 +72,9 @@ impl<Work, Output> Kernel<Work, Output> {
                     alarms: vec![(id, actual)],
                 });
             }
-            (AlarmOutcome::Failed { random }, _) => self.timetable.failed(id, now, random),
+            (AlarmOutcome::Failed { random } | AlarmOutcome::Lost { random }, _) => {
+                self.timetable.failed(id, now, random)
+            }
             (AlarmOutcome::Postponed, _) => self.timetable.postponed(id, now),
         }
         self.leave_out_alarms(effects);

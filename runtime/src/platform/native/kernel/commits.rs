@@ -165,6 +165,7 @@ impl<Work, Output> Kernel<Work, Output> {
             self.timetable.lower(id, at);
         }
         self.dirty.retain(|dirty| *dirty != index);
+        self.timetable.lost_by_the_disk(id);
         if object.unsettled_run.take().is_some() {
             self.timetable.unsettled(id, now);
             self.leave_out_alarms(effects);

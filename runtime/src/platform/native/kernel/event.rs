@@ -13,11 +13,15 @@ pub(crate) struct ObjectIndex(pub(crate) usize);
 pub(crate) enum AlarmOutcome {
     /// The handler ran to completion.
     Done,
+    /// The object was reached, and none of its runs was due.
+    NothingDue,
     /// Nothing ran. The object's own database, including its open transaction, has another alarm or
     /// none.
     Stale { actual: Option<i64> },
     /// It could not start or was cut short, and must be repeated. `random` spreads the retries.
     Failed { random: u32 },
+    /// The disk lost what it wrote, and it must be repeated.
+    Lost { random: u32 },
     /// The object cannot be found at present, because the index cannot be read or the app lacks the
     /// class.
     Postponed,

@@ -6,6 +6,7 @@ use super::event::{Effect, ObjectIndex};
 use super::object::Presence;
 use super::time::Now;
 use super::{Effects, Kernel};
+use crate::error::StorageError;
 use crate::error::fault::Fault;
 
 impl<Work, Output> Kernel<Work, Output> {
@@ -112,6 +113,10 @@ impl<Work, Output> Kernel<Work, Output> {
         now: Now,
         effects: &mut Effects<Work, Output>,
     ) {
+        if matches!(fault, Fault::Storage(StorageError::Io(_))) {
+            let id = self.object(index).id;
+            self.timetable.lost_by_the_disk(id);
+        }
         if discard {
             self.discard_open(index, fault, now, effects);
         }

@@ -5,11 +5,14 @@
 //! from the index on disk, which may be early but is never late. So the code that runs an alarm
 //! first compares it with the database.
 
+mod lost_tries;
 mod rest;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
+
+use lost_tries::LostTries;
 
 use super::limits::Limits;
 use super::time::Now;
@@ -80,6 +83,7 @@ struct Alarm {
     at: Option<i64>,
     state: State,
     failures: u32,
+    lost: LostTries,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,6 +171,7 @@ impl Timetable {
                         at,
                         state,
                         failures,
+                        lost: LostTries::default(),
                     },
                 );
                 self.pause(id, until, now);
@@ -297,6 +302,31 @@ impl Timetable {
         }
     }
 
+    /// Records that the disk lost the object's writes. If that ends a try, the try is not counted
+    /// (P30).
+    pub(super) fn lost_by_the_disk(&mut self, id: RawId) {
+        if let Some(alarm) = self.alarms.get_mut(&id)
+            && matches!(alarm.state, State::Running { .. } | State::Settling)
+        {
+            alarm.lost.lose();
+        }
+    }
+
+    /// Records that an event of the object's alarm starts there. Returns how many tries before it
+    /// the disk has lost, one after another.
+    pub(super) fn start_try(&mut self, id: RawId) -> u32 {
+        self.alarms
+            .get_mut(&id)
+            .map_or(0, |alarm| alarm.lost.start())
+    }
+
+    /// Records that the event is over, and whether a run was tried in it.
+    pub(super) fn end_try(&mut self, id: RawId, tried: bool) {
+        if let Some(alarm) = self.alarms.get_mut(&id) {
+            alarm.lost.end(tried);
+        }
+    }
+
     /// Records that the object's writes are lost. A run that ended is then repeated.
     pub(super) fn unsettled(&mut self, id: RawId, now: Now) {
         if let Some(alarm) = self.alarms.get_mut(&id)
@@ -349,10 +379,12 @@ impl Timetable {
             self.alarms.remove(&id);
             return;
         };
+        let lost = self.alarms.get(&id).map(|alarm| alarm.lost);
         let alarm = Alarm {
             at: Some(at),
             state: State::Waiting,
             failures: 0,
+            lost: lost.unwrap_or_default(),
         };
         self.alarms.insert(id, alarm);
         self.waiting.insert((at, id));

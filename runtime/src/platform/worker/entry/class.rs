@@ -205,11 +205,12 @@ impl ObjectClass {
     /// schedules that are due, and the times for which they were set.
     pub fn alarm(&self, _info: JsValue) -> Answer {
         self.on_event(|instance| {
-            let alarm = instance.alarm();
+            // The platform does not tell which tries its storage has lost.
+            let alarm = instance.alarm(0);
             async move {
                 alarm
                     .await
-                    .map(|()| JsValue::UNDEFINED)
+                    .map(|_| JsValue::UNDEFINED)
                     .map_err(|fault| thrown(&fault))
             }
         })
