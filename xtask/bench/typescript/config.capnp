@@ -14,10 +14,12 @@ const app :Workerd.Worker = (
   durableObjectNamespaces = [
     (className = "DurableCounter", uniqueKey = "durable", enableSql = true),
     (className = "MemoryCounter", uniqueKey = "memory", enableSql = true),
+    (className = "Worker", uniqueKey = "worker", enableSql = true),
   ],
   durableObjectStorage = (localDisk = "data"),
   bindings = [
     (name = "DURABLE_COUNTER", durableObjectNamespace = "DurableCounter"),
     (name = "MEMORY_COUNTER", durableObjectNamespace = "MemoryCounter"),
+    (name = "WORKER", durableObjectNamespace = "Worker"),
   ],
 );

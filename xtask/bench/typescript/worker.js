@@ -1,4 +1,4 @@
-// The benchmark's counters as one writes them for Cloudflare in TypeScript (types left out): RPC behind a Worker.
+// The benchmark's objects as one writes them for Cloudflare in TypeScript (types left out): RPC behind a Worker.
 import { DurableObject } from "cloudflare:workers";
 
 export class DurableCounter extends DurableObject {
@@ -18,6 +18,42 @@ export class MemoryCounter extends DurableObject {
   }
 }
 
+export class Worker extends DurableObject {
+  page(messages) {
+    return messages;
+  }
+
+  common(before, after) {
+    return commonLines(before, after);
+  }
+}
+
+// The longest common subsequence of the lines of two texts.
+function commonLines(before, after) {
+  const numbers = new Map();
+  const numbered = (text) =>
+    text.split("\n").map((line) => {
+      let number = numbers.get(line);
+      if (number === undefined) {
+        number = numbers.size;
+        numbers.set(line, number);
+      }
+      return number;
+    });
+  const lines = numbered(before);
+  const others = Uint32Array.from(numbered(after));
+  const row = new Uint32Array(others.length + 1);
+  for (const line of lines) {
+    let diagonal = 0;
+    for (let column = 0; column < others.length; column += 1) {
+      const above = row[column + 1];
+      row[column + 1] = line === others[column] ? diagonal + 1 : Math.max(above, row[column]);
+      diagonal = above;
+    }
+  }
+  return row[others.length];
+}
+
 export default {
   async fetch(request, env) {
     const segments = new URL(request.url).pathname.slice(1).split("/");
@@ -27,6 +63,13 @@ export default {
     }
     if (request.method === "POST" && segments[0] === "memory") {
       return Response.json(await env.MEMORY_COUNTER.getByName("a").increment(1));
+    }
+    if (request.method === "POST" && segments[0] === "page") {
+      return Response.json(await env.WORKER.getByName("a").page(await request.json()));
+    }
+    if (request.method === "POST" && segments[0] === "work") {
+      const { before, after } = await request.json();
+      return Response.json(await env.WORKER.getByName(segments[1]).common(before, after));
     }
     return new Response("not found", { status: 404 });
   },

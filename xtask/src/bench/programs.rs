@@ -1,42 +1,16 @@
-//! The programs that are compared, and their loads.
+//! The programs that are compared, and how each is started.
 
-/// A request that is repeated, and the number of connections that repeat it.
-pub(super) struct Load {
-    pub(super) name: &'static str,
-    pub(super) path: &'static str,
-    /// JSON.
-    pub(super) body: &'static str,
-    pub(super) connections: u32,
-}
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
-const ADD: &str = r#"{"by":1}"#;
-/// Changes no field, so the turn has nothing to commit.
-const READ: &str = r#"{"by":0}"#;
+use anyhow::{Context, Result, bail};
 
-static MEMORY: Load = Load {
-    name: "RPC, in memory",
-    path: "/memory/increment",
-    body: ADD,
-    connections: 16,
-};
-static DURABLE: Load = Load {
-    name: "durable counter",
-    path: "/durable/a/increment",
-    body: ADD,
-    connections: 16,
-};
-static DURABLE_READ: Load = Load {
-    name: "durable counter, read",
-    path: "/durable/a/increment",
-    body: READ,
-    connections: 16,
-};
-static DURABLE_64: Load = Load {
-    name: "durable counter, 64 connections",
-    path: "/durable/b/increment",
-    body: ADD,
-    connections: 64,
-};
+use super::server::Server;
+use crate::bundle;
+use crate::command;
+use crate::tools;
+use crate::workspace::Workspace;
 
 pub(super) const ANCHORHOLD: &str = "anchorhold";
 pub(super) const EMBEDDED: &str = "anchorhold, embedded host";
@@ -45,95 +19,94 @@ pub(super) const TYPESCRIPT: &str = "TypeScript";
 /// The program of the checkout that `--before` names.
 pub(super) const ANCHORHOLD_BEFORE: &str = "anchorhold before";
 pub(super) const EMBEDDED_BEFORE: &str = "embedded host before";
-/// The program that serves all the [ways](WAYS).
+/// Serves all ways of the Worker backend's design.
 pub(super) const CHOICES: &str = "choices";
 
-/// Each way to do a thing, and the request for it.
-static WAYS: [(&str, Load); 7] = [
-    (
-        "request handed on",
-        way("to the object and back", "/hand-on"),
-    ),
-    (
-        "body read, then a call",
-        way("to the object and back", "/call"),
-    ),
-    ("bytes", way("arguments and result of a call", "/bytes")),
-    ("text", way("arguments and result of a call", "/text")),
-    ("a number", way("arguments and result of a call", "/number")),
-    ("shared", way("commits", "/shared-commit")),
-    ("each event's own", way("commits", "/own-commit")),
-];
+/// The folder of the programs.
+pub(super) const APPS: &str = "xtask/bench";
 
-const fn way(name: &'static str, path: &'static str) -> Load {
-    Load {
-        name,
-        path,
-        body: ADD,
-        connections: 16,
+/// Where programs come from, and where they leave their data.
+pub(super) struct Programs<'a> {
+    pub(super) workspace: &'a Workspace,
+    /// A checkout of an earlier state.
+    pub(super) before: Option<PathBuf>,
+    pub(super) data: &'a Path,
+}
+
+impl Programs<'_> {
+    /// Builds and launches a program.
+    pub(super) fn start(&self, program: &'static str) -> Result<Server> {
+        self.build(program)?;
+        self.launch(program)
     }
-}
 
-/// What is measured, and which results are compared.
-pub(super) struct Compared {
-    pub(super) subjects: Vec<(&'static str, &'static Load)>,
-    /// The load, and the two programs whose rates are divided.
-    pub(super) ratios: Vec<(&'static str, &'static str, &'static str)>,
-}
-
-pub(super) fn programs() -> Compared {
-    let subjects = [
-        (ANCHORHOLD, &MEMORY),
-        (HAND_WRITTEN, &MEMORY),
-        (TYPESCRIPT, &MEMORY),
-        (ANCHORHOLD, &DURABLE),
-        (HAND_WRITTEN, &DURABLE),
-        (TYPESCRIPT, &DURABLE),
-        (EMBEDDED, &DURABLE_64),
-        (TYPESCRIPT, &DURABLE_64),
-    ];
-    let ratios = [
-        (MEMORY.name, ANCHORHOLD, HAND_WRITTEN),
-        (MEMORY.name, ANCHORHOLD, TYPESCRIPT),
-        (DURABLE.name, ANCHORHOLD, HAND_WRITTEN),
-        (DURABLE.name, ANCHORHOLD, TYPESCRIPT),
-        (DURABLE_64.name, EMBEDDED, TYPESCRIPT),
-    ];
-    Compared {
-        subjects: subjects.into(),
-        ratios: ratios.into(),
+    fn before(&self) -> Result<&Path> {
+        self.before.as_deref().context("no earlier state is named")
     }
-}
 
-/// Compares this checkout with an earlier one.
-pub(super) fn versions() -> Compared {
-    let pairs = [
-        (&MEMORY, ANCHORHOLD, ANCHORHOLD_BEFORE),
-        (&DURABLE_READ, ANCHORHOLD, ANCHORHOLD_BEFORE),
-        (&DURABLE, ANCHORHOLD, ANCHORHOLD_BEFORE),
-        (&MEMORY, EMBEDDED, EMBEDDED_BEFORE),
-        (&DURABLE_READ, EMBEDDED, EMBEDDED_BEFORE),
-        (&DURABLE_64, EMBEDDED, EMBEDDED_BEFORE),
-    ];
-    let subjects = pairs
-        .iter()
-        .flat_map(|(load, now, before)| [(*now, *load), (*before, *load)])
-        .collect();
-    let ratios = pairs.map(|(load, now, before)| (load.name, now, before));
-    Compared {
-        subjects,
-        ratios: ratios.into(),
+    /// The folder of a program's app.
+    fn app(&self, program: &str) -> Result<PathBuf> {
+        let (root, name) = match program {
+            ANCHORHOLD => (self.workspace.root.as_path(), "anchorhold"),
+            ANCHORHOLD_BEFORE => (self.before()?, "anchorhold"),
+            HAND_WRITTEN => (self.workspace.root.as_path(), "hand-written"),
+            TYPESCRIPT => (self.workspace.root.as_path(), "typescript"),
+            CHOICES => (self.workspace.root.as_path(), "choices"),
+            _ => bail!("there is no program `{program}`"),
+        };
+        Ok(root.join(APPS).join(name))
     }
-}
 
-/// Compares every way with the last one to do the same thing.
-pub(super) fn choices() -> Compared {
-    let ratios = WAYS.iter().filter_map(|(way, load)| {
-        let (last, _) = WAYS.iter().rfind(|(_, other)| other.name == load.name)?;
-        (way != last).then_some((load.name, *way, *last))
-    });
-    Compared {
-        subjects: WAYS.iter().map(|(way, load)| (*way, load)).collect(),
-        ratios: ratios.collect(),
+    /// Builds a program. Those in JavaScript need no build.
+    fn build(&self, program: &str) -> Result<()> {
+        let embedded = |root: &Path, target: &Path| {
+            command::run(
+                command::cargo()
+                    .args(["build", "--quiet", "--release", "-p", "bench-anchorhold"])
+                    .env("CARGO_TARGET_DIR", target)
+                    .current_dir(root),
+            )
+        };
+        match program {
+            TYPESCRIPT | CHOICES => Ok(()),
+            EMBEDDED => embedded(&self.workspace.root, &self.workspace.target),
+            EMBEDDED_BEFORE => embedded(self.before()?, &self.before()?.join("target")),
+            _ => bundle::build(self.workspace, &self.app(program)?, false),
+        }
+    }
+
+    /// Starts a program that is built. Its data folder is empty if it has never run.
+    pub(super) fn launch(&self, program: &'static str) -> Result<Server> {
+        let data = self.data.join(program);
+        let mut command = match program {
+            EMBEDDED | EMBEDDED_BEFORE => {
+                let target = match program {
+                    EMBEDDED => self.workspace.target.clone(),
+                    _ => self.before()?.join("target"),
+                };
+                let mut command = Command::new(target.join("release/bench-anchorhold"));
+                command.args(["--port", "0", "--data"]).arg(data);
+                command
+            }
+            TYPESCRIPT | CHOICES => {
+                fs::create_dir_all(&data)?;
+                let mut command = Command::new(tools::workerd(self.workspace)?);
+                command
+                    .args(["serve", "--control-fd=1", "--directory-path"])
+                    .arg(format!("data={}", data.display()))
+                    .arg(self.app(program)?.join("config.capnp"));
+                command
+            }
+            _ => {
+                let mut command = Command::new(std::env::current_exe()?);
+                command
+                    .args(["workerd", "--prebuilt", "--port", "0", "--app"])
+                    .arg(self.app(program)?)
+                    .arg("--data")
+                    .arg(data);
+                command
+            }
+        };
+        Server::start(program, &mut command)
     }
 }

@@ -11,6 +11,7 @@ pub(super) struct Server {
     pub(super) program: &'static str,
     child: Child,
     pub(super) port: u16,
+    agent: ureq::Agent,
 }
 
 impl Server {
@@ -36,7 +37,37 @@ impl Server {
             program,
             child,
             port,
+            agent: ureq::Agent::new_with_defaults(),
         })
+    }
+
+    pub(super) fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// A client that keeps its connection.
+    pub(super) fn agent(&self) -> &ureq::Agent {
+        &self.agent
+    }
+
+    /// Returns the resident memory of the process and of those that it has started.
+    pub(super) fn resident_bytes(&self) -> Result<u64> {
+        let own = self.child.id().to_string();
+        let children = Command::new("pgrep").args(["-P", &own]).output()?.stdout;
+        let children = String::from_utf8_lossy(&children);
+        let mut sum = 0;
+        for process in children.split_whitespace().chain([own.as_str()]) {
+            let status = std::fs::read_to_string(format!("/proc/{process}/status"))
+                .with_context(|| format!("cannot read the status of process {process}"))?;
+            let kibibytes: u64 = status
+                .lines()
+                .find_map(|line| line.strip_prefix("VmRSS:"))
+                .and_then(|size| size.split_whitespace().next())
+                .and_then(|size| size.parse().ok())
+                .context("a status without VmRSS")?;
+            sum += kibibytes * 1_024;
+        }
+        Ok(sum)
     }
 }
 

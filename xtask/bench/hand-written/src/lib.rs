@@ -1,9 +1,12 @@
-//! The benchmark's counters as one writes them with workers-rs alone: `fetch`, JSON, asynchronous storage.
+//! The benchmark's objects as one writes them with workers-rs alone: `fetch`, JSON, asynchronous storage.
 #![cfg(target_arch = "wasm32")]
+
+#[path = "../../anchorhold/src/diff.rs"]
+mod diff;
 
 use std::cell::Cell;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use worker::{
     Context, DurableObject, Env, Method, Request, Response, Result, State, durable_object, event,
 };
@@ -56,6 +59,40 @@ impl DurableObject for MemoryCounter {
     }
 }
 
+/// One message of a page of chat.
+#[derive(Serialize, Deserialize)]
+struct Message {
+    id: u64,
+    user: String,
+    text: String,
+    at: u64,
+}
+
+#[derive(Deserialize)]
+struct Texts {
+    before: String,
+    after: String,
+}
+
+/// Calls that cost their arguments and their work, not their storage.
+#[durable_object]
+pub struct Worker {}
+
+impl DurableObject for Worker {
+    fn new(_: State, _: Env) -> Self {
+        Self {}
+    }
+
+    async fn fetch(&self, mut request: Request) -> Result<Response> {
+        if request.path() == "/page" {
+            let messages: Vec<Message> = request.json().await?;
+            return Response::from_json(&messages);
+        }
+        let Texts { before, after } = request.json().await?;
+        Response::from_json(&diff::common_lines(&before, &after))
+    }
+}
+
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, _: Context) -> Result<Response> {
     let path = request.path();
@@ -63,6 +100,10 @@ async fn fetch(request: Request, env: Env, _: Context) -> Result<Response> {
     match segments.as_slice() {
         ["durable", name, "increment"] => {
             let stub = env.durable_object("DURABLE_COUNTER")?.get_by_name(name)?;
+            stub.fetch_with_request(request).await
+        }
+        ["page"] | ["work", _, "common"] => {
+            let stub = env.durable_object("WORKER")?.get_by_name("a")?;
             stub.fetch_with_request(request).await
         }
         ["memory", "increment"] => {
