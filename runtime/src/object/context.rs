@@ -1,10 +1,8 @@
 //! The context of a handler: its access to the platform.
 
 use std::fmt;
-use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::future::Future;
 use std::rc::Rc;
-use std::task::Poll;
 use std::time::Duration;
 
 use crate::engine::activation::Activation;
@@ -15,7 +13,7 @@ use crate::http::{Request, Response};
 use crate::platform::{self, Aborted, ObjectState};
 use crate::socket::Sockets;
 use crate::storage::Storage;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, within};
 use crate::turn::caller::Caller;
 use crate::turn::effects;
 use crate::turn::user_code::Guarded;
@@ -337,16 +335,6 @@ impl Env {
     ) -> impl Future<Output = Option<W::Output>> + use<W> {
         within(self.sleep(limit), work)
     }
-}
-
-/// Returns the output of `work`, or `None` if `time` is over first.
-async fn within<T>(time: impl Future<Output = ()>, work: impl Future<Output = T>) -> Option<T> {
-    let (mut time, mut work) = (pin!(time), pin!(work));
-    poll_fn(|context| match work.as_mut().poll(context) {
-        Poll::Ready(result) => Poll::Ready(Some(result)),
-        Poll::Pending => time.as_mut().poll(context).map(|()| None),
-    })
-    .await
 }
 
 impl fmt::Debug for Env {
