@@ -73,6 +73,13 @@ impl Ctx {
     }
 
     /// Returns a random 64-bit number, as [`random_bytes`](Self::random_bytes) makes it.
+    ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// fn roll(ctx: &Ctx) -> u64 {
+    ///     ctx.random() % 6 + 1
+    /// }
+    /// ```
     #[must_use]
     pub fn random(&self) -> u64 {
         let mut bytes = [0; 8];
@@ -82,6 +89,18 @@ impl Ctx {
 
     /// Waits for `duration`. Shared turns may run meanwhile. An object that waits cannot be
     /// evicted: for more than a few seconds, use an alarm.
+    ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// use std::time::Duration;
+    ///
+    /// async fn poll_twice(ctx: &Ctx) {
+    ///     for _ in 0..2 {
+    ///         // … ask for something, then:
+    ///         ctx.sleep(Duration::from_secs(1)).await;
+    ///     }
+    /// }
+    /// ```
     pub fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + use<> {
         self.inner.state.sleep(duration)
     }
@@ -197,6 +216,17 @@ impl Ctx {
     /// object. They start when the turn is over. A call that an `async` turn itself has started
     /// counts as awaited by it until `work` first polls the call's future: start such a call inside
     /// `work`.
+    ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// fn notify(ctx: &Ctx, hook: String) {
+    ///     let env = ctx.env();
+    ///     ctx.wait_until(async move {
+    ///         // A failure has no effect on the turn.
+    ///         let _ = env.fetch(Request::new("POST", &hook)).await;
+    ///     });
+    /// }
+    /// ```
     pub fn wait_until(&self, work: impl Future<Output = ()> + 'static) {
         let work = Guarded::new(work);
         let inner = Rc::clone(&self.inner);
@@ -223,6 +253,15 @@ impl Ctx {
     /// On Cloudflare no destructor runs, and what the running turn holds stays in memory. The
     /// runtime replaces the WebAssembly instance after hundreds of aborts, or when they have leaked
     /// 8 MiB. Other objects see this as an eviction.
+    ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// fn check(ctx: &Ctx, total: i64) {
+    ///     if total < 0 {
+    ///         ctx.abort("the total is negative");
+    ///     }
+    /// }
+    /// ```
     pub fn abort(&self, reason: &str) -> ! {
         self.inner.state.abort(reason, running_turn::abandon)
     }
@@ -255,6 +294,13 @@ impl Env {
     ///
     /// A variable of the configuration that is not text is returned as its JSON text: `7` as
     /// `"7"`, `{"a": 1}` as `"{\"a\":1}"`. Read it with `serde_json::from_str`.
+    ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// fn limit(env: &Env) -> u32 {
+    ///     env.var("LIMIT").and_then(|limit| limit.parse().ok()).unwrap_or(10)
+    /// }
+    /// ```
     #[must_use]
     pub fn var(&self, name: &str) -> Option<String> {
         self.inner.var(name)

@@ -163,8 +163,18 @@ impl Sim {
 
     /// Sets the function that answers requests which objects and the app send to the outside world
     /// with [`Ctx::fetch`](crate::Ctx::fetch) and [`Env::fetch`]. Until it is set, such requests
-    /// fail as disconnected. With [faults](FaultKind), requests and their answers are lost, delayed
-    /// or repeated.
+    /// fail as disconnected. With [faults](crate::FaultKind), requests and their answers are lost,
+    /// delayed or repeated.
+    ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// # async fn example(sim: Sim) {
+    /// sim.answer_outgoing(async |request| match &*request.path() {
+    ///     "/rates.json" => Response::text(200, "{}"),
+    ///     _ => Response::empty(404),
+    /// });
+    /// # }
+    /// ```
     pub fn answer_outgoing<F, R>(&self, responder: F)
     where
         F: Fn(Request) -> R + 'static,
@@ -179,6 +189,15 @@ impl Sim {
     /// Sends a request to the app, as a client does. The app's handler ends with the host's
     /// process. The client's connection is then broken, which is represented by a 503 response with
     /// the code `disconnected`.
+    ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// # async fn example<Counter: DurableObject>(sim: Sim) {
+    /// sim.app(App::new().mount::<Counter>("/counters/{name}"));
+    /// let response = sim.fetch(Request::new("GET", "/counters/a")).await;
+    /// assert_eq!(response.status(), 200);
+    /// # }
+    /// ```
     ///
     /// # Panics
     /// Panics if no app was set with [`app`](Self::app).
@@ -209,6 +228,16 @@ impl Sim {
     }
 
     /// Opens a socket through a `#[websocket]` route. The path is relative to the object.
+    ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// # async fn example<Room: DurableObject>(sim: Sim) {
+    /// let room = sim.objects::<Room>().named("lobby");
+    /// let mut socket = sim.connect(&room, "/ws?user=ann").await.unwrap();
+    /// socket.send_text("hello");
+    /// let answer: serde_json::Value = socket.receive_json().await;
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// Fails if the object refuses the socket. The error has the response's status, code and

@@ -32,6 +32,16 @@ impl Sim {
 
     /// Fills the disk until [`free_disk`](Self::free_disk). Writes, commits and changes of the
     /// index of alarms fail, and some databases cannot be opened. Objects in memory can be read.
+    ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// # async fn example<Counter: DurableObject>(sim: Sim) {
+    /// let counter = sim.objects::<Counter>().named("a");
+    /// sim.fill_disk();
+    /// // … calls that write fail now, then:
+    /// sim.free_disk();
+    /// # }
+    /// ```
     pub fn fill_disk(&self) {
         self.tell("sim.fill_disk");
         self.with_disk(|disk| disk.fill(None));
