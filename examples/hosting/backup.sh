@@ -1,10 +1,15 @@
 #!/bin/sh
 # Archives a data folder whose host is stopped: sh backup.sh DATA ARCHIVE
 set -eu
+if [ $# -ne 2 ]; then
+    echo "usage: sh backup.sh DATA ARCHIVE" >&2
+    exit 2
+fi
 data=$1
 archive=$2
+# A host makes this file at its first start.
 if [ ! -f "$data/lock" ]; then
-    echo "$data is not a data folder" >&2
+    echo "$data is not a data folder: name the folder of the host's --data" >&2
     exit 1
 fi
 # The archive holds the folder's key.

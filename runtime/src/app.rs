@@ -88,6 +88,15 @@ impl App {
     /// The pattern ends with the parameter that selects the object. `{id}` takes an identifier as
     /// [`ObjectId`](crate::ObjectId) prints it; anything else is 404. Every other parameter takes a
     /// name of up to 1,024 bytes; a longer one is 400.
+    ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// # fn example<Counter: DurableObject>() -> App {
+    /// App::new()
+    ///     .mount::<Counter>("/counters/{name}")
+    ///     .mount::<Counter>("/shared-counters/{id}")
+    /// # }
+    /// ```
     #[must_use]
     pub fn mount<T: DurableObject>(self, pattern: &'static str) -> Self {
         let by = match last_parameter(pattern) {
@@ -228,6 +237,15 @@ impl App {
 
     /// Handles POST requests of a path with a function. [`Request::path_value`] reads the
     /// `{parameters}` of the path.
+    ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// # fn example<Counter: DurableObject>() -> App {
+    /// App::new().object::<Counter>().post("/echo", async |mut request, _| {
+    ///     Ok(Response::bytes(200, "text/plain", request.bytes().await?))
+    /// })
+    /// # }
+    /// ```
     #[must_use]
     pub fn post<F, R>(self, pattern: &'static str, handler: F) -> Self
     where
@@ -268,6 +286,18 @@ impl App {
     ///
     /// Guards run in the order in which they were added. Each one gets the visit that the previous
     /// one returned. The first one that refuses ends the request.
+    ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// # fn example<Counter: DurableObject>() -> App {
+    /// App::new()
+    ///     .mount::<Counter>("/counters/{name}")
+    ///     .guard(async |visit| match visit.request.header("authorization") {
+    ///         Some(token) if Some(&token) == visit.env.var("TOKEN").as_ref() => Ok(visit),
+    ///         _ => Err(Error::unauthorized("send the token in `authorization`")),
+    ///     })
+    /// # }
+    /// ```
     #[must_use]
     pub fn guard<F, R>(mut self, guard: F) -> Self
     where

@@ -98,6 +98,12 @@ pub struct Error {
 impl Error {
     /// Creates an error with an HTTP status, a code in `snake_case` and a message. The status must
     /// be 400 to 599; any other is logged and sent as 500.
+    ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// let error = Error::new(402, "payment_required", "the trial has ended");
+    /// assert_eq!(error.code(), "payment_required");
+    /// ```
     pub fn new(status: u16, code: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             status,
@@ -167,6 +173,14 @@ impl Error {
 
     /// Sets the time after which the caller should retry, which is sent as the `Retry-After`
     /// header.
+    ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// use std::time::Duration;
+    ///
+    /// let error = Error::new(429, "too_many_requests", "3 of 3 requests used")
+    ///     .retry_after(Duration::from_secs(10));
+    /// ```
     #[must_use]
     pub fn retry_after(mut self, after: Duration) -> Self {
         self.retry_after_ms = Some(whole_millis(after));
@@ -315,6 +329,17 @@ impl<E> CallError<E> {
     /// The rules are those of Cloudflare's error-handling guide. `true` if the object moved or
     /// restarted, `false` if the call would fail again, and `false` for overload. A call that was
     /// reset may have taken effect: retry only if it is idempotent.
+    ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// async fn value<Counter: DurableObject>(counter: &Counter::Stub) -> Result<Response, CallError> {
+    ///     let request = || Request::new("GET", "/");
+    ///     match counter.fetch(request()).await {
+    ///         Err(error) if error.is_retryable() => counter.fetch(request()).await,
+    ///         result => result,
+    ///     }
+    /// }
+    /// ```
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::Reset(_) | Self::Disconnected(_))

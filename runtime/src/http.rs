@@ -130,6 +130,15 @@ impl Request {
 
     /// Sets the body to JSON, and the content type to match.
     ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// # fn main() -> Result<(), Error> {
+    /// let request = Request::new("POST", "/increment").with_json(&serde_json::json!({ "by": 2 }))?;
+    /// assert_eq!(request.header("content-type").as_deref(), Some("application/json"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// The value's `Serialize` implementation failed.
     pub fn with_json<T: Serialize + ?Sized>(self, value: &T) -> Result<Self, Error> {
@@ -194,6 +203,13 @@ impl Request {
     }
 
     /// Returns the first value of a query parameter, decoded.
+    ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// let request = Request::new("GET", "/notes?tag=a%20b&limit=5");
+    /// assert_eq!(request.query_value("tag").as_deref(), Some("a b"));
+    /// assert_eq!(request.query_value("author"), None);
+    /// ```
     #[must_use]
     pub fn query_value(&self, name: &str) -> Option<String> {
         crate::http::path::query_pairs(&self.query())
@@ -217,6 +233,19 @@ impl Request {
     }
 
     /// Reads the body as JSON.
+    ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// #[derive(serde::Deserialize)]
+    /// struct Order {
+    ///     item: String,
+    /// }
+    ///
+    /// async fn order(mut request: Request, _: Env) -> Result<Response, Error> {
+    ///     let Order { item } = request.json().await?;
+    ///     Ok(Response::text(201, format!("ordered: {item}")))
+    /// }
+    /// ```
     ///
     /// # Errors
     /// 400 if it does not fit `T`.
@@ -262,6 +291,13 @@ impl Response {
     }
 
     /// Creates a response of plain text in UTF-8.
+    ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// let response = Response::text(200, "ok").with_header("cache-control", "no-store");
+    /// assert_eq!(response.status(), 200);
+    /// assert_eq!(response.body(), Some(b"ok".as_slice()));
+    /// ```
     #[must_use]
     pub fn text(status: u16, text: impl Into<String>) -> Self {
         Self::bytes(
@@ -399,6 +435,15 @@ impl Response {
     }
 
     /// Reads the body as JSON.
+    ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// # async fn example(ctx: &Ctx) -> Result<(), Error> {
+    /// let answer = ctx.fetch(Request::new("GET", "https://example.com/rates.json")).await?;
+    /// let rates: std::collections::BTreeMap<String, f64> = answer.read_json()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// The body does not consist of bytes, or it does not fit `T`.

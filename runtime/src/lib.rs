@@ -70,6 +70,8 @@
 //! back and it sends nothing. Replies, calls and messages are held until the writes before them are
 //! durable. An alarm runs at least once, and never early. `docs/guarantees.md` in the repository
 //! lists the limits of each guarantee.
+// docs.rs marks what a feature or a target is needed for. That needs the nightly compiler.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(missing_docs)]
 #![forbid(unsafe_op_in_unsafe_fn)]
 
@@ -150,6 +152,8 @@ pub mod prelude {
 /// Compiles the examples of the guide and of the attribute reference.
 #[cfg(doctest)]
 mod documents {
+    #[doc = include_str!("../README.md")]
+    struct Readme;
     #[doc = include_str!("../../docs/attributes.md")]
     struct Attributes;
     #[doc = include_str!("../../docs/http.md")]

@@ -39,6 +39,14 @@ impl<S> Socket<S> {
     /// Sends a value as JSON. The message leaves when the writes before it are durable. In an
     /// atomic turn (`fn`) the turn must also have succeeded: a turn that fails sends nothing.
     ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// fn greet(socket: &Socket<String>) -> Result<(), SocketError> {
+    ///     let user = socket.session()?;
+    ///     socket.send(&serde_json::json!({ "hello": user }))
+    /// }
+    /// ```
+    ///
     /// # Errors
     /// The socket is closed, or the value cannot be written as JSON. On the embedded host also if
     /// more than 16 MiB wait for the peer, or 128 MiB for all peers of the thread together.
@@ -246,6 +254,13 @@ impl<S> Sockets<S> {
     /// Sends a value as JSON to every socket. Returns how many accepted it: a closing socket does
     /// not.
     ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// fn announce(ctx: &Ctx, news: &str) -> Result<usize, SocketError> {
+    ///     ctx.sockets::<String>().broadcast(&serde_json::json!({ "news": news }))
+    /// }
+    /// ```
+    ///
     /// # Errors
     /// The value cannot be written as JSON.
     pub fn broadcast<M: Serialize + ?Sized>(&self, message: &M) -> Result<usize, SocketError> {
@@ -290,6 +305,13 @@ impl<S> Sockets<S> {
 
     /// Makes the platform answer one exact text with another without waking the object. `None` ends
     /// it.
+    ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// fn keep_alive(ctx: &Ctx) -> Result<(), SocketError> {
+    ///     ctx.sockets::<()>().set_automatic_response(Some(("ping", "pong")))
+    /// }
+    /// ```
     ///
     /// # Errors
     /// A text is over 2,048 bytes.

@@ -135,6 +135,15 @@ impl Storage {
 
     /// Stores up to 128 entries, all or none.
     ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// # fn example(ctx: &Ctx) -> Result<(), StorageError> {
+    /// ctx.storage()
+    ///     .put_many(&[("light/kitchen", true), ("light/hall", false)])?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`put`](Self::put), or there are more than 128 entries.
     pub fn put_many<T: Serialize>(&self, entries: &[(&str, T)]) -> Result<(), StorageError> {
@@ -163,6 +172,14 @@ impl Storage {
 
     /// Removes up to 128 keys. Returns how many of them existed.
     ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// # fn example(ctx: &Ctx) -> Result<(), StorageError> {
+    /// let removed = ctx.storage().delete_many(&["light/kitchen", "light/hall"])?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`delete`](Self::delete), or there are more than 128 keys. Nothing is removed then.
     pub fn delete_many(&self, keys: &[&str]) -> Result<usize, StorageError> {
@@ -181,6 +198,16 @@ impl Storage {
     }
 
     /// Returns the entries of a range, ordered by the bytes of their keys.
+    ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// use anchorhold::List;
+    ///
+    /// # fn example(ctx: &Ctx) -> Result<(), StorageError> {
+    /// let lights: Vec<(String, bool)> = ctx.storage().list(&List::all().prefix("light/").limit(10))?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// The options contradict each other, or a value does not fit `T`.
@@ -293,6 +320,14 @@ impl Storage {
 
     /// Waits until the writes made so far are durable. Responses wait automatically. Use this for
     /// effects that the platform does not hold back.
+    ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// async fn export(ctx: &Ctx) -> Result<(), StorageError> {
+    ///     ctx.storage().put("exported", &true)?;
+    ///     ctx.storage().sync().await
+    /// }
+    /// ```
     ///
     /// # Errors
     /// The commit failed. The object is reset.

@@ -1,7 +1,10 @@
-//! Points in time as the platform represents them.
+//! Points in time as the platform represents them, and limits of time.
 
 use std::fmt;
+use std::future::{Future, poll_fn};
 use std::ops::{Add, Sub};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -73,4 +76,17 @@ impl Sub for Timestamp {
     fn sub(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
+}
+
+/// Returns the output of `work`, or `None` if `limit` is over first. `work` is polled first.
+pub(crate) async fn within<T>(
+    limit: impl Future<Output = ()>,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    let (mut limit, mut work) = (pin!(limit), pin!(work));
+    poll_fn(|context| match work.as_mut().poll(context) {
+        Poll::Ready(result) => Poll::Ready(Some(result)),
+        Poll::Pending => limit.as_mut().poll(context).map(|()| None),
+    })
+    .await
 }

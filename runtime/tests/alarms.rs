@@ -311,7 +311,7 @@ async fn poisoned_run_holds_up_no_other(sim: Sim) {
 }
 
 #[anchorhold::test]
-async fn clock_set_while_a_commit_is_on_its_way_resets_nobody(sim: Sim) {
+async fn clock_set_during_a_commit_resets_no_object(sim: Sim) {
     let bell = sim.objects::<Bell>().named("a");
     for steps in 0..20 {
         for hours in [1, -1] {

@@ -100,7 +100,7 @@ async fn guard_that_panics_is_answered_with_500_and_the_object_is_not_reached(si
 }
 
 #[anchorhold::test]
-async fn handler_that_panics_when_its_client_leaves_hurts_nobody(sim: Sim) {
+async fn handler_that_panics_when_its_client_leaves_affects_no_other_request(sim: Sim) {
     sim.app(app());
     {
         let mut request = pin!(sim.fetch(Request::new("GET", "/in-drop")));

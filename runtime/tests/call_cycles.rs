@@ -137,7 +137,7 @@ async fn call_back_of_a_call_that_its_turn_gave_up_or_handed_over_waits_for_the_
 }
 
 #[anchorhold::test]
-async fn call_back_that_its_turn_waits_for_is_a_cycle_whoever_made_the_stub(sim: Sim) {
+async fn call_back_that_its_turn_waits_for_is_a_cycle_with_any_stub(sim: Sim) {
     let a = sim.objects::<Node>().named("a");
     a.keep_stub("b".to_owned()).await.unwrap();
     let began = sim.now();

@@ -109,7 +109,7 @@ async fn a_call_that_was_dropped_on_its_way_is_noticed(sim: Sim) {
 }
 
 #[anchorhold::test]
-async fn all_who_ask_in_one_turn_are_told(sim: Sim) {
+async fn all_futures_of_one_turn_resolve_when_its_caller_has_gone(sim: Sim) {
     let waiter = sim.objects::<Waiter>().named("a");
     let call = waiter.wait_twice();
     waiter.counts().await.unwrap();
@@ -136,7 +136,7 @@ async fn a_request_to_the_app_that_was_dropped_is_noticed(sim: Sim) {
 }
 
 #[anchorhold::test]
-async fn a_chain_is_told_link_by_link(sim: Sim) {
+async fn disconnect_is_passed_along_a_chain_of_calls(sim: Sim) {
     let waiters = sim.objects::<Waiter>();
     let (first, second) = (waiters.named("first"), waiters.named("second"));
     let call = first.wait_for("second".to_owned());

@@ -172,7 +172,7 @@ mod large {
 }
 
 #[anchorhold::test]
-async fn log_whose_bound_was_raised_tells_its_true_length(sim: Sim) {
+async fn log_whose_bound_was_raised_returns_its_true_length(sim: Sim) {
     let old = sim.objects::<small::Audit>().named("a");
     for value in 1..=5 {
         old.push(value).await.unwrap();

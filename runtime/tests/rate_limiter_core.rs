@@ -172,7 +172,7 @@ proptest! {
 
     /// Not a millisecond too early, not one too late.
     #[test]
-    fn the_times_told_are_the_right_ones((policy, steps) in any_life()) {
+    fn reported_times_are_exact((policy, steps) in any_life()) {
         live(&policy, &steps, |_, now, cost, before, decision| {
             if !decision.allowed && cost <= policy.limit {
                 let then = now + wide(decision.retry_after_ms);

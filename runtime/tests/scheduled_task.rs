@@ -249,7 +249,7 @@ async fn work_that_fails_is_recorded_and_tried_again(sim: Sim) {
 }
 
 #[anchorhold::test]
-async fn a_run_that_dies_is_begun_again(sim: Sim) {
+async fn a_run_that_ends_its_process_is_started_again(sim: Sim) {
     let digest = sim.objects::<Digest>().named("d");
     digest.behave(5_000, false).await.unwrap();
     digest.start(every(60 * SECOND)).await.unwrap();

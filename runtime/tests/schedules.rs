@@ -161,7 +161,7 @@ async fn a_run_that_schedules_itself_anew_has_one_successor(sim: Sim) {
 }
 
 #[anchorhold::test]
-async fn a_failing_run_is_tried_seven_times_and_holds_nobody_else_up(sim: Sim) {
+async fn a_failing_run_is_tried_seven_times_and_delays_no_other_run(sim: Sim) {
     let clock = sim.objects::<Clock>().named("a");
     clock.break_down().await.unwrap();
     clock

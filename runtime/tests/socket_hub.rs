@@ -359,7 +359,7 @@ impl Chatterbox {
 }
 
 #[anchorhold::test]
-async fn a_socket_tells_how_much_waits_for_its_peer(sim: Sim) {
+async fn a_socket_reports_how_many_bytes_wait_for_its_peer(sim: Sim) {
     let object = sim.objects::<Chatterbox>().named("a");
     let mut socket = sim.connect(&object, "/ws").await.unwrap();
     for _ in 0..2 {

@@ -49,7 +49,7 @@ async function twoWindowsTalk({ windows }) {
   for (const page of [ann, ben]) {
     await eventually("both are here", () => page.locator("#members .person").allInnerTexts(), (names) => `${names}` === "Ann,Ben");
   }
-  await shows(ann, "#chat-status", /Ben has come in/);
+  await shows(ann, "#chat-status", /Ben has joined/);
 
   await say(ann, "Is anybody in?");
   await bothRead([ann, ben], ["Is anybody in?"]);
@@ -221,7 +221,7 @@ async function refusalsAreTold({ windows }) {
   await eventually("it is back in the box", () => ann.locator("#message").inputValue(), (text) => text === "too bold");
   await bothRead([ann], ["too fast"]);
   await between.close({ code: 4_003, reason: "be kind" });
-  await shows(ann, "#chat-status", /sent out of this room: be kind/);
+  await shows(ann, "#chat-status", /removed from this room: be kind/);
   await ann.waitForTimeout(1_500);
   assert.equal(connections, 1, "whoever is sent out stays out");
 }

@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn totals_add_what_each_simulation_tells_at_its_end() {
+    fn totals_add_what_each_simulation_reports_at_its_end() {
         let mut totals = Totals::default();
         for line in [
             "lock::tokens_rise: 20 of 30 seeds, 900 turns, 1.0 virtual hours in 5.0 s (4 seeds a second)",

@@ -63,6 +63,16 @@ pub const REST: &[Step] = &[
         name: "documentation",
         command: "cargo rustdoc -p anchorhold --all-features -- -D warnings",
     },
+    Step {
+        name: "documentation of the macros",
+        command: "cargo rustdoc -p anchorhold-macros -- -D warnings",
+    },
+    // Builds both crates from their packages, as crates.io would serve them.
+    Step {
+        name: "packages",
+        command: "cargo publish --dry-run --allow-dirty -p anchorhold-macros -p anchorhold \
+                  --all-features",
+    },
     // Planting all of them takes two hours. This checks in seconds that they still apply.
     Step {
         name: "planted bugs apply",

@@ -1,4 +1,4 @@
-// The page's parts. The chat is one object's socket; each panel is one object, asked over HTTP.
+// Starts the parts of the page. The chat is a WebSocket of one object. Each panel shows one object over HTTP.
 
 import { startChat } from "./chat/view.js";
 import { startBells } from "./panels/bells.js";

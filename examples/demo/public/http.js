@@ -1,6 +1,6 @@
-// Requests to the host this page came from.
+// Requests to the host that served this page.
 
-/** What the host refused, or that it could not be asked (then without a status). */
+/** A failed request. It has no `status` if the host could not be reached. */
 export class Refusal extends Error {
   constructor(message, { status, code, body, cause } = {}) {
     super(message, { cause });
@@ -10,7 +10,7 @@ export class Refusal extends Error {
   }
 }
 
-/** Sends a request with a JSON body, if there is one, and returns the JSON that it is answered with. */
+/** Sends a request with an optional JSON body. Returns the JSON of the response. */
 export async function ask(method, path, body) {
   let response, text;
   try {
@@ -32,12 +32,12 @@ export async function ask(method, path, body) {
   });
 }
 
-/** A path from its segments, each of which may be any text. */
+/** Returns a path made of these segments, which are percent-encoded. */
 export function path(...segments) {
   return segments.map((segment) => `/${encodeURIComponent(segment)}`).join("");
 }
 
-/** An identifier that nobody else chooses. Not `crypto.randomUUID`, which pages have over plain HTTP on this machine only. */
+/** Returns a unique identifier. `crypto.randomUUID` is not available over plain HTTP, except on localhost. */
 export function randomId() {
   const bytes = crypto.getRandomValues(new Uint8Array(12));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -1,4 +1,4 @@
-// Who sits before this window, and how people are told apart.
+// The user of this window, and how users are shown.
 
 const HERMITS = [
   "Aelred", "Agnes", "Bega", "Cedd", "Christina", "Cuthbert", "Edith", "Emma", "Eve", "Godric", "Guthlac", "Hilda",
@@ -7,7 +7,7 @@ const HERMITS = [
 
 let user = firstName();
 
-/** The name that this window goes by, in the room and as the holder of a lock. */
+/** Returns the name of this window's user, in the room and as the holder of a lock. */
 export function currentUser() {
   return user;
 }
@@ -17,13 +17,13 @@ export function rename(name) {
   remember();
 }
 
-/** A name for somebody else. */
+/** Returns a name that is not taken. */
 export function anotherName(taken) {
   const free = HERMITS.filter((name) => !taken.includes(name));
   return free.length === 0 ? `Guest ${taken.length + 1}` : free[Math.floor(Math.random() * free.length)];
 }
 
-/** A person's name in their colour, as an element. */
+/** Returns an element with the user's name in the user's colour. */
 export function person(tag, name) {
   const element = document.createElement(tag);
   element.className = "person";
@@ -32,11 +32,11 @@ export function person(tag, name) {
   return element;
 }
 
-/** The same colour for the same name in every window; the style sheet sets how light and how strong it is. */
+/** Returns the hue of a name, which is the same in every window. The style sheet sets lightness and chroma. */
 function hue(name) {
   let hash = 0;
   for (const character of name) hash = (hash * 31 + character.codePointAt(0)) >>> 0;
-  // Steps of the golden angle: names whose sums are near each other get colours that are not.
+  // Steps of the golden angle, so that similar hashes give different hues.
   return Math.round((hash * 137.508) % 360);
 }
 
@@ -45,7 +45,7 @@ function firstName() {
   return asked?.slice(0, 32) || remembered() || anotherName([]);
 }
 
-// For the tab, not for the browser: two tabs are two people.
+// Each tab has its own user, so the name is not in `localStorage`.
 function remembered() {
   try {
     return sessionStorage.getItem("user");
@@ -58,7 +58,7 @@ function remember() {
   try {
     sessionStorage.setItem("user", user);
   } catch {
-    // Storage is switched off; the name is forgotten with the page.
+    // Storage is disabled. The name lasts as long as the page.
   }
 }
 

@@ -1,8 +1,8 @@
-// A WebSocket that comes back: after a lost connection it is opened again until it is closed for good.
+// A WebSocket that reconnects after a lost connection, until it is closed.
 
 const FIRST_DELAY = 250;
 const LONGEST_DELAY = 8_000;
-/** How often a quiet connection is asked whether it is alive, and how long the answer may take. */
+/** Milliseconds without a message until a ping is sent, and until the connection is replaced after that. */
 const PING_EVERY = 15_000;
 const PONG_WITHIN = 5_000;
 
@@ -16,11 +16,11 @@ export class LastingSocket {
   #closed = false;
 
   /**
-   * `address()` is asked for a path before every attempt, so that it can say what was seen already.
-   * `listener` has `text(text)`, `state("connecting" | "open" | "waiting")` and, if it cares why a
-   * connection ended, `closed(code, reason)`, in which it may close this for good.
+   * `address()` returns the path, and is called before each attempt, so that it can name the newest
+   * message received. `listener` has `text(text)`, `state("connecting" | "open" | "waiting")` and,
+   * optionally, `closed(code, reason)`, which may call `close()`.
    *
-   * The server answers the text `ping` with `pong`; a connection that does not is given up.
+   * The server answers the text `ping` with `pong`. A connection without that answer is replaced.
    */
   constructor(address, listener) {
     this.#address = address;
@@ -34,14 +34,14 @@ export class LastingSocket {
     return this.#socket?.readyState === WebSocket.OPEN;
   }
 
-  /** Sends if there is a connection, and says whether there was one. */
+  /** Sends a value if the socket is open. Returns whether it was. */
   send(value) {
     if (!this.isOpen) return false;
     this.#socket.send(typeof value === "string" ? value : JSON.stringify(value));
     return true;
   }
 
-  /** Gives the connection up and opens another one. */
+  /** Replaces the connection by a new one. */
   reopen() {
     this.#drop();
     this.#retry();
@@ -68,7 +68,7 @@ export class LastingSocket {
     });
     socket.addEventListener("message", ({ data }) => {
       if (socket !== this.#socket) return;
-      // Not on `open`: a host that accepts and closes at once must not be asked without end.
+      // Not reset on `open`: a host that accepts and closes at once would get attempts without a delay.
       this.#delay = FIRST_DELAY;
       this.#listen();
       if (data !== "pong") this.#listener.text(data);
@@ -80,12 +80,12 @@ export class LastingSocket {
     });
   }
 
-  /** Something was heard: the connection lives, ask again later. */
+  /** Starts the heartbeat again, because a message has arrived. */
   #listen() {
     clearTimeout(this.#heartbeat);
     this.#heartbeat = setTimeout(() => {
       this.send("ping");
-      // A dead peer closes nothing: waiting for `close` could take minutes.
+      // A dead peer sends no Close, and the browser's own `close` event could take minutes.
       this.#heartbeat = setTimeout(() => this.reopen(), PONG_WITHIN);
     }, PING_EVERY);
   }
@@ -100,7 +100,7 @@ export class LastingSocket {
   #retry() {
     if (this.#closed) return;
     this.#listener.state("waiting");
-    // Spread, so that a restarted host is not met by all its clients at once.
+    // Jitter, so that the clients of a restarted host do not all reconnect at the same time.
     const delay = this.#delay * (0.5 + Math.random());
     this.#delay = Math.min(this.#delay * 2, LONGEST_DELAY);
     clearTimeout(this.#timer);

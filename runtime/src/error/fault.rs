@@ -361,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kind_of_a_later_version_is_still_told() {
+    fn a_kind_of_a_later_version_is_still_reported() {
         let later = std::collections::BTreeMap::from([("kind", "melted"), ("text", "hot")]);
         let fault: Fault = message_pack::decode(&message_pack::encode(&later).unwrap()).unwrap();
         assert_eq!(

@@ -1,10 +1,8 @@
 //! The context of a handler: its access to the platform.
 
 use std::fmt;
-use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::future::Future;
 use std::rc::Rc;
-use std::task::Poll;
 use std::time::Duration;
 
 use crate::engine::activation::Activation;
@@ -15,7 +13,7 @@ use crate::http::{Request, Response};
 use crate::platform::{self, Aborted, ObjectState};
 use crate::socket::Sockets;
 use crate::storage::Storage;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, within};
 use crate::turn::caller::Caller;
 use crate::turn::effects;
 use crate::turn::user_code::Guarded;
@@ -75,6 +73,13 @@ impl Ctx {
     }
 
     /// Returns a random 64-bit number, as [`random_bytes`](Self::random_bytes) makes it.
+    ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// fn roll(ctx: &Ctx) -> u64 {
+    ///     ctx.random() % 6 + 1
+    /// }
+    /// ```
     #[must_use]
     pub fn random(&self) -> u64 {
         let mut bytes = [0; 8];
@@ -84,6 +89,18 @@ impl Ctx {
 
     /// Waits for `duration`. Shared turns may run meanwhile. An object that waits cannot be
     /// evicted: for more than a few seconds, use an alarm.
+    ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// use std::time::Duration;
+    ///
+    /// async fn poll_twice(ctx: &Ctx) {
+    ///     for _ in 0..2 {
+    ///         // … ask for something, then:
+    ///         ctx.sleep(Duration::from_secs(1)).await;
+    ///     }
+    /// }
+    /// ```
     pub fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + use<> {
         self.inner.state.sleep(duration)
     }
@@ -199,6 +216,17 @@ impl Ctx {
     /// object. They start when the turn is over. A call that an `async` turn itself has started
     /// counts as awaited by it until `work` first polls the call's future: start such a call inside
     /// `work`.
+    ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// fn notify(ctx: &Ctx, hook: String) {
+    ///     let env = ctx.env();
+    ///     ctx.wait_until(async move {
+    ///         // A failure has no effect on the turn.
+    ///         let _ = env.fetch(Request::new("POST", &hook)).await;
+    ///     });
+    /// }
+    /// ```
     pub fn wait_until(&self, work: impl Future<Output = ()> + 'static) {
         let work = Guarded::new(work);
         let inner = Rc::clone(&self.inner);
@@ -225,6 +253,15 @@ impl Ctx {
     /// On Cloudflare no destructor runs, and what the running turn holds stays in memory. The
     /// runtime replaces the WebAssembly instance after hundreds of aborts, or when they have leaked
     /// 8 MiB. Other objects see this as an eviction.
+    ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// fn check(ctx: &Ctx, total: i64) {
+    ///     if total < 0 {
+    ///         ctx.abort("the total is negative");
+    ///     }
+    /// }
+    /// ```
     pub fn abort(&self, reason: &str) -> ! {
         self.inner.state.abort(reason, running_turn::abandon)
     }
@@ -257,6 +294,13 @@ impl Env {
     ///
     /// A variable of the configuration that is not text is returned as its JSON text: `7` as
     /// `"7"`, `{"a": 1}` as `"{\"a\":1}"`. Read it with `serde_json::from_str`.
+    ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// fn limit(env: &Env) -> u32 {
+    ///     env.var("LIMIT").and_then(|limit| limit.parse().ok()).unwrap_or(10)
+    /// }
+    /// ```
     #[must_use]
     pub fn var(&self, name: &str) -> Option<String> {
         self.inner.var(name)
@@ -337,16 +381,6 @@ impl Env {
     ) -> impl Future<Output = Option<W::Output>> + use<W> {
         within(self.sleep(limit), work)
     }
-}
-
-/// Returns the output of `work`, or `None` if `time` is over first.
-async fn within<T>(time: impl Future<Output = ()>, work: impl Future<Output = T>) -> Option<T> {
-    let (mut time, mut work) = (pin!(time), pin!(work));
-    poll_fn(|context| match work.as_mut().poll(context) {
-        Poll::Ready(result) => Poll::Ready(Some(result)),
-        Poll::Pending => time.as_mut().poll(context).map(|()| None),
-    })
-    .await
 }
 
 impl fmt::Debug for Env {

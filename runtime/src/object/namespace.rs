@@ -71,6 +71,17 @@ impl<T: DurableObject> Namespace<T> {
 
     /// Parses an identifier in its printed form.
     ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// fn stub<Counter: DurableObject>(env: &Env, hex: &str) -> Result<Counter::Stub, Error> {
+    ///     let counters = env.objects::<Counter>();
+    ///     let id = counters
+    ///         .parse_id(hex)
+    ///         .map_err(|error| Error::not_found(error.to_string()))?;
+    ///     Ok(counters.id(&id))
+    /// }
+    /// ```
+    ///
     /// # Errors
     /// The text is not 64 hexadecimal digits, or the identifier was not made for this class. The
     /// class is not bound, or this host has no jurisdictions.
@@ -84,6 +95,13 @@ impl<T: DurableObject> Namespace<T> {
 
     /// Requests that new objects are placed near a region, such as `"weur"`. Takes effect only on
     /// Cloudflare, at an object's first use.
+    ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// # fn example<Counter: DurableObject>(env: Env) -> Counter::Stub {
+    /// env.objects::<Counter>().location_hint("weur").named("visits")
+    /// # }
+    /// ```
     #[must_use]
     pub fn location_hint(mut self, region: impl Into<String>) -> Self {
         self.placement.location_hint = Some(region.into());

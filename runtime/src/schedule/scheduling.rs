@@ -64,6 +64,28 @@ impl Scheduling<'_> {
 
     /// Schedules the run for the time when `delay` has passed.
     ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// use std::time::Duration;
+    ///
+    /// # #[durable_object]
+    /// # struct Reminders {}
+    /// # #[durable_object]
+    /// # impl Reminders {
+    /// #[rpc]
+    /// fn remind(&mut self, ctx: &Ctx, text: String) -> Result<(), StorageError> {
+    ///     Self::schedules(ctx)
+    ///         .deliver(text.clone())
+    ///         .key(text)
+    ///         .after(Duration::from_secs(60))
+    /// }
+    ///
+    /// #[alarm]
+    /// fn deliver(&mut self, text: String) {}
+    /// # }
+    /// # fn main() {}
+    /// ```
+    ///
     /// # Errors
     /// As [`at`](Self::at).
     pub fn after(self, delay: Duration) -> Result<(), StorageError> {

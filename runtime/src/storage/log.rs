@@ -110,6 +110,21 @@ impl<T: Serialize + DeserializeOwned, const BOUND: u64> StoredLog<T, BOUND> {
 
     /// Returns the newest entries of a range of indices, at most `limit`, oldest first.
     ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// # #[durable_object]
+    /// # struct Inbox { mails: StoredMap<u64, String>, log: StoredLog<String, 100> }
+    /// # #[durable_object]
+    /// # impl Inbox {
+    /// /// Returns the 10 newest entries.
+    /// #[rpc]
+    /// fn newest(&self) -> Result<Vec<(u64, String)>, StorageError> {
+    ///     self.log.newest(self.log.indices(), 10)
+    /// }
+    /// # }
+    /// # fn main() {}
+    /// ```
+    ///
     /// # Errors
     /// A stored value does not fit `T`.
     pub fn newest(&self, range: Range<u64>, limit: usize) -> Result<Vec<(u64, T)>, StorageError> {

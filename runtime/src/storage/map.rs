@@ -46,6 +46,20 @@ impl<K, V> RefUnwindSafe for StoredMap<K, V> {}
 impl<K, V: Serialize + DeserializeOwned> StoredMap<K, V> {
     /// Returns the value of `key`.
     ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// # #[durable_object]
+    /// # struct Inbox { mails: StoredMap<u64, String>, log: StoredLog<String, 100> }
+    /// # #[durable_object]
+    /// # impl Inbox {
+    /// #[rpc]
+    /// fn subject(&self, id: u64) -> Result<String, Error> {
+    ///     self.mails.get(&id)?.ok_or_else(|| Error::not_found(format!("there is no mail {id}")))
+    /// }
+    /// # }
+    /// # fn main() {}
+    /// ```
+    ///
     /// # Errors
     /// The stored value does not fit `V`.
     pub fn get<Q>(&self, key: &Q) -> Result<Option<V>, StorageError>
@@ -103,6 +117,21 @@ impl<K, V: Serialize + DeserializeOwned> StoredMap<K, V> {
     }
 
     /// Returns at most `limit` entries in key order, from `start` (included) on.
+    ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// # #[durable_object]
+    /// # struct Inbox { mails: StoredMap<u64, String>, log: StoredLog<String, 100> }
+    /// # #[durable_object]
+    /// # impl Inbox {
+    /// /// Returns up to 50 mails from `id` on.
+    /// #[rpc]
+    /// fn page(&self, id: Option<u64>) -> Result<Vec<(u64, String)>, StorageError> {
+    ///     self.mails.entries(id.as_ref(), 50)
+    /// }
+    /// # }
+    /// # fn main() {}
+    /// ```
     ///
     /// # Errors
     /// A stored key or value does not fit.

@@ -68,6 +68,16 @@ impl Sql {
     /// Runs a statement. Returns the number of rows written. With several statements, separated by
     /// `;`, the parameters are bound to the last one.
     ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// # fn example(ctx: &Ctx) -> Result<(), StorageError> {
+    /// let sql = ctx.storage().sql();
+    /// sql.execute("CREATE TABLE IF NOT EXISTS entry (id INTEGER PRIMARY KEY, text TEXT)", ())?;
+    /// sql.execute("INSERT INTO entry (text) VALUES (?)", ("buy tea",))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// SQLite or the platform's rules refuse a statement.
     pub fn execute(
@@ -82,6 +92,17 @@ impl Sql {
     /// Runs a query. Each row becomes a struct (by column name), a tuple (by position) or, with a
     /// single column, the value of that column.
     ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// # fn example(ctx: &Ctx) -> Result<(), StorageError> {
+    /// let rows: Vec<(i64, String)> = ctx
+    ///     .storage()
+    ///     .sql()
+    ///     .query("SELECT id, text FROM entry WHERE id > ?", (10,))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`execute`](Self::execute), or a row does not fit `T`.
     pub fn query<T: DeserializeOwned>(
@@ -93,6 +114,17 @@ impl Sql {
     }
 
     /// Runs a query. Returns its first row, or `None`. All rows are read, so write `LIMIT 1`.
+    ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// # fn example(ctx: &Ctx) -> Result<(), StorageError> {
+    /// let count: Option<i64> = ctx
+    ///     .storage()
+    ///     .sql()
+    ///     .query_first("SELECT count(*) FROM entry", ())?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`query`](Self::query).

@@ -174,7 +174,7 @@ async fn messages_expire_by_an_alarm_that_is_only_there_for_them(sim: Sim) {
 }
 
 #[anchorhold::test]
-async fn who_comes_back_gets_what_was_missed(sim: Sim) {
+async fn reconnecting_member_gets_the_missed_messages(sim: Sim) {
     for _ in 0..120 {
         post(&sim, "ann", "text", None).await;
     }

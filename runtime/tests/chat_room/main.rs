@@ -169,7 +169,7 @@ async fn the_roster_survives_eviction_and_so_does_a_departure(sim: Sim) {
 }
 
 #[anchorhold::test]
-async fn direct_messages_reach_their_user_and_nobody_else(sim: Sim) {
+async fn direct_messages_reach_only_their_user(sim: Sim) {
     let (mut ann, _) = open(&sim, "user=ann").await;
     let (mut bob, _) = open(&sim, "user=bob").await;
     let (mut second, _) = open(&sim, "user=bob").await;
@@ -257,7 +257,7 @@ async fn a_socket_that_talks_is_not_silent(sim: Sim) {
 }
 
 #[anchorhold::test]
-async fn the_guard_says_who_somebody_is(sim: Sim) {
+async fn guard_decides_the_identity_of_a_member(sim: Sim) {
     let app = App::new()
         .mount::<ChatRoom>("/rooms/{name}")
         .guard(async |mut visit| {

@@ -31,7 +31,7 @@ async fn typing_is_shown_at_most_once_in_an_interval(sim: Sim) {
 }
 
 #[anchorhold::test]
-async fn who_posts_too_fast_is_told_to_wait_and_stays_connected(sim: Sim) {
+async fn member_over_the_rate_limit_gets_a_delay_and_stays_connected(sim: Sim) {
     let settings = Settings {
         rate_limit: 3,
         rate_window_ms: 30_000,
@@ -166,7 +166,7 @@ async fn the_rate_limit_outlives_the_messages(sim: Sim) {
 }
 
 #[anchorhold::test]
-async fn a_restriction_has_an_end_that_can_be_told(sim: Sim) {
+async fn a_restriction_reports_its_end(sim: Sim) {
     let room = room(&sim);
     for for_ms in [0, u64::MAX] {
         for refused in [

@@ -197,7 +197,7 @@ fn dropped_and_unfinished_operations_are_unknown() {
 }
 
 #[test]
-fn log_tells_each_index_once_and_reads_a_suffix() {
+fn log_returns_each_index_once_and_reads_a_suffix() {
     let history = History::new();
     let log = Log::new();
     let append = |item, index| {

@@ -80,7 +80,7 @@ async fn a_lease_is_renewed_and_released_by_its_secret(sim: Sim) {
 }
 
 #[anchorhold::test]
-async fn a_try_is_refused_at_once_and_told_by_whom(sim: Sim) {
+async fn a_try_is_refused_at_once_and_names_the_holder(sim: Sim) {
     let lock = sim.objects::<Lock>().named("a");
     let lease = lock.acquire(request("ann")).await.unwrap();
     let before = sim.now();

@@ -71,7 +71,7 @@ async fn a_guard_remembers_who_is_blocked(sim: Sim) {
 }
 
 #[anchorhold::test]
-async fn a_guard_fails_as_it_is_told(sim: Sim) {
+async fn a_guard_fails_open_or_closed_as_configured(sim: Sim) {
     let env = sim.env();
     let limit = policy(Algorithm::FixedWindow, 5, 1_000);
     let hasty = Guard::new(4).timeout(Duration::ZERO);

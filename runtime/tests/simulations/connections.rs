@@ -139,7 +139,7 @@ async fn message_that_arrived_before_the_cut_is_received(sim: Sim) {
 
 /// The client stays behind for a while when the host loses its power, too: no packet tells it.
 #[anchorhold::test(seed = 3)]
-async fn client_is_not_told_of_a_power_failure(sim: Sim) {
+async fn client_gets_no_notice_of_a_power_failure(sim: Sim) {
     let mut socket = connected(&sim).await;
     let start = sim.now();
     sim.power_failure().await;

@@ -114,7 +114,7 @@ fn values_that_do_not_come_from_the_simulator_are_found() {
 }
 
 #[test]
-fn failure_of_the_second_run_only_is_told_as_such() {
+fn failure_of_the_second_run_only_is_reported_as_such() {
     let runs = Cell::new(0);
     let text = failure_of(|| {
         run_test(twice(), "second", async |_: Sim| {
@@ -129,7 +129,7 @@ fn failure_of_the_second_run_only_is_told_as_such() {
 }
 
 #[test]
-fn failure_of_the_first_run_only_is_told_as_such() {
+fn failure_of_the_first_run_only_is_reported_as_such() {
     let runs = Cell::new(0);
     let text = failure_of(|| {
         run_test(twice(), "first", async |_: Sim| {

@@ -80,7 +80,7 @@ fn panics_of_the_app_leave_a_host_that_drains() {
 }
 
 #[test]
-fn answers_that_nobody_reads_are_bounded() {
+fn unread_answers_are_bounded() {
     let host = start();
     let client = host.client();
     let mut unread = Vec::new();
@@ -313,7 +313,7 @@ fn unfinished_bodies_are_bounded() {
 }
 
 #[test]
-fn slow_heads_hold_up_nobody() {
+fn slow_heads_delay_no_other_request() {
     let host = start();
     let slow: Vec<TcpStream> = (0..800)
         .map(|_| {
@@ -447,7 +447,7 @@ fn outgoing_requests_that_are_given_up_end_at_once() {
 }
 
 #[test]
-fn socket_messages_that_nobody_reads_are_bounded() {
+fn unread_socket_messages_are_bounded() {
     let host = start();
     let fill = [&[0x81, 0x80 | 7, 0, 0, 0, 0][..], b"fill 15"].concat();
     let unread: Vec<TcpStream> = (0..80)

@@ -35,6 +35,20 @@ fn backup_is_refused_while_the_host_runs_and_restores_what_was_there() {
     assert!(message.contains("stop the host"), "{message}");
 
     host.stop();
+    let nowhere = data.with_extension("nowhere");
+    for (refused, named) in [
+        (script("backup.sh", &nowhere, &archive), &nowhere),
+        (script("restore.sh", &archive, &nowhere), &archive),
+    ] {
+        let message = String::from_utf8_lossy(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(1), "{message}");
+        let named = named.display().to_string();
+        assert!(
+            message.starts_with(&named) && message.contains(": name "),
+            "{message}"
+        );
+    }
+    assert!(!archive.exists() && !nowhere.exists());
     let saved = script("backup.sh", &data, &archive);
     assert!(saved.status.success(), "{saved:?}");
     host.restart();

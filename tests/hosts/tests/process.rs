@@ -37,7 +37,7 @@ fn sigterm_stops_it_and_its_state_is_there_again() {
 }
 
 #[test]
-fn turn_that_outlasts_the_stop_is_cut_off_and_its_caller_told() {
+fn turn_that_outlasts_the_stop_is_cut_off_and_its_caller_gets_503() {
     let mut host = start(Kind::Embedded);
     let client = host.client();
     let lease = json!({ "holder": "ann", "ttl_ms": 60_000, "wait_ms": 60_000 });

@@ -1,4 +1,4 @@
-// What anchorhold's Worker backend chose between, without anchorhold: one path for each way to do a thing.
+// The alternatives that anchorhold's Workers backend chose between, one path each, without anchorhold.
 import { DurableObject } from "cloudflare:workers";
 
 const JSON_INIT = { headers: { "content-type": "application/json" } };
@@ -30,7 +30,7 @@ export class Choices extends DurableObject {
     return new TextEncoder().encode(this.value);
   }
 
-  // Answers when all that has arrived is there, and all of it in one go.
+  // Answers all requests that have arrived together.
   writeTogether() {
     if (this.together.length === 0) {
       setTimeout(() => {

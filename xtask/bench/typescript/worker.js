@@ -1,4 +1,4 @@
-// The benchmark's objects as one writes them for Cloudflare in TypeScript (types left out): RPC behind a Worker.
+// The benchmark's objects in TypeScript (without the types): objects called by RPC from a Worker.
 import { DurableObject } from "cloudflare:workers";
 
 export class DurableCounter extends DurableObject {

@@ -54,7 +54,8 @@ pub fn blocks(page: &Page) -> Vec<Block<'_>> {
                 open = Some(Block {
                     page: &page.path,
                     line: index + 1,
-                    language: language.trim(),
+                    // Options of rustdoc follow a comma.
+                    language: language.split(',').next().unwrap_or_default().trim(),
                     source: Source::of(before),
                     text: String::new(),
                 });

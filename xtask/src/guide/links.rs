@@ -9,6 +9,8 @@ const OTHERS: &[&str] = &[
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
+    "runtime/README.md",
+    "macros/README.md",
     "examples/README.md",
 ];
 

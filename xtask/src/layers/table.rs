@@ -151,6 +151,7 @@ const LAYERS: &[Layer] = &[
             "macro_support/mod",
             "platform/native/mod",
             "platform/native/host",
+            "platform/native/host/",
             "platform/native/network/server",
             "platform/native/sim/",
             "platform/worker/mod",

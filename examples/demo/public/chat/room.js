@@ -1,17 +1,17 @@
-// One user in one room: the protocol, without a page. Every message is handed on once, in the order of
-// ids and without a gap, whatever happens to the connection; what the user posts is sent until it is stored.
+// The protocol of one user in one room, without the page. Each message is delivered once, in the order of
+// ids and without a gap, across reconnections. What the user posts is resent until it is stored.
 
 import { ask, path, randomId } from "../http.js";
 import { LastingSocket } from "../socket.js";
 
 const PAGE = 50;
-/** Others forget after a few seconds that somebody types. */
+/** At most one `typing` event in this many milliseconds. Other clients show it for a few seconds. */
 const TYPING_EVERY = 2_000;
-/** The close code of whoever is sent out of the room; coming back is not ours to decide then. */
-const SENT_OUT = 4_003;
+/** The close code of a removed member, whose client must not reconnect by itself. */
+const REMOVED = 4_003;
 
-/** The listener of a room that was left. */
-const NOBODY = new Proxy({}, { get: () => () => {} });
+/** The listener of a room that the user has left. */
+const NO_LISTENER = new Proxy({}, { get: () => () => {} });
 
 export class Room {
   #name;
@@ -22,17 +22,17 @@ export class Room {
   #newest = 0;
   #pending = new Map();
   #lastTyping = 0;
-  // What a socket says is taken in one after the other, because filling a gap takes a request.
+  // Messages are processed one after the other, because filling a gap takes a request.
   #inbox = Promise.resolve();
   #connection = 0;
-  /** Whether this connection has said what was missed: before that, nothing is posted on it. */
+  /** Whether this connection has delivered the missed messages. Nothing is posted on it before that. */
   #welcomed = false;
   #isLeaving = false;
 
   /**
    * `listener` has `messages(newer)`, `stored(clientId)`, `members(names)`, `joined(user)`, `left(user)`,
-   * `typing(user)`, `refused(message, clientId?)`, `sentOut(reason)`, `forgotten()`, if the room has lost what it
-   * had, and `state("connecting" | "open" | "waiting")`.
+   * `typing(user)`, `refused(message, clientId?)`, `sentOut(reason)`, `forgotten()`, called if the room's
+   * storage was deleted, and `state("connecting" | "open" | "waiting")`.
    */
   constructor(name, user, listener) {
     this.#name = name;
@@ -41,7 +41,7 @@ export class Room {
     this.#socket = new LastingSocket(() => this.#address(), {
       text: (text) => this.#take(text),
       closed: (code, reason) => {
-        if (code !== SENT_OUT) return;
+        if (code !== REMOVED) return;
         this.#close();
         this.#listener.sentOut(reason);
       },
@@ -53,7 +53,7 @@ export class Room {
     });
   }
 
-  /** Posts a text, now or when the room can be reached again, and returns the id it goes under. */
+  /** Posts a text, at once or after reconnecting. Returns its client id. */
   post(text) {
     const clientId = randomId();
     this.#pending.set(clientId, text);
@@ -67,7 +67,7 @@ export class Room {
     if (this.#socket.send({ type: "typing" })) this.#lastTyping = now;
   }
 
-  /** The page of messages before the oldest one that was handed on, and whether there are more. */
+  /** Returns the page of messages before the oldest delivered one, and whether there are more. */
   async older() {
     if (this.#oldest <= 1 || this.#oldest === Infinity) return { messages: [], more: false };
     const { messages, more } = await this.#history(this.#oldest);
@@ -75,10 +75,10 @@ export class Room {
     return { messages, more: more && messages.length > 0 };
   }
 
-  /** Goes out, unheard from now on, as soon as all that was posted is stored. */
+  /** Stops listening, and leaves the room when all posts are stored. */
   leave() {
     this.#isLeaving = true;
-    this.#listener = NOBODY;
+    this.#listener = NO_LISTENER;
     this.#closeIfDone();
   }
 
@@ -110,8 +110,8 @@ export class Room {
     this.#inbox = this.#inbox
       .then(() => connection === this.#connection && this.#receive(JSON.parse(text)))
       .catch(() => {
-        // A gap could not be filled. What follows it must not be shown, so this connection is over;
-        // the next one asks again from before the gap.
+        // A gap could not be filled. What follows it must not be shown, so the connection is replaced.
+        // The next one resumes before the gap.
         if (connection !== this.#connection) return;
         this.#connection += 1;
         this.#socket.reopen();
@@ -144,7 +144,7 @@ export class Room {
     if (this.#newest > 0 && newer[0]?.id > this.#newest + 1) {
       newer = [...(await this.#missing(newer[0].id)), ...newer];
     }
-    // What was seen before counts, too: it may be the answer to a resend.
+    // Including messages received before, because one may acknowledge a resend.
     for (const message of [...messages, ...newer]) this.#settle(message);
     if (newer.length === 0) return;
     this.#oldest = Math.min(this.#oldest, newer[0].id);
@@ -152,7 +152,7 @@ export class Room {
     this.#listener.messages(newer);
   }
 
-  /** What lies between the newest message and `before`, as far as the room still keeps it. */
+  /** Returns the messages between the newest one and `before` that the room still keeps. */
   async #missing(before) {
     const pages = [];
     for (let more = true; more && before > this.#newest + 1; ) {
@@ -170,7 +170,7 @@ export class Room {
     this.#closeIfDone();
   }
 
-  /** The room has fewer messages than were seen: its storage was emptied, and counts from 1 again. */
+  /** Starts from the beginning. The room's storage was deleted: its ids are below those received. */
   #forget() {
     this.#oldest = Infinity;
     this.#newest = 0;
@@ -179,7 +179,7 @@ export class Room {
 
   #refused({ message, client_id: clientId, retry_after_ms: wait }) {
     if (typeof wait === "number" && this.#pending.has(clientId)) {
-      // Too fast, not wrong: it is sent again, on this connection or, after the welcome, on the next.
+      // Over the rate limit: resent on this connection or, after the welcome, on the next.
       const connection = this.#connection;
       setTimeout(() => {
         const text = this.#pending.get(clientId);

@@ -1,12 +1,12 @@
-// The conversation as it stands on the page: its messages, what is not yet stored, and how a reader moves in it.
+// The conversation on the page: its messages, those not stored yet, and scrolling.
 
 import { currentUser, person } from "../people.js";
 
-/** Messages of one person stand together if less time than this lies between them. */
+/** Messages of one user within this many milliseconds are grouped. */
 const TOGETHER = 5 * 60_000;
-/** So near to the end of the conversation, a reader is taken along by what is new. */
+/** Within this many pixels of the end, new messages scroll into view. */
 const AT_END = 48;
-/** So near to its beginning, older messages are fetched. */
+/** Within this many pixels of the beginning, older messages are fetched. */
 const AT_BEGINNING = 200;
 
 const byId = (id) => document.getElementById(id);
@@ -30,7 +30,7 @@ export class Transcript {
       if (this.#isAtEnd) this.#showUnread(0);
       if (this.#scroller.scrollTop < AT_BEGINNING) this.#loadOlder();
     });
-    // The keyboard of a phone takes half of the view: the end of the conversation stays in it.
+    // When a phone's keyboard takes half of the view, the end of the conversation stays visible.
     new ResizeObserver(() => this.#isAtEnd && this.toEnd()).observe(this.#scroller);
     byId("newer").addEventListener("click", () => {
       this.toEnd();
@@ -38,7 +38,7 @@ export class Transcript {
     });
   }
 
-  /** Begins another conversation; `fetchOlder()` returns its messages before those it was given. */
+  /** Begins another conversation. `fetchOlder()` returns the page before the oldest message. */
   begin(fetchOlder) {
     this.#fetchOlder = fetchOlder;
     this.#pending.clear();
@@ -46,7 +46,7 @@ export class Transcript {
     this.clear();
   }
 
-  /** Forgets what was said, but not what is to be stored yet. */
+  /** Removes the stored messages. Pending ones stay. */
   clear() {
     this.#list.replaceChildren();
     this.#hasOlder = false;
@@ -64,14 +64,14 @@ export class Transcript {
     return this.#pending.size > 0;
   }
 
-  /** All that is known for now is here: from now on, what comes is news. */
+  /** Ends loading: later messages are announced as new. */
   ready() {
     byId("empty").hidden = !this.isEmpty;
-    // In the next frame, so that the history was put in place while the log was busy, and is not read out.
+    // In the next frame: a screen reader would otherwise read the history out.
     requestAnimationFrame(() => this.#setBusy(false));
   }
 
-  /** Adds what follows all that was added. */
+  /** Adds messages at the end. */
   append(messages) {
     const follows = this.#isAtEnd || this.#list.childElementCount === 0;
     if (this.#list.childElementCount === 0) this.#hasOlder = messages[0].id > 1;
@@ -91,7 +91,7 @@ export class Transcript {
     this.toEnd();
   }
 
-  /** A text is pending no more, because it was stored or refused; returns it. */
+  /** Removes a pending text, which was stored or refused. Returns it. */
   settle(clientId) {
     const pending = this.#pending.get(clientId);
     pending?.item.remove();
@@ -118,20 +118,20 @@ export class Transcript {
       this.#prepend(messages);
       byId("beginning").hidden = more || this.#first()?.message.id === 1;
     } catch {
-      // Scrolling asks again.
+      // The next scroll retries.
       return;
     } finally {
       this.#isLoading = false;
       this.#setBusy(false);
     }
-    // A page that does not fill the view leaves nothing to scroll.
+    // If the page does not fill the view, no scroll event would load the next one.
     if (this.#scroller.scrollTop === 0) this.#loadOlder();
   }
 
   #prepend(messages) {
     const first = this.#first();
     if (messages.length === 0 || first === null) return;
-    // The day over the former first message, and whether its name is shown, depend on what is before it now.
+    // The former first message may need no day line and no name any more.
     if (first.previousElementSibling !== null) first.previousElementSibling.remove();
     const fromEnd = this.#scroller.scrollHeight - this.#scroller.scrollTop;
     first.replaceWith(...rendered([...messages, first.message]));
@@ -158,7 +158,7 @@ export class Transcript {
   }
 }
 
-/** The elements of messages: each itself, and a line where a day begins. */
+/** Returns the elements of messages, with a line where a day begins. */
 function rendered(messages, previous) {
   const elements = [];
   for (const message of messages) {
@@ -194,7 +194,7 @@ function dayLine(at) {
   return element("li", "day", isToday ? "Today" : calendar.format(at));
 }
 
-/** What people wrote becomes text, never markup. */
+/** Returns an element. User input becomes text, never markup. */
 function element(tag, className, text) {
   const made = document.createElement(tag);
   made.className = className;

@@ -1,4 +1,4 @@
-// The room as a person sees it: who is here, what goes on, and a box to write in.
+// The view of the room: its members, its status and the message box.
 
 import { anotherName, currentUser, person, rename } from "../people.js";
 import { Room } from "./room.js";
@@ -33,7 +33,7 @@ class Chat {
     this.#listenToComposer();
   }
 
-  /** Goes into the room under the current name, with nothing in view. */
+  /** Joins the room under the current name, with an empty view. */
   enter() {
     this.#room?.leave();
     this.#wasOpen = false;
@@ -63,7 +63,7 @@ class Chat {
       },
       forgotten: () => {
         this.#transcript.clear();
-        this.#say("The room has been emptied.");
+        this.#say("The room's messages were deleted.");
       },
       members: (members) => {
         this.#members = members;
@@ -72,7 +72,7 @@ class Chat {
       joined: (user) => {
         if (!this.#members.includes(user)) this.#members.push(user);
         this.#showMembers();
-        this.#say(`${user} has come in.`);
+        this.#say(`${user} has joined.`);
       },
       left: (user) => {
         this.#members = this.#members.filter((member) => member !== user);
@@ -82,7 +82,7 @@ class Chat {
       },
       typing: (user) => this.#startTyping(user),
       sentOut: (reason) => {
-        this.#notice = `You were sent out of this room${reason === "" ? "" : `: ${reason}`}.`;
+        this.#notice = `You were removed from this room${reason === "" ? "" : `: ${reason}`}.`;
         this.#members = [];
         this.#showMembers();
         this.#become("closed");
@@ -90,7 +90,7 @@ class Chat {
     };
   }
 
-  // --- Who is here, and what goes on
+  // --- Members and status
 
   #become(state) {
     this.#state = state;
@@ -142,7 +142,7 @@ class Chat {
   #showStatus() {
     const text = this.#status();
     const line = byId("chat-status");
-    // The same text again would be read out again.
+    // A screen reader would read the same text again.
     if (line.textContent !== text) line.textContent = text;
     line.classList.toggle("typing", this.#state === "open" && this.#typing.size > 0);
   }
@@ -180,7 +180,7 @@ class Chat {
       this.#post();
     });
     this.#box.addEventListener("keydown", (event) => {
-      // While a word is being composed from several keys, Enter belongs to that.
+      // During composition (IME), Enter confirms the composition.
       if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
       event.preventDefault();
       this.#post();
@@ -189,7 +189,7 @@ class Chat {
       this.#fitBox();
       if (this.#box.value.trim() !== "") this.#room.typing();
     });
-    // The browser asks whether to leave, as long as something would be lost by it.
+    // The browser asks before leaving while a message is not stored yet.
     window.addEventListener("beforeunload", (event) => this.#transcript.hasPending && event.preventDefault());
   }
 
@@ -202,7 +202,7 @@ class Chat {
     this.#showStatus();
   }
 
-  /** A text that was refused goes back into the box, unless there is another one by now. */
+  /** Puts a refused text back into the box if the box is empty. */
   #giveBack(text) {
     if (text === undefined || this.#box.value !== "") return;
     this.#box.value = text;
@@ -240,7 +240,7 @@ function typists(names) {
   return names.length === 2 ? `${names.join(" and ")} are typing …` : "Several people are typing …";
 }
 
-/** Takes a name over when it is entered; an empty one goes back to what it was. */
+/** Applies a name that was entered. An empty one is replaced by the current name. */
 function onNewName(field, current, apply) {
   field.addEventListener("change", () => {
     const name = field.value.trim();

@@ -1,4 +1,4 @@
-// A hub: each bell is a topic, and rings in every window that hears it.
+// A socket hub: each bell is a topic, and rings in every subscribed window.
 
 import { path } from "../http.js";
 import { LastingSocket } from "../socket.js";
@@ -46,7 +46,7 @@ class BellsPanel extends Panel {
     });
   }
 
-  /** Asked for at every connection, so that a new one hears what was chosen in between. */
+  /** Returns the subscribed topics. Read at each connection, so that a new one has the latest choice. */
   #heard() {
     return [...this.#bells]
       .filter(([, bell]) => bell.querySelector("input").checked)

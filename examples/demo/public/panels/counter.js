@@ -1,4 +1,4 @@
-// A counter, under a name or under a random id.
+// A counter with a name or a random id.
 
 import { path } from "../http.js";
 import { Panel, announce } from "./panel.js";

@@ -1,10 +1,10 @@
-// A rate limiter: the window fills with what is asked, and drains with time.
+// A rate limiter: requests fill its window, which drains with time.
 
 import { Refusal, path } from "../http.js";
 import { Panel, announce } from "./panel.js";
 import { Strip } from "./strip.js";
 
-/** Up to this limit each unit is a cell of its own. */
+/** The greatest limit whose units are shown as cells. */
 const MOST_CELLS = 40;
 
 export function startLimiter() {
@@ -43,7 +43,7 @@ class LimiterPanel extends Panel {
     const answer = await this.look(asked);
     if (asked !== `${this.path}?${new URLSearchParams(this.#policy())}`) return 0;
     this.#show(answer);
-    // While it drains, often enough to see it.
+    // More often while it drains.
     return answer.remaining < answer.limit ? 250 : 1_000;
   }
 
@@ -53,7 +53,7 @@ class LimiterPanel extends Panel {
     this.#stretch(policy);
     const answers = await Promise.all(Array.from({ length: requests }, () => this.#check(policy)));
     const allowed = answers.filter((answer) => answer.allowed).length;
-    // The answers come in any order: the fullest state is the latest.
+    // Answers arrive in any order. The fullest state is the latest.
     const latest = answers.reduce((a, b) => (b.remaining < a.remaining || !b.allowed ? b : a));
     this.#show(latest);
     announce(`${allowed} of ${requests} allowed. ${this.field("reading").textContent}`);
@@ -91,7 +91,7 @@ class LimiterPanel extends Panel {
     };
   }
 
-  /** The strip shows a window and a half: what has left the window is still in sight. */
+  /** Makes the strip show one and a half windows, so that requests before the window are visible. */
   #stretch({ algorithm, window_ms: window }) {
     this.#strip.span = window * 1.5;
     this.find(".strip").dataset.algorithm = algorithm;
@@ -123,7 +123,7 @@ class LimiterPanel extends Panel {
     [...cells.children].forEach((cell, index) => cell.toggleAttribute("data-lit", index < lit));
   }
 
-  /** Where one fixed window ends and the next begins. */
+  /** Marks the end of a fixed window. */
   #markEdge(reset, window) {
     const edge = Date.now() + reset - window;
     if (Math.abs(edge - this.#edge) < window / 2) return;

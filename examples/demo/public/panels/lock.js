@@ -6,10 +6,10 @@ import { Panel, announce } from "./panel.js";
 
 const LEASE = 10_000;
 const WAIT = 30_000;
-/** How long a competing window keeps the lock: long enough to see, short enough to watch. */
+/** Milliseconds for which a competing window holds the lock. */
 const KEEP = 1_800;
 const TENURES = 8;
-/** So many of those who wait are shown by name. */
+/** How many waiting requests are shown by name. */
 const QUEUE = 4;
 
 export function startLock() {
@@ -57,7 +57,7 @@ class LockPanel extends Panel {
     const [asked, held] = [this.path, this.#held];
     const state = await this.look(`${asked}/inspect`);
     if (asked !== this.path) return 0;
-    // Only of a lease that was there before the question can the answer say that it is over.
+    // The response can only show the end of a lease that was granted before the request.
     const lives = state.leases.some(({ token }) => token === held?.token);
     if (held?.at === asked && held === this.#held && !lives) this.#lose();
     this.#show(state);
@@ -82,7 +82,7 @@ class LockPanel extends Panel {
     }
   }
 
-  /** The waiting call is answered then. */
+  /** Cancels the waiting request, which then fails with `cancelled`. */
   async #cancel() {
     const { at, id } = this.#waiting;
     await this.call("POST", `${at}/cancel`, { request_id: id });
@@ -111,7 +111,7 @@ class LockPanel extends Panel {
     }
   }
 
-  /** Takes, keeps and releases in turn, until it is switched off. */
+  /** Acquires, holds and releases repeatedly, until the checkbox is cleared. */
   async #competeOn() {
     try {
       while (this.#compete.checked) {
@@ -165,7 +165,7 @@ class LockPanel extends Panel {
     this.field("queue").replaceChildren(...(queue.length > 0 ? ["Next: ", ...names, ...more] : []));
   }
 
-  /** The latest holders, each under its token; the newest first. */
+  /** Adds a holder to the list of the latest ones, newest first. */
   #remember({ token, holder }) {
     if (this.#tenures[0]?.token === token) return;
     this.#tenures = [{ token, holder }, ...this.#tenures].slice(0, TENURES);
@@ -187,13 +187,13 @@ class LockPanel extends Panel {
     for (const [action, isShown] of Object.entries(shown)) {
       this.find(`[data-action=${action}]`).hidden = !isShown;
     }
-    // Whoever works by keyboard is not thrown to the top of the page when the button under them goes.
+    // When the focused button is hidden, the focus must not go to the top of the page.
     if (this.section.contains(focused) && focused.matches("[data-action][hidden]")) {
       this.find("[data-action]:not([hidden])").focus();
     }
   }
 
-  /** What is left of the lease, frame by frame. */
+  /** Draws the remaining time of the lease in each frame. */
   #drain() {
     const bar = this.find(".lease span");
     const draw = () => {

@@ -1,4 +1,4 @@
-// What the panels have in common: a named object, its state asked for again and again, and a line for what goes wrong.
+// The base of the panels: a named object whose state is polled, and a line for errors.
 
 import { ask } from "../http.js";
 
@@ -22,15 +22,15 @@ export class Panel {
 
   /** The object's path. */
   get path() {
-    throw new Error("each panel has a path");
+    throw new Error("a panel must define `path`");
   }
 
-  /** Shows what the object says; returns after how many milliseconds it is to be asked again. */
+  /** Fetches and shows the object's state. Returns the milliseconds until the next refresh. */
   async refresh() {
     return 1_000;
   }
 
-  /** The panel is about another object now. */
+  /** Called when the panel shows another object. */
   renamed() {}
 
   get name() {
@@ -51,12 +51,12 @@ export class Panel {
     return this.find(`[data-field=${name}]`);
   }
 
-  /** Whether there is light in the panel's window: the object is at work. */
+  /** Lights the panel's window while the object is active. */
   set lit(lit) {
     this.find(".title .window").toggleAttribute("data-lit", lit);
   }
 
-  /** Runs what a person asked for, and says what went wrong, if anything did. */
+  /** Runs a user's action, and shows its error if it fails. */
   async attempt(work) {
     try {
       this.#note.textContent = "";
@@ -67,7 +67,7 @@ export class Panel {
     this.refreshSoon();
   }
 
-  /** `ask`, and the request and its answer are shown as they were. */
+  /** Sends a request, and shows it with its response as they were sent. */
   async call(method, path, body) {
     const request = `${method} ${decodeURI(path)} ${body === undefined ? "" : shown(body)}`;
     try {
@@ -80,7 +80,7 @@ export class Panel {
     }
   }
 
-  /** The object's state; the first time the answer is shown, too, as it was. */
+  /** Fetches the object's state. The first response is also shown as it was sent. */
   look(path) {
     return this.field("wire").textContent === "" ? this.call("GET", path) : ask("GET", path);
   }
@@ -95,7 +95,7 @@ export class Panel {
     );
   }
 
-  /** From now on the object is asked for its state, as long as somebody looks at the page. */
+  /** Starts polling the object's state while the page is visible. */
   keepFresh() {
     this.#isKeptFresh = true;
     document.addEventListener("visibilitychange", () => this.refreshSoon());
@@ -116,22 +116,22 @@ export class Panel {
       next = await this.refresh();
       this.section.classList.remove("stale");
     } catch {
-      // What is shown is old, which is to be seen. The room's status says why, once for the whole page.
+      // Marks the state as out of date. The room's status shows the cause, once for the whole page.
       this.section.classList.add("stale");
     }
-    // A later call may have begun another round meanwhile.
+    // A later call may have started another timer.
     if (timer === this.#timer) this.#timer = setTimeout(() => this.refreshSoon(), next);
   }
 }
 
 const announcements = document.getElementById("announcements");
 
-/** Has a screen reader say what a person has just brought about; states that change by themselves would be noise. */
+/** Makes a screen reader announce the result of a user's action. Other changes are not announced. */
 export function announce(text) {
   announcements.textContent = text;
 }
 
-/** JSON for people to read. Whoever reads a lease over somebody's shoulder could release their lock. */
+/** Returns JSON for display, without lease secrets: a visible one would allow others to release the lock. */
 function shown(value) {
   return JSON.stringify(value, (key, part) => (key === "lease" ? "…" : part));
 }

@@ -1,4 +1,4 @@
-// A strip of time: now is at its right end, and what has happened drifts to the left.
+// A timeline that ends now at the right. Marks move to the left.
 
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -10,7 +10,7 @@ export class Strip {
     this.#element = element;
   }
 
-  /** How much time the strip shows, in milliseconds. */
+  /** The time that the strip shows, in milliseconds. */
   set span(span) {
     if (span === this.#span) return;
     this.#span = span;
@@ -21,12 +21,12 @@ export class Strip {
     return this.#span;
   }
 
-  /** Marks what happened `age` milliseconds ago; `goesOut` milliseconds after it happened its light goes out. */
+  /** Adds a mark for an event `age` milliseconds ago. It dims `goesOut` milliseconds after the event. */
   mark(kind, { age = 0, goesOut = Infinity } = {}) {
     const mark = document.createElement("span");
     mark.className = `mark ${kind}`;
     this.#element.append(mark);
-    // Whoever wants no motion sees one step a second.
+    // With reduced motion, marks move one step a second.
     const easing = still.matches ? `steps(${Math.max(1, Math.round(this.#span / 1_000))})` : "linear";
     const timing = { duration: this.#span, delay: -age, easing, fill: "both" };
     const drift = mark.animate([{ transform: "translateX(0)" }, { transform: "translateX(-100%)" }], timing);

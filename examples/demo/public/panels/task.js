@@ -1,10 +1,10 @@
-// A scheduled task: its alarm runs it, whether somebody looks or not.
+// A scheduled task, which its alarm runs even while no page is open.
 
 import { path } from "../http.js";
 import { Panel, announce } from "./panel.js";
 import { Strip } from "./strip.js";
 
-/** Marks for what ran between two looks, at most. */
+/** The greatest number of marks for runs between two refreshes. */
 const MOST_MARKS = 30;
 
 export function startTask() {
@@ -61,7 +61,7 @@ class TaskPanel extends Panel {
     this.#runs = runs;
   }
 
-  /** The latest run is where it was, the ones before it are at equal distances. */
+  /** Marks the latest run at its time, and those before it at equal distances. */
   #mark(runs, last, next) {
     const distance = next === null ? 0 : Math.max(0, next - last);
     for (let back = Math.min(runs, MOST_MARKS) - 1; back >= 0; back -= 1) {

@@ -1,9 +1,12 @@
 //! The embedded host, from the command line to a graceful shutdown.
 
-use std::fs::{DirBuilder, File, TryLockError};
+mod failure;
+mod folder;
+mod signals;
+
 use std::io::{self, IsTerminal, Write};
 use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::sync::{Arc, mpsc};
@@ -11,11 +14,13 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use tokio::runtime::{Builder, LocalOptions, Runtime};
+use failure::Failure;
+use signals::Signals;
+use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::clock::Clock;
-use super::executor::disk::{self, Disk, Folder};
+use super::executor::disk::{Disk, Folder};
 use super::executor::work::{Command, Inbound};
 use super::executor::{Parts, Shard};
 use super::kernel::Limits;
@@ -103,15 +108,6 @@ fn log_to_standard_error() {
     let _ = log.try_init();
 }
 
-/// Why the host did not start, for the operator.
-struct Failure(String);
-
-impl Failure {
-    fn io<'a>(doing: &'a str, path: &'a Path) -> impl Fn(io::Error) -> Self + 'a {
-        move |error| Self(format!("{doing} {}: {error}", path.display()))
-    }
-}
-
 fn run(app: fn() -> App, arguments: &Arguments) -> Result<(), Failure> {
     if cfg!(panic = "abort") {
         return Err(Failure(
@@ -126,10 +122,10 @@ fn run(app: fn() -> App, arguments: &Arguments) -> Result<(), Failure> {
     if let Some(folder) = put_together.assets {
         assets::warn_if_missing(folder);
     }
-    let root = data_folder(&arguments.data)?;
-    let _lock = lock(&root)?;
+    let root = folder::make(&arguments.data)?;
+    let _lock = folder::lock(&root)?;
     // Read before the index is created, because an index marks the folder as used.
-    let key = folder_key(&root)?;
+    let key = folder::key(&root)?;
     let files =
         Files::new(&root, Descriptors::of_process()).map_err(|error| Failure(error.to_string()))?;
     let files = Arc::new(files);
@@ -174,121 +170,6 @@ fn run(app: fn() -> App, arguments: &Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Locks the folder for the lifetime of the process. Two processes on one folder would lose each
-/// other's writes.
-fn lock(root: &Path) -> Result<File, Failure> {
-    let path = disk::lock_path(root);
-    let file = File::create(&path).map_err(Failure::io("opening", &path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Failure(format!(
-            "another process uses {}; stop it, or choose another folder with --data",
-            root.display()
-        ))),
-        Err(TryLockError::Error(error)) => Err(Failure::io("locking", &path)(error)),
-    }
-}
-
-/// Creates the data folder, or uses an existing one. Only its owner may read it: it holds all
-/// state, and the key that hides names.
-fn data_folder(path: &Path) -> Result<PathBuf, Failure> {
-    let mut folder = DirBuilder::new();
-    folder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
-    folder
-        .create(path)
-        .map_err(Failure::io("making the data folder", path))?;
-    let root = path
-        .canonicalize()
-        .map_err(Failure::io("finding the data folder", path))?;
-    keep_private(&root, 0o700);
-    Ok(root)
-}
-
-/// Removes the permissions of other users on `path`.
-#[cfg(unix)]
-fn keep_private(path: &Path, mode: u32) {
-    use std::os::unix::fs::PermissionsExt;
-    let Ok(metadata) = path.metadata() else {
-        return;
-    };
-    if metadata.permissions().mode() & 0o077 == 0 {
-        return;
-    }
-    match std::fs::set_permissions(path, PermissionsExt::from_mode(mode)) {
-        Ok(()) => tracing::warn!(
-            path = %path.display(),
-            "other users could read this; now only its owner can"
-        ),
-        Err(error) => tracing::warn!(
-            path = %path.display(),
-            %error,
-            "other users can read this: make it readable by its owner only"
-        ),
-    }
-}
-
-#[cfg(not(unix))]
-fn keep_private(_: &Path, _: u32) {}
-
-/// Returns the key of the folder's identifiers. It is created once, and as durable as the objects
-/// that it names.
-fn folder_key(root: &Path) -> Result<[u8; 32], Failure> {
-    let path = root.join("key");
-    match std::fs::read(&path) {
-        Ok(bytes) => {
-            keep_private(&path, 0o600);
-            bytes.try_into().map_err(|_| {
-                Failure(format!(
-                    "{} is not a key of 32 bytes; restore it from a backup",
-                    path.display()
-                ))
-            })
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            if let Some(used) = sign_of_use(root)? {
-                return Err(Failure(format!(
-                    "{} is missing, and {} says that the folder was used: without the key that their identifiers were made with, all objects would be empty. Restore the file `key` from a backup of this folder, or choose another folder with --data",
-                    path.display(),
-                    used.display()
-                )));
-            }
-            let key = Random::System.bytes();
-            write_durably(root, &path, &key).map_err(Failure::io("writing", &path))?;
-            Ok(key)
-        }
-        Err(error) => Err(Failure::io("reading", &path)(error)),
-    }
-}
-
-/// Returns a file that exists only in a folder that has held objects.
-fn sign_of_use(root: &Path) -> Result<Option<PathBuf>, Failure> {
-    for name in ["objects", "index.sqlite"] {
-        let path = root.join(name);
-        if path
-            .try_exists()
-            .map_err(Failure::io("looking for", &path))?
-        {
-            return Ok(Some(path));
-        }
-    }
-    Ok(None)
-}
-
-fn write_durably(root: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let draft = path.with_extension("new");
-    let mut options = File::options();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&draft)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    std::fs::rename(&draft, path)?;
-    File::open(root)?.sync_all()
-}
-
 /// Allows as many objects in memory as there are descriptors for.
 fn limits(descriptors: &Descriptors, shards: usize) -> Limits {
     let limits = Limits::default();
@@ -297,68 +178,6 @@ fn limits(descriptors: &Descriptors, shards: usize) -> Limits {
             .resident_objects
             .min(descriptors.objects_of_each(shards)),
         ..limits
-    }
-}
-
-/// The signals that ask the process to stop. They are caught from the beginning and awaited later.
-struct Signals {
-    runtime: Runtime,
-    #[cfg(unix)]
-    interrupt: tokio::signal::unix::Signal,
-    #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    fn catch() -> io::Result<Self> {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
-        #[cfg(unix)]
-        let (interrupt, terminate) = {
-            use tokio::signal::unix::{SignalKind, signal};
-            let _entered = runtime.enter();
-            (
-                signal(SignalKind::interrupt())?,
-                signal(SignalKind::terminate())?,
-            )
-        };
-        Ok(Self {
-            runtime,
-            #[cfg(unix)]
-            interrupt,
-            #[cfg(unix)]
-            terminate,
-        })
-    }
-
-    /// Returns at the first signal. The next one ends the process.
-    fn wait(mut self) {
-        self.next();
-        std::thread::spawn(move || {
-            self.next();
-            std::process::exit(130);
-        });
-    }
-
-    #[cfg(unix)]
-    fn next(&mut self) {
-        let Self {
-            runtime,
-            interrupt,
-            terminate,
-        } = self;
-        runtime.block_on(async {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-        });
-    }
-
-    #[cfg(not(unix))]
-    fn next(&mut self) {
-        if let Err(error) = self.runtime.block_on(tokio::signal::ctrl_c()) {
-            tracing::error!(%error, "signals cannot be awaited: the host stops");
-        }
     }
 }
 

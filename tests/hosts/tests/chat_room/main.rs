@@ -100,7 +100,7 @@ fn welcomed(socket: &mut Connection) -> (Vec<String>, Vec<Message>) {
 
 /// Only the embedded host tells an object that a peer does not read. workerd keeps what waits.
 #[test]
-fn who_reads_too_slowly_is_closed_without_a_hole_and_holds_up_nobody() {
+fn slow_reader_is_closed_without_a_gap_and_delays_no_other() {
     let host = start(Kind::Embedded);
     let room = host.client().at("/rooms/slow");
     let mut slow = room.connect("/ws?user=slow");

@@ -91,11 +91,11 @@ fn a_poisoned_alarm(kind: Kind) {
 }
 
 #[test]
-fn a_run_that_always_panics_is_given_up_and_holds_up_nobody_on_the_embedded_host() {
+fn a_run_that_always_panics_is_given_up_and_delays_no_other_on_the_embedded_host() {
     a_poisoned_alarm(Kind::Embedded);
 }
 
 #[test]
-fn a_run_that_always_panics_is_given_up_and_holds_up_nobody_on_workerd() {
+fn a_run_that_always_panics_is_given_up_and_delays_no_other_on_workerd() {
     a_poisoned_alarm(Kind::Workerd);
 }

@@ -32,7 +32,7 @@ fn schedule(client: &Client, bells: usize, at: u64) {
 }
 
 #[test]
-fn alarms_due_at_a_start_all_run_and_hold_up_nobody() {
+fn alarms_due_at_a_start_all_run_and_delay_no_request() {
     let bells = load(300, 1_500);
     let mut host = start(Kind::Embedded);
     let started = Instant::now();

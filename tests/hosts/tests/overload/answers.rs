@@ -14,7 +14,7 @@ const ALLOWED: u64 = 400 << 20;
 const GIVEN_UP: Duration = Duration::from_secs(150);
 
 #[test]
-fn answers_that_nobody_reads_are_bounded_and_given_up() {
+fn unread_answers_are_bounded_and_given_up() {
     let bytes = load(10_000_000, 20_000_000);
     let host = start(Kind::Embedded);
     let client = host.client().within(PATIENCE);

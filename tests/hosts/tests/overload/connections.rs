@@ -36,7 +36,7 @@ fn trickle(connections: &mut [Raw], byte: &[u8]) -> usize {
 }
 
 #[test]
-fn requests_that_trickle_in_hold_up_nobody_and_are_cut_off() {
+fn requests_that_trickle_in_delay_no_other_and_are_cut_off() {
     let count = load(150, 800).min(raise_open_files().saturating_sub(1_000) / 2);
     let host = start(Kind::Embedded);
     let client = host.client().within(PATIENCE);
@@ -85,7 +85,7 @@ fn requests_that_trickle_in_hold_up_nobody_and_are_cut_off() {
 
 /// A connection without a request is also closed.
 #[test]
-fn connections_without_a_request_hold_up_nobody_and_are_closed() {
+fn connections_without_a_request_delay_no_other_and_are_closed() {
     let count = load(300, 2_000).min(raise_open_files().saturating_sub(1_000));
     let host = start(Kind::Embedded);
     let client = host.client().within(PATIENCE);

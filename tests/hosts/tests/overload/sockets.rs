@@ -52,7 +52,7 @@ fn publish(host: &Host, quick: &mut Connection, before: u64) -> Outcome {
 }
 
 #[test]
-fn sockets_that_do_not_read_are_dropped_and_hold_up_nobody() {
+fn sockets_that_do_not_read_are_dropped_and_delay_no_other() {
     let wanted = load(300, 10_000);
     // The host has the same limit, and uses half of it for connections.
     let count = wanted.min(raise_open_files() * 2 / 5);

@@ -75,7 +75,7 @@ mod tests {
         }
 
         #[test]
-        fn watching_ends_when_nobody_pings(heard in prop::collection::vec(0_i64..1_000_000, 0..20)) {
+        fn watching_ends_without_pings(heard in prop::collection::vec(0_i64..1_000_000, 0..20)) {
             let signs: Vec<_> = heard
                 .iter()
                 .map(|heard| Sign { pinged: None, heard: Timestamp::from_millis(*heard) })

@@ -117,7 +117,7 @@ proptest! {
 
     /// The host's backlog applies to every socket. Without acknowledgements it is the only limit.
     #[test]
-    fn unread_bytes_are_bounded_where_the_host_tells(
+    fn unread_bytes_are_bounded_where_the_host_reports_them(
         acknowledges: bool,
         events in vec((1..1_000usize, proptest::option::of(0..1_000usize)), 0..100),
     ) {

@@ -105,6 +105,22 @@ impl Admission {
         queues.into_iter().find_map(Idle::evict_oldest)
     }
 
+    /// Returns the limit that the connections have reached, and how to raise it.
+    pub(super) fn reached(&self) -> String {
+        if self.connections.has_room(1) && !self.http.has_room(1) {
+            let limit = self.http.limit();
+            return format!(
+                "{limit} HTTP connections are in use, which is the limit of this process \
+                 ({MAX_CONNECTIONS} for each thread); spread clients over more processes"
+            );
+        }
+        let limit = self.connections.limit();
+        format!(
+            "{limit} connections are in use, which is what the limit of file descriptors allows; \
+             raise it with `ulimit -n`"
+        )
+    }
+
     /// Returns a share for a connection that is to become a WebSocket, in addition to the one that
     /// it has.
     pub(super) fn upgrade(&self) -> Option<Share> {
@@ -221,5 +237,17 @@ mod tests {
         tickets.pop();
         drop(closes.eviction().settling());
         assert!(displaced.await.is_some());
+    }
+
+    #[test]
+    fn reached_limit_is_named_with_its_number() {
+        let admission = Admission::new(&Descriptors::of(256), 2);
+        let tickets: Vec<_> = std::iter::from_fn(|| admission.admit()).collect();
+        assert!(admission.reached().starts_with("60 connections"));
+        drop(tickets);
+        let admission = Admission::new(&Descriptors::of(200_000), 2);
+        let tickets: Vec<_> = std::iter::from_fn(|| admission.admit()).collect();
+        assert_eq!(tickets.len(), 32_768);
+        assert!(admission.reached().starts_with("32768 HTTP connections"));
     }
 }

@@ -420,7 +420,7 @@ mod tests {
     }
 
     #[test]
-    fn redirect_is_relative_to_the_address_and_tells_no_secrets_to_another_origin() {
+    fn redirect_is_relative_to_the_address_and_sends_no_secrets_to_another_origin() {
         for (location, address, same_origin) in [
             ("/z", "https://a.example/z", true),
             ("z?w=2", "https://a.example/x/z?w=2", true),

@@ -118,8 +118,7 @@ impl Server {
             tokio::task::spawn_local(Rc::clone(self).converse(stream, ticket, counted));
             return;
         }
-        self.refused
-            .log(&"all that the limit of file descriptors allows are open and in use");
+        self.refused.log(&self.admission.reached());
         if let Some(share) = self.admission.refuse() {
             tokio::task::spawn_local(refuse(stream, share));
         }
@@ -224,8 +223,7 @@ fn check_host(parts: &Parts) -> Result<(), Fault> {
 /// Tells the peer that there is no room for its connection, and closes it.
 async fn refuse(mut stream: TcpStream, _share: Share) {
     let fault = Fault::Overloaded(
-        "as many connections are open as the limit of file descriptors allows; try again later"
-            .to_owned(),
+        "the server has as many connections as its limit allows; try again later".to_owned(),
     );
     let answer = fault.into_response();
     let body = answer.body().unwrap_or_default();
@@ -261,7 +259,7 @@ impl Refused {
         if self.logged.get().is_none_or(is_due) {
             self.logged.set(Some(Instant::now()));
             let count = self.count.take();
-            tracing::warn!(count, %why, "connections were refused; raise the limit with `ulimit -n`");
+            tracing::warn!(count, %why, "connections were refused");
         }
     }
 }

@@ -1,7 +1,6 @@
 //! A simulated host in one thread, without network and with virtual time.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
 use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -23,10 +22,8 @@ use super::super::random::{Random, SplitMix};
 use super::super::seam::remote::{Env as PlatformEnv, Remote};
 use super::super::seam::upgrade::Transport;
 use super::disk::MemoryDisk;
-use super::disk_state::DiskState;
-use super::faults::{FaultKind, Faults};
 use super::pipe::Pipe;
-use super::simulation::{self, Simulation};
+use super::simulation::Simulation;
 use super::socket::SimSocket;
 use super::trace;
 use crate::app::App;
@@ -166,8 +163,18 @@ impl Sim {
 
     /// Sets the function that answers requests which objects and the app send to the outside world
     /// with [`Ctx::fetch`](crate::Ctx::fetch) and [`Env::fetch`]. Until it is set, such requests
-    /// fail as disconnected. With [faults](FaultKind), requests and their answers are lost, delayed
-    /// or repeated.
+    /// fail as disconnected. With [faults](crate::FaultKind), requests and their answers are lost,
+    /// delayed or repeated.
+    ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// # async fn example(sim: Sim) {
+    /// sim.answer_outgoing(async |request| match &*request.path() {
+    ///     "/rates.json" => Response::text(200, "{}"),
+    ///     _ => Response::empty(404),
+    /// });
+    /// # }
+    /// ```
     pub fn answer_outgoing<F, R>(&self, responder: F)
     where
         F: Fn(Request) -> R + 'static,
@@ -182,6 +189,15 @@ impl Sim {
     /// Sends a request to the app, as a client does. The app's handler ends with the host's
     /// process. The client's connection is then broken, which is represented by a 503 response with
     /// the code `disconnected`.
+    ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// # async fn example<Counter: DurableObject>(sim: Sim) {
+    /// sim.app(App::new().mount::<Counter>("/counters/{name}"));
+    /// let response = sim.fetch(Request::new("GET", "/counters/a")).await;
+    /// assert_eq!(response.status(), 200);
+    /// # }
+    /// ```
     ///
     /// # Panics
     /// Panics if no app was set with [`app`](Self::app).
@@ -212,6 +228,16 @@ impl Sim {
     }
 
     /// Opens a socket through a `#[websocket]` route. The path is relative to the object.
+    ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// # async fn example<Room: DurableObject>(sim: Sim) {
+    /// let room = sim.objects::<Room>().named("lobby");
+    /// let mut socket = sim.connect(&room, "/ws?user=ann").await.unwrap();
+    /// socket.send_text("hello");
+    /// let answer: serde_json::Value = socket.receive_json().await;
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// Fails if the object refuses the socket. The error has the response's status, code and
@@ -345,116 +371,9 @@ impl Sim {
         &self.0.shard
     }
 
-    /// Injects these faults from now on.
-    pub fn set_faults(&self, faults: Faults) {
-        if let Some(simulation) = self.0.shard.simulation() {
-            simulation.set_faults(self.0.shard.now(), faults);
-            self.0.shard.limit_kernel();
-        }
-    }
-
-    /// Injects a fault at this step of the run, if it can happen there. See [`steps`](Self::steps).
-    pub fn inject_at(&self, step: u64, kind: FaultKind) {
-        if let Some(simulation) = self.0.shard.simulation() {
-            simulation.inject_at(step, kind);
-        }
-    }
-
-    /// Returns how many points the run has passed where a fault could happen. The same seed and the
-    /// same test have the same points, up to the first fault.
-    #[must_use]
-    pub fn steps(&self) -> u64 {
-        self.0.shard.simulation().map_or(0, Simulation::steps)
-    }
-
-    /// Fills the disk until [`free_disk`](Self::free_disk). Writes, commits and changes of the
-    /// index of alarms fail, and some databases cannot be opened. Objects in memory can be read.
-    pub fn fill_disk(&self) {
-        self.tell("sim.fill_disk");
-        self.with_disk(|disk| disk.fill(None));
-    }
-
-    /// Frees the disk, so that writes succeed again.
-    pub fn free_disk(&self) {
-        self.tell("sim.free_disk");
-        self.with_disk(DiskState::free);
-    }
-
-    /// Makes every sync fail until [`restore_syncs`](Self::restore_syncs). The seed decides what a
-    /// commit whose sync failed leaves on the disk.
-    pub fn fail_syncs(&self) {
-        self.tell("sim.fail_syncs");
-        self.with_disk(DiskState::fail_syncs);
-    }
-
-    /// Makes every sync hang until [`restore_syncs`](Self::restore_syncs). An object that waits for
-    /// longer than 30 s is reset. No database is opened or closed. Events for an object that needs
-    /// one wait for up to 30 s.
-    pub fn hang_syncs(&self) {
-        self.tell("sim.hang_syncs");
-        self.with_disk(DiskState::hang_syncs);
-    }
-
-    /// Lets syncs return and succeed again.
-    pub fn restore_syncs(&self) {
-        self.tell("sim.restore_syncs");
-        self.with_disk(DiskState::restore_syncs);
-    }
-
-    fn with_disk(&self, act: impl FnOnce(&DiskState)) {
-        if let Some(simulation) = self.0.shard.simulation() {
-            act(&simulation.disk);
-        }
-    }
-
-    /// Stops injecting faults, and ends those that last. A full disk has room, and a hanging one
-    /// responds. Both ends of a cut connection notice. A bad deployment is rolled back. An
-    /// exhaustive test ends the process at no later step.
-    pub async fn heal(&self) {
-        self.tell("sim.heal");
-        self.end_faults().await;
-    }
-
     /// Records in the trace what the test itself does.
     pub(super) fn tell(&self, action: &str) {
         self.0.shard.trace_test(action);
-    }
-
-    pub(super) async fn end_faults(&self) {
-        if let Some(simulation) = self.0.shard.simulation() {
-            simulation.heal();
-        }
-        self.0.shard.limit_kernel();
-        self.0.shard.roll_back();
-        self.settle().await;
-    }
-
-    /// Makes later power failures lose all that was not synced.
-    pub(super) fn keep_nothing_unsynced(&self) {
-        if let Some(simulation) = self.0.shard.simulation() {
-            simulation.keep_nothing_unsynced();
-        }
-    }
-
-    /// Stops other kinds of faults.
-    pub(super) fn inject_only(&self, kinds: &BTreeSet<FaultKind>) {
-        if let Some(simulation) = self.0.shard.simulation() {
-            simulation.inject_only(kinds.clone());
-        }
-    }
-
-    /// Returns the steps so far at which the process could have ended.
-    pub(super) fn endings(&self) -> Vec<u64> {
-        let simulation = self.0.shard.simulation();
-        simulation.map(Simulation::endings).unwrap_or_default()
-    }
-
-    pub(in super::super) fn injected(&self) -> Vec<simulation::Injected> {
-        self.0
-            .shard
-            .simulation()
-            .map(Simulation::injected)
-            .unwrap_or_default()
     }
 
     /// Lets everything that is due happen. Describes what does not happen within `limit`.

@@ -7,6 +7,7 @@ mod disk_state;
 mod exhaustive;
 mod faults;
 mod host;
+mod injection;
 mod inside;
 mod investigation;
 mod labels;

@@ -3,6 +3,8 @@
 mod allowed;
 mod authorizer;
 mod copy;
+#[cfg(test)]
+mod creation_tests;
 mod database;
 mod descriptors;
 #[cfg(test)]
@@ -31,6 +33,8 @@ mod sql_lists;
 mod sql_tests;
 mod statement;
 mod statement_text;
+#[cfg(test)]
+mod test_folder;
 #[cfg(test)]
 mod tests;
 

@@ -43,7 +43,7 @@ mod tests {
     use super::only_reads;
 
     #[test]
-    fn statements_that_may_write_when_they_are_prepared_again_are_told() {
+    fn statements_that_may_write_when_they_are_prepared_again_are_recognised() {
         for statement in [
             "SELECT 1",
             " /* a */ with x AS (VALUES (1)) SELECT 1",

@@ -1,9 +1,6 @@
 //! The bindings of the deployment, including its namespaces.
 
-use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::Poll;
 use std::time::Duration;
 
 use js_sys::{Reflect, Uint8Array};
@@ -19,6 +16,7 @@ use super::raw_response::RawResponse;
 use crate::error::fault::Fault;
 use crate::http::{Body, Request, Response};
 use crate::object::class::Class;
+use crate::time::within;
 use crate::turn::LocalFuture;
 
 /// How long a request to the outside world may take, including the body of its answer.
@@ -76,18 +74,11 @@ impl Env {
             .and_then(|request| Flight::start(&request));
         Box::pin(async move {
             let flight = flight?;
-            let mut answer = pin!(flight.answer());
-            let mut limit = Sleep::new(FETCH_LIMIT);
-            poll_fn(|context| {
-                if let Poll::Ready(answer) = answer.as_mut().poll(context) {
-                    return Poll::Ready(answer);
-                }
-                Pin::new(&mut limit).poll(context).map(|()| {
-                    let seconds = FETCH_LIMIT.as_secs();
-                    Err(Fault::TimedOut(format!("no answer within {seconds} s")))
-                })
+            let answer = within(Sleep::new(FETCH_LIMIT), flight.answer()).await;
+            answer.unwrap_or_else(|| {
+                let seconds = FETCH_LIMIT.as_secs();
+                Err(Fault::TimedOut(format!("no answer within {seconds} s")))
             })
-            .await
         })
     }
 

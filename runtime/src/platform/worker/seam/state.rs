@@ -1,11 +1,8 @@
 //! One resident object's handle to the platform.
 
 use std::cell::{Cell, OnceCell};
-use std::future::{Future, poll_fn};
 use std::panic::AssertUnwindSafe;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::Poll;
 use std::time::Duration;
 
 use js_sys::{Array, Uint8Array};
@@ -28,6 +25,7 @@ use crate::platform::{HandlerKey, SegmentEnd};
 use crate::socket::SocketError;
 use crate::storage::ListRange;
 use crate::storage::sql::{SqlRows, SqlValue};
+use crate::time::within;
 use crate::turn::LocalFuture;
 
 /// How long an initialisation may take (P14).
@@ -353,14 +351,7 @@ impl ObjectState {
         promise::drive(
             &self.0.memory,
             Box::pin(async move {
-                let mut future = future;
-                let mut limit = Sleep::new(INITIALISATION_LIMIT);
-                let ready = poll_fn(|context| match future.as_mut().poll(context) {
-                    Poll::Ready(ready) => Poll::Ready(Some(ready)),
-                    Poll::Pending => Pin::new(&mut limit).poll(context).map(|()| None),
-                })
-                .await;
-                match ready {
+                match within(Sleep::new(INITIALISATION_LIMIT), future).await {
                     Some(Ok(())) => {}
                     Some(Err(fault)) => {
                         // Not a reset with its own message, so that events on their way receive the
