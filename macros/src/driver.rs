@@ -26,18 +26,17 @@ impl Invocation {
     /// Reads the arguments. An error in them is reported together with the item's own. Until then
     /// the usual path is used.
     fn read(tokens: TokenStream, shape: &str) -> Self {
-        let usual = || syn::parse_quote!(::anchorhold);
         let mut arguments = Arguments::of_macro(tokens, shape);
         let option = match &mut arguments {
             Ok(arguments) => arguments.take("crate"),
             Err(_) => None,
         };
         let krate = match option.map(|option| option.path("crate = my_crate::anchorhold")) {
-            None => usual(),
+            None => expand::usual_path(),
             Some(Ok(path)) => path,
             Some(Err(error)) => {
                 arguments = Err(error);
-                usual()
+                expand::usual_path()
             }
         };
         Self { arguments, krate }

@@ -9,10 +9,12 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 use syn::{DeriveInput, FnArg, Generics, Pat, Path, ReturnType, Type, Visibility};
 
-use crate::expand::{in_block, named, private_at, quiet, schedule_type, stub_path, stub_type};
+use crate::expand::{
+    in_block, named, private_at, quiet, schedule_structure, schedule_type, stub_path, stub_type,
+};
 use crate::model::{
-    arguments_of, is_named, is_of_std, is_owned_by_name, is_plain_value, is_refused_by_rustc,
-    is_unit, named_type, opaque_type, ungroup,
+    Borrow, arguments_of, first_borrow, is_named, is_of_std, is_owned_by_name, is_plain_value,
+    is_refused_by_rustc, is_unit, named_type, opaque_type, ungroup,
 };
 use crate::names::unraw;
 use crate::parse::{
@@ -107,7 +109,15 @@ fn struct_support(
 }
 
 pub fn of_impl(mut raw: RawImpl, krate: &Path) -> TokenStream {
+    if raw.negative.is_some() {
+        // It has no items, and rustc also refuses it.
+        return TokenStream::new();
+    }
     sized::borrow_unsized(&mut raw);
+    for method in raw.handlers_mut() {
+        // rustc also refuses `...`.
+        method.signature.variadic = None;
+    }
     let support = impl_support(&raw, krate).unwrap_or_default();
     let ty = &raw.self_type;
     let may_be_declared_here =
@@ -241,9 +251,17 @@ fn stub_method(method: &RawMethod, path: &Path) -> TokenStream {
 }
 
 fn output(ty: &Type, generics: &Generics) -> TokenStream {
-    let borrows =
-        crate::model::find_in_type(ty, |ty| matches!(ty, Type::Reference(_)).then_some(()));
-    if is_unit(ty) || is_plain_value(ty) || borrows.is_some() || !generics.params.is_empty() {
+    match first_borrow(ty) {
+        // An error about the hidden lifetime would be a second one.
+        Some(Borrow::Cow(_)) => {
+            return quote!(::core::result::Result<(), __anchorhold::CallError>);
+        }
+        Some(Borrow::Reference(_)) => {
+            return quote!(::core::result::Result<#ty, __anchorhold::CallError>);
+        }
+        Some(Borrow::Lifetime(_)) | None => {}
+    }
+    if is_unit(ty) || is_plain_value(ty) || !generics.params.is_empty() {
         return quote!(::core::result::Result<#ty, __anchorhold::CallError>);
     }
     let is_result = quote!({ __anchored::Probe::<#ty>::__IS_RESULT });
@@ -328,10 +346,8 @@ fn schedules(name: &Ident, path: &Path, alarms: &[&RawMethod], krate: &Path) -> 
             }
         },
     );
-    quote! {
-        pub struct #schedules<'a>(&'a #krate::Ctx);
-        #support
-    }
+    let structure = schedule_structure(krate, &[], &TokenStream::new(), &schedules);
+    quote!(#structure #support)
 }
 
 fn schedule_methods(method: &RawMethod, path: &Path) -> TokenStream {

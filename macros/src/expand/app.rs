@@ -4,8 +4,8 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{Path, ReturnType};
 
-use super::exported::module;
-use super::tokens::{in_block, private_at};
+use super::exported::{module, path_check};
+use super::tokens::{imports, in_block, private_at};
 use crate::parse::RawFunction;
 
 pub fn app(function: &RawFunction, krate: &Path) -> TokenStream {
@@ -43,14 +43,17 @@ pub fn app(function: &RawFunction, krate: &Path) -> TokenStream {
         }
     };
     let module = module(krate, &items);
+    let imports = imports(krate);
+    let path_check = path_check(krate, &conditions);
     quote! {
         #function
         #check
+        #path_check
 
         #(#conditions)*
         #[cfg(target_arch = "wasm32")]
         const _: () = {
-            use #krate as __anchorhold;
+            #imports
 
             #module
 

@@ -3,7 +3,8 @@
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
-use super::exported::module;
+use super::exported::{module, path_check};
+use super::tokens::imports;
 use crate::model::{Handler, ObjectImpl};
 use crate::names::{camel_case, unraw};
 
@@ -116,11 +117,15 @@ pub fn class(block: &ObjectImpl<'_>) -> TokenStream {
         }
     };
     let module = module(krate, &items);
+    let imports = imports(krate);
+    let path_check = path_check(krate, &conditions);
     quote! {
+        #path_check
+
         #(#conditions)*
         #[cfg(target_arch = "wasm32")]
         const _: () = {
-            use #krate as __anchorhold;
+            #imports
 
             #module
 

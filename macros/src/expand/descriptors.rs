@@ -106,16 +106,10 @@ impl Fallible {
         )
     }
 
-    /// Generates whether it is a `Result`, as a const argument.
+    /// Generates whether it is a `Result`, as a const argument. An error may be reported at it.
     pub fn is_result(&self, shown: &impl ToTokens) -> TokenStream {
-        let (first, _) = first_and_last_span(&shown.to_token_stream());
-        let is_result = respan(self.is_result.to_token_stream(), first);
-        quote!({ #is_result })
-    }
-
-    /// Like [`Self::is_result`], where an error may be reported at it.
-    pub fn checked(&self, shown: &impl ToTokens) -> TokenStream {
-        probe(shown, &self.whole, "__IS_RESULT")
+        let is_result = respanned(&self.is_result.to_token_stream(), shown);
+        respanned(&quote!({ #is_result }), shown)
     }
 
     /// Generates the constant and the aliases.
@@ -205,6 +199,7 @@ pub fn descriptors(block: &ObjectImpl<'_>) -> TokenStream {
                 payload_type,
                 &resolve_self(payload_type, block.path).into_token_stream(),
                 &kind_of(payload_type, &resolve_self(payload_type, block.path)),
+                &TokenStream::new(),
             ));
         }
         for route in handler.routes() {
@@ -223,12 +218,14 @@ fn of_method(handler: &Handler<'_>, block: &ObjectImpl<'_>) -> TokenStream {
     for argument in &handler.arguments {
         if let Some(ty) = argument.owned() {
             let resolved = resolve_self(ty, block.path);
+            let (index, wire_name) = (argument.wire_index, &argument.name);
             constants.extend(constant(
                 &parameter(handler, argument),
                 &quote!(Parameter),
                 ty,
                 &resolved.to_token_stream(),
                 &kind_of(ty, &resolved),
+                &quote!(#index, #wire_name),
             ));
         }
     }
@@ -238,11 +235,12 @@ fn of_method(handler: &Handler<'_>, block: &ObjectImpl<'_>) -> TokenStream {
         &value_at(handler),
         &value_type(handler, block),
         &value_kind(handler, block),
+        &TokenStream::new(),
     ));
     if let Some(fallible) = Fallible::of(handler, block) {
         let name = failed(handler);
         let error = fallible.error();
-        let known = fallible.checked(&fallible.error_at);
+        let known = fallible.is_result(&fallible.error_at);
         let constructor = private_at(
             &fallible.error_at,
             &quote!(Failed),
@@ -263,8 +261,9 @@ fn constant(
     shown: &impl ToTokens,
     ty: &TokenStream,
     known: &TokenStream,
+    arguments: &TokenStream,
 ) -> TokenStream {
-    let constructor = private_at(shown, descriptor, ty, &quote!(::new::<#known>()));
+    let constructor = private_at(shown, descriptor, ty, &quote!(::new::<#known>(#arguments)));
     quote!(const #name: __anchored::#descriptor<#ty> = #constructor;)
 }
 

@@ -84,10 +84,9 @@ pub fn functions(block: &ObjectImpl<'_>) -> TokenStream {
 // a pattern.
 fn function(block: &ObjectImpl<'_>, handler: &Handler<'_>, entry: Entry) -> TokenStream {
     let function = entry.function(handler);
-    let path = block.path;
-    let (object_type, downcast) = match handler.receiver {
-        Receiver::Mut => (quote!(mut dyn ::core::any::Any), quote!(object_mut)),
-        Receiver::Shared => (quote!(dyn ::core::any::Any), quote!(object_ref)),
+    let object_type = match handler.receiver {
+        Receiver::Mut => quote!(mut dyn ::core::any::Any),
+        Receiver::Shared => quote!(dyn ::core::any::Any),
     };
     let body = body(block, handler, entry);
     let allow = deprecated(handler);
@@ -101,7 +100,6 @@ fn function(block: &ObjectImpl<'_>, handler: &Handler<'_>, entry: Entry) -> Toke
             ) -> __anchored::LocalFuture<'__a> {
                 __anchored::std::Box::pin(async move {
                     let __call = &mut __call;
-                    let __object = __anchored::#downcast::<#path>(__object)?;
                     #body
                 })
             }
@@ -114,7 +112,6 @@ fn function(block: &ObjectImpl<'_>, handler: &Handler<'_>, entry: Entry) -> Toke
                 __ctx: &__anchorhold::Ctx,
                 __call: &mut __anchored::Input,
             ) -> __anchored::Outcome {
-                let __object = __anchored::#downcast::<#path>(__object)?;
                 #body
             }
         }
@@ -134,24 +131,24 @@ fn deprecated(handler: &Handler<'_>) -> Option<TokenStream> {
 fn body(block: &ObjectImpl<'_>, handler: &Handler<'_>, entry: Entry) -> TokenStream {
     let path = block.path;
     let method = handler.name;
-    let mut decodes = TokenStream::new();
-    let mut passed = Vec::new();
-    for argument in &handler.arguments {
-        let variable = format_ident!("__argument_{}", argument.position);
+    let downcast = match handler.receiver {
+        Receiver::Mut => quote!(object_mut),
+        Receiver::Shared => quote!(object_ref),
+    };
+    let passed = handler.arguments.iter().map(|argument| {
         let decode = decode(block, handler, argument, entry);
-        decodes.extend(quote!(let #variable = #decode;));
-        passed.push(match argument.kind {
-            ArgumentKind::Reference(_) if handler.is_of_socket() => quote!(&*#variable),
-            ArgumentKind::Value(PassBy::Text | PassBy::Bytes) => quote!(&#variable),
+        match argument.kind {
+            ArgumentKind::Reference(_) if handler.is_of_socket() => quote!(&*#decode),
+            ArgumentKind::Value(PassBy::Text | PassBy::Bytes) => quote!(&#decode),
             ArgumentKind::Reference(_)
             | ArgumentKind::AlarmRun
-            | ArgumentKind::Value(PassBy::Value(_)) => quote!(#variable),
-        });
-    }
+            | ArgumentKind::Value(PassBy::Value(_)) => decode,
+        }
+    });
     let awaited = handler.is_async.then(|| quote!(.await));
-    let output = quote!(<#path>::#method(__object, #(#passed),*)#awaited);
-    let reply = reply(block, handler, entry, &output);
-    quote!(#decodes #reply)
+    let object = quote!(__anchored::#downcast::<#path>(__object)?);
+    let output = quote!(<#path>::#method(#object, #(#passed),*)#awaited);
+    reply(block, handler, entry, &output)
 }
 
 /// Generates the code that passes one argument to a method.
@@ -258,7 +255,7 @@ fn decode_argument(
         }
         PassBy::Value(_) if handler.is_rpc() => {
             let parameter = descriptors::parameter(handler, argument);
-            quote!(__anchored::Parameter::#accessor(&#parameter, __call, #index, #name)?)
+            quote!(__anchored::Parameter::#accessor(&#parameter, __call)?)
         }
         PassBy::Value(ty) => {
             let resolved = resolve_self(ty, block.path);
@@ -301,7 +298,7 @@ fn reply(
     let (error, is_result, output) = match &fallible {
         Some(fallible) => (
             fallible.error(),
-            fallible.checked(&fallible.error_at),
+            fallible.is_result(&fallible.error_at),
             output.clone(),
         ),
         None => (

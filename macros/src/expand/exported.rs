@@ -7,11 +7,41 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::Path;
+use syn::{Attribute, Path};
 
 /// Returns a module whose inner one, `__exported::items`, imports the runtime as `__anchorhold`,
 /// `wasm_bindgen` and `JsValue`.
 pub fn module(krate: &Path, items: &TokenStream) -> TokenStream {
+    around(
+        krate,
+        &quote! {
+            pub mod items {
+                use super::__anchorhold;
+                use super::__anchorhold::__private::wasm_bindgen::{self, JsValue};
+                // Missing under `no_implicit_prelude`, which modules inherit.
+                use super::__anchorhold::__private::std::prelude::*;
+
+                #items
+            }
+        },
+    )
+}
+
+/// Returns the same module without items for the other targets, so that a path which it cannot see
+/// is reported there too. A path from the root is visible everywhere.
+pub fn path_check(krate: &Path, conditions: &[&Attribute]) -> Option<TokenStream> {
+    if krate.leading_colon.is_some() {
+        return None;
+    }
+    let module = around(krate, &TokenStream::new());
+    Some(quote! {
+        #(#conditions)*
+        #[cfg(not(target_arch = "wasm32"))]
+        const _: () = { #module };
+    })
+}
+
+fn around(krate: &Path, inside: &TokenStream) -> TokenStream {
     let starts_outside = krate.leading_colon.is_none()
         && krate
             .segments
@@ -22,16 +52,10 @@ pub fn module(krate: &Path, items: &TokenStream) -> TokenStream {
         mod __exported {
             // The path of the runtime may begin at an item beside the object.
             use super::*;
-            use #outside #krate as __anchorhold;
+            use #outside #krate::__private as __anchored;
+            use __anchored::anchorhold as __anchorhold;
 
-            pub mod items {
-                use super::__anchorhold;
-                use super::__anchorhold::__private::wasm_bindgen::{self, JsValue};
-                // Missing under `no_implicit_prelude`, which modules inherit.
-                use super::__anchorhold::__private::std::prelude::*;
-
-                #items
-            }
+            #inside
         }
     }
 }

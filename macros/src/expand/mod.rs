@@ -25,9 +25,9 @@ mod tokens;
 
 pub use app::app;
 pub use object::{expand_struct, stub_type};
-pub use schedules::type_name as schedule_type;
+pub use schedules::{structure as schedule_structure, type_name as schedule_type};
 pub use test::test;
-pub use tokens::{in_block, named, private_at, quiet, stub_path};
+pub use tokens::{in_block, named, private_at, quiet, stub_path, usual_path};
 
 use proc_macro2::TokenStream;
 use quote::quote;

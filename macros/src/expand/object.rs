@@ -4,7 +4,9 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 use syn::{Attribute, Path, Type, Visibility};
 
-use super::tokens::{in_block, named, private_at, project_at, quiet, respan, stub_name};
+use super::tokens::{
+    Outside, in_block, named, outside, private_at, project_at, quiet, respan, stub_name,
+};
 use crate::model::{Durability, Field, Object, is_plain_value, named_types, ungroup};
 use crate::names::unraw;
 
@@ -66,11 +68,13 @@ pub fn stub_type(
             }
         },
     );
+    let Outside { import, anchored } = outside(krate, conditions, &format_ident!("__{stub}"));
     quote! {
+        #import
         #(#conditions)*
         #[doc = #documentation]
         #[derive(::core::clone::Clone, ::core::fmt::Debug)]
-        #visibility struct #stub(#krate::__private::StubCore);
+        #visibility struct #stub(#anchored::StubCore);
         #support
     }
 }

@@ -2,10 +2,11 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
+use syn::{Attribute, Path};
 
 use super::descriptors;
 use super::shared::shared_attributes;
-use super::tokens::quiet;
+use super::tokens::{Outside, outside, quiet};
 use crate::model::{Handler, ObjectImpl};
 use crate::names::unraw;
 use crate::parse::resolve_self;
@@ -30,10 +31,22 @@ pub fn declaration(block: &ObjectImpl<'_>) -> TokenStream {
         " Schedules the alarms of a `{}`; one method per alarm.",
         unraw(block.name)
     );
+    structure(krate, &conditions, &quote!(#[doc = #documentation]), &name)
+}
+
+/// Generates the type itself.
+pub fn structure(
+    krate: &Path,
+    conditions: &[&Attribute],
+    attributes: &TokenStream,
+    name: &Ident,
+) -> TokenStream {
+    let Outside { import, anchored } = outside(krate, conditions, &format_ident!("__{name}"));
     quote! {
+        #import
         #(#conditions)*
-        #[doc = #documentation]
-        pub struct #name<'a>(&'a #krate::Ctx);
+        #attributes
+        pub struct #name<'a>(&'a #anchored::Ctx);
     }
 }
 

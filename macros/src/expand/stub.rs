@@ -105,7 +105,7 @@ fn push(handler: &Handler<'_>, argument: &Argument<'_>, arguments: &Ident) -> Op
         }
         PassBy::Value(_) => {
             let parameter = descriptors::parameter(handler, argument);
-            quote!(__anchored::Parameter::push(&#parameter, &mut #arguments, #wire_name, &#name))
+            quote!(__anchored::Parameter::push(&#parameter, &mut #arguments, &#name))
         }
     })
 }

@@ -15,15 +15,50 @@ pub fn named<'a>(attributes: impl Iterator<Item = &'a Ident>) -> TokenStream {
 
 /// Puts generated items into a separate scope, under the conditions of the user's item.
 pub fn in_block(krate: &Path, conditions: &[&Attribute], items: TokenStream) -> TokenStream {
+    let imports = imports(krate);
     quote! {
         #(#conditions)*
         const _: () = {
-            // If this import fails, the compiler reports no errors for the code that needs it.
-            use #krate::__private as __anchored;
-            use __anchored::anchorhold as __anchorhold;
+            #imports
             use __anchored::Unrecognised as _;
             #items
         };
+    }
+}
+
+/// The runtime's part for generated code, as generated items outside of a block name it.
+pub struct Outside {
+    pub import: TokenStream,
+    pub anchored: TokenStream,
+}
+
+/// Names the runtime outside of a block. A path that the user gave may not exist, so it is imported
+/// as `alias`: of two imports that fail at one token, the compiler reports one.
+pub fn outside(krate: &Path, conditions: &[&Attribute], alias: &Ident) -> Outside {
+    let path = quote!(#krate::__private);
+    if *krate == usual_path() {
+        return Outside {
+            import: TokenStream::new(),
+            anchored: path,
+        };
+    }
+    Outside {
+        import: quote!(#(#conditions)* use #path as #alias;),
+        anchored: alias.to_token_stream(),
+    }
+}
+
+/// The path of the runtime unless the user gives another.
+pub fn usual_path() -> Path {
+    syn::parse_quote!(::anchorhold)
+}
+
+/// Names the runtime `__anchorhold`, and its part for generated code `__anchored`. If the first
+/// import fails, the compiler reports no errors for the code that needs it.
+pub fn imports(krate: &Path) -> TokenStream {
+    quote! {
+        use #krate::__private as __anchored;
+        use __anchored::anchorhold as __anchorhold;
     }
 }
 

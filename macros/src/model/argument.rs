@@ -1,6 +1,6 @@
 //! Handler arguments, and where each value comes from.
 
-use syn::{Attribute, GenericArgument, Ident, PatType, PathArguments, Type};
+use syn::{Attribute, Ident, PatType, Type};
 
 use crate::attr::Arguments;
 use crate::diag::Diagnostics;
@@ -9,10 +9,8 @@ use crate::options;
 use crate::parse::{attribute_name, pattern_name};
 
 use super::shape::{UNSIZED, is_undeclared, is_unsized};
-use super::types::first_borrow;
-use super::{
-    arguments_of, is_named, is_owned_by_name, last_segment, named_type, opaque_type, ungroup,
-};
+use super::types::{Borrow, first_borrow};
+use super::{arguments_of, is_named, is_owned_by_name, named_type, opaque_type, ungroup};
 
 /// How a decoded value is passed to the method.
 #[derive(Clone, Copy)]
@@ -234,18 +232,19 @@ fn classify(ty: &Type) -> syn::Result<ArgumentKind<'_>> {
                 _ => wrong(OWNED),
             }
         }
-        // `Cow<str>` hides its lifetime, so `first_borrow` would miss it and rustc would report it
-        // in generated code.
-        other if is_unsized_cow(other) => wrong(
-            "arguments are decoded from the call and must be owned\nhelp: write `String` or `&str` instead of `Cow<str>`",
-        ),
         other => match first_borrow(other) {
             Some(borrow) => Err(syn::Error::new_spanned(
                 borrow,
-                if borrow.is_of("Ctx") {
-                    "a handler always has its context\nhelp: write `ctx: &Ctx`"
-                } else {
-                    "arguments are decoded from the call and must be owned\nhelp: use `String` instead of `&str`, for example `Option<String>`"
+                match borrow {
+                    _ if borrow.is_of("Ctx") => {
+                        "a handler always has its context\nhelp: write `ctx: &Ctx`"
+                    }
+                    Borrow::Cow(_) => {
+                        "arguments are decoded from the call and must be owned\nhelp: write `String` or `&str` instead of `Cow<str>`"
+                    }
+                    Borrow::Reference(_) | Borrow::Lifetime(_) => {
+                        "arguments are decoded from the call and must be owned\nhelp: use `String` instead of `&str`, for example `Option<String>`"
+                    }
                 },
             )),
             None if is_named(other, "AlarmRun") && arguments_of(other).is_empty() => {
@@ -254,22 +253,4 @@ fn classify(ty: &Type) -> syn::Result<ArgumentKind<'_>> {
             None => Ok(ArgumentKind::Value(PassBy::Value(ty))),
         },
     }
-}
-
-/// Whether this is `Cow<str>` or `Cow<[u8]>`. A type of the user's may also be called `Cow`.
-fn is_unsized_cow(ty: &Type) -> bool {
-    is_named(ty, "Cow")
-        && !has_lifetime(ty)
-        && matches!(arguments_of(ty)[..], [inner]
-            if is_named(inner, "str") || matches!(ungroup(inner), Type::Slice(_)))
-}
-
-fn has_lifetime(ty: &Type) -> bool {
-    last_segment(ty).is_some_and(|segment| match &segment.arguments {
-        PathArguments::AngleBracketed(arguments) => arguments
-            .args
-            .iter()
-            .any(|argument| matches!(argument, GenericArgument::Lifetime(_))),
-        _ => false,
-    })
 }

@@ -151,6 +151,9 @@ fn check_modifiers(diagnostics: &Diagnostics, raw: &RawMethod) {
     if let Some(abi) = &signature.abi {
         wrong(abi, "handlers cannot be `extern`");
     }
+    if let Some(variadic) = &signature.variadic {
+        wrong(variadic, "handlers cannot be variadic\nhelp: take a `Vec`");
+    }
     let condition = raw
         .attributes
         .iter()

@@ -28,6 +28,6 @@ pub use role::{Event, Fit, Role};
 pub use route::{HttpMethod, Route};
 pub use shape::{is_refused_by_rustc, is_unsized};
 pub use types::{
-    arguments_of, find_in_type, is_named, is_of_std, is_owned_by_name, is_plain_value, is_unit,
-    last_segment, named_type, named_types, opaque_type, ungroup,
+    Borrow, arguments_of, find_in_type, first_borrow, is_named, is_of_std, is_owned_by_name,
+    is_plain_value, is_unit, last_segment, named_type, named_types, opaque_type, ungroup,
 };

@@ -180,6 +180,8 @@ pub fn first_borrow(ty: &Type) -> Option<Borrow<'_>> {
 pub enum Borrow<'a> {
     Reference(&'a TypeReference),
     Lifetime(&'a Lifetime),
+    /// A `Cow` without its lifetime. rustc would report that in generated code.
+    Cow(&'a Type),
 }
 
 impl Borrow<'_> {
@@ -194,6 +196,7 @@ impl quote::ToTokens for Borrow<'_> {
         match self {
             Self::Reference(reference) => reference.to_tokens(tokens),
             Self::Lifetime(lifetime) => lifetime.to_tokens(tokens),
+            Self::Cow(ty) => ty.to_tokens(tokens),
         }
     }
 }
@@ -201,6 +204,13 @@ impl quote::ToTokens for Borrow<'_> {
 struct BorrowSearch<'a>(Option<Borrow<'a>>);
 
 impl<'a> Visit<'a> for BorrowSearch<'a> {
+    fn visit_type(&mut self, ty: &'a Type) {
+        if is_unsized_cow(ty) {
+            self.0.get_or_insert(Borrow::Cow(ty));
+        }
+        visit::visit_type(self, ty);
+    }
+
     fn visit_type_reference(&mut self, reference: &'a TypeReference) {
         self.0.get_or_insert(Borrow::Reference(reference));
     }
@@ -213,4 +223,22 @@ impl<'a> Visit<'a> for BorrowSearch<'a> {
 
     // `fn(&str)` borrows from its caller and holds no reference.
     fn visit_type_fn_ptr(&mut self, _: &'a syn::TypeFnPtr) {}
+}
+
+/// Whether this is `Cow<str>` or `Cow<[u8]>`. A type of the user's may also be called `Cow`.
+fn is_unsized_cow(ty: &Type) -> bool {
+    is_named(ty, "Cow")
+        && !has_lifetime(ty)
+        && matches!(arguments_of(ty)[..], [inner]
+            if is_named(inner, "str") || matches!(ungroup(inner), Type::Slice(_)))
+}
+
+fn has_lifetime(ty: &Type) -> bool {
+    last_segment(ty).is_some_and(|segment| match &segment.arguments {
+        PathArguments::AngleBracketed(arguments) => arguments
+            .args
+            .iter()
+            .any(|argument| matches!(argument, GenericArgument::Lifetime(_))),
+        _ => false,
+    })
 }

@@ -62,6 +62,8 @@ pub struct RawImpl {
     pub unsafety: Option<Token![unsafe]>,
     pub impl_token: Token![impl],
     pub generics: Generics,
+    /// `!` in `impl !Send for Counter`.
+    pub negative: Option<Token![!]>,
     pub trait_path: Option<(Path, Token![for])>,
     pub self_type: Type,
     pub brace: syn::token::Brace,
@@ -110,6 +112,11 @@ impl RawImpl {
         } else {
             Generics::default()
         };
+        let negative = if input.peek(Token![!]) && !input.peek2(syn::token::Brace) {
+            Some(input.parse()?)
+        } else {
+            None
+        };
         let first: Type = input.parse()?;
         let (trait_path, self_type) = match (input.parse::<Option<Token![for]>>()?, first) {
             (Some(for_token), Type::Path(path)) => (Some((path.path, for_token)), input.parse()?),
@@ -126,6 +133,7 @@ impl RawImpl {
             unsafety,
             impl_token,
             generics,
+            negative,
             trait_path,
             self_type,
             brace,
@@ -202,6 +210,7 @@ impl ToTokens for RawImpl {
         self.impl_token.to_tokens(tokens);
         let (generics, _, where_clause) = self.generics.split_for_impl();
         generics.to_tokens(tokens);
+        self.negative.to_tokens(tokens);
         if let Some((path, for_token)) = &self.trait_path {
             path.to_tokens(tokens);
             for_token.to_tokens(tokens);

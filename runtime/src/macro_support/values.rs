@@ -136,6 +136,8 @@ type Take<T> = fn(&mut Input, usize, &'static str) -> Result<T, Fault>;
 
 /// An argument of an `#[rpc]` method.
 pub struct Parameter<T> {
+    index: usize,
+    name: &'static str,
     argument: Take<T>,
     body: Take<T>,
     query: Take<T>,
@@ -144,11 +146,13 @@ pub struct Parameter<T> {
 
 impl<T> Parameter<T> {
     #[must_use]
-    pub const fn new<const KIND: u8>() -> Self
+    pub const fn new<const KIND: u8>(index: usize, name: &'static str) -> Self
     where
         T: MethodArgument<KIND>,
     {
         Self {
+            index,
+            name,
             argument: T::take,
             body: T::take_body,
             query: T::take_query,
@@ -157,28 +161,23 @@ impl<T> Parameter<T> {
     }
 
     #[inline]
-    pub fn argument(
-        &self,
-        input: &mut Input,
-        index: usize,
-        name: &'static str,
-    ) -> Result<T, Fault> {
-        (self.argument)(input, index, name)
+    pub fn argument(&self, input: &mut Input) -> Result<T, Fault> {
+        (self.argument)(input, self.index, self.name)
     }
 
     #[inline]
-    pub fn body(&self, input: &mut Input, index: usize, name: &'static str) -> Result<T, Fault> {
-        (self.body)(input, index, name)
+    pub fn body(&self, input: &mut Input) -> Result<T, Fault> {
+        (self.body)(input, self.index, self.name)
     }
 
     #[inline]
-    pub fn query(&self, input: &mut Input, index: usize, name: &'static str) -> Result<T, Fault> {
-        (self.query)(input, index, name)
+    pub fn query(&self, input: &mut Input) -> Result<T, Fault> {
+        (self.query)(input, self.index, self.name)
     }
 
     #[inline]
-    pub fn push(&self, arguments: &mut Arguments, name: &'static str, value: &T) {
-        (self.push)(arguments, name, value);
+    pub fn push(&self, arguments: &mut Arguments, value: &T) {
+        (self.push)(arguments, self.name, value);
     }
 }
 

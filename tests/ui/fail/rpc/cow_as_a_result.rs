@@ -1,0 +1,25 @@
+#![allow(unused)]
+
+use std::borrow::Cow;
+
+use anchorhold::prelude::*;
+
+#[durable_object]
+struct Counter {
+    name: String,
+}
+
+#[durable_object]
+impl Counter {
+    #[rpc]
+    fn name(&self) -> Cow<str> {
+        Cow::Borrowed(&self.name)
+    }
+}
+
+async fn caller(env: Env) {
+    let counter = env.objects::<Counter>().named("a");
+    let _ = counter.name().await;
+}
+
+fn main() {}
