@@ -3,6 +3,7 @@
 mod bank;
 mod beside;
 mod broken;
+mod call_graphs;
 mod chat_room;
 mod clients;
 mod connections;
