@@ -1,4 +1,4 @@
-//! Starts that fail at random, between evictions and crashes: each start that succeeds has written
+//! Starts that fail at random, between evictions, crashes and bad deployments: each start that succeeds has written
 //! once, and one that failed has written nothing.
 
 use std::cell::RefCell;
@@ -131,6 +131,39 @@ impl InTime {
     }
 }
 
+/// A version with migrations of which the last one fails.
+mod broken {
+    use anchorhold::prelude::*;
+
+    #[durable_object(migrations = [
+        "CREATE TABLE start (number INTEGER)",
+        "INSERT INTO start VALUES (7)",
+        "INSERT INTO missing VALUES (7)",
+    ])]
+    pub struct AtOnce {}
+
+    #[durable_object]
+    impl AtOnce {
+        #[rpc]
+        pub fn written(&self) -> bool {
+            true
+        }
+    }
+}
+
+/// Deploys the broken version for a while.
+async fn deploy_broken(sim: &Sim, name: &str) {
+    sim.deploy(App::new().object::<broken::AtOnce>()).await;
+    let started = sim.objects::<broken::AtOnce>().named(name).written().await;
+    started.expect_err("its migrations fail");
+    sim.advance(MOMENT).await;
+    sim.deploy(app()).await;
+}
+
+fn app() -> App {
+    App::new().object::<AtOnce>().object::<InTime>()
+}
+
 /// What a caller knows of one object.
 #[derive(Default)]
 struct Known {
@@ -164,6 +197,7 @@ async fn run(sim: &Sim) {
     }));
     let mut choices = choices(sim, 0);
     let mut known: BTreeMap<&str, Known> = BTreeMap::new();
+    sim.deploy(app()).await;
     for step in 0..STEPS {
         if step + NAMES.len() == STEPS {
             with_starts(|starts| starts.is_over = true);
@@ -184,6 +218,7 @@ async fn run(sim: &Sim) {
         match choices.u8(0..6) {
             0 => sim.crash().await,
             1 => sim.advance(Duration::from_secs(choices.u64(0..20))).await,
+            2 => deploy_broken(sim, ["a", "b"][choices.usize(0..2)]).await,
             _ => {}
         }
     }
