@@ -100,6 +100,33 @@ impl Node {
         self.marks += 10;
     }
 
+    /// Has another object call back, and waits for it. It hands the call over to its background.
+    #[rpc]
+    async fn wait_for_one_that_hands_over(
+        &mut self,
+        ctx: &Ctx,
+        other: String,
+        third: String,
+    ) -> Result<(), Error> {
+        let own = ctx.name().unwrap_or_default();
+        let other = ctx.objects::<Self>().named(&other);
+        other.hand_over_for(own, third).await?;
+        self.marks += 10;
+        Ok(())
+    }
+
+    #[rpc]
+    async fn hand_over_for(&self, ctx: &Ctx, own: String, third: String) {
+        let call = ctx.objects::<Self>().named(&third).mark_later(own.clone());
+        let first = ctx.objects::<Self>().named(&own);
+        ctx.wait_until(async move {
+            if let Err(error) = call.await {
+                let _ = first.note_error(error.to_string()).await;
+            }
+        });
+        ctx.sleep(Duration::from_secs(4)).await;
+    }
+
     #[rpc]
     async fn keep_stub(&self, ctx: &Ctx, other: String) {
         *self.kept.borrow_mut() = Some(ctx.objects::<Self>().named(&other));
@@ -134,6 +161,16 @@ async fn call_back_of_a_call_that_its_turn_gave_up_or_handed_over_waits_for_the_
     for node in [given_up, handed_over] {
         assert_eq!(node.seen().await.unwrap(), (11, Vec::new()));
     }
+}
+
+/// The first turn waits for the second, which does not wait for the third.
+#[anchorhold::test]
+async fn call_back_waits_if_a_turn_between_has_handed_its_call_over(sim: Sim) {
+    let a = sim.objects::<Node>().named("a");
+    let ended = a.wait_for_one_that_hands_over("b".to_owned(), "c".to_owned());
+    ended.await.unwrap();
+    sim.advance(Duration::from_secs(1)).await;
+    assert_eq!(a.seen().await.unwrap(), (11, Vec::new()));
 }
 
 #[anchorhold::test]

@@ -240,12 +240,12 @@ impl Instance {
         origin: &Origin,
         name: &'static str,
     ) -> Outcome {
-        let turn = RunningTurn {
-            object: Rc::downgrade(&self.inner),
-            number: permit.turn(),
+        let turn = RunningTurn::new(
+            Rc::downgrade(&self.inner),
+            permit.turn(),
             name,
-            chain: Rc::clone(&origin.chain),
-        };
+            Rc::clone(&origin.chain),
+        );
         let ctx = Ctx::new(self.inner.clone(), origin.caller.clone());
         let mut invoked = pin!(self.invoke(handler, &ctx, input));
         let outcome = as_turn(turn, invoked.as_mut()).await;

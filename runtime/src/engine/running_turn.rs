@@ -27,6 +27,32 @@ pub(crate) struct RunningTurn {
     pub(crate) number: u64,
     pub(crate) name: &'static str,
     pub(crate) chain: Rc<CallChain>,
+    has_called: Cell<bool>,
+}
+
+impl RunningTurn {
+    pub(crate) fn new(
+        object: Weak<Activation>,
+        number: u64,
+        name: &'static str,
+        chain: Rc<CallChain>,
+    ) -> Self {
+        Self {
+            object,
+            number,
+            name,
+            chain,
+            has_called: Cell::new(false),
+        }
+    }
+}
+
+impl Drop for RunningTurn {
+    fn drop(&mut self) {
+        if self.has_called.get() {
+            awaited_calls::turn_ended(self.number);
+        }
+    }
 }
 
 /// Polls the code of a turn. The turn waits for the calls that the code starts.
@@ -106,6 +132,9 @@ impl AwaitedCall {
         let number = NEXT_CALL.get();
         NEXT_CALL.set(number.wrapping_add(1));
         awaited_calls::begin(number);
+        if !turn.has_called.replace(true) {
+            awaited_calls::turn_calls(turn.number);
+        }
         Self {
             number,
             object: turn.object.clone(),

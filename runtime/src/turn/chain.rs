@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
-use super::awaited_calls::is_awaited;
+use super::awaited_calls::{is_awaited, is_given_up};
 use crate::object::id::RawId;
 
 /// One waiting turn.
@@ -43,10 +43,13 @@ impl CallChain {
         self.links.len() >= MAX_LINKS
     }
 
-    /// Returns the turns of one object of this thread that still wait for this call.
+    /// Returns the turns of one object of this thread that still wait for this call, innermost
+    /// first. A turn does not wait for it if a later turn of the chain has given up its own call.
     pub(crate) fn turns_of(&self, id: RawId) -> impl Iterator<Item = u64> + '_ {
         self.links
             .iter()
+            .rev()
+            .take_while(|link| !is_given_up(link.turn, link.call))
             .filter(move |link| link.id == id && is_awaited(link.call))
             .map(|link| link.turn)
     }

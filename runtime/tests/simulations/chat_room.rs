@@ -1,5 +1,6 @@
 //! A chat room whose members post, reconnect and post again while everything fails: a message that
-//! was acknowledged is in the history once, and every member sees one order without a hole.
+//! was acknowledged is in the history once, and every member sees one order without a hole. Where the
+//! room keeps only the newest messages, members learn what they have missed.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use anchorhold::check::models::{Log, LogOp, LogOutput};
 use anchorhold::check::{Deliveries, History};
 use anchorhold::objects::ChatRoom;
-use anchorhold::objects::chat_room::{Event, Message, Welcome};
+use anchorhold::objects::chat_room::{Event, Message, Settings, Welcome};
 use anchorhold::prelude::*;
 use anchorhold::{Faults, SimSocket};
 use fastrand::Rng;
@@ -37,6 +38,8 @@ struct World {
     /// By user and client's identifier, or by user and text.
     sent: Deliveries<(String, String)>,
     messages: RefCell<BTreeMap<u64, Message>>,
+    /// How many messages the room keeps.
+    kept: u64,
 }
 
 impl World {
@@ -166,7 +169,16 @@ impl Member<'_> {
             ..
         } = welcome;
         assert!(members.contains(&self.name), "{members:?}");
-        assert!(!welcome.gap && !welcome.more, "everything is kept");
+        let first = newest.saturating_sub(self.world.kept) + 1;
+        assert_eq!(
+            welcome.gap,
+            self.last + 1 < first,
+            "{} has {}, and the room keeps {first} to {newest}",
+            self.name,
+            self.last
+        );
+        assert!(!welcome.more, "everything that is kept is in the welcome");
+        self.last = self.last.max(first - 1);
         for message in history {
             self.follow(&message);
         }
@@ -218,23 +230,30 @@ impl Member<'_> {
     }
 }
 
-#[anchorhold::test(seed = 1, seeds = 300, faults = Faults::all())]
-async fn acknowledged_messages_are_in_the_history_once_and_in_order(sim: Sim) {
+/// Lets the members do what they do, in a room that keeps so many messages, until all faults end.
+async fn run_members(sim: &Sim, kept: u64) -> World {
     let world = World {
-        posts: clients::history(&sim),
+        posts: clients::history(sim),
         sent: Deliveries::exactly_once(),
         messages: RefCell::default(),
+        kept,
     };
     let members = (0..MEMBERS).map(|number| Member {
-        sim: &sim,
+        sim,
         world: &world,
         name: format!("user{number}"),
-        choices: clients::choices(&sim, number),
+        choices: clients::choices(sim, number),
         socket: None,
         last: 0,
     });
     join_all(members.map(Member::run)).await;
-    clients::heal(&sim).await;
+    clients::heal(sim).await;
+    world
+}
+
+#[anchorhold::test(seed = 1, seeds = 300, faults = Faults::all())]
+async fn acknowledged_messages_are_in_the_history_once_and_in_order(sim: Sim) {
+    let world = run_members(&sim, Settings::default().history_messages).await;
     for number in 0..MEMBERS {
         let user = format!("user{number}");
         let call = async || room(&sim).post(&user, AFTERWARDS, None).await;
@@ -269,4 +288,29 @@ async fn acknowledged_messages_are_in_the_history_once_and_in_order(sim: Sim) {
     // All have left, and the watch has nobody to look after.
     sim.advance(Duration::from_secs(3_600)).await;
     assert_eq!(room(&sim).members().await.unwrap(), [""; 0]);
+}
+
+/// Without faults until the room is set up.
+#[anchorhold::test(seed = 1, seeds = 100)]
+async fn members_learn_what_they_have_missed(sim: Sim) {
+    let kept = clients::choices(&sim, MEMBERS).u64(1..6);
+    let settings = Settings {
+        history_messages: kept,
+        ..Settings::default()
+    };
+    room(&sim).configure(settings).await.unwrap();
+    sim.set_faults(Faults::all());
+    let world = run_members(&sim, kept).await;
+    let history = room(&sim).history(None, Some(1_000)).await.unwrap();
+    let numbers: Vec<u64> = history.messages.iter().map(|message| message.id).collect();
+    let newest = numbers.last().copied().unwrap_or(0);
+    let first = newest.saturating_sub(kept) + 1;
+    assert_eq!(
+        numbers,
+        Vec::from_iter(first..=newest),
+        "the newest are kept"
+    );
+    for message in &history.messages {
+        world.see(message);
+    }
 }

@@ -1,8 +1,10 @@
 //! Many seeds with every kind of fault: nothing acknowledged is lost, everything pending happens.
 
+mod asked;
 mod bank;
 mod beside;
 mod broken;
+mod call_graphs;
 mod chat_room;
 mod clients;
 mod connections;
@@ -18,6 +20,7 @@ mod inside;
 mod listings;
 mod lock;
 mod network;
+mod panics;
 mod power;
 mod rate_limiter;
 mod register;
@@ -26,5 +29,7 @@ mod reports;
 mod rest;
 mod scheduled_task;
 mod socket_hub;
+mod starts;
+mod statements;
 mod turns;
 mod turns_together;

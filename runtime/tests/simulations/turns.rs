@@ -1,5 +1,6 @@
 //! Random turns against a model of them: what a turn may leave behind, as `docs/guarantees.md` says.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -10,6 +11,14 @@ use serde::{Deserialize, Serialize};
 const MONTH: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const MOMENT: Duration = Duration::from_millis(5);
+/// Longer than a run of an alarm may take.
+const TOO_LONG: Duration = Duration::from_secs(20 * 60);
+
+thread_local! {
+    /// The tries of the run that is under way.
+    static TRIES: Cell<usize> = const { Cell::new(0) };
+}
+
 /// Few keys, so that turns meet each other's traces.
 const KEYS: u8 = 3;
 const LOG_BOUND: u64 = 4;
@@ -36,12 +45,15 @@ enum Ending {
     Fail,
     Abort,
     Panic,
+    /// Of a run of an alarm: it waits for longer than it may.
+    Outlast,
 }
 
 impl Ending {
     fn reach(self, ctx: &Ctx) -> Result<(), Error> {
         match self {
-            Self::Succeed => Ok(()),
+            // A turn that waits for long has waited before.
+            Self::Succeed | Self::Outlast => Ok(()),
             Self::Fail => Err(Error::conflict("as_told", "as told")),
             Self::Abort => ctx.abort("as told"),
             Self::Panic => panic!("as told"),
@@ -122,12 +134,37 @@ impl Subject {
         steps: Vec<Step>,
         ending: Ending,
     ) -> Result<(), Error> {
-        for step in &steps {
+        self.take_all(ctx, &steps, ending).await
+    }
+
+    /// Has an alarm take the steps, with an ending for each of its tries.
+    #[rpc]
+    fn by_alarm(
+        &self,
+        ctx: &Ctx,
+        steps: Vec<Step>,
+        endings: Vec<Ending>,
+    ) -> Result<(), StorageError> {
+        Self::schedules(ctx).perform((steps, endings)).after(MOMENT)
+    }
+
+    #[alarm]
+    async fn perform(&mut self, ctx: &Ctx, plan: (Vec<Step>, Vec<Ending>)) -> Result<(), Error> {
+        let (steps, endings) = plan;
+        let ending = endings[TRIES.replace(TRIES.get() + 1)];
+        self.take_all(ctx, &steps, ending).await
+    }
+
+    async fn take_all(&mut self, ctx: &Ctx, steps: &[Step], ending: Ending) -> Result<(), Error> {
+        for step in steps {
             if matches!(step, Step::Await) {
                 ctx.sleep(MOMENT).await;
             } else {
                 self.take(ctx, step)?;
             }
+        }
+        if ending == Ending::Outlast {
+            ctx.sleep(TOO_LONG).await;
         }
         ending.reach(ctx)
     }
@@ -267,6 +304,11 @@ impl Expected {
         let own = match ending {
             Ending::Succeed => State { fields, stored },
             Ending::Fail | Ending::Abort | Ending::Panic => committed,
+            // An await commits what was written to storage before it.
+            Ending::Outlast => State {
+                stored,
+                ..committed
+            },
         };
         cut_off.push(own.clone());
         Self { own, cut_off }
@@ -329,11 +371,42 @@ async fn state_of(sim: &Sim, subject: &SubjectStub) -> State {
     panic!("the object does not answer");
 }
 
-async fn run(sim: &Sim, turns: usize) {
+/// Runs the steps by an alarm whose tries fail up to twice, and checks what they leave.
+async fn run_by_alarm(sim: &Sim, dice: &mut Dice, before: State) -> State {
+    let subject = sim.objects::<Subject>().named("a");
+    let mut steps = dice.steps(true);
+    // It would delete the run itself.
+    steps.retain(|step| !matches!(step, Step::DeleteAll));
+    let failing = [Ending::Fail, Ending::Abort, Ending::Panic, Ending::Outlast];
+    let mut endings = vec![Ending::Succeed];
+    for _ in 0..dice.throw(3) {
+        endings.insert(0, failing[usize::try_from(dice.throw(4)).unwrap()]);
+    }
+    let expected = endings.iter().fold(before.clone(), |before, ending| {
+        Expected::of(&before, &steps, *ending).own
+    });
+    TRIES.set(0);
+    let scheduled = subject.by_alarm(steps.clone(), endings.clone()).await;
+    scheduled.expect("nothing fails but the run");
+    sim.advance(HOUR).await;
+    let after = state_of(sim, &subject).await;
+    assert_eq!(
+        after, expected,
+        "{steps:?} by an alarm with {endings:?}\n before {before:?}"
+    );
+    after
+}
+
+/// `by_alarm` says whether some turns are runs of an alarm.
+async fn run(sim: &Sim, turns: usize, by_alarm: bool) {
     let mut dice = Dice(sim.seed());
     let subject = sim.objects::<Subject>().named("a");
     let mut before = State::default();
     for _ in 0..turns {
+        if by_alarm && dice.throw(4) == 0 {
+            before = run_by_alarm(sim, &mut dice, before).await;
+            continue;
+        }
         let may_wait = dice.throw(2) == 0;
         let steps = dice.steps(may_wait);
         let ending = match dice.throw(8) {
@@ -372,10 +445,10 @@ async fn run(sim: &Sim, turns: usize) {
 
 #[anchorhold::test(seed = 1, seeds = 100)]
 async fn turns_leave_what_the_guarantees_say(sim: Sim) {
-    run(&sim, 20).await;
+    run(&sim, 20, true).await;
 }
 
 #[anchorhold::test(seed = 1, seeds = 300, faults = Faults::all())]
 async fn turns_leave_what_the_guarantees_say_under_all_faults(sim: Sim) {
-    run(&sim, 12).await;
+    run(&sim, 12, false).await;
 }
