@@ -9,6 +9,8 @@ pub(crate) mod awaited_calls;
 pub(crate) mod caller;
 pub(crate) mod chain;
 pub(crate) mod effects;
+#[cfg(test)]
+mod model;
 pub(crate) mod user_code;
 
 use std::cell::RefCell;

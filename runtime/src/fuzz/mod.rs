@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::Sim;
 
 mod cron;
+mod own_code;
 mod paths;
 mod requests;
 mod shapes;

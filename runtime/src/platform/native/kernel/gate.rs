@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 
 /// The approximate size of an output besides its bytes.
-const OUTPUT: usize = 256;
+pub(super) const OUTPUT: usize = 256;
 
 /// Writes collect in an open transaction. A commit closes it, and the disk makes it durable later.
 /// Transactions are numbered. An output waits for the transaction that was current when it was

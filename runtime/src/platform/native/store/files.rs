@@ -132,6 +132,8 @@ impl Files {
             Ok(file)
         });
         let file = written.map_err(|error| io_error("writing", &draft, &error))?;
+        #[cfg(test)]
+        self.power.file_rewritten(&draft);
         self.sync_file(&file, &draft)?;
         fs::rename(&draft, path).map_err(|error| io_error("making", path, &error))?;
         self.sync_folder(&handle, folder).inspect_err(|_| {
@@ -179,6 +181,8 @@ impl Files {
         if rewritten == 0 {
             return Ok(());
         }
+        #[cfg(test)]
+        self.power.file_rewritten(log);
         self.sync_file(&file, log)?;
         self.sync_entries(log.parent().unwrap_or(&self.root))
     }

@@ -1,6 +1,8 @@
 //! The folder's index of the objects that have an alarm. Thus a starting host wakes no others.
 
 #[cfg(test)]
+mod power_rounds;
+#[cfg(test)]
 mod tests;
 
 use std::path::{Path, PathBuf};
@@ -59,6 +61,16 @@ impl Writer {
         if let Some(log) = self.log.as_mut().filter(|log| log.is_in_doubt) {
             log.files.restore_log(&log.path)?;
             log.is_in_doubt = false;
+        }
+        Ok(())
+    }
+
+    /// Records that SQLite has synced the log, or makes that sync fail.
+    #[cfg(test)]
+    fn log_synced(&self) -> Result<(), StorageError> {
+        if let Some(log) = &self.log {
+            log.files.power.before_sync(&log.path)?;
+            log.files.power.file_synced(&log.path);
         }
         Ok(())
     }
@@ -235,10 +247,10 @@ impl Index {
             let mut make = |change| make_change(transaction, change);
             changes.iter().try_for_each(&mut make)
         });
-        written.map_err(|error| {
-            writer.note_failure();
-            storage_error(&error)
-        })?;
+        let written = written.map_err(|error| storage_error(&error));
+        #[cfg(test)]
+        let written = written.and_then(|()| if synced { writer.log_synced() } else { Ok(()) });
+        written.inspect_err(|_| writer.note_failure())?;
         if let Err(error) = writer.shorten_log() {
             // The changes are made. The log remains until the next time.
             writer.note_failure();

@@ -12,6 +12,8 @@ use crate::error::StorageError;
 
 /// The unit that a disk writes completely or not at all.
 pub(super) const SECTOR: usize = 512;
+/// The unit that the operating system marks as written.
+const PAGE: usize = 4_096;
 
 /// Records what every sync made durable. Files are identified by their inodes, because a rename
 /// moves them.
@@ -31,6 +33,9 @@ impl Inode {
 #[derive(Clone, Default)]
 struct Disk {
     contents: HashMap<Inode, Vec<u8>>,
+    /// What the files contained when a sync of them failed. The operating system considers these
+    /// pages written. A later sync does not write them, unless they have changed.
+    clean: HashMap<Inode, Vec<u8>>,
     entries: HashMap<PathBuf, Vec<(PathBuf, Inode)>>,
     /// The endings of paths whose syncs must fail, one for each failure.
     failing: Vec<String>,
@@ -46,6 +51,7 @@ impl Power {
         let mut disk = self.disk();
         let earlier = std::mem::take(&mut *earlier.disk());
         disk.contents.extend(earlier.contents);
+        disk.clean.extend(earlier.clean);
         for (folder, entries) in earlier.entries {
             disk.entries.entry(folder).or_insert(entries);
         }
@@ -70,14 +76,32 @@ impl Power {
             .position(|ending| name.ends_with(ending.as_str()))
         {
             disk.failing.remove(index);
+            if let (Ok(file), Ok(bytes)) = (fs::metadata(path), fs::read(path)) {
+                disk.clean.insert(Inode::of(&file), bytes);
+            }
             return Err(StorageError::Io(format!("syncing {name}: injected")));
         }
         Ok(())
     }
 
     pub(super) fn file_synced(&self, path: &Path) {
-        if let (Ok(inode), Ok(bytes)) = (fs::metadata(path), fs::read(path)) {
-            self.disk().contents.insert(Inode::of(&inode), bytes);
+        if let (Ok(file), Ok(bytes)) = (fs::metadata(path), fs::read(path)) {
+            let (mut disk, inode) = (self.disk(), Inode::of(&file));
+            let synced = match disk.clean.get(&inode) {
+                Some(clean) => {
+                    let durable = disk.contents.get(&inode).map_or(&[][..], Vec::as_slice);
+                    changed_pages(&bytes, clean, durable)
+                }
+                None => bytes,
+            };
+            disk.contents.insert(inode, synced);
+        }
+    }
+
+    /// Records that all bytes of a file were written again. A sync writes all of them.
+    pub(super) fn file_rewritten(&self, path: &Path) {
+        if let Ok(file) = fs::metadata(path) {
+            self.disk().clean.remove(&Inode::of(&file));
         }
     }
 
@@ -161,6 +185,22 @@ impl Power {
             }
         }
     }
+}
+
+/// Returns what a sync leaves on the disk: the pages that have changed since they were marked as
+/// written. The others stay as they are on the disk.
+fn changed_pages(shown: &[u8], clean: &[u8], durable: &[u8]) -> Vec<u8> {
+    let mut bytes = shown.to_vec();
+    for (number, page) in bytes.chunks_mut(PAGE).enumerate() {
+        let at = number * PAGE;
+        if clean.get(at..at + page.len()) == Some(&*page) {
+            let durable = durable.get(at..).unwrap_or_default();
+            let length = page.len().min(durable.len());
+            page[..length].copy_from_slice(&durable[..length]);
+            page[length..].fill(0);
+        }
+    }
+    bytes
 }
 
 fn entries_of(folder: &Path) -> BTreeMap<PathBuf, Inode> {

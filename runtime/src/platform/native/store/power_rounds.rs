@@ -301,14 +301,17 @@ impl World {
     }
 }
 
-/// `ANCHORHOLD_POWER_ROUNDS` sets how many rounds each seed has.
+/// Returns how many rounds each seed has: `ANCHORHOLD_POWER_ROUNDS`, or `usual`.
+pub(super) fn rounds(usual: u64) -> u64 {
+    let rounds = std::env::var("ANCHORHOLD_POWER_ROUNDS");
+    rounds.map_or(usual, |rounds| rounds.parse().expect("a number of rounds"))
+}
+
 #[test]
 fn random_work_loses_nothing_acknowledged_when_the_power_fails() {
-    let rounds = std::env::var("ANCHORHOLD_POWER_ROUNDS");
-    let rounds = rounds.map_or(ROUNDS, |rounds| rounds.parse().expect("a number of rounds"));
     for seed in 0..SEEDS {
         let mut world = World::new(seed);
-        for _ in 0..rounds {
+        for _ in 0..rounds(ROUNDS) {
             world.round();
         }
     }

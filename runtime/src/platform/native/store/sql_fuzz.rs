@@ -1,6 +1,8 @@
 //! Generates an object's own SQL at random, to test what it can do to the runtime and to other
 //! turns.
 
+mod turns;
+
 use bolero::TypeGenerator;
 use bolero::generator::produce;
 
@@ -8,7 +10,7 @@ use super::Database;
 use super::allowed::{FUNCTIONS, MODULES, PRAGMAS};
 use crate::error::StorageError;
 use crate::fuzz::target;
-use crate::storage::sql::SqlRows;
+use crate::storage::sql::{SqlRows, SqlValue};
 use crate::storage::sql_text::check;
 
 /// A fragment of SQL.
@@ -310,7 +312,8 @@ impl Statement {
 /// Runs a text as an object's `sql().execute` does.
 fn run(database: &Database, text: &str) -> Result<SqlRows, StorageError> {
     check(text)?;
-    database.sql(text, &[])
+    let parameters = vec![SqlValue::Text("open".to_owned()); text.matches('?').count()];
+    database.sql(text, &parameters)
 }
 
 /// A database in use: another turn has uncommitted writes.

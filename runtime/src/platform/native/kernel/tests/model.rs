@@ -1,18 +1,30 @@
 //! Runs the kernel against a host that is a plain model, under many random schedules, with
 //! rollbacks, lost commits, crashes and clock changes.
 
+mod checks;
+mod disk;
+mod work;
+
 use std::collections::{HashMap, VecDeque};
 
 use super::index::{Change, ModelIndex};
 use super::{TestEffect, TestKernel, id, small_limits};
-use crate::error::fault::Fault;
+use crate::object::id::RawId;
 use crate::platform::native::kernel::{AlarmOutcome, Effect, Event, Limits, Now, ObjectIndex};
+use disk::Stored;
 
 const OBJECTS: u8 = 4;
+/// Work below this number is the alarm of the object of that number, plus one.
+const FIRST_WORK: u32 = 100;
+
+fn alarm_work(number: u8) -> u32 {
+    u32::from(number) + 1
+}
 
 /// A host made of plain data: a disk, an index, and actions to be carried out.
 struct Model {
     kernel: TestKernel,
+    limits: Limits,
     random: u64,
     now: Now,
     waiting: Vec<TestEffect>,
@@ -22,6 +34,11 @@ struct Model {
     /// The objects with a commit in flight to the disk.
     syncing: Vec<u8>,
     index: ModelIndex,
+    arrivals: u32,
+    /// The events that were accepted and are not over, with their bytes.
+    accepted: HashMap<u32, (ObjectIndex, usize)>,
+    /// The runs of alarms that are under way, and when they began by the steady clock.
+    runs: HashMap<RawId, i64>,
     sent: u32,
     fired: usize,
     /// How many alarms were set. At most as many runs may have a cause.
@@ -29,13 +46,6 @@ struct Model {
     failures: usize,
     /// Whether nothing fails any more, because the test ends.
     calm: bool,
-}
-
-/// The alarm in one object's database.
-#[derive(Clone, Copy, Default)]
-struct Stored {
-    committed: Option<i64>,
-    durable: Option<i64>,
 }
 
 #[derive(Default)]
@@ -47,17 +57,39 @@ struct ModelObject {
     committed: u32,
     durable: u32,
     outputs: VecDeque<(u32, u32)>,
+    /// The first write of the open transaction and of the one in flight, by the steady clock.
+    open_since: Option<i64>,
+    committing_since: Option<i64>,
     /// The alarm in the open transaction, if the transaction changed it.
     open_alarm: Option<Option<i64>>,
     touched: bool,
     running: usize,
     resident: bool,
+    /// When the last event began or ended, by the steady clock.
+    last_active: i64,
+}
+
+impl ModelObject {
+    fn unsynced_since(&self) -> Option<i64> {
+        self.committing_since.or(self.open_since)
+    }
 }
 
 impl Model {
     fn new(seed: u64) -> Self {
+        let limits = Limits {
+            mailbox_events: 8,
+            resident_objects: 3,
+            alarms: 3,
+            // Some commits take longer.
+            commit_ms: 30,
+            alarm_starts: 2,
+            alarm_runs: 3,
+            ..small_limits()
+        };
         Self {
-            kernel: Self::kernel(),
+            kernel: super::new_kernel(limits.clone()),
+            limits,
             random: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
             now: super::at(0),
             waiting: Vec::new(),
@@ -65,24 +97,15 @@ impl Model {
             disk: [Stored::default(); OBJECTS as usize],
             syncing: Vec::new(),
             index: ModelIndex::default(),
+            arrivals: 0,
+            accepted: HashMap::new(),
+            runs: HashMap::new(),
             sent: 0,
             fired: 0,
             set: 0,
             failures: 0,
             calm: false,
         }
-    }
-
-    fn kernel() -> TestKernel {
-        super::new_kernel(Limits {
-            mailbox_events: 8,
-            resident_objects: 3,
-            alarms: 3,
-            // Some commits take longer.
-            commit_ms: 30,
-            alarm_starts: 2,
-            ..small_limits()
-        })
     }
 
     fn below(&mut self, bound: u64) -> u64 {
@@ -99,6 +122,7 @@ impl Model {
                 let object = self.kernel.add(id(number), self.now);
                 let known = ModelObject {
                     number,
+                    last_active: self.now.steady,
                     ..ModelObject::default()
                 };
                 self.objects.insert(object, known);
@@ -118,22 +142,24 @@ impl Model {
         open.unwrap_or(self.disk[number].committed)
     }
 
-    fn set_alarm(&mut self, object: ObjectIndex, at: Option<i64>) {
-        let state = self.state(object);
-        state.open_alarm = Some(at);
-        state.touched = true;
-        state.written += 1;
-        self.set += usize::from(at.is_some());
-        self.handle(Event::Wrote { object });
-    }
-
     fn handle(&mut self, event: Event<u32, u32>) {
+        if let Event::AlarmFinished { id, .. } = &event {
+            self.runs.remove(id);
+        }
+        let is_tick = matches!(event, Event::Tick);
+        if is_tick {
+            self.lose_overdue();
+        }
         let mut effects = Vec::new();
         self.kernel.handle(event, self.now, &mut effects);
+        if is_tick {
+            self.check_evictions(&effects);
+        }
         for effect in effects {
             self.carry_out(effect);
         }
         self.check_alarms();
+        self.check_writes();
     }
 
     /// Carries out immediate effects. The others wait until the schedule picks them.
@@ -157,6 +183,10 @@ impl Model {
                 outputs.retain(|(sent, _)| *sent != output);
             }
             Effect::Refuse { work, .. } => self.refused(work),
+            Effect::FireAlarm { id } => {
+                self.fires(id);
+                self.waiting.push(Effect::FireAlarm { id });
+            }
             Effect::Start {
                 object,
                 work,
@@ -188,9 +218,10 @@ impl Model {
             Effect::Leave { object, .. } => self.state(object).resident = false,
             Effect::LoadAlarms => self.load_alarms(),
             Effect::Close { object } => {
+                let state = self.state(object);
                 assert!(
-                    self.state(object).outputs.is_empty(),
-                    "an object is closed while what it sent waits for the disk"
+                    state.outputs.is_empty() && state.unsynced_since().is_none(),
+                    "an object is closed while what it wrote or sent waits for the disk"
                 );
                 self.waiting.push(Effect::Close { object });
             }
@@ -206,98 +237,14 @@ impl Model {
         }
     }
 
-    /// Handles refused work. Work other than zero is the alarm of the object of that number, plus
-    /// one.
     fn refused(&mut self, work: u32) {
-        if work > 0 {
+        self.accepted.remove(&work);
+        if work < FIRST_WORK {
             self.failures += 1;
             let id = id((work - 1) as u8);
             let outcome = AlarmOutcome::Failed { random: 0 };
             self.handle(Event::AlarmFinished { id, outcome });
         }
-    }
-
-    /// Commits what is settled, after the index has its alarms.
-    fn settle(&mut self, latest: Option<i64>) {
-        let mut alarms = Vec::new();
-        for object in self.kernel.dirty().to_vec() {
-            if self.state(object).touched {
-                alarms.push((object, self.alarm_of(object)));
-            }
-        }
-        let earlier = self.kernel.alarms_to_record(&alarms, latest);
-        if earlier.is_empty() {
-            self.handle(Event::Settled);
-            return;
-        }
-        let entries = earlier
-            .into_iter()
-            .map(|(object, at)| (object, id(self.state(object).number), at));
-        let record = Change::Record(entries.collect());
-        self.index.send(record);
-    }
-
-    fn change_index(&mut self) {
-        let Some(change) = self.index.next_change() else {
-            return;
-        };
-        let is_record = matches!(change, Change::Record(_));
-        let fails = is_record && !self.calm && self.below(20) == 0;
-        if !fails {
-            self.index.make(&change);
-        }
-        if let Change::Record(entries) = change {
-            for (object, _, at) in entries {
-                let is_expected = self.kernel.alarm_recorded(object, at, !fails);
-                if is_expected && fails {
-                    self.failures += 1;
-                    self.roll_back(object);
-                    let fault = Fault::Panicked;
-                    self.handle(Event::CommitFailed { object, fault });
-                }
-            }
-            self.settle(Some(self.now.wall));
-        }
-    }
-
-    fn commit(&mut self, objects: Vec<ObjectIndex>) {
-        for &object in &objects {
-            if std::mem::take(&mut self.state(object).touched) {
-                let alarm = self.alarm_of(object);
-                assert!(self.kernel.alarm_committing(object, alarm));
-            }
-        }
-        for &object in &objects {
-            let state = self.state(object);
-            state.committed = state.written;
-            let number = usize::from(state.number);
-            if let Some(alarm) = state.open_alarm.take() {
-                self.disk[number].committed = alarm;
-            }
-            self.syncing.push(number as u8);
-        }
-        self.waiting.push(Effect::Commit { objects });
-    }
-
-    /// Checks that after a crash at any point, the index wakes an object at or before its own
-    /// alarm.
-    fn check_alarms(&self) {
-        for (number, stored) in self.disk.iter().enumerate() {
-            for at in [stored.committed, stored.durable].into_iter().flatten() {
-                let indexed = self.index.find(id(number as u8));
-                assert!(
-                    indexed.is_some_and(|indexed| indexed <= at),
-                    "object {number}: {indexed:?} is after {at}"
-                );
-            }
-        }
-    }
-
-    fn load_alarms(&mut self) {
-        let until = self.now.wall + 100;
-        self.handle(Event::AlarmsLoading { until });
-        let alarms = self.index.all();
-        self.handle(Event::AlarmsLoaded { alarms, last: true });
     }
 
     fn run_waiting(&mut self, position: usize) {
@@ -310,14 +257,14 @@ impl Model {
             } if !self.state(object).resident => {
                 // It left between the decision and its execution.
                 self.refused(work);
-                self.finish(object, bytes);
+                self.finish(object, work, bytes);
             }
+            Effect::Start { object, work, .. } if work < FIRST_WORK => self.alarm(object),
             Effect::Start {
                 object,
-                work: 0,
+                work,
                 bytes,
-            } => self.turn(object, bytes),
-            Effect::Start { object, .. } => self.alarm(object),
+            } => self.turn(object, work, bytes),
             Effect::Commit { objects } => self.synced(objects),
             Effect::RequestCommit => self.settle(None),
             Effect::Close { object } => {
@@ -326,159 +273,20 @@ impl Model {
             }
             Effect::FireAlarm { id } => {
                 let object = self.object(id.0[0]);
-                self.handle(Event::Arrived {
-                    object,
-                    work: u32::from(id.0[0]) + 1,
-                    bytes: 0,
-                });
+                self.deliver(object, alarm_work(id.0[0]), 0);
             }
             other => panic!("{other:?} takes place at once"),
         }
     }
 
-    fn wake(&mut self, object: ObjectIndex) {
-        let number = self.state(object).number;
-        let alarm = self.disk[usize::from(number)].committed;
-        let indexed = self.index.find(id(number));
-        let is_readable = self.calm || self.below(10) > 0;
-        let covers = |at: &i64| is_readable && indexed.is_some_and(|indexed| indexed <= *at);
-        let indexed = alarm.filter(covers);
-        if !self.calm && self.below(10) == 0 {
-            self.failures += 1;
-            let fault = Fault::Panicked;
-            self.handle(Event::WakeFailed { object, fault });
-        } else {
-            // Data read from a log was made durable before.
-            let stored = &mut self.disk[usize::from(number)];
-            stored.durable = stored.committed;
-            let state = self.state(object);
-            state.written = state.committed;
-            state.durable = state.committed;
-            state.resident = true;
-            self.handle(Event::Woken {
-                object,
-                alarm,
-                indexed,
-            });
-        }
-    }
-
-    /// Completes a sync. Sometimes the disk fails, and then holds either state.
-    fn synced(&mut self, objects: Vec<ObjectIndex>) {
-        let mut failed = Vec::new();
-        self.syncing.clear();
-        for object in objects {
-            let fails = !self.calm && self.below(20) == 0;
-            let Some(state) = self.objects.get_mut(&object) else {
-                continue;
-            };
-            let stored = &mut self.disk[usize::from(state.number)];
-            if fails {
-                self.failures += 1;
-                failed.push((object, Fault::Panicked));
-            } else {
-                state.durable = state.committed;
-                stored.durable = stored.committed;
-            }
-        }
-        self.handle(Event::Synced { failed });
-    }
-
-    fn roll_back(&mut self, object: ObjectIndex) {
-        let state = self.state(object);
-        state.open_alarm = None;
-        state.written = state.committed;
-    }
-
-    fn reset(&mut self, object: ObjectIndex) {
-        self.failures += 1;
-        self.roll_back(object);
-        self.handle(Event::Reset {
-            object,
-            fault: Fault::Panicked,
-            discard: true,
-        });
-    }
-
-    fn alarm(&mut self, object: ObjectIndex) {
-        let id = id(self.state(object).number);
-        let outcome = match self.alarm_of(object) {
-            Some(at) if at <= self.now.wall => {
-                self.fired += 1;
-                match self.below(if self.calm { 3 } else { 6 }) {
-                    // The handler sets another alarm.
-                    0 if !self.calm => {
-                        let at = self.now.wall + 1 + self.below(50) as i64;
-                        self.set_alarm(object, Some(at));
-                        AlarmOutcome::Done
-                    }
-                    0..3 => {
-                        self.set_alarm(object, None);
-                        AlarmOutcome::Done
-                    }
-                    3 => {
-                        self.failures += 1;
-                        AlarmOutcome::Failed { random: 0 }
-                    }
-                    4 => {
-                        // It fails after setting its alarm, which is rolled back.
-                        self.set_alarm(object, None);
-                        let outcome = AlarmOutcome::Failed { random: 0 };
-                        self.handle(Event::AlarmFinished { id, outcome });
-                        self.finish(object, 0);
-                        self.reset(object);
-                        return;
-                    }
-                    _ => {
-                        // It succeeds, but its writes are lost with another turn's.
-                        self.set_alarm(object, None);
-                        let outcome = AlarmOutcome::Done;
-                        self.handle(Event::AlarmFinished { id, outcome });
-                        self.finish(object, 0);
-                        self.reset(object);
-                        return;
-                    }
-                }
-            }
-            actual => AlarmOutcome::Stale { actual },
-        };
-        self.handle(Event::AlarmFinished { id, outcome });
-        self.finish(object, 0);
-    }
-
-    fn finish(&mut self, object: ObjectIndex, bytes: usize) {
-        self.state(object).running -= 1;
-        self.handle(Event::Finished { object, bytes });
-    }
-
-    fn turn(&mut self, object: ObjectIndex, bytes: usize) {
-        if self.below(2) == 0 {
-            self.state(object).written += 1;
-            self.handle(Event::Wrote { object });
-        }
-        if !self.calm && self.below(4) == 0 {
-            let at = (self.below(3) > 0).then(|| self.now.wall + 1 + (self.random % 150) as i64);
-            self.set_alarm(object, at);
-        }
-        for _ in 0..self.below(3) {
-            self.sent += 1;
-            let output = self.sent;
-            let state = self.state(object);
-            state.outputs.push_back((output, state.written));
-            self.handle(Event::Emitted { object, output });
-        }
-        if !self.calm && self.below(12) == 0 {
-            self.reset(object);
-        }
-        self.finish(object, bytes);
-    }
-
     /// Loses everything except the disk.
     fn crash(&mut self) {
         self.failures += 1;
-        self.kernel = Self::kernel();
+        self.kernel = super::new_kernel(self.limits.clone());
         self.waiting.clear();
         self.syncing.clear();
+        self.accepted.clear();
+        self.runs.clear();
         self.index.crash();
         self.objects.clear();
         for number in 0..self.disk.len() {
@@ -494,18 +302,10 @@ impl Model {
 
     fn random_step(&mut self) {
         match self.below(40) {
-            0..10 => {
-                let number = self.below(u64::from(OBJECTS)) as u8;
-                let object = self.object(number);
-                let bytes = self.below(9) as usize;
-                self.handle(Event::Arrived {
-                    object,
-                    work: 0,
-                    bytes,
-                });
-            }
+            0..10 => self.arrive(),
             10..20 => {
-                let passed = self.below(5) as i64;
+                let most = if self.below(100) == 0 { 2_000 } else { 5 };
+                let passed = self.below(most) as i64;
                 self.now.steady += passed;
                 self.now.wall += passed;
                 self.handle(Event::Tick);
@@ -516,6 +316,12 @@ impl Model {
             }
             21 if self.below(4) == 0 => self.crash(),
             22..26 => self.change_index(),
+            26 => {
+                let number = self.below(u64::from(OBJECTS)) as u8;
+                if let Some(object) = self.kernel.find(id(number)) {
+                    self.handle(Event::EvictionRequested { object });
+                }
+            }
             _ if !self.waiting.is_empty() => {
                 let position = self.below(self.waiting.len() as u64) as usize;
                 self.run_waiting(position);

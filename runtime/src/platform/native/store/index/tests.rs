@@ -264,8 +264,11 @@ fn log_in_doubt_is_made_durable_before_anything_is_recorded_behind_it() {
     write(3).expect_err("the log is still in doubt");
     write(4).unwrap();
     assert!(!files.power.is_failing());
-    files.power.fail_next("index.sqlite-wal");
+    // A log that is made durable is synced with its folder.
+    let folder = folder.path().to_string_lossy();
+    files.power.fail_next(&folder);
     write(5).expect("nothing has failed since");
+    assert!(files.power.is_failing());
 }
 
 #[test]
