@@ -1,5 +1,6 @@
 //! The app: its object classes, and the paths that are routed to them.
 
+mod cross_origin;
 pub(crate) mod dispatch;
 pub(crate) mod sharding;
 
@@ -8,10 +9,12 @@ use std::rc::Rc;
 
 use crate::engine::table::Description;
 use crate::error::Error;
-use crate::http::{Request, Response, origin, path};
+use crate::http::{Request, Response, path};
 use crate::object::DurableObject;
 use crate::object::context::Env;
 use crate::turn::LocalFuture;
+
+use cross_origin::CrossOrigin;
 
 /// The objects of a deployment and the paths that are routed to them. It is the entry point of the
 /// Worker on Cloudflare and of the server on the embedded host.
@@ -32,7 +35,7 @@ pub struct App {
     mounts: Vec<Mount>,
     routes: Vec<AppRoute>,
     pub(crate) guards: Vec<Guard>,
-    allowed_origins: Vec<String>,
+    cross_origin: CrossOrigin,
     pub(crate) assets: Option<&'static str>,
     mistakes: Vec<String>,
 }
@@ -276,23 +279,6 @@ impl App {
     {
         self.guards
             .push(Rc::new(move |visit| Box::pin(guard(visit))));
-        self
-    }
-
-    /// Allows pages of this origin (such as `"https://example.com"`) to open sockets.
-    ///
-    /// Without it only pages of the app's own host may open them: a browser sends cookies with
-    /// every upgrade, and CORS does not protect sockets. Clients that send no `Origin` are not
-    /// browsers and are always allowed.
-    #[must_use]
-    pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
-        let origin = origin.into();
-        if !origin::is_origin(&origin) {
-            self.mistakes.push(format!(
-                "{origin:?} is not an origin: write \"https://example.com\", or \"https://example.com:8443\" where the port is not the scheme's own, without a path"
-            ));
-        }
-        self.allowed_origins.push(origin);
         self
     }
 

@@ -1,5 +1,7 @@
 //! Requests and responses as seen by objects and the app.
 
+pub(crate) mod content_type;
+pub(crate) mod methods;
 pub(crate) mod origin;
 pub(crate) mod path;
 mod refusal;
@@ -410,7 +412,7 @@ impl Response {
 }
 
 /// Returns the value as it is sent.
-fn header_value<'a>(name: &str, value: &'a str) -> Result<&'a str, String> {
+pub(crate) fn header_value<'a>(name: &str, value: &'a str) -> Result<&'a str, String> {
     let is_token = |byte: u8| {
         byte.is_ascii_alphanumeric()
             || matches!(

@@ -5,10 +5,10 @@ use std::rc::Rc;
 
 use super::sharding::shard_name;
 use super::{Address, App, AppRoute, Mount, Visit};
-use crate::engine::routing::is_upgrade;
+use crate::engine::routing;
 use crate::engine::table::Description;
 use crate::error::fault::Fault;
-use crate::http::{Request, Response, origin, path};
+use crate::http::{Request, Response, methods, path};
 use crate::limits::MAX_NAME;
 use crate::object::context::Env;
 use crate::object::id::Placement;
@@ -22,6 +22,8 @@ pub(crate) enum Destination<'a> {
     Object(Target<'a>),
     /// The index in the list of handlers, and the values of the path's parameters.
     Handler(usize, Vec<(&'static str, String)>),
+    /// An OPTIONS request that no handler answers, with the methods of its path.
+    Options(String),
     MethodNotAllowed(String),
     Asset,
     Nowhere,
@@ -51,6 +53,10 @@ impl App {
         }
         for mount in &self.mounts {
             if let Some((name, path)) = mount.matches(path) {
+                if method == "OPTIONS" {
+                    allowed.extend(routing::methods(mount.description, path));
+                    break;
+                }
                 return Destination::Object(Target {
                     description: mount.description,
                     by: mount.by,
@@ -60,7 +66,12 @@ impl App {
             }
         }
         if !allowed.is_empty() {
-            return Destination::MethodNotAllowed(allowed.join(", "));
+            let allow = methods::allow(&allowed);
+            return if method == "OPTIONS" {
+                Destination::Options(allow)
+            } else {
+                Destination::MethodNotAllowed(allow)
+            };
         }
         if self.assets.is_some() && method == "GET" {
             Destination::Asset
@@ -78,16 +89,18 @@ impl App {
     ) -> LocalFuture<'static, Option<Response>> {
         let this = self.clone();
         Box::pin(async move {
+            let headers = this.cross_origin_headers(&request);
             let answer = match this.try_answer(request, env).await {
                 Ok(response) => response,
                 Err(fault) => Some(fault.into_response()),
             };
-            answer.map(Response::checked)
+            answer.map(|answer| answer.checked().with_cross_origin_headers(headers))
         })
     }
 
     async fn try_answer(&self, mut request: Request, env: Env) -> Result<Option<Response>, Fault> {
         request.check()?;
+        self.check_origin(&request)?;
         let path = request.path().into_owned();
         let target = match self.destination(&request.method(), &path) {
             Destination::Object(target) => target,
@@ -105,6 +118,7 @@ impl App {
                 };
                 return answer.map(Some).map_err(|error| Fault::application(&error));
             }
+            Destination::Options(allow) => return self.options(&request, &allow).map(Some),
             Destination::Asset => return Ok(None),
             Destination::MethodNotAllowed(allow) => return Err(Fault::MethodNotAllowed { allow }),
             Destination::Nowhere => {
@@ -117,7 +131,6 @@ impl App {
             name,
             path: rest,
         } = target;
-        self.check_origin(description, &request)?;
         let key = matches!(by, Address::Shard(_)).then(|| name.clone());
         let mut visit = Visit {
             class: description.class.name,
@@ -152,34 +165,6 @@ impl App {
         // Guards may have changed the path and the headers.
         request.check()?;
         remote.fetch(request, &CallChain::default()).await.map(Some)
-    }
-
-    /// Rule S1. A request that asks for no upgrade passes.
-    pub(crate) fn check_origin(
-        &self,
-        description: &Description,
-        request: &Request,
-    ) -> Result<(), Fault> {
-        if !description.has_sockets() || !is_upgrade(request) {
-            return Ok(());
-        }
-        let Some(origin) = request.header("origin") else {
-            return Ok(());
-        };
-        let own = request
-            .header("host")
-            .is_some_and(|host| origin::is_page_of(&origin, &host));
-        if own
-            || self
-                .allowed_origins
-                .iter()
-                .any(|allowed| allowed.eq_ignore_ascii_case(&origin))
-        {
-            return Ok(());
-        }
-        Err(Fault::Forbidden(format!(
-            "pages of {origin} may not open sockets here"
-        )))
     }
 }
 

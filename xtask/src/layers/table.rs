@@ -27,6 +27,7 @@ const LAYERS: &[Layer] = &[
             "codec/",
             "turn",
             "turn/",
+            "http/methods",
             "http/path",
             "http/origin",
             "object/id",

@@ -179,7 +179,16 @@ impl Server {
         };
         let assets = self.app.assets;
         let asset = assets.map(|folder| (folder, request.path().into_owned()));
-        let body = self.bodies.read(request.inner.headers(), body).await?;
+        // Before the body is read, as on Cloudflare.
+        self.app.check_origin(&request)?;
+        let body = match self.bodies.read(request.inner.headers(), body).await {
+            Ok(body) => body,
+            Err(fault) => {
+                let headers = self.app.cross_origin_headers(&request);
+                let response = fault.into_response().with_cross_origin_headers(headers);
+                return Ok(self.answers.to_http(response));
+            }
+        };
         request.inner.receive_body(body);
         let env = crate::object::context::Env::new(Env::ungated(Rc::clone(&self.shard)));
         let mut response = match self.app.answer(request, env).await {

@@ -70,7 +70,7 @@ pub fn worker_fetch(make: fn() -> App, request: JsValue, env: JsValue, _ctx: JsV
         match pass_on(app, &env, &received, &request) {
             Ok(Some(answer)) => return Ok(answer),
             Ok(None) => {}
-            Err(fault) => return answer_fault(fault),
+            Err(fault) => return answer_fault_across(app, &received, fault),
         }
     }
     answer_unowned(
@@ -86,7 +86,7 @@ pub fn worker_fetch(make: fn() -> App, request: JsValue, env: JsValue, _ctx: JsV
                     match pass_on(&app, &env, &received, &request) {
                         Ok(Some(answer)) => return JsFuture::from(Promise::from(answer)).await,
                         Ok(None) => {}
-                        Err(fault) => return answer_fault(fault),
+                        Err(fault) => return answer_fault_across(&app, &received, fault),
                     }
                     app
                 }
@@ -114,14 +114,16 @@ fn pass_on(
     received: &crate::http::Request,
     request: &JsValue,
 ) -> Result<Option<JsValue>, Fault> {
+    app.check_origin(received)?;
     match app.destination(&received.method(), &received.path()) {
         Destination::Asset => asset(env, request).map(Some),
         Destination::Object(target) if app.guards.is_empty() => {
-            app.check_origin(target.description, received)?;
             let env = context::Env::new(env.clone());
             let remote = dispatch::remote(&env, target.description, target.by, &target.name)?;
             let url = received.inner.url_with_path(target.path);
-            remote.forward(&url, request).map(Some)
+            let answer = remote.forward(&url, request)?;
+            let headers = app.cross_origin_headers(received);
+            response::with_cross_origin_headers(answer, &headers).map(Some)
         }
         _ => Ok(None),
     }
@@ -138,6 +140,12 @@ fn asset(env: &Env, request: &JsValue) -> Result<JsValue, Fault> {
         .fetch(request)
         .map_err(|error| fault_of(&error))?;
     response::with_failures_answered(&answer)
+}
+
+/// Answers with a fault that pages of the allowed origins can read.
+fn answer_fault_across(app: &App, received: &crate::http::Request, fault: Fault) -> Answer {
+    let headers = app.cross_origin_headers(received);
+    response::to_js(&fault.into_response().with_cross_origin_headers(headers))
 }
 
 fn answer_fault(fault: Fault) -> Answer {
