@@ -2,6 +2,7 @@
 
 mod cross_origin;
 pub(crate) mod dispatch;
+mod routes;
 pub(crate) mod sharding;
 
 use std::future::Future;
@@ -9,12 +10,13 @@ use std::rc::Rc;
 
 use crate::engine::table::Description;
 use crate::error::Error;
-use crate::http::{Request, Response, path};
+use crate::http::{Request, path};
 use crate::object::DurableObject;
 use crate::object::context::Env;
 use crate::turn::LocalFuture;
 
 use cross_origin::CrossOrigin;
+use routes::{AppHandler, AppRoute};
 
 /// The objects of a deployment and the paths that are routed to them. It is the entry point of the
 /// Worker on Cloudflare and of the server on the embedded host.
@@ -34,6 +36,7 @@ pub struct App {
     pub(crate) objects: Vec<&'static Description>,
     mounts: Vec<Mount>,
     routes: Vec<AppRoute>,
+    pub(crate) fallback: Option<AppHandler>,
     pub(crate) guards: Vec<Guard>,
     cross_origin: CrossOrigin,
     pub(crate) assets: Option<&'static str>,
@@ -54,14 +57,6 @@ pub(crate) enum Address {
     /// One of this many objects. The parameter stays in the object's own path.
     Shard(u32),
 }
-
-struct AppRoute {
-    method: &'static str,
-    pattern: &'static str,
-    handler: AppHandler,
-}
-
-type AppHandler = Rc<dyn Fn(Request, Env) -> LocalFuture<'static, Result<Response, Error>>>;
 
 type Guard = Rc<dyn Fn(Visit) -> LocalFuture<'static, Result<Visit, Error>>>;
 
@@ -215,53 +210,6 @@ impl App {
             self.mistakes.extend(description.mistakes());
             self.objects.push(description);
         }
-        self
-    }
-
-    /// Handles GET requests of a path with a function. [`Request::path_value`] reads the
-    /// `{parameters}` of the path.
-    #[must_use]
-    pub fn get<F, R>(self, pattern: &'static str, handler: F) -> Self
-    where
-        F: Fn(Request, Env) -> R + 'static,
-        R: Future<Output = Result<Response, Error>> + 'static,
-    {
-        self.route("GET", pattern, handler)
-    }
-
-    /// Handles POST requests of a path with a function. [`Request::path_value`] reads the
-    /// `{parameters}` of the path.
-    #[must_use]
-    pub fn post<F, R>(self, pattern: &'static str, handler: F) -> Self
-    where
-        F: Fn(Request, Env) -> R + 'static,
-        R: Future<Output = Result<Response, Error>> + 'static,
-    {
-        self.route("POST", pattern, handler)
-    }
-
-    fn route<F, R>(mut self, method: &'static str, pattern: &'static str, handler: F) -> Self
-    where
-        F: Fn(Request, Env) -> R + 'static,
-        R: Future<Output = Result<Response, Error>> + 'static,
-    {
-        if self
-            .routes
-            .iter()
-            .any(|route| route.method == method && path::have_one_shape(route.pattern, pattern))
-        {
-            self.mistakes.push(format!(
-                "two handlers answer {method} {pattern:?}: the second is never reached"
-            ));
-        }
-        let handler = Rc::new(move |request, env| -> LocalFuture<'static, _> {
-            Box::pin(handler(request, env))
-        });
-        self.routes.push(AppRoute {
-            method,
-            pattern,
-            handler,
-        });
         self
     }
 

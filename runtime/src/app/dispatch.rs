@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
+use super::routes::{AppHandler, AppRoute};
 use super::sharding::shard_name;
-use super::{Address, App, AppRoute, Mount, Visit};
+use super::{Address, App, Mount, Visit};
 use crate::engine::routing;
 use crate::engine::table::Description;
 use crate::error::fault::Fault;
@@ -29,6 +30,17 @@ pub(crate) enum Destination<'a> {
     Nowhere,
 }
 
+enum Answered {
+    Response(Response),
+    Not(Box<ForAsset>),
+}
+
+/// A request without a route, whose path may be that of an asset.
+pub(crate) struct ForAsset {
+    pub(crate) request: Request,
+    env: Env,
+}
+
 /// The object that a path leads to.
 pub(crate) struct Target<'a> {
     pub(crate) description: &'static Description,
@@ -41,15 +53,24 @@ pub(crate) struct Target<'a> {
 impl App {
     /// Finds the handler, object or asset for a request.
     pub(crate) fn destination<'a>(&'a self, method: &str, path: &'a str) -> Destination<'a> {
-        let method = if method == "HEAD" { "GET" } else { method };
         let mut allowed = Vec::new();
+        let mut best: Option<(_, usize, Vec<_>)> = None;
         for (index, route) in self.routes.iter().enumerate() {
-            if let Some(parameters) = path::matches(route.pattern, path) {
-                if route.method == method {
-                    return Destination::Handler(index, parameters);
-                }
+            let Some(parameters) = path::matches(route.pattern, path) else {
+                continue;
+            };
+            let is_exact = route.method == method;
+            if !is_exact && !(method == "HEAD" && route.method == "GET") {
                 allowed.push(route.method);
+                continue;
             }
+            let rank = (path::specificity(route.pattern), !is_exact);
+            if best.as_ref().is_none_or(|(other, ..)| rank < *other) {
+                best = Some((rank, index, parameters));
+            }
+        }
+        if let Some((_, index, parameters)) = best {
+            return Destination::Handler(index, parameters);
         }
         for mount in &self.mounts {
             if let Some((name, path)) = mount.matches(path) {
@@ -73,32 +94,51 @@ impl App {
                 Destination::MethodNotAllowed(allow)
             };
         }
-        if self.assets.is_some() && method == "GET" {
+        if self.assets.is_some() && matches!(method, "GET" | "HEAD") {
             Destination::Asset
         } else {
             Destination::Nowhere
         }
     }
 
-    /// Answers every request except one for an asset, which returns `Ok(None)`: the host sends
+    /// Answers every request except one that may be for an asset, which is returned: the host sends
     /// assets.
     pub(crate) fn answer(
         self: &Rc<Self>,
         request: Request,
         env: Env,
-    ) -> LocalFuture<'static, Option<Response>> {
+    ) -> LocalFuture<'static, Result<Response, Box<ForAsset>>> {
         let this = self.clone();
         Box::pin(async move {
             let headers = this.cross_origin_headers(&request);
             let answer = match this.try_answer(request, env).await {
-                Ok(response) => response,
-                Err(fault) => Some(fault.into_response()),
+                Ok(Answered::Response(response)) => response,
+                Ok(Answered::Not(request)) => return Err(request),
+                Err(fault) => fault.into_response(),
             };
-            answer.map(|answer| answer.checked().with_cross_origin_headers(headers))
+            Ok(answer.checked().with_cross_origin_headers(headers))
         })
     }
 
-    async fn try_answer(&self, mut request: Request, env: Env) -> Result<Option<Response>, Fault> {
+    /// Answers a request for an asset that cannot be sent, for this reason.
+    pub(crate) fn answer_without_asset(
+        self: &Rc<Self>,
+        asked: ForAsset,
+        reason: Fault,
+    ) -> LocalFuture<'static, Response> {
+        let this = self.clone();
+        Box::pin(async move {
+            let ForAsset { request, env } = asked;
+            let headers = this.cross_origin_headers(&request);
+            let answer = match (reason, &this.fallback) {
+                (Fault::NotFound(_), Some(fallback)) => fall_back(fallback, request, env).await,
+                (reason, _) => Err(reason),
+            };
+            Fault::respond(answer).with_cross_origin_headers(headers)
+        })
+    }
+
+    async fn try_answer(&self, mut request: Request, env: Env) -> Result<Answered, Fault> {
         request.check()?;
         self.check_origin(&request)?;
         let path = request.path().into_owned();
@@ -114,14 +154,22 @@ impl App {
                 let begun = user_code::call(|| handler(request, env));
                 let Ok(answer) = guarded(begun).await else {
                     tracing::error!(method, pattern, "a handler of the app panicked");
-                    return Ok(Some(panicked()));
+                    return Ok(Answered::Response(panicked()));
                 };
-                return answer.map(Some).map_err(|error| Fault::application(&error));
+                return answer
+                    .map(Answered::Response)
+                    .map_err(|error| Fault::application(&error));
             }
-            Destination::Options(allow) => return self.options(&request, &allow).map(Some),
-            Destination::Asset => return Ok(None),
+            Destination::Options(allow) => {
+                return self.options(&request, &allow).map(Answered::Response);
+            }
+            Destination::Asset => return Ok(Answered::Not(Box::new(ForAsset { request, env }))),
             Destination::MethodNotAllowed(allow) => return Err(Fault::MethodNotAllowed { allow }),
             Destination::Nowhere => {
+                if let Some(fallback) = &self.fallback {
+                    let answer = fall_back(fallback, request, env).await;
+                    return answer.map(Answered::Response);
+                }
                 return Err(Fault::NotFound(format!("no route matches {path}")));
             }
         };
@@ -142,7 +190,7 @@ impl App {
             let begun = user_code::call(|| guard(visit));
             let Ok(passed) = guarded(begun).await else {
                 tracing::error!(class = description.class.name, "a guard panicked");
-                return Ok(Some(panicked()));
+                return Ok(Answered::Response(panicked()));
             };
             visit = passed.map_err(|error| Fault::application(&error))?;
         }
@@ -164,7 +212,8 @@ impl App {
         }
         // Guards may have changed the path and the headers.
         request.check()?;
-        remote.fetch(request, &CallChain::default()).await.map(Some)
+        let answer = remote.fetch(request, &CallChain::default()).await;
+        answer.map(Answered::Response)
     }
 }
 
@@ -178,6 +227,15 @@ impl Mount {
             Address::Shard(_) => (value, path::from_segment(path, self.pattern)?),
         })
     }
+}
+
+async fn fall_back(fallback: &AppHandler, request: Request, env: Env) -> Result<Response, Fault> {
+    let begun = user_code::call(|| fallback(request, env));
+    let Ok(answer) = guarded(begun).await else {
+        tracing::error!("the fallback of the app panicked");
+        return Ok(panicked());
+    };
+    answer.map_err(|error| Fault::application(&error))
 }
 
 /// Runs the future of a handler or a guard, and catches panics in its polls and its drop.

@@ -15,6 +15,8 @@ use crate::socket::{Accepted, CloseEvent, Message, SocketError, may_be_sent};
 use crate::turn::LocalFuture;
 use crate::turn::caller::Origin;
 
+/// The subprotocols that a client offers, and the one that the server chooses.
+const PROTOCOLS: &str = "sec-websocket-protocol";
 /// The pause before the end of a socket waits for its turn again.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -42,6 +44,10 @@ impl Instance {
         if route.kind == RouteKind::Socket && !is_upgrade(&request) {
             return Err(Fault::UpgradeRequired);
         }
+        let offered = match route.kind {
+            RouteKind::Socket => request.header(PROTOCOLS),
+            RouteKind::Call => None,
+        };
         let http = bind(route, path_parameters, &mut request).await?;
         let http = HttpArguments {
             request: (route.body == BodyUse::Raw).then_some(request),
@@ -57,7 +63,7 @@ impl Instance {
             .await?
         {
             Reply::Response(response) => Ok(response),
-            Reply::Accept(accepted) => self.accept(&accepted),
+            Reply::Accept(accepted) => self.accept(&accepted, offered.as_deref()),
             Reply::Value(_) if route.status == 204 => Ok(Response::empty(204)),
             Reply::Value(bytes) => {
                 let json = message_pack::to_json(&bytes).map_err(|message| {
@@ -68,7 +74,7 @@ impl Instance {
         }
     }
 
-    fn accept(&self, accepted: &Accepted) -> Result<Response, Fault> {
+    fn accept(&self, accepted: &Accepted, offered: Option<&str>) -> Result<Response, Fault> {
         let refused = |error: SocketError| Fault::Overloaded(error.to_string());
         let (socket, upgrade) = self
             .state()
@@ -80,9 +86,11 @@ impl Instance {
                 Message::Binary(bytes) => socket.send_binary(bytes).map_err(refused)?,
             }
         }
+        let protocol = offered.and_then(|offered| accepted.choose_protocol(offered));
+        let protocol = protocol.map(|name| (PROTOCOLS.into(), name.to_owned().into()));
         Ok(Response {
             status: 101,
-            headers: Vec::new(),
+            headers: protocol.into_iter().collect(),
             body: Body::Upgrade(upgrade),
         })
     }

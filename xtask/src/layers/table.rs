@@ -30,6 +30,7 @@ const LAYERS: &[Layer] = &[
             "http/methods",
             "http/path",
             "http/origin",
+            "http/token",
             "object/id",
             "object/class",
             "object/arguments",

@@ -21,6 +21,7 @@ use crate::object::context;
 
 /// The binding of the static files, in the Wrangler configuration's `assets`.
 const ASSETS: &str = "ASSETS";
+const NOT_FOUND: u16 = 404;
 
 /// The generated module that exports `fetch`. It learns the app through this trait, as [`Exported`]
 /// classes learn their object.
@@ -91,9 +92,22 @@ pub fn worker_fetch(make: fn() -> App, request: JsValue, env: JsValue, _ctx: JsV
                     app
                 }
             };
-            match app.answer(received, context::Env::new(env)).await {
-                Some(answer) => response::to_js(&answer),
-                None => answer_fault(Fault::NotFound("no such file".to_owned())),
+            match app.answer(received, context::Env::new(env.clone())).await {
+                Ok(answer) => response::to_js(&answer),
+                Err(asked) => {
+                    let reason = match asset(&env, &request) {
+                        Ok(answer) => {
+                            let answer = JsFuture::from(Promise::from(answer)).await?;
+                            let status = answer.unchecked_ref::<bindings::Response>().status();
+                            if status != NOT_FOUND {
+                                return Ok(answer);
+                            }
+                            Fault::NotFound("no such file".to_owned())
+                        }
+                        Err(reason) => reason,
+                    };
+                    response::to_js(&app.answer_without_asset(*asked, reason).await)
+                }
             }
         }),
     )
@@ -116,7 +130,7 @@ fn pass_on(
 ) -> Result<Option<JsValue>, Fault> {
     app.check_origin(received)?;
     match app.destination(&received.method(), &received.path()) {
-        Destination::Asset => asset(env, request).map(Some),
+        Destination::Asset if app.fallback.is_none() => asset(env, request).map(Some),
         Destination::Object(target) if app.guards.is_empty() => {
             let env = context::Env::new(env.clone());
             let remote = dispatch::remote(&env, target.description, target.by, &target.name)?;
