@@ -2,21 +2,19 @@
 
 mod cross_origin;
 pub(crate) mod dispatch;
+mod guard;
 mod routes;
 pub(crate) mod sharding;
 
-use std::future::Future;
-use std::rc::Rc;
-
 use crate::engine::table::Description;
-use crate::error::Error;
-use crate::http::{Request, path};
+use crate::http::path;
 use crate::object::DurableObject;
-use crate::object::context::Env;
-use crate::turn::LocalFuture;
 
 use cross_origin::CrossOrigin;
+use guard::Guard;
 use routes::{AppHandler, AppRoute};
+
+pub use guard::{MatchedRoute, Visit};
 
 /// The objects of a deployment and the paths that are routed to them. It is the entry point of the
 /// Worker on Cloudflare and of the server on the embedded host.
@@ -56,22 +54,6 @@ pub(crate) enum Address {
     Id,
     /// One of this many objects. The parameter stays in the object's own path.
     Shard(u32),
-}
-
-type Guard = Rc<dyn Fn(Visit) -> LocalFuture<'static, Result<Visit, Error>>>;
-
-/// A request to an object, before it reaches the object; see [`App::guard`].
-pub struct Visit {
-    /// The class of the object.
-    pub class: &'static str,
-    /// The object's name as the path gave it. For a mount by `{id}` it is the identifier, for a
-    /// sharded mount the key. A guard may replace it, for example with a derived key or the name of
-    /// the authenticated user.
-    pub name: String,
-    /// The request. Its body can be read once: by a guard or by the object.
-    pub request: Request,
-    /// Bindings and variables, for example to call an object that holds sessions.
-    pub env: Env,
 }
 
 impl App {
@@ -210,23 +192,6 @@ impl App {
             self.mistakes.extend(description.mistakes());
             self.objects.push(description);
         }
-        self
-    }
-
-    /// Adds a guard: a function that runs before a request reaches an object by its path. A guard
-    /// can refuse the request (authentication) or change the name (content-based keys). RPC from
-    /// other objects does not pass through guards.
-    ///
-    /// Guards run in the order in which they were added. Each one gets the visit that the previous
-    /// one returned. The first one that refuses ends the request.
-    #[must_use]
-    pub fn guard<F, R>(mut self, guard: F) -> Self
-    where
-        F: Fn(Visit) -> R + 'static,
-        R: Future<Output = Result<Visit, Error>> + 'static,
-    {
-        self.guards
-            .push(Rc::new(move |visit| Box::pin(guard(visit))));
         self
     }
 

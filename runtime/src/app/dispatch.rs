@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::routes::{AppHandler, AppRoute};
 use super::sharding::shard_name;
-use super::{Address, App, Mount, Visit};
+use super::{Address, App, Mount};
 use crate::engine::routing;
 use crate::engine::table::Description;
 use crate::error::fault::Fault;
@@ -15,7 +15,6 @@ use crate::object::context::Env;
 use crate::object::id::Placement;
 use crate::platform::Remote;
 use crate::turn::LocalFuture;
-use crate::turn::chain::CallChain;
 use crate::turn::user_code::{self, Guarded, Panic};
 
 /// The destination of a request. Borrows from the app and the path.
@@ -173,47 +172,20 @@ impl App {
                 return Err(Fault::NotFound(format!("no route matches {path}")));
             }
         };
-        let Target {
-            description,
-            by,
-            name,
-            path: rest,
-        } = target;
-        let key = matches!(by, Address::Shard(_)).then(|| name.clone());
-        let mut visit = Visit {
-            class: description.class.name,
-            name,
-            request,
-            env,
-        };
-        for guard in &self.guards {
-            let begun = user_code::call(|| guard(visit));
-            let Ok(passed) = guarded(begun).await else {
-                tracing::error!(class = description.class.name, "a guard panicked");
-                return Ok(Answered::Response(panicked()));
-            };
-            visit = passed.map_err(|error| Fault::application(&error))?;
-        }
-        let Visit {
-            name,
-            mut request,
-            env,
-            ..
-        } = visit;
-        let mut rest = Cow::Borrowed(rest);
-        if key.is_some_and(|key| key != name) {
-            rest = Cow::Owned(path::with_first_segment(&rest, &name));
-        }
-        let remote = remote(&env, description, by, &name)?;
-        match rest {
-            // A suffix of a path in normal form is in normal form.
-            Cow::Borrowed(rest) => request.inner.set_path(rest),
-            Cow::Owned(rest) => request.set_path(&rest),
-        }
-        // Guards may have changed the path and the headers.
-        request.check()?;
-        let answer = remote.fetch(request, &CallChain::default()).await;
+        let answer = self.visit(&target, request, env).await;
         answer.map(Answered::Response)
+    }
+}
+
+impl Target<'_> {
+    /// Returns the object's own path for a name that a guard may have changed.
+    pub(super) fn path_for(&self, name: &str) -> Cow<'_, str> {
+        match self.by {
+            Address::Shard(_) if name != self.name => {
+                Cow::Owned(path::with_first_segment(self.path, name))
+            }
+            _ => Cow::Borrowed(self.path),
+        }
     }
 }
 
@@ -239,12 +211,12 @@ async fn fall_back(fallback: &AppHandler, request: Request, env: Env) -> Result<
 }
 
 /// Runs the future of a handler or a guard, and catches panics in its polls and its drop.
-async fn guarded<T>(begun: Result<LocalFuture<'static, T>, Panic>) -> Result<T, Panic> {
+pub(super) async fn guarded<T>(begun: Result<LocalFuture<'static, T>, Panic>) -> Result<T, Panic> {
     Guarded::new(begun?).await
 }
 
 /// The panic's message is only in the log: a client must not see it.
-fn panicked() -> Response {
+pub(super) fn panicked() -> Response {
     Response::error(500, "panicked", "the app's code panicked")
 }
 

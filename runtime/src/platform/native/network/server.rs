@@ -203,8 +203,11 @@ impl Server {
             (None, None)
         };
         // Before the body is read, as on Cloudflare.
-        self.app.check_origin(&request)?;
-        let body = match self.bodies.read(request.inner.headers(), body).await {
+        let body = match self.app.check_origin(&request) {
+            Ok(()) => self.bodies.read(request.inner.headers(), body).await,
+            Err(fault) => Err(fault),
+        };
+        let body = match body {
             Ok(body) => body,
             Err(fault) => {
                 let headers = self.app.cross_origin_headers(&request);
