@@ -3,16 +3,24 @@
 mod cross_origin;
 pub(crate) mod dispatch;
 mod guard;
+mod handler;
 mod routes;
 pub(crate) mod sharding;
+mod target;
+mod visit;
+
+use std::future::Future;
+use std::rc::Rc;
 
 use crate::engine::table::Description;
-use crate::http::path;
+use crate::error::Error;
+use crate::http::{header_value, origin, path};
 use crate::object::DurableObject;
 
 use cross_origin::CrossOrigin;
 use guard::Guard;
-use routes::{AppHandler, AppRoute};
+use handler::{AppHandler, AppRoute};
+use target::Address;
 
 pub use guard::{MatchedRoute, Visit};
 
@@ -36,7 +44,7 @@ pub struct App {
     routes: Vec<AppRoute>,
     pub(crate) fallback: Option<AppHandler>,
     pub(crate) guards: Vec<Guard>,
-    cross_origin: CrossOrigin,
+    pub(crate) cross_origin: CrossOrigin,
     pub(crate) assets: Option<&'static str>,
     mistakes: Vec<String>,
 }
@@ -45,15 +53,6 @@ struct Mount {
     pattern: &'static str,
     description: &'static Description,
     by: Address,
-}
-
-/// How the parameter at the end of a mount selects the object.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Address {
-    Name,
-    Id,
-    /// One of this many objects. The parameter stays in the object's own path.
-    Shard(u32),
 }
 
 impl App {
@@ -192,6 +191,93 @@ impl App {
             self.mistakes.extend(description.mistakes());
             self.objects.push(description);
         }
+        self
+    }
+
+    /// Adds a guard: a function that runs before a request reaches an object by its path. A guard
+    /// can refuse the request (authentication), [answer](Visit::respond) it, change the name
+    /// (content-based keys), or [change the response](Visit::on_response). RPC from other objects
+    /// does not pass through guards.
+    ///
+    /// Guards run in the order in which they were added. Each one gets the visit that the previous
+    /// one returned. The first one that refuses ends the request.
+    ///
+    /// To decide by what a request does, compare [`Visit::route`] and not the path:
+    ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// # fn example<Counter: DurableObject>(is_admin: fn(&Request) -> bool) -> App {
+    /// App::new()
+    ///     .mount::<Counter>("/counters/{name}")
+    ///     .guard(async move |visit| {
+    ///         let handler = visit.route.map(|route| route.handler);
+    ///         if handler == Some("reset") && !is_admin(&visit.request) {
+    ///             return Err(Error::forbidden("only administrators may reset"));
+    ///         }
+    ///         Ok(visit)
+    ///     })
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn guard<F, R>(mut self, guard: F) -> Self
+    where
+        F: Fn(Visit) -> R + 'static,
+        R: Future<Output = Result<Visit, Error>> + 'static,
+    {
+        self.guards
+            .push(Rc::new(move |visit| Box::pin(guard(visit))));
+        self
+    }
+
+    /// Allows pages of this origin (such as `"https://example.com"`) to call the app.
+    ///
+    /// Without it only pages of the app's own host may open WebSockets and send requests with
+    /// methods other than GET, HEAD and OPTIONS; others get 403. Browsers send cookies with such
+    /// requests, and CORS does not prevent them. Clients that send neither `Origin` nor
+    /// `Sec-Fetch-Site` are not browsers and are always allowed.
+    ///
+    /// Pages of an allowed origin may also read responses (CORS): preflight requests are answered
+    /// with the methods of the path, and may announce any request header. They are not passed to
+    /// guards and objects. Assets are not included.
+    ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// # fn example<Counter: DurableObject>() -> App {
+    /// App::new()
+    ///     .mount::<Counter>("/counters/{name}")
+    ///     .allow_origin("https://example.com")
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
+        let origin = origin.into();
+        if !origin::is_origin(&origin) {
+            self.mistakes.push(format!(
+                "{origin:?} is not an origin: write \"https://example.com\", or \"https://example.com:8443\" where the port is not the scheme's own, without a path"
+            ));
+        }
+        self.cross_origin.allowed.push(origin);
+        self
+    }
+
+    /// Lets pages of the [allowed origins](Self::allow_origin) send cookies with `fetch`, and read
+    /// the responses. Without it browsers withhold such responses. WebSockets carry cookies in any
+    /// case.
+    #[must_use]
+    pub fn allow_credentials(mut self) -> Self {
+        self.cross_origin.with_credentials = true;
+        self
+    }
+
+    /// Lets pages of the [allowed origins](Self::allow_origin) read this header of responses.
+    /// Browsers show them `content-type`, `content-length`, `cache-control` and a few more without
+    /// it.
+    #[must_use]
+    pub fn expose_header(mut self, name: &'static str) -> Self {
+        if let Err(message) = header_value(name, "") {
+            self.mistakes.push(format!("expose_header: {message}"));
+        }
+        self.cross_origin.exposed.push(name);
         self
     }
 

@@ -3,7 +3,6 @@
 
 use std::borrow::Cow;
 
-use super::App;
 use crate::engine::routing::is_upgrade;
 use crate::error::fault::Fault;
 use crate::http::{Header, Request, Response, header_value, origin};
@@ -16,69 +15,17 @@ const REQUEST_HEADERS: &str = "access-control-request-headers";
 
 /// What pages of other origins may do.
 #[derive(Default)]
-pub(super) struct CrossOrigin {
-    allowed: Vec<String>,
-    with_credentials: bool,
-    exposed: Vec<&'static str>,
+pub(crate) struct CrossOrigin {
+    pub(super) allowed: Vec<String>,
+    pub(super) with_credentials: bool,
+    pub(super) exposed: Vec<&'static str>,
 }
 
-impl App {
-    /// Allows pages of this origin (such as `"https://example.com"`) to call the app.
-    ///
-    /// Without it only pages of the app's own host may open WebSockets and send requests with
-    /// methods other than GET, HEAD and OPTIONS; others get 403. Browsers send cookies with such
-    /// requests, and CORS does not prevent them. Clients that send neither `Origin` nor
-    /// `Sec-Fetch-Site` are not browsers and are always allowed.
-    ///
-    /// Pages of an allowed origin may also read responses (CORS): preflight requests are answered
-    /// with the methods of the path, and may announce any request header. They are not passed to
-    /// guards and objects. Assets are not included.
-    ///
-    /// ```
-    /// # use anchorhold::prelude::*;
-    /// # fn example<Counter: DurableObject>() -> App {
-    /// App::new()
-    ///     .mount::<Counter>("/counters/{name}")
-    ///     .allow_origin("https://example.com")
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
-        let origin = origin.into();
-        if !origin::is_origin(&origin) {
-            self.mistakes.push(format!(
-                "{origin:?} is not an origin: write \"https://example.com\", or \"https://example.com:8443\" where the port is not the scheme's own, without a path"
-            ));
-        }
-        self.cross_origin.allowed.push(origin);
-        self
-    }
-
-    /// Lets pages of the [allowed origins](Self::allow_origin) send cookies with `fetch`, and read
-    /// the responses. Without it browsers withhold such responses. WebSockets carry cookies in any
-    /// case.
-    #[must_use]
-    pub fn allow_credentials(mut self) -> Self {
-        self.cross_origin.with_credentials = true;
-        self
-    }
-
-    /// Lets pages of the [allowed origins](Self::allow_origin) read this header of responses.
-    /// Browsers show them `content-type`, `content-length`, `cache-control` and a few more without
-    /// it.
-    #[must_use]
-    pub fn expose_header(mut self, name: &'static str) -> Self {
-        if let Err(message) = header_value(name, "") {
-            self.mistakes.push(format!("expose_header: {message}"));
-        }
-        self.cross_origin.exposed.push(name);
-        self
-    }
-
+impl CrossOrigin {
     /// Refuses what pages of other origins may not send (S1). A page of the app's own host is
     /// recognised by `Sec-Fetch-Site`, which a page cannot set, or by comparing `Origin` and
     /// `Host`. Other schemes than HTTP's are not the host's own.
-    pub(crate) fn check_origin(&self, request: &Request) -> Result<(), Fault> {
+    pub(crate) fn check(&self, request: &Request) -> Result<(), Fault> {
         let method = request.method();
         let is_upgrade = is_upgrade(request);
         if matches!(&*method, "GET" | "HEAD" | "OPTIONS") && !is_upgrade {
@@ -94,7 +41,7 @@ impl App {
             (None, Some(_)) => false,
             (Some(origin), site) => {
                 let is_own = |host: String| site.is_none() && origin::is_page_of(origin, &host);
-                self.cross_origin.allows(origin) || request.header("host").is_some_and(is_own)
+                self.allows(origin) || request.header("host").is_some_and(is_own)
             }
         };
         if is_trusted {
@@ -118,7 +65,7 @@ impl App {
         if request.header(REQUEST_METHOD).is_none() {
             return Ok(answer);
         }
-        if !self.cross_origin.allows(&origin) {
+        if !self.allows(&origin) {
             return Err(Fault::Forbidden(format!(
                 "pages of {origin} may not send requests with these methods or headers here"
             )));
@@ -136,12 +83,12 @@ impl App {
 
     /// Returns the headers that let the page which sent a request read the response. The response
     /// to another page differs in them, which caches must know.
-    pub(crate) fn cross_origin_headers(&self, request: &Request) -> Vec<Header> {
+    pub(crate) fn headers(&self, request: &Request) -> Vec<Header> {
         let CrossOrigin {
             allowed,
             with_credentials,
             exposed,
-        } = &self.cross_origin;
+        } = self;
         if allowed.is_empty() {
             return Vec::new();
         }
@@ -149,7 +96,7 @@ impl App {
         let Some(origin) = request.header("origin") else {
             return headers;
         };
-        if !self.cross_origin.allows(&origin) {
+        if !self.allows(&origin) {
             return headers;
         }
         headers.push((ALLOW_ORIGIN.into(), Cow::Owned(origin)));
@@ -162,9 +109,7 @@ impl App {
         }
         headers
     }
-}
 
-impl CrossOrigin {
     fn allows(&self, origin: &str) -> bool {
         let mut allowed = self.allowed.iter();
         allowed.any(|allowed| allowed.eq_ignore_ascii_case(origin))

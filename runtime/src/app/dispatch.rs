@@ -1,21 +1,17 @@
 //! From a request to its handler, object or asset.
 
-use std::borrow::Cow;
 use std::rc::Rc;
 
-use super::routes::{AppHandler, AppRoute};
-use super::sharding::shard_name;
-use super::{Address, App, Mount};
+use super::handler::{AppHandler, AppRoute, guarded, panicked};
+use super::target::{Address, Target};
+use super::visit::visit;
+use super::{App, Mount};
 use crate::engine::routing;
-use crate::engine::table::Description;
 use crate::error::fault::Fault;
 use crate::http::{Request, Response, methods, path};
-use crate::limits::MAX_NAME;
 use crate::object::context::Env;
-use crate::object::id::Placement;
-use crate::platform::Remote;
 use crate::turn::LocalFuture;
-use crate::turn::user_code::{self, Guarded, Panic};
+use crate::turn::user_code;
 
 /// The destination of a request. Borrows from the app and the path.
 pub(crate) enum Destination<'a> {
@@ -38,15 +34,6 @@ enum Answered {
 pub(crate) struct ForAsset {
     pub(crate) request: Request,
     env: Env,
-}
-
-/// The object that a path leads to.
-pub(crate) struct Target<'a> {
-    pub(crate) description: &'static Description,
-    pub(crate) by: Address,
-    pub(crate) name: String,
-    /// The object's own path.
-    pub(crate) path: &'a str,
 }
 
 impl App {
@@ -109,7 +96,7 @@ impl App {
     ) -> LocalFuture<'static, Result<Response, Box<ForAsset>>> {
         let this = self.clone();
         Box::pin(async move {
-            let headers = this.cross_origin_headers(&request);
+            let headers = this.cross_origin.headers(&request);
             let answer = match this.try_answer(request, env).await {
                 Ok(Answered::Response(response)) => response,
                 Ok(Answered::Not(request)) => return Err(request),
@@ -128,7 +115,7 @@ impl App {
         let this = self.clone();
         Box::pin(async move {
             let ForAsset { request, env } = asked;
-            let headers = this.cross_origin_headers(&request);
+            let headers = this.cross_origin.headers(&request);
             let answer = match (reason, &this.fallback) {
                 (Fault::NotFound(_), Some(fallback)) => fall_back(fallback, request, env).await,
                 (reason, _) => Err(reason),
@@ -139,7 +126,7 @@ impl App {
 
     async fn try_answer(&self, mut request: Request, env: Env) -> Result<Answered, Fault> {
         request.check()?;
-        self.check_origin(&request)?;
+        self.cross_origin.check(&request)?;
         let path = request.path().into_owned();
         let target = match self.destination(&request.method(), &path) {
             Destination::Object(target) => target,
@@ -160,7 +147,10 @@ impl App {
                     .map_err(|error| Fault::application(&error));
             }
             Destination::Options(allow) => {
-                return self.options(&request, &allow).map(Answered::Response);
+                return self
+                    .cross_origin
+                    .options(&request, &allow)
+                    .map(Answered::Response);
             }
             Destination::Asset => return Ok(Answered::Not(Box::new(ForAsset { request, env }))),
             Destination::MethodNotAllowed(allow) => return Err(Fault::MethodNotAllowed { allow }),
@@ -172,20 +162,8 @@ impl App {
                 return Err(Fault::NotFound(format!("no route matches {path}")));
             }
         };
-        let answer = self.visit(&target, request, env).await;
+        let answer = visit(&self.guards, &target, request, env).await;
         answer.map(Answered::Response)
-    }
-}
-
-impl Target<'_> {
-    /// Returns the object's own path for a name that a guard may have changed.
-    pub(super) fn path_for(&self, name: &str) -> Cow<'_, str> {
-        match self.by {
-            Address::Shard(_) if name != self.name => {
-                Cow::Owned(path::with_first_segment(self.path, name))
-            }
-            _ => Cow::Borrowed(self.path),
-        }
     }
 }
 
@@ -208,40 +186,4 @@ async fn fall_back(fallback: &AppHandler, request: Request, env: Env) -> Result<
         return Ok(panicked());
     };
     answer.map_err(|error| Fault::application(&error))
-}
-
-/// Runs the future of a handler or a guard, and catches panics in its polls and its drop.
-pub(super) async fn guarded<T>(begun: Result<LocalFuture<'static, T>, Panic>) -> Result<T, Panic> {
-    Guarded::new(begun?).await
-}
-
-/// The panic's message is only in the log: a client must not see it.
-pub(super) fn panicked() -> Response {
-    Response::error(500, "panicked", "the app's code panicked")
-}
-
-/// Returns the object that a path leads to. Checks the length of a name and the origin of an
-/// identifier.
-pub(crate) fn remote(
-    env: &Env,
-    description: &'static Description,
-    by: Address,
-    name: &str,
-) -> Result<Remote, Fault> {
-    let namespace = env.inner.namespace(&description.class)?;
-    let placement = Placement::default();
-    match by {
-        Address::Id => {
-            let id = namespace
-                .parse_id(name)
-                .map_err(|error| Fault::NotFound(format!("no such object: {error}")))?;
-            Ok(namespace.by_id(id, &placement))
-        }
-        Address::Name if name.len() > MAX_NAME => Err(Fault::BadRequest(format!(
-            "a name of {} bytes is over the limit of {MAX_NAME}",
-            name.len()
-        ))),
-        Address::Name => Ok(namespace.by_name(name, &placement)),
-        Address::Shard(shards) => Ok(namespace.by_name(&shard_name(name, shards), &placement)),
-    }
 }

@@ -1,22 +1,12 @@
 //! The app's own handlers.
 
 use std::future::Future;
-use std::rc::Rc;
 
 use super::App;
+use super::handler::{AppRoute, erased};
 use crate::error::Error;
 use crate::http::{Request, Response, path};
 use crate::object::context::Env;
-use crate::turn::LocalFuture;
-
-pub(super) struct AppRoute {
-    pub(super) method: &'static str,
-    pub(super) pattern: &'static str,
-    pub(super) handler: AppHandler,
-}
-
-pub(super) type AppHandler =
-    Rc<dyn Fn(Request, Env) -> LocalFuture<'static, Result<Response, Error>>>;
 
 impl App {
     /// Handles GET requests of a path with a function. [`Request::path_value`] reads the
@@ -130,12 +120,4 @@ impl App {
         }
         self
     }
-}
-
-fn erased<F, R>(handler: F) -> AppHandler
-where
-    F: Fn(Request, Env) -> R + 'static,
-    R: Future<Output = Result<Response, Error>> + 'static,
-{
-    Rc::new(move |request, env| Box::pin(handler(request, env)))
 }

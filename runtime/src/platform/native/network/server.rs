@@ -203,14 +203,14 @@ impl Server {
             (None, None)
         };
         // Before the body is read, as on Cloudflare.
-        let body = match self.app.check_origin(&request) {
+        let body = match self.app.cross_origin.check(&request) {
             Ok(()) => self.bodies.read(request.inner.headers(), body).await,
             Err(fault) => Err(fault),
         };
         let body = match body {
             Ok(body) => body,
             Err(fault) => {
-                let headers = self.app.cross_origin_headers(&request);
+                let headers = self.app.cross_origin.headers(&request);
                 let response = fault.into_response().with_cross_origin_headers(headers);
                 return Ok(self.answers.to_http(response));
             }

@@ -15,7 +15,7 @@ use super::super::seam::env::Env;
 use super::super::seam::request::Request;
 use super::super::seam::response;
 use crate::app::App;
-use crate::app::dispatch::{self, Destination};
+use crate::app::dispatch::Destination;
 use crate::error::fault::Fault;
 use crate::object::context;
 
@@ -128,15 +128,15 @@ fn pass_on(
     received: &crate::http::Request,
     request: &JsValue,
 ) -> Result<Option<JsValue>, Fault> {
-    app.check_origin(received)?;
+    app.cross_origin.check(received)?;
     match app.destination(&received.method(), &received.path()) {
         Destination::Asset if app.fallback.is_none() => asset(env, request).map(Some),
         Destination::Object(target) if app.guards.is_empty() => {
             let env = context::Env::new(env.clone());
-            let remote = dispatch::remote(&env, target.description, target.by, &target.name)?;
+            let remote = target.remote(&env, &target.name)?;
             let url = received.inner.url_with_path(target.path);
             let answer = remote.forward(&url, request)?;
-            let headers = app.cross_origin_headers(received);
+            let headers = app.cross_origin.headers(received);
             response::with_cross_origin_headers(answer, &headers).map(Some)
         }
         _ => Ok(None),
@@ -158,7 +158,7 @@ fn asset(env: &Env, request: &JsValue) -> Result<JsValue, Fault> {
 
 /// Answers with a fault that pages of the allowed origins can read.
 fn answer_fault_across(app: &App, received: &crate::http::Request, fault: Fault) -> Answer {
-    let headers = app.cross_origin_headers(received);
+    let headers = app.cross_origin.headers(received);
     response::to_js(&fault.into_response().with_cross_origin_headers(headers))
 }
 
