@@ -206,10 +206,12 @@ impl App {
     ///
     /// ```
     /// # use anchorhold::prelude::*;
-    /// # fn example<Counter: DurableObject>(is_admin: fn(&Request) -> bool) -> App {
+    /// # use anchorhold::Visit;
+    /// # fn is_admin(_: &Request) -> bool { false }
+    /// # fn example<Counter: DurableObject>() -> App {
     /// App::new()
     ///     .mount::<Counter>("/counters/{name}")
-    ///     .guard(async move |visit| {
+    ///     .guard(async |visit: Visit| {
     ///         let handler = visit.route.map(|route| route.handler);
     ///         if handler == Some("reset") && !is_admin(&visit.request) {
     ///             return Err(Error::forbidden("only administrators may reset"));

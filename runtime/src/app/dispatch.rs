@@ -46,7 +46,8 @@ impl App {
                 continue;
             };
             let is_exact = route.method == method;
-            if !is_exact && !(method == "HEAD" && route.method == "GET") {
+            let answers_head = method == "HEAD" && route.method == "GET";
+            if !is_exact && !answers_head {
                 allowed.push(route.method);
                 continue;
             }
