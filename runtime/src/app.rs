@@ -1,17 +1,28 @@
 //! The app: its object classes, and the paths that are routed to them.
 
+mod cross_origin;
 pub(crate) mod dispatch;
+mod guard;
+mod handler;
+mod routes;
 pub(crate) mod sharding;
+mod target;
+mod visit;
 
 use std::future::Future;
 use std::rc::Rc;
 
 use crate::engine::table::Description;
 use crate::error::Error;
-use crate::http::{Request, Response, origin, path};
+use crate::http::{header_value, origin, path};
 use crate::object::DurableObject;
-use crate::object::context::Env;
-use crate::turn::LocalFuture;
+
+use cross_origin::CrossOrigin;
+use guard::Guard;
+use handler::{AppHandler, AppRoute};
+use target::Address;
+
+pub use guard::{MatchedRoute, Visit};
 
 /// The objects of a deployment and the paths that are routed to them. It is the entry point of the
 /// Worker on Cloudflare and of the server on the embedded host.
@@ -31,8 +42,9 @@ pub struct App {
     pub(crate) objects: Vec<&'static Description>,
     mounts: Vec<Mount>,
     routes: Vec<AppRoute>,
+    pub(crate) fallback: Option<AppHandler>,
     pub(crate) guards: Vec<Guard>,
-    allowed_origins: Vec<String>,
+    pub(crate) cross_origin: CrossOrigin,
     pub(crate) assets: Option<&'static str>,
     mistakes: Vec<String>,
 }
@@ -41,39 +53,6 @@ struct Mount {
     pattern: &'static str,
     description: &'static Description,
     by: Address,
-}
-
-/// How the parameter at the end of a mount selects the object.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Address {
-    Name,
-    Id,
-    /// One of this many objects. The parameter stays in the object's own path.
-    Shard(u32),
-}
-
-struct AppRoute {
-    method: &'static str,
-    pattern: &'static str,
-    handler: AppHandler,
-}
-
-type AppHandler = Rc<dyn Fn(Request, Env) -> LocalFuture<'static, Result<Response, Error>>>;
-
-type Guard = Rc<dyn Fn(Visit) -> LocalFuture<'static, Result<Visit, Error>>>;
-
-/// A request to an object, before it reaches the object; see [`App::guard`].
-pub struct Visit {
-    /// The class of the object.
-    pub class: &'static str,
-    /// The object's name as the path gave it. For a mount by `{id}` it is the identifier, for a
-    /// sharded mount the key. A guard may replace it, for example with a derived key or the name of
-    /// the authenticated user.
-    pub name: String,
-    /// The request. Its body can be read once: by a guard or by the object.
-    pub request: Request,
-    /// Bindings and variables, for example to call an object that holds sessions.
-    pub env: Env,
 }
 
 impl App {
@@ -224,77 +203,29 @@ impl App {
         self
     }
 
-    /// Handles GET requests of a path with a function. [`Request::path_value`] reads the
-    /// `{parameters}` of the path.
-    #[must_use]
-    pub fn get<F, R>(self, pattern: &'static str, handler: F) -> Self
-    where
-        F: Fn(Request, Env) -> R + 'static,
-        R: Future<Output = Result<Response, Error>> + 'static,
-    {
-        self.route("GET", pattern, handler)
-    }
-
-    /// Handles POST requests of a path with a function. [`Request::path_value`] reads the
-    /// `{parameters}` of the path.
-    ///
-    /// ```
-    /// # use anchorhold::prelude::*;
-    /// # fn example<Counter: DurableObject>() -> App {
-    /// App::new().object::<Counter>().post("/echo", async |mut request, _| {
-    ///     Ok(Response::bytes(200, "text/plain", request.bytes().await?))
-    /// })
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn post<F, R>(self, pattern: &'static str, handler: F) -> Self
-    where
-        F: Fn(Request, Env) -> R + 'static,
-        R: Future<Output = Result<Response, Error>> + 'static,
-    {
-        self.route("POST", pattern, handler)
-    }
-
-    fn route<F, R>(mut self, method: &'static str, pattern: &'static str, handler: F) -> Self
-    where
-        F: Fn(Request, Env) -> R + 'static,
-        R: Future<Output = Result<Response, Error>> + 'static,
-    {
-        if self
-            .routes
-            .iter()
-            .any(|route| route.method == method && path::have_one_shape(route.pattern, pattern))
-        {
-            self.mistakes.push(format!(
-                "two handlers answer {method} {pattern:?}: the second is never reached"
-            ));
-        }
-        let handler = Rc::new(move |request, env| -> LocalFuture<'static, _> {
-            Box::pin(handler(request, env))
-        });
-        self.routes.push(AppRoute {
-            method,
-            pattern,
-            handler,
-        });
-        self
-    }
-
     /// Adds a guard: a function that runs before a request reaches an object by its path. A guard
-    /// can refuse the request (authentication) or change the name (content-based keys). RPC from
-    /// other objects does not pass through guards.
+    /// can refuse the request (authentication), [answer](Visit::respond) it, change the name
+    /// (content-based keys), or [change the response](Visit::on_response). RPC from other objects
+    /// does not pass through guards.
     ///
     /// Guards run in the order in which they were added. Each one gets the visit that the previous
     /// one returned. The first one that refuses ends the request.
     ///
+    /// To decide by what a request does, compare [`Visit::route`] and not the path:
+    ///
     /// ```
     /// # use anchorhold::prelude::*;
+    /// # use anchorhold::Visit;
+    /// # fn is_admin(_: &Request) -> bool { false }
     /// # fn example<Counter: DurableObject>() -> App {
     /// App::new()
     ///     .mount::<Counter>("/counters/{name}")
-    ///     .guard(async |visit| match visit.request.header("authorization") {
-    ///         Some(token) if Some(&token) == visit.env.var("TOKEN").as_ref() => Ok(visit),
-    ///         _ => Err(Error::unauthorized("send the token in `authorization`")),
+    ///     .guard(async |visit: Visit| {
+    ///         let handler = visit.route.map(|route| route.handler);
+    ///         if handler == Some("reset") && !is_admin(&visit.request) {
+    ///             return Err(Error::forbidden("only administrators may reset"));
+    ///         }
+    ///         Ok(visit)
     ///     })
     /// # }
     /// ```
@@ -309,11 +240,25 @@ impl App {
         self
     }
 
-    /// Allows pages of this origin (such as `"https://example.com"`) to open sockets.
+    /// Allows pages of this origin (such as `"https://example.com"`) to call the app.
     ///
-    /// Without it only pages of the app's own host may open them: a browser sends cookies with
-    /// every upgrade, and CORS does not protect sockets. Clients that send no `Origin` are not
-    /// browsers and are always allowed.
+    /// Without it only pages of the app's own host may open WebSockets and send requests with
+    /// methods other than GET, HEAD and OPTIONS; others get 403. Browsers send cookies with such
+    /// requests, and CORS does not prevent them. Clients that send neither `Origin` nor
+    /// `Sec-Fetch-Site` are not browsers and are always allowed.
+    ///
+    /// Pages of an allowed origin may also read responses (CORS): preflight requests are answered
+    /// with the methods of the path, and may announce any request header. They are not passed to
+    /// guards and objects. Assets are not included.
+    ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// # fn example<Counter: DurableObject>() -> App {
+    /// App::new()
+    ///     .mount::<Counter>("/counters/{name}")
+    ///     .allow_origin("https://example.com")
+    /// # }
+    /// ```
     #[must_use]
     pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
         let origin = origin.into();
@@ -322,7 +267,28 @@ impl App {
                 "{origin:?} is not an origin: write \"https://example.com\", or \"https://example.com:8443\" where the port is not the scheme's own, without a path"
             ));
         }
-        self.allowed_origins.push(origin);
+        self.cross_origin.allowed.push(origin);
+        self
+    }
+
+    /// Lets pages of the [allowed origins](Self::allow_origin) send cookies with `fetch`, and read
+    /// the responses. Without it browsers withhold such responses. WebSockets carry cookies in any
+    /// case.
+    #[must_use]
+    pub fn allow_credentials(mut self) -> Self {
+        self.cross_origin.with_credentials = true;
+        self
+    }
+
+    /// Lets pages of the [allowed origins](Self::allow_origin) read this header of responses.
+    /// Browsers show them `content-type`, `content-length`, `cache-control` and a few more without
+    /// it.
+    #[must_use]
+    pub fn expose_header(mut self, name: &'static str) -> Self {
+        if let Err(message) = header_value(name, "") {
+            self.mistakes.push(format!("expose_header: {message}"));
+        }
+        self.cross_origin.exposed.push(name);
         self
     }
 

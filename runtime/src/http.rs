@@ -1,10 +1,14 @@
 //! Requests and responses as seen by objects and the app.
 
+pub(crate) mod content_type;
+pub(crate) mod methods;
 pub(crate) mod origin;
 pub(crate) mod path;
 mod refusal;
+pub(crate) mod token;
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -221,6 +225,35 @@ impl Request {
     #[must_use]
     pub fn header(&self, name: &str) -> Option<String> {
         self.inner.header(name)
+    }
+
+    /// Returns the first value of a cookie, as the client sent it.
+    ///
+    /// ```
+    /// # use anchorhold::Request;
+    /// let request = Request::new("GET", "/").with_header("cookie", "theme=dark; session=s7");
+    /// assert_eq!(request.cookie("session").as_deref(), Some("s7"));
+    /// ```
+    #[must_use]
+    pub fn cookie(&self, name: &str) -> Option<String> {
+        let cookies = self.header("cookie")?;
+        cookies.split(';').find_map(|cookie| {
+            let (key, value) = cookie.trim().split_once('=')?;
+            (key == name).then(|| value.to_owned())
+        })
+    }
+
+    /// Returns the IP address of the client, which a client cannot choose. An IPv6 address that
+    /// stands for an IPv4 one is returned as the latter. Returns `None` for a request that was
+    /// created by [`Request::new`].
+    ///
+    /// On Cloudflare it is the address in `CF-Connecting-IP`. On the embedded host it is the peer
+    /// of the connection. If that is a proxy given by `--trusted-proxy`, it is the last address in
+    /// `X-Forwarded-For` that is not a trusted proxy's. A client with IPv6 usually has a whole /64
+    /// network: rate limits should use its prefix.
+    #[must_use]
+    pub fn client_address(&self) -> Option<IpAddr> {
+        self.inner.client_address()
     }
 
     /// Reads the whole body. The embedded host has already read it, and refuses bodies over 1 MiB
@@ -455,15 +488,8 @@ impl Response {
 }
 
 /// Returns the value as it is sent.
-fn header_value<'a>(name: &str, value: &'a str) -> Result<&'a str, String> {
-    let is_token = |byte: u8| {
-        byte.is_ascii_alphanumeric()
-            || matches!(
-                byte,
-                b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~'
-            )
-    };
-    if name.is_empty() || !name.bytes().all(is_token) {
+pub(crate) fn header_value<'a>(name: &str, value: &'a str) -> Result<&'a str, String> {
+    if !token::is_token(name) {
         return Err(format!(
             "`{}` is not the name of a header: use letters, digits and `-`",
             name.escape_debug()

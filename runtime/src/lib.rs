@@ -111,7 +111,7 @@ pub use anchorhold_macros::{
 };
 
 pub use crate::app::sharding::shard_name;
-pub use crate::app::{App, Visit};
+pub use crate::app::{App, MatchedRoute, Visit};
 pub use crate::error::{CallError, Error, ObjectError, StorageError};
 pub use crate::http::{Request, Response};
 pub use crate::object::context::{Ctx, Env};

@@ -218,3 +218,137 @@ async fn handler_of_the_app_reads_the_parameters_of_its_path(sim: Sim) {
         .await;
     assert_eq!(answer.body(), Some(&b"an/n warmly ?"[..]));
 }
+
+#[anchorhold::test]
+async fn client_address_reaches_the_apps_handlers_and_cookies_are_read(sim: Sim) {
+    sim.app(App::new().get("/who", async |request: Request, _| {
+        let address = request.client_address();
+        let session = request.cookie("session");
+        Ok(Response::text(200, format!("{address:?} {session:?}")))
+    }));
+    let request = |cookie| Request::new("GET", "/who").with_header("cookie", cookie);
+    let address = std::net::IpAddr::from([192, 0, 2, 7]);
+    for (cookie, expected) in [
+        ("session=a=b", "Some(192.0.2.7) Some(\"a=b\")"),
+        (
+            "xsession=x; session=; session=y",
+            "Some(192.0.2.7) Some(\"\")",
+        ),
+        ("session; Session=x", "Some(192.0.2.7) None"),
+    ] {
+        let answer = sim.fetch_from(address, request(cookie)).await;
+        assert_eq!(answer.body(), Some(expected.as_bytes()), "{cookie}");
+    }
+    let answer = sim.fetch(request("a=b")).await;
+    assert_eq!(answer.body(), Some(&b"None None"[..]));
+}
+
+async fn says(text: &'static str) -> Result<Response, Error> {
+    Ok(Response::text(200, text))
+}
+
+#[anchorhold::test]
+async fn app_has_handlers_of_every_method(sim: Sim) {
+    sim.app(
+        App::new()
+            .get("/items/{id}", |_, _| says("get"))
+            .put("/items/{id}", |_, _| says("put"))
+            .patch("/items/{id}", |_, _| says("patch"))
+            .delete("/items/{id}", |_, _| says("delete"))
+            .route("PROPFIND", "/items/{id}", |_, _| says("propfind"))
+            .get("/heads", |_, _| says("get"))
+            .route("HEAD", "/heads", |_, _| says("head"))
+            .route("OPTIONS", "/heads", |_, _| says("options")),
+    );
+    for (method, path, said) in [
+        ("GET", "/items/7", "get"),
+        ("HEAD", "/items/7", "get"),
+        ("PUT", "/items/7", "put"),
+        ("PATCH", "/items/7", "patch"),
+        ("DELETE", "/items/7", "delete"),
+        ("PROPFIND", "/items/7", "propfind"),
+        ("GET", "/heads", "get"),
+        ("HEAD", "/heads", "head"),
+        ("OPTIONS", "/heads", "options"),
+    ] {
+        let answer = sim.fetch(Request::new(method, path)).await;
+        assert_eq!(answer.body(), Some(said.as_bytes()), "{method} {path}");
+    }
+    let answer = sim.fetch(Request::new("POST", "/items/7")).await;
+    let allow = "GET, HEAD, PUT, PATCH, DELETE, PROPFIND, OPTIONS";
+    assert_eq!(
+        (answer.status(), answer.header("allow")),
+        (405, Some(allow))
+    );
+}
+
+#[anchorhold::test]
+async fn most_specific_handler_of_the_app_answers(sim: Sim) {
+    sim.app(
+        App::new()
+            .get("/users/{id}", |_, _| says("any"))
+            .get("/users/me", |_, _| says("me"))
+            .post("/users/me", |_, _| says("posted"))
+            .delete("/users/{id}", |_, _| says("deleted")),
+    );
+    for (method, path, said) in [
+        ("GET", "/users/me", "me"),
+        ("HEAD", "/users/me", "me"),
+        ("GET", "/users/you", "any"),
+        ("DELETE", "/users/me", "deleted"),
+    ] {
+        let answer = sim.fetch(Request::new(method, path)).await;
+        assert_eq!(answer.body(), Some(said.as_bytes()), "{method} {path}");
+    }
+}
+
+#[anchorhold::test]
+async fn fallback_answers_what_has_no_route_mount_or_asset(sim: Sim) {
+    let fallback = async |request: Request, _| {
+        if request.path() == "/panic" {
+            panic!("on purpose");
+        }
+        let text = format!("{} {}", request.method(), request.path());
+        Ok(Response::text(404, text))
+    };
+    for app in [App::new(), App::new().assets("no-such-folder")] {
+        sim.app(
+            app.mount::<Thing>("/things/{name}")
+                .get("/page", |_, _| says("page"))
+                .fallback(fallback)
+                .allow_origin("https://friend.example"),
+        );
+        for (method, path, status, body) in [
+            ("GET", "/nowhere", 404, "GET /nowhere"),
+            ("HEAD", "/nowhere", 404, "HEAD /nowhere"),
+            ("POST", "/nowhere", 404, "POST /nowhere"),
+            ("OPTIONS", "/nowhere", 404, "OPTIONS /nowhere"),
+            ("GET", "/things", 404, "GET /things"),
+            ("GET", "/page", 200, "page"),
+            ("GET", "/things/a", 200, "42"),
+        ] {
+            let answer = sim.fetch(Request::new(method, path)).await;
+            let seen = (answer.status(), answer.body());
+            assert_eq!(seen, (status, Some(body.as_bytes())), "{method} {path}");
+            assert_eq!(answer.header("vary"), Some("Origin"), "{method} {path}");
+        }
+        assert_eq!(sim.fetch(Request::new("POST", "/page")).await.status(), 405);
+        let answer = sim.fetch(Request::new("GET", "/things/a/nowhere")).await;
+        assert!(answer.body().unwrap().starts_with(b"{\"error\""));
+        let answer = sim.fetch(Request::new("GET", "/panic")).await;
+        assert_eq!(answer.status(), 500);
+    }
+}
+
+#[anchorhold::test]
+#[should_panic(expected = "route(\"get\", \"/\"): a method consists of upper-case letters")]
+async fn method_in_lower_case_is_refused_at_the_start(sim: Sim) {
+    sim.app(App::new().route("get", "/", |_, _| says("never")));
+}
+
+#[anchorhold::test]
+#[should_panic(expected = "an app can have only one fallback")]
+async fn second_fallback_is_refused_at_the_start(sim: Sim) {
+    let app = App::new().fallback(|_, _| says("a"));
+    sim.app(app.fallback(|_, _| says("b")));
+}

@@ -1,56 +1,70 @@
 //! From a request to its handler, object or asset.
 
-use std::borrow::Cow;
 use std::rc::Rc;
 
-use super::sharding::shard_name;
-use super::{Address, App, AppRoute, Mount, Visit};
-use crate::engine::routing::is_upgrade;
-use crate::engine::table::Description;
+use super::handler::{AppHandler, AppRoute, guarded, panicked};
+use super::target::{Address, Target};
+use super::visit::visit;
+use super::{App, Mount};
+use crate::engine::routing;
 use crate::error::fault::Fault;
-use crate::http::{Request, Response, origin, path};
-use crate::limits::MAX_NAME;
+use crate::http::{Request, Response, methods, path};
 use crate::object::context::Env;
-use crate::object::id::Placement;
-use crate::platform::Remote;
 use crate::turn::LocalFuture;
-use crate::turn::chain::CallChain;
-use crate::turn::user_code::{self, Guarded, Panic};
+use crate::turn::user_code;
 
 /// The destination of a request. Borrows from the app and the path.
 pub(crate) enum Destination<'a> {
     Object(Target<'a>),
     /// The index in the list of handlers, and the values of the path's parameters.
     Handler(usize, Vec<(&'static str, String)>),
+    /// An OPTIONS request that no handler answers, with the methods of its path.
+    Options(String),
     MethodNotAllowed(String),
     Asset,
     Nowhere,
 }
 
-/// The object that a path leads to.
-pub(crate) struct Target<'a> {
-    pub(crate) description: &'static Description,
-    pub(crate) by: Address,
-    pub(crate) name: String,
-    /// The object's own path.
-    pub(crate) path: &'a str,
+enum Answered {
+    Response(Response),
+    Not(Box<ForAsset>),
+}
+
+/// A request without a route, whose path may be that of an asset.
+pub(crate) struct ForAsset {
+    pub(crate) request: Request,
+    env: Env,
 }
 
 impl App {
     /// Finds the handler, object or asset for a request.
     pub(crate) fn destination<'a>(&'a self, method: &str, path: &'a str) -> Destination<'a> {
-        let method = if method == "HEAD" { "GET" } else { method };
         let mut allowed = Vec::new();
+        let mut best: Option<(_, usize, Vec<_>)> = None;
         for (index, route) in self.routes.iter().enumerate() {
-            if let Some(parameters) = path::matches(route.pattern, path) {
-                if route.method == method {
-                    return Destination::Handler(index, parameters);
-                }
+            let Some(parameters) = path::matches(route.pattern, path) else {
+                continue;
+            };
+            let is_exact = route.method == method;
+            let answers_head = method == "HEAD" && route.method == "GET";
+            if !is_exact && !answers_head {
                 allowed.push(route.method);
+                continue;
             }
+            let rank = (path::specificity(route.pattern), !is_exact);
+            if best.as_ref().is_none_or(|(other, ..)| rank < *other) {
+                best = Some((rank, index, parameters));
+            }
+        }
+        if let Some((_, index, parameters)) = best {
+            return Destination::Handler(index, parameters);
         }
         for mount in &self.mounts {
             if let Some((name, path)) = mount.matches(path) {
+                if method == "OPTIONS" {
+                    allowed.extend(routing::methods(mount.description, path));
+                    break;
+                }
                 return Destination::Object(Target {
                     description: mount.description,
                     by: mount.by,
@@ -60,34 +74,60 @@ impl App {
             }
         }
         if !allowed.is_empty() {
-            return Destination::MethodNotAllowed(allowed.join(", "));
+            let allow = methods::allow(&allowed);
+            return if method == "OPTIONS" {
+                Destination::Options(allow)
+            } else {
+                Destination::MethodNotAllowed(allow)
+            };
         }
-        if self.assets.is_some() && method == "GET" {
+        if self.assets.is_some() && matches!(method, "GET" | "HEAD") {
             Destination::Asset
         } else {
             Destination::Nowhere
         }
     }
 
-    /// Answers every request except one for an asset, which returns `Ok(None)`: the host sends
+    /// Answers every request except one that may be for an asset, which is returned: the host sends
     /// assets.
     pub(crate) fn answer(
         self: &Rc<Self>,
         request: Request,
         env: Env,
-    ) -> LocalFuture<'static, Option<Response>> {
+    ) -> LocalFuture<'static, Result<Response, Box<ForAsset>>> {
         let this = self.clone();
         Box::pin(async move {
+            let headers = this.cross_origin.headers(&request);
             let answer = match this.try_answer(request, env).await {
-                Ok(response) => response,
-                Err(fault) => Some(fault.into_response()),
+                Ok(Answered::Response(response)) => response,
+                Ok(Answered::Not(request)) => return Err(request),
+                Err(fault) => fault.into_response(),
             };
-            answer.map(Response::checked)
+            Ok(answer.checked().with_cross_origin_headers(headers))
         })
     }
 
-    async fn try_answer(&self, mut request: Request, env: Env) -> Result<Option<Response>, Fault> {
+    /// Answers a request for an asset that cannot be sent, for this reason.
+    pub(crate) fn answer_without_asset(
+        self: &Rc<Self>,
+        asked: ForAsset,
+        reason: Fault,
+    ) -> LocalFuture<'static, Response> {
+        let this = self.clone();
+        Box::pin(async move {
+            let ForAsset { request, env } = asked;
+            let headers = this.cross_origin.headers(&request);
+            let answer = match (reason, &this.fallback) {
+                (Fault::NotFound(_), Some(fallback)) => fall_back(fallback, request, env).await,
+                (reason, _) => Err(reason),
+            };
+            Fault::respond(answer).with_cross_origin_headers(headers)
+        })
+    }
+
+    async fn try_answer(&self, mut request: Request, env: Env) -> Result<Answered, Fault> {
         request.check()?;
+        self.cross_origin.check(&request)?;
         let path = request.path().into_owned();
         let target = match self.destination(&request.method(), &path) {
             Destination::Object(target) => target,
@@ -101,85 +141,30 @@ impl App {
                 let begun = user_code::call(|| handler(request, env));
                 let Ok(answer) = guarded(begun).await else {
                     tracing::error!(method, pattern, "a handler of the app panicked");
-                    return Ok(Some(panicked()));
+                    return Ok(Answered::Response(panicked()));
                 };
-                return answer.map(Some).map_err(|error| Fault::application(&error));
+                return answer
+                    .map(Answered::Response)
+                    .map_err(|error| Fault::application(&error));
             }
-            Destination::Asset => return Ok(None),
+            Destination::Options(allow) => {
+                return self
+                    .cross_origin
+                    .options(&request, &allow)
+                    .map(Answered::Response);
+            }
+            Destination::Asset => return Ok(Answered::Not(Box::new(ForAsset { request, env }))),
             Destination::MethodNotAllowed(allow) => return Err(Fault::MethodNotAllowed { allow }),
             Destination::Nowhere => {
+                if let Some(fallback) = &self.fallback {
+                    let answer = fall_back(fallback, request, env).await;
+                    return answer.map(Answered::Response);
+                }
                 return Err(Fault::NotFound(format!("no route matches {path}")));
             }
         };
-        let Target {
-            description,
-            by,
-            name,
-            path: rest,
-        } = target;
-        self.check_origin(description, &request)?;
-        let key = matches!(by, Address::Shard(_)).then(|| name.clone());
-        let mut visit = Visit {
-            class: description.class.name,
-            name,
-            request,
-            env,
-        };
-        for guard in &self.guards {
-            let begun = user_code::call(|| guard(visit));
-            let Ok(passed) = guarded(begun).await else {
-                tracing::error!(class = description.class.name, "a guard panicked");
-                return Ok(Some(panicked()));
-            };
-            visit = passed.map_err(|error| Fault::application(&error))?;
-        }
-        let Visit {
-            name,
-            mut request,
-            env,
-            ..
-        } = visit;
-        let mut rest = Cow::Borrowed(rest);
-        if key.is_some_and(|key| key != name) {
-            rest = Cow::Owned(path::with_first_segment(&rest, &name));
-        }
-        let remote = remote(&env, description, by, &name)?;
-        match rest {
-            // A suffix of a path in normal form is in normal form.
-            Cow::Borrowed(rest) => request.inner.set_path(rest),
-            Cow::Owned(rest) => request.set_path(&rest),
-        }
-        // Guards may have changed the path and the headers.
-        request.check()?;
-        remote.fetch(request, &CallChain::default()).await.map(Some)
-    }
-
-    /// Rule S1. A request that asks for no upgrade passes.
-    pub(crate) fn check_origin(
-        &self,
-        description: &Description,
-        request: &Request,
-    ) -> Result<(), Fault> {
-        if !description.has_sockets() || !is_upgrade(request) {
-            return Ok(());
-        }
-        let Some(origin) = request.header("origin") else {
-            return Ok(());
-        };
-        let own = request
-            .header("host")
-            .is_some_and(|host| origin::is_page_of(&origin, &host));
-        if own
-            || self
-                .allowed_origins
-                .iter()
-                .any(|allowed| allowed.eq_ignore_ascii_case(&origin))
-        {
-            return Ok(());
-        }
-        Err(Fault::Forbidden(format!(
-            "pages of {origin} may not open sockets here"
-        )))
+        let answer = visit(&self.guards, &target, request, env).await;
+        answer.map(Answered::Response)
     }
 }
 
@@ -195,38 +180,11 @@ impl Mount {
     }
 }
 
-/// Runs the future of a handler or a guard, and catches panics in its polls and its drop.
-async fn guarded<T>(begun: Result<LocalFuture<'static, T>, Panic>) -> Result<T, Panic> {
-    Guarded::new(begun?).await
-}
-
-/// The panic's message is only in the log: a client must not see it.
-fn panicked() -> Response {
-    Response::error(500, "panicked", "the app's code panicked")
-}
-
-/// Returns the object that a path leads to. Checks the length of a name and the origin of an
-/// identifier.
-pub(crate) fn remote(
-    env: &Env,
-    description: &'static Description,
-    by: Address,
-    name: &str,
-) -> Result<Remote, Fault> {
-    let namespace = env.inner.namespace(&description.class)?;
-    let placement = Placement::default();
-    match by {
-        Address::Id => {
-            let id = namespace
-                .parse_id(name)
-                .map_err(|error| Fault::NotFound(format!("no such object: {error}")))?;
-            Ok(namespace.by_id(id, &placement))
-        }
-        Address::Name if name.len() > MAX_NAME => Err(Fault::BadRequest(format!(
-            "a name of {} bytes is over the limit of {MAX_NAME}",
-            name.len()
-        ))),
-        Address::Name => Ok(namespace.by_name(name, &placement)),
-        Address::Shard(shards) => Ok(namespace.by_name(&shard_name(name, shards), &placement)),
-    }
+async fn fall_back(fallback: &AppHandler, request: Request, env: Env) -> Result<Response, Fault> {
+    let begun = user_code::call(|| fallback(request, env));
+    let Ok(answer) = guarded(begun).await else {
+        tracing::error!("the fallback of the app panicked");
+        return Ok(panicked());
+    };
+    answer.map_err(|error| Fault::application(&error))
 }

@@ -8,13 +8,15 @@ use super::instance::Instance;
 use super::table::{BodyUse, Description, Handler, Route, RouteKind};
 use crate::codec::message_pack;
 use crate::error::fault::Fault;
-use crate::http::{Body, Request, Response, path};
+use crate::http::{Body, Request, Response, content_type, methods, path};
 use crate::limits::MAX_JSON_BODY;
 use crate::platform;
 use crate::socket::{Accepted, CloseEvent, Message, SocketError, may_be_sent};
 use crate::turn::LocalFuture;
 use crate::turn::caller::Origin;
 
+/// The subprotocols that a client offers, and the one that the server chooses.
+const PROTOCOLS: &str = "sec-websocket-protocol";
 /// The pause before the end of a socket waits for its turn again.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -31,11 +33,21 @@ impl Instance {
 
     async fn answer(&self, mut request: Request, origin: &Origin) -> Result<Response, Fault> {
         request.check()?;
-        let (route, path_parameters) =
-            find(self.description(), &request.method(), &request.path())?;
+        let description = self.description();
+        let found = find(description, &request.method(), &request.path());
+        let (route, path_parameters) = match found {
+            Err(Fault::MethodNotAllowed { allow }) if request.method() == "OPTIONS" => {
+                return Ok(Response::empty(204).with_header("allow", &allow));
+            }
+            found => found?,
+        };
         if route.kind == RouteKind::Socket && !is_upgrade(&request) {
             return Err(Fault::UpgradeRequired);
         }
+        let offered = match route.kind {
+            RouteKind::Socket => request.header(PROTOCOLS),
+            RouteKind::Call => None,
+        };
         let http = bind(route, path_parameters, &mut request).await?;
         let http = HttpArguments {
             request: (route.body == BodyUse::Raw).then_some(request),
@@ -51,7 +63,7 @@ impl Instance {
             .await?
         {
             Reply::Response(response) => Ok(response),
-            Reply::Accept(accepted) => self.accept(&accepted),
+            Reply::Accept(accepted) => self.accept(&accepted, offered.as_deref()),
             Reply::Value(_) if route.status == 204 => Ok(Response::empty(204)),
             Reply::Value(bytes) => {
                 let json = message_pack::to_json(&bytes).map_err(|message| {
@@ -62,7 +74,7 @@ impl Instance {
         }
     }
 
-    fn accept(&self, accepted: &Accepted) -> Result<Response, Fault> {
+    fn accept(&self, accepted: &Accepted, offered: Option<&str>) -> Result<Response, Fault> {
         let refused = |error: SocketError| Fault::Overloaded(error.to_string());
         let (socket, upgrade) = self
             .state()
@@ -74,9 +86,11 @@ impl Instance {
                 Message::Binary(bytes) => socket.send_binary(bytes).map_err(refused)?,
             }
         }
+        let protocol = offered.and_then(|offered| accepted.choose_protocol(offered));
+        let protocol = protocol.map(|name| (PROTOCOLS.into(), name.to_owned().into()));
         Ok(Response {
             status: 101,
-            headers: Vec::new(),
+            headers: protocol.into_iter().collect(),
             body: Body::Upgrade(upgrade),
         })
     }
@@ -222,9 +236,7 @@ pub(crate) fn find(
             continue;
         };
         if route.method != method {
-            if !allowed.contains(&route.method) {
-                allowed.push(route.method);
-            }
+            allowed.push(route.method);
             continue;
         }
         let closer = best
@@ -238,9 +250,20 @@ pub(crate) fn find(
         Some(found) => Ok(found),
         None if allowed.is_empty() => Err(Fault::NotFound(format!("no route for {method} {path}"))),
         None => Err(Fault::MethodNotAllowed {
-            allow: allowed.join(", "),
+            allow: methods::allow(&allowed),
         }),
     }
+}
+
+/// Returns the methods of the class's routes for a path.
+pub(crate) fn methods(
+    description: &'static Description,
+    path: &str,
+) -> impl Iterator<Item = &'static str> {
+    let routes = description.routes.iter();
+    routes
+        .filter(move |route| path::matches(route.path, path).is_some())
+        .map(|route| route.method)
 }
 
 /// Gathers the values of the route's arguments, and refuses fields that no argument takes.
@@ -270,9 +293,9 @@ async fn bind(
     }
     let body = match route.body {
         BodyUse::Raw => HttpBody::None,
-        BodyUse::Whole => HttpBody::Whole(read_body(request).await?),
+        BodyUse::Whole => HttpBody::Whole(read_json(request).await?),
         BodyUse::Fields | BodyUse::None if from_query => HttpBody::None,
-        BodyUse::Fields | BodyUse::None => fields(route, &read_body(request).await?)?,
+        BodyUse::Fields | BodyUse::None => fields(route, &read_json(request).await?)?,
     };
     Ok(HttpArguments {
         text,
@@ -322,6 +345,18 @@ fn expected(route: &Route) -> String {
         [] => " (this route takes none)".to_owned(),
         fields => format!(" (this route takes `{}`)", fields.join("`, `")),
     }
+}
+
+/// Reads a body that binds to arguments.
+async fn read_json(request: &mut Request) -> Result<Vec<u8>, Fault> {
+    let content_type = request.header("content-type");
+    let body = read_body(request).await?;
+    match content_type {
+        // An empty body binds to nothing, whatever its type.
+        Some(content_type) if !body.is_empty() => content_type::check(&content_type, request)?,
+        _ => {}
+    }
+    Ok(body)
 }
 
 async fn read_body(request: &mut Request) -> Result<Vec<u8>, Fault> {

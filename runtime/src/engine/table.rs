@@ -62,12 +62,6 @@ impl Description {
         }
         mistakes
     }
-
-    pub(crate) fn has_sockets(&self) -> bool {
-        self.routes
-            .iter()
-            .any(|route| matches!(route.kind, RouteKind::Socket))
-    }
 }
 
 /// A method with its receiver erased.

@@ -40,6 +40,8 @@ pub enum Fault {
     Forbidden(String),
     /// A documented size was exceeded: HTTP 413.
     TooLarge(String),
+    /// The body has a content type that the route does not take: HTTP 415.
+    UnsupportedMediaType(String),
     NoSuchMethod(String),
     Undecodable(String),
     Overloaded(String),
@@ -99,6 +101,7 @@ impl Fault {
             Self::UpgradeRequired => (426, "upgrade_required"),
             Self::Forbidden(_) => (403, "forbidden"),
             Self::TooLarge(_) => (413, "too_large"),
+            Self::UnsupportedMediaType(_) => (415, "unsupported_media_type"),
             Self::NoSuchMethod(_) => told::NO_SUCH_METHOD,
             Self::Undecodable(_) => told::UNDECODABLE,
             Self::Overloaded(_) => told::OVERLOADED,
@@ -123,6 +126,7 @@ impl Fault {
             | Self::NotFound(message)
             | Self::Forbidden(message)
             | Self::TooLarge(message)
+            | Self::UnsupportedMediaType(message)
             | Self::NoSuchMethod(message)
             | Self::Undecodable(message)
             | Self::Overloaded(message)
@@ -183,7 +187,8 @@ impl Fault {
             | Self::MethodNotAllowed { .. }
             | Self::UpgradeRequired
             | Self::Forbidden(_)
-            | Self::TooLarge(_)) => CallError::Undecodable(other.summary().2),
+            | Self::TooLarge(_)
+            | Self::UnsupportedMediaType(_)) => CallError::Undecodable(other.summary().2),
         }
     }
 }
@@ -228,6 +233,7 @@ impl From<Fault> for WireFault {
             | Fault::NotFound(text)
             | Fault::Forbidden(text)
             | Fault::TooLarge(text)
+            | Fault::UnsupportedMediaType(text)
             | Fault::NoSuchMethod(text)
             | Fault::Undecodable(text)
             | Fault::Overloaded(text)
@@ -279,6 +285,7 @@ impl From<WireFault> for Fault {
             ("upgrade_required", _) => Self::UpgradeRequired,
             ("forbidden", _) => Self::Forbidden(text),
             ("too_large", _) => Self::TooLarge(text),
+            ("unsupported_media_type", _) => Self::UnsupportedMediaType(text),
             ("no_such_method", _) => Self::NoSuchMethod(text),
             ("undecodable", _) => Self::Undecodable(text),
             ("overloaded", _) => Self::Overloaded(text),
@@ -332,6 +339,7 @@ mod tests {
             Fault::UpgradeRequired,
             Fault::Forbidden(text()),
             Fault::TooLarge(text()),
+            Fault::UnsupportedMediaType(text()),
             Fault::NoSuchMethod(text()),
             Fault::Undecodable(text()),
             Fault::Overloaded(text()),

@@ -1,4 +1,4 @@
-//! Origins of pages, which decide who may open sockets.
+//! Origins of pages.
 
 /// Returns `true` if browsers may send this origin: `scheme://host` or `scheme://host:port` (RFC
 /// 6454, section 6.2).

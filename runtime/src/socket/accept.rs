@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::message::{Message, SocketError};
 use crate::codec::message_pack;
 use crate::error::fault::Fault;
+use crate::http::token::is_token;
 use crate::limits::{MAX_ATTACHMENT, MAX_TAG, MAX_TAGS};
 
 /// The return value of a `#[websocket]` route that accepts the upgrade. The session is stored with
@@ -27,6 +28,7 @@ use crate::limits::{MAX_ATTACHMENT, MAX_TAG, MAX_TAGS};
 pub struct Accept<S> {
     session: S,
     tags: Vec<String>,
+    protocols: Vec<String>,
     greetings: Vec<Result<Message, String>>,
 }
 
@@ -36,6 +38,7 @@ impl<S> Accept<S> {
         Self {
             session,
             tags: Vec::new(),
+            protocols: Vec::new(),
             greetings: Vec::new(),
         }
     }
@@ -45,6 +48,23 @@ impl<S> Accept<S> {
     #[must_use]
     pub fn tag(mut self, tag: impl Into<String>) -> Self {
         self.tags.push(tag.into());
+        self
+    }
+
+    /// Sets the subprotocols that the route speaks, the preferred one first. The first of them that
+    /// the client offers (in JavaScript `new WebSocket(url, ["graphql-transport-ws"])`) is the
+    /// socket's. If the client offers none of them, the socket has none, and a browser that offered
+    /// others closes it.
+    ///
+    /// ```
+    /// # use anchorhold::prelude::*;
+    /// fn connect() -> Accept<()> {
+    ///     Accept::new(()).protocols(["graphql-transport-ws"])
+    /// }
+    /// ```
+    #[must_use]
+    pub fn protocols(mut self, protocols: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.protocols.extend(protocols.into_iter().map(Into::into));
         self
     }
 
@@ -74,6 +94,12 @@ impl<S: Serialize> Accept<S> {
                 tag.len()
             )));
         }
+        if let Some(protocol) = self.protocols.iter().find(|name| !is_token(name)) {
+            return Err(Fault::Configuration(format!(
+                "`{}` is not the name of a subprotocol: use letters, digits, `-` and `.`",
+                protocol.escape_debug()
+            )));
+        }
         let attachment =
             encode_session(&self.session).map_err(|error| Fault::BadRequest(error.to_string()))?;
         let greetings = self
@@ -86,6 +112,7 @@ impl<S: Serialize> Accept<S> {
         Ok(Accepted {
             attachment,
             tags: self.tags,
+            protocols: self.protocols,
             greetings,
         })
     }
@@ -107,5 +134,15 @@ pub(super) fn encode_session<S: Serialize>(session: &S) -> Result<Vec<u8>, Socke
 pub struct Accepted {
     pub(crate) attachment: Vec<u8>,
     pub(crate) tags: Vec<String>,
+    protocols: Vec<String>,
     pub(crate) greetings: Vec<Message>,
+}
+
+impl Accepted {
+    /// Chooses a subprotocol of those that the client offers in `Sec-WebSocket-Protocol`.
+    pub(crate) fn choose_protocol(&self, offered: &str) -> Option<&str> {
+        let is_offered = |name: &str| offered.split(',').any(|offer| offer.trim() == name);
+        let mut protocols = self.protocols.iter().map(String::as_str);
+        protocols.find(|name| is_offered(name))
+    }
 }

@@ -32,6 +32,11 @@ impl DoorProbe {
         Response::text(200, format!("{} {user}", request.path()))
     }
 
+    #[get("/address")]
+    async fn address(&self, request: Request) -> String {
+        shown_address(&request)
+    }
+
     #[get("/answer")]
     async fn answer(&self, request: Request) -> Response {
         let value = request.query_value("value").unwrap_or_default();
@@ -124,4 +129,26 @@ pub(crate) async fn with_path(request: Request, env: Env) -> Result<Response, Er
         .named("paths")
         .fetch(request)
         .await?)
+}
+
+/// Reports the client's address.
+pub(crate) async fn address(request: Request, _: Env) -> Result<Response, Error> {
+    Response::json(200, &shown_address(&request))
+}
+
+fn shown_address(request: &Request) -> String {
+    let address = request.client_address();
+    address.map_or_else(|| "none".to_owned(), |address| address.to_string())
+}
+
+/// Reports the method and the path's parameter.
+pub(crate) async fn deleted(request: Request, _: Env) -> Result<Response, Error> {
+    let name = request.path_value("name").unwrap_or_default();
+    Ok(Response::text(200, format!("{} {name}", request.method())))
+}
+
+/// Answers what has no route, mount or asset.
+pub(crate) async fn fallback(request: Request, _: Env) -> Result<Response, Error> {
+    let message = format!("{} {} is nowhere", request.method(), request.path());
+    Err(Error::not_found(message))
 }

@@ -114,6 +114,7 @@ impl SocketProbe {
         tags.split(',')
             .filter(|tag| !tag.is_empty())
             .fold(Accept::new(session), Accept::tag)
+            .protocols(["second.probe", "first.probe"])
     }
 
     #[message]

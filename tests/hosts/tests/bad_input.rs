@@ -310,13 +310,13 @@ fn dot_segments_lead_nowhere_else() {
 fn wrong_methods_are_405_and_name_the_right_ones() {
     on_both(|client| {
         for (method, path, allow) in [
-            ("PUT", INCREMENT, "POST"),
-            ("GET", INCREMENT, "POST"),
-            ("DELETE", "/counters/witness", "GET"),
-            ("POST", "/counters/witness", "GET"),
-            ("PATCH", "/tasks/witness/start", "POST"),
-            ("DELETE", "/healthz", "GET"),
-            ("PUT", "/scratch", "POST"),
+            ("PUT", INCREMENT, "POST, OPTIONS"),
+            ("GET", INCREMENT, "POST, OPTIONS"),
+            ("DELETE", "/counters/witness", "GET, HEAD, OPTIONS"),
+            ("POST", "/counters/witness", "GET, HEAD, OPTIONS"),
+            ("PATCH", "/tasks/witness/start", "POST, OPTIONS"),
+            ("DELETE", "/healthz", "GET, HEAD, OPTIONS"),
+            ("PUT", "/scratch", "POST, OPTIONS"),
         ] {
             let answer = send(client, (method, path, b""));
             assert_eq!(

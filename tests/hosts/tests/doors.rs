@@ -534,3 +534,19 @@ fn requests_behind_a_panic_never_see_what_it_left_half_done() {
         });
     }
 }
+
+#[test]
+fn only_a_trusted_proxy_states_the_clients_address() {
+    let mut host = start();
+    let address = |host: &Host| {
+        let forwarded = [("x-forwarded-for", "10.0.0.9, 192.0.2.7")];
+        let answer = host.client().send("GET", "/address", &forwarded, None);
+        answer.expect("an answer").text()
+    };
+    assert_eq!(address(&host), "127.0.0.1");
+    for (option, expected) in [("127.0.0.0/8", "192.0.2.7"), ("192.0.2.0/24", "127.0.0.1")] {
+        host.stop();
+        host.restart_under(&format!("set -- \"$@\" --trusted-proxy {option}"));
+        assert_eq!(address(&host), expected, "{option}");
+    }
+}

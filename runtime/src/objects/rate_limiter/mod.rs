@@ -17,7 +17,8 @@
 //!         .post("/search", move |request: Request, env: Env| {
 //!             let limiter = limiter.clone();
 //!             async move {
-//!                 let caller = request.header("cf-connecting-ip").unwrap_or_default();
+//!                 let caller = request.client_address();
+//!                 let caller = caller.ok_or_else(|| Error::forbidden("no address"))?;
 //!                 let limit = Policy::new(Algorithm::TokenBucket, 20, 60_000);
 //!                 limiter.check(&env, Check::new(format!("search {caller}"), limit)).await?.granted()?;
 //!                 Ok(Response::text(200, "found"))

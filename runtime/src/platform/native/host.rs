@@ -27,6 +27,7 @@ use super::kernel::Limits;
 use super::network::admission::Admission;
 use super::network::assets;
 use super::network::outgoing::Outgoing;
+use super::network::proxies::Network;
 use super::network::server::Server;
 use super::random::Random;
 use super::store::{Descriptors, Files, Index, IndexWriter};
@@ -55,12 +56,16 @@ struct Arguments {
     /// The folder that holds all state
     #[arg(long, default_value = ".anchorhold")]
     data: PathBuf,
+    /// A proxy whose `X-Forwarded-For` names the client: an address or a network; may be repeated
+    #[arg(long = "trusted-proxy", value_name = "ADDRESS")]
+    trusted_proxies: Vec<Network>,
 }
 
 /// Runs the embedded host: an HTTP and WebSocket server with one SQLite database per object.
 ///
-/// Takes `--port` (8787; 0 picks a free one), `--host` (127.0.0.1) and `--data` (`./.anchorhold`)
-/// from the command line. Prints `state in DIR` and `listening on http://HOST:PORT` to standard
+/// Takes `--port` (8787; 0 picks a free one), `--host` (127.0.0.1), `--data` (`./.anchorhold`) and
+/// `--trusted-proxy` (none; see [`Request::client_address`](crate::Request::client_address)) from the
+/// command line. Prints `state in DIR` and `listening on http://HOST:PORT` to standard
 /// output once connections are accepted.
 ///
 /// Shuts down gracefully on SIGINT and SIGTERM. Running turns have at most 10 seconds to finish,
@@ -160,7 +165,7 @@ fn run(app: fn() -> App, arguments: &Arguments) -> Result<(), Failure> {
 
     // From here on a signal lets running turns finish.
     let signals = Signals::catch().map_err(Failure::io("catching signals in", &root))?;
-    let shards = Shards::start(app, &folder, &listener)?;
+    let shards = Shards::start(app, &folder, &listener, arguments)?;
     println!("state in {}", root.display());
     println!("listening on http://{bound}");
     let _ = io::stdout().flush();
@@ -200,12 +205,14 @@ impl Shards {
         app: fn() -> App,
         folder: &Arc<Folder>,
         listener: &TcpListener,
+        arguments: &Arguments,
     ) -> Result<Self, Failure> {
         let count = std::thread::available_parallelism().map_or(1, usize::from);
         let (inboxes, receivers): (Vec<_>, Vec<_>) =
             (0..count).map(|_| unbounded_channel()).unzip();
         let inboxes: Arc<[_]> = inboxes.into();
         let admission = Arc::new(Admission::new(folder.files.descriptors(), count));
+        let trusted_proxies: Arc<[_]> = arguments.trusted_proxies.as_slice().into();
         let (report, reports) = mpsc::channel();
         let mut threads = Vec::with_capacity(count);
         for (number, inbox) in receivers.into_iter().enumerate() {
@@ -214,6 +221,7 @@ impl Shards {
                 number,
                 folder: Arc::clone(folder),
                 admission: Arc::clone(&admission),
+                trusted_proxies: Arc::clone(&trusted_proxies),
                 listener: listener
                     .try_clone()
                     .map_err(|error| Failure(error.to_string()))?,
@@ -284,6 +292,7 @@ struct Seat {
     number: usize,
     folder: Arc<Folder>,
     admission: Arc<Admission>,
+    trusted_proxies: Arc<[Network]>,
     listener: TcpListener,
     inboxes: Arc<[UnboundedSender<Inbound>]>,
     inbox: UnboundedReceiver<Inbound>,
@@ -310,6 +319,7 @@ impl Seat {
             number,
             folder,
             admission,
+            trusted_proxies,
             listener,
             inboxes,
             mut inbox,
@@ -331,7 +341,7 @@ impl Seat {
         };
         let shard = Shard::new(parts, &app.objects);
         shard.start_tasks();
-        let server = Server::new(Rc::clone(&shard), app, admission);
+        let server = Server::new(Rc::clone(&shard), app, admission, trusted_proxies);
         let listener = tokio::net::TcpListener::from_std(listener)?;
         tokio::task::spawn_local(Rc::clone(&server).accept(listener));
         let _ = report.send(Report::Started);

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use host_tests::{Client, eventually};
+use host_tests::{Client, Kind, eventually};
 use serde_json::{Value, json};
 
 use crate::case::Case;
@@ -31,6 +31,23 @@ pub const CASES: &[Case] = &[
         "",
         lists,
     ),
+    Case::together(
+        "the app's own handlers have every method, and a fallback has the rest",
+        "",
+        app_handlers,
+    ),
+    Case::together(
+        "the client's address is the connection's, whatever headers say",
+        "",
+        socket_address,
+    )
+    .only_on(Kind::Embedded, "workerd does not know the connection"),
+    Case::together(
+        "the client's address is the one that Cloudflare states",
+        "",
+        stated_address,
+    )
+    .only_on(Kind::Workerd, "any client may send the header elsewhere"),
     Case::together(
         "a call back from background work waits for the turn and is no cycle",
         "",
@@ -237,4 +254,56 @@ fn background(client: &Client) {
         (marks == 11).then_some(())
     });
     marks.expect("the call back is answered after the turn");
+}
+
+fn addresses(client: &Client, headers: &[(&str, &str)]) -> [String; 2] {
+    ["/address", "/doors/addresses/address"].map(|path| {
+        let answer = client.send("GET", path, headers, None);
+        answer.unwrap_or_else(|error| panic!("{error}")).json()
+    })
+}
+
+fn socket_address(client: &Client) {
+    for headers in [
+        &[][..],
+        &[("cf-connecting-ip", "192.0.2.7")],
+        &[("x-forwarded-for", "192.0.2.7")],
+    ] {
+        assert_eq!(addresses(client, headers), ["127.0.0.1"; 2], "{headers:?}");
+    }
+}
+
+fn stated_address(client: &Client) {
+    for (headers, expected) in [
+        (&[][..], "none"),
+        (&[("x-forwarded-for", "192.0.2.7")], "none"),
+        (&[("cf-connecting-ip", "192.0.2.7")], "192.0.2.7"),
+        (&[("cf-connecting-ip", "2001:db8::1")], "2001:db8::1"),
+        (&[("cf-connecting-ip", "unknown")], "none"),
+    ] {
+        assert_eq!(addresses(client, headers), [expected; 2], "{headers:?}");
+    }
+}
+
+fn app_handlers(client: &Client) {
+    for (method, path, status, said) in [
+        ("DELETE", "/methods/a%2Fb", 200, "DELETE a/b"),
+        ("PROPFIND", "/methods/a", 200, "PROPFIND a"),
+        ("GET", "/asset.txt", 200, "an asset\n"),
+        ("HEAD", "/asset.txt", 200, ""),
+        ("GET", "/missing.txt", 404, "GET /missing.txt is nowhere"),
+        ("POST", "/missing.txt", 404, "POST /missing.txt is nowhere"),
+        ("GET", "/methods", 404, "GET /methods is nowhere"),
+        (
+            "GET",
+            "/methods/a",
+            405,
+            "this path answers DELETE, PROPFIND, OPTIONS",
+        ),
+    ] {
+        let answer = client.send(method, path, &[], None);
+        let answer = answer.unwrap_or_else(|error| panic!("{error}"));
+        let text = answer.error_message().unwrap_or_else(|| answer.text());
+        assert_eq!((answer.status, &*text), (status, said), "{method} {path}");
+    }
 }

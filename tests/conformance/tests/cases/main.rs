@@ -8,6 +8,7 @@ mod alarms;
 mod answers;
 mod case;
 mod contexts;
+mod cross_origin;
 mod deaths;
 mod doors;
 mod foreign;
@@ -76,6 +77,7 @@ fn cases() -> Vec<&'static Case> {
         shards::CASES,
         sockets::CASES,
         doors::CASES,
+        cross_origin::CASES,
         rpc::CASES,
         ids::CASES,
         contexts::CASES,

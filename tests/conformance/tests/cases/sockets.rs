@@ -35,6 +35,11 @@ pub const CASES: &[Case] = &[
         last_automatic_response,
     ),
     Case::together(
+        "a socket has the first subprotocol of the route that the client offers",
+        "",
+        subprotocols,
+    ),
+    Case::together(
         "a request may be rewritten on its way: its query, and its body",
         "",
         rewritten,
@@ -449,4 +454,20 @@ fn waiting(client: &Client) {
             told => panic!("{told:?} came"),
         }
     }
+}
+
+fn subprotocols(client: &Client) {
+    const HEADER: &str = "sec-websocket-protocol";
+    let path = "/sockets/subprotocols/ws?label=a";
+    for (offered, is_chosen) in [
+        ("first.probe", true),
+        ("other, first.probe", true),
+        ("first.probe, second.probe", true),
+        ("other", false),
+    ] {
+        // As a browser does, the client fails a connection without one of its subprotocols.
+        let opened = client.try_open(path, &[(HEADER, offered)]);
+        assert_eq!(matches!(opened, Ok(Ok(_))), is_chosen, "{offered}");
+    }
+    assert!(client.open(path, &[]).is_ok(), "none is offered");
 }

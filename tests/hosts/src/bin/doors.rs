@@ -114,6 +114,13 @@ fn app() -> App {
             Ok(visit)
         })
         .get("/healthz", async |_, _| Ok(Response::text(200, "ok")))
+        .get("/address", async |request: Request, _| {
+            let address = request.client_address();
+            Ok(Response::text(
+                200,
+                address.map_or_else(String::new, |address| address.to_string()),
+            ))
+        })
         .get("/panic", async |_, _| panic!("on purpose: in the handler"))
         .get("/panic-when-dropped", async |_, env: Env| {
             let _held = PanicsWhenDropped;

@@ -7,7 +7,7 @@ use hyper::header::{HeaderName, HeaderValue};
 
 use super::budget::{Budget, Share};
 use crate::error::fault::Fault;
-use crate::http::{Body, Response};
+use crate::http::{Body, Header, Response};
 
 /// How many bytes the answers of one shard may hold together until their readers have taken them.
 /// An answer beyond this limit becomes a 503.
@@ -77,6 +77,12 @@ pub(super) fn with_body(response: Response, body: Bytes) -> HttpResponse {
             *http.status_mut() = hyper::StatusCode::INTERNAL_SERVER_ERROR;
         }
     }
+    append(&mut http, headers);
+    http
+}
+
+/// Adds the headers of a handler's answer.
+pub(super) fn append(http: &mut HttpResponse, headers: Vec<Header>) {
     for (name, value) in headers {
         // The host sets these itself. Others would break the connection's framing.
         if matches!(&*name, "content-length" | "transfer-encoding") {
@@ -95,5 +101,4 @@ pub(super) fn with_body(response: Response, body: Bytes) -> HttpResponse {
             ),
         }
     }
-    http
 }

@@ -11,10 +11,11 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::super::seam::upgrade::{Transport, Upgrade};
 use super::admission::Admission;
-use super::answers::HttpResponse;
+use super::answers::{HttpResponse, append};
 use super::budget::Share;
 use super::peer::Peer;
 use crate::error::fault::Fault;
+use crate::http::Header;
 
 /// A valid handshake of a client.
 #[derive(Debug)]
@@ -68,8 +69,9 @@ impl Handshake {
         })
     }
 
-    /// Accepts the handshake, and passes the connection to the socket after the peer has been told.
-    pub(super) fn complete(self, socket: Upgrade) -> HttpResponse {
+    /// Accepts the handshake with the object's headers, and passes the connection to the socket after
+    /// the peer has been told.
+    pub(super) fn complete(self, socket: Upgrade, headers: Vec<Header>) -> HttpResponse {
         tokio::task::spawn_local(async move {
             match self.upgrade.await {
                 Ok(upgraded) => hand_over(upgraded, self.share, socket),
@@ -78,6 +80,7 @@ impl Handshake {
         });
         let mut response = hyper::Response::new(Full::new(Bytes::new()));
         *response.status_mut() = hyper::StatusCode::SWITCHING_PROTOCOLS;
+        append(&mut response, headers);
         let headers = response.headers_mut();
         headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
         headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));

@@ -2,6 +2,7 @@
 //!
 //! - [`server`] accepts [`connection`]s, whose number [`admission`] and [`idle`] limit, and reads
 //!   their [`requests`] and [`bodies`].
+//! - [`proxies`] decides which address is the client's.
 //! - [`handshake`] turns a request into a socket, [`transport`] carries its [`frame`]s.
 //! - [`answers`] and [`assets`] are sent, [`outgoing`] sends requests to the outside.
 //! - [`budget`] and [`waiting`] bound what slow peers hold.
@@ -19,6 +20,7 @@ mod handshake;
 mod idle;
 pub(super) mod outgoing;
 mod peer;
+pub(super) mod proxies;
 mod requests;
 pub(super) mod server;
 pub(super) mod transport;

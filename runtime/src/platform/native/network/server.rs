@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::convert::Infallible;
 use std::fmt::Display;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +25,7 @@ use super::bodies::{Bodies, MAX_BODIES};
 use super::budget::Share;
 use super::handshake::Handshake;
 use super::peer::Peer;
+use super::proxies::{self, Network};
 use super::requests::Requests;
 use super::waiting::Waiting;
 use super::{assets, connection};
@@ -50,6 +52,7 @@ pub(in super::super) struct Server {
     shard: Rc<Shard>,
     app: Rc<App>,
     admission: Arc<Admission>,
+    trusted_proxies: Arc<[Network]>,
     connections: Rc<Cell<usize>>,
     refused: Refused,
     heads: Waiting,
@@ -75,11 +78,17 @@ impl Drop for Counted {
 }
 
 impl Server {
-    pub(in super::super) fn new(shard: Rc<Shard>, app: App, admission: Arc<Admission>) -> Rc<Self> {
+    pub(in super::super) fn new(
+        shard: Rc<Shard>,
+        app: App,
+        admission: Arc<Admission>,
+        trusted_proxies: Arc<[Network]>,
+    ) -> Rc<Self> {
         Rc::new(Self {
             shard,
             app: Rc::new(app),
             admission,
+            trusted_proxies,
             connections: Rc::default(),
             refused: Refused::default(),
             heads: Waiting::new(MAX_HEADS),
@@ -99,7 +108,7 @@ impl Server {
                 accepted = listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, _)) => self.admit(stream).await,
+                Ok((stream, peer)) => self.admit(stream, peer.ip()).await,
                 Err(error) => {
                     self.refused.log(&error);
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -108,14 +117,14 @@ impl Server {
         }
     }
 
-    async fn admit(self: &Rc<Self>, stream: TcpStream) {
+    async fn admit(self: &Rc<Self>, stream: TcpStream, address: IpAddr) {
         let counted = Counted::new(&self.connections);
         let ticket = match self.admission.admit() {
             Some(ticket) => Some(ticket),
             None => self.admission.displace().await,
         };
         if let Some(ticket) = ticket {
-            tokio::task::spawn_local(Rc::clone(self).converse(stream, ticket, counted));
+            tokio::task::spawn_local(Rc::clone(self).converse(stream, address, ticket, counted));
             return;
         }
         self.refused.log(&self.admission.reached());
@@ -133,7 +142,13 @@ impl Server {
         self.connections.get() == 0
     }
 
-    async fn converse(self: Rc<Self>, stream: TcpStream, ticket: Ticket, _counted: Counted) {
+    async fn converse(
+        self: Rc<Self>,
+        stream: TcpStream,
+        address: IpAddr,
+        ticket: Ticket,
+        _counted: Counted,
+    ) {
         let Ticket {
             http: _http,
             connection: share,
@@ -143,14 +158,18 @@ impl Server {
         let draining = self.draining.subscribe();
         let answer = move |request| {
             let this = Rc::clone(&self);
-            async move { this.answer(request).await }
+            async move { this.answer(request, address).await }
         };
         connection::serve(peer, &requests, draining, answer).await;
     }
 
-    async fn answer(&self, request: hyper::Request<Incoming>) -> Result<HttpResponse, Infallible> {
+    async fn answer(
+        &self,
+        request: hyper::Request<Incoming>,
+        peer: IpAddr,
+    ) -> Result<HttpResponse, Infallible> {
         // Not boxed, because the future is larger than what allocators provide fast.
-        let answer = Guarded::new(self.try_answer(request)).await;
+        let answer = Guarded::new(self.try_answer(request, peer)).await;
         let answer = answer.unwrap_or_else(|_| {
             tracing::error!("answering a request panicked");
             Err(Fault::Panicked)
@@ -158,10 +177,16 @@ impl Server {
         Ok(answer.unwrap_or_else(|fault| self.answers.to_http(fault.into_response())))
     }
 
-    async fn try_answer(&self, request: hyper::Request<Incoming>) -> Result<HttpResponse, Fault> {
+    async fn try_answer(
+        &self,
+        request: hyper::Request<Incoming>,
+        peer: IpAddr,
+    ) -> Result<HttpResponse, Fault> {
         let (mut parts, body) = request.into_parts();
         check_host(&parts)?;
+        let client = proxies::client_address(peer, &parts.headers, &self.trusted_proxies);
         let mut request = Request::received(PlatformRequest::received(&mut parts));
+        request.inner.set_client_address(client);
         request.check()?;
         // If the path is not a WebSocket route, the request is answered as if no upgrade had been
         // asked (RFC 9110, section 7.8). If it is one, the answer says why there is no upgrade.
@@ -176,25 +201,38 @@ impl Server {
         } else {
             (None, None)
         };
-        let assets = self.app.assets;
-        let asset = assets.map(|folder| (folder, request.path().into_owned()));
-        let body = self.bodies.read(request.inner.headers(), body).await?;
+        // Before the body is read, as on Cloudflare.
+        let body = match self.app.cross_origin.check(&request) {
+            Ok(()) => self.bodies.read(request.inner.headers(), body).await,
+            Err(fault) => Err(fault),
+        };
+        let body = match body {
+            Ok(body) => body,
+            Err(fault) => {
+                let headers = self.app.cross_origin.headers(&request);
+                let response = fault.into_response().with_cross_origin_headers(headers);
+                return Ok(self.answers.to_http(response));
+            }
+        };
         request.inner.receive_body(body);
         let env = crate::object::context::Env::new(Env::ungated(Rc::clone(&self.shard)));
         let mut response = match self.app.answer(request, env).await {
-            Some(response) => response,
-            None => {
-                let (folder, path) = asset.unwrap_or_default();
+            Ok(response) => response,
+            Err(asked) => {
+                let folder = self.app.assets.unwrap_or_default();
+                let path = asked.request.path();
                 // Boxed, because its state would otherwise enlarge the future of every request.
                 let asset = Box::pin(assets::answer(folder, &path, &self.answers));
-                return asset
-                    .await
-                    .map(|(response, body)| with_body(response, body));
+                let reason = match asset.await {
+                    Ok((response, body)) => return Ok(with_body(response, body)),
+                    Err(reason) => reason,
+                };
+                self.app.answer_without_asset(*asked, reason).await
             }
         };
         match std::mem::replace(&mut response.body, Body::Empty) {
             Body::Upgrade(upgrade) => match handshake {
-                Some(handshake) => Ok(handshake.complete(upgrade)),
+                Some(handshake) => Ok(handshake.complete(upgrade, response.headers)),
                 None => Err(Fault::UpgradeRequired),
             },
             body => {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::hash::{Hash, Hasher};
+use std::net::IpAddr;
 
 use hyper::body::Bytes;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
@@ -20,6 +21,7 @@ pub(crate) struct Request {
     origin: usize,
     query: Box<str>,
     headers: HeaderMap,
+    client_address: Option<IpAddr>,
     refused: Option<Box<Refused>>,
     body: Bytes,
 }
@@ -33,10 +35,11 @@ impl Hash for Request {
             origin: _,
             query,
             headers,
+            client_address,
             refused: _,
             body,
         } = self;
-        (method, path, query, body).hash(state);
+        (method, path, query, client_address, body).hash(state);
         for (name, value) in headers {
             (name, value).hash(state);
         }
@@ -66,6 +69,7 @@ impl Request {
             origin,
             query: query.into(),
             headers: HeaderMap::new(),
+            client_address: None,
             refused: None,
             body: Bytes::new(),
         }
@@ -78,6 +82,7 @@ impl Request {
             origin: 0,
             query: parts.uri.query().unwrap_or_default().into(),
             headers: std::mem::take(&mut parts.headers),
+            client_address: None,
             refused: None,
             body: Bytes::new(),
         }
@@ -85,6 +90,10 @@ impl Request {
 
     pub(in super::super) fn headers(&self) -> &HeaderMap {
         &self.headers
+    }
+
+    pub(in super::super) fn set_client_address(&mut self, address: IpAddr) {
+        self.client_address = Some(address);
     }
 
     /// Continues as if no other protocol had been offered.
@@ -192,6 +201,11 @@ impl Request {
             .map(|value| String::from_utf8_lossy(value.as_bytes()));
         let first = values.next()?.into_owned();
         Some(values.fold(first, |joined, value| joined + ", " + &value))
+    }
+
+    /// Returns the address of the client. Returns `None` for a request that was created here.
+    pub(crate) fn client_address(&self) -> Option<IpAddr> {
+        self.client_address
     }
 
     /// Returns the body, or `None` if it is larger than `limit`.

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -212,19 +213,30 @@ impl Sim {
         let path = request.path().into_owned();
         self.tell(&format!("sim.fetch {} {path}", request.method()));
         let answer = async {
-            if let Some(response) = app.answer(request, self.env()).await {
-                return response;
-            }
+            let asked = match app.answer(request, self.env()).await {
+                Ok(response) => return response,
+                Err(asked) => asked,
+            };
             let folder = app.assets.unwrap_or_default();
             match assets::answer(folder, &path, &Answers::with_room(usize::MAX)).await {
                 Ok((mut response, body)) => {
                     response.body = Body::Bytes(body.to_vec());
                     response
                 }
-                Err(fault) => fault.into_response(),
+                Err(reason) => app.answer_without_asset(*asked, reason).await,
             }
         };
         self.0.shard.serve(answer).await
+    }
+
+    /// Sends a request to the app, as a client with this address does; see
+    /// [`Request::client_address`].
+    ///
+    /// # Panics
+    /// As [`fetch`](Self::fetch).
+    pub async fn fetch_from(&self, address: IpAddr, mut request: Request) -> Response {
+        request.inner.set_client_address(address);
+        self.fetch(request).await
     }
 
     /// Opens a socket through a `#[websocket]` route. The path is relative to the object.

@@ -15,12 +15,13 @@ use super::super::seam::env::Env;
 use super::super::seam::request::Request;
 use super::super::seam::response;
 use crate::app::App;
-use crate::app::dispatch::{self, Destination};
+use crate::app::dispatch::Destination;
 use crate::error::fault::Fault;
 use crate::object::context;
 
 /// The binding of the static files, in the Wrangler configuration's `assets`.
 const ASSETS: &str = "ASSETS";
+const NOT_FOUND: u16 = 404;
 
 /// The generated module that exports `fetch`. It learns the app through this trait, as [`Exported`]
 /// classes learn their object.
@@ -70,7 +71,7 @@ pub fn worker_fetch(make: fn() -> App, request: JsValue, env: JsValue, _ctx: JsV
         match pass_on(app, &env, &received, &request) {
             Ok(Some(answer)) => return Ok(answer),
             Ok(None) => {}
-            Err(fault) => return answer_fault(fault),
+            Err(fault) => return answer_fault_across(app, &received, fault),
         }
     }
     answer_unowned(
@@ -86,14 +87,27 @@ pub fn worker_fetch(make: fn() -> App, request: JsValue, env: JsValue, _ctx: JsV
                     match pass_on(&app, &env, &received, &request) {
                         Ok(Some(answer)) => return JsFuture::from(Promise::from(answer)).await,
                         Ok(None) => {}
-                        Err(fault) => return answer_fault(fault),
+                        Err(fault) => return answer_fault_across(&app, &received, fault),
                     }
                     app
                 }
             };
-            match app.answer(received, context::Env::new(env)).await {
-                Some(answer) => response::to_js(&answer),
-                None => answer_fault(Fault::NotFound("no such file".to_owned())),
+            match app.answer(received, context::Env::new(env.clone())).await {
+                Ok(answer) => response::to_js(&answer),
+                Err(asked) => {
+                    let reason = match asset(&env, &request) {
+                        Ok(answer) => {
+                            let answer = JsFuture::from(Promise::from(answer)).await?;
+                            let status = answer.unchecked_ref::<bindings::Response>().status();
+                            if status != NOT_FOUND {
+                                return Ok(answer);
+                            }
+                            Fault::NotFound("no such file".to_owned())
+                        }
+                        Err(reason) => reason,
+                    };
+                    response::to_js(&app.answer_without_asset(*asked, reason).await)
+                }
             }
         }),
     )
@@ -114,14 +128,16 @@ fn pass_on(
     received: &crate::http::Request,
     request: &JsValue,
 ) -> Result<Option<JsValue>, Fault> {
+    app.cross_origin.check(received)?;
     match app.destination(&received.method(), &received.path()) {
-        Destination::Asset => asset(env, request).map(Some),
+        Destination::Asset if app.fallback.is_none() => asset(env, request).map(Some),
         Destination::Object(target) if app.guards.is_empty() => {
-            app.check_origin(target.description, received)?;
             let env = context::Env::new(env.clone());
-            let remote = dispatch::remote(&env, target.description, target.by, &target.name)?;
+            let remote = target.remote(&env, &target.name)?;
             let url = received.inner.url_with_path(target.path);
-            remote.forward(&url, request).map(Some)
+            let answer = remote.forward(&url, request)?;
+            let headers = app.cross_origin.headers(received);
+            response::with_cross_origin_headers(answer, &headers).map(Some)
         }
         _ => Ok(None),
     }
@@ -138,6 +154,12 @@ fn asset(env: &Env, request: &JsValue) -> Result<JsValue, Fault> {
         .fetch(request)
         .map_err(|error| fault_of(&error))?;
     response::with_failures_answered(&answer)
+}
+
+/// Answers with a fault that pages of the allowed origins can read.
+fn answer_fault_across(app: &App, received: &crate::http::Request, fault: Fault) -> Answer {
+    let headers = app.cross_origin.headers(received);
+    response::to_js(&fault.into_response().with_cross_origin_headers(headers))
 }
 
 fn answer_fault(fault: Fault) -> Answer {

@@ -281,6 +281,11 @@ extern "C" {
         status: u16,
         headers: Vec<String>,
     ) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(catch, js_name = withCrossOriginHeaders)]
+    pub(in super::super) fn with_cross_origin_headers(
+        answer: &Promise,
+        headers: Vec<String>,
+    ) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(js_name = headersOf)]
     pub(in super::super) fn headers_of(response: &Response) -> Vec<String>;
 

@@ -115,6 +115,13 @@ export function changedResponse(response, status, headers) {
   return made;
 }
 
+// As `with_cross_origin_headers` in `cross_origin.rs`, for a response that Rust does not see.
+export async function withCrossOriginHeaders(answer, headers) {
+  const response = await answer;
+  const isFinal = response.status === 101 || response.headers.has("access-control-allow-origin");
+  return isFinal ? response : changedResponse(response, response.status, headers);
+}
+
 export function headersOf(response) {
   return [...response.headers].flat();
 }

@@ -65,3 +65,15 @@ pub(in super::super) fn with_failures_answered(answer: &Promise) -> Result<JsVal
         .with(|on_failure| bindings::catch_with(answer, on_failure.as_ref()))
         .map_err(|error| fault_of(&error))
 }
+
+/// The platform's own promise of a response, with the headers for pages of other origins.
+pub(in super::super) fn with_cross_origin_headers(
+    answer: JsValue,
+    headers: &Headers,
+) -> Result<JsValue, Fault> {
+    if headers.is_empty() {
+        return Ok(answer);
+    }
+    bindings::with_cross_origin_headers(&answer.unchecked_into(), flat(headers))
+        .map_err(|error| fault_of(&error))
+}
