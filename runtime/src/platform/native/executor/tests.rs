@@ -125,6 +125,34 @@ async fn alarm_that_the_index_lost_is_put_back_at_the_next_wake(sim: Sim) {
     assert_eq!(subject.rung().await.unwrap(), 1);
 }
 
+/// As an old backup of the index would lose them.
+#[anchorhold::test(seed = 1, seeds = 50)]
+async fn random_losses_of_the_index_are_repaired_when_objects_wake(sim: Sim) {
+    let dice = SplitMix::new(sim.seed());
+    let objects = sim.objects::<Subject>();
+    let subjects: Vec<_> = (0..4).map(|it| objects.named(&it.to_string())).collect();
+    for _ in 0..16 {
+        let subject = &subjects[dice.below(subjects.len())];
+        let id = subject.core().remote.as_ref().expect("a native stub").id();
+        match dice.below(4) {
+            0 => drop(subject.add(1).await),
+            1 => sim.shard().disk.write_index(vec![Change::Follow(id, None)]),
+            _ => subject.ring_after(dice.next() % 1_000_000).await.unwrap(),
+        }
+        if dice.below(4) == 0 {
+            sim.crash().await;
+        }
+        sim.advance(Duration::from_millis(dice.next() % 100_000))
+            .await;
+    }
+    sim.crash().await;
+    for subject in &subjects {
+        subject.rung().await.unwrap();
+    }
+    sim.advance(Duration::from_secs(1)).await;
+    assert_eq!(sim.shard().lost_alarms(), [""; 0]);
+}
+
 #[anchorhold::test]
 async fn alarms_beyond_the_horizon_stay_on_disk(sim: Sim) {
     let objects = sim.objects::<Subject>();
