@@ -550,3 +550,18 @@ fn only_a_trusted_proxy_states_the_clients_address() {
         assert_eq!(address(&host), expected, "{option}");
     }
 }
+
+#[test]
+fn page_of_another_origin_is_refused_after_its_body_has_arrived() {
+    let host = start();
+    let origin = [("origin", "https://evil.example")];
+    for size in [0, 1 << 20, 3 << 20] {
+        let body = vec![b' '; size];
+        for _ in 0..10 {
+            let answer = host
+                .client()
+                .send("POST", "/scales/a/weigh", &origin, Some(&body));
+            assert_eq!(answer.map(|answer| answer.status), Ok(403), "{size} bytes");
+        }
+    }
+}

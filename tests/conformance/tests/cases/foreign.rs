@@ -179,6 +179,8 @@ fn jurisdictions(host: &mut Host) {
     for file in ["build/index_bg.wasm", "wrangler.jsonc"] {
         fs::copy(own.join(file), folder.join(file)).expect("the bundle is there");
     }
+    // The configuration names a folder of assets.
+    fs::create_dir_all(folder.join("public")).expect("a folder in `target`");
     let bundle = fs::read_to_string(own.join("build/index.js")).expect("the bundle is there");
     let (before, after) = bundle
         .rsplit_once(" as default")

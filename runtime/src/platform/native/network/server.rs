@@ -201,12 +201,10 @@ impl Server {
         } else {
             (None, None)
         };
-        // Before the body is read, as on Cloudflare.
-        let body = match self.app.cross_origin.check(&request) {
-            Ok(()) => self.bodies.read(request.inner.headers(), body).await,
-            Err(fault) => Err(fault),
-        };
-        let body = match body {
+        // An answer to a peer that is still sending would be lost with the connection, so the body is
+        // read even if it is refused. The refusal is the same as on Cloudflare, whatever the body.
+        let body = self.bodies.read(request.inner.headers(), body).await;
+        let body = match self.app.cross_origin.check(&request).and(body) {
             Ok(body) => body,
             Err(fault) => {
                 let headers = self.app.cross_origin.headers(&request);
