@@ -237,6 +237,17 @@ impl App {
         self.route("POST", pattern, handler)
     }
 
+    /// Handles DELETE requests of a path with a function. [`Request::path_value`] reads the
+    /// `{parameters}` of the path.
+    #[must_use]
+    pub fn delete<F, R>(self, pattern: &'static str, handler: F) -> Self
+    where
+        F: Fn(Request, Env) -> R + 'static,
+        R: Future<Output = Result<Response, Error>> + 'static,
+    {
+        self.route("DELETE", pattern, handler)
+    }
+
     fn route<F, R>(mut self, method: &'static str, pattern: &'static str, handler: F) -> Self
     where
         F: Fn(Request, Env) -> R + 'static,

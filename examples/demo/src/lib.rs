@@ -1,5 +1,6 @@
 //! anchorhold's demo app: the same source serves HTTP on the embedded host and on Cloudflare Workers.
 
+use anchorhold::objects::rate_limiter::{Check, Rule};
 pub use anchorhold::objects::{ChatRoom, Counter, Lock, RateLimiter, ScheduledTask, SocketHub};
 use anchorhold::prelude::*;
 use serde::Serialize;
@@ -9,13 +10,42 @@ struct Created {
     id: ObjectId<Counter>,
 }
 
+/// The keys of the limiter are spread over this number of objects.
+const LIMITERS: u32 = 16;
+
+/// The page shows a limiter whose limits its visitors choose and reset. An app that is protected by
+/// a limiter writes its limits in its code, and has no such routes.
+async fn check_limit(mut request: Request, env: Env) -> Result<Response, Error> {
+    let key = request.path_value("key").unwrap_or_default().to_owned();
+    let check = Check::from_body(&key, &mut request).await?;
+    let name = match &check.rule {
+        Rule::Given(policy) => policy.algorithm.name().to_owned(),
+        Rule::Limit { name, .. } | Rule::Named(name) => name.clone(),
+    };
+    let limiter = env.objects::<RateLimiter>().sharded(&key, LIMITERS);
+    let decision = limiter.check(check).await?;
+    let status = if decision.allowed { 200 } else { 429 };
+    Ok(decision.tell(Response::json(status, &decision)?, &name))
+}
+
+async fn reset_limits(request: Request, env: Env) -> Result<Response, Error> {
+    let key = request.path_value("key").unwrap_or_default();
+    env.objects::<RateLimiter>()
+        .sharded(key, LIMITERS)
+        .reset(key)
+        .await?;
+    Ok(Response::empty(204))
+}
+
 /// The objects and the paths that lead to them.
 #[anchorhold::app]
 pub fn app() -> App {
     App::new()
         .mount::<Counter>("/counters/{name}")
         .mount::<Counter>("/scratch/{id}")
-        .mount_sharded::<RateLimiter>("/limits/{key}", 16)
+        .mount_sharded::<RateLimiter>("/limits/{key}", LIMITERS)
+        .post("/limits/{key}/check", check_limit)
+        .delete("/limits/{key}", reset_limits)
         .mount::<Lock>("/locks/{name}")
         .mount::<ChatRoom>("/rooms/{name}")
         .mount::<ScheduledTask>("/tasks/{name}")
