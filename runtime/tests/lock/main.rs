@@ -11,6 +11,7 @@ use anchorhold::prelude::*;
 
 mod fencing;
 mod history;
+mod in_a_product;
 mod product;
 
 type Refused<T> = Result<T, CallError<LockError>>;
