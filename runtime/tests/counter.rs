@@ -5,6 +5,9 @@ use anchorhold::objects::counter::{Bounds, CounterError};
 use anchorhold::prelude::*;
 use proptest::prelude::*;
 
+#[path = "counter/in_a_product.rs"]
+mod in_a_product;
+
 fn refused<T: std::fmt::Debug>(result: Result<T, CallError<CounterError>>) -> CounterError {
     match result {
         Err(CallError::Application(error)) => error,

@@ -13,6 +13,7 @@ use anchorhold::{CallError, SimSocket};
 use serde_json::{Value, json};
 
 mod history;
+mod in_a_product;
 mod product;
 mod rules;
 
