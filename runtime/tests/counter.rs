@@ -5,6 +5,9 @@ use anchorhold::objects::counter::{Bounds, CounterError};
 use anchorhold::prelude::*;
 use proptest::prelude::*;
 
+#[path = "counter/in_a_product.rs"]
+mod in_a_product;
+
 fn refused<T: std::fmt::Debug>(result: Result<T, CallError<CounterError>>) -> CounterError {
     match result {
         Err(CallError::Application(error)) => error,
@@ -97,4 +100,38 @@ proptest! {
             }
         }
     }
+}
+
+/// The answer of an increment is lost, and its caller tries again.
+#[anchorhold::test]
+async fn a_retried_request_counts_once(sim: Sim) {
+    let counter = sim.objects::<Counter>().named("c");
+    assert_eq!(counter.increment_once(5, "a").await.unwrap(), 5);
+    assert_eq!(counter.increment(1).await.unwrap(), 6);
+    sim.crash().await;
+    assert_eq!(counter.increment_once(5, "a").await.unwrap(), 5);
+    assert_eq!(counter.value().await.unwrap(), 6);
+    let CallError::Application(conflict) = counter.increment_once(6, "a").await.unwrap_err() else {
+        panic!("the counter itself refuses");
+    };
+    assert_eq!(
+        (conflict.status(), &*conflict.code()),
+        (409, "request_conflict")
+    );
+    for wrong in ["", &"x".repeat(129)] {
+        counter.increment_once(1, wrong).await.unwrap_err();
+    }
+    sim.advance(std::time::Duration::from_secs(3_599)).await;
+    assert_eq!(counter.increment_once(5, "a").await.unwrap(), 5);
+    sim.advance(std::time::Duration::from_secs(1)).await;
+    assert_eq!(counter.increment_once(5, "a").await.unwrap(), 11);
+
+    sim.app(App::new().mount::<Counter>("/counters/{name}"));
+    let ask = async || {
+        let request = Request::new("POST", "/counters/c/increment")
+            .with_body(r#"{"by": 2, "request_id": "b"}"#);
+        let value: i64 = sim.fetch(request).await.read_json().unwrap();
+        value
+    };
+    assert_eq!((ask().await, ask().await), (13, 13));
 }

@@ -251,6 +251,69 @@ proptest! {
         }
     }
 
+    /// What is given back may be used again, and nothing else: what was kept stays within the limit.
+    #[test]
+    fn giving_back_opens_no_gate(
+        (policy, steps) in any_life(),
+        gives_back in prop::collection::vec(prop::option::of(0..4_usize), 80),
+    ) {
+        let window = wide(policy.window_ms);
+        let mut usage = Usage::default();
+        let mut kept = Passed::default();
+        // The time and cost of what may be given back, and after how many steps it is.
+        let mut pending: Vec<(i64, u64, usize)> = Vec::new();
+        let mut now = START;
+        for ((pause, cost), later) in steps.iter().zip(gives_back) {
+            now += pause;
+            for (at_time, cost, after) in std::mem::take(&mut pending) {
+                if after > 0 {
+                    pending.push((at_time, cost, after - 1));
+                } else {
+                    policy.give_back(&mut usage, cost, at(at_time), at(now));
+                }
+            }
+            let decision = policy.take(&mut usage, *cost, at(now));
+            if !decision.allowed {
+                continue;
+            }
+            match later {
+                Some(after) => pending.push((now, *cost, after)),
+                None => kept.0.push((now, *cost)),
+            }
+        }
+        let most = kept.most_within(window);
+        match policy.algorithm {
+            Algorithm::SlidingLog | Algorithm::SlidingWindow => prop_assert!(most <= policy.limit, "{most}"),
+            Algorithm::FixedWindow => prop_assert!(most < 2 * policy.limit, "{most}"),
+            Algorithm::TokenBucket => {
+                let (limit, window) = (wide(policy.limit), wide(policy.window_ms));
+                for (first, (start, _)) in kept.0.iter().enumerate() {
+                    let mut sum = 0;
+                    for (end, cost) in &kept.0[first..] {
+                        sum += wide(*cost);
+                        prop_assert!(sum * window <= limit * window + limit * (end - start));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_given_back_at_once_was_never_used((policy, steps) in any_life()) {
+        let mut usage = Usage::default();
+        let mut now = START;
+        for (pause, cost) in &steps {
+            now += pause;
+            let before = policy.peek(&usage, 1, at(now));
+            let decision = policy.take(&mut usage, *cost, at(now));
+            if decision.allowed && pause % 2 == 0 {
+                policy.give_back(&mut usage, *cost, at(now), at(now));
+                let after = policy.peek(&usage, 1, at(now));
+                prop_assert_eq!(after.remaining, before.remaining);
+            }
+        }
+    }
+
     #[test]
     fn usages_are_small_and_survive_being_stored((policy, steps) in any_life()) {
         let mut usage = Usage::default();

@@ -327,3 +327,81 @@ async fn whatever_happens_one_run_is_pending_or_none(sim: Sim) {
         assert_eq!(pending, usize::from(running));
     }
 }
+
+/// Work that ends its object, whenever it runs.
+#[durable_object]
+struct Fatal {
+    task: Task,
+}
+
+#[durable_object]
+impl Fatal {
+    #[init]
+    fn resume(&mut self, ctx: &Ctx) -> Result<(), Error> {
+        let alarm = Self::schedules(ctx).next_send("")?;
+        if let Some(at) = self.task.resume(alarm, ctx.now()) {
+            Self::schedules(ctx).send().at(at)?;
+        }
+        Ok(())
+    }
+
+    #[rpc]
+    fn start(&mut self, ctx: &Ctx, plan: Plan) -> Result<(), Error> {
+        let at = self.task.start(plan, ctx.now())?;
+        Self::schedules(ctx).send().at(at)?;
+        Ok(())
+    }
+
+    #[rpc]
+    fn history(&self) -> Vec<Run> {
+        self.task.history().cloned().collect()
+    }
+
+    #[alarm]
+    async fn send(&mut self, ctx: &Ctx, run: AlarmRun) -> Result<(), Error> {
+        let _ = self.task.begin(&run, ctx.now());
+        ctx.abort("the work is fatal")
+    }
+}
+
+#[anchorhold::test]
+async fn a_run_that_always_dies_is_given_up(sim: Sim) {
+    let fatal = sim.objects::<Fatal>().named("d");
+    fatal.start(every(HOUR)).await.unwrap();
+    for _ in 0..20 {
+        sim.advance(600 * SECOND).await;
+        // Something wakes it, now and then.
+        let _ = fatal.history().await;
+    }
+    let history = fatal.history().await.unwrap();
+    assert!((2..=3).contains(&history.len()), "{history:?}");
+    for run in &history {
+        assert!(matches!(&run.outcome, Outcome::Failed(why) if why.contains("died")));
+    }
+    let tries = sim
+        .trace()
+        .iter()
+        .filter(|line| line.contains("start alarm"))
+        .count();
+    // After the seventh the platform's alarm fires once more, and drops the run.
+    assert!(tries <= 8 * 3, "{tries} tries of three runs");
+}
+
+#[anchorhold::test]
+async fn a_task_that_is_looked_at_is_not_silent_after_the_clock_is_set_back(sim: Sim) {
+    let task = sim.objects::<ScheduledTask>().named("t");
+    task.follow(every(10 * SECOND)).await.unwrap();
+    sim.advance(25 * SECOND).await;
+    let before = task.status().await.unwrap().runs;
+    assert_eq!(before, 2);
+    sim.set_clock(sim.now() - 100 * HOUR).await;
+    for _ in 0..40 {
+        sim.advance(SECOND).await;
+        task.status().await.unwrap();
+    }
+    let runs = task.status().await.unwrap().runs;
+    assert!(
+        (3..=6).contains(&(runs - before + 2)) && runs > before,
+        "{runs} after {before}"
+    );
+}

@@ -17,15 +17,34 @@
 //! ```
 
 use std::borrow::Cow;
+use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use anchorhold::prelude::*;
 use serde::{Deserialize, Serialize};
+
+/// The time for which a counter remembers a request.
+pub const REMEMBERED: Duration = Duration::from_secs(60 * 60);
+/// The maximum number of requests that a counter remembers. It counts no further requests with an
+/// identifier until one of them is over.
+pub const MAX_REMEMBERED: u64 = 10_000;
+/// The length of a request's identifier, in bytes.
+pub const REQUEST_ID_BYTES: RangeInclusive<usize> = 1..=128;
+
+/// A counted request.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Counted {
+    by: i64,
+    value: i64,
+    until: Timestamp,
+}
 
 /// A named counter. It starts at 0. Without other bounds it is limited only by 64 bits.
 ///
 /// | method | route | answer |
 /// | --- | --- | --- |
 /// | `increment(by)` | `POST /increment` `{"by": 5}` | the new value |
+/// | `increment_once(by, request_id)` | the same with `"request_id"` | the new value, as it was when the request was counted |
 /// | `value()` | `GET /` | the value |
 /// | `reset()` | `POST /reset` | the value that it had |
 /// | `bounds()` | `GET /bounds` | `{"lower": 0, "upper": 10}` |
@@ -38,6 +57,11 @@ use serde::{Deserialize, Serialize};
 pub struct Counter {
     value: i64,
     bounds: Bounds,
+    /// The number of `requests`.
+    remembered: u64,
+    requests: StoredMap<String, Counted>,
+    /// The identifiers of `requests`, by the time from which they may be forgotten.
+    expiring: StoredMap<String, String>,
 }
 
 #[durable_object]
@@ -47,10 +71,70 @@ impl Counter {
     /// # Errors
     /// The sum is outside of the bounds or of 64 bits. The value does not change then.
     #[rpc]
-    #[post("/increment")]
     fn increment(&mut self, by: i64) -> Result<i64, CounterError> {
         self.value = self.bounds.add(self.value, by)?;
         Ok(self.value)
+    }
+
+    /// Adds `by`, as [`increment`](CounterStub::increment), at most once for each `request_id`: a
+    /// retry within an hour returns the value that the first try has returned. Use a random
+    /// identifier (a UUID) of 1 to 128 bytes for each increment.
+    ///
+    /// # Errors
+    /// As [`increment`](CounterStub::increment); a refused request is not remembered. Also
+    /// [`CounterError::RequestId`], [`CounterError::RequestConflict`] and
+    /// [`CounterError::TooManyRequests`].
+    #[rpc]
+    fn increment_once(
+        &mut self,
+        ctx: &Ctx,
+        by: i64,
+        request_id: &str,
+    ) -> Result<i64, CounterError> {
+        if !REQUEST_ID_BYTES.contains(&request_id.len()) {
+            return Err(CounterError::RequestId {
+                bytes: request_id.len(),
+            });
+        }
+        let (now, id) = (ctx.now(), request_id.to_owned());
+        self.forget(now)?;
+        // One whose time is over may wait for its turn to be deleted.
+        if let Some(counted) = self
+            .requests
+            .get(&id)?
+            .filter(|counted| now < counted.until)
+        {
+            return if counted.by == by {
+                Ok(counted.value)
+            } else {
+                Err(CounterError::RequestConflict { by: counted.by })
+            };
+        }
+        if self.remembered >= MAX_REMEMBERED {
+            return Err(CounterError::TooManyRequests);
+        }
+        let value = self.increment(by)?;
+        let until = now + REMEMBERED;
+        if let Some(before) = self.requests.insert(&id, &Counted { by, value, until })? {
+            self.expiring.remove(&expiry_key(before.until, &id))?;
+        } else {
+            self.remembered += 1;
+        }
+        self.expiring.insert(&expiry_key(until, &id), &id)?;
+        Ok(value)
+    }
+
+    #[post("/increment")]
+    fn increment_over_http(
+        &mut self,
+        ctx: &Ctx,
+        by: i64,
+        request_id: Option<String>,
+    ) -> Result<i64, CounterError> {
+        match request_id {
+            Some(id) => self.increment_once(ctx, by, &id),
+            None => self.increment(by),
+        }
     }
 
     /// Returns the value.
@@ -87,6 +171,27 @@ impl Counter {
         self.bounds = bounds;
         Ok(())
     }
+}
+
+impl Counter {
+    /// Forgets two requests whose time is over. Each new one adds one, so the old ones disappear,
+    /// without an alarm.
+    fn forget(&mut self, now: Timestamp) -> Result<(), StorageError> {
+        for (key, id) in self.expiring.entries(None, 2)? {
+            if expiry_key(now, &id) < key {
+                break;
+            }
+            self.expiring.remove(&key)?;
+            self.requests.remove(&id)?;
+            self.remembered = self.remembered.saturating_sub(1);
+        }
+        Ok(())
+    }
+}
+
+/// In the order of the times.
+fn expiry_key(until: Timestamp, id: &str) -> String {
+    format!("{:020}/{id}", until.as_millis().max(0))
 }
 
 /// The inclusive range of a counter. It always contains 0, where counting starts.
@@ -192,6 +297,24 @@ pub enum CounterError {
         /// The bounds.
         bounds: Bounds,
     },
+    /// The identifier of a request has the wrong length. 400, `bad_request`.
+    #[error("`request_id` has {bytes} bytes; must have 1 to 128")]
+    RequestId {
+        /// Its length.
+        bytes: usize,
+    },
+    /// The identifier belongs to another request. 409, `request_conflict`.
+    #[error("`request_id` was used to add {by}; give each request its own")]
+    RequestConflict {
+        /// The number that was added.
+        by: i64,
+    },
+    /// Too many requests are remembered. 429, `too_many_requests`.
+    #[error("10000 requests with a `request_id` were counted in the last hour, which is the limit")]
+    TooManyRequests,
+    /// The counter's storage failed. Nothing was changed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
     /// The counter's value is outside of the new bounds. 409, `out_of_bounds`.
     #[error("the counter is at {value}, {}: reset it first, or choose wider bounds", beyond(i128::from(*value), *bound))]
     Outside {
@@ -222,13 +345,19 @@ fn without_zero(bounds: &Bounds) -> String {
 impl ObjectError for CounterError {
     fn status(&self) -> u16 {
         match self {
-            Self::Outside { .. } => 409,
+            Self::Outside { .. } | Self::RequestConflict { .. } => 409,
+            Self::TooManyRequests => 429,
+            Self::Storage(error) => error.status(),
             _ => 400,
         }
     }
 
     fn code(&self) -> Cow<'_, str> {
         Cow::Borrowed(match self {
+            Self::Storage(error) => return error.code(),
+            Self::RequestId { .. } => "bad_request",
+            Self::RequestConflict { .. } => "request_conflict",
+            Self::TooManyRequests => "too_many_requests",
             Self::Overflow { .. } => "overflow",
             Self::OutOfBounds { .. } | Self::Outside { .. } => "out_of_bounds",
             Self::WithoutZero { .. } => "bad_request",

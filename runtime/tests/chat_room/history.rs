@@ -4,6 +4,7 @@ use super::*;
 
 #[anchorhold::test]
 async fn nothing_is_lost_or_doubled_between_the_welcome_and_what_follows(sim: Sim) {
+    configure(&sim, fast()).await;
     let (writer, _) = open(&sim, "user=writer").await;
     let mut readers = Vec::new();
     for number in 0..40 {
@@ -59,7 +60,7 @@ async fn a_resend_is_recognised_after_its_message_has_left_the_history(sim: Sim)
         &sim,
         Settings {
             history_messages: 5,
-            ..Settings::default()
+            ..fast()
         },
     )
     .await;
@@ -81,7 +82,7 @@ async fn the_history_is_paged_and_bounded_by_count(sim: Sim) {
         &sim,
         Settings {
             history_messages: 100,
-            ..Settings::default()
+            ..fast()
         },
     )
     .await;
@@ -109,7 +110,7 @@ async fn the_history_is_paged_and_bounded_by_count(sim: Sim) {
         &sim,
         Settings {
             history_messages: 3,
-            ..Settings::default()
+            ..fast()
         },
     )
     .await;
@@ -119,7 +120,7 @@ async fn the_history_is_paged_and_bounded_by_count(sim: Sim) {
     );
     assert_eq!(post(&sim, "ann", "next", None).await.id, 251);
     // More are kept again, and what is gone stays gone.
-    configure(&sim, Settings::default()).await;
+    configure(&sim, fast()).await;
     let page = history(&sim, None, None).await;
     assert_eq!(ids(&page.messages), [248, 249, 250, 251]);
     assert!(!page.more);
@@ -133,7 +134,7 @@ async fn messages_expire_by_an_alarm_that_is_only_there_for_them(sim: Sim) {
     let hour = Duration::from_secs(3_600);
     let settings = Settings {
         history_age_ms: Some(3_600_000),
-        ..Settings::default()
+        ..fast()
     };
     configure(&sim, settings).await;
     let alarms = |sim: &Sim| {
@@ -175,6 +176,7 @@ async fn messages_expire_by_an_alarm_that_is_only_there_for_them(sim: Sim) {
 
 #[anchorhold::test]
 async fn reconnecting_member_gets_the_missed_messages(sim: Sim) {
+    configure(&sim, fast()).await;
     for _ in 0..120 {
         post(&sim, "ann", "text", None).await;
     }
@@ -197,7 +199,7 @@ async fn reconnecting_member_gets_the_missed_messages(sim: Sim) {
         &sim,
         Settings {
             history_messages: 10,
-            ..Settings::default()
+            ..fast()
         },
     )
     .await;
@@ -212,6 +214,7 @@ async fn reconnecting_member_gets_the_missed_messages(sim: Sim) {
 
 #[anchorhold::test]
 async fn what_was_acknowledged_survives_a_crash(sim: Sim) {
+    configure(&sim, fast()).await;
     let (mut ann, _) = open(&sim, "user=ann").await;
     let mut acknowledged = Vec::new();
     for round in 0..30 {

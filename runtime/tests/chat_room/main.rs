@@ -3,15 +3,18 @@
 use std::time::Duration;
 
 use anchorhold::objects::ChatRoom;
+use anchorhold::objects::chat_room::core::Retention;
 use anchorhold::objects::chat_room::{
-    self, ChatRoomStub, Event, History, KICKED, Message, Restriction, Role, SILENT, Settings,
-    Welcome, core,
+    self, CREATE_MESSAGES, ChatRoomStub, Draft, Event, History, KICKED, Message, MessageLog,
+    Restriction, Role, SILENT, Settings, TOO_FAST, Welcome, core,
 };
 use anchorhold::prelude::*;
 use anchorhold::{CallError, SimSocket};
 use serde_json::{Value, json};
 
 mod history;
+mod in_a_product;
+mod product;
 mod rules;
 
 fn room(sim: &Sim) -> ChatRoomStub {
@@ -64,6 +67,15 @@ async fn post(sim: &Sim, user: &str, text: &str, client_id: Option<&str>) -> Mes
 
 async fn configure(sim: &Sim, settings: Settings) {
     room(sim).configure(settings).await.unwrap();
+}
+
+/// Settings for a user who posts as fast as the test can.
+fn fast() -> Settings {
+    Settings {
+        rate_limit: 10_000,
+        rate_window_ms: 100_000,
+        ..Settings::default()
+    }
 }
 
 async fn history(sim: &Sim, before: Option<u64>, limit: Option<u64>) -> History {

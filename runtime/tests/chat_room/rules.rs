@@ -222,10 +222,10 @@ async fn rooms_members_and_sockets_are_bounded(sim: Sim) {
         assert_eq!(refused(&sim, query).await, 400, "{query}");
     }
     assert_eq!(
-        refused(&sim, &format!("user={}", "x".repeat(33))).await,
+        refused(&sim, &format!("user={}", "x".repeat(65))).await,
         400
     );
-    let name = "😀".repeat(32);
+    let name = "😀".repeat(64);
     configure(&sim, Settings::default()).await;
     let (_, welcome) = open(&sim, &format!("user={name}")).await;
     assert_eq!(welcome.user, name);

@@ -110,12 +110,118 @@ async fn a_guard_fails_open_or_closed_as_configured(sim: Sim) {
         .await
         .unwrap_err();
     assert_eq!(error.status(), 400);
+}
+
+/// Limits of a user and of an address: the keys are on different shards.
+#[anchorhold::test]
+async fn limits_of_several_shards_are_used_together_or_not_at_all(sim: Sim) {
+    let env = sim.env();
+    for algorithm in Algorithm::ALL {
+        let guard = Guard::new(16);
+        let of_user = policy(algorithm, 2, 60_000);
+        let of_address = policy(algorithm, 3, 60_000);
+        let (ann, bob, address) = ("ann", "bob", "203.0.113.7");
+        assert_ne!(
+            anchorhold::shard_name(ann, 16),
+            anchorhold::shard_name(address, 16)
+        );
+        let ask = async |user: &str| {
+            let both = vec![Check::new(address, of_address), Check::new(user, of_user)];
+            guard.check_all(&env, both).await.unwrap()
+        };
+        let left = async |key: &str, limit: Policy| {
+            let shard = sim.objects::<RateLimiter>().sharded(key, 16);
+            shard.peek(Check::new(key, limit)).await.unwrap().remaining
+        };
+        assert!(ask(ann).await.allowed && ask(ann).await.allowed);
+        let refused = ask(ann).await;
+        let reasons = refused.decisions.iter().map(|decision| {
+            assert!(!decision.allowed);
+            (decision.reason, decision.remaining)
+        });
+        assert_eq!(
+            (refused.allowed, reasons.collect::<Vec<_>>()),
+            (
+                false,
+                vec![(Reason::OtherRefused, 1), (Reason::OverLimit, 0)]
+            ),
+            "{algorithm:?}"
+        );
+        assert_eq!(left(address, of_address).await, 1, "{algorithm:?}");
+        assert!(ask(bob).await.allowed);
+        let refused = ask(bob).await;
+        assert_eq!(refused.decisions[0].reason, Reason::OverLimit);
+        assert_eq!(refused.decisions[1].reason, Reason::OtherRefused);
+        assert_eq!(left(bob, of_user).await, 1, "{algorithm:?}");
+        for key in [ann, bob, address] {
+            let shard = sim.objects::<RateLimiter>().sharded(key, 16);
+            shard.reset(key).await.unwrap();
+        }
+    }
+}
+
+#[anchorhold::test]
+async fn until_ready_waits_no_longer_than_it_may(sim: Sim) {
+    let env = sim.env();
+    let guard = Guard::new(4);
+    let limit = policy(Algorithm::TokenBucket, 2, 1_000);
+    let start = sim.now();
+    for _ in 0..6 {
+        let ready = guard.until_ready(&env, Check::new("api", limit), Duration::from_secs(5));
+        assert!(ready.await.unwrap().allowed);
+    }
+    assert_eq!(sim.now() - start, Duration::from_millis(2_000));
+    let asked = sim.now();
+    let ready = guard.until_ready(&env, Check::new("api", limit), Duration::from_millis(499));
+    assert!(!ready.await.unwrap().allowed);
+    assert_eq!(sim.now(), asked);
+}
+
+/// A limit in the code needs no set-up, counts under its name, and can be replaced at run time.
+#[anchorhold::test]
+async fn limits_in_code(sim: Sim) {
+    const LOW: Limit = Limit::new("reads", Policy::new(Algorithm::SlidingLog, 2, 60_000));
+    const HIGH: Limit = Limit::new("reads", Policy::new(Algorithm::SlidingLog, 4, 60_000));
+    const OTHER: Limit = Limit::new("writes", Policy::new(Algorithm::SlidingLog, 2, 60_000));
+    let limiter = limiter(&sim);
+    let ask = async |limit: Limit| limiter.check(Check::new("ann", limit)).await.unwrap();
+    assert!(ask(LOW).await.allowed && ask(LOW).await.allowed);
+    assert!(!ask(LOW).await.allowed);
+    assert_eq!(ask(OTHER).await.remaining, 1);
+    let raised = ask(HIGH).await;
     assert_eq!(
-        guard
-            .check(&env, Check::new("k", "unset"))
-            .await
-            .unwrap_err()
-            .status(),
-        404
+        (raised.limit, raised.remaining, raised.window_ms),
+        (4, 1, 60_000)
     );
+    assert!(
+        !ask(LOW).await.allowed,
+        "a lowered limit counts what was used"
+    );
+    let stored = policy(Algorithm::SlidingLog, 10, 60_000);
+    limiter.set_policy("reads", stored, None).await.unwrap();
+    assert_eq!((ask(LOW).await.limit, ask(LOW).await.remaining), (10, 5));
+}
+
+#[anchorhold::test]
+async fn an_app_is_limited_by_its_guard(sim: Sim) {
+    const VISITS: Limit = Limit::new("visits", Policy::new(Algorithm::FixedWindow, 2, 60_000));
+    sim.app(
+        App::new()
+            .mount::<Shop>("/shops/{name}")
+            .object::<RateLimiter>()
+            .guard(Guard::new(4).guard(|visit| {
+                let address = visit.request.header("cf-connecting-ip").unwrap_or_default();
+                vec![Check::new(address, VISITS)]
+            })),
+    );
+    let visit = async |address: &str| {
+        let request = Request::new("GET", "/shops/s").with_header("cf-connecting-ip", address);
+        sim.fetch(request).await
+    };
+    for status in [404, 404, 429] {
+        assert_eq!(visit("203.0.113.7").await.status(), status);
+    }
+    let refused = visit("203.0.113.7").await;
+    assert_eq!(refused.header("retry-after"), Some("60"));
+    assert_eq!(visit("203.0.113.8").await.status(), 404);
 }

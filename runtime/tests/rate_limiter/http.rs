@@ -2,8 +2,30 @@
 
 use super::*;
 
+/// An app whose clients choose their limits, as the demo's may.
 fn app() -> App {
-    App::new().mount_sharded::<RateLimiter>("/limits/{key}", 4)
+    App::new()
+        .mount_sharded::<RateLimiter>("/limits/{key}", 4)
+        .post("/limits/{key}/check", async |mut request, env| {
+            let key = request.path_value("key").unwrap_or_default().to_owned();
+            let check = Check::from_body(&key, &mut request).await?;
+            let name = match &check.rule {
+                Rule::Given(policy) => policy.algorithm.name().to_owned(),
+                Rule::Limit { name, .. } | Rule::Named(name) => name.clone(),
+            };
+            let limiter = env.objects::<RateLimiter>().sharded(&key, 4);
+            let decision = limiter.check(check).await?;
+            let status = if decision.allowed { 200 } else { 429 };
+            Ok(decision.tell(Response::json(status, &decision)?, &name))
+        })
+        .delete("/limits/{key}", async |request, env| {
+            let key = request.path_value("key").unwrap_or_default();
+            env.objects::<RateLimiter>()
+                .sharded(key, 4)
+                .reset(key)
+                .await?;
+            Ok(Response::empty(204))
+        })
 }
 
 async fn check(sim: &Sim, path: &str, body: &str) -> Response {
@@ -92,7 +114,8 @@ async fn over_http(sim: Sim) {
 async fn what_does_not_fit_is_refused_by_name(sim: Sim) {
     sim.app(app());
     for (body, named) in [
-        ("", "`algorithm` is missing"),
+        ("{}", "`algorithm` is missing"),
+        ("", "the body is not a JSON object"),
         (
             r#"{"algorithm": "sliding_log", "window_ms": 1}"#,
             "`limit` is missing",
@@ -144,7 +167,7 @@ async fn what_does_not_fit_is_refused_by_name(sim: Sim) {
         (r#"{"policy": "api", "key": "k"}"#, "unknown field `key`"),
         (r#"["api"]"#, "not a JSON object"),
         ("null", "not a JSON object"),
-        (r#"{"policy": "api", "limit": 5}"#, "leave out"),
+        (r#"{"policy": "api", "limit": 5}"#, "`algorithm` is missing"),
         (r#"{"policy": "a b"}"#, "`policy` must be 1 to 64"),
     ] {
         let answer = check(&sim, "/limits/k/check", body).await;
@@ -157,7 +180,7 @@ async fn what_does_not_fit_is_refused_by_name(sim: Sim) {
     }
     for (query, named) in [
         ("", "`algorithm` is missing"),
-        ("?policy=api&limit=5", "leave out"),
+        ("?policy=api&limit=5", "`algorithm` is missing"),
         ("?algorithm=leaky", "invalid `algorithm`"),
         ("?algorithm=sliding_log&limit=", "invalid `limit`"),
         ("?policy=api&weight=6", "unknown field `weight`"),
@@ -195,8 +218,9 @@ async fn documented_request_gets_the_documented_response(sim: Sim) {
         rest.split("```").next().unwrap()
     };
     sim.app(app());
-    let body = block("sh").split('\'').nth(1).unwrap();
-    let response = check(&sim, "/limits/ann/check", body).await;
+    let address = block("sh").split('\'').nth(1).unwrap();
+    let path = address.strip_prefix("localhost:8787").unwrap();
+    let response = sim.fetch(Request::new("GET", path)).await;
     let (head, shown) = block("http").split_once("\n\n").unwrap();
     assert_eq!(response.status(), 200);
     for line in head.lines().skip(1) {

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use anchorhold::objects::RateLimiter;
 use anchorhold::objects::rate_limiter::{
-    Algorithm, Check, Decision, Guard, List, Policy, RateLimiterStub, Reason,
+    Algorithm, Check, Decision, Guard, Limit, List, Policy, RateLimiterStub, Reason, Rule,
 };
 use anchorhold::prelude::*;
 
 mod guard;
 mod http;
+mod in_a_product;
+mod product;
 
 const CALLERS: usize = 64;
 

@@ -184,7 +184,7 @@ fn answers_and_fields_are_those_of_the_contract() {
             let fresh = client.get(&query).expect_status(200);
             assert_eq!(
                 body(&fresh),
-                json!({ "allowed": true, "limit": 2, "remaining": 2, "reset_ms": 0, "retry_after_ms": 0, "reason": "within_limit" })
+                json!({ "allowed": true, "limit": 2, "window_ms": 59_500, "remaining": 2, "reset_ms": 0, "retry_after_ms": 0, "reason": "within_limit" })
             );
             let first = client
                 .post(&format!("{path}/check"), &policy)

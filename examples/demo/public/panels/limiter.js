@@ -135,7 +135,7 @@ class LimiterPanel extends Panel {
 function reading(used, answer) {
   const state = `${used} of ${answer.limit} used`;
   if (answer.retry_after_ms > 0) return `${state}, the next one in ${seconds(answer.retry_after_ms)}`;
-  return used > 0 ? `${state}, empty in ${seconds(answer.reset_ms)}` : `${state}`;
+  return used > 0 ? `${state}, more in ${seconds(answer.reset_ms)}` : `${state}`;
 }
 
 function seconds(millis) {

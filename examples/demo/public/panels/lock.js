@@ -49,7 +49,10 @@ class LockPanel extends Panel {
 
   renamed() {
     if (this.#waiting !== null) this.attempt(() => this.#cancel());
+    // The panel shows one lock. A lease of another would be kept without a button to release it.
+    if (this.#held !== null) this.attempt(() => this.#release());
     this.#tenures = [];
+    this.field("tenures").replaceChildren();
     this.#compete.checked = false;
   }
 
@@ -72,6 +75,7 @@ class LockPanel extends Panel {
       const order = { holder: currentUser(), ttl_ms: LEASE, wait_ms: WAIT, request_id: request.id };
       const lease = await this.call("POST", `${request.at}/acquire`, order);
       this.#hold({ at: request.at, ...lease });
+      if (request.at !== this.path) return await this.#release();
       announce(`You hold the lock, with token ${lease.token}.`);
     } catch (error) {
       if (error.code !== "cancelled") throw error;

@@ -10,13 +10,15 @@ pub const CREATE_MESSAGES: &str = "
     CREATE TABLE message (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         user TEXT NOT NULL,
-        text TEXT NOT NULL,
+        text TEXT,
         at INTEGER NOT NULL,
         client_id TEXT,
         allowance_full_at INTEGER
     );
     CREATE UNIQUE INDEX message_by_client_id ON message (user, client_id)
-        WHERE client_id IS NOT NULL";
+        WHERE client_id IS NOT NULL;
+    CREATE INDEX message_by_allowance ON message (allowance_full_at)
+        WHERE allowance_full_at IS NOT NULL";
 
 /// The largest number that SQL holds exactly here.
 const MAX_INTEGER: u64 = 1 << 53;
@@ -111,12 +113,8 @@ impl MessageLog {
         } = *draft;
         self.storage.transaction(|_| {
             if let Some(client_id) = client_id
-                && let Some(mut stored) = self.posted_before(user, client_id)?
+                && let Some(stored) = self.posted_before(user, text, client_id)?
             {
-                // An empty text means that it is no longer retained.
-                if stored.text.is_empty() {
-                    text.clone_into(&mut stored.text);
-                }
                 return Ok(Appended::Again(stored));
             }
             let id: Option<u64> = self.sql().query_first(
@@ -140,10 +138,21 @@ impl MessageLog {
         })
     }
 
-    fn posted_before(&self, user: &str, client_id: &str) -> Result<Option<Message>, StorageError> {
+    /// Returns the message that `user` has posted before under this `client_id`. If its text is no
+    /// longer retained, it has the text of the retry.
+    ///
+    /// # Errors
+    /// Storage failed.
+    pub fn posted_before(
+        &self,
+        user: &str,
+        text: &str,
+        client_id: &str,
+    ) -> Result<Option<Message>, StorageError> {
         self.sql().query_first(
-            "SELECT id, user, text, at, client_id FROM message WHERE user = ? AND client_id = ?",
-            (user, client_id),
+            "SELECT id, user, ifnull(text, ?) AS text, at, client_id FROM message
+                WHERE user = ? AND client_id = ?",
+            (text, user, client_id),
         )
     }
 
@@ -151,7 +160,7 @@ impl MessageLog {
     /// no longer needed to recognise retries.
     fn sweep_by_count(&self, newest: u64, from: u64) -> Result<(), StorageError> {
         self.sql().execute(
-            "UPDATE message SET text = '' WHERE id > ? AND id < ? AND text <> ''",
+            "UPDATE message SET text = NULL WHERE id > ? AND id < ? AND text IS NOT NULL",
             (integer(from), integer(self.retention.first_kept(newest))),
         )?;
         self.sql().execute(
@@ -177,7 +186,7 @@ impl MessageLog {
                 (expired, self.now),
             )?;
             self.sql().execute(
-                "UPDATE message SET text = '' WHERE at <= ? AND text <> ''",
+                "UPDATE message SET text = NULL WHERE at <= ? AND text IS NOT NULL",
                 (expired,),
             )?;
             let oldest: Option<Option<Timestamp>> = self
@@ -237,7 +246,7 @@ impl MessageLog {
         }
         let history = self.page(newest, since, MAX_INTEGER, limit)?;
         let oldest: Option<Option<u64>> = self.sql().query_first(
-            "SELECT MIN(id) FROM message WHERE id >= ? AND at > ? AND text <> ''",
+            "SELECT MIN(id) FROM message WHERE id >= ? AND at > ? AND text IS NOT NULL",
             (integer(self.retention.first_kept(newest)), self.living()),
         )?;
         let gap = oldest.flatten().is_none_or(|oldest| oldest > since + 1);
@@ -260,7 +269,7 @@ impl MessageLog {
         // one. One more message than requested is read, to know whether there are more.
         let mut messages: Vec<Message> = self.sql().query(
             "SELECT id, user, text, at, client_id FROM message
-                WHERE id >= ? AND id < ? AND at > ? AND text <> '' ORDER BY id DESC LIMIT ?",
+                WHERE id >= ? AND id < ? AND at > ? AND text IS NOT NULL ORDER BY id DESC LIMIT ?",
             (
                 integer(first),
                 integer(before),

@@ -33,8 +33,8 @@ use anchorhold::prelude::*;
 
 use self::core::{Roster, Sign, watch};
 use self::room::{
-    Live, MAX_PAGE, PAGE, Session, checked_reason, deliver, open_sockets, refuse, standing,
-    standings, tag_of,
+    Live, MAX_PAGE, PAGE, Session, checked_reason, cost_of, deliver, open_sockets, refuse,
+    standing, standings, tag_of,
 };
 use super::range::in_range;
 
@@ -44,7 +44,7 @@ pub use self::log::{Appended, CREATE_MESSAGES, Draft, MessageLog, Missed};
 pub use self::protocol::{
     ClientMessage, Event, History, Message, Restriction, Role, Standing, Welcome,
 };
-pub use self::room::{ChatRoom, ChatRoomStub, KICKED, SILENT, TOO_SLOW};
+pub use self::room::{ChatRoom, ChatRoomStub, KICKED, SILENT, TOO_FAST, TOO_SLOW};
 
 #[durable_object]
 impl ChatRoom {
@@ -73,17 +73,21 @@ impl ChatRoom {
         since: Option<u64>,
         role: Option<Role>,
     ) -> Result<Accept<Session>, Error> {
-        core::check_name("user", &user)?;
+        let user = core::normal_name("user", &user)?;
+        self.charge(ctx, &user, 1)?;
         let restriction = standings(ctx).check_not_banned(&user)?;
         self.check_room_for(ctx, &user)?;
+        self.check_no_lookalike(&user)?;
         let role = role.unwrap_or_default();
         let missed = self.missed(ctx, since)?;
+        self.charge(ctx, &user, cost_of(&missed.history))?;
         self.watch_later(ctx, self.silence())?;
         ctx.sockets::<Session>()
             .set_automatic_response(Some(("ping", "pong")))?;
 
         // Nothing may fail from here on, because the following effects cannot be rolled back.
         if self.live.roster.arrive(&user) {
+            self.lookalikes().add(&user);
             let joined = Event::Joined { user: user.clone() };
             deliver(&ctx.sockets().all(), &joined)?;
         }
@@ -114,6 +118,11 @@ impl ChatRoom {
         let mut session = socket.session()?;
         if session.gone {
             return Ok(());
+        }
+        if self.charge(ctx, &session.user, 1).is_err() {
+            // Every answer to a flood would add to it.
+            let _ = socket.close(TOO_FAST, "too many messages; connect again later");
+            return self.depart(ctx, socket);
         }
         if ctx.now() - session.heard >= self.silence() / 4 {
             session.heard = ctx.now();
@@ -159,7 +168,7 @@ impl ChatRoom {
 
     /// Posts a message. When this returns, the message is in the history and is being sent to every
     /// socket. A retry with a `client_id` that `user` has used before returns the stored message
-    /// and does not store it again.
+    /// and does not store it again, whether or not `user` may still post.
     ///
     /// # Errors
     /// - 400: a name, text or `client_id` is out of range.
@@ -174,8 +183,9 @@ impl ChatRoom {
         text: &str,
         client_id: Option<String>,
     ) -> Result<Message, Error> {
-        core::check_name("user", user)?;
-        self.append(ctx, user, text, client_id.as_deref())
+        let user = core::normal_name("user", user)?;
+        self.check_no_lookalike(&user)?;
+        self.append(ctx, &user, text, client_id.as_deref())
             .map(Appended::into_message)
     }
 
@@ -209,11 +219,11 @@ impl ChatRoom {
     /// may connect again.
     ///
     /// # Errors
-    /// 400: the reason is over 123 bytes.
+    /// 400: the name is out of range, or the reason is over 123 bytes.
     #[rpc]
     fn kick(&mut self, ctx: &Ctx, user: &str, reason: Option<String>) -> Result<u64, Error> {
         let reason = checked_reason(reason)?;
-        self.throw_out(ctx, user, &reason)
+        self.throw_out(ctx, &core::normal_name("user", user)?, &reason)
     }
 
     /// Bans a user for `for_ms` milliseconds (at most 100 years), or until
@@ -256,10 +266,10 @@ impl ChatRoom {
     /// Lifts a ban or a mute. Returns `true` if there was one.
     ///
     /// # Errors
-    /// Storage failed.
+    /// 400 if the name is out of range, or storage failed.
     #[rpc]
-    fn pardon(&mut self, ctx: &Ctx, user: &str) -> Result<bool, StorageError> {
-        standings(ctx).lift(user)
+    fn pardon(&mut self, ctx: &Ctx, user: &str) -> Result<bool, Error> {
+        Ok(standings(ctx).lift(&core::normal_name("user", user)?)?)
     }
 
     /// Returns the users who are banned or muted now.
@@ -288,6 +298,7 @@ impl ChatRoom {
         settings.check()?;
         self.settings = settings;
         self.live.allowances = None;
+        self.live.frames = None;
         let next = self.log(ctx).sweep()?;
         self.sweep_at(ctx, next)?;
         if self.live.watch_is_pending {

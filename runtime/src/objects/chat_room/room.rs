@@ -6,9 +6,9 @@ use std::time::Duration;
 use anchorhold::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::core::{self, Allowances, Departure, Roster, Settings};
+use super::core::{self, Allowances, Departure, Lookalikes, Roster, Settings};
 use super::log::{self, Appended, Draft, MessageLog, Missed};
-use super::protocol::{Event, Restriction, Role, Standing};
+use super::protocol::{Event, History, Restriction, Role, Standing};
 use super::standing::{self, Standings, read_only};
 use crate::objects::millis::millis;
 use crate::objects::range::in_range;
@@ -18,10 +18,14 @@ use crate::objects::range::in_range;
 pub const KICKED: u16 = 4_003;
 /// The close code of a socket that had sent pings and then became silent.
 pub const SILENT: u16 = 4_008;
+/// The close code of a socket that sends far more frames than the room's rate limit allows posts.
+pub const TOO_FAST: u16 = 4_029;
 /// The close code of a socket whose peer reads too slowly and would miss messages (RFC 6455's
 /// registry: try again later).
 pub const TOO_SLOW: u16 = 1_013;
 
+/// A welcome costs as much as a frame for each of these, in bytes of text.
+const WELCOME_UNIT: usize = 16 * 1024;
 /// The number of messages in a welcome without `since`, and in a page without `limit`.
 pub(super) const PAGE: u64 = 50;
 /// The maximum number of messages in a page, and in a welcome with `since`.
@@ -56,6 +60,10 @@ pub(super) struct Live {
     pub(super) roster: Roster,
     /// Restored from the history on first use.
     pub(super) allowances: Option<Allowances>,
+    /// A room that was out of memory was quiet before, so its users start with full buckets.
+    pub(super) frames: Option<Allowances>,
+    /// Made on first use.
+    pub(super) lookalikes: Option<Lookalikes>,
     pub(super) typing: BTreeMap<String, Timestamp>,
     pub(super) sweep_is_pending: bool,
     pub(super) watch_is_pending: bool,
@@ -106,6 +114,45 @@ impl ChatRoom {
             .retry_after(self.silence()));
         }
         Ok(())
+    }
+
+    /// Checks that no other member has a name that looks the same.
+    pub(super) fn check_no_lookalike(&mut self, user: &str) -> Result<(), Error> {
+        match self.lookalikes().other(user) {
+            None => Ok(()),
+            Some(member) => Err(Error::conflict(
+                "name_taken",
+                format!("`user` looks like the member `{member}`; choose another name"),
+            )),
+        }
+    }
+
+    pub(super) fn lookalikes(&mut self) -> &mut Lookalikes {
+        let roster = &self.live.roster;
+        self.live
+            .lookalikes
+            .get_or_insert_with(|| Lookalikes::of(roster.members()))
+    }
+
+    /// Counts frames or a welcome of `user`, whatever comes of them.
+    pub(super) fn charge(&mut self, ctx: &Ctx, user: &str, cost: u64) -> Result<(), Error> {
+        let settings = &self.settings;
+        let frames = self
+            .live
+            .frames
+            .get_or_insert_with(|| Allowances::frames(settings));
+        match frames.take_cost(user, cost, ctx.now()) {
+            Ok(_) => Ok(()),
+            Err(wait) => Err(Error::new(
+                429,
+                "limited",
+                format!(
+                    "`user` sends or connects too often; wait for {} ms",
+                    wait.as_millis()
+                ),
+            )
+            .retry_after(wait)),
+        }
     }
 
     /// Returns the history for a welcome.
@@ -167,6 +214,12 @@ impl ChatRoom {
     ) -> Result<Appended, Error> {
         core::check_text(text)?;
         client_id.map_or(Ok(()), core::check_client_id)?;
+        let log = self.log(ctx);
+        if let Some(client_id) = client_id
+            && let Some(stored) = log.posted_before(user, text, client_id)?
+        {
+            return Ok(Appended::Again(stored));
+        }
         standings(ctx).check_may_post(user)?;
         let allowance_full_at = Some(self.allow(ctx, user)?);
         if !self.live.sweep_is_pending {
@@ -177,7 +230,7 @@ impl ChatRoom {
                 self.sweep_at(ctx, next)?;
             }
         }
-        let appended = self.log(ctx).append(&Draft {
+        let appended = log.append(&Draft {
             user,
             text,
             client_id,
@@ -246,7 +299,7 @@ impl ChatRoom {
     ) -> Result<(), Error> {
         check_writes(session.role)?;
         let user = session.user;
-        core::check_name("to", &to)?;
+        let to = core::normal_name("to", &to)?;
         core::check_text(&text)?;
         client_id.as_deref().map_or(Ok(()), core::check_client_id)?;
         standings(ctx).check_may_post(&user)?;
@@ -293,6 +346,7 @@ impl ChatRoom {
         if !self.live.roster.depart(&user, departure) {
             return Ok(());
         }
+        self.lookalikes().remove(&user);
         deliver(&ctx.sockets().all(), &Event::Left { user })
     }
 
@@ -338,9 +392,19 @@ fn with_sessions(sockets: Vec<Socket<Session>>) -> Vec<(Socket<Session>, Session
         .collect()
 }
 
-/// Sockets are found by their users. A name has at most 128 bytes, and a tag may have 256.
+/// Sockets are found by their users. A name has at most 256 bytes, as a tag may have.
 pub(super) fn tag_of(user: &str) -> String {
-    format!("user:{user}")
+    user.to_owned()
+}
+
+/// Returns the cost of a welcome with this history, besides that of its connection.
+pub(super) fn cost_of(history: &History) -> u64 {
+    let bytes: usize = history
+        .messages
+        .iter()
+        .map(|message| message.text.len())
+        .sum();
+    (bytes / WELCOME_UNIT) as u64
 }
 
 fn count_out(socket: &Socket<Session>, session: &Session) {
@@ -403,13 +467,13 @@ pub(super) fn standing(
     for_ms: Option<u64>,
     reason: Option<String>,
 ) -> Result<Standing, Error> {
-    core::check_name("user", user)?;
+    let user = core::normal_name("user", user)?;
     if let Some(millis) = for_ms {
         in_range("for_ms", millis, 1..=MAX_RESTRICTION_MS)
             .map_err(|message| Error::bad_request("bad_request", message + " (100 years)"))?;
     }
     Ok(Standing {
-        user: user.to_owned(),
+        user,
         restriction,
         until: for_ms.map(|millis| ctx.now() + Duration::from_millis(millis)),
         reason: checked_reason(reason)?,

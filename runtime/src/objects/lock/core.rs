@@ -37,6 +37,8 @@ use crate::objects::millis::millis;
 
 /// The maximum number of waiting requests. The next one is refused as overloaded.
 pub const MAX_WAITING: usize = 1_000;
+/// The maximum number of waiting requests of one holder.
+pub const MAX_WAITING_OF_HOLDER: usize = 100;
 /// The maximum number of concurrent shared leases. The next request waits.
 pub const MAX_SHARED: usize = 128;
 
@@ -114,7 +116,8 @@ impl State {
     /// # Errors
     /// - [`LockError::Invalid`] or [`LockError::RequestConflict`].
     /// - [`LockError::Held`] if the request would have to wait and its `wait_ms` is 0.
-    /// - [`LockError::Overloaded`] if the queue is full.
+    /// - [`LockError::Overloaded`] if the queue is full, [`LockError::TooManyWaiting`] if 100 requests
+    ///   of the holder wait already.
     pub fn enter(&self, queue: &mut Queue, request: Acquire) -> Result<Entered, LockError> {
         request.check()?;
         if let Some(id) = &request.request_id {
@@ -153,6 +156,9 @@ impl State {
         }
         if queue.len() >= MAX_WAITING {
             return Err(LockError::Overloaded(MAX_WAITING));
+        }
+        if queue.waiting_of(&request.holder) >= MAX_WAITING_OF_HOLDER {
+            return Err(LockError::TooManyWaiting(MAX_WAITING_OF_HOLDER));
         }
         let ticket = queue.next_ticket();
         queue.waiting.push_back(Waiting {
@@ -224,8 +230,12 @@ impl State {
     }
 
     fn grant(&mut self, request: Acquire, secret: String) -> Lease {
-        self.token += 1;
         let since = self.clock.reached;
+        // After the restore of a backup, the newest token is an old one. No token that was granted
+        // since the backup is over the time at which it was granted, unless tokens were granted
+        // faster than one per millisecond.
+        let floor = u64::try_from(since.as_millis()).unwrap_or(0);
+        self.token = floor.max(self.token + 1);
         let lease = Granted {
             holder: request.holder,
             request_id: request.request_id,
@@ -340,6 +350,12 @@ impl State {
         decided(self) != decided(before) || self.leases != before.leases
     }
 
+    /// Returns `true` if the lease with this token is active.
+    #[must_use]
+    pub fn has_lease(&self, token: u64) -> bool {
+        self.leases.iter().any(|lease| lease.token == token)
+    }
+
     /// Returns what a request of `holder` has to wait for, with `ahead` requests before it.
     #[must_use]
     pub fn obstacle(&self, ahead: usize, holder: &str) -> Obstacle {
@@ -440,6 +456,11 @@ impl Queue {
         self.waiting
             .iter()
             .position(|waiting| waiting.request.request_id.as_deref() == Some(request_id))
+    }
+
+    fn waiting_of(&self, holder: &str) -> usize {
+        let of_holder = |waiting: &&Waiting| waiting.request.holder == holder;
+        self.waiting.iter().filter(of_holder).count()
     }
 
     /// Removes a call that no longer waits. Returns how many were before it, or `None` if it was

@@ -18,8 +18,8 @@ pub enum LockError {
         "no active lease has this secret: it expired, was released or was broken; acquire the lock again"
     )]
     Lost,
-    /// The waiting request was cancelled, with `cancel` or because its caller disconnected. Code
-    /// `cancelled`.
+    /// The request was cancelled before it was answered: with `cancel`, because its caller
+    /// disconnected, or because the lock was broken. Code `cancelled`.
     #[error("the request was cancelled while it waited")]
     Cancelled,
     /// The same request was made again while this call waited. The newer call takes its place in
@@ -34,6 +34,11 @@ pub enum LockError {
     /// The queue is full. Code `overloaded`.
     #[error("{0} requests are waiting, which is the limit; try again later")]
     Overloaded(usize),
+    /// Too many requests of the same holder wait. Code `too_many_waiting`.
+    #[error(
+        "{0} requests of this `holder` are waiting, which is the limit; wait for their answers"
+    )]
+    TooManyWaiting(usize),
     /// An input is out of its range. The text names the field. Code `bad_request`.
     #[error("{0}")]
     Invalid(String),
@@ -51,6 +56,7 @@ impl LockError {
             Self::Superseded => (409, "superseded"),
             Self::RequestConflict => (409, "request_conflict"),
             Self::Overloaded(_) => (503, "overloaded"),
+            Self::TooManyWaiting(_) => (429, "too_many_waiting"),
             Self::Invalid(_) => (400, "bad_request"),
             Self::Storage(error) => return (error.status(), error.code()),
         };

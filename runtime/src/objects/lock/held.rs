@@ -30,11 +30,7 @@ type LockStub = <Lock as DurableObject>::Stub;
 /// async fn bill(&self, ctx: &Ctx, account: String) -> Result<(), Error> {
 ///     let lock = ctx.objects::<Lock>().named(&account);
 ///     let request = Acquire::new("billing", Duration::from_secs(10)).wait(Duration::from_secs(60));
-///     let mut held = Held::acquire(ctx, lock, request).await?;
-///     let token = held.token();
-///     let sent = held.during(send_invoices(&account, token)).await;
-///     held.release().await?;
-///     sent?
+///     Held::run(ctx, lock, request, |token| send_invoices(&account, token)).await?
 /// }
 /// # }
 /// # async fn send_invoices(_account: &str, _token: u64) -> Result<(), Error> { Ok(()) }
@@ -42,14 +38,14 @@ type LockStub = <Lock as DurableObject>::Stub;
 /// ```
 ///
 /// # Limits
-/// - Rust drops values without awaiting, so a dropped `Held` sends nothing: the lock stays taken
-///   until the lease expires. Call [`release`](Self::release).
+/// - A dropped `Held` releases the lock in the background ([`Ctx::wait_until`]). If the object's
+///   memory ends first, the lock stays taken until the lease expires.
 /// - An [`acquire`](Self::acquire) that is dropped while it waits leaves the queue where the host
 ///   [reports a disconnect](Ctx::caller_gone). On Cloudflare it may be granted a lease that is not
 ///   used.
 /// - Work between two awaits cannot be stopped. Only the [token](Self::token), checked by a
 ///   [`Fence`](super::Fence), prevents a late write.
-#[must_use = "the lock stays taken until `release` or the end of the lease"]
+#[must_use = "the lock is released when this is dropped"]
 pub struct Held<'a> {
     ctx: &'a Ctx,
     lock: LockStub,
@@ -57,6 +53,7 @@ pub struct Held<'a> {
     ttl: Duration,
     /// The lease is certain to be active until then: its length, counted from before the request.
     safe_until: Timestamp,
+    is_released: bool,
 }
 
 /// The lease ended, or may have ended: it could not be renewed in time. Status 409, code `lost`.
@@ -104,6 +101,7 @@ impl<'a> Held<'a> {
                         lease,
                         ttl,
                         safe_until: asked + ttl,
+                        is_released: false,
                     };
                     // After a long wait this side does not know when the lease began. After a
                     // renewal it does.
@@ -120,6 +118,28 @@ impl<'a> Held<'a> {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Runs `work` under the lock: acquires it, renews the lease [during](Self::during) the work,
+    /// and releases it. `work` gets the fencing token, and is dropped at its next await if the lease
+    /// is lost.
+    ///
+    /// # Errors
+    /// As [`acquire`](Self::acquire) and [`during`](Self::during). If only the release fails, the
+    /// result of the work is returned, and the lock is free when its lease ends.
+    pub async fn run<T, W: Future<Output = T>>(
+        ctx: &'a Ctx,
+        lock: LockStub,
+        request: Acquire,
+        work: impl FnOnce(u64) -> W,
+    ) -> Result<T, Error> {
+        let mut held = Self::acquire(ctx, lock, request).await?;
+        let work = work(held.token());
+        let done = held.during(work).await?;
+        if let Err(error) = held.release().await {
+            tracing::warn!(%error, "a lock could not be released; it is free when its lease ends");
+        }
+        Ok(done)
     }
 
     /// Returns the fencing token. Pass it to the protected resource with every request.
@@ -192,11 +212,27 @@ impl<'a> Held<'a> {
     ///
     /// # Errors
     /// The lock could not be reached. The lease then ends at its expiry.
-    pub async fn release(self) -> Result<(), CallError<LockError>> {
-        match self.lock.release(Release::of(self.lease.lease)).await {
+    pub async fn release(mut self) -> Result<(), CallError<LockError>> {
+        self.is_released = true;
+        match self.lock.release(Release::of(&self.lease.lease)).await {
             Err(CallError::Application(LockError::Lost)) => Ok(()),
             result => result,
         }
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        // A lease that may have ended needs no release.
+        if self.is_released || !self.is_safe() {
+            return;
+        }
+        let (lock, release) = (self.lock.clone(), Release::of(&self.lease.lease));
+        self.ctx.wait_until(async move {
+            if let Err(error) = lock.release(release).await {
+                tracing::debug!(%error, "a dropped lease could not be released");
+            }
+        });
     }
 }
 

@@ -79,7 +79,7 @@ impl Lock {
             Waited::Answered(answer) => answer,
             Waited::Over => {
                 let ahead = place.leave()?;
-                let obstacle = Self::present(ctx)?.obstacle(ahead, &holder);
+                let obstacle = self.present(ctx)?.obstacle(ahead, &holder);
                 keep_writes().await;
                 Err(LockError::Held(obstacle))
             }
@@ -120,8 +120,11 @@ impl Lock {
     #[post("/cancel")]
     fn cancel(&self, ctx: &Ctx, request_id: &str) -> Result<Cancelled, LockError> {
         request::check_request_id(request_id)?;
-        let (cancelled, ticket) =
-            self.change(ctx, |state, queue| Ok(state.cancel(queue, request_id)))?;
+        let (cancelled, ticket) = self.change(ctx, |state, queue| {
+            let cancelled = state.cancel(queue, request_id);
+            self.withdraw_answers(state);
+            Ok(cancelled)
+        })?;
         if let Some(ticket) = ticket {
             self.answer(ticket, Err(LockError::Cancelled));
         }
@@ -135,7 +138,7 @@ impl Lock {
     #[rpc]
     #[get("/")]
     fn status(&self, ctx: &Ctx) -> Result<Status, LockError> {
-        Ok(Self::present(ctx)?.status(&self.queue.borrow()))
+        Ok(self.present(ctx)?.status(&self.queue.borrow()))
     }
 
     /// Returns every lease and every waiting request. Never returns a secret.
@@ -145,7 +148,7 @@ impl Lock {
     #[rpc]
     #[get("/inspect")]
     fn inspect(&self, ctx: &Ctx) -> Result<Inspection, LockError> {
-        Ok(Self::present(ctx)?.inspect(&self.queue.borrow()))
+        Ok(self.present(ctx)?.inspect(&self.queue.borrow()))
     }
 
     /// Ends every lease by order of an administrator, and records the order. The lock-delays of
@@ -170,6 +173,7 @@ impl Lock {
             // A lease must not be broken without a record.
             record(&ctx.storage(), &broken)?;
             *state = without;
+            self.withdraw_answers(state);
             Ok(broken)
         })
     }
@@ -189,14 +193,33 @@ impl Lock {
     fn expire(&self, ctx: &Ctx) -> Result<(), LockError> {
         self.change(ctx, |_, _| Ok(()))?;
         // The lease may have been renewed since this alarm was set.
-        Ok(Self::set_alarm(ctx, &Self::present(ctx)?)?)
+        Ok(Self::set_alarm(ctx, &self.present(ctx)?)?)
     }
 
     /// Returns the state as of now, for reading.
-    fn present(ctx: &Ctx) -> Result<State, StorageError> {
-        let mut state: State = ctx.storage().get(STATE)?.unwrap_or_default();
+    fn present(&self, ctx: &Ctx) -> Result<State, LockError> {
+        let load = || Ok::<State, StorageError>(ctx.storage().get(STATE)?.unwrap_or_default());
+        let stored = load()?;
+        let mut state = stored.clone();
+        state.advance(ctx.now());
+        if !state.differs_from(&stored) {
+            return Ok(state);
+        }
+        // A clock that was set back is stored at once, and the alarm is moved. Otherwise the lock's
+        // time would stand still until the host's clock has caught up.
+        self.change(ctx, |_, _| Ok(()))?;
+        let mut state = load()?;
         state.advance(ctx.now());
         Ok(state)
+    }
+
+    /// Answers the calls whose leases were granted, and ended before the calls noticed.
+    fn withdraw_answers(&self, state: &State) {
+        for call in self.calls.borrow_mut().values_mut() {
+            if matches!(&call.answer, Some(Ok(lease)) if !state.has_lease(lease.token)) {
+                call.answer = Some(Err(LockError::Cancelled));
+            }
+        }
     }
 
     /// Makes one decision, then grants the lock to the next request.

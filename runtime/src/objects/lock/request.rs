@@ -203,7 +203,9 @@ impl Break {
 /// resource.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
-    /// The fencing token. It is larger than that of every earlier lease of this lock.
+    /// The fencing token. It is larger than that of every earlier lease of this lock, and at least
+    /// the time of the grant in milliseconds. So it is also larger than the tokens that were granted
+    /// between a backup and its restore.
     pub token: u64,
     /// The secret with which the lease is renewed and released: 128 random bits in hexadecimal
     /// digits.

@@ -44,8 +44,11 @@ use crate::Timestamp;
 pub struct Decision {
     /// `true` if the caller may proceed.
     pub allowed: bool,
-    /// The limit.
+    /// The limit; 0 if it is not known.
     pub limit: u64,
+    /// The window of the limit, in milliseconds; 0 if it is not known.
+    #[serde(default)]
+    pub window_ms: u64,
     /// The quota that is left after this decision.
     pub remaining: u64,
     /// The milliseconds until more quota is available than now; 0 if all is available.
@@ -104,6 +107,7 @@ impl Policy {
         Decision {
             allowed,
             limit: self.limit,
+            window_ms: self.window_ms,
             remaining,
             reset_ms: self.reset_ms(usage, remaining, now),
             retry_after_ms: if allowed {
@@ -117,6 +121,16 @@ impl Policy {
                 Reason::OverLimit
             },
         }
+    }
+
+    /// Gives back a `cost` that was [taken](Self::take) at the time `at`, as far as it still
+    /// counts. Call it at most once per cost.
+    ///
+    /// It never restores more quota than the cost still takes up. Where that cannot be known
+    /// exactly (after a backwards clock step, or in a token bucket that has refilled since), it
+    /// restores less.
+    pub fn give_back(&self, usage: &mut Usage, cost: u64, at: Timestamp, now: Timestamp) {
+        *usage = usage.without(self, cost, at, now);
     }
 
     fn reset_ms(&self, usage: &Usage, remaining: u64, now: Timestamp) -> u64 {

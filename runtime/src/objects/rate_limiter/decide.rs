@@ -59,21 +59,19 @@ impl Applied {
 
     /// Returns the HTTP response: the decision as JSON, and the rate limit header fields.
     pub(super) fn answer(&self, status: u16, decision: &Decision) -> Result<Response, Error> {
-        let response = Response::json(status, decision)?;
-        Ok(decision.tell(response, &self.name, &self.policy))
+        Ok(decision.tell(Response::json(status, decision)?, &self.name))
     }
 
     fn listed(&self, listing: &Listing, now: Timestamp) -> Decision {
-        let limit = self.policy.limit;
         match listing.list {
-            List::Allow => Decision::all_left(limit, Reason::AllowListed),
+            List::Allow => Decision::all_left(Some(&self.policy), Reason::AllowListed),
             List::Deny => {
                 // A listing without an end does not have a right time to retry. One window later is
                 // not too often.
                 let wait = listing
                     .until
                     .map_or(self.policy.window(), |until| until - now);
-                Decision::nothing_left(limit, wait, Reason::DenyListed)
+                Decision::nothing_left(Some(&self.policy), wait, Reason::DenyListed)
             }
         }
     }
@@ -81,10 +79,12 @@ impl Applied {
 
 /// Decisions that do not depend on a usage.
 impl Decision {
-    pub(super) fn all_left(limit: u64, reason: Reason) -> Self {
+    pub(super) fn all_left(policy: Option<&Policy>, reason: Reason) -> Self {
+        let limit = policy.map_or(0, |policy| policy.limit);
         Self {
             allowed: true,
             limit,
+            window_ms: policy.map_or(0, |policy| policy.window_ms),
             remaining: limit,
             reset_ms: 0,
             retry_after_ms: 0,
@@ -92,11 +92,12 @@ impl Decision {
         }
     }
 
-    pub(super) fn nothing_left(limit: u64, wait: Duration, reason: Reason) -> Self {
+    pub(super) fn nothing_left(policy: Option<&Policy>, wait: Duration, reason: Reason) -> Self {
         let wait = millis(wait);
         Self {
             allowed: false,
-            limit,
+            limit: policy.map_or(0, |policy| policy.limit),
+            window_ms: policy.map_or(0, |policy| policy.window_ms),
             remaining: 0,
             reset_ms: wait,
             retry_after_ms: wait,
@@ -136,13 +137,20 @@ pub(super) fn together<'a>(
         let used = accounts
             .into_iter()
             .filter(|(_, account)| account.before != account.after);
-        let changes = used.map(|((key, counter), Account { policy, after, .. })| Change {
-            key,
-            counter,
-            usage: after,
-            policy,
-        });
-        return Ok((decisions, changes.collect()));
+        let mut changes = Vec::new();
+        for ((key, counter), account) in used {
+            changes.push(Change {
+                key,
+                counter,
+                usage: account.after,
+                policy: account.policy,
+                is_new: account
+                    .before
+                    .expires(&account.policy)
+                    .is_none_or(|end| end <= now),
+            });
+        }
+        return Ok((decisions, changes));
     }
     for ((check, applied), decision) in questions.iter().zip(&mut decisions) {
         if decision.allowed

@@ -1,20 +1,18 @@
 //! The caller's side: timeouts for a slow or unavailable limiter, and a cache of blocked keys.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::blocked::Blocked;
 use super::core::{Decision, Reason};
-use super::object::RateLimiter;
-use super::request::{Check, Rule};
-use crate::{CallError, Env, Error, Timestamp};
+use super::object::{RateLimiter, RateLimiterStub};
+use super::request::{Check, Decisions, Rule};
+use crate::{CallError, Env, Error, Timestamp, Visit, shard_name};
 
-/// The maximum number of blocked keys that one guard caches.
-const MAX_BLOCKED: usize = 1_024;
-/// The longest time for which a blocked key is refused without a call.
-const MAX_BLOCK: Duration = Duration::from_secs(10);
 /// The default timeout of a call to the limiter.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -30,17 +28,18 @@ const TIMEOUT: Duration = Duration::from_secs(1);
 /// object:
 ///
 /// ```
-/// use anchorhold::objects::rate_limiter::{Algorithm, Check, Guard, Policy};
+/// use anchorhold::objects::rate_limiter::{Algorithm, Check, Guard, Limit, Policy};
 /// use anchorhold::prelude::*;
 /// use std::time::Duration;
+///
+/// const QUOTES: Limit = Limit::new("quotes", Policy::new(Algorithm::SlidingWindow, 100, 60_000));
 ///
 /// fn app() -> App {
 ///     let limiter = Guard::new(16).timeout(Duration::from_millis(200)).fail_open();
 ///     App::new().get("/quote", move |_, env: Env| {
 ///         let limiter = limiter.clone();
 ///         async move {
-///             let limit = Policy::new(Algorithm::SlidingWindow, 100, 60_000);
-///             limiter.check(&env, Check::new("quotes", limit)).await?.granted()?;
+///             limiter.check(&env, Check::new("all", QUOTES)).await?.granted()?;
 ///             Ok(Response::text(200, "Festina lente."))
 ///         }
 ///     })
@@ -91,12 +90,17 @@ impl Guard {
     }
 
     /// Decides a check. The reason is [`Reason::Unavailable`] if the limiter is late, overloaded,
-    /// reset or unreachable. A late limiter may have used the cost nevertheless.
+    /// reset or unreachable, or the key is empty. A late limiter may have used the cost
+    /// nevertheless. A guard that fails open also allows the check, and logs a warning, if its
+    /// policy is not set or the class is not bound.
     ///
     /// # Errors
     /// Errors that a retry would not fix: the check is out of range, its policy is not set, the
     /// class is not bound, or the call would wait for itself.
     pub async fn check(&self, env: &Env, check: Check) -> Result<Decision, Error> {
+        if check.key.is_empty() {
+            return Ok(self.unavailable(EMPTY_KEY));
+        }
         let name = (check.key.clone(), counter(&check.rule));
         if let Some(decision) = self.blocked.borrow().get(&name, env.now()) {
             return Ok(decision);
@@ -104,14 +108,10 @@ impl Guard {
         let limiter = env
             .objects::<RateLimiter>()
             .sharded(&check.key, self.shards);
-        let decision = match env.timeout(self.timeout, limiter.check(check)).await {
-            Some(Ok(decision)) => decision,
-            Some(Err(CallError::Application(error))) if error.status() < 500 => return Err(error),
-            Some(Err(error @ (CallError::Configuration(_) | CallError::CallCycle(_)))) => {
-                return Err(error.into());
-            }
-            Some(Err(error)) => return Ok(self.unavailable(&error.to_string())),
-            None => return Ok(self.unavailable("no answer in time")),
+        let answer = env.timeout(self.timeout, limiter.check(check)).await;
+        let decision = match self.settle(answer)? {
+            Ok(decision) => decision,
+            Err(why) => return Ok(self.unavailable(&why)),
         };
         if !decision.allowed && decision.remaining == 0 {
             self.blocked.borrow_mut().put(name, decision, env.now());
@@ -119,14 +119,222 @@ impl Guard {
         Ok(decision)
     }
 
+    /// Decides up to 1,000 checks together: if one is refused, no quota is used. Their keys may
+    /// belong to several shards, such as a user and an address.
+    ///
+    /// The checks of one shard are decided atomically. The shards are asked one after the other, in
+    /// the order of their first checks, and those before a refusal get the costs back. Until then,
+    /// and if that fails (which is logged), the costs count: concurrent checks may be refused that
+    /// would fit. More than a limit is never allowed. After a refusal no further shard is asked:
+    /// its decisions have the reason [`Reason::OtherRefused`] and the limit 0.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check), for any of them. No quota is used then.
+    pub async fn check_all(&self, env: &Env, checks: Vec<Check>) -> Result<Decisions, Error> {
+        let not_asked = Decision::nothing_left(None, Duration::ZERO, Reason::OtherRefused);
+        let mut all = Decisions {
+            allowed: true,
+            at: env.now(),
+            retry_after_ms: 0,
+            decisions: vec![not_asked; checks.len()],
+        };
+        let mut used: Vec<Used> = Vec::new();
+        for places in self.by_shard(&checks) {
+            let part: Vec<Check> = places.iter().map(|place| checks[*place].clone()).collect();
+            let decided = match self.check_shard(env, &part).await {
+                Ok(decided) => decided,
+                Err(error) => {
+                    self.give_back(env, used).await;
+                    return Err(error);
+                }
+            };
+            all.allowed &= decided.allowed;
+            all.retry_after_ms = all.retry_after_ms.max(decided.retry_after_ms);
+            for (place, decision) in places.iter().zip(&decided.decisions) {
+                all.decisions[*place] = *decision;
+            }
+            if !decided.allowed {
+                break;
+            }
+            // Allowed for other reasons, such as a list, they have used nothing.
+            let costs = part.into_iter().zip(places).zip(decided.decisions);
+            let costs = costs.filter(|(_, decision)| decision.reason == Reason::WithinLimit);
+            let costs = costs.map(|(cost, _)| cost).collect();
+            used.push(Used {
+                costs,
+                at: decided.at,
+            });
+        }
+        if !all.allowed {
+            for (check, place) in used.iter().flat_map(|used| &used.costs) {
+                let decision = &mut all.decisions[*place];
+                decision.allowed = false;
+                decision.remaining = decision.remaining.saturating_add(check.cost);
+                decision.reason = Reason::OtherRefused;
+            }
+            for decision in all.decisions.iter_mut().filter(|decision| decision.allowed) {
+                decision.allowed = false;
+                decision.reason = Reason::OtherRefused;
+            }
+            self.give_back(env, used).await;
+        }
+        Ok(all)
+    }
+
+    /// Waits until a check is allowed, for at most `longest`, and returns its decision. Returns a
+    /// refusal at once if the wait would take longer.
+    ///
+    /// Waiting callers have no order. Use it for calls to a service that has a limit of its own.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check).
+    pub async fn until_ready(
+        &self,
+        env: &Env,
+        check: Check,
+        longest: Duration,
+    ) -> Result<Decision, Error> {
+        let give_up = env.now() + longest;
+        loop {
+            let decision = self.check(env, check.clone()).await?;
+            let wait = Duration::from_millis(decision.retry_after_ms.max(1));
+            if decision.allowed || give_up < env.now() + wait {
+                return Ok(decision);
+            }
+            env.sleep(wait).await;
+        }
+    }
+
+    /// Returns a guard for [`App::guard`](crate::App::guard), which refuses requests over the
+    /// limit with 429. `checks` returns the checks of a request, which are decided
+    /// [together](Self::check_all). A request without checks is not limited.
+    ///
+    /// ```
+    /// use anchorhold::objects::RateLimiter;
+    /// use anchorhold::objects::rate_limiter::{Algorithm, Check, Guard, Limit, Policy};
+    /// use anchorhold::prelude::*;
+    ///
+    /// const VISITS: Limit = Limit::new("visits", Policy::new(Algorithm::TokenBucket, 100, 60_000));
+    ///
+    /// fn limited(app: App) -> App {
+    ///     app.object::<RateLimiter>().guard(Guard::new(16).guard(|visit| {
+    ///         let address = visit.request.client_address();
+    ///         let address = address.map(|address| address.to_string()).unwrap_or_default();
+    ///         vec![Check::new(address, VISITS)]
+    ///     }))
+    /// }
+    /// ```
+    pub fn guard(
+        self,
+        checks: impl Fn(&Visit) -> Vec<Check> + 'static,
+    ) -> impl Fn(Visit) -> Pin<Box<dyn Future<Output = Result<Visit, Error>>>> + 'static {
+        move |visit| {
+            let (this, checks) = (self.clone(), checks(&visit));
+            Box::pin(async move {
+                match <[Check; 1]>::try_from(checks) {
+                    Ok([only]) => this.check(&visit.env, only).await?.granted()?,
+                    Err(several) => this.check_all(&visit.env, several).await?.granted()?,
+                }
+                Ok(visit)
+            })
+        }
+    }
+
+    /// Returns the positions of the checks of each shard.
+    fn by_shard(&self, checks: &[Check]) -> Vec<Vec<usize>> {
+        let mut shards: Vec<(String, Vec<usize>)> = Vec::new();
+        for (place, check) in checks.iter().enumerate() {
+            let shard = shard_name(&check.key, self.shards);
+            match shards.iter_mut().find(|(known, _)| *known == shard) {
+                Some((_, places)) => places.push(place),
+                None => shards.push((shard, vec![place])),
+            }
+        }
+        shards.into_iter().map(|(_, places)| places).collect()
+    }
+
+    /// Decides checks of one shard.
+    async fn check_shard(&self, env: &Env, checks: &[Check]) -> Result<Decisions, Error> {
+        let why = if checks.iter().any(|check| check.key.is_empty()) {
+            EMPTY_KEY.to_owned()
+        } else {
+            let answer = self.limiter(env, checks).check_all(checks.to_vec());
+            match self.settle(env.timeout(self.timeout, answer).await)? {
+                Ok(decisions) => return Ok(decisions),
+                Err(why) => why,
+            }
+        };
+        let decision = self.unavailable(&why);
+        Ok(Decisions {
+            allowed: decision.allowed,
+            at: env.now(),
+            retry_after_ms: decision.retry_after_ms,
+            decisions: vec![decision; checks.len()],
+        })
+    }
+
+    async fn give_back(&self, env: &Env, used: Vec<Used>) {
+        for Used { costs, at } in used {
+            let checks: Vec<Check> = costs.into_iter().map(|(check, _)| check).collect();
+            if checks.is_empty() {
+                continue;
+            }
+            let given = self.limiter(env, &checks).give_back(checks, at);
+            match env.timeout(self.timeout, given).await {
+                Some(Ok(())) => {}
+                Some(Err(error)) => tracing::warn!(%error, "a rate limiter got no cost back"),
+                None => tracing::warn!("a rate limiter got no cost back in time"),
+            }
+        }
+    }
+
+    /// Returns the shard of checks that have one.
+    fn limiter(&self, env: &Env, checks: &[Check]) -> RateLimiterStub {
+        let key = checks.first().map_or("", |check| &check.key);
+        env.objects::<RateLimiter>().sharded(key, self.shards)
+    }
+
+    /// Returns the answer, or why there is none. Mistakes of the caller's are errors.
+    fn settle<T>(
+        &self,
+        answer: Option<Result<T, CallError<Error>>>,
+    ) -> Result<Result<T, String>, Error> {
+        match answer {
+            Some(Ok(answer)) => Ok(Ok(answer)),
+            // A deployment that is not complete, which a guard that fails open bears.
+            Some(Err(CallError::Application(error))) if error.status() == 404 && self.open => {
+                Ok(Err(error.to_string()))
+            }
+            Some(Err(error @ CallError::Configuration(_))) if self.open => {
+                Ok(Err(error.to_string()))
+            }
+            Some(Err(CallError::Application(error))) if error.status() < 500 => Err(error),
+            Some(Err(error @ (CallError::Configuration(_) | CallError::CallCycle(_)))) => {
+                Err(error.into())
+            }
+            Some(Err(error)) => Ok(Err(error.to_string())),
+            None => Ok(Err("no answer in time".to_owned())),
+        }
+    }
+
     fn unavailable(&self, why: &str) -> Decision {
         tracing::warn!(why, open = self.open, "a rate limiter is unavailable");
         if self.open {
-            Decision::all_left(0, Reason::Unavailable)
+            Decision::all_left(None, Reason::Unavailable)
         } else {
-            Decision::nothing_left(0, self.timeout, Reason::Unavailable)
+            Decision::nothing_left(None, self.timeout, Reason::Unavailable)
         }
     }
+}
+
+/// Why a check without a key is not asked. It is a mistake of the deployment and not of the client:
+/// a header that the edge should set, for one, is missing.
+const EMPTY_KEY: &str = "the key is empty";
+
+/// Costs that one shard has counted, with the positions of their checks.
+struct Used {
+    costs: Vec<(Check, usize)>,
+    at: Timestamp,
 }
 
 impl Default for Guard {
@@ -151,6 +359,14 @@ impl fmt::Debug for Guard {
 fn counter(rule: &Rule) -> String {
     match rule {
         Rule::Named(name) => name.clone(),
+        Rule::Limit { name, policy } => {
+            format!(
+                "{name} {} {} {}",
+                policy.algorithm.name(),
+                policy.limit,
+                policy.window_ms
+            )
+        }
         // The limit is included, because another limit over the same usage may not be exhausted.
         Rule::Given(policy) => {
             format!(
@@ -160,100 +376,5 @@ fn counter(rule: &Rule) -> String {
                 policy.window_ms
             )
         }
-    }
-}
-
-/// Refusals that are valid until a time. A hash map could be flooded: clients choose the keys, and
-/// on wasm the standard hash does not have a random key.
-#[derive(Default)]
-struct Blocked(BTreeMap<(String, String), Block>);
-
-struct Block {
-    limit: u64,
-    reason: Reason,
-    since: Timestamp,
-    until: Timestamp,
-    available: Timestamp,
-}
-
-impl Blocked {
-    fn get(&self, name: &(String, String), now: Timestamp) -> Option<Decision> {
-        // If the clock is set back, the entry is ignored, so that it does not last longer.
-        let block = self
-            .0
-            .get(name)
-            .filter(|block| (block.since..block.until).contains(&now))?;
-        let wait = block.available - now;
-        Some(Decision::nothing_left(block.limit, wait, block.reason))
-    }
-
-    fn put(&mut self, name: (String, String), decision: Decision, now: Timestamp) {
-        let available = now + Duration::from_millis(decision.reset_ms);
-        let until = available.min(now + MAX_BLOCK);
-        if self.0.len() >= MAX_BLOCKED {
-            self.0.retain(|_, block| now < block.until);
-        }
-        // If the cache is full of valid entries, a further key is not cached.
-        if self.0.len() < MAX_BLOCKED {
-            let Decision { limit, reason, .. } = decision;
-            let block = Block {
-                limit,
-                reason,
-                since: now,
-                until,
-                available,
-            };
-            self.0.insert(name, block);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::objects::rate_limiter::{Algorithm, Policy, Usage};
-
-    fn refusal(now: Timestamp) -> Decision {
-        let policy = Policy::new(Algorithm::FixedWindow, 1, 5_000);
-        let mut usage = Usage::None;
-        let _ = policy.take(&mut usage, 1, now);
-        policy.take(&mut usage, 1, now)
-    }
-
-    #[test]
-    fn remembers_a_bounded_number_of_keys_until_their_time() {
-        let start = Timestamp::from_millis(1_000_000);
-        let later = |millis| start + Duration::from_millis(millis);
-        let name = |number: usize| (number.to_string(), String::new());
-        let mut blocked = Blocked::default();
-        for number in 0..MAX_BLOCKED + 10 {
-            blocked.put(name(number), refusal(start), start);
-        }
-        assert_eq!(blocked.0.len(), MAX_BLOCKED);
-        assert_eq!(blocked.get(&name(MAX_BLOCKED), start), None);
-        let remembered = blocked.get(&name(0), later(1_000));
-        assert_eq!(
-            remembered.map(|decision| decision.retry_after_ms),
-            Some(4_000)
-        );
-        assert_eq!(blocked.get(&name(0), later(5_000)), None);
-        blocked.put(name(MAX_BLOCKED), refusal(later(5_000)), later(5_000));
-        assert_eq!(blocked.0.len(), 1, "what is over makes room");
-    }
-
-    #[test]
-    fn a_long_block_is_asked_for_again() {
-        let start = Timestamp::from_millis(0);
-        let long = Decision {
-            reset_ms: 3_600_000,
-            ..refusal(start)
-        };
-        let mut blocked = Blocked::default();
-        blocked.put(Default::default(), long, start);
-        assert!(
-            blocked
-                .get(&Default::default(), start + MAX_BLOCK)
-                .is_none()
-        );
     }
 }

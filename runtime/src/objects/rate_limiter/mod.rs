@@ -4,23 +4,22 @@
 //!
 //! ```
 //! use anchorhold::objects::RateLimiter;
-//! use anchorhold::objects::rate_limiter::{Algorithm, Check, Guard, Policy};
+//! use anchorhold::objects::rate_limiter::{Algorithm, Check, Guard, Limit, Policy};
 //! use anchorhold::prelude::*;
+//!
+//! const SEARCHES: Limit = Limit::new("searches", Policy::new(Algorithm::TokenBucket, 20, 60_000));
 //!
 //! #[anchorhold::app]
 //! fn app() -> App {
 //!     let limiter = Guard::new(16);
 //!     App::new()
-//!         // Checked over HTTP: POST /limits/ann/check
-//!         .mount_sharded::<RateLimiter>("/limits/{key}", 16)
-//!         // Checked by the app's own handler:
+//!         .object::<RateLimiter>()
 //!         .post("/search", move |request: Request, env: Env| {
 //!             let limiter = limiter.clone();
 //!             async move {
 //!                 let caller = request.client_address();
-//!                 let caller = caller.ok_or_else(|| Error::forbidden("no address"))?;
-//!                 let limit = Policy::new(Algorithm::TokenBucket, 20, 60_000);
-//!                 limiter.check(&env, Check::new(format!("search {caller}"), limit)).await?.granted()?;
+//!                 let caller = caller.ok_or_else(|| Error::forbidden("no address"))?.to_string();
+//!                 limiter.check(&env, Check::new(caller, SEARCHES)).await?.granted()?;
 //!                 Ok(Response::text(200, "found"))
 //!             }
 //!         })
@@ -36,6 +35,8 @@
 //! An app with the feature `chat-room` and without `rate-limiter` gets only the core, and its
 //! bundle does not export `RateLimiter`.
 
+#[cfg(feature = "rate-limiter")]
+mod blocked;
 pub mod core;
 #[cfg(feature = "rate-limiter")]
 mod decide;
@@ -57,10 +58,10 @@ pub use self::fields::{limit_field, policy_field};
 pub use self::guard::Guard;
 #[cfg(feature = "rate-limiter")]
 pub use self::object::{RateLimiter, RateLimiterStub};
-pub use self::policy::{Algorithm, MAX_LIMIT, MAX_LOG_LIMIT, MAX_WINDOW_MS, Policy};
+pub use self::policy::{Algorithm, Limit, MAX_LIMIT, MAX_LOG_LIMIT, MAX_WINDOW_MS, Policy};
 #[cfg(feature = "rate-limiter")]
 pub use self::request::{
-    Check, Decisions, List, Listing, MAX_CHECKS, MAX_KEY, MAX_POLICIES, MAX_POLICY_NAME,
-    NamedPolicy, Override, Rule, Status,
+    Check, Decisions, List, Listing, MAX_CHECKS, MAX_KEY, MAX_LIMITS_PER_KEY, MAX_POLICIES,
+    MAX_POLICY_NAME, NamedPolicy, Override, Rule, Status,
 };
 pub use self::usage::Usage;

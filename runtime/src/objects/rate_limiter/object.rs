@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::core::{Decision, Reason};
 use super::decide::{self, Applied};
-use super::policy::{Algorithm, MAX_WINDOW_MS, Policy, check_range};
+use super::policy::{MAX_WINDOW_MS, Policy, check_range};
 use super::request::{
     Check, Decisions, List, Listing, MAX_CHECKS, MAX_POLICIES, NamedPolicy, Override, Rule, Status,
     Terms, bad_request, check_key, check_policy_name,
@@ -32,16 +32,13 @@ struct StoredPolicy {
 
 /// A limiter for many keys, or one shard of it.
 ///
-/// Over HTTP, for a key of up to 256 bytes:
+/// The app and its objects ask it by RPC, mostly through a [`Guard`](super::Guard). A mount lets
+/// clients only look: `GET /{key}` with the fields `algorithm`, `limit`, `window_ms` and `cost`, or
+/// `policy` and `cost`, in the query answers 200 with a [`Decision`] and the fields `RateLimit` and
+/// `RateLimit-Policy`, and uses nothing. A client can neither use up quota, its own or another's,
+/// nor reset it.
 ///
-/// - `POST /{key}/check` with `{"algorithm", "limit", "window_ms", "cost"}` or `{"policy", "cost"}`
-///   (`cost` defaults to 1) answers 200 or 429, both with a [`Decision`].
-/// - `GET /{key}` with the same fields in the query answers with the decision, and uses nothing.
-/// - `DELETE /{key}` resets the usage of the key and answers 204.
-///
-/// Responses carry the fields `RateLimit` and `RateLimit-Policy`, and a 429 also `Retry-After`.
-/// Settings can be changed only by RPC. They belong to one object: with several shards, change them
-/// in each.
+/// Settings belong to one object: with several shards, change them in each.
 ///
 /// A limit, window or cost out of range is 400. So is a cost over the limit, which would always be
 /// refused. A policy that is not set is 404.
@@ -75,15 +72,11 @@ impl RateLimiter {
     /// As [`check`](RateLimiterStub::check), for any of them. No quota is used then.
     #[rpc]
     fn check_all(&mut self, ctx: &Ctx, checks: Vec<Check>) -> Result<Decisions, Error> {
-        if checks.len() > MAX_CHECKS {
-            return Err(bad_request(format!(
-                "`checks` has {} entries, over the limit of {MAX_CHECKS}",
-                checks.len()
-            )));
-        }
+        check_count(&checks)?;
         let decisions = self.take(ctx, &checks)?;
         Ok(Decisions {
             allowed: decisions.iter().all(|decision| decision.allowed),
+            at: ctx.now(),
             retry_after_ms: decisions
                 .iter()
                 .map(|decision| decision.retry_after_ms)
@@ -91,6 +84,32 @@ impl RateLimiter {
                 .unwrap_or(0),
             decisions,
         })
+    }
+
+    /// Gives back the costs of checks that were allowed at the time `at`
+    /// ([`Decisions::at`]), as far as they still count. Call it at most once per check: it does not
+    /// know whether the checks were made. If the call fails, the costs count until they expire.
+    ///
+    /// # Errors
+    /// As [`check_all`](RateLimiterStub::check_all). Nothing is given back then.
+    #[rpc]
+    fn give_back(&mut self, ctx: &Ctx, checks: Vec<Check>, at: Timestamp) -> Result<(), Error> {
+        check_count(&checks)?;
+        let (now, store) = (ctx.now(), store(ctx));
+        for check in &checks {
+            let applied = self.applied(check)?;
+            let (mut usage, _) = store.read(&check.key, &applied.counter, now)?;
+            applied.policy.give_back(&mut usage, check.cost, at, now);
+            let change = Change {
+                key: &check.key,
+                counter: &applied.counter,
+                usage,
+                policy: applied.policy,
+                is_new: false,
+            };
+            store.write(&change, now)?;
+        }
+        Ok(())
     }
 
     /// Returns what [`check`](RateLimiterStub::check) would decide, and the quota that is left.
@@ -113,38 +132,9 @@ impl RateLimiter {
     /// # Errors
     /// 400 if the key is too long.
     #[rpc]
-    #[delete("/{key}")]
     fn reset(&mut self, ctx: &Ctx, key: &str) -> Result<(), Error> {
         check_key(key)?;
         Ok(store(ctx).forget(key)?)
-    }
-
-    #[post("/{key}/check")]
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "as one value, a body that is a list would be accepted"
-    )]
-    fn check_over_http(
-        &mut self,
-        ctx: &Ctx,
-        key: String,
-        policy: Option<String>,
-        algorithm: Option<Algorithm>,
-        limit: Option<u64>,
-        window_ms: Option<u64>,
-        cost: Option<u64>,
-    ) -> Result<Response, Error> {
-        let terms = Terms {
-            policy,
-            algorithm,
-            limit,
-            window_ms,
-            cost,
-        };
-        let check = terms.check(key)?;
-        let applied = self.applied(&check)?;
-        let decision = self.check(ctx, check)?;
-        applied.answer(if decision.allowed { 200 } else { 429 }, &decision)
     }
 
     #[get("/{key}")]
@@ -361,11 +351,12 @@ impl RateLimiter {
 
     /// Writes the changes atomically, and schedules their sweep.
     fn keep(&mut self, ctx: &Ctx, changes: &[Change<'_>]) -> Result<(), Error> {
+        let now = ctx.now();
         let write = |storage: &Storage| {
             let store = Store(storage.sql());
             let mut earliest: Option<Timestamp> = None;
             for change in changes {
-                let expires = store.write(change)?;
+                let expires = store.write(change, now)?;
                 earliest = [earliest, expires].into_iter().flatten().min();
             }
             Ok::<_, Error>(earliest)
@@ -404,37 +395,52 @@ impl RateLimiter {
     /// Returns the limit that applies to a check. Checks every range.
     fn applied(&self, check: &Check) -> Result<Applied, Error> {
         check_key(&check.key)?;
-        let applied = match &check.rule {
+        let (name, given) = match &check.rule {
+            Rule::Named(name) => (name, None),
+            Rule::Limit { name, policy } => (name, Some(*policy)),
             Rule::Given(policy) => {
                 policy.validate()?;
+                policy.validate_cost(check.cost)?;
                 let name = policy.algorithm.name().to_owned();
-                let counter = format!("{name} {}", policy.window_ms);
-                Applied {
+                // Without a name, only its quantities distinguish a limit from others.
+                let counter = format!("{name} {} {}", policy.limit, policy.window_ms);
+                return Ok(Applied {
                     policy: *policy,
                     name,
                     counter,
                     shadow: false,
-                }
+                });
             }
-            Rule::Named(name) => {
-                check_policy_name(name)?;
-                let stored = self.policies.get(name).ok_or_else(|| {
-                    Error::not_found(format!("no policy `{name}` is set in this limiter"))
-                })?;
-                let own = self.overrides.get(&override_key(name, &check.key))?;
-                let policy = own.unwrap_or(stored.policy);
-                let counter = format!("{name} {} {}", policy.algorithm.name(), policy.window_ms);
-                Applied {
-                    policy,
-                    name: name.clone(),
-                    counter,
-                    shadow: stored.shadow,
-                }
-            }
+        };
+        check_policy_name(name)?;
+        if let Some(policy) = given {
+            policy.validate()?;
+        }
+        let stored = self.policies.get(name);
+        let common = stored.map(|stored| stored.policy).or(given);
+        let own = self.overrides.get(&override_key(name, &check.key))?;
+        let policy = common.map(|common| own.unwrap_or(common)).ok_or_else(|| {
+            Error::not_found(format!("no policy `{name}` is set in this limiter"))
+        })?;
+        let applied = Applied {
+            policy,
+            name: name.clone(),
+            counter: format!("{name} {} {}", policy.algorithm.name(), policy.window_ms),
+            shadow: stored.is_some_and(|stored| stored.shadow),
         };
         applied.policy.validate_cost(check.cost)?;
         Ok(applied)
     }
+}
+
+fn check_count(checks: &[Check]) -> Result<(), Error> {
+    if checks.len() <= MAX_CHECKS {
+        return Ok(());
+    }
+    Err(bad_request(format!(
+        "`checks` has {} entries, over the limit of {MAX_CHECKS}",
+        checks.len()
+    )))
 }
 
 fn store(ctx: &Ctx) -> Store {

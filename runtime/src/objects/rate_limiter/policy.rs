@@ -107,6 +107,35 @@ impl Policy {
     }
 }
 
+/// A policy with a name, written in the app's code.
+///
+/// ```
+/// use anchorhold::objects::rate_limiter::{Algorithm, Check, Limit, Policy};
+///
+/// const LOGINS: Limit = Limit::new("logins", Policy::new(Algorithm::SlidingLog, 5, 60_000));
+///
+/// let check = Check::new("ann", LOGINS);
+/// ```
+///
+/// The usage of a key is counted separately for each name. If the code's limit changes, earlier
+/// usage still counts. A policy that was [set](super::RateLimiterStub::set_policy) under the same
+/// name replaces the code's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// The name: 1 to 64 letters, digits, `-`, `_` and `.`.
+    pub name: &'static str,
+    /// The policy.
+    pub policy: Policy,
+}
+
+impl Limit {
+    /// Creates a limit.
+    #[must_use]
+    pub const fn new(name: &'static str, policy: Policy) -> Self {
+        Self { name, policy }
+    }
+}
+
 pub(super) fn check_range(name: &str, value: u64, highest: u64, hint: &str) -> Result<(), Error> {
     in_range(name, value, 1..=highest)
         .map_err(|message| Error::bad_request("bad_request", message + hint))

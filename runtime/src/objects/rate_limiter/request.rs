@@ -1,10 +1,11 @@
 //! The requests to a limiter, and its settings.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::core::Decision;
-use super::policy::{Algorithm, Policy};
-use crate::{Error, Timestamp};
+use super::policy::{Algorithm, Limit, Policy};
+use crate::{Error, Request, Timestamp};
 
 /// The longest key, in bytes. It is limited because clients may choose it, and it is stored.
 pub const MAX_KEY: usize = 256;
@@ -12,20 +13,25 @@ pub const MAX_KEY: usize = 256;
 pub const MAX_POLICY_NAME: usize = 64;
 /// The maximum number of policies of one object, which are one stored value.
 pub const MAX_POLICIES: usize = 256;
+/// The maximum number of limits under which one key is counted at a time: each one is a row.
+pub const MAX_LIMITS_PER_KEY: u64 = 32;
 /// The maximum number of checks that are decided together.
 pub const MAX_CHECKS: usize = 1_000;
 
 /// A request to a [`RateLimiter`](super::RateLimiter): may `key` use `cost` under this limit?
 ///
 /// ```
-/// use anchorhold::objects::rate_limiter::{Algorithm, Check, Policy};
+/// use anchorhold::objects::rate_limiter::{Algorithm, Check, Limit, Policy};
 ///
-/// let by_name = Check::new("ann", "api");
-/// let given = Check::new("ann", Policy::new(Algorithm::SlidingWindow, 100, 60_000)).cost(5);
+/// const API: Limit = Limit::new("api", Policy::new(Algorithm::SlidingWindow, 100, 60_000));
+///
+/// let check = Check::new("ann", API).cost(5);
+/// let stored = Check::new("ann", "set_by_rpc");
 /// ```
 ///
-/// A TypeScript caller passes one object: `{ key: "ann", policy: "api" }`, or
-/// `{ key: "ann", algorithm: "sliding_window", limit: 100, window_ms: 60000, cost: 5 }`.
+/// A TypeScript caller passes one object:
+/// `{ key: "ann", policy: "api", algorithm: "sliding_window", limit: 100, window_ms: 60000, cost: 5 }`,
+/// or `{ key: "ann", policy: "api" }` for a stored policy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Form", into = "Form")]
 pub struct Check {
@@ -37,16 +43,24 @@ pub struct Check {
     pub cost: u64,
 }
 
-/// A limit: the name of a stored policy, or a policy given by the caller.
+/// A limit: with a name, or without.
 ///
-/// A key's usage is counted separately for each name, algorithm and window. If a limit is changed
-/// at run time, earlier usage still counts. With another algorithm or window, counting starts at
-/// zero.
+/// A key's usage is counted separately for each name, algorithm and window. If the limit of a name
+/// is changed, earlier usage still counts. With another algorithm or window, counting starts at
+/// zero. Without a name, each limit is counted separately.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rule {
     /// A policy that was [set](super::RateLimiterStub::set_policy) under this name.
     Named(String),
-    /// A policy that comes with the request.
+    /// A policy with a name, which come with the request. A policy that was
+    /// [set](super::RateLimiterStub::set_policy) under the same name replaces it.
+    Limit {
+        /// The name: 1 to 64 letters, digits, `-`, `_` and `.`.
+        name: String,
+        /// The policy.
+        policy: Policy,
+    },
+    /// A policy without a name, which comes with the request.
     Given(Policy),
 }
 
@@ -60,6 +74,35 @@ impl Check {
         }
     }
 
+    /// Reads a check of `key` from the JSON body of a request, which has the fields `algorithm`,
+    /// `limit`, `window_ms`, `policy` and `cost`.
+    ///
+    /// The client chooses its own limit. Use it only where that is the purpose, as in the demo.
+    ///
+    /// # Errors
+    /// 400 that names the field.
+    pub async fn from_body(key: &str, request: &mut Request) -> Result<Self, Error> {
+        let bytes = request.bytes().await?;
+        let body: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&bytes)
+            .map_err(|error| bad_request(format!("the body is not a JSON object: {error}")))?;
+        let mut terms = Terms::default();
+        for (name, value) in body {
+            match name.as_str() {
+                "policy" => terms.policy = field(&name, value)?,
+                "algorithm" => terms.algorithm = field(&name, value)?,
+                "limit" => terms.limit = field(&name, value)?,
+                "window_ms" => terms.window_ms = field(&name, value)?,
+                "cost" => terms.cost = field(&name, value)?,
+                _ => {
+                    return Err(bad_request(format!(
+                        "unknown field `{name}`; there are `policy`, `algorithm`, `limit`, `window_ms` and `cost`"
+                    )));
+                }
+            }
+        }
+        terms.check(key.to_owned())
+    }
+
     /// Sets the cost.
     #[must_use]
     pub fn cost(mut self, cost: u64) -> Self {
@@ -71,6 +114,15 @@ impl Check {
 impl From<Policy> for Rule {
     fn from(policy: Policy) -> Self {
         Self::Given(policy)
+    }
+}
+
+impl From<Limit> for Rule {
+    fn from(Limit { name, policy }: Limit) -> Self {
+        Self::Limit {
+            name: name.to_owned(),
+            policy,
+        }
     }
 }
 
@@ -115,19 +167,18 @@ impl Terms {
             (None, Some(algorithm), Some(limit), Some(window_ms)) => {
                 Rule::Given(Policy::new(algorithm, limit, window_ms))
             }
-            (Some(_), ..) => {
-                return Err(bad_request(
-                    "`policy` names a stored limit: leave out `algorithm`, `limit` and `window_ms`",
-                ));
-            }
-            (None, algorithm, limit, _) => {
+            (Some(name), Some(algorithm), Some(limit), Some(window_ms)) => Rule::Limit {
+                name,
+                policy: Policy::new(algorithm, limit, window_ms),
+            },
+            (_, algorithm, limit, _) => {
                 let missing = match (algorithm, limit) {
                     (None, _) => "algorithm",
                     (_, None) => "limit",
                     _ => "window_ms",
                 };
                 return Err(bad_request(format!(
-                    "`{missing}` is missing: give `algorithm`, `limit` and `window_ms`, or a `policy`"
+                    "`{missing}` is missing: give `algorithm`, `limit` and `window_ms`, or only a `policy`"
                 )));
             }
         };
@@ -166,6 +217,7 @@ impl From<Check> for Form {
     fn from(Check { key, rule, cost }: Check) -> Self {
         let (policy, given) = match rule {
             Rule::Named(name) => (Some(name), None),
+            Rule::Limit { name, policy } => (Some(name), Some(policy)),
             Rule::Given(policy) => (None, Some(policy)),
         };
         Self {
@@ -184,10 +236,25 @@ impl From<Check> for Form {
 pub struct Decisions {
     /// `true` if all were allowed. If not, no quota was used.
     pub allowed: bool,
+    /// The time of the decision, by the limiter's clock; see
+    /// [`give_back`](super::RateLimiterStub::give_back).
+    pub at: Timestamp,
     /// The milliseconds after which a retry of all checks is useful; 0 if they were allowed.
     pub retry_after_ms: u64,
     /// One decision per check, in the same order.
     pub decisions: Vec<Decision>,
+}
+
+impl Decisions {
+    /// Returns an error if the checks were refused.
+    ///
+    /// # Errors
+    /// As [`Decision::granted`], for the decision with the longest wait.
+    pub fn granted(&self) -> Result<(), Error> {
+        let refused = self.decisions.iter().filter(|decision| !decision.allowed);
+        let reason = refused.max_by_key(|decision| decision.retry_after_ms);
+        reason.map_or(Ok(()), Decision::granted)
+    }
 }
 
 /// A stored policy.
@@ -242,6 +309,10 @@ pub struct Status {
     pub usages: u64,
     /// When stale ones are swept next, or `None` if there are none.
     pub next_sweep: Option<Timestamp>,
+}
+
+fn field<T: DeserializeOwned>(name: &str, value: serde_json::Value) -> Result<Option<T>, Error> {
+    serde_json::from_value(value).map_err(|error| bad_request(format!("invalid `{name}`: {error}")))
 }
 
 pub(super) fn check_key(key: &str) -> Result<(), Error> {

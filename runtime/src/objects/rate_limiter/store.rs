@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::policy::Policy;
-use super::request::{List, Listing};
+use super::request::{List, Listing, MAX_LIMITS_PER_KEY};
 use super::usage::Usage;
 use crate::{Error, Sql, StorageError, Timestamp};
 
@@ -27,6 +27,8 @@ pub(super) struct Change<'a> {
     pub(super) counter: &'a str,
     pub(super) usage: Usage,
     pub(super) policy: Policy,
+    /// Nothing was stored for it.
+    pub(super) is_new: bool,
 }
 
 pub(super) struct Store(pub(super) Sql);
@@ -73,17 +75,29 @@ impl Store {
         Ok((usage, listing))
     }
 
-    /// Stores a usage. Returns its expiry, or `None` if it has expired already.
-    pub(super) fn write(&self, change: &Change<'_>) -> Result<Option<Timestamp>, Error> {
+    /// Stores a usage. Returns its expiry, or `None` if it equals no usage and is not stored.
+    pub(super) fn write(
+        &self,
+        change: &Change<'_>,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, Error> {
         let Change {
             key,
             counter,
             usage,
             policy,
+            is_new,
         } = change;
         let Some(expires) = usage.expires(policy) else {
+            self.0.execute(
+                "DELETE FROM usage WHERE key = ? AND counter = ?",
+                (*key, *counter),
+            )?;
             return Ok(None);
         };
+        if *is_new {
+            self.check_room(key, counter, now)?;
+        }
         let text = serde_json::to_string(usage)
             .map_err(|error| Error::internal(format!("a usage cannot be written: {error}")))?;
         self.0.execute(
@@ -92,6 +106,24 @@ impl Store {
             (*key, *counter, text, expires),
         )?;
         Ok(Some(expires))
+    }
+
+    /// Clients may choose the limits, and each one is a row. An expired row of the same limit is
+    /// replaced.
+    fn check_room(&self, key: &str, counter: &str, now: Timestamp) -> Result<(), Error> {
+        let counted: Option<u64> = self.0.query_first(
+            "SELECT count(*) FROM usage WHERE key = ? AND counter <> ? AND expires > ?",
+            (key, counter, now),
+        )?;
+        if counted.unwrap_or(0) < MAX_LIMITS_PER_KEY {
+            return Ok(());
+        }
+        Err(Error::conflict(
+            "too_many_limits",
+            format!(
+                "`key` is counted under {MAX_LIMITS_PER_KEY} limits, which is the most; use fewer limits, or wait until one is unused"
+            ),
+        ))
     }
 
     pub(super) fn forget(&self, key: &str) -> Result<(), StorageError> {

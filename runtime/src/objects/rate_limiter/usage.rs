@@ -123,6 +123,47 @@ impl Usage {
         }
     }
 
+    /// Returns the usage without a `cost` that was used at the time `at`, as far as it still counts.
+    pub(super) fn without(
+        &self,
+        policy: &Policy,
+        cost: u64,
+        at: Timestamp,
+        now: Timestamp,
+    ) -> Self {
+        if at + policy.window() <= now {
+            return self.clone();
+        }
+        match (policy.algorithm, self) {
+            (Algorithm::FixedWindow, Self::Window { ends, used }) => {
+                let is_in_window = *ends - policy.window() <= at && at < *ends;
+                Self::Window {
+                    ends: *ends,
+                    used: if is_in_window {
+                        used.saturating_sub(cost)
+                    } else {
+                        *used
+                    },
+                }
+            }
+            (Algorithm::SlidingWindow | Algorithm::SlidingLog, Self::Log(entries)) => {
+                // The cost is in an entry of its time or later. The first such entry expires no
+                // later than the one with the cost.
+                let mut entries = entries.clone();
+                let first = entries.partition_point(|(time, _)| *time < at);
+                if let Some((_, used)) = entries.get_mut(first) {
+                    *used = used.saturating_sub(cost);
+                }
+                entries.retain(|(_, used)| *used > 0);
+                Self::Log(entries)
+            }
+            (Algorithm::TokenBucket, Self::Bucket { .. }) => {
+                Bucket::of(policy).refunded(self, cost, at, now)
+            }
+            _ => self.clone(),
+        }
+    }
+
     fn open_window(&self, now: Timestamp) -> Option<(Timestamp, u64)> {
         match self {
             Self::Window { ends, used } if now < *ends => Some((*ends, *used)),
@@ -210,7 +251,21 @@ impl Bucket {
 
     fn emptied(&self, usage: &Usage, cost: u64, now: Timestamp) -> Usage {
         let from = self.time(now) + self.missing(usage, now);
-        let full = from + i128::from(cost) * self.window;
+        self.usage(from + i128::from(cost) * self.window)
+    }
+
+    /// Whether the bucket was full for a while since `at` is not known. So what has flowed in since
+    /// then is not given back.
+    fn refunded(&self, usage: &Usage, cost: u64, at: Timestamp, now: Timestamp) -> Usage {
+        let Some(full) = self.full_at(usage) else {
+            return usage.clone();
+        };
+        let flowed_in = (self.time(now) - self.time(at)).max(0);
+        let back = (i128::from(cost) * self.window - flowed_in).max(0);
+        self.usage(full - back)
+    }
+
+    fn usage(&self, full: i128) -> Usage {
         Usage::Bucket {
             full: Timestamp::from_millis(
                 i64::try_from(full.div_euclid(self.limit)).unwrap_or(i64::MAX),

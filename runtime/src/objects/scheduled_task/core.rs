@@ -22,6 +22,8 @@ pub const MAX_MESSAGE: usize = 256;
 const FIRST_RETRY: Duration = Duration::from_secs(2);
 /// The longest time until a retry: the last pause, and the 25 % that the platform may add.
 const LONGEST_RETRY: Duration = Duration::from_secs(160);
+/// The outcome of a run that the platform has dropped.
+const GIVEN_UP: &str = "every try of the run died with its process";
 /// The shortest wait: an alarm that its own handler sets to exactly now can stall (workerd#6866).
 const AT_ONCE: Duration = Duration::from_millis(1);
 
@@ -221,12 +223,16 @@ impl Task {
         })
     }
 
-    /// Call it when the object has woken and its alarm is at `alarm`. Set the alarm to the returned
-    /// time, if there is one. The alarm may have been lost (a run died 7 times, and the platform
-    /// gave up), or be too late for the plan because the clock was set back.
+    /// Call it when the object has woken or is looked at, and its alarm is at `alarm`. Set the alarm
+    /// to the returned time, if there is one. The alarm may be too late for the plan because the
+    /// clock was set back. It may also be gone, because a run died 7 times and the platform gave up:
+    /// then the run is recorded as failed, and the task goes on with the next planned time.
     #[must_use = "the time at which the alarm belongs"]
     pub fn resume(&mut self, alarm: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
         let (plan, next) = (self.plan.as_ref()?, self.next?);
+        if alarm.is_none() && next.at <= now {
+            return self.give_up(next, now);
+        }
         let at_once = now + AT_ONCE;
         let longest = now + LONGEST_RETRY;
         let wanted = if next.failed > 0 {
@@ -254,6 +260,25 @@ impl Task {
         }
         self.next = Some(wanted);
         Some(wanted.at)
+    }
+
+    /// Ends a run whose tries have all died.
+    fn give_up(&mut self, next: Next, now: Timestamp) -> Option<Timestamp> {
+        let plan = self.plan.as_ref()?;
+        self.reached = next.scheduled;
+        self.next = next.following(plan, now);
+        if self.next.is_none() {
+            self.plan = None;
+        }
+        self.record(Run {
+            number: 0,
+            scheduled: Some(next.scheduled),
+            started: next.at,
+            finished: now,
+            retry_count: MAX_RETRIES,
+            outcome: Outcome::Failed(GIVEN_UP.to_owned()),
+        });
+        self.next_run()
     }
 
     /// Returns the plan, or `None` if the task is not started.

@@ -171,7 +171,9 @@ impl ScheduledTask {
     /// Storage failed.
     #[rpc]
     #[get("/")]
-    fn status(&self, ctx: &Ctx) -> Result<Status, StorageError> {
+    fn status(&mut self, ctx: &Ctx) -> Result<Status, StorageError> {
+        // The clock may have been set back since the object woke.
+        self.resume(ctx)?;
         Ok(Status {
             // Only the schedule knows when a run that died is retried.
             next_run: Self::schedules(ctx).next_run("")?,

@@ -455,3 +455,21 @@ fn the_history_keeps_the_beginning_of_a_long_message() {
     let run = task.ran_by_hand(at(1), Outcome::Failed("ü".repeat(1_000)), at(2));
     assert_eq!(run.outcome, Outcome::Failed("ü".repeat(MAX_MESSAGE / 2)));
 }
+
+#[test]
+fn a_run_whose_tries_all_died_is_given_up() {
+    let mut world = World::new();
+    world.start(Plan::every(Duration::from_secs(3600)).unwrap());
+    for round in 1..=3_i64 {
+        for _ in 0..=MAX_RETRIES {
+            let alarm = world.fire(at(i64::MAX)).unwrap();
+            world.die(&alarm);
+        }
+        assert_eq!(world.alarm, None, "the platform has given up");
+        world.wake();
+        let run = world.task.history().next().unwrap();
+        assert_eq!(run.scheduled, Some(at(START + round * HOUR)));
+        assert!(matches!(&run.outcome, Outcome::Failed(why) if why.contains("died")));
+        assert_eq!(world.alarm, Some(at(START + (round + 1) * HOUR)));
+    }
+}

@@ -239,10 +239,10 @@ pub fn check_topic(topic: &str, limits: &Limits) -> Result<(), Refusal> {
 
 /// The events that were sent and not acknowledged.
 ///
-/// In memory the size of each is known. Only three numbers are stored with the socket, so that the
+/// In memory the sizes of up to 128 runs of events are known. Only three numbers are stored with the socket, so that the
 /// stored size is the same for every client. The bytes of events that were unacknowledged at an
 /// eviction are released when all of those events are acknowledged.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Totals")]
 pub struct Window {
     sent: u64,
@@ -250,21 +250,34 @@ pub struct Window {
     bytes: usize,
     #[serde(skip_serializing)]
     sizes: VecDeque<Run>,
+    #[serde(skip_serializing)]
+    events_of_run: u64,
 }
+
+/// The maximum number of runs of one window, so that a client that never acknowledges costs 2 kB at
+/// most. Ten thousand of them would otherwise hold 655 MB of sizes.
+const MAX_RUNS: usize = 128;
 
 /// Events up to `last`, which are released together.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Run {
     last: u64,
     bytes: usize,
+    events: u64,
 }
 
 /// The stored form of a window.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Totals {
     sent: u64,
     acknowledged: u64,
     bytes: usize,
+}
+
+impl Default for Window {
+    fn default() -> Self {
+        Self::from(Totals::default())
+    }
 }
 
 impl From<Totals> for Window {
@@ -274,12 +287,17 @@ impl From<Totals> for Window {
             acknowledged,
             bytes,
         } = totals;
-        let under_way = (acknowledged < sent).then_some(Run { last: sent, bytes });
+        let under_way = (acknowledged < sent).then(|| Run {
+            last: sent,
+            bytes,
+            events: sent - acknowledged,
+        });
         Self {
             sent,
             acknowledged: acknowledged.min(sent),
             bytes: under_way.map_or(0, |run| run.bytes),
             sizes: under_way.into_iter().collect(),
+            events_of_run: 1,
         }
     }
 }
@@ -306,11 +324,40 @@ impl Window {
     fn push(&mut self, bytes: usize) -> u64 {
         self.sent += 1;
         self.bytes = self.bytes.saturating_add(bytes);
-        self.sizes.push_back(Run {
-            last: self.sent,
-            bytes,
-        });
+        match self.sizes.back_mut() {
+            Some(run) if run.events < self.events_of_run => {
+                run.last = self.sent;
+                run.bytes = run.bytes.saturating_add(bytes);
+                run.events += 1;
+            }
+            _ => self.sizes.push_back(Run {
+                last: self.sent,
+                bytes,
+                events: 1,
+            }),
+        }
+        if self.sizes.len() > MAX_RUNS {
+            self.merge_runs();
+        }
         self.sent
+    }
+
+    /// Makes runs of twice as many events. Their bytes are then released together, which is never
+    /// too early.
+    fn merge_runs(&mut self) {
+        self.events_of_run *= 2;
+        let mut merged: VecDeque<Run> = VecDeque::with_capacity(MAX_RUNS + 1);
+        for run in self.sizes.drain(..) {
+            match merged.back_mut() {
+                Some(before) if before.events + run.events <= self.events_of_run => {
+                    before.last = run.last;
+                    before.bytes = before.bytes.saturating_add(run.bytes);
+                    before.events += run.events;
+                }
+                _ => merged.push_back(run),
+            }
+        }
+        self.sizes = merged;
     }
 
     fn release(&mut self, seq: u64) -> bool {
@@ -323,6 +370,9 @@ impl Window {
         {
             self.bytes = self.bytes.saturating_sub(run.bytes);
             self.sizes.pop_front();
+        }
+        if self.sizes.is_empty() {
+            self.events_of_run = 1;
         }
         true
     }

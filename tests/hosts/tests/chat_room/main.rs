@@ -233,7 +233,7 @@ fn both_hosts_answer_alike() {
     assert_eq!(ask("GET", "/rooms/a/members", None), (200, json!([])));
     for (body, field) in [
         (json!({ "user": "", "text": "hi" }), "`user`"),
-        (json!({ "user": "x".repeat(33), "text": "hi" }), "`user`"),
+        (json!({ "user": "x".repeat(65), "text": "hi" }), "`user`"),
         (json!({ "text": "hi" }), "`user`"),
         (json!({ "user": "ann" }), "`text`"),
         (json!({ "user": "ann", "text": "" }), "`text`"),

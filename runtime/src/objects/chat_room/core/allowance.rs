@@ -10,6 +10,9 @@ use super::settings::Settings;
 
 /// The number of users from which on those with full buckets are dropped.
 const MANY_USERS: usize = 1_024;
+/// The number of frames of one user, besides twice its posts, in 10 s. A welcome costs up to 257.
+pub const FRAMES: u64 = 300;
+const FRAMES_WINDOW_MS: u64 = 10_000;
 
 /// The token buckets of a room's users, by the rate limiter's core.
 ///
@@ -24,27 +27,43 @@ pub struct Allowances {
     users: BTreeMap<String, Usage>,
     /// The number of users at which full buckets are dropped again.
     many: usize,
+    /// Whether a bucket that seems emptier than empty, because the clock was set back, is full. For
+    /// posts it is empty, so that a clock cannot grant them.
+    refills_after_step: bool,
 }
 
 impl Allowances {
-    /// Creates the buckets with the size of the settings. Each is full at the time given with its
-    /// user.
+    /// Creates the buckets for posts, with the size of the settings. Each is full at the time given
+    /// with its user.
     pub fn restored(
         settings: &Settings,
         full: impl IntoIterator<Item = (String, Timestamp)>,
     ) -> Self {
+        let mut buckets = Self::full(settings.rate_limit, settings.rate_window_ms);
+        let known = full.into_iter().map(|(user, full)| (user, bucket(full)));
+        buckets.users = known.collect();
+        buckets
+    }
+
+    /// Creates the buckets for frames of any kind, refused ones among them, and for welcomes:
+    /// [`FRAMES`] in 10 s and twice the limit of the posts.
+    #[must_use]
+    pub fn frames(settings: &Settings) -> Self {
+        let limit = settings.rate_limit.saturating_mul(2) + FRAMES;
         Self {
-            policy: Policy::new(
-                Algorithm::TokenBucket,
-                settings.rate_limit,
-                settings.rate_window_ms,
-            ),
-            window: Duration::from_millis(settings.rate_window_ms),
-            users: full
-                .into_iter()
-                .map(|(user, full)| (user, bucket(full)))
-                .collect(),
+            // No socket should be closed because of the host's clock.
+            refills_after_step: true,
+            ..Self::full(limit, FRAMES_WINDOW_MS)
+        }
+    }
+
+    fn full(limit: u64, window_ms: u64) -> Self {
+        Self {
+            policy: Policy::new(Algorithm::TokenBucket, limit, window_ms),
+            window: Duration::from_millis(window_ms),
+            users: BTreeMap::new(),
             many: MANY_USERS,
+            refills_after_step: false,
         }
     }
 
@@ -54,6 +73,20 @@ impl Allowances {
     /// # Errors
     /// The bucket is empty. The error is the time until there is room for one message.
     pub fn take(&mut self, user: &str, now: Timestamp) -> Result<Timestamp, Duration> {
+        self.take_cost(user, 1, now)
+    }
+
+    /// Takes a cost that is not one message. A cost over the size of the bucket takes all of it.
+    ///
+    /// # Errors
+    /// There is not enough. The error is the time until there is.
+    pub fn take_cost(
+        &mut self,
+        user: &str,
+        cost: u64,
+        now: Timestamp,
+    ) -> Result<Timestamp, Duration> {
+        let cost = cost.min(self.policy.limit);
         if self.users.len() >= self.many {
             self.forget_the_idle(now);
         }
@@ -65,9 +98,13 @@ impl Allowances {
         // set back, and would block its user until that time comes again.
         let empty = bucket(now + self.window);
         if usage.expires(&self.policy) > empty.expires(&self.policy) {
-            *usage = empty;
+            *usage = if self.refills_after_step {
+                Usage::None
+            } else {
+                empty
+            };
         }
-        let decision = self.policy.take(usage, 1, now);
+        let decision = self.policy.take(usage, cost, now);
         if decision.allowed {
             Ok(usage.expires(&self.policy).unwrap_or(now))
         } else {

@@ -4,8 +4,6 @@ use anchorhold::Error;
 
 use crate::objects::chat_room::ClientMessage;
 
-/// The longest name of a user, in characters (Unicode scalar values).
-pub const MAX_NAME: usize = 32;
 /// The longest text of a message, in characters (Unicode scalar values).
 pub const MAX_TEXT: usize = 4_096;
 /// The longest `client_id`, in characters; a UUID has 36.
@@ -13,28 +11,6 @@ pub const MAX_CLIENT_ID: usize = 128;
 /// The longest frame, in bytes: the longest text with all characters written as JSON's longest
 /// escapes (`\ud83d\ude00`), and the JSON around it.
 pub const MAX_FRAME: usize = 64 * 1024;
-
-/// Checks the name of a user: 1 to 32 characters without control characters, and without white
-/// space at either end. `field` is its name in the error message.
-///
-/// # Errors
-/// 400, code `bad_name`.
-pub fn check_name(field: &str, name: &str) -> Result<(), Error> {
-    let bad = |what: &str| Err(Error::bad_request("bad_name", format!("`{field}` {what}")));
-    if name.is_empty() {
-        return bad("is empty: it is a name of 1 to 32 characters");
-    }
-    if is_longer(name, MAX_NAME) {
-        return bad("is over the limit of 32 characters");
-    }
-    if name.contains(is_control) {
-        return bad("contains a control character");
-    }
-    if name.trim() != name {
-        return bad("begins or ends with white space");
-    }
-    Ok(())
-}
 
 /// Checks the text of a message: 1 to 4,096 characters of any kind.
 ///
@@ -87,13 +63,13 @@ pub fn parse_frame(frame: &str) -> Result<ClientMessage, Error> {
         .map_err(|error| Error::bad_request("bad_message", format!("invalid message: {error}")))
 }
 
-fn is_longer(text: &str, characters: usize) -> bool {
+pub(super) fn is_longer(text: &str, characters: usize) -> bool {
     // A character has at most four bytes, so long input need not be counted.
     text.len() > characters * 4 || text.chars().count() > characters
 }
 
 /// Returns `true` for control characters, and for the separators that also end a line.
-fn is_control(character: char) -> bool {
+pub(super) fn is_control(character: char) -> bool {
     character.is_control() || matches!(character, '\u{2028}' | '\u{2029}')
 }
 
@@ -108,11 +84,6 @@ mod tests {
         fn lengths_are_counted_in_characters(count in 0_usize..5_000, character in any::<char>()) {
             let text: String = std::iter::repeat_n(character, count).collect();
             prop_assert_eq!(check_text(&text).is_ok(), (1..=4_096).contains(&count));
-            let plain = !is_control(character) && !character.is_whitespace();
-            prop_assert_eq!(
-                check_name("user", &text).is_ok(),
-                plain && (1..=32).contains(&count)
-            );
             prop_assert_eq!(
                 check_client_id(&text).is_ok(),
                 !is_control(character) && (1..=128).contains(&count)

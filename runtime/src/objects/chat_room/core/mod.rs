@@ -4,16 +4,15 @@
 
 mod allowance;
 mod input;
+mod name;
 mod retention;
 mod roster;
 mod settings;
 mod watch;
 
-pub use allowance::Allowances;
-pub use input::{
-    MAX_CLIENT_ID, MAX_FRAME, MAX_NAME, MAX_TEXT, check_client_id, check_name, check_text,
-    parse_frame,
-};
+pub use allowance::{Allowances, FRAMES};
+pub use input::{MAX_CLIENT_ID, MAX_FRAME, MAX_TEXT, check_client_id, check_text, parse_frame};
+pub use name::{Lookalikes, MAX_NAME, normal_name};
 pub use retention::Retention;
 pub use roster::{Departure, Roster};
 pub use settings::Settings;

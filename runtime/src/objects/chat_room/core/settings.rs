@@ -36,10 +36,9 @@ pub struct Settings {
     /// The maximum number of sockets of one user at a time: 1 to 30,000; 250 by default.
     pub max_sockets_per_user: u64,
     /// The number of messages that one user may post in `rate_window_ms`, all at once if the user
-    /// was silent before (a token bucket): 1 to 1,000,000; 10,000 by default. The default is
-    /// generous for fast clients. Set it lower if untrusted clients can post.
+    /// was silent before (a token bucket): 1 to 1,000,000; 20 by default.
     pub rate_limit: u64,
-    /// The window of `rate_limit`, in milliseconds: a second to a day; 100 seconds by default.
+    /// The window of `rate_limit`, in milliseconds: a second to a day; 10 seconds by default.
     pub rate_window_ms: u64,
     /// The interval at which a user's typing is announced, in milliseconds: 0 to a minute; 1,000 by
     /// default.
@@ -57,8 +56,8 @@ impl Default for Settings {
             max_members: 2_000,
             max_sockets: 4_000,
             max_sockets_per_user: 250,
-            rate_limit: 10_000,
-            rate_window_ms: 100_000,
+            rate_limit: 20,
+            rate_window_ms: 10_000,
             typing_interval_ms: 1_000,
             silence_ms: 120_000,
         }

@@ -210,3 +210,29 @@ proptest! {
         }
     }
 }
+
+/// Clients that read and never acknowledge must not hold memory for each event.
+#[test]
+fn a_window_is_small_and_releases_nothing_too_early() {
+    let mut window = Window::default();
+    for _ in 0..4_096 {
+        window.push(10);
+    }
+    assert!(
+        window.sizes.capacity() <= 2 * MAX_RUNS + 2,
+        "{}",
+        window.sizes.capacity()
+    );
+    assert_eq!((window.events(), window.bytes()), (4_096, 40_960));
+    for seq in 1..=4_096_u64 {
+        window.release(seq);
+        let exact = usize::try_from(4_096 - seq).unwrap() * 10;
+        assert!(window.bytes() >= exact, "{seq}: {}", window.bytes());
+        assert!(
+            window.bytes() <= exact + 10 * 64,
+            "{seq}: {}",
+            window.bytes()
+        );
+    }
+    assert_eq!((window.events(), window.bytes()), (0, 0));
+}
