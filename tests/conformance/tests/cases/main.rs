@@ -23,6 +23,7 @@ mod shards;
 mod sockets;
 mod sql;
 mod storage;
+mod streams;
 mod timers;
 mod transactions;
 mod turns;
@@ -73,6 +74,7 @@ fn cases() -> Vec<&'static Case> {
         alarms::CASES,
         storage::CASES,
         sql::CASES,
+        streams::CASES,
         shards::CASES,
         sockets::CASES,
         doors::CASES,

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::header;
 use hyper::http::request::Parts;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -16,11 +16,13 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 use super::super::executor::Shard;
+use super::super::seam::incoming::Incoming as Arrives;
 use super::super::seam::remote::Env;
 use super::super::seam::request::Request as PlatformRequest;
 use super::admission::{Admission, Ticket};
 use super::answers::{Answers, HttpResponse, with_body};
-use super::bodies::{Bodies, MAX_BODIES};
+use super::arriving::Arriving;
+use super::bodies::{Bodies, MAX_BODIES, check_length};
 use super::budget::Share;
 use super::handshake::Handshake;
 use super::peer::Peer;
@@ -28,7 +30,9 @@ use super::requests::Requests;
 use super::waiting::Waiting;
 use super::{assets, connection};
 use crate::app::App;
-use crate::engine::routing::is_upgrade;
+use crate::app::dispatch::Destination;
+use crate::engine::routing::{find, is_upgrade};
+use crate::engine::table::Description;
 use crate::error::fault::Fault;
 use crate::http::{Body, Request};
 use crate::turn::user_code::Guarded;
@@ -156,7 +160,8 @@ impl Server {
             tracing::error!("answering a request panicked");
             Err(Fault::Panicked)
         });
-        Ok(answer.unwrap_or_else(|fault| self.answers.to_http(fault.into_response())))
+        Ok(answer
+            .unwrap_or_else(|fault| self.answers.to_http(fault.into_response(), &self.draining)))
     }
 
     async fn try_answer(&self, request: hyper::Request<Incoming>) -> Result<HttpResponse, Fault> {
@@ -179,8 +184,18 @@ impl Server {
         };
         let assets = self.app.assets;
         let asset = assets.map(|folder| (folder, request.path().into_owned()));
-        let body = self.bodies.read(request.inner.headers(), body).await?;
-        request.inner.receive_body(body);
+        let headers = request.inner.headers();
+        match max_body(&self.app, &request).filter(|_| !body.is_end_stream()) {
+            Some(limit) => {
+                let body = check_length(headers, body, limit).await?;
+                let body = Arriving::new(headers, body, self.bodies.held());
+                request.inner.await_body(Arrives::arriving(body));
+            }
+            None => {
+                let body = self.bodies.read(headers, body).await?;
+                request.inner.receive_body(body);
+            }
+        }
         let env = crate::object::context::Env::new(Env::ungated(Rc::clone(&self.shard)));
         let mut response = match self.app.answer(request, env).await {
             Some(response) => response,
@@ -190,7 +205,7 @@ impl Server {
                 let asset = Box::pin(assets::answer(folder, &path, &self.answers));
                 return asset
                     .await
-                    .map(|(response, body)| with_body(response, body));
+                    .map(|(response, body)| with_body(response, body.into()));
             }
         };
         match std::mem::replace(&mut response.body, Body::Empty) {
@@ -203,10 +218,26 @@ impl Server {
                     return Err(refused);
                 }
                 response.body = body;
-                Ok(self.answers.to_http(response))
+                Ok(self.answers.to_http(response, &self.draining))
             }
         }
     }
+}
+
+/// Returns the largest body that the route of a request states. Guards may still change the route.
+fn max_body(app: &App, request: &Request) -> Option<usize> {
+    let states_one =
+        |class: &&Description| class.routes.iter().any(|route| route.max_body.is_some());
+    // Most apps have none, and need not look for the route twice.
+    if !app.objects.iter().any(states_one) {
+        return None;
+    }
+    let (method, path) = (request.method(), request.path());
+    let Destination::Object(target) = app.destination(&method, &path) else {
+        return None;
+    };
+    let (route, _) = find(target.description, &method, target.path).ok()?;
+    route.max_body
 }
 
 /// Exactly one host is allowed. Otherwise a guard and a proxy may each use a different one (RFC

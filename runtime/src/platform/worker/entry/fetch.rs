@@ -14,6 +14,7 @@ use super::super::js::failure::fault_of;
 use super::super::seam::env::Env;
 use super::super::seam::request::Request;
 use super::super::seam::response;
+use super::super::seam::sink::Producer;
 use crate::app::App;
 use crate::app::dispatch::{self, Destination};
 use crate::error::fault::Fault;
@@ -73,6 +74,7 @@ pub fn worker_fetch(make: fn() -> App, request: JsValue, env: JsValue, _ctx: JsV
             Err(fault) => return answer_fault(fault),
         }
     }
+    let answered = raw.clone();
     answer_unowned(
         &raw,
         Box::pin(async move {
@@ -92,7 +94,7 @@ pub fn worker_fetch(make: fn() -> App, request: JsValue, env: JsValue, _ctx: JsV
                 }
             };
             match app.answer(received, context::Env::new(env)).await {
-                Some(answer) => response::to_js(&answer),
+                Some(answer) => response::to_js(answer, &Producer::App(&answered)),
                 None => answer_fault(Fault::NotFound("no such file".to_owned())),
             }
         }),
@@ -141,5 +143,5 @@ fn asset(env: &Env, request: &JsValue) -> Result<JsValue, Fault> {
 }
 
 fn answer_fault(fault: Fault) -> Answer {
-    response::to_js(&fault.into_response())
+    response::fault_to_js(fault)
 }
