@@ -11,9 +11,8 @@ pub const OF_TEST: &[&str] = &["seed", "seeds", "faults", "exhaustive", "crate"]
 
 pub fn of_role(role: RoleName) -> &'static [&'static str] {
     match role {
-        RoleName::Get | RoleName::Post | RoleName::Put | RoleName::Patch | RoleName::Delete => {
-            &["status"]
-        }
+        RoleName::Get | RoleName::Delete => &["status"],
+        RoleName::Post | RoleName::Put | RoleName::Patch => &["status", "max_body"],
         RoleName::Alarm => &["every", "cron"],
         RoleName::Message => &["text", "binary"],
         RoleName::Init

@@ -140,6 +140,7 @@ fn value_of(option: &str) -> &'static str {
         "key" => "key = \"k\"",
         "default" => "default = 5",
         "status" => "\"/\", status = 202",
+        "max_body" => "\"/\", max_body = \"16 MiB\"",
         "every" => "every = \"1m\"",
         "cron" => "cron = \"0 4 * * *\"",
         "text" => "text",

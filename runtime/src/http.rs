@@ -1,10 +1,13 @@
 //! Requests and responses as seen by objects and the app.
 
 pub(crate) mod content_type;
+pub(crate) mod event;
 pub(crate) mod methods;
 pub(crate) mod origin;
 pub(crate) mod path;
 mod refusal;
+pub(crate) mod stream;
+mod streaming;
 pub(crate) mod token;
 
 use std::borrow::Cow;
@@ -15,7 +18,9 @@ use serde::de::DeserializeOwned;
 
 use crate::error::Error;
 use crate::error::fault::Fault;
+use crate::limits::body_too_large;
 use crate::platform;
+use stream::BodyStream;
 
 /// An HTTP request.
 pub struct Request {
@@ -24,6 +29,8 @@ pub struct Request {
     parameters: Option<Box<Parameters>>,
     /// The path has been normalised and has not changed since.
     has_normal_path: bool,
+    /// The largest body that the route allows, in bytes.
+    max_body: Option<usize>,
 }
 
 /// The values of the `{parameters}` in the path of the app's handler.
@@ -35,6 +42,7 @@ impl Request {
             inner,
             parameters: None,
             has_normal_path: false,
+            max_body: None,
         }
     }
 
@@ -256,13 +264,26 @@ impl Request {
         self.inner.client_address()
     }
 
-    /// Reads the whole body. The embedded host has already read it, and refuses bodies over 1 MiB
-    /// with 413 before the object is reached.
+    /// Reads the whole body. The embedded host allows at most 1 MiB. A route with `max_body` states
+    /// another limit, which applies on both hosts.
     ///
     /// # Errors
-    /// The connection broke.
+    /// 413 if the body is over the limit, 408 if it stops arriving for 30 s, and another error if
+    /// the connection broke.
     pub async fn bytes(&mut self) -> Result<Vec<u8>, Error> {
-        self.inner.bytes().await
+        let limit = self.max_body.unwrap_or(platform::MAX_BODY);
+        let stated = self.header("content-length");
+        let body = self
+            .inner
+            .bytes_within(limit)
+            .await
+            .map_err(Fault::into_error)?;
+        body.ok_or_else(|| body_too_large(stated.as_deref(), limit).into_error())
+    }
+
+    /// States the largest body that may be read.
+    pub(crate) fn limit_body(&mut self, bytes: usize) {
+        self.max_body = Some(bytes);
     }
 
     /// Reads the body as JSON.
@@ -289,6 +310,8 @@ impl Request {
     }
 }
 
+/// The largest streaming response that a stub's `fetch` reads, in bytes.
+const MAX_GATHERED: usize = 32 * 1024 * 1024;
 const CONTENT_TYPE: &str = "content-type";
 
 /// Name and value.
@@ -305,6 +328,8 @@ pub struct Response {
 pub(crate) enum Body {
     Empty,
     Bytes(Vec<u8>),
+    /// Chunks that are produced after the head was sent.
+    Stream(BodyStream),
     /// The peer's end of an accepted socket.
     Upgrade(platform::Upgrade),
     /// A response of the platform, passed through unchanged.
@@ -349,22 +374,26 @@ impl Response {
     /// Creates a response of bytes with the given content type.
     #[must_use]
     pub fn bytes(status: u16, content_type: &'static str, bytes: Vec<u8>) -> Self {
+        Self::of_any_type(status, content_type, Body::Bytes(bytes))
+    }
+
+    fn of_any_type(status: u16, content_type: &'static str, body: Body) -> Self {
         match sendable(CONTENT_TYPE, content_type) {
-            Ok(content_type) => Self::of_type(status, content_type, bytes),
+            Ok(content_type) => Self::of_type(status, content_type, body),
             Err(message) => Self::unsendable(&message),
         }
     }
 
     /// Creates a response of a value that is already encoded as JSON.
     pub(crate) fn encoded_json(status: u16, json: Vec<u8>) -> Self {
-        Self::of_type(status, "application/json", json)
+        Self::of_type(status, "application/json", Body::Bytes(json))
     }
 
-    fn of_type(status: u16, content_type: &'static str, bytes: Vec<u8>) -> Self {
+    fn of_type(status: u16, content_type: &'static str, body: Body) -> Self {
         Self {
             status,
             headers: vec![(Cow::Borrowed(CONTENT_TYPE), Cow::Borrowed(content_type))],
-            body: Body::Bytes(bytes),
+            body,
         }
     }
 
@@ -381,7 +410,7 @@ impl Response {
             (101, Body::Upgrade(_)) => {}
             // The handshake of a socket that another object accepted, passed through.
             (101, Body::Raw(_)) => {}
-            (204 | 205 | 304, Body::Bytes(_)) => self.body = Body::Empty,
+            (204 | 205 | 304, Body::Bytes(_) | Body::Stream(_)) => self.body = Body::Empty,
             (200..=599, _) => {}
             (status, _) => {
                 return Self::unsendable(&format!(
@@ -403,8 +432,11 @@ impl Response {
         Ok(Self::encoded_json(status, bytes))
     }
 
-    /// Reads a body that the platform still holds, so that it can be read like any other.
+    /// Reads a body that is still on its way, so that it can be read like any other.
     pub(crate) async fn gathered(mut self) -> Result<Self, Fault> {
+        if let Body::Stream(stream) = &mut self.body {
+            self.body = Body::Bytes(stream.gather(MAX_GATHERED).await?);
+        }
         // A handshake has no body, and the platform's response holds the peer's end of the socket.
         if self.status != 101
             && let Body::Raw(raw) = &self.body
@@ -456,8 +488,8 @@ impl Response {
             .map(|(_, value)| value.as_ref())
     }
 
-    /// Returns the body, if it consists of bytes or is empty. Returns `None` for a response passed
-    /// through from elsewhere.
+    /// Returns the body, if it consists of bytes or is empty. Returns `None` for a stream and for a
+    /// response passed through from elsewhere.
     #[must_use]
     pub fn body(&self) -> Option<&[u8]> {
         match &self.body {

@@ -113,6 +113,8 @@ pub use anchorhold_macros::{
 pub use crate::app::sharding::shard_name;
 pub use crate::app::{App, MatchedRoute, Visit};
 pub use crate::error::{CallError, Error, ObjectError, StorageError};
+pub use crate::http::event::Event;
+pub use crate::http::stream::BodyStream;
 pub use crate::http::{Request, Response};
 pub use crate::object::context::{Ctx, Env};
 pub use crate::object::id::{InvalidId, ObjectId};

@@ -56,6 +56,14 @@ pub(crate) fn check_key(key: &str) -> Result<(), StorageError> {
     Ok(())
 }
 
+/// The body of a request is over the limit in bytes. `stated` is its length, if the client said it.
+pub(crate) fn body_too_large(stated: Option<&str>, limit: usize) -> Fault {
+    let size = stated.unwrap_or("more");
+    Fault::TooLarge(format!(
+        "a body of {size} bytes is over the limit of {limit}"
+    ))
+}
+
 pub(crate) fn check_call(bytes: &[u8]) -> Result<(), Fault> {
     if bytes.len() > MAX_CALL {
         return Err(Fault::TooLarge(format!(

@@ -72,15 +72,30 @@ pub trait Stub: Clone + 'static {
             .map_err(Fault::into_plain_call_error)
     }
 
-    /// Sends a request to the object's routes. The path is the object's own, without a mount point.
+    /// Sends a request to the object's routes, and reads the whole response. The path is the
+    /// object's own, without a mount point.
     ///
     /// # Errors
-    /// The object could not be reached. A status of 400 or more is not an error here.
+    /// The object could not be reached, or a streaming body broke off or has more than 32 MiB. A
+    /// status of 400 or more is not an error here.
     fn fetch(
         &self,
         request: Request,
     ) -> impl Future<Output = Result<Response, CallError>> + use<Self> {
         let answer = self.core().fetch(request);
+        async move { answer.await.map_err(Fault::into_plain_call_error) }
+    }
+
+    /// Like [`fetch`](Self::fetch), but does not read the body. Return the response to pass it on
+    /// while it arrives, or read it with [`Response::into_stream`].
+    ///
+    /// # Errors
+    /// The object could not be reached.
+    fn fetch_stream(
+        &self,
+        request: Request,
+    ) -> impl Future<Output = Result<Response, CallError>> + use<Self> {
+        let answer = self.core().fetch_stream(request);
         async move { answer.await.map_err(Fault::into_plain_call_error) }
     }
 }

@@ -1,6 +1,6 @@
 //! Generates the table of a class's methods.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 
 use super::descriptors::{Fallible, is_request, may_be_request};
@@ -175,9 +175,13 @@ fn route(block: &ObjectImpl<'_>, handler: &Handler<'_>, route: &Route<'_>) -> To
         .filter_map(|argument| text_argument(block, route, argument))
         .collect();
     let texts = (!texts.is_empty()).then(|| quote!(.texts(&[#(#texts),*])));
+    let max_body = route.max_body.map(|bytes| {
+        let bytes = Literal::u64_unsuffixed(bytes);
+        quote!(.max_body(#bytes))
+    });
     quote! {
         __anchored::Route::new(#method, #path, #name, #expression, #status)
-            #upgrade #body #fields #query #texts
+            #upgrade #body #fields #query #texts #max_body
     }
 }
 

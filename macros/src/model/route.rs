@@ -70,6 +70,8 @@ pub struct Route<'a> {
     pub path: LitStr,
     pub segments: Vec<Segment>,
     pub status: Option<Status>,
+    /// `max_body = "16 MiB"`, in bytes.
+    pub max_body: Option<u64>,
 }
 
 /// `status = 201`.
@@ -145,6 +147,14 @@ impl<'a> Route<'a> {
         let status = arguments
             .take("status")
             .and_then(|option| Status::from_option(diagnostics, option, is_upgrade));
+        let max_body = if method.has_body() {
+            arguments.take("max_body")
+        } else {
+            None
+        };
+        let max_body = max_body
+            .and_then(|option| diagnostics.ok_or_report(option.string("max_body = \"16 MiB\"")))
+            .and_then(|literal| diagnostics.ok_or_report(size(&literal)));
         arguments.reject_rest(diagnostics, name, accepted);
         let Some(path) = path else {
             diagnostics.error(
@@ -161,6 +171,7 @@ impl<'a> Route<'a> {
             path,
             segments,
             status,
+            max_body,
         })
     }
 
@@ -225,6 +236,32 @@ impl<'a> Route<'a> {
                     (Segment::Literal(_), Segment::Parameter(_))
                     | (Segment::Parameter(_), Segment::Literal(_)) => false,
                 })
+    }
+}
+
+/// The largest size of a body that a route may state. `usize` has 32 bits on wasm.
+const LARGEST: u64 = 2 * 1024 * 1024 * 1024;
+
+/// Reads a size such as `"16 MiB"`.
+fn size(literal: &LitStr) -> syn::Result<u64> {
+    let text = literal.value();
+    let units = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
+    let size = units.iter().find_map(|(unit, bytes)| {
+        let number: u64 = text.strip_suffix(unit)?.trim_end().parse().ok()?;
+        number.checked_mul(*bytes)
+    });
+    match size {
+        Some(size) if (1..=LARGEST).contains(&size) => Ok(size),
+        Some(_) => Err(syn::Error::new_spanned(
+            literal,
+            "`max_body` must be between 1 KiB and 2 GiB",
+        )),
+        None => Err(syn::Error::new_spanned(
+            literal,
+            format!(
+                "`{text}` is not a size\nhelp: write a whole number of KiB, MiB or GiB, for example `\"16 MiB\"`"
+            ),
+        )),
     }
 }
 
@@ -346,6 +383,29 @@ mod tests {
                 Segment::Parameter(String::from("id")),
             ])
         );
+    }
+
+    #[test]
+    fn sizes_have_a_unit_and_bounds() {
+        let bytes = |text: &str| {
+            let literal = LitStr::new(text, proc_macro2::Span::call_site());
+            size(&literal).map_err(|error| error.to_string())
+        };
+        assert_eq!(bytes("16 MiB"), Ok(16 << 20));
+        assert_eq!(bytes("1KiB"), Ok(1024));
+        assert_eq!(bytes("2 GiB"), Ok(2 << 30));
+        for text in [
+            "",
+            "16",
+            "16 MB",
+            "-1 MiB",
+            "0 MiB",
+            "3 GiB",
+            "1.5 MiB",
+            "99999999999999999 GiB",
+        ] {
+            assert!(bytes(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -121,7 +121,8 @@ impl App {
                 (Fault::NotFound(_), Some(fallback)) => fall_back(fallback, request, env).await,
                 (reason, _) => Err(reason),
             };
-            Fault::respond(answer).with_cross_origin_headers(headers)
+            let answer = answer.unwrap_or_else(Fault::into_response);
+            answer.checked().with_cross_origin_headers(headers)
         })
     }
 

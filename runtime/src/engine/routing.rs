@@ -9,7 +9,7 @@ use super::table::{BodyUse, Description, Handler, Route, RouteKind};
 use crate::codec::message_pack;
 use crate::error::fault::Fault;
 use crate::http::{Body, Request, Response, content_type, methods, path};
-use crate::limits::MAX_JSON_BODY;
+use crate::limits::{MAX_JSON_BODY, body_too_large};
 use crate::platform;
 use crate::socket::{Accepted, CloseEvent, Message, SocketError, may_be_sent};
 use crate::turn::LocalFuture;
@@ -49,6 +49,9 @@ impl Instance {
             RouteKind::Call => None,
         };
         let http = bind(route, path_parameters, &mut request).await?;
+        if let Some(bytes) = route.max_body {
+            request.limit_body(bytes);
+        }
         let http = HttpArguments {
             request: (route.body == BodyUse::Raw).then_some(request),
             ..http
@@ -293,9 +296,9 @@ async fn bind(
     }
     let body = match route.body {
         BodyUse::Raw => HttpBody::None,
-        BodyUse::Whole => HttpBody::Whole(read_json(request).await?),
+        BodyUse::Whole => HttpBody::Whole(read_json(route, request).await?),
         BodyUse::Fields | BodyUse::None if from_query => HttpBody::None,
-        BodyUse::Fields | BodyUse::None => fields(route, &read_json(request).await?)?,
+        BodyUse::Fields | BodyUse::None => fields(route, &read_json(route, request).await?)?,
     };
     Ok(HttpArguments {
         text,
@@ -348,9 +351,9 @@ fn expected(route: &Route) -> String {
 }
 
 /// Reads a body that binds to arguments.
-async fn read_json(request: &mut Request) -> Result<Vec<u8>, Fault> {
+async fn read_json(route: &Route, request: &mut Request) -> Result<Vec<u8>, Fault> {
     let content_type = request.header("content-type");
-    let body = read_body(request).await?;
+    let body = read_body(route, request).await?;
     match content_type {
         // An empty body binds to nothing, whatever its type.
         Some(content_type) if !body.is_empty() => content_type::check(&content_type, request)?,
@@ -359,17 +362,9 @@ async fn read_json(request: &mut Request) -> Result<Vec<u8>, Fault> {
     Ok(body)
 }
 
-async fn read_body(request: &mut Request) -> Result<Vec<u8>, Fault> {
+async fn read_body(route: &Route, request: &mut Request) -> Result<Vec<u8>, Fault> {
+    let limit = route.max_body.unwrap_or(MAX_JSON_BODY);
     let stated = request.header("content-length");
-    request
-        .inner
-        .bytes_within(MAX_JSON_BODY)
-        .await
-        .map_err(|error| Fault::Disconnected(error.to_string()))?
-        .ok_or_else(|| {
-            let size = stated.as_deref().unwrap_or("more");
-            Fault::TooLarge(format!(
-                "a body of {size} bytes is over the limit of {MAX_JSON_BODY}"
-            ))
-        })
+    let body = request.inner.bytes_within(limit).await?;
+    body.ok_or_else(|| body_too_large(stated.as_deref(), limit))
 }

@@ -183,6 +183,8 @@ pub struct Route {
     pub query: Option<QueryArgument>,
     /// The arguments from the path or the query string whose types are user-defined.
     pub texts: &'static [TextArgument],
+    /// The largest body in bytes, if the route states it.
+    pub max_body: Option<usize>,
 }
 
 impl Route {
@@ -206,6 +208,7 @@ impl Route {
             fields: &[],
             query: None,
             texts: &[],
+            max_body: None,
         }
     }
 
@@ -239,6 +242,15 @@ impl Route {
     #[must_use]
     pub const fn texts(self, texts: &'static [TextArgument]) -> Self {
         Self { texts, ..self }
+    }
+
+    /// States the largest body, in bytes.
+    #[must_use]
+    pub const fn max_body(self, bytes: usize) -> Self {
+        Self {
+            max_body: Some(bytes),
+            ..self
+        }
     }
 }
 

@@ -145,6 +145,12 @@ impl Fault {
         (status, code, message)
     }
 
+    /// Converts the failure for a handler that reads a body.
+    pub(crate) fn into_error(self) -> Error {
+        let (status, code, message) = self.summary();
+        Error::new(status, code, message)
+    }
+
     /// Converts the failure for a caller of a method that cannot fail.
     pub(crate) fn into_plain_call_error(self) -> CallError {
         self.into_call_error(expects_none)

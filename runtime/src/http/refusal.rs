@@ -21,9 +21,4 @@ impl Fault {
         }
         response
     }
-
-    /// Returns the response to a request.
-    pub(crate) fn respond(outcome: Result<Response, Self>) -> Response {
-        outcome.unwrap_or_else(Self::into_response).checked()
-    }
 }

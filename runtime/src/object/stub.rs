@@ -78,7 +78,16 @@ impl StubCore {
         ))
     }
 
+    /// Sends a request, and reads the whole response.
     pub(crate) fn fetch(
+        &self,
+        request: Request,
+    ) -> impl Future<Output = Result<Response, Fault>> + use<> {
+        let answer = self.fetch_stream(request);
+        async move { answer.await?.gathered().await }
+    }
+
+    pub(crate) fn fetch_stream(
         &self,
         mut request: Request,
     ) -> impl Future<Output = Result<Response, Fault>> + use<> {
@@ -91,7 +100,7 @@ impl StubCore {
                 Ok(effects::begin(move || remote.fetch(request, &chain)))
             }
         };
-        awaited(call, async move { answer?.await?.gathered().await })
+        awaited(call, async move { answer?.await })
     }
 }
 

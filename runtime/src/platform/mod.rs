@@ -24,6 +24,10 @@
 //!   one `Remote` keep their order (P68). A `Remote` is usable again after a failed call.
 //! - [`Request`], [`RawResponse`], [`Upgrade`]: an HTTP request, a response that is passed on
 //!   unchanged, and the answer to a socket's handshake.
+//! - [`Incoming`]: a body that arrives in chunks. Dropping it stops its sender. A backend produces
+//!   the body of a response with `Body::Stream` after the handler has returned: it polls the stream
+//!   as code of the object, passes each chunk through the output gate, polls again when the reader
+//!   has taken the chunk, and drops the stream when the reader is gone.
 //!
 //! In return, a backend brings an object into memory with
 //! [`Instance::wake`](crate::engine::instance::Instance::wake) and passes every event to it. It polls the
@@ -44,6 +48,7 @@ use native as backend;
 use worker as backend;
 
 pub(crate) use backend::{
-    Env, Namespace, ObjectState, RawResponse, Remote, Request, Socket, Upgrade,
+    Env, Incoming, MAX_BODY, Namespace, ObjectState, RawResponse, Remote, Request, Socket, Upgrade,
+    sleep,
 };
 pub(crate) use segment::{Aborted, HandlerKey, SegmentEnd};

@@ -22,6 +22,7 @@ mod rpc;
 mod shards;
 mod sockets;
 mod storage;
+mod streams;
 mod timers;
 mod transactions;
 mod turns;
@@ -46,6 +47,7 @@ pub use rpc::{Failure, Hop, Outcome, Peer};
 pub use shards::{Race, Reached, SHARDS, ShardProbe};
 pub use sockets::{Closed, Command, Said, Session, SocketProbe, Told};
 pub use storage::{Listing, Step, StepResult, StorageProbe};
+pub use streams::{Produced, Received, StreamProbe};
 pub use timers::{Slept, TimerProbe};
 pub use transactions::{Ending, Traces, TransactionProbe};
 pub use turns::{Span, TurnProbe};
@@ -56,6 +58,8 @@ pub fn app() -> App {
     libraries::add(deaths::add_handlers(App::new()))
         .mount::<Mortal>("/mortals/{name}")
         .mount::<StorageProbe>("/storage/{name}")
+        .mount::<StreamProbe>("/streams/{name}")
+        .get("/app-stream", streams::app_stream)
         .mount::<AlarmProbe>("/alarms/{name}")
         .mount::<SocketProbe>("/sockets/{name}")
         .mount::<TurnProbe>("/turns/{name}")

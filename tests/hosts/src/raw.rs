@@ -65,6 +65,34 @@ impl Raw {
         self.write(request.as_bytes())
     }
 
+    /// Sends a request without a body and with more header lines.
+    ///
+    /// # Errors
+    /// Fails if the connection is broken.
+    pub fn ask_with(&mut self, method: &str, path: &str, headers: &str) -> Result<(), String> {
+        let (mount, host) = self.head.split_once('|').unwrap_or_default();
+        let head = format!("{method} {mount}{path} HTTP/1.1\r\nhost: {host}\r\n{headers}\r\n\r\n");
+        self.write(head.as_bytes())
+    }
+
+    /// Waits until a text has arrived. Returns everything that has arrived of the answer, which can
+    /// still be waited for.
+    ///
+    /// # Errors
+    /// Fails if the connection ends, or if the text does not arrive in time.
+    pub fn receive_until(&mut self, text: &str, patience: Duration) -> Result<String, String> {
+        let deadline = Instant::now() + patience;
+        loop {
+            let received = String::from_utf8_lossy(&self.received).into_owned();
+            if received.contains(text) {
+                return Ok(received);
+            }
+            if self.read_until(deadline)? == 0 {
+                return Err(format!("the connection ended after {received:?}"));
+            }
+        }
+    }
+
     /// Sends a request and waits for its answer.
     ///
     /// # Errors

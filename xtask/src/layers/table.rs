@@ -56,6 +56,7 @@ const LAYERS: &[Layer] = &[
         what: "the kernel, storage, sockets and requests of the native hosts; the bindings, tasks and promises of Workers",
         places: &[
             "platform/native/",
+            "platform/native/seam/incoming",
             "platform/native/seam/raw_response",
             "platform/native/seam/request",
             "platform/native/seam/socket",
@@ -73,6 +74,7 @@ const LAYERS: &[Layer] = &[
             "platform/native/sim/socket",
             "platform/native/sim/under_way",
             "platform/worker/",
+            "platform/worker/seam/incoming",
             "platform/worker/seam/raw_response",
             "platform/worker/seam/request",
             "platform/worker/seam/socket",
@@ -92,6 +94,7 @@ const LAYERS: &[Layer] = &[
             "platform/native/executor/disk",
             "platform/native/executor/slot",
             "platform/native/executor/work",
+            "platform/native/network/answer_body",
             "platform/native/network/answers",
             "platform/native/network/assets",
             "platform/native/network/connection",

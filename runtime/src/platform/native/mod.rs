@@ -22,9 +22,10 @@ mod store;
 mod tests;
 
 pub use host::serve;
+pub(crate) use seam::incoming::{Incoming, sleep};
 pub(crate) use seam::raw_response::RawResponse;
 pub(crate) use seam::remote::{Env, Namespace, Remote};
-pub(crate) use seam::request::Request;
+pub(crate) use seam::request::{MAX_BODY, Request};
 pub(crate) use seam::socket::Socket;
 pub(crate) use seam::state::ObjectState;
 pub(crate) use seam::upgrade::Upgrade;

@@ -24,6 +24,7 @@ mod shards;
 mod sockets;
 mod sql;
 mod storage;
+mod streams;
 mod timers;
 mod transactions;
 mod turns;
@@ -74,6 +75,7 @@ fn cases() -> Vec<&'static Case> {
         alarms::CASES,
         storage::CASES,
         sql::CASES,
+        streams::CASES,
         shards::CASES,
         sockets::CASES,
         doors::CASES,

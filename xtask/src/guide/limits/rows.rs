@@ -22,7 +22,31 @@ pub const ROWS: &[(&str, &[(&str, &str)])] = &[
     ),
     (
         "any request body",
-        &[("network/bodies.rs", "MAX_BODY: usize = 1024 * 1024;")],
+        &[
+            ("seam/request.rs", "MAX_BODY: usize = MAX_JSON_BODY;"),
+            (COMMON, "MAX_JSON_BODY: usize = 1024 * 1024;"),
+        ],
+    ),
+    (
+        "`max_body`",
+        &[(
+            "macros/src/model/route.rs",
+            "LARGEST: u64 = 2 * 1024 * 1024 * 1024;",
+        )],
+    ),
+    (
+        "a streaming response that `stub.fetch` reads",
+        &[(
+            "runtime/src/http.rs",
+            "MAX_GATHERED: usize = 32 * 1024 * 1024;",
+        )],
+    ),
+    (
+        "silence of `Response::events`",
+        &[(
+            "runtime/src/http/event.rs",
+            "KEEP_ALIVE: Duration = Duration::from_secs(15);",
+        )],
     ),
     (
         "time for a request body to arrive",

@@ -5,10 +5,10 @@
 
 use super::super::network::answers::SMALL;
 use super::super::network::budget::Share;
-use super::work::{ReplyTo, answer, answer_with, body_size};
+use super::super::seam::carried::Carried;
+use super::work::{ReplyTo, answer, answer_with};
 use super::{MAX_CROSSING, Shard};
 use crate::error::fault::Fault;
-use crate::http::Response;
 
 impl Shard {
     /// Sends a result. If there is no room for it, the result is lost although its turn was
@@ -21,15 +21,11 @@ impl Shard {
         }
     }
 
-    pub(super) fn answer_request(
-        &self,
-        reply: ReplyTo<Response>,
-        response: Result<Response, Fault>,
-    ) {
-        let response = Fault::respond(response);
-        match self.room_to_cross(&reply, body_size(&response)) {
+    pub(super) fn answer_request(&self, reply: ReplyTo<Carried>, response: Result<Carried, Fault>) {
+        let response = response.unwrap_or_else(Carried::from);
+        match self.room_to_cross(&reply, response.body_size()) {
             Ok(share) => answer_with(reply, Ok(response), share),
-            Err(full) => answer(reply, Ok(Fault::Disconnected(full).into_response())),
+            Err(full) => answer(reply, Ok(Fault::Disconnected(full).into())),
         }
     }
 

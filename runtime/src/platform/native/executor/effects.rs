@@ -229,6 +229,8 @@ impl Shard {
         match output {
             Output::Called { reply, result } => self.answer_call(reply, result),
             Output::Fetched { reply, response } => self.answer_request(reply, response),
+            // The reader may be gone.
+            Output::Chunk { place, step } => drop(place.send(step)),
             Output::Delivery(delivery) => self.deliver(*delivery),
             Output::Frame { socket, frame } => socket.transmit(frame),
             Output::Barrier(waiting) => {

@@ -18,6 +18,7 @@ mod residents;
 mod rest;
 mod simulated;
 pub(super) mod slot;
+mod streams;
 mod tasks;
 #[cfg(test)]
 mod tests;

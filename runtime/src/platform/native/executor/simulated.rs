@@ -58,7 +58,7 @@ impl Shard {
             return Some(output);
         };
         let possible: &[FaultKind] = match &output {
-            Output::Called { .. } | Output::Fetched { .. } => {
+            Output::Called { .. } | Output::Fetched { .. } | Output::Chunk { .. } => {
                 &[FaultKind::Crash, FaultKind::LostReply, FaultKind::SlowReply]
             }
             Output::Delivery(_) => &[FaultKind::Crash, FaultKind::LostCall, FaultKind::SlowCall],
@@ -111,7 +111,7 @@ impl Shard {
             Some(FaultKind::Crash | FaultKind::LostCall) => return lost(),
             Some(FaultKind::SlowCall) => tokio::time::sleep(simulation.up_to(2_000)).await,
             Some(_) => {
-                let again = Request::received(request.inner.clone());
+                let again = Request::received(request.inner.repeated());
                 let (outgoing, pause) = (outgoing.clone(), simulation.up_to(2_000));
                 tokio::task::spawn_local(async move {
                     tokio::time::sleep(pause).await;

@@ -101,8 +101,10 @@ impl Shard {
             }) => {
                 let caller = Awaiting::new(reply);
                 let turn = instance.fetch(*request, caller.origin(chain));
-                self.drive(&life, bytes, turn, caller, |life, caller, result| {
+                let shard = Rc::clone(self);
+                self.drive(&life, bytes, turn, caller, move |life, caller, result| {
                     let response = result.and_then(|response| response);
+                    let response = response.map(|response| shard.carried(life, response));
                     let reply = caller.reply;
                     life.emit(Output::Fetched { reply, response });
                 });

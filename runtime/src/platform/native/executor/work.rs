@@ -8,12 +8,14 @@ use tokio::sync::oneshot;
 use super::super::kernel::ObjectIndex;
 use super::super::network::budget::Share;
 use super::super::network::frame::Frame;
+use super::super::seam::carried::Carried;
+use super::super::seam::incoming::{Place, Step};
 use super::super::seam::request::Request as PlatformRequest;
 use super::super::seam::socket::{Flight, Socket};
 use super::super::store::Database;
 use crate::error::StorageError;
 use crate::error::fault::Fault;
-use crate::http::{Body, Request, Response};
+use crate::http::Request;
 use crate::object::class::Class;
 use crate::object::id::RawId;
 use crate::socket::Message;
@@ -72,7 +74,7 @@ pub(in super::super) enum Task {
         // Boxed, because work is moved many times before it runs.
         request: Box<Request>,
         chain: CallChain,
-        reply: ReplyTo<Response>,
+        reply: ReplyTo<Carried>,
     },
 }
 
@@ -143,8 +145,13 @@ pub(in super::super) enum Output {
         result: Result<Vec<u8>, Fault>,
     },
     Fetched {
-        reply: ReplyTo<Response>,
-        response: Result<Response, Fault>,
+        reply: ReplyTo<Carried>,
+        response: Result<Carried, Fault>,
+    },
+    /// A step of a streaming body.
+    Chunk {
+        place: Place,
+        step: Step,
     },
     /// An outgoing call.
     Delivery(Box<Delivery>),
@@ -161,7 +168,11 @@ impl Output {
     pub(super) fn size(&self) -> usize {
         match self {
             Self::Called { result, .. } => result.as_ref().map_or(0, Vec::len),
-            Self::Fetched { response, .. } => response.as_ref().map_or(0, body_size),
+            Self::Fetched { response, .. } => response.as_ref().map_or(0, Carried::body_size),
+            Self::Chunk { step, .. } => match step {
+                Ok(Some(chunk)) => chunk.len(),
+                _ => 0,
+            },
             Self::Delivery(delivery) => delivery.task.size(),
             Self::Frame { frame, .. } => frame.size(),
             Self::Barrier(_) => 0,
@@ -179,9 +190,10 @@ impl Output {
             Self::Fetched {
                 reply,
                 response: Err(panicked @ Fault::Panicked),
-            } => answer(reply, Ok(panicked.into_response())),
+            } => answer(reply, Ok(panicked.into())),
             Self::Called { reply, .. } => answer(reply, Err(fault)),
             Self::Fetched { reply, .. } => answer(reply, Err(fault)),
+            Self::Chunk { place, .. } => drop(place.send(Err(fault))),
             Self::Delivery(delivery) => delivery.task.refuse(fault),
             // The reset that accompanies this drops the open sockets. A socket that waits for the
             // answer to its Close is not among them.
@@ -194,14 +206,6 @@ impl Output {
                 let _ = waiting.send(Err(error));
             }
         }
-    }
-}
-
-pub(super) fn body_size(response: &Response) -> usize {
-    match &response.body {
-        Body::Bytes(bytes) => bytes.len(),
-        Body::Empty | Body::Upgrade(_) => 0,
-        Body::Raw(raw) => match *raw {},
     }
 }
 

@@ -1,10 +1,11 @@
 //! Answers in the form in which HTTP sends them. Bounds how much of them may wait for their
 //! readers.
 
-use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{HeaderName, HeaderValue};
+use tokio::sync::watch;
 
+use super::answer_body::AnswerBody;
 use super::budget::{Budget, Share};
 use crate::error::fault::Fault;
 use crate::http::{Body, Header, Response};
@@ -15,7 +16,7 @@ const MAX_ANSWERS: usize = 128 * 1024 * 1024;
 /// Answers up to this size are not counted, because the number of callers bounds them.
 pub(in super::super) const SMALL: usize = 8 * 1024;
 
-pub(super) type HttpResponse = hyper::Response<Full<Bytes>>;
+pub(super) type HttpResponse = hyper::Response<AnswerBody>;
 
 /// The answers that wait for the readers of one shard.
 #[derive(Clone)]
@@ -37,19 +38,27 @@ impl Answers {
 
     /// Converts an answer to its form on the wire. An answer becomes a 503 if there is no room for
     /// it among those that wait for their readers.
-    pub(super) fn to_http(&self, mut response: Response) -> HttpResponse {
+    pub(super) fn to_http(
+        &self,
+        mut response: Response,
+        draining: &watch::Sender<bool>,
+    ) -> HttpResponse {
         let bytes = match std::mem::replace(&mut response.body, Body::Empty) {
             Body::Bytes(bytes) => bytes,
+            Body::Stream(chunks) => {
+                let chunks = AnswerBody::chunks(chunks, self.0.clone(), draining);
+                return with_body(response, chunks);
+            }
             Body::Empty | Body::Upgrade(_) => Vec::new(),
         };
         if bytes.len() <= SMALL {
-            return with_body(response, Bytes::from(bytes));
+            return with_body(response, Bytes::from(bytes).into());
         }
         match self.take(bytes.len()) {
-            Ok(share) => with_body(response, share.holding(bytes)),
+            Ok(share) => with_body(response, share.holding(bytes).into()),
             Err(full) => {
                 drop(bytes);
-                self.to_http(full.into_response())
+                self.to_http(full.into_response(), draining)
             }
         }
     }
@@ -62,11 +71,11 @@ fn answers_are_full() -> Fault {
     ))
 }
 
-pub(super) fn with_body(response: Response, body: Bytes) -> HttpResponse {
+pub(super) fn with_body(response: Response, body: AnswerBody) -> HttpResponse {
     let Response {
         status, headers, ..
     } = response;
-    let mut http = hyper::Response::new(Full::new(body));
+    let mut http = hyper::Response::new(body);
     match hyper::StatusCode::from_u16(status) {
         Ok(status) => *http.status_mut() = status,
         Err(_) => {

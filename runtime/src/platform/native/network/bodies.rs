@@ -11,12 +11,12 @@ use super::budget::Budget;
 use super::waiting::{Eviction, Place, Waiting};
 use crate::error::Error;
 use crate::error::fault::Fault;
+use crate::limits::{MAX_JSON_BODY as MAX_BODY, body_too_large as too_large};
 
 /// How many bytes incomplete request bodies of one shard may hold together. Beyond it, a request
 /// whose body has stopped arriving is answered with 503, or else the one that finds no room.
 /// Complete bodies may hold as much again, until the handler is done with them.
 pub(super) const MAX_BODIES: usize = 64 * 1024 * 1024;
-const MAX_BODY: usize = 1024 * 1024;
 /// Bodies up to this size are not counted, because the number of connections bounds them.
 const SMALL: usize = 8 * 1024;
 /// How much of a body that is refused for its size is read and dropped. Closing at once would reset
@@ -25,7 +25,7 @@ const MAX_DISCARDED: usize = 32 * 1024 * 1024;
 /// How long the rest of a body that found no room is read and dropped, for the same reason.
 const NO_ROOM_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a request's body may take.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The bodies of one shard's requests.
 pub(super) struct Bodies {
@@ -43,46 +43,31 @@ impl Bodies {
         }
     }
 
+    /// The budget of bodies that are held.
+    pub(super) fn held(&self) -> &Budget {
+        &self.held
+    }
+
     pub(super) async fn read(&self, headers: &HeaderMap, body: Incoming) -> Result<Bytes, Fault> {
         if body.is_end_stream() {
             return Ok(Bytes::new());
         }
-        let stated = headers
-            .get(header::CONTENT_LENGTH)
-            .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-        if let Some(length) = stated.filter(|length| *length > MAX_BODY) {
-            // A peer that sends `Expect` has not begun to send the body.
-            if !headers.contains_key(header::EXPECT) && length <= MAX_DISCARDED {
-                discard(body).await;
-            }
-            return Err(too_large(&length.to_string()));
-        }
-        let mut body = body;
+        let mut body = check_length(headers, body, MAX_BODY).await?;
         let collected = timeout(BODY_TIMEOUT, self.collect(&mut body)).await;
         match collected {
             Ok(Ok(body)) => Ok(body),
             Ok(Err(Uncollected::TooLarge)) => {
                 discard(body).await;
-                Err(too_large("more"))
+                Err(too_large(None, MAX_BODY))
             }
             Ok(Err(Uncollected::NoRoom)) => {
                 let _ = timeout(NO_ROOM_TIMEOUT, discard(body)).await;
-                Err(Fault::Overloaded(format!(
-                    "request bodies are limited to {MAX_BODIES} bytes in total; try again later"
-                )))
+                Err(no_room())
             }
             Ok(Err(Uncollected::Broken(error))) => {
                 Err(Fault::BadRequest(format!("the body ended early: {error}")))
             }
-            // A 504 would say that another server was slow, and proxies retry it.
-            Err(_) => Err(Fault::application(&Error::new(
-                408,
-                "body_timed_out",
-                format!(
-                    "the body did not arrive within {} s",
-                    BODY_TIMEOUT.as_secs()
-                ),
-            ))),
+            Err(_) => Err(timed_out()),
         }
     }
 
@@ -140,13 +125,44 @@ enum Uncollected<E> {
     Broken(E),
 }
 
-fn too_large(size: &str) -> Fault {
-    Fault::TooLarge(format!(
-        "a body of {size} bytes is over the limit of {MAX_BODY}"
+/// Returns the body, unless the client states that it is over the limit.
+pub(super) async fn check_length(
+    headers: &HeaderMap,
+    body: Incoming,
+    limit: usize,
+) -> Result<Incoming, Fault> {
+    let stated = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    let Some(length) = stated.filter(|length| *length > limit) else {
+        return Ok(body);
+    };
+    // A peer that sends `Expect` has not begun to send the body.
+    if !headers.contains_key(header::EXPECT) && length <= MAX_DISCARDED {
+        discard(body).await;
+    }
+    Err(too_large(Some(&length.to_string()), limit))
+}
+
+pub(super) fn no_room() -> Fault {
+    Fault::Overloaded(format!(
+        "request bodies are limited to {MAX_BODIES} bytes in total; try again later"
     ))
 }
 
-async fn discard(mut body: Incoming) {
+pub(super) fn timed_out() -> Fault {
+    // A 504 would say that another server was slow, and proxies retry it.
+    Fault::application(&Error::new(
+        408,
+        "body_timed_out",
+        format!(
+            "the body did not arrive within {} s",
+            BODY_TIMEOUT.as_secs()
+        ),
+    ))
+}
+
+pub(super) async fn discard(mut body: Incoming) {
     let mut discarded = 0;
     let drop_frames = async {
         while let Some(Ok(frame)) = body.frame().await {

@@ -103,7 +103,7 @@ impl Share {
     }
 
     /// Returns bytes that keep their share until the last of their handles is dropped.
-    pub(super) fn holding(self, bytes: Vec<u8>) -> Bytes {
+    pub(super) fn holding(self, bytes: impl AsRef<[u8]> + Send + 'static) -> Bytes {
         Bytes::from_owner(Held {
             bytes,
             _share: self,
@@ -117,14 +117,14 @@ impl Drop for Share {
     }
 }
 
-struct Held {
-    bytes: Vec<u8>,
+struct Held<B> {
+    bytes: B,
     _share: Share,
 }
 
-impl AsRef<[u8]> for Held {
+impl<B: AsRef<[u8]>> AsRef<[u8]> for Held<B> {
     fn as_ref(&self) -> &[u8] {
-        &self.bytes
+        self.bytes.as_ref()
     }
 }
 

@@ -39,9 +39,10 @@ pub(super) async fn serve<F>(
         let answering = requests.answer();
         let answer = answer(request);
         async move {
-            let answer = answer.await;
-            drop(answering);
+            // A streaming answer is under way until its last chunk.
             answer
+                .await
+                .map(|answer| answer.map(|body| body.until_sent(answering)))
         }
     });
     let connection = http1::Builder::new()
@@ -74,7 +75,6 @@ pub(super) async fn serve<F>(
 
 #[cfg(test)]
 mod tests {
-    use http_body_util::Full;
     use hyper::body::Bytes;
     use tokio::io::AsyncReadExt;
     use tokio::net::TcpListener;
@@ -98,9 +98,7 @@ mod tests {
         let peer = Peer::accepted(stream, Budget::new(1).open(), &requests);
         let draining = watch::Sender::new(false);
         let serving = serve(peer, &requests, draining.subscribe(), async |_| {
-            Ok(hyper::Response::new(Full::new(Bytes::from_static(
-                b"answer",
-            ))))
+            Ok(hyper::Response::new(Bytes::from_static(b"answer").into()))
         });
         let mut serving = std::pin::pin!(serving);
         assert!(serving.as_mut().now_or_never().is_none(), "nothing is sent");

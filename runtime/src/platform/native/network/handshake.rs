@@ -1,6 +1,5 @@
 //! The server's half of a WebSocket handshake (RFC 6455, section 4.2).
 
-use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
@@ -78,7 +77,7 @@ impl Handshake {
                 Err(error) => tracing::debug!(%error, "a peer left during the handshake"),
             }
         });
-        let mut response = hyper::Response::new(Full::new(Bytes::new()));
+        let mut response = hyper::Response::new(Bytes::new().into());
         *response.status_mut() = hyper::StatusCode::SWITCHING_PROTOCOLS;
         append(&mut response, headers);
         let headers = response.headers_mut();

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::header;
 use hyper::http::request::Parts;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -17,11 +17,13 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 use super::super::executor::Shard;
+use super::super::seam::incoming::Incoming as Arrives;
 use super::super::seam::remote::Env;
 use super::super::seam::request::Request as PlatformRequest;
 use super::admission::{Admission, Ticket};
 use super::answers::{Answers, HttpResponse, with_body};
-use super::bodies::{Bodies, MAX_BODIES};
+use super::arriving::Arriving;
+use super::bodies::{Bodies, MAX_BODIES, check_length};
 use super::budget::Share;
 use super::handshake::Handshake;
 use super::peer::Peer;
@@ -30,7 +32,9 @@ use super::requests::Requests;
 use super::waiting::Waiting;
 use super::{assets, connection};
 use crate::app::App;
-use crate::engine::routing::is_upgrade;
+use crate::app::dispatch::Destination;
+use crate::engine::routing::{find, is_upgrade};
+use crate::engine::table::Description;
 use crate::error::fault::Fault;
 use crate::http::{Body, Request};
 use crate::turn::user_code::Guarded;
@@ -174,7 +178,8 @@ impl Server {
             tracing::error!("answering a request panicked");
             Err(Fault::Panicked)
         });
-        Ok(answer.unwrap_or_else(|fault| self.answers.to_http(fault.into_response())))
+        Ok(answer
+            .unwrap_or_else(|fault| self.answers.to_http(fault.into_response(), &self.draining)))
     }
 
     async fn try_answer(
@@ -201,18 +206,34 @@ impl Server {
         } else {
             (None, None)
         };
-        // An answer to a peer that is still sending would be lost with the connection, so the body is
-        // read even if it is refused. The refusal is the same as on Cloudflare, whatever the body.
-        let body = self.bodies.read(request.inner.headers(), body).await;
-        let body = match self.app.cross_origin.check(&request).and(body) {
-            Ok(body) => body,
+        let allowed = self.app.cross_origin.check(&request);
+        let headers = request.inner.headers();
+        let limit = max_body(&self.app, &request);
+        let received = match limit.filter(|_| allowed.is_ok() && !body.is_end_stream()) {
+            Some(limit) => {
+                let body = check_length(headers, body, limit).await;
+                body.map(|body| Some(Arriving::new(headers, body, self.bodies.held())))
+            }
+            // An answer to a peer that is still sending would be lost with the connection, so the
+            // body is read even if it is refused. The refusal is the same as on Cloudflare, whatever
+            // the body.
+            None => {
+                let body = self.bodies.read(headers, body).await;
+                body.map(|body| {
+                    request.inner.receive_body(body);
+                    None
+                })
+            }
+        };
+        match allowed.and(received) {
+            Ok(Some(body)) => request.inner.await_body(Arrives::arriving(body)),
+            Ok(None) => {}
             Err(fault) => {
                 let headers = self.app.cross_origin.headers(&request);
                 let response = fault.into_response().with_cross_origin_headers(headers);
-                return Ok(self.answers.to_http(response));
+                return Ok(self.answers.to_http(response, &self.draining));
             }
-        };
-        request.inner.receive_body(body);
+        }
         let env = crate::object::context::Env::new(Env::ungated(Rc::clone(&self.shard)));
         let mut response = match self.app.answer(request, env).await {
             Ok(response) => response,
@@ -222,7 +243,7 @@ impl Server {
                 // Boxed, because its state would otherwise enlarge the future of every request.
                 let asset = Box::pin(assets::answer(folder, &path, &self.answers));
                 let reason = match asset.await {
-                    Ok((response, body)) => return Ok(with_body(response, body)),
+                    Ok((response, body)) => return Ok(with_body(response, body.into())),
                     Err(reason) => reason,
                 };
                 self.app.answer_without_asset(*asked, reason).await
@@ -238,10 +259,26 @@ impl Server {
                     return Err(refused);
                 }
                 response.body = body;
-                Ok(self.answers.to_http(response))
+                Ok(self.answers.to_http(response, &self.draining))
             }
         }
     }
+}
+
+/// Returns the largest body that the route of a request states. Guards may still change the route.
+fn max_body(app: &App, request: &Request) -> Option<usize> {
+    let states_one =
+        |class: &&Description| class.routes.iter().any(|route| route.max_body.is_some());
+    // Most apps have none, and need not look for the route twice.
+    if !app.objects.iter().any(states_one) {
+        return None;
+    }
+    let (method, path) = (request.method(), request.path());
+    let Destination::Object(target) = app.destination(&method, &path) else {
+        return None;
+    };
+    let (route, _) = find(target.description, &method, target.path).ok()?;
+    route.max_body
 }
 
 /// Exactly one host is allowed. Otherwise a guard and a proxy may each use a different one (RFC

@@ -7,8 +7,10 @@ use std::time::Duration;
 use super::super::executor::slot::{Executor, Life};
 use super::super::executor::work::{Delivery, Output, ReplyTo, Task};
 use super::super::ids::IdKey;
+use super::request::MAX_BODY;
 use crate::error::fault::Fault;
 use crate::http::{Request, Response};
+use crate::limits::body_too_large;
 use crate::object::class::Class;
 use crate::object::id::{InvalidId, Placement, RawId};
 use crate::turn::LocalFuture;
@@ -62,6 +64,12 @@ impl Env {
         Box::pin(async move {
             if let Some(written) = written {
                 written.await.map_err(Fault::Storage)?;
+            }
+            // A request that is passed on is sent when it has arrived.
+            let mut request = request;
+            if let Some(incoming) = request.inner.take_incoming() {
+                let body = incoming.gather(MAX_BODY).await?;
+                request = request.with_body(body.ok_or_else(|| body_too_large(None, MAX_BODY))?);
             }
             executor.fetch(request).await
         })
@@ -158,11 +166,12 @@ impl Remote {
         chain: &CallChain,
     ) -> LocalFuture<'static, Result<Response, Fault>> {
         let chain = chain.clone();
-        self.send(|reply| Task::Fetch {
+        let answer = self.send(|reply| Task::Fetch {
             request: Box::new(request),
             chain,
             reply,
-        })
+        });
+        Box::pin(async move { answer.await.map(Response::from) })
     }
 
     /// The task is sent when this returns, so tasks keep their order (P68).

@@ -1,4 +1,4 @@
-//! HTTP requests of the embedded host: read completely, owned, and able to move between threads.
+//! HTTP requests of the embedded host: owned, and able to move between threads.
 
 use std::borrow::Cow;
 use std::hash::{Hash, Hasher};
@@ -9,10 +9,13 @@ use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use url::Url;
 
-use crate::error::Error;
+use super::incoming::Incoming;
 use crate::error::fault::Fault;
+use crate::limits::MAX_JSON_BODY;
 
-#[derive(Clone)]
+/// The largest body that is read where no route states its limit, in bytes.
+pub(crate) const MAX_BODY: usize = MAX_JSON_BODY;
+
 pub(crate) struct Request {
     method: Cow<'static, str>,
     /// The part after the origin, for a request to the outside world.
@@ -24,6 +27,8 @@ pub(crate) struct Request {
     client_address: Option<IpAddr>,
     refused: Option<Box<Refused>>,
     body: Bytes,
+    /// A body that is still on its way. `body` is then empty.
+    incoming: Option<Box<Incoming>>,
 }
 
 /// Hashes everything that is sent.
@@ -38,6 +43,7 @@ impl Hash for Request {
             client_address,
             refused: _,
             body,
+            incoming: _,
         } = self;
         (method, path, query, client_address, body).hash(state);
         for (name, value) in headers {
@@ -72,6 +78,7 @@ impl Request {
             client_address: None,
             refused: None,
             body: Bytes::new(),
+            incoming: None,
         }
     }
 
@@ -85,6 +92,7 @@ impl Request {
             client_address: None,
             refused: None,
             body: Bytes::new(),
+            incoming: None,
         }
     }
 
@@ -103,6 +111,26 @@ impl Request {
 
     pub(in super::super) fn receive_body(&mut self, body: Bytes) {
         self.body = body;
+    }
+
+    /// Takes over a body that is still on its way.
+    pub(in super::super) fn await_body(&mut self, incoming: Incoming) {
+        self.incoming = Some(Box::new(incoming));
+    }
+
+    /// Returns the request as it may be sent a second time. A body that is on its way is not.
+    pub(in super::super) fn repeated(&self) -> Self {
+        Self {
+            method: self.method.clone(),
+            path: self.path.clone(),
+            origin: self.origin,
+            query: self.query.clone(),
+            headers: self.headers.clone(),
+            refused: self.refused.clone(),
+            body: self.body.clone(),
+            incoming: None,
+            client_address: self.client_address,
+        }
     }
 
     /// The size of the request in a mailbox.
@@ -166,6 +194,7 @@ impl Request {
         // The stated length of the received body does not apply to this one.
         self.headers.remove(hyper::header::CONTENT_LENGTH);
         self.body = Bytes::from(body);
+        self.incoming = None;
     }
 
     pub(crate) fn set_path(&mut self, path: &str) {
@@ -209,17 +238,21 @@ impl Request {
     }
 
     /// Returns the body, or `None` if it is larger than `limit`.
-    pub(crate) async fn bytes_within(&mut self, limit: usize) -> Result<Option<Vec<u8>>, Error> {
-        let bytes = self.bytes().await?;
-        Ok((bytes.len() <= limit).then_some(bytes))
+    pub(crate) async fn bytes_within(&mut self, limit: usize) -> Result<Option<Vec<u8>>, Fault> {
+        match self.incoming.take() {
+            Some(incoming) => incoming.gather(limit).await,
+            None => Ok(Some(self.take_whole().into()).filter(|body: &Vec<u8>| body.len() <= limit)),
+        }
     }
 
-    #[expect(
-        clippy::unused_async,
-        reason = "on Cloudflare the body is still on its way"
-    )]
-    pub(crate) async fn bytes(&mut self) -> Result<Vec<u8>, Error> {
-        Ok(std::mem::take(&mut self.body).into())
+    /// Returns the body if it is there already.
+    pub(crate) fn take_whole(&mut self) -> Bytes {
+        std::mem::take(&mut self.body)
+    }
+
+    /// Returns the body if it is still on its way.
+    pub(crate) fn take_incoming(&mut self) -> Option<Incoming> {
+        self.incoming.take().map(|incoming| *incoming)
     }
 }
 

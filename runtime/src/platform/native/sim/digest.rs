@@ -5,8 +5,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::super::executor::work::{Output, Task, Work};
 use super::super::network::frame::Frame;
+use super::super::seam::carried::{Carried, CarriedBody};
 use crate::error::fault::Fault;
-use crate::http::{Body, Request, Response};
+use crate::http::Request;
 use crate::socket::Message;
 
 /// The size of a database page, as SQLite writes it.
@@ -38,6 +39,10 @@ pub(super) fn digest_of_output(output: &Output) -> u64 {
         },
         Output::Fetched { response, .. } => match response {
             Ok(response) => hash_response(response, hasher),
+            Err(fault) => hash_fault(fault, hasher),
+        },
+        Output::Chunk { step, .. } => match step {
+            Ok(chunk) => chunk.hash(hasher),
             Err(fault) => hash_fault(fault, hasher),
         },
         Output::Delivery(delivery) => {
@@ -97,14 +102,14 @@ fn hash_message(message: &Message, hasher: &mut DefaultHasher) {
     }
 }
 
-fn hash_response(response: &Response, hasher: &mut DefaultHasher) {
-    let Response {
+fn hash_response(response: &Carried, hasher: &mut DefaultHasher) {
+    let Carried {
         status,
         headers,
         body,
     } = response;
     (status, headers).hash(hasher);
-    if let Body::Bytes(bytes) = body {
+    if let CarriedBody::Bytes(bytes) = body {
         bytes.hash(hasher);
     }
 }

@@ -273,7 +273,7 @@ impl Sim {
                 })
             }
             Body::Bytes(bytes) => Err(refusal(response.status, &bytes)),
-            Body::Empty => Err(Error::new(
+            Body::Empty | Body::Stream(_) => Err(Error::new(
                 response.status,
                 "refused",
                 "the object accepted no socket",

@@ -89,6 +89,14 @@ pub(super) fn label_of_output(
             };
             (format!("answer #{}", reply.call), status)
         }
+        Output::Chunk { step, .. } => {
+            let what = match step {
+                Ok(Some(chunk)) => format!("{} bytes", chunk.len()),
+                Ok(None) => "end".to_owned(),
+                Err(fault) => summary(fault),
+            };
+            ("chunk".to_owned(), what)
+        }
         Output::Delivery(delivery) => {
             let task = label_of_task(&delivery.task);
             (

@@ -50,6 +50,18 @@ pub(in super::super) fn drive(memory: &Memory, future: LocalFuture<'static, Answ
     promised.into()
 }
 
+/// Drives work of an object that no event waits for.
+pub(in super::super) fn drive_in_background(memory: &Memory, work: LocalFuture<'static, ()>) {
+    let done = drive(
+        memory,
+        Box::pin(async move {
+            work.await;
+            Ok(JsValue::UNDEFINED)
+        }),
+    );
+    memory.raw().wait_until(&done);
+}
+
 /// Answers a request to the app, always with a promise, whose failure becomes a response. Without a
 /// promise, a panic in the first poll would reach the platform from the entry, which could not
 /// answer it.

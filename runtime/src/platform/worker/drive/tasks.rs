@@ -70,7 +70,7 @@ impl Wake for AlarmClock {
 
 /// Drives a future in the current context, from the next microtask on. Returns the number of its
 /// task.
-pub(super) fn spawn(owner: Option<Memory>, future: LocalFuture<'static, ()>) -> u32 {
+pub(in super::super) fn spawn(owner: Option<Memory>, future: LocalFuture<'static, ()>) -> u32 {
     let alarm_clock = TASKS.with_borrow_mut(|tasks| {
         while tasks.waiting.contains_key(&tasks.next) {
             tasks.next = tasks.next.wrapping_add(1);

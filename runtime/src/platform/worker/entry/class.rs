@@ -15,6 +15,7 @@ use super::super::js::failure::{error_of, message_of, thrown};
 use super::super::seam::remote::{envelope, open_parcel};
 use super::super::seam::request::Request;
 use super::super::seam::response;
+use super::super::seam::sink::Producer;
 use super::super::seam::socket::Socket;
 use super::super::seam::state::ObjectState;
 use crate::codec::message_pack;
@@ -138,7 +139,11 @@ impl ObjectClass {
                 caller,
             };
             let answer = instance.fetch(crate::http::Request::received(request), origin);
-            async move { response::to_js(&Fault::respond(answer.await)) }
+            let memory = instance.state().memory().clone();
+            async move {
+                let answer = answer.await.unwrap_or_else(Fault::into_response);
+                response::to_js(answer.checked(), &Producer::Object(&memory))
+            }
         })
     }
 

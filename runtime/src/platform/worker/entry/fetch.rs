@@ -14,6 +14,7 @@ use super::super::js::failure::fault_of;
 use super::super::seam::env::Env;
 use super::super::seam::request::Request;
 use super::super::seam::response;
+use super::super::seam::sink::Producer;
 use crate::app::App;
 use crate::app::dispatch::Destination;
 use crate::error::fault::Fault;
@@ -74,6 +75,7 @@ pub fn worker_fetch(make: fn() -> App, request: JsValue, env: JsValue, _ctx: JsV
             Err(fault) => return answer_fault_across(app, &received, fault),
         }
     }
+    let answered = raw.clone();
     answer_unowned(
         &raw,
         Box::pin(async move {
@@ -93,7 +95,7 @@ pub fn worker_fetch(make: fn() -> App, request: JsValue, env: JsValue, _ctx: JsV
                 }
             };
             match app.answer(received, context::Env::new(env.clone())).await {
-                Ok(answer) => response::to_js(&answer),
+                Ok(answer) => response::to_js(answer, &Producer::App(&answered)),
                 Err(asked) => {
                     let reason = match asset(&env, &request) {
                         Ok(answer) => {
@@ -106,7 +108,10 @@ pub fn worker_fetch(make: fn() -> App, request: JsValue, env: JsValue, _ctx: JsV
                         }
                         Err(reason) => reason,
                     };
-                    response::to_js(&app.answer_without_asset(*asked, reason).await)
+                    response::to_js(
+                        app.answer_without_asset(*asked, reason).await,
+                        &Producer::App(&answered),
+                    )
                 }
             }
         }),
@@ -159,9 +164,9 @@ fn asset(env: &Env, request: &JsValue) -> Result<JsValue, Fault> {
 /// Answers with a fault that pages of the allowed origins can read.
 fn answer_fault_across(app: &App, received: &crate::http::Request, fault: Fault) -> Answer {
     let headers = app.cross_origin.headers(received);
-    response::to_js(&fault.into_response().with_cross_origin_headers(headers))
+    response::whole_to_js(&fault.into_response().with_cross_origin_headers(headers))
 }
 
 fn answer_fault(fault: Fault) -> Answer {
-    response::to_js(&fault.into_response())
+    response::whole_to_js(&fault.into_response())
 }

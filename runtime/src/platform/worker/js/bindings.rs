@@ -182,6 +182,22 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(in super::super) fn abandon(this: &Deferred);
 
+    /// The body of a response, which Rust writes. JavaScript breaks it off if Rust no longer can.
+    pub(in super::super) type BodyWriter;
+    #[wasm_bindgen(constructor, catch)]
+    pub(in super::super) fn new(owner: Option<&State>) -> Result<BodyWriter, JsValue>;
+    #[wasm_bindgen(method, getter)]
+    pub(in super::super) fn readable(this: &BodyWriter) -> JsValue;
+    /// Fails when the reader is gone.
+    #[wasm_bindgen(method, getter)]
+    pub(in super::super) fn closed(this: &BodyWriter) -> Promise;
+    #[wasm_bindgen(method)]
+    pub(in super::super) fn write(this: &BodyWriter, chunk: &[u8]) -> Promise;
+    #[wasm_bindgen(method)]
+    pub(in super::super) fn close(this: &BodyWriter) -> Promise;
+    #[wasm_bindgen(method)]
+    pub(in super::super) fn abort(this: &BodyWriter, error: &JsValue);
+
     /// Calls `run` with the number of a task, in a separate microtask.
     #[wasm_bindgen(catch, js_name = inAMicrotask)]
     pub(in super::super) fn in_a_microtask(run: &JsValue, task: u32) -> Result<(), JsValue>;
@@ -234,6 +250,17 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     pub(in super::super) fn abort(this: &Flight) -> Result<(), JsValue>;
 
+    /// The body of a request or a response, which is read in chunks.
+    pub(in super::super) type BodyReader;
+    /// `None` if there is no body.
+    #[wasm_bindgen(catch, static_method_of = BodyReader)]
+    pub(in super::super) fn of(message: &JsValue) -> Result<Option<BodyReader>, JsValue>;
+    /// The next chunk. `undefined` at the end.
+    #[wasm_bindgen(method)]
+    pub(in super::super) fn read(this: &BodyReader) -> Promise;
+    #[wasm_bindgen(method, catch)]
+    pub(in super::super) fn cancel(this: &BodyReader) -> Result<(), JsValue>;
+
     pub(in super::super) fn failure(
         code: &str,
         message: &str,
@@ -274,6 +301,12 @@ extern "C" {
         headers: Vec<String>,
         body: Option<&[u8]>,
         socket: Option<&WebSocket>,
+    ) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(catch, js_name = streamResponse)]
+    pub(in super::super) fn stream_response(
+        status: u16,
+        headers: Vec<String>,
+        readable: &JsValue,
     ) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(catch, js_name = changedResponse)]
     pub(in super::super) fn changed_response(

@@ -50,6 +50,25 @@ export class Flight {
   }
 }
 
+export class BodyReader {
+  constructor(body) {
+    this.reader = body.getReader();
+  }
+
+  static of({ body }) {
+    return body ? new BodyReader(body) : undefined;
+  }
+
+  async read() {
+    const { done, value } = await this.reader.read();
+    return done ? undefined : value;
+  }
+
+  cancel() {
+    this.reader.cancel().catch(() => {});
+  }
+}
+
 const MOST_DISCARDED = 32 * 1024 * 1024;
 
 // Returns `undefined` if the body is over the limit. It is still read, up to a bound, because a
@@ -104,6 +123,12 @@ export function jsonResponse(status, body) {
 
 export function response(status, headers, body, webSocket) {
   const made = new Response(body?.length ? body.slice() : null, { status, webSocket });
+  appendAll(made.headers, headers, "append");
+  return made;
+}
+
+export function streamResponse(status, headers, readable) {
+  const made = new Response(readable, { status });
   appendAll(made.headers, headers, "append");
   return made;
 }

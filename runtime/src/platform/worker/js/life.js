@@ -330,6 +330,36 @@ export class Deferred {
   }
 }
 
+// The body of a response, which Rust writes. Each chunk passes the output gate. It breaks off when
+// Rust's end is dropped, or its memory is lost: the reader must not take it for complete.
+export class BodyWriter {
+  constructor(owner) {
+    const { readable, writable } = new IdentityTransformStream();
+    this.readable = readable;
+    this.writer = writable.getWriter();
+    // Its reaction runs in the context of the stream, whichever context fails it.
+    this.whole = new Deferred(owner);
+    this.whole.promise.catch((error) => this.writer.abort(error)).catch(() => {});
+  }
+
+  get closed() {
+    return this.writer.closed;
+  }
+
+  write(chunk) {
+    return this.writer.write(chunk.slice());
+  }
+
+  close() {
+    this.whole.settle();
+    return this.writer.close();
+  }
+
+  abort(error) {
+    this.whole.fail(error);
+  }
+}
+
 // Tasks that were woken and have not run yet, with the function that runs them.
 const due = new Map();
 

@@ -8,6 +8,7 @@ use wasm_bindgen_futures::JsFuture;
 use super::super::drive::promise::Answer;
 use super::super::js::bindings;
 use super::super::js::failure::fault_of;
+use super::incoming::Incoming;
 use crate::error::fault::Fault;
 
 /// Pairs of names and values.
@@ -38,6 +39,12 @@ impl RawResponse {
             .await
             .map_err(|error| fault_of(&error))?;
         Ok(Uint8Array::new(&buffer).to_vec())
+    }
+
+    /// Returns the body, for a caller that reads it in chunks. Returns `None` if there is none, or
+    /// if it was read already.
+    pub(crate) fn into_incoming(self) -> Option<Incoming> {
+        Incoming::of(&self.response).ok().flatten()
     }
 
     pub(super) fn to_js(&self, status: u16, headers: &Headers) -> Answer {

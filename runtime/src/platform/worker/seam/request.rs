@@ -10,6 +10,7 @@ use wasm_bindgen_futures::JsFuture;
 
 use super::super::js::bindings;
 use super::super::js::failure::message_of;
+use super::incoming::Incoming;
 use crate::codec::message_pack;
 use crate::error::Error;
 use crate::error::fault::Fault;
@@ -214,31 +215,43 @@ impl Request {
         Some(address.to_canonical())
     }
 
-    /// Reads the whole body.
-    pub(crate) async fn bytes(&mut self) -> Result<Vec<u8>, Error> {
-        let body = self.read(None).await?;
-        Ok(body.unwrap_or_default())
-    }
-
     /// Reads the body. Returns `None` if it is larger than `limit`.
-    pub(crate) async fn bytes_within(&mut self, limit: usize) -> Result<Option<Vec<u8>>, Error> {
-        self.read(Some(limit)).await
-    }
-
-    async fn read(&mut self, limit: Option<usize>) -> Result<Option<Vec<u8>>, Error> {
+    pub(crate) async fn bytes_within(&mut self, limit: usize) -> Result<Option<Vec<u8>>, Fault> {
         if let Some(body) = self.body.take() {
-            return Ok(Some(body).filter(|body| limit.is_none_or(|limit| body.len() <= limit)));
+            return Ok(Some(body).filter(|body| body.len() <= limit));
         }
         let Some(base) = &self.base else {
             return Ok(Some(Vec::new()));
         };
-        let limit = limit.map(|limit| u32::try_from(limit).unwrap_or(u32::MAX));
-        let failed = |error: JsValue| Error::bad_request("body_unreadable", message_of(&error));
+        let limit = u32::try_from(limit).ok().filter(|limit| *limit < u32::MAX);
+        let failed = |error: JsValue| unreadable(&error);
         let read = JsFuture::from(bindings::read_body(base, limit).map_err(failed)?)
             .await
             .map_err(failed)?;
         Ok((!read.is_undefined()).then(|| Uint8Array::new(&read).to_vec()))
     }
+
+    /// Returns the body if it was read or set.
+    pub(crate) fn take_whole(&mut self) -> Vec<u8> {
+        self.body.take().unwrap_or_default()
+    }
+
+    /// Returns the body if it is still on its way.
+    pub(crate) fn take_incoming(&mut self) -> Option<Incoming> {
+        if self.body.is_some() {
+            return None;
+        }
+        let body = self.base.as_deref().map(Incoming::of)?;
+        // A body that was read already has no reader.
+        body.ok().flatten()
+    }
+}
+
+/// The largest body that is read where no route states its limit: the platform's own.
+pub(crate) const MAX_BODY: usize = usize::MAX;
+
+fn unreadable(error: &JsValue) -> Fault {
+    Fault::application(&Error::bad_request("body_unreadable", message_of(error)))
 }
 
 /// Whether an address has a scheme and is more than a path.

@@ -9,6 +9,7 @@ use super::super::drive::promise::Answer;
 use super::super::js::bindings;
 use super::super::js::failure::fault_of;
 use super::raw_response::{Headers, RawResponse, flat};
+use super::sink::Producer;
 use crate::error::fault::Fault;
 use crate::http::{Body, Response};
 
@@ -29,7 +30,22 @@ impl RawResponse {
     }
 }
 
-pub(in super::super) fn to_js(response: &Response) -> Answer {
+/// Converts a response, whose body `producer` produces if it is a stream.
+pub(in super::super) fn to_js(mut response: Response, producer: &Producer<'_>) -> Answer {
+    match std::mem::replace(&mut response.body, Body::Empty) {
+        Body::Stream(chunks) => {
+            let readable = producer.produce(chunks)?;
+            bindings::stream_response(response.status, flat(&response.headers), &readable)
+        }
+        body => {
+            response.body = body;
+            whole_to_js(&response)
+        }
+    }
+}
+
+/// Converts a response that does not stream.
+pub(in super::super) fn whole_to_js(response: &Response) -> Answer {
     let Response {
         status,
         headers,
@@ -42,7 +58,9 @@ pub(in super::super) fn to_js(response: &Response) -> Answer {
         (Body::Bytes(bytes), headers) => {
             bindings::make_response(*status, flat(headers), Some(bytes), None)
         }
-        (Body::Empty, headers) => bindings::make_response(*status, flat(headers), None, None),
+        (Body::Empty | Body::Stream(_), headers) => {
+            bindings::make_response(*status, flat(headers), None, None)
+        }
         (Body::Upgrade(upgrade), headers) => {
             bindings::make_response(*status, flat(headers), None, Some(&upgrade.0))
         }
@@ -56,7 +74,7 @@ fn is_plain_json(headers: &Headers) -> bool {
 
 thread_local! {
     static ON_FAILURE: Closure<dyn Fn(JsValue) -> Answer> =
-        Closure::new(|error| to_js(&fault_of(&error).into_response()));
+        Closure::new(|error| whole_to_js(&fault_of(&error).into_response()));
 }
 
 /// The platform's own promise of a response. Its rejection becomes an answer like any other fault.

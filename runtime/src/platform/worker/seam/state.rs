@@ -332,14 +332,7 @@ impl ObjectState {
     }
 
     pub(crate) fn wait_until(&self, future: LocalFuture<'static, ()>) {
-        let done = promise::drive(
-            &self.0.memory,
-            Box::pin(async move {
-                future.await;
-                Ok(JsValue::UNDEFINED)
-            }),
-        );
-        self.raw().wait_until(&done);
+        promise::drive_in_background(&self.0.memory, future);
     }
 
     /// Drives an initialisation. A failure, or more than 30 s, resets the object (P14).
