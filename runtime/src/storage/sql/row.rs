@@ -143,10 +143,12 @@ impl<'de> de::Deserializer<'de> for SqlValue {
         }
     }
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, RowError> {
-        // SQLite does not have booleans.
+        // SQLite does not have booleans, and workerd returns every number as a double.
         match self {
             Self::Integer(0) => visitor.visit_bool(false),
             Self::Integer(1) => visitor.visit_bool(true),
+            Self::Real(0.0) => visitor.visit_bool(false),
+            Self::Real(1.0) => visitor.visit_bool(true),
             other => other.deserialize_any(visitor),
         }
     }
@@ -207,5 +209,36 @@ impl<'de> Deserialize<'de> for SqlValue {
             }
         }
         deserializer.deserialize_any(Any)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read<T: DeserializeOwned>(value: SqlValue) -> Option<T> {
+        decode_row(&["column".to_owned()], vec![value]).ok()
+    }
+
+    /// workerd returns every number as a double.
+    #[test]
+    fn whole_double_is_read_as_an_integer_is() {
+        for whole in [0_i64, 1, 2, -1, 1 << 53] {
+            let integer = || SqlValue::Integer(whole);
+            #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
+            let real = || SqlValue::Real(whole as f64);
+            assert_eq!(read::<bool>(real()), read::<bool>(integer()));
+            assert_eq!(read::<Option<bool>>(real()), read(integer()));
+            assert_eq!(read::<u8>(real()), read(integer()));
+            assert_eq!(read::<i64>(real()), read(integer()));
+            assert_eq!(read::<u128>(real()), read(integer()));
+            assert_eq!(read::<f32>(real()), read(integer()));
+            assert_eq!(read::<f64>(real()), read(integer()));
+            assert_eq!(read::<String>(real()), read(integer()));
+            assert_eq!(read::<serde_json::Value>(real()), read(integer()));
+            assert_eq!(read::<SqlValue>(real()), read(integer()));
+        }
+        assert_eq!(read(SqlValue::Real(1.0)), Some(true));
+        assert_eq!(read::<bool>(SqlValue::Real(0.5)), None);
     }
 }
