@@ -25,10 +25,13 @@ pub(crate) fn decode<T: DeserializeOwned>(json: &[u8]) -> Result<T, Misfit> {
     })
 }
 
-/// Returns `true` if the JSON is well formed, but not a value of the type. A key that is not the
-/// number that the type asks for counts as a mistake of syntax.
+/// Returns `true` if the JSON is not a value of the type. For `serde_json`, a key that is not a number
+/// and a text in place of an integer of 128 bits are mistakes of syntax.
 fn is_misfit(error: &serde_json::Error) -> bool {
-    error.classify() == Category::Data || error.to_string().starts_with("invalid value: ")
+    let message = error.to_string();
+    error.classify() == Category::Data
+        || message.starts_with("invalid value: ")
+        || message.starts_with("invalid number ")
 }
 
 /// A value of the wrong type is found by its field. Its line and column are left out.
