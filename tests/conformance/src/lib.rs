@@ -25,6 +25,7 @@ mod storage;
 mod timers;
 mod transactions;
 mod turns;
+mod values;
 
 pub use anchorhold::objects::Lock;
 use anchorhold::prelude::*;
@@ -49,6 +50,7 @@ pub use storage::{Listing, Step, StepResult, StorageProbe};
 pub use timers::{Slept, TimerProbe};
 pub use transactions::{Ending, Traces, TransactionProbe};
 pub use turns::{Span, TurnProbe};
+pub use values::{Level, Search, ValueProbe, Values};
 
 /// The probes and the paths that lead to them.
 #[anchorhold::app]
@@ -94,6 +96,7 @@ pub fn app() -> App {
         .post("/wait", answers::app_wait)
         .get("/variable", answers::app_variable)
         .mount::<DoorProbe>("/doors/{name}")
+        .mount::<ValueProbe>("/values/{name}")
         .get("/door-header", doors::with_header)
         .get("/door-path", doors::with_path)
         .mount::<Bystander>("/bystanders/{name}")

@@ -26,6 +26,7 @@ mod storage;
 mod timers;
 mod transactions;
 mod turns;
+mod values;
 
 use std::ops::RangeInclusive;
 
@@ -76,6 +77,7 @@ fn cases() -> Vec<&'static Case> {
         shards::CASES,
         sockets::CASES,
         doors::CASES,
+        values::CASES,
         rpc::CASES,
         ids::CASES,
         contexts::CASES,
