@@ -28,6 +28,7 @@ mod streams;
 mod timers;
 mod transactions;
 mod turns;
+mod values;
 
 use std::ops::RangeInclusive;
 
@@ -80,6 +81,7 @@ fn cases() -> Vec<&'static Case> {
         sockets::CASES,
         doors::CASES,
         cross_origin::CASES,
+        values::CASES,
         rpc::CASES,
         ids::CASES,
         contexts::CASES,
