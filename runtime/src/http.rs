@@ -16,7 +16,6 @@ use std::net::IpAddr;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::codec::json;
 use crate::error::Error;
 use crate::error::fault::Fault;
 use crate::limits::body_too_large;
@@ -153,9 +152,9 @@ impl Request {
     /// ```
     ///
     /// # Errors
-    /// The value contains NaN or an infinity, or its `Serialize` implementation failed.
+    /// The value's `Serialize` implementation failed.
     pub fn with_json<T: Serialize + ?Sized>(self, value: &T) -> Result<Self, Error> {
-        let body = json::encode(value).map_err(|error| {
+        let body = serde_json::to_vec(value).map_err(|error| {
             Error::internal(format!("the body cannot be written as JSON: {error}"))
         })?;
         Ok(self
@@ -425,9 +424,9 @@ impl Response {
     /// Creates a response of a value as JSON.
     ///
     /// # Errors
-    /// The value contains NaN or an infinity, or its `Serialize` implementation failed.
+    /// The value's `Serialize` implementation failed.
     pub fn json<T: Serialize + ?Sized>(status: u16, value: &T) -> Result<Self, Error> {
-        let bytes = json::encode(value).map_err(|error| {
+        let bytes = serde_json::to_vec(value).map_err(|error| {
             Error::internal(format!("the response cannot be written as JSON: {error}"))
         })?;
         Ok(Self::encoded_json(status, bytes))

@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 
 use accept::encode_session;
 
-use crate::codec::{json, message_pack};
+use crate::codec::message_pack;
 use crate::limits::{MAX_AUTOMATIC_RESPONSE, MAX_CLOSE_REASON};
 use crate::platform::{self, ObjectState};
 use crate::time::Timestamp;
@@ -200,7 +200,7 @@ impl<S> fmt::Debug for Socket<S> {
 }
 
 fn to_json<M: Serialize + ?Sized>(message: &M) -> Result<String, SocketError> {
-    json::encode_text(message).map_err(|error| {
+    serde_json::to_string(message).map_err(|error| {
         SocketError::new(format!("the message cannot be written as JSON: {error}"))
     })
 }

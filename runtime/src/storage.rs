@@ -353,11 +353,10 @@ fn decode<T: DeserializeOwned>(key: &str, bytes: &[u8]) -> Result<T, StorageErro
 }
 
 fn encode<T: Serialize + ?Sized>(key: &str, value: &T) -> Result<Vec<u8>, StorageError> {
-    let bytes =
-        message_pack::encode_stored(value).map_err(|message| StorageError::Unencodable {
-            subject: format!("`{key}`"),
-            message,
-        })?;
+    let bytes = message_pack::encode(value).map_err(|message| StorageError::Unencodable {
+        subject: format!("`{key}`"),
+        message,
+    })?;
     limits::check_entry(key, bytes.len())?;
     Ok(bytes)
 }

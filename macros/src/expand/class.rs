@@ -146,7 +146,6 @@ fn method((index, handler): (usize, &Handler<'_>)) -> TokenStream {
         .values()
         .map(|argument| format_ident!("a{}", argument.wire_index))
         .collect();
-    let names = handler.values().map(|argument| &argument.name);
     quote! {
         #[wasm_bindgen(js_name = #javascript_name)]
         pub fn #function(
@@ -155,7 +154,6 @@ fn method((index, handler): (usize, &Handler<'_>)) -> TokenStream {
         ) -> ::core::result::Result<JsValue, JsValue> {
             self.0.rpc(
                 #index,
-                &[#(#names),*],
                 <__anchorhold::__private::std::Vec<JsValue> as ::core::convert::From<_>>::from(
                     [#(#arguments),*],
                 ),

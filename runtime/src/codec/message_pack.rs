@@ -7,18 +7,13 @@
 //! without its type.
 
 mod by_name;
-mod finite;
-mod key;
 mod nesting;
-mod wide;
-mod write;
 
 use serde::Serialize;
-use serde::de::{Deserialize, DeserializeOwned, Deserializer};
+use serde::de::DeserializeOwned;
 
 use by_name::ByName;
 use nesting::{MAX_DEPTH, is_too_deep};
-use write::Writer;
 
 pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
@@ -31,24 +26,14 @@ pub(crate) fn encode_into<T: Serialize + ?Sized>(
     value: &T,
 ) -> Result<(), String> {
     let before = bytes.len();
+    let mut serializer = rmp_serde::Serializer::new(&mut *bytes)
+        .with_struct_map()
+        .with_human_readable();
     value
-        .serialize(&mut Writer(bytes))
+        .serialize(&mut serializer)
         .map_err(|error| error.to_string())?;
     // A value that could not be decoded again must not be written either.
     check_depth(&bytes[before..])
-}
-
-/// Encodes a value that is stored. NaN and the infinities are errors that name the field: JSON cannot
-/// represent them, so no client could be sent what is stored.
-pub(crate) fn encode_stored<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, String> {
-    let bytes = encode(value)?;
-    finite::check(&bytes, next_to_json)?;
-    Ok(bytes)
-}
-
-/// Fails if the value contains NaN or an infinity.
-pub(crate) fn check_finite<T: Serialize + ?Sized>(value: &T) -> Result<(), String> {
-    encode_stored(value).map(drop)
 }
 
 fn check_depth(bytes: &[u8]) -> Result<(), String> {
@@ -90,56 +75,21 @@ pub(crate) struct Misfit {
     pub(crate) message: String,
 }
 
-impl Misfit {
-    /// A misfit of the whole value.
-    pub(crate) fn whole(message: String) -> Self {
-        Self {
-            field: None,
-            message,
-        }
-    }
-}
-
 /// Decodes one untrusted value. An error names the field.
 pub(crate) fn decode_foreign<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Misfit> {
-    check_depth(bytes).map_err(Misfit::whole)?;
+    check_depth(bytes).map_err(|message| Misfit {
+        field: None,
+        message,
+    })?;
     let mut deserializer = rmp_serde::Deserializer::new(bytes).with_human_readable();
     deserializer.set_max_depth(MAX_DEPTH);
-    locate::<T, _, false>(&mut deserializer, readable)
-}
-
-/// Decodes one value from JSON.
-pub(crate) fn deserialize_by_name<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
-    json: D,
-) -> Result<T, D::Error> {
-    T::deserialize(ByName::<_, true>(json))
-}
-
-/// Returns the misfit of a value in JSON, or `None` if it fits.
-pub(crate) fn located<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
-    json: D,
-    readable: fn(&D::Error) -> String,
-) -> Option<Misfit> {
-    locate::<T, _, true>(json, readable).err()
-}
-
-fn locate<'de, T: Deserialize<'de>, D: Deserializer<'de>, const JSON: bool>(
-    deserializer: D,
-    readable: fn(&D::Error) -> String,
-) -> Result<T, Misfit> {
-    serde_path_to_error::deserialize(ByName::<_, JSON>(deserializer)).map_err(|error| {
+    serde_path_to_error::deserialize(ByName(&mut deserializer)).map_err(|error| {
         let message = readable(error.inner());
         let depth = error.path().iter().len();
         // The message already names a field that is unknown.
         let whole = depth == 0 || depth == 1 && message.starts_with("unknown field");
-        let path = error.path().to_string();
-        // The path of a key that is wrong ends in `?`. The message shows the key.
-        let field = path
-            .strip_suffix('?')
-            .unwrap_or(&path)
-            .trim_end_matches('.');
         Misfit {
-            field: (!whole && !field.is_empty()).then(|| field.to_owned()),
+            field: (!whole).then(|| error.path().to_string()),
             message,
         }
     })
@@ -151,16 +101,27 @@ pub(crate) fn decode_next<T: DeserializeOwned>(bytes: &mut &[u8]) -> Result<T, S
     check_depth(bytes)?;
     let mut deserializer = rmp_serde::Deserializer::new(bytes).with_human_readable();
     deserializer.set_max_depth(MAX_DEPTH);
-    T::deserialize(ByName::<_, false>(&mut deserializer)).map_err(|error| readable(&error))
+    T::deserialize(ByName(&mut deserializer)).map_err(|error| readable(&error))
+}
+
+/// Converts JSON text to the encoding.
+pub(crate) fn from_json(json: &[u8]) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::with_capacity(json.len());
+    let mut deserializer = serde_json::Deserializer::from_slice(json);
+    let mut serializer = rmp_serde::Serializer::new(&mut bytes)
+        .with_struct_map()
+        .with_human_readable();
+    serde_transcode::transcode(&mut deserializer, &mut serializer)
+        .map_err(|error| error.to_string())?;
+    deserializer.end().map_err(|error| error.to_string())?;
+    Ok(bytes)
 }
 
 /// The encoding of `null`.
 pub(crate) const NIL: &[u8] = &[0xc0];
 
-/// Converts an encoded value to JSON. NaN and the infinities are errors that name the field.
+/// Converts an encoded value to JSON.
 pub(crate) fn to_json(bytes: &[u8]) -> Result<Vec<u8>, String> {
-    check_depth(bytes)?;
-    finite::check(bytes, next_to_json)?;
     next_to_json(&mut &*bytes)
 }
 
@@ -170,7 +131,7 @@ pub(crate) fn next_to_json(bytes: &mut &[u8]) -> Result<Vec<u8>, String> {
     let mut deserializer = rmp_serde::Deserializer::new(bytes).with_human_readable();
     deserializer.set_max_depth(MAX_DEPTH);
     let mut serializer = serde_json::Serializer::new(&mut json);
-    serde_transcode::transcode(ByName::<_, false>(&mut deserializer), &mut serializer)
+    serde_transcode::transcode(&mut deserializer, &mut serializer)
         .map_err(|error| error.to_string())?;
     Ok(json)
 }
@@ -215,13 +176,6 @@ mod tests {
 
     use super::*;
 
-    fn from_json(json: &[u8]) -> Result<Vec<u8>, String> {
-        encode(
-            &serde_json::from_slice::<serde_json::Value>(json)
-                .map_err(|error| error.to_string())?,
-        )
-    }
-
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
     enum Shape {
         Unit,
@@ -260,62 +214,6 @@ mod tests {
             String::from_utf8(json).unwrap(),
             serde_json::to_string(&value).unwrap()
         );
-    }
-
-    #[test]
-    fn integer_of_128_bits_is_a_number() {
-        for integer in [0, 1 << 63, u128::from(u64::MAX), 1 << 64, u128::MAX] {
-            let bytes = encode(&integer).unwrap();
-            assert_eq!(decode(&bytes), Ok(integer));
-            let json = String::from_utf8(to_json(&bytes).unwrap()).unwrap();
-            assert_eq!(json, integer.to_string());
-        }
-        for integer in [i128::MIN, -(1 << 63) - 1, -1, 1 << 64, i128::MAX] {
-            let bytes = encode(&Some(integer)).unwrap();
-            assert_eq!(decode(&bytes), Ok(integer));
-            let json = String::from_utf8(to_json(&bytes).unwrap()).unwrap();
-            assert_eq!(json, integer.to_string());
-        }
-        assert!(decode::<u64>(&encode(&u128::MAX).unwrap()).is_err());
-    }
-
-    #[test]
-    fn key_is_read_from_its_text() {
-        use std::collections::HashMap;
-        #[derive(Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-        struct Id(u64);
-        fn reread<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(value: &T) {
-            let bytes = encode(value).unwrap();
-            assert_eq!(decode::<T>(&bytes).as_ref(), Ok(value));
-            let json = to_json(&bytes).unwrap();
-            assert_eq!(decode::<T>(&from_json(&json).unwrap()).as_ref(), Ok(value));
-        }
-        reread(&HashMap::from([(Id(u64::MAX), 1)]));
-        reread(&HashMap::from([(true, 'a')]));
-        reread(&HashMap::from([(-7_i8, "x".to_owned())]));
-        reread(&HashMap::from([(u128::MAX, ())]));
-        reread(&HashMap::from([('ü', 1.5)]));
-        assert_eq!(
-            decode::<HashMap<u64, u8>>(&from_json(br#"{"x": 1}"#).unwrap()).unwrap_err(),
-            "invalid value: string \"x\", expected u64"
-        );
-    }
-
-    #[test]
-    fn number_that_json_cannot_represent_is_not_stored() {
-        let ratios = BTreeMap::from([(1, vec![]), (7, vec![1.0, f64::NAN])]);
-        let error = "`7[1]`: NaN has no form in JSON";
-        assert_eq!(encode_stored(&ratios).unwrap_err(), error);
-        assert_eq!(to_json(&encode(&ratios).unwrap()).unwrap_err(), error);
-        assert_eq!(
-            encode_stored(&f32::NEG_INFINITY).unwrap_err(),
-            "negative infinity has no form in JSON"
-        );
-        assert_eq!(
-            decode::<f32>(&encode(&1e39).unwrap()).unwrap_err(),
-            "1e39 is out of the range of an f32"
-        );
-        assert!(encode_stored(&(f64::MAX, "NaN", [0xcb; 9])).is_ok());
     }
 
     #[test]

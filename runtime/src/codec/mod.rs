@@ -1,6 +1,4 @@
-//! Encodings of values: MessagePack for storage and calls, JSON for clients, text for paths and
-//! queries.
+//! Encodings of values: MessagePack for storage and calls, text for paths and queries.
 
-pub(crate) mod json;
 pub(crate) mod message_pack;
 pub(crate) mod text;

@@ -2,13 +2,11 @@
 #![allow(missing_docs, reason = "the vocabulary of generated code")]
 
 use std::any::Any;
-use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::value::RawValue;
 
-use crate::codec::{json, message_pack, text};
+use crate::codec::{message_pack, text};
 use crate::error::fault::Fault;
 use crate::http::{Request, Response};
 use crate::macro_support::bounds::Argument;
@@ -58,12 +56,9 @@ pub(crate) struct HttpArguments {
     pub(crate) request: Option<Request>,
 }
 
-/// The fields of a JSON object. Each is decoded when the type of its argument is known.
-pub(crate) type JsonFields = BTreeMap<String, Box<RawValue>>;
-
 pub(crate) enum HttpBody {
     None,
-    Fields(JsonFields),
+    Fields(serde_json::Map<String, serde_json::Value>),
     Whole(Vec<u8>),
 }
 
@@ -139,7 +134,7 @@ impl Input {
             } => bytes,
             _ => return Err(misplaced("message")),
         };
-        json::decode(json).map_err(|misfit| misfit.into_fault("message"))
+        from_json(json, "message")
     }
 
     pub fn text(&mut self) -> Result<String, Fault> {
@@ -199,6 +194,20 @@ impl Input {
     }
 }
 
+fn from_json<T: DeserializeOwned>(json: &[u8], whole: &str) -> Result<T, Fault> {
+    let misfit = match message_pack::from_json(json) {
+        Ok(bytes) => match message_pack::decode_foreign(&bytes) {
+            Ok(value) => return Ok(value),
+            Err(misfit) => misfit,
+        },
+        Err(message) => message_pack::Misfit {
+            field: None,
+            message,
+        },
+    };
+    Err(misfit.into_fault(whole))
+}
+
 impl message_pack::Misfit {
     /// Returns the error for the client. `whole` names the value that contains the misfit.
     fn into_fault(self, whole: &str) -> Fault {
@@ -206,13 +215,6 @@ impl message_pack::Misfit {
             .field
             .map_or_else(|| whole.to_owned(), |field| format!("`{field}`"));
         Fault::BadRequest(format!("invalid {what}: {}", self.message))
-    }
-
-    /// Returns the error for the client that gave an argument by its name.
-    fn of_argument(self, name: &str) -> Fault {
-        let Self { field, message } = self;
-        let field = field.map_or_else(String::new, |field| format!(" `{field}`:"));
-        Fault::BadRequest(format!("invalid `{name}`:{field} {message}"))
     }
 }
 
@@ -246,7 +248,7 @@ impl HttpArguments {
             return Err(misplaced("body"));
         };
         let json: &[u8] = if json.is_empty() { b"null" } else { json };
-        json::decode(json).map_err(|misfit| misfit.into_fault("body"))
+        from_json(json, "body")
     }
 
     fn whole_query<T: Argument>(&self) -> Result<T, Fault> {
@@ -257,10 +259,8 @@ impl HttpArguments {
     }
 
     fn named<T: DeserializeOwned>(&mut self, name: &'static str) -> Result<T, Fault> {
-        let values = self.text.iter().filter(|(key, _)| key == name);
-        let texts: Vec<_> = values.map(|(_, value)| value.as_str()).collect();
-        if !texts.is_empty() {
-            return text::decode(&texts)
+        if let Some((_, value)) = self.text.iter().find(|(key, _)| key == name) {
+            return text::decode(value)
                 .map_err(|message| Fault::BadRequest(format!("invalid `{name}`: {message}")));
         }
         let field = match &mut self.body {
@@ -268,9 +268,9 @@ impl HttpArguments {
             _ => None,
         };
         match field {
-            Some(value) => {
-                json::decode(value.get().as_bytes()).map_err(|misfit| misfit.of_argument(name))
-            }
+            Some(value) => message_pack::encode(&value)
+                .and_then(|bytes| message_pack::decode(&bytes))
+                .map_err(|message| Fault::BadRequest(format!("invalid `{name}`: {message}"))),
             None => message_pack::decode(message_pack::NIL)
                 .map_err(|_| Fault::BadRequest(format!("`{name}` is missing{}", self.place()))),
         }

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::input::{HttpArguments, HttpBody, Input, JsonFields, Reply, SocketEvent, Source};
+use super::input::{HttpArguments, HttpBody, Input, Reply, SocketEvent, Source};
 use super::instance::Instance;
 use super::table::{BodyUse, Description, Handler, Route, RouteKind};
 use crate::codec::message_pack;
@@ -70,7 +70,7 @@ impl Instance {
             Reply::Value(_) if route.status == 204 => Ok(Response::empty(204)),
             Reply::Value(bytes) => {
                 let json = message_pack::to_json(&bytes).map_err(|message| {
-                    Fault::Undecodable(format!("the result cannot be written as JSON: {message}"))
+                    Fault::Undecodable(format!("the result has no form in JSON: {message}"))
                 })?;
                 Ok(Response::encoded_json(route.status, json))
             }
@@ -279,19 +279,17 @@ async fn bind(
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value))
         .collect();
-    let in_path = text.len();
     let from_query = matches!(route.method, "GET" | "DELETE");
     let query = route
         .query
         .is_some()
-        .then(|| path::query_pairs(&request.query()).collect());
+        .then(|| first_of_each_name(&request.query()));
     if from_query && query.is_none() && route.body != BodyUse::Raw {
         for (name, value) in path::query_pairs(&request.query()) {
             if !route.fields.contains(&name.as_str()) {
                 return Err(unknown_field(&name, route));
             }
-            // The path has priority.
-            if !text[..in_path].iter().any(|(known, _)| *known == name) {
+            if !text.iter().any(|(known, _)| *known == name) {
                 text.push((name, value));
             }
         }
@@ -310,16 +308,28 @@ async fn bind(
     })
 }
 
+/// The first value of a name counts, as for arguments that are read by name.
+fn first_of_each_name(query: &str) -> Vec<(String, String)> {
+    let mut pairs: Vec<(String, String)> = Vec::new();
+    for (name, value) in path::query_pairs(query) {
+        if !pairs.iter().any(|(known, _)| *known == name) {
+            pairs.push((name, value));
+        }
+    }
+    pairs
+}
+
 fn fields(route: &'static Route, json: &[u8]) -> Result<HttpBody, Fault> {
     if json.is_empty() {
-        return Ok(HttpBody::Fields(JsonFields::new()));
+        return Ok(HttpBody::Fields(serde_json::Map::new()));
     }
-    let fields: JsonFields = serde_json::from_slice(json).map_err(|error| {
-        Fault::BadRequest(format!(
-            "the body is not a JSON object{}: {error}",
-            expected(route)
-        ))
-    })?;
+    let fields: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_slice(json).map_err(|error| {
+            Fault::BadRequest(format!(
+                "the body is not a JSON object{}: {error}",
+                expected(route)
+            ))
+        })?;
     match fields
         .keys()
         .find(|name| !route.fields.contains(&name.as_str()))

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::message::{Message, SocketError};
-use crate::codec::{json, message_pack};
+use crate::codec::message_pack;
 use crate::error::fault::Fault;
 use crate::http::token::is_token;
 use crate::limits::{MAX_ATTACHMENT, MAX_TAG, MAX_TAGS};
@@ -71,8 +71,11 @@ impl<S> Accept<S> {
     /// Sends a value as JSON as soon as the socket is open, before any other message.
     #[must_use]
     pub fn greet<M: Serialize + ?Sized>(mut self, message: &M) -> Self {
-        self.greetings
-            .push(json::encode_text(message).map(Message::Text));
+        self.greetings.push(
+            serde_json::to_string(message)
+                .map(Message::Text)
+                .map_err(|error| error.to_string()),
+        );
         self
     }
 }

@@ -207,11 +207,10 @@ impl<T: Serialize + DeserializeOwned> StoredField<Whole> for T {
 
     fn store(&mut self, slot: &mut Slot<'_>) -> Result<(), StorageError> {
         let key = slot.key();
-        let bytes =
-            message_pack::encode_stored(self).map_err(|message| StorageError::Unencodable {
-                subject: format!("field `{key}`"),
-                message,
-            })?;
+        let bytes = message_pack::encode(self).map_err(|message| StorageError::Unencodable {
+            subject: format!("field `{key}`"),
+            message,
+        })?;
         let index = slot.index;
         if slot.fields.committed[index].as_deref() != Some(bytes.as_slice()) {
             limits::check_entry(key, bytes.len())?;

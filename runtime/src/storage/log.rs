@@ -62,11 +62,10 @@ impl<T: Serialize + DeserializeOwned, const BOUND: u64> StoredLog<T, BOUND> {
         const { assert!(BOUND > 0, "a log keeps at least one entry") };
         let index = self.next;
         let key = index.to_key();
-        let bytes =
-            message_pack::encode_stored(value).map_err(|message| StorageError::Unencodable {
-                subject: self.subject(&key),
-                message,
-            })?;
+        let bytes = message_pack::encode(value).map_err(|message| StorageError::Unencodable {
+            subject: self.subject(&key),
+            message,
+        })?;
         self.entries.put(key, bytes)?;
         self.set_next(index + 1)?;
         let excess = self.next.saturating_sub(self.first).saturating_sub(BOUND);

@@ -95,11 +95,10 @@ impl<K, V: Serialize + DeserializeOwned> StoredMap<K, V> {
     {
         let before = self.get(key)?;
         let key = key.to_key();
-        let bytes =
-            message_pack::encode_stored(value).map_err(|message| StorageError::Unencodable {
-                subject: self.subject(&key),
-                message,
-            })?;
+        let bytes = message_pack::encode(value).map_err(|message| StorageError::Unencodable {
+            subject: self.subject(&key),
+            message,
+        })?;
         self.entries.put(key, bytes)?;
         Ok(before)
     }

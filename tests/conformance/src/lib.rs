@@ -26,7 +26,6 @@ mod streams;
 mod timers;
 mod transactions;
 mod turns;
-mod values;
 
 pub use anchorhold::objects::Lock;
 use anchorhold::prelude::*;
@@ -52,7 +51,6 @@ pub use streams::{Produced, Received, StreamProbe};
 pub use timers::{Slept, TimerProbe};
 pub use transactions::{Ending, Traces, TransactionProbe};
 pub use turns::{Span, TurnProbe};
-pub use values::{Level, Search, ValueProbe, Values};
 
 /// The probes and the paths that lead to them.
 #[anchorhold::app]
@@ -103,7 +101,6 @@ pub fn app() -> App {
         .allow_origin("https://friend.example")
         .allow_credentials()
         .expose_header("x-value")
-        .mount::<ValueProbe>("/values/{name}")
         .get("/door-header", doors::with_header)
         .get("/door-path", doors::with_path)
         .get("/address", doors::address)

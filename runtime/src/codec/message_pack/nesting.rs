@@ -44,15 +44,14 @@ pub(super) fn is_too_deep(mut bytes: &[u8]) -> bool {
     false
 }
 
-#[derive(PartialEq)]
-pub(super) enum Part {
+enum Part {
     Plain,
     Container { entries: u64 },
 }
 
 /// Returns the value or the head of a container at the front of `bytes`, and the remaining bytes.
 /// Returns `None` if the bytes end within it.
-pub(super) fn next_part(bytes: &[u8]) -> Option<(Part, &[u8])> {
+fn next_part(bytes: &[u8]) -> Option<(Part, &[u8])> {
     let (&first, rest) = bytes.split_first()?;
     let container = |entries| Part::Container { entries };
     let (length, rest) = match Marker::from_u8(first) {

@@ -6,7 +6,7 @@
 pub enum QueryMisfit {
     /// It has no fields: it is "a list" or "one value", for example.
     Whole(&'static str),
-    /// One of its fields is neither a text nor a list of texts.
+    /// One of its fields needs more than one text.
     Field(&'static str, &'static str),
 }
 
@@ -17,7 +17,7 @@ impl QueryMisfit {
                 "`#[query] {argument}` is {shape}, but a query string is decoded into a struct"
             ),
             Self::Field(field, shape) => format!(
-                "`{field}` of `#[query] {argument}` is {shape}, but a query string carries only texts and lists of texts; use `#[post]`"
+                "`{field}` of `#[query] {argument}` is {shape}, but a query string carries one text for each name; use `#[post]`"
             ),
         }
     }

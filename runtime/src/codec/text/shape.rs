@@ -8,7 +8,7 @@ use std::cell::Cell;
 use serde::de::value::{Error, StrDeserializer};
 use serde::de::{
     DeserializeOwned, DeserializeSeed, Deserializer, Error as _, IntoDeserializer, MapAccess,
-    SeqAccess, Visitor,
+    Visitor,
 };
 use serde::forward_to_deserialize_any;
 
@@ -22,7 +22,6 @@ pub(crate) fn misfit<T: DeserializeOwned>() -> Option<&'static str> {
     let noted = Cell::new(None);
     ask::<T>(OneText {
         noted: &noted,
-        may_repeat: false,
         wrappers: Wrappers::NONE,
     });
     noted.get()
@@ -84,11 +83,8 @@ macro_rules! note {
 }
 
 /// Requests the shape of a type that is read from one text.
-#[derive(Clone, Copy)]
 struct OneText<'a> {
     noted: &'a Cell<Option<&'static str>>,
-    /// A list is read from several texts, each of which is one of its elements.
-    may_repeat: bool,
     wrappers: Wrappers,
 }
 
@@ -114,45 +110,18 @@ impl<'de> Deserializer<'de> for OneText<'_> {
         answered()
     }
 
-    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        if !self.may_repeat {
-            return self.note("a list");
-        }
-        let element = Self {
-            may_repeat: false,
-            ..self
-        };
-        visitor.visit_seq(OneElement(Some(element)))
-    }
-
     read_what_is_inside! { option newtype_struct }
 
     note! {
         "a struct": deserialize_struct;
         "a map": deserialize_map;
+        "a list": deserialize_seq;
         "a tuple": deserialize_tuple deserialize_tuple_struct;
     }
 
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
         unit_struct enum identifier ignored_any
-    }
-}
-
-/// The element of a list, which is asked for its shape.
-struct OneElement<'a>(Option<OneText<'a>>);
-
-impl<'de> SeqAccess<'de> for OneElement<'_> {
-    type Error = Error;
-
-    fn next_element_seed<S: DeserializeSeed<'de>>(
-        &mut self,
-        seed: S,
-    ) -> Result<Option<S::Value>, Error> {
-        self.0
-            .take()
-            .map(|element| seed.deserialize(element))
-            .transpose()
     }
 }
 
@@ -255,7 +224,6 @@ impl<'de> MapAccess<'de> for OneField<'_> {
         let of_field = Cell::new(None);
         let answer = seed.deserialize(OneText {
             noted: &of_field,
-            may_repeat: true,
             wrappers: Wrappers::NONE,
         });
         self.noted.set(Noted {
@@ -330,7 +298,7 @@ mod tests {
         #[expect(dead_code, reason = "only asked for its shape")]
         struct Tagged {
             from: u64,
-            tags: Option<Vec<(u8, u8)>>,
+            tags: Option<Vec<String>>,
         }
         #[derive(serde::Deserialize)]
         #[expect(dead_code, reason = "only asked for its shape")]
@@ -339,22 +307,6 @@ mod tests {
         enum Order {
             Newest,
         }
-        #[derive(serde::Deserialize)]
-        #[expect(dead_code, reason = "only asked for its shape")]
-        struct Lists {
-            tags: Option<Vec<String>>,
-            orders: std::collections::BTreeSet<u8>,
-        }
-        #[derive(serde::Deserialize)]
-        #[expect(dead_code, reason = "only asked for its shape")]
-        struct Table {
-            rows: Vec<Vec<u8>>,
-        }
-        assert_eq!(query_misfit::<Lists>(), None);
-        assert_eq!(
-            query_misfit::<Table>(),
-            Some(QueryMisfit::Field("rows", "a list"))
-        );
         assert_eq!(query_misfit::<Filter>(), None);
         assert_eq!(query_misfit::<Option<Filter>>(), None);
         assert_eq!(
@@ -365,11 +317,11 @@ mod tests {
         for (misfit, expected) in [
             (
                 query_misfit::<Tagged>(),
-                QueryMisfit::Field("tags", "a tuple"),
+                QueryMisfit::Field("tags", "a list"),
             ),
             (
                 query_misfit::<Wrapped>(),
-                QueryMisfit::Field("tags", "a tuple"),
+                QueryMisfit::Field("tags", "a list"),
             ),
             (query_misfit::<Order>(), QueryMisfit::Whole("an enum")),
             (query_misfit::<Vec<u8>>(), QueryMisfit::Whole("a list")),

@@ -191,7 +191,7 @@ fn headers(client: &Client) {
 fn queries(client: &Client) {
     let object = client.at("/doors/queries");
     let found = json!(["new", { "page": 2, "author": "ann b" }]);
-    let answer = object.get("/search/new?author=ann+b&page=2");
+    let answer = object.get("/search/new?author=ann+b&page=2&page=3");
     assert_eq!(answer.json::<Value>(), found);
     let answer = object.post("/search/new?page=2&author=ann%20b", json!({}));
     assert_eq!(answer.json::<Value>(), found);

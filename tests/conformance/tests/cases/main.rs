@@ -28,7 +28,6 @@ mod streams;
 mod timers;
 mod transactions;
 mod turns;
-mod values;
 
 use std::ops::RangeInclusive;
 
@@ -81,7 +80,6 @@ fn cases() -> Vec<&'static Case> {
         sockets::CASES,
         doors::CASES,
         cross_origin::CASES,
-        values::CASES,
         rpc::CASES,
         ids::CASES,
         contexts::CASES,

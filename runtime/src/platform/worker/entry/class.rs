@@ -11,7 +11,7 @@ use wasm_bindgen::prelude::*;
 use super::super::drive::promise::{self, Answer, answer};
 use super::super::drive::tasks;
 use super::super::js::bindings::{self, State};
-use super::super::js::failure::{error_of, message_of, thrown, unencodable};
+use super::super::js::failure::{error_of, message_of, thrown};
 use super::super::seam::remote::{envelope, open_parcel};
 use super::super::seam::request::Request;
 use super::super::seam::response;
@@ -179,14 +179,8 @@ impl ObjectClass {
         })
     }
 
-    /// Handles native RPC: calls method number `index` of the class from JavaScript. `names` are the
-    /// names of its arguments.
-    pub fn rpc(
-        &self,
-        index: usize,
-        names: &'static [&'static str],
-        mut arguments: Vec<JsValue>,
-    ) -> Answer {
+    /// Handles native RPC: calls method number `index` of the class from JavaScript.
+    pub fn rpc(&self, index: usize, mut arguments: Vec<JsValue>) -> Answer {
         // An omitted argument equals `undefined` to a JavaScript caller.
         while arguments.last().is_some_and(JsValue::is_undefined) {
             arguments.pop();
@@ -194,7 +188,7 @@ impl ObjectClass {
         let arguments = if arguments.is_empty() {
             Vec::new()
         } else {
-            bindings::encode(arguments).map_err(|error| unencodable(&error, names))?
+            bindings::encode(arguments)?
         };
         self.on_event(|instance| {
             let name = instance

@@ -100,25 +100,6 @@ pub(in super::super) fn thrown(fault: &Fault) -> JsValue {
     )
 }
 
-/// Returns the error for a JavaScript caller whose argument has no counterpart in Rust. `names` are
-/// the names of the method's arguments.
-pub(in super::super) fn unencodable(error: &JsValue, names: &[&str]) -> JsValue {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "`as` saturates"
-    )]
-    let index = property(error, "index")
-        .and_then(|index| index.as_f64())
-        .map_or(usize::MAX, |index| index as usize);
-    let argument = match names.get(index) {
-        Some(name) => format!("argument {} (`{name}`)", index + 1),
-        None => "argument".to_owned(),
-    };
-    let message = message_of(error);
-    error_of(&Fault::BadRequest(format!("invalid {argument}: {message}")))
-}
-
 fn make(fault: &Fault, carried: Option<Uint8Array>) -> JsValue {
     let (status, code, message) = fault.summary();
     let flag = match fault {

@@ -1,26 +1,14 @@
 // Converts the values of native RPC between JavaScript and the runtime's encoding (MessagePack).
-// Whole numbers of up to 64 bits are integers. An integer that a number does not represent exactly
-// becomes a BigInt. `undefined` and `null` are nil. Maps and plain objects are maps, which become
-// plain objects. A Date is its milliseconds. A Uint8Array is bytes, and the other typed arrays are
-// lists of their numbers.
+// Whole and safe numbers are integers, larger ones are BigInt. `undefined` and `null` are nil. Maps
+// and plain objects are maps. A Date is its milliseconds.
 
 const MAX_DEPTH = 128;
-// The types of extensions that are integers beyond 64 bits.
-const POSITIVE = 1;
-const NEGATIVE = 2;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-// An error has the index of its value.
 export function encode(values) {
   const writer = new Writer();
-  values.forEach((value, index) => {
-    try {
-      writer.value(value, 0);
-    } catch (error) {
-      throw Object.assign(error, { index });
-    }
-  });
+  for (const value of values) writer.value(value, 0);
   return writer.bytes.subarray(0, writer.length);
 }
 
@@ -95,7 +83,7 @@ class Writer {
   }
 
   number(value) {
-    if (!Number.isInteger(value) || value < -(2 ** 63) || value >= 2 ** 64) {
+    if (!Number.isSafeInteger(value)) {
       const at = this.reserve(9);
       this.bytes[at] = 0xcb;
       this.view.setFloat64(at + 1, value);
@@ -112,23 +100,11 @@ class Writer {
 
   bigint(value) {
     if (value !== BigInt.asIntN(64, value) && value !== BigInt.asUintN(64, value)) {
-      return this.wide(value);
+      throw new TypeError("an integer beyond 64 bits has no counterpart in Rust");
     }
     const at = this.reserve(9);
     this.bytes[at] = value < 0n ? 0xd3 : 0xcf;
     this.view.setBigUint64(at + 1, BigInt.asUintN(64, value));
-  }
-
-  // An extension, as `write.rs` describes.
-  wide(value) {
-    if (value !== BigInt.asIntN(128, value) && value !== BigInt.asUintN(128, value)) {
-      throw new TypeError("an integer beyond 128 bits has no counterpart in Rust");
-    }
-    const at = this.reserve(18);
-    this.bytes[at] = 0xd8;
-    this.bytes[at + 1] = value < 0n ? NEGATIVE : POSITIVE;
-    this.view.setBigUint64(at + 2, BigInt.asUintN(64, value >> 64n));
-    this.view.setBigUint64(at + 10, BigInt.asUintN(64, value));
   }
 
   string(value) {
@@ -143,7 +119,7 @@ class Writer {
 
   object(value, depth) {
     if (value === null) return this.byte(0xc0);
-    if (Array.isArray(value) || value instanceof Set || isNumbers(value) || (this.bytesAreLists && isBuffer(value))) {
+    if (Array.isArray(value) || value instanceof Set || (this.bytesAreLists && isBuffer(value))) {
       const items = Array.isArray(value) ? value : listOf(value);
       this.sized(0xdd, items.length, 4);
       for (const item of items) this.value(item, depth);
@@ -152,7 +128,6 @@ class Writer {
     } else if (ArrayBuffer.isView(value)) {
       this.binary(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
     } else if (value instanceof Date) {
-      if (Number.isNaN(value.getTime())) throw new TypeError("an invalid `Date` is not a time");
       this.number(value.getTime());
     } else {
       if (!(value instanceof Map) && !isPlain(value)) {
@@ -176,13 +151,6 @@ class Writer {
 
 function isBuffer(value) {
   return value instanceof ArrayBuffer || ArrayBuffer.isView(value);
-}
-
-// A typed array whose elements are not bytes.
-function isNumbers(value) {
-  const isBytes =
-    value instanceof Uint8Array || value instanceof Uint8ClampedArray || value instanceof DataView;
-  return ArrayBuffer.isView(value) && !isBytes;
 }
 
 function listOf(value) {
@@ -250,8 +218,6 @@ class Reader {
         return this.view.getInt32(this.skip(4));
       case 0xd3:
         return safe(this.view.getBigInt64(this.skip(8)));
-      case 0xd8:
-        return this.wide();
       case 0xd9:
         return this.string(this.unsigned(1));
       case 0xda:
@@ -283,13 +249,6 @@ class Reader {
     return width === 2 ? this.view.getUint16(start) : this.view.getUint32(start);
   }
 
-  wide() {
-    const kind = this.bytes[this.skip(1)];
-    const high = this.view.getBigUint64(this.skip(8));
-    const integer = (high << 64n) | this.view.getBigUint64(this.skip(8));
-    return kind === NEGATIVE ? BigInt.asIntN(128, integer) : integer;
-  }
-
   string(size) {
     const start = this.skip(size);
     return decoder.decode(this.bytes.subarray(start, this.at));
@@ -306,17 +265,16 @@ class Reader {
     return items;
   }
 
-  // A struct and a map look the same, and an empty map does not show the type of its keys. So every
-  // map is an object whose keys are text, as in JSON. `Object.fromEntries` defines properties, so
-  // that a key `__proto__` remains a key.
+  // `Object.fromEntries` defines properties, so that a key `__proto__` remains a key.
   map(count) {
     const entries = [];
+    let named = true;
     for (let index = 0; index < count; index++) {
       const key = this.value();
-      if (typeof key === "object") throw new TypeError("a key of the map is not a text, number or boolean");
+      named &&= typeof key === "string";
       entries.push([key, this.value()]);
     }
-    return Object.fromEntries(entries);
+    return named ? Object.fromEntries(entries) : new Map(entries);
   }
 }
 
