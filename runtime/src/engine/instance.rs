@@ -18,6 +18,7 @@ use crate::error::fault::Fault;
 use crate::limits;
 use crate::object::context::Ctx;
 use crate::platform::ObjectState;
+use crate::schedule::run::LostTries;
 use crate::schedule::{Pending, Timetable};
 use crate::storage::Shared;
 use crate::storage::fields::{FieldStore, Object};
@@ -348,11 +349,10 @@ impl Instance {
     /// Handles the platform's alarm: runs what is due when it fires, one turn each, within the time
     /// for starts. Further runs, and runs that become due meanwhile, wait for the next alarm. A
     /// schedule that sets itself again therefore cannot extend the event indefinitely.
-    /// `lost_tries` is how many events before this one lost their writes to the disk, one after
-    /// another. Returns whether a run was tried.
+    /// `lost_tries` is what the disk lost of the events before this one. Returns whether a run was tried.
     pub(crate) fn alarm(
         self: &Rc<Self>,
-        lost_tries: u32,
+        lost_tries: LostTries,
     ) -> LocalFuture<'static, Result<bool, Fault>> {
         let this = self.clone();
         Box::pin(async move {
@@ -388,7 +388,7 @@ impl Instance {
                     }
                 };
                 tried |= this
-                    .run_alarm(permit, handler, &pending, lost_tries)
+                    .run_alarm(permit, handler, &pending, &lost_tries)
                     .await?;
             }
             timetable.rearm(state)?;
@@ -402,7 +402,7 @@ impl Instance {
         permit: Permit,
         handler: Handler,
         pending: &Pending,
-        lost_tries: u32,
+        lost_tries: &LostTries,
     ) -> Result<bool, Fault> {
         let Activation {
             state, timetable, ..
@@ -414,6 +414,7 @@ impl Instance {
         // WebAssembly instance or this process.
         state.sync().await?;
         let alarm = pending.alarm.name;
+        state.count_try(alarm, &due.run.key);
         let source = Source::Alarm {
             payload: due.payload.clone(),
             run: due.run.clone(),

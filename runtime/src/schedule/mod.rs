@@ -13,7 +13,7 @@
 
 pub(crate) mod cron;
 mod row;
-mod run;
+pub(crate) mod run;
 mod scheduling;
 mod timetable;
 mod upkeep;

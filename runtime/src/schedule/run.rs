@@ -2,6 +2,16 @@
 
 use crate::time::Timestamp;
 
+/// The tries of an object's runs whose writes the disk lost, in one event of its alarm after
+/// another.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LostTries {
+    /// The number of these events.
+    pub(crate) events: u32,
+    /// The names and keys of the runs whose tries were counted in the last one.
+    pub(crate) runs: Vec<(&'static str, String)>,
+}
+
 /// Information about a run of an alarm. An alarm handler takes it as an argument `run: AlarmRun`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AlarmRun {

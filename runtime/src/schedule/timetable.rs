@@ -7,7 +7,7 @@ use super::row::{
     DOUBLINGS, FIRST_RETRY_MILLIS, IS_RUNNING, LACKS_ITS_METHOD, MAX_RETRIES, integer,
     next_occurrence, text,
 };
-use super::run::AlarmRun;
+use super::run::{AlarmRun, LostTries};
 use crate::codec::message_pack;
 use crate::error::StorageError;
 use crate::object::class::{Alarm, Class};
@@ -232,13 +232,12 @@ impl Timetable {
 
     /// Counts a try and sets the time of its retry. Returns `None` if the run is no longer due.
     /// Also returns `None` if the run has used up its tries and the last one was aborted before it
-    /// was settled. `lost_tries` is how many tries before this one the disk has lost, one after
-    /// another: they are not counted, and delay the retry (P30).
+    /// was settled. A try that the disk has lost is not counted, and delays the retry (P30).
     pub(crate) fn begin(
         &self,
         state: &ObjectState,
         pending: &Pending,
-        lost_tries: u32,
+        lost_tries: &LostTries,
     ) -> Result<Option<Due>, StorageError> {
         let Pending { alarm, key } = pending;
         let name = alarm.name;
@@ -256,7 +255,8 @@ impl Timetable {
             return Ok(None);
         };
         let mut retry_count = u32::try_from(integer(&attempt)).unwrap_or(u32::MAX);
-        if lost_tries > 0 && integer(&running) == IS_RUNNING {
+        let is_this = |(lost, of): &(&str, String)| *lost == name && of == key;
+        if integer(&running) == IS_RUNNING && lost_tries.runs.iter().any(is_this) {
             retry_count = retry_count.saturating_sub(1);
         }
         let payload = match payload {
@@ -276,7 +276,7 @@ impl Timetable {
             self.give_up(state, &due)?;
             return Ok(None);
         }
-        let tried = retry_count.saturating_add(lost_tries);
+        let tried = retry_count.saturating_add(lost_tries.events);
         let retry_at = state.now().saturating_add(backoff(state, tried));
         state.sql(
             "UPDATE _anchorhold_schedule SET running = 1, attempt = ?, due = ? WHERE name = ? AND key = ?",

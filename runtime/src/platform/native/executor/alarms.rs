@@ -164,7 +164,7 @@ impl Shard {
         let outcome = match life.alarm() {
             Ok(Some(at)) if at <= now.saturating_add(OVERDUE_BY_MS) => {
                 self.trace_due_runs(life);
-                let lost_tries = self.kernel.borrow_mut().start_try(id);
+                let lost_tries = self.kernel.borrow_mut().start_tries(id);
                 let run = tokio::time::timeout(RUN_TIMEOUT, instance.alarm(lost_tries));
                 let run: LocalFuture<'static, _> = Box::pin(run);
                 let shard = Rc::clone(self);

@@ -7,9 +7,9 @@ use std::task::Poll;
 
 use super::super::seam::carried::Carried;
 use super::super::seam::incoming::Incoming;
-use super::Shard;
 use super::slot::Life;
 use super::work::Output;
+use super::{Event, Shard};
 use crate::http::Response;
 use crate::http::stream::BodyStream;
 
@@ -43,7 +43,9 @@ impl Shard {
                 }
             }
         };
-        self.continue_in_background(life, Box::pin(work));
+        let object = life.slot.index;
+        life.slot.handle(Event::StreamOpened { object });
+        self.run_in_background(life, Box::pin(work), Event::StreamEnded { object });
         incoming
     }
 }

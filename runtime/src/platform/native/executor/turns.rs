@@ -246,15 +246,26 @@ impl Shard {
     ) {
         let object = life.slot.index;
         life.slot.handle(Event::Continued { object });
+        self.run_in_background(life, work, Event::Finished { object, bytes: 0 });
+    }
+
+    /// Runs work of an object outside of its turns, until it ends or the object does. Then reports
+    /// `end`.
+    pub(super) fn run_in_background(
+        self: &Rc<Self>,
+        life: &Rc<Life>,
+        work: LocalFuture<'static, ()>,
+        end: Event,
+    ) {
         let (shard, life) = (Rc::clone(self), Rc::clone(life));
-        let under_way = self.note_under_way(object, "work in the background");
+        let under_way = self.note_under_way(life.slot.index, "work in the background");
         tokio::task::spawn_local(async move {
             // Ignored, because no caller waits for a result.
             let _ = shard.poll_to_end(&life, work, &mut NoCaller).await;
             drop(under_way);
             shard.inside(|| {
                 shard.end_if_asked(&life);
-                life.slot.handle(Event::Finished { object, bytes: 0 });
+                life.slot.handle(end);
             });
         });
     }

@@ -7,6 +7,7 @@ use super::time::Now;
 use super::timetable::IndexedAlarm;
 use super::{Effects, Kernel};
 use crate::object::id::RawId;
+use crate::schedule::run::LostTries;
 
 /// How many alarms fire in one event. Events of other tasks can be handled in between.
 const FIRED_TOGETHER: usize = 8;
@@ -18,10 +19,10 @@ impl<Work, Output> Kernel<Work, Output> {
         self.timetable.horizon()
     }
 
-    /// Records that an event of the object's alarm starts there. Returns how many tries before it
-    /// the disk has lost, one after another.
-    pub(crate) fn start_try(&mut self, id: RawId) -> u32 {
-        self.timetable.start_try(id)
+    /// Records that an event of the object's alarm starts there. Returns what the disk lost of
+    /// those before it.
+    pub(crate) fn start_tries(&mut self, id: RawId) -> LostTries {
+        self.timetable.start_tries(id)
     }
 
     pub(super) fn alarms_loaded(&mut self, alarms: Vec<IndexedAlarm>, last: bool, now: Now) {
@@ -44,7 +45,7 @@ impl<Work, Output> Kernel<Work, Output> {
             self.timetable.lost_by_the_disk(id);
         }
         let tried = matches!(outcome, AlarmOutcome::Done | AlarmOutcome::Failed { .. });
-        self.timetable.end_try(id, tried);
+        self.timetable.end_tries(id, tried);
         let object = self.find(id);
         let unsettled = object.filter(|index| self.object(*index).gate.unsynced_since().is_some());
         match (outcome, unsettled) {

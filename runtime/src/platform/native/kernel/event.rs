@@ -48,6 +48,16 @@ pub(crate) enum Event<Work, Output> {
     Continued {
         object: ObjectIndex,
     },
+    /// The object produces the body of a response. It stays in memory meanwhile. A body takes no
+    /// place in the mailbox, because its reader may keep it open for long: connections bound their
+    /// number.
+    StreamOpened {
+        object: ObjectIndex,
+    },
+    /// A body has ended, or was dropped by a reset.
+    StreamEnded {
+        object: ObjectIndex,
+    },
     /// Started work of this size has ended, or was dropped by a reset. Background work has no size.
     Finished {
         object: ObjectIndex,
@@ -120,6 +130,11 @@ pub(crate) enum Event<Work, Output> {
     SocketClosed {
         object: ObjectIndex,
     },
+    /// The try of a run, of which this is the name and the key, is counted durably.
+    TryCounted {
+        id: RawId,
+        run: (&'static str, String),
+    },
     /// The index is about to be read, up to this date.
     AlarmsLoading {
         until: i64,
@@ -145,6 +160,8 @@ impl<Work, Output> Event<Work, Output> {
         match self {
             Self::Arrived { object, .. }
             | Self::Continued { object }
+            | Self::StreamOpened { object }
+            | Self::StreamEnded { object }
             | Self::Finished { object, .. }
             | Self::Woken { object, .. }
             | Self::WakeFailed { object, .. }
@@ -163,6 +180,7 @@ impl<Work, Output> Event<Work, Output> {
             | Self::SocketClosed { object } => Some(*object),
             Self::Settled
             | Self::Synced { .. }
+            | Self::TryCounted { .. }
             | Self::AlarmsLoading { .. }
             | Self::AlarmsLoaded { .. }
             | Self::AlarmFinished { .. }

@@ -154,6 +154,15 @@ impl<Work, Output> Kernel<Work, Output> {
             } => self.arrived(object, work, bytes, now.steady, effects),
             Event::SocketEnded { object, work } => self.take(object, work, 0, now.steady, effects),
             Event::Continued { object } => self.object(object).events += 1,
+            Event::StreamOpened { object } => {
+                let object = self.object(object);
+                object.events += 1;
+                object.streams += 1;
+            }
+            Event::StreamEnded { object } => {
+                self.object(object).streams -= 1;
+                self.finished(object, 0, now.steady, effects);
+            }
             Event::Finished { object, bytes } => self.finished(object, bytes, now.steady, effects),
             Event::Woken {
                 object,
@@ -197,6 +206,7 @@ impl<Work, Output> Kernel<Work, Output> {
                 self.object(object).sockets -= 1;
                 self.forget_if_unused(object, effects);
             }
+            Event::TryCounted { id, run } => self.timetable.count_try(id, run),
             Event::AlarmsLoading { until } => self.timetable.begin_loading(until),
             Event::AlarmsLoaded { alarms, last } => self.alarms_loaded(alarms, last, now),
             Event::AlarmFinished { id, outcome } => self.alarm_finished(id, outcome, now, effects),
@@ -227,7 +237,7 @@ impl<Work, Output> Kernel<Work, Output> {
             ..
         } = self.limits;
         let object = self.object(index);
-        let waiting = object.events;
+        let waiting = object.events - object.streams;
         // Counted by bytes, not by number, because one event may send to every socket of the
         // object.
         let waiting_bytes = object.bytes.saturating_add(object.gate.held_bytes());

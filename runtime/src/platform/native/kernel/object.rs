@@ -33,6 +33,8 @@ pub(super) struct Object<Work, Output> {
     pub(super) mailbox: VecDeque<(Work, usize)>,
     /// The events that wait or run, and their bytes.
     pub(super) events: usize,
+    /// The bodies among them.
+    pub(super) streams: usize,
     pub(super) bytes: usize,
     pub(super) blocked: usize,
     pub(super) sockets: usize,
@@ -62,6 +64,7 @@ impl<Work, Output> Object<Work, Output> {
             presence: Presence::Absent,
             mailbox: VecDeque::new(),
             events: 0,
+            streams: 0,
             bytes: 0,
             blocked: 0,
             sockets: 0,

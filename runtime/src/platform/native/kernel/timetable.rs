@@ -12,11 +12,12 @@ mod tests;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
-use lost_tries::LostTries;
+use lost_tries::Losses;
 
 use super::limits::Limits;
 use super::time::Now;
 use crate::object::id::RawId;
+use crate::schedule::run::LostTries;
 
 /// The delay of the first retry after an alarm failed (P29).
 const FIRST_RETRY_MS: i64 = 2_000;
@@ -35,6 +36,9 @@ const STARTING_MS: i64 = 1_000;
 #[derive(Debug)]
 pub(crate) struct Timetable {
     alarms: HashMap<RawId, Alarm>,
+    /// Of objects that have an event of their alarm, or whose last one the disk lost: also if the
+    /// alarm is beyond the horizon, because a retry may be. At most `capacity` of the latter.
+    losses: HashMap<RawId, Losses>,
     /// Sorted by date. At most `capacity`.
     waiting: BTreeSet<(i64, RawId)>,
     /// Sorted by the steady clock, because a pause is a duration. At most `capacity`.
@@ -83,7 +87,6 @@ struct Alarm {
     at: Option<i64>,
     state: State,
     failures: u32,
-    lost: LostTries,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,6 +108,7 @@ impl Timetable {
     pub(super) fn new(limits: &Limits) -> Self {
         Self {
             alarms: HashMap::new(),
+            losses: HashMap::new(),
             waiting: BTreeSet::new(),
             paused: BTreeSet::new(),
             left_out: Vec::new(),
@@ -171,7 +175,6 @@ impl Timetable {
                         at,
                         state,
                         failures,
-                        lost: LostTries::default(),
                     },
                 );
                 self.pause(id, until, now);
@@ -246,10 +249,13 @@ impl Timetable {
             alarm.failures = 0;
             if unsettled {
                 alarm.state = State::Settling;
-            } else {
-                let at = alarm.at;
-                self.place(id, at);
+                return;
             }
+            let at = alarm.at;
+            self.place(id, at);
+        }
+        if !unsettled {
+            self.forget_tries(id);
         }
     }
 
@@ -266,6 +272,7 @@ impl Timetable {
         let Some(fired_for) = self.end_run(id) else {
             return;
         };
+        self.forget_tries(id);
         let Some(alarm) = self.alarms.get_mut(&id) else {
             return;
         };
@@ -300,30 +307,45 @@ impl Timetable {
             let at = alarm.at;
             self.place(id, at);
         }
+        self.forget_tries(id);
     }
 
-    /// Records that the disk lost the object's writes. If that ends a try, the try is not counted
+    /// Records that the disk lost the object's writes. If that ends tries, they are not counted
     /// (P30).
     pub(super) fn lost_by_the_disk(&mut self, id: RawId) {
-        if let Some(alarm) = self.alarms.get_mut(&id)
-            && matches!(alarm.state, State::Running { .. } | State::Settling)
-        {
-            alarm.lost.lose();
+        let is_full = self.losses.len() > self.capacity + self.running;
+        if let Some(losses) = self.losses.get_mut(&id) {
+            losses.lose();
+            if is_full {
+                self.losses.remove(&id);
+            }
         }
     }
 
-    /// Records that an event of the object's alarm starts there. Returns how many tries before it
-    /// the disk has lost, one after another.
-    pub(super) fn start_try(&mut self, id: RawId) -> u32 {
-        self.alarms
-            .get_mut(&id)
-            .map_or(0, |alarm| alarm.lost.start())
+    /// Records that an event of the object's alarm starts there. Returns what the disk lost of
+    /// those before it.
+    pub(super) fn start_tries(&mut self, id: RawId) -> LostTries {
+        self.losses.entry(id).or_default().start()
+    }
+
+    /// Records that a run's try was counted, durably.
+    pub(super) fn count_try(&mut self, id: RawId, run: (&'static str, String)) {
+        if let Some(losses) = self.losses.get_mut(&id) {
+            losses.count(run);
+        }
     }
 
     /// Records that the event is over, and whether a run was tried in it.
-    pub(super) fn end_try(&mut self, id: RawId, tried: bool) {
-        if let Some(alarm) = self.alarms.get_mut(&id) {
-            alarm.lost.end(tried);
+    pub(super) fn end_tries(&mut self, id: RawId, tried: bool) {
+        if let Some(losses) = self.losses.get_mut(&id) {
+            losses.end(tried);
+        }
+    }
+
+    /// Forgets the tries of an object, unless the disk lost the last ones.
+    fn forget_tries(&mut self, id: RawId) {
+        if self.losses.get(&id).is_some_and(Losses::is_empty) {
+            self.losses.remove(&id);
         }
     }
 
@@ -379,12 +401,10 @@ impl Timetable {
             self.alarms.remove(&id);
             return;
         };
-        let lost = self.alarms.get(&id).map(|alarm| alarm.lost);
         let alarm = Alarm {
             at: Some(at),
             state: State::Waiting,
             failures: 0,
-            lost: lost.unwrap_or_default(),
         };
         self.alarms.insert(id, alarm);
         self.waiting.insert((at, id));

@@ -177,6 +177,15 @@ impl ObjectState {
         self.life.sync()
     }
 
+    /// Notes that the try of a run is counted, durably.
+    pub(crate) fn count_try(&self, alarm: &'static str, key: &str) {
+        let slot = &self.life.slot;
+        slot.handle(Event::TryCounted {
+            id: slot.id,
+            run: (alarm, key.to_owned()),
+        });
+    }
+
     /// An object without contents keeps its file.
     #[expect(
         clippy::unused_self,

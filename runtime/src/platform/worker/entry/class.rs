@@ -23,6 +23,7 @@ use crate::engine::instance::Instance;
 use crate::engine::table::{BodyUse, Description, Route};
 use crate::error::fault::Fault;
 use crate::limits::MAX_JSON_BODY;
+use crate::schedule::run::LostTries;
 use crate::socket::Message;
 use crate::turn::caller::{Caller, Origin};
 use crate::turn::chain::CallChain;
@@ -211,7 +212,7 @@ impl ObjectClass {
     pub fn alarm(&self, _info: JsValue) -> Answer {
         self.on_event(|instance| {
             // The platform does not tell which tries its storage has lost.
-            let alarm = instance.alarm(0);
+            let alarm = instance.alarm(LostTries::default());
             async move {
                 alarm
                     .await

@@ -257,6 +257,10 @@ impl ObjectState {
         Ok(())
     }
 
+    /// The platform does not tell which tries its storage has lost.
+    #[expect(clippy::unused_self, reason = "the other host needs it")]
+    pub(crate) fn count_try(&self, _: &'static str, _: &str) {}
+
     pub(crate) fn sync(&self) -> LocalFuture<'static, Result<(), StorageError>> {
         let synced = self.0.storage.sync();
         Box::pin(async move {

@@ -1,50 +1,68 @@
 //! Which tries of an object's runs are not counted, because the disk lost what they wrote (P30).
 
-/// The tries that the disk has lost, one after another.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct LostTries {
-    count: u32,
-    /// Whether the last try was lost.
+use crate::schedule::run::LostTries;
+
+/// What the disk has lost of one object's tries.
+#[derive(Debug, Default)]
+pub(super) struct Losses {
+    lost: LostTries,
+    /// Whether the last event was lost.
     last: bool,
     current: Current,
+    /// The runs whose tries were counted in the current event, durably.
+    counted: Vec<(&'static str, String)>,
 }
 
-/// The event that is under way.
+/// The event that is under way, or the last one if nothing of it is known to be durable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Current {
-    /// None, or one that has not reached the object.
+    /// None, or one that has not reached the object, or that tried nothing.
     #[default]
     None,
     Started,
+    Ended,
     Lost,
 }
 
-impl LostTries {
-    /// Returns how many tries before this one were lost, one after another.
-    pub(super) fn start(&mut self) -> u32 {
+impl Losses {
+    /// Returns what was lost before this event.
+    pub(super) fn start(&mut self) -> LostTries {
         if !self.last {
-            self.count = 0;
+            self.lost = LostTries::default();
         }
         self.current = Current::Started;
-        self.count
+        self.counted.clear();
+        self.lost.clone()
     }
 
-    /// Records that the disk lost what the current or the last try wrote. More than one part of the
-    /// host may notice it.
+    pub(super) fn count(&mut self, run: (&'static str, String)) {
+        self.counted.push(run);
+    }
+
+    /// Records that the disk lost what the event wrote. More than one part of the host may notice
+    /// it.
     pub(super) fn lose(&mut self) {
-        if self.current == Current::Lost {
-            return;
+        if matches!(self.current, Current::Started | Current::Ended) {
+            self.lost.events = self.lost.events.saturating_add(1);
+            self.lost.runs = std::mem::take(&mut self.counted);
+            self.last = true;
+            self.current = Current::Lost;
         }
-        self.count = self.count.saturating_add(1);
-        self.last = true;
-        self.current = Current::Lost;
     }
 
-    /// Records that the event is over. Without a try, the last one is still the last.
+    /// Records that the event is over. If it tried nothing, the one before is still the last.
     pub(super) fn end(&mut self, tried: bool) {
-        if tried && self.current == Current::Started {
-            self.last = false;
+        if self.current == Current::Started {
+            self.current = match tried {
+                true => Current::Ended,
+                false => Current::None,
+            };
+            self.last &= !tried;
         }
-        self.current = Current::None;
+    }
+
+    /// Whether nothing is lost that the next event must know.
+    pub(super) fn is_empty(&self) -> bool {
+        !self.last
     }
 }
