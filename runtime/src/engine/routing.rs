@@ -52,8 +52,14 @@ impl Instance {
         if let Some(bytes) = route.max_body {
             request.limit_body(bytes);
         }
+        // The body of a request counts as held until the turn is over, also if it was read for the
+        // arguments.
+        let (raw, _held) = match route.body {
+            BodyUse::Raw => (Some(request), None),
+            _ => (None, Some(request)),
+        };
         let http = HttpArguments {
-            request: (route.body == BodyUse::Raw).then_some(request),
+            request: raw,
             ..http
         };
         match self

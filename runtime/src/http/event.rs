@@ -171,6 +171,7 @@ impl Response {
     ///             let event = Event::data(self.price.to_string()).id(self.changes);
     ///             let _ = reader.try_send(event);
     ///         }
+    ///         self.readers.retain(|reader| !reader.is_closed());
     ///         self.readers.push(reader);
     ///         Response::events(events)
     ///     }

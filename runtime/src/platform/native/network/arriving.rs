@@ -2,15 +2,19 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::{self, HeaderMap};
 use tokio::runtime::Handle;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
 use super::bodies::{BODY_TIMEOUT, discard, no_room, timed_out};
 use super::budget::{Budget, Share};
 use crate::error::fault::Fault;
+
+/// The least rate of a client whose body is waited for: 3 kB a second after the first 30 s.
+const MIN_BYTES_PER_MS: usize = 3;
 
 /// A body of a connection. It may be read on another thread. The connection reads no further than
 /// a chunk ahead.
@@ -21,6 +25,11 @@ pub(in super::super) struct Arriving {
     is_expected: bool,
     /// Runs while nothing arrives.
     stalled: Option<Pin<Box<Sleep>>>,
+    /// Since when a reader has waited for the client.
+    waits_since: Option<Instant>,
+    /// How long readers have waited for the client, and for how many bytes.
+    waited: Duration,
+    received: usize,
     /// What is held of the body in memory.
     held: Share,
 }
@@ -31,6 +40,9 @@ impl Arriving {
             body: Some(body),
             is_expected: headers.contains_key(header::EXPECT),
             stalled: None,
+            waits_since: None,
+            waited: Duration::ZERO,
+            received: 0,
             held: held.open(),
         }
     }
@@ -48,10 +60,15 @@ impl Arriving {
                 let stalled = self
                     .stalled
                     .get_or_insert_with(|| Box::pin(sleep(BODY_TIMEOUT)));
+                self.waits_since.get_or_insert_with(Instant::now);
                 ready!(stalled.as_mut().poll(context));
                 return Poll::Ready(Some(Err(timed_out())));
             };
             self.stalled = None;
+            self.waited += self
+                .waits_since
+                .take()
+                .map_or(Duration::ZERO, |since| since.elapsed());
             match frame {
                 None => self.body = None,
                 Some(Err(error)) => {
@@ -62,11 +79,22 @@ impl Arriving {
                 // Trailers are dropped.
                 Some(Ok(frame)) => {
                     if let Ok(chunk) = frame.into_data() {
+                        self.received += chunk.len();
+                        if self.is_too_slow() {
+                            return Poll::Ready(Some(Err(timed_out())));
+                        }
                         return Poll::Ready(Some(Ok(chunk)));
                     }
                 }
             }
         }
+    }
+
+    /// Whether the client sends less than the minimum rate. A client that sends a byte from time to
+    /// time could otherwise hold an object, and the room for its body, for weeks.
+    fn is_too_slow(&self) -> bool {
+        let allowed = u64::try_from(self.received / MIN_BYTES_PER_MS).unwrap_or(u64::MAX);
+        self.waited > BODY_TIMEOUT + Duration::from_millis(allowed)
     }
 
     /// Counts bytes that a reader keeps until it has the whole body.

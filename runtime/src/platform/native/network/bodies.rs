@@ -30,6 +30,9 @@ pub(super) const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// The bodies of one shard's requests.
 pub(super) struct Bodies {
     held: Budget,
+    /// Those that are read whole while they arrive, by the objects. Apart from the others, because
+    /// they may take long.
+    arriving: Budget,
     /// The incomplete ones.
     unfinished: Waiting,
 }
@@ -39,13 +42,14 @@ impl Bodies {
     pub(super) fn new(limit: usize) -> Self {
         Self {
             held: Budget::new(limit),
+            arriving: Budget::new(limit),
             unfinished: Waiting::new(limit),
         }
     }
 
-    /// The budget of bodies that are held.
-    pub(super) fn held(&self) -> &Budget {
-        &self.held
+    /// The budget of bodies that objects read while they arrive.
+    pub(super) fn arriving(&self) -> &Budget {
+        &self.arriving
     }
 
     pub(super) async fn read(&self, headers: &HeaderMap, body: Incoming) -> Result<Bytes, Fault> {

@@ -212,7 +212,7 @@ impl Server {
         let received = match limit.filter(|_| allowed.is_ok() && !body.is_end_stream()) {
             Some(limit) => {
                 let body = check_length(headers, body, limit).await;
-                body.map(|body| Some(Arriving::new(headers, body, self.bodies.held())))
+                body.map(|body| Some(Arriving::new(headers, body, self.bodies.arriving())))
             }
             // An answer to a peer that is still sending would be lost with the connection, so the
             // body is read even if it is refused. The refusal is the same as on Cloudflare, whatever

@@ -52,8 +52,12 @@ impl Incoming {
         }
     }
 
-    /// Reads the whole body. Returns `None` if it is larger than `limit`.
-    pub(in super::super) async fn gather(mut self, limit: usize) -> Result<Option<Vec<u8>>, Fault> {
+    /// Reads the whole body. Returns `None` if it is larger than `limit`. The body counts as held
+    /// until this is dropped.
+    pub(in super::super) async fn gather(
+        &mut self,
+        limit: usize,
+    ) -> Result<Option<Vec<u8>>, Fault> {
         let mut gathered = Vec::new();
         while let Some(chunk) = poll_fn(|context| self.poll_chunk(context)).await {
             let chunk = chunk?;

@@ -67,7 +67,7 @@ impl Env {
             }
             // A request that is passed on is sent when it has arrived.
             let mut request = request;
-            if let Some(incoming) = request.inner.take_incoming() {
+            if let Some(mut incoming) = request.inner.take_incoming() {
                 let body = incoming.gather(MAX_BODY).await?;
                 request = request.with_body(body.ok_or_else(|| body_too_large(None, MAX_BODY))?);
             }

@@ -228,8 +228,14 @@ impl Request {
             .get_all(name)
             .iter()
             .map(|value| String::from_utf8_lossy(value.as_bytes()));
+        // HTTP/2 may carry the cookies in several headers (RFC 9113, section 8.2.3).
+        let separator = if name.eq_ignore_ascii_case("cookie") {
+            "; "
+        } else {
+            ", "
+        };
         let first = values.next()?.into_owned();
-        Some(values.fold(first, |joined, value| joined + ", " + &value))
+        Some(values.fold(first, |joined, value| joined + separator + &value))
     }
 
     /// Returns the address of the client. Returns `None` for a request that was created here.
@@ -239,7 +245,7 @@ impl Request {
 
     /// Returns the body, or `None` if it is larger than `limit`.
     pub(crate) async fn bytes_within(&mut self, limit: usize) -> Result<Option<Vec<u8>>, Fault> {
-        match self.incoming.take() {
+        match &mut self.incoming {
             Some(incoming) => incoming.gather(limit).await,
             None => Ok(Some(self.take_whole().into()).filter(|body: &Vec<u8>| body.len() <= limit)),
         }
