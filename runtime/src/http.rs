@@ -257,11 +257,22 @@ impl Request {
     ///
     /// On Cloudflare it is the address in `CF-Connecting-IP`. On the embedded host it is the peer
     /// of the connection. If that is a proxy given by `--trusted-proxy`, it is the last address in
-    /// `X-Forwarded-For` that is not a trusted proxy's. A client with IPv6 usually has a whole /64
-    /// network: rate limits should use its prefix.
+    /// `X-Forwarded-For` that is not a trusted proxy's. Rate limits should use
+    /// [`client_network`](Self::client_network).
     #[must_use]
     pub fn client_address(&self) -> Option<IpAddr> {
         self.inner.client_address()
+    }
+
+    /// Returns the network of the client, which suits as the key of a rate limit: the
+    /// [address](Self::client_address) of IPv4, or the first 64 bits of an IPv6 address, because one
+    /// client usually has that whole network.
+    #[must_use]
+    pub fn client_network(&self) -> Option<IpAddr> {
+        Some(match self.client_address()? {
+            IpAddr::V4(address) => address.into(),
+            IpAddr::V6(address) => IpAddr::V6((address.to_bits() & (u128::MAX << 64)).into()),
+        })
     }
 
     /// Reads the whole body. The embedded host allows at most 1 MiB. A route with `max_body` states

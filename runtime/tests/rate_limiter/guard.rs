@@ -210,13 +210,14 @@ async fn an_app_is_limited_by_its_guard(sim: Sim) {
             .mount::<Shop>("/shops/{name}")
             .object::<RateLimiter>()
             .guard(Guard::new(4).guard(|visit| {
-                let address = visit.request.header("cf-connecting-ip").unwrap_or_default();
-                vec![Check::new(address, VISITS)]
+                let address = visit.request.client_address();
+                let address = address.map(|address| address.to_string());
+                vec![Check::new(address.unwrap_or_default(), VISITS)]
             })),
     );
     let visit = async |address: &str| {
-        let request = Request::new("GET", "/shops/s").with_header("cf-connecting-ip", address);
-        sim.fetch(request).await
+        let request = Request::new("GET", "/shops/s");
+        sim.fetch_from(address.parse().unwrap(), request).await
     };
     for status in [404, 404, 429] {
         assert_eq!(visit("203.0.113.7").await.status(), status);

@@ -23,7 +23,8 @@ fn app() -> App {
             let limiter = limiter.clone();
             async move {
                 let login: Login = request.json().await?;
-                let address = request.header("cf-connecting-ip").unwrap_or_default();
+                let address = request.client_network();
+                let address = address.ok_or_else(|| Error::forbidden("no address"))?;
                 let limits = vec![
                     Check::new(format!("address {address}"), BY_ADDRESS),
                     Check::new(format!("user {}", login.user), BY_USER),
@@ -39,15 +40,13 @@ fn app() -> App {
 async fn logins_are_limited_by_user_and_address(sim: Sim) {
     sim.app(app());
     let login = async |user: &str, address: &str| {
-        let request = Request::new("POST", "/login")
-            .with_header("cf-connecting-ip", address)
-            .with_body(format!(r#"{{"user": "{user}"}}"#));
-        sim.fetch(request).await
+        let request = Request::new("POST", "/login").with_body(format!(r#"{{"user": "{user}"}}"#));
+        sim.fetch_from(address.parse().unwrap(), request).await
     };
     for _ in 0..5 {
         assert_eq!(login("ann", "203.0.113.7").await.status(), 200);
     }
-    // Whoever tries more passwords for one user uses up nothing of the address.
+    // Refused tries for one user use no quota of the address.
     for _ in 0..50 {
         let refused = login("ann", "203.0.113.7").await;
         assert_eq!(refused.status(), 429);

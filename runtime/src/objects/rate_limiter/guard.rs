@@ -138,6 +138,16 @@ impl Guard {
             retry_after_ms: 0,
             decisions: vec![not_asked; checks.len()],
         };
+        let named = |check: &Check| (check.key.clone(), counter(&check.rule));
+        for (place, check) in checks.iter().enumerate() {
+            let blocked = self.blocked.borrow().get(&named(check), env.now());
+            if let Some(decision) = blocked {
+                all.allowed = false;
+                all.retry_after_ms = decision.retry_after_ms;
+                all.decisions[place] = decision;
+                return Ok(all);
+            }
+        }
         let mut used: Vec<Used> = Vec::new();
         for places in self.by_shard(&checks) {
             let part: Vec<Check> = places.iter().map(|place| checks[*place].clone()).collect();
@@ -152,6 +162,12 @@ impl Guard {
             all.retry_after_ms = all.retry_after_ms.max(decided.retry_after_ms);
             for (place, decision) in places.iter().zip(&decided.decisions) {
                 all.decisions[*place] = *decision;
+                let is_blocked = matches!(decision.reason, Reason::OverLimit | Reason::DenyListed)
+                    && decision.remaining == 0;
+                if is_blocked {
+                    let name = named(&checks[*place]);
+                    self.blocked.borrow_mut().put(name, *decision, env.now());
+                }
             }
             if !decided.allowed {
                 break;
@@ -218,7 +234,7 @@ impl Guard {
     ///
     /// fn limited(app: App) -> App {
     ///     app.object::<RateLimiter>().guard(Guard::new(16).guard(|visit| {
-    ///         let address = visit.request.client_address();
+    ///         let address = visit.request.client_network();
     ///         let address = address.map(|address| address.to_string()).unwrap_or_default();
     ///         vec![Check::new(address, VISITS)]
     ///     }))
@@ -240,11 +256,15 @@ impl Guard {
         }
     }
 
-    /// Returns the positions of the checks of each shard.
+    /// Returns the positions of the checks of each shard. Those with an empty key, which no shard
+    /// decides, are apart, so that they do not decide about others.
     fn by_shard(&self, checks: &[Check]) -> Vec<Vec<usize>> {
         let mut shards: Vec<(String, Vec<usize>)> = Vec::new();
         for (place, check) in checks.iter().enumerate() {
-            let shard = shard_name(&check.key, self.shards);
+            let shard = match check.key.is_empty() {
+                true => String::new(),
+                false => shard_name(&check.key, self.shards),
+            };
             match shards.iter_mut().find(|(known, _)| *known == shard) {
                 Some((_, places)) => places.push(place),
                 None => shards.push((shard, vec![place])),

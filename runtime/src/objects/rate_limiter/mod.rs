@@ -17,7 +17,7 @@
 //!         .post("/search", move |request: Request, env: Env| {
 //!             let limiter = limiter.clone();
 //!             async move {
-//!                 let caller = request.client_address();
+//!                 let caller = request.client_network();
 //!                 let caller = caller.ok_or_else(|| Error::forbidden("no address"))?.to_string();
 //!                 limiter.check(&env, Check::new(caller, SEARCHES)).await?.granted()?;
 //!                 Ok(Response::text(200, "found"))
