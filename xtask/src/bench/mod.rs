@@ -77,7 +77,8 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     if options.list {
         let mut names: Vec<&str> = subjects.iter().map(|(_, load)| load.name).collect();
         names.extend(figures.iter().map(|figure| figure.name));
-        names.dedup();
+        let mut printed = std::collections::BTreeSet::new();
+        names.retain(|name| printed.insert(*name));
         println!("{}", names.join("\n"));
         return Ok(());
     }

@@ -8,7 +8,7 @@ fn main() -> std::process::ExitCode {
 }
 
 fn app() -> App {
-    conformance::app()
+    demo::with_raised_room_limits(conformance::app())
         .mount::<Counter>("/counters/{name}")
         .mount::<ChatRoom>("/rooms/{name}")
         .mount::<ScheduledTask>("/tasks/{name}")
