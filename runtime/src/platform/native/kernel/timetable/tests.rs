@@ -304,3 +304,33 @@ fn retries_and_due_alarms_take_turns_by_how_late_they_are() {
     assert_eq!(timetable.fire(at(5_000)), Some(B), "due since 1,000");
     assert_eq!(timetable.fire(at(5_000)), Some(A), "due since 2,000");
 }
+
+#[test]
+fn lost_tries_are_known_although_the_retry_is_beyond_the_horizon() {
+    let mut timetable = Timetable::new(&Limits::default());
+    timetable.begin_loading(100);
+    timetable.end_loading();
+    timetable.set(A, Some(10));
+    assert_eq!(timetable.fire(at(10)), Some(A));
+    assert_eq!(timetable.start_tries(A).events, 0);
+    timetable.count_try(A, ("ring", "one".to_owned()));
+    // The commit of the count has set the alarm to the time of the retry.
+    timetable.set(A, Some(500));
+    timetable.lost_by_the_disk(A);
+    timetable.end_tries(A, false);
+    timetable.failed(A, at(20), 0);
+    assert!(timetable.alarms.is_empty());
+
+    timetable.begin_loading(1_000);
+    timetable.lower(A, 500);
+    timetable.end_loading();
+    assert_eq!(timetable.fire(at(500)), Some(A));
+    let lost = timetable.start_tries(A);
+    assert_eq!((lost.events, lost.runs), (1, vec![("ring", "one".to_owned())]));
+
+    // A try that ends by itself is counted, and what was lost before it is forgotten.
+    timetable.count_try(A, ("ring", "one".to_owned()));
+    timetable.end_tries(A, true);
+    timetable.failed(A, at(510), 0);
+    assert!(timetable.losses.is_empty());
+}
