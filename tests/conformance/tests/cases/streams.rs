@@ -121,6 +121,13 @@ fn whole(client: &Client) {
     assert_eq!(head.unwrap().status, 200);
 }
 
+/// A connection that reads the events of an object, which knows it.
+fn reads_events(client: &Client) -> Raw {
+    let reader = open(client, "/events");
+    wait_until("nobody reads", || produced(client, "").readers == 1);
+    reader
+}
+
 fn events(client: &Client) {
     let client = client.at("/streams/events");
     let mut reader = client.dial().unwrap();
@@ -146,7 +153,7 @@ fn disconnected_reader(client: &Client) {
     wait_until("the stream was not dropped", || {
         produced(&client, "").dropped == 1
     });
-    let mut reader = open(&client, "/events");
+    let mut reader = reads_events(&client);
     client
         .post("/publish", json!({ "text": "a" }))
         .expect_status(200);
@@ -193,7 +200,7 @@ fn broken_stream(client: &Client) {
 
 fn panicking_stream(host: &mut Host) {
     let client = host.client();
-    let mut beside = open(&client, "/streams/beside/events");
+    let mut beside = reads_events(&client.at("/streams/beside"));
     client
         .post("/streams/beside/publish", json!({ "text": "a" }))
         .expect_status(200);
@@ -215,7 +222,7 @@ fn panicking_stream(host: &mut Host) {
 
 fn reset_with_streams(client: &Client) {
     let client = client.at("/streams/reset");
-    let mut reader = open(&client, "/events");
+    let mut reader = reads_events(&client);
     client
         .post("/publish", json!({ "text": "a" }))
         .expect_status(200);
