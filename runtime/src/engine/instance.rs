@@ -18,7 +18,7 @@ use crate::error::fault::Fault;
 use crate::limits;
 use crate::object::context::Ctx;
 use crate::platform::ObjectState;
-use crate::schedule::run::LostTries;
+use crate::schedule::run::{LostTries, Try};
 use crate::schedule::{Pending, Timetable};
 use crate::storage::Shared;
 use crate::storage::fields::{FieldStore, Object};
@@ -410,11 +410,15 @@ impl Instance {
         let Some(due) = timetable.begin(state, pending, lost_tries)? else {
             return Ok(false);
         };
+        let alarm = pending.alarm.name;
+        state.begin_try(Try {
+            alarm,
+            key: due.run.key.clone(),
+            count: due.run.retry_count + 1,
+        });
         // The try is durable before its handler starts, whatever happens to this activation, this
         // WebAssembly instance or this process.
         state.sync().await?;
-        let alarm = pending.alarm.name;
-        state.count_try(alarm, &due.run.key);
         let source = Source::Alarm {
             payload: due.payload.clone(),
             run: due.run.clone(),

@@ -8,8 +8,17 @@ use crate::time::Timestamp;
 pub(crate) struct LostTries {
     /// The number of these events.
     pub(crate) events: u32,
-    /// The names and keys of the runs whose tries were counted in the last one.
-    pub(crate) runs: Vec<(&'static str, String)>,
+    /// The last try of each run that was lost. Its count may be durable.
+    pub(crate) tries: Vec<Try>,
+}
+
+/// A try of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Try {
+    pub(crate) alarm: &'static str,
+    pub(crate) key: String,
+    /// 1 for the first one.
+    pub(crate) count: u32,
 }
 
 /// Information about a run of an alarm. An alarm handler takes it as an argument `run: AlarmRun`.

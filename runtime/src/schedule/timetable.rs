@@ -7,7 +7,7 @@ use super::row::{
     DOUBLINGS, FIRST_RETRY_MILLIS, IS_RUNNING, LACKS_ITS_METHOD, MAX_RETRIES, integer,
     next_occurrence, text,
 };
-use super::run::{AlarmRun, LostTries};
+use super::run::{AlarmRun, LostTries, Try};
 use crate::codec::message_pack;
 use crate::error::StorageError;
 use crate::object::class::{Alarm, Class};
@@ -255,8 +255,9 @@ impl Timetable {
             return Ok(None);
         };
         let mut retry_count = u32::try_from(integer(&attempt)).unwrap_or(u32::MAX);
-        let is_this = |(lost, of): &(&str, String)| *lost == name && of == key;
-        if integer(&running) == IS_RUNNING && lost_tries.runs.iter().any(is_this) {
+        let is_lost =
+            |lost: &Try| lost.alarm == name && lost.key == *key && lost.count == retry_count;
+        if integer(&running) == IS_RUNNING && lost_tries.tries.iter().any(is_lost) {
             retry_count = retry_count.saturating_sub(1);
         }
         let payload = match payload {

@@ -18,7 +18,7 @@ fn app() -> App {
     App::new()
         .mount::<ChatRoom>("/rooms/{name}")
         .guard(async |mut visit| {
-            // Without this, each name that somebody thinks of would be a room.
+            // Without this, each name in a path would be a room.
             if !ROOMS.contains(&visit.name.as_str()) {
                 return Err(Error::not_found("there is no such room"));
             }

@@ -3,6 +3,7 @@
 use super::timetable::{IndexedAlarm, PausedAlarm};
 use crate::error::fault::Fault;
 use crate::object::id::RawId;
+use crate::schedule::run::Try;
 
 /// An object that is known to a kernel. Valid until [`Effect::Forget`] names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -130,10 +131,10 @@ pub(crate) enum Event<Work, Output> {
     SocketClosed {
         object: ObjectIndex,
     },
-    /// The try of a run, of which this is the name and the key, is counted durably.
-    TryCounted {
+    /// A run is about to be tried.
+    TryBegins {
         id: RawId,
-        run: (&'static str, String),
+        next: Try,
     },
     /// The index is about to be read, up to this date.
     AlarmsLoading {
@@ -180,7 +181,7 @@ impl<Work, Output> Event<Work, Output> {
             | Self::SocketClosed { object } => Some(*object),
             Self::Settled
             | Self::Synced { .. }
-            | Self::TryCounted { .. }
+            | Self::TryBegins { .. }
             | Self::AlarmsLoading { .. }
             | Self::AlarmsLoaded { .. }
             | Self::AlarmFinished { .. }

@@ -206,7 +206,7 @@ impl<Work, Output> Kernel<Work, Output> {
                 self.object(object).sockets -= 1;
                 self.forget_if_unused(object, effects);
             }
-            Event::TryCounted { id, run } => self.timetable.count_try(id, run),
+            Event::TryBegins { id, next } => self.timetable.begin_try(id, next),
             Event::AlarmsLoading { until } => self.timetable.begin_loading(until),
             Event::AlarmsLoaded { alarms, last } => self.alarms_loaded(alarms, last, now),
             Event::AlarmFinished { id, outcome } => self.alarm_finished(id, outcome, now, effects),

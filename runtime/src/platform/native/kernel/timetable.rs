@@ -17,7 +17,7 @@ use lost_tries::Losses;
 use super::limits::Limits;
 use super::time::Now;
 use crate::object::id::RawId;
-use crate::schedule::run::LostTries;
+use crate::schedule::run::{LostTries, Try};
 
 /// The delay of the first retry after an alarm failed (P29).
 const FIRST_RETRY_MS: i64 = 2_000;
@@ -328,10 +328,10 @@ impl Timetable {
         self.losses.entry(id).or_default().start()
     }
 
-    /// Records that a run's try was counted, durably.
-    pub(super) fn count_try(&mut self, id: RawId, run: (&'static str, String)) {
+    /// Records that a run is tried.
+    pub(super) fn begin_try(&mut self, id: RawId, next: Try) {
         if let Some(losses) = self.losses.get_mut(&id) {
-            losses.count(run);
+            losses.begin(next);
         }
     }
 

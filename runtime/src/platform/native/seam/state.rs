@@ -17,6 +17,7 @@ use crate::error::StorageError;
 use crate::error::fault::Fault;
 use crate::object::id::RawId;
 use crate::platform::{Aborted, HandlerKey, SegmentEnd};
+use crate::schedule::run::Try;
 use crate::socket::SocketError;
 use crate::storage::ListRange;
 use crate::storage::sql::{SqlRows, SqlValue};
@@ -177,13 +178,10 @@ impl ObjectState {
         self.life.sync()
     }
 
-    /// Notes that the try of a run is counted, durably.
-    pub(crate) fn count_try(&self, alarm: &'static str, key: &str) {
+    /// Notes a try of a run, of which the disk may lose what it writes.
+    pub(crate) fn begin_try(&self, next: Try) {
         let slot = &self.life.slot;
-        slot.handle(Event::TryCounted {
-            id: slot.id,
-            run: (alarm, key.to_owned()),
-        });
+        slot.handle(Event::TryBegins { id: slot.id, next });
     }
 
     /// An object without contents keeps its file.

@@ -22,6 +22,7 @@ use crate::error::StorageError;
 use crate::error::fault::Fault;
 use crate::object::id::RawId;
 use crate::platform::{HandlerKey, SegmentEnd};
+use crate::schedule::run::Try;
 use crate::socket::SocketError;
 use crate::storage::ListRange;
 use crate::storage::sql::{SqlRows, SqlValue};
@@ -259,7 +260,7 @@ impl ObjectState {
 
     /// The platform does not tell which tries its storage has lost.
     #[expect(clippy::unused_self, reason = "the other host needs it")]
-    pub(crate) fn count_try(&self, _: &'static str, _: &str) {}
+    pub(crate) fn begin_try(&self, _: Try) {}
 
     pub(crate) fn sync(&self) -> LocalFuture<'static, Result<(), StorageError>> {
         let synced = self.0.storage.sync();

@@ -313,7 +313,12 @@ fn lost_tries_are_known_although_the_retry_is_beyond_the_horizon() {
     timetable.set(A, Some(10));
     assert_eq!(timetable.fire(at(10)), Some(A));
     assert_eq!(timetable.start_tries(A).events, 0);
-    timetable.count_try(A, ("ring", "one".to_owned()));
+    let ring = |count| Try {
+        alarm: "ring",
+        key: "one".to_owned(),
+        count,
+    };
+    timetable.begin_try(A, ring(1));
     // The commit of the count has set the alarm to the time of the retry.
     timetable.set(A, Some(500));
     timetable.lost_by_the_disk(A);
@@ -326,10 +331,10 @@ fn lost_tries_are_known_although_the_retry_is_beyond_the_horizon() {
     timetable.end_loading();
     assert_eq!(timetable.fire(at(500)), Some(A));
     let lost = timetable.start_tries(A);
-    assert_eq!((lost.events, lost.runs), (1, vec![("ring", "one".to_owned())]));
+    assert_eq!((lost.events, lost.tries), (1, vec![ring(1)]));
 
     // A try that ends by itself is counted, and what was lost before it is forgotten.
-    timetable.count_try(A, ("ring", "one".to_owned()));
+    timetable.begin_try(A, ring(1));
     timetable.end_tries(A, true);
     timetable.failed(A, at(510), 0);
     assert!(timetable.losses.is_empty());
