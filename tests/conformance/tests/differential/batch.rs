@@ -7,8 +7,8 @@ use conformance::differential::{Act, Ending, Ring, SOON, Spoken, Way, When};
 use host_tests::{Application, Client, Host, Kind, Received, eventually};
 use serde_json::json;
 
-use crate::plan::{PAUSES, Pause, Plan};
-use crate::run::{IDLE, PATIENCE, Run};
+use crate::plan::Plan;
+use crate::run::{PATIENCE, Run};
 use crate::transcript::Transcript;
 
 /// How many plans run at the same time on one host.
@@ -47,13 +47,9 @@ fn run(host: &mut Host, plans: &[Named<'_>]) -> Vec<Transcript> {
         .collect();
     let phases = plans.iter().map(|(_, plan)| plan.phases.len()).max();
     for phase in 0..phases.unwrap_or(0) {
-        match phase.checked_sub(1).map(|pause| PAUSES[pause]) {
-            Some(Pause::Restart) => {
-                host.kill();
-                host.restart();
-            }
-            Some(Pause::Rest) => rest(&host.client(), &runs, phase),
-            None => {}
+        if phase > 0 {
+            host.kill();
+            host.restart();
         }
         let client = host.client();
         warm_up(&client);
@@ -80,17 +76,6 @@ fn run(host: &mut Host, plans: &[Named<'_>]) -> Vec<Transcript> {
     runs.into_iter()
         .map(|(_, run)| run.into_inner().expect("each is taken once").transcript)
         .collect()
-}
-
-/// Waits until the objects of all plans that go on have left memory.
-fn rest(client: &Client, runs: &[(&Plan, Mutex<Run>)], phase: usize) {
-    let runs = || {
-        let runs = runs.iter().filter(|(plan, _)| plan.phases.len() > phase);
-        runs.map(|(_, run)| run.lock().expect("each is taken once"))
-    };
-    runs().for_each(|mut run| run.begin_rest(client));
-    std::thread::sleep(IDLE);
-    runs().for_each(|mut run| run.end_rest(client));
 }
 
 /// On workerd a handler has its savepoint after its first write, until the isolate ends. Before

@@ -21,10 +21,10 @@ use proptest::strategy::{BoxedStrategy, Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use transcript::{Transcript, side_by_side};
 
-/// How many plans the suite runs. They take about two minutes.
+/// How many plans the suite runs. They take about a minute.
 const PLANS: u64 = 200;
-/// How many plans share a start of the hosts, a restart and a rest. On workerd hundreds of aborts in
-/// one process cause the instance to be replaced, which ends what other plans have in memory.
+/// How many plans share a start of the hosts, and one restart. On workerd hundreds of aborts in one
+/// process cause the instance to be replaced, which ends what other plans have in memory.
 const BATCH: usize = 60;
 /// How often a plan is run to reduce it.
 const TRIES: usize = 200;

@@ -59,19 +59,7 @@ pub struct Request {
     pub body: Option<String>,
 }
 
-/// What happens between two phases, to all plans that run together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pause {
-    /// Both hosts are killed and restarted.
-    Restart,
-    /// Nothing, for so long that objects leave memory. Sockets stay open.
-    Rest,
-}
-
-/// What precedes the second phase and the third one.
-pub const PAUSES: [Pause; 2] = [Pause::Restart, Pause::Rest];
-
-/// Steps, in phases.
+/// Steps, in phases. Between two phases both hosts are killed and restarted.
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub phases: Vec<Vec<Step>>,

@@ -7,15 +7,11 @@ use conformance::differential::{Act, Ending, Spoken};
 use host_tests::{Answer, Client, Connection, Received, Refused, eventually};
 use serde_json::{Value, json};
 
-use crate::plan::{OBJECTS, PAUSES, Pause, Plan, Request, Step};
+use crate::plan::{OBJECTS, Plan, Request, Step};
 use crate::transcript::Transcript;
 
 /// How long something may take that happens automatically.
 pub const PATIENCE: Duration = Duration::from_secs(20);
-/// How long an object must have nothing to do to leave memory. Both hosts wait for 10 s.
-pub const IDLE: Duration = Duration::from_secs(12);
-/// How often an object may be found in memory after that, on a busy machine.
-const RESTS: usize = 4;
 /// Headers of the connection rather than of the app's answers. They contain times and framing.
 const OF_THE_CONNECTION: [&str; 6] = [
     "date",
@@ -31,8 +27,6 @@ pub struct Run {
     /// The first part of the objects' names.
     name: String,
     sockets: BTreeMap<&'static str, Open>,
-    /// Sockets that are open while the objects have nothing to do.
-    resting: Vec<Connection>,
     pub transcript: Transcript,
 }
 
@@ -47,34 +41,7 @@ impl Run {
         Self {
             name: name.into(),
             sockets: BTreeMap::new(),
-            resting: Vec::new(),
             transcript: Transcript::default(),
-        }
-    }
-
-    /// Opens a socket to each object. On workerd only objects with sockets leave memory after 10 s,
-    /// and the others after minutes (P19).
-    pub fn begin_rest(&mut self, client: &Client) {
-        let connect = |object| self.at(client, object).connect("/ws?label=rest");
-        self.resting = OBJECTS.map(connect).into();
-    }
-
-    /// Checks that the objects have left memory. Those that have not get more time.
-    pub fn end_rest(&mut self, client: &Client) {
-        let count = json!({ "acts": [Act::Remember], "ending": Ending::Succeed });
-        for object in OBJECTS {
-            let asked = self.at(client, object);
-            let has_left = (0..RESTS).any(|attempt| {
-                if attempt > 0 {
-                    std::thread::sleep(IDLE);
-                }
-                asked.post("/atomic", count.clone()).json::<[u64; 1]>() == [1]
-            });
-            assert!(has_left, "{}-{object} stays in memory", self.name);
-        }
-        for mut connection in self.resting.drain(..) {
-            connection.close(1000, "rested");
-            read_until(&mut connection, |_| false);
         }
     }
 
@@ -83,9 +50,7 @@ impl Run {
         let Some(steps) = plan.phases.get(phase) else {
             return;
         };
-        if phase.checked_sub(1).map(|pause| PAUSES[pause]) == Some(Pause::Restart) {
-            self.sockets.clear();
-        }
+        self.sockets.clear();
         for step in steps {
             let mut what = self.step(client, step);
             if step.leaves_work() && !self.settle(client) {
