@@ -53,7 +53,7 @@ impl Response {
     ///
     /// #[durable_object]
     /// struct Archive {
-    ///     lines: StoredLog<String>,
+    ///     lines: StoredLog<String, 1_000>,
     /// }
     ///
     /// #[durable_object]
