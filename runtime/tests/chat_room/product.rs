@@ -116,7 +116,7 @@ async fn nobody_looks_like_somebody_else(sim: Sim) {
     for name in ["Capa\u{200b}", "C\u{430}pa", "\u{202e}apaC"] {
         assert_eq!(ask(name).await, 400, "{name:?}");
     }
-    // Cyrillic letters only, which is a name of its own where nobody is called Capa.
+    // Cyrillic letters only, which is a valid name unless a member is called Capa.
     assert_eq!(ask("Сара").await, 409);
     let refused = room(&sim).post("Сара", "hi", None).await.unwrap_err();
     assert!(

@@ -58,4 +58,12 @@ async fn logins_are_limited_by_user_and_address(sim: Sim) {
     }
     assert_eq!(login("bob", "203.0.113.7").await.status(), 429);
     assert_eq!(login("bob", "203.0.113.8").await.status(), 200);
+    // One client usually has a whole network of IPv6.
+    for number in 0..20 {
+        let status = login(&format!("six{number}"), &format!("2001:db8::{number}")).await;
+        assert_eq!(status.status(), 200, "{number}");
+    }
+    let refused = login("seven", "2001:db8::ffff").await;
+    assert_eq!(refused.status(), 429);
+    assert_eq!(login("eight", "2001:db8:0:1::1").await.status(), 200);
 }

@@ -80,7 +80,7 @@ async fn a_guard_that_fails_open_serves_before_the_deployment_is_complete(sim: S
     let env = sim.env();
     let open = Guard::new(4).fail_open();
     let closed = Guard::new(4);
-    // A policy that nobody has set yet.
+    // A policy that is not set yet.
     let unset = open.check(&env, Check::new("ann", "reads")).await.unwrap();
     assert_eq!((unset.allowed, unset.reason), (true, Reason::Unavailable));
     assert_eq!(

@@ -219,7 +219,7 @@ fn compressed_bytes(file: &Path) -> Result<u64> {
         .context("cannot run `gzip`")?;
     let contents = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
     let mut input = gzip.stdin.take().context("its input is piped")?;
-    // Its output would fill the pipe while nobody reads.
+    // Its output would fill the pipe, which is read only after the input is written.
     let writer = thread::spawn(move || input.write_all(&contents));
     let output = gzip.wait_with_output()?;
     writer

@@ -124,7 +124,9 @@ fn whole(client: &Client) {
 /// A connection that reads the events of an object, which knows it.
 fn reads_events(client: &Client) -> Raw {
     let reader = open(client, "/events");
-    wait_until("nobody reads", || produced(client, "").readers == 1);
+    wait_until("the object has no reader", || {
+        produced(client, "").readers == 1
+    });
     reader
 }
 

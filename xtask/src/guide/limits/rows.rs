@@ -144,7 +144,7 @@ pub const ROWS: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
-        "events of one object that wait or run",
+        "events of one object that wait or run, without open streams",
         &[("kernel/limits.rs", "mailbox_events: 4_096,")],
     ),
     (

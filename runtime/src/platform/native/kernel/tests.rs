@@ -73,6 +73,28 @@ fn woken(kernel: &mut TestKernel, number: u8, now: i64) -> ObjectIndex {
 }
 
 #[test]
+fn open_streams_take_no_place_in_the_mailbox() {
+    let mut kernel = new_kernel(small_limits());
+    let object = kernel.add(id(1), at(0));
+    for _ in 0..3 {
+        step(&mut kernel, Event::StreamOpened { object }, 0);
+    }
+    let mut is_refused = |work| {
+        let bytes = 0;
+        let arrived = Event::Arrived {
+            object,
+            work,
+            bytes,
+        };
+        let effects = step(&mut kernel, arrived, 0);
+        effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::Refuse { .. }))
+    };
+    assert_eq!([1, 2, 3].map(&mut is_refused), [false, false, true]);
+}
+
+#[test]
 fn a_full_mailbox_refuses_and_says_what_to_do() {
     let mut kernel = new_kernel(small_limits());
     let object = kernel.add(id(1), at(0));

@@ -105,7 +105,7 @@ mod tests {
         let local = &["127.0.0.1"][..];
         for (peer, forwarded, trusted, expected) in [
             ("192.0.2.1", &[][..], local, "192.0.2.1"),
-            // Nobody is trusted unless the operator says so.
+            // No proxy is trusted unless the operator names it.
             ("127.0.0.1", &["192.0.2.9"], &[], "127.0.0.1"),
             ("192.0.2.1", &["192.0.2.9"], local, "192.0.2.1"),
             ("127.0.0.1", &["192.0.2.9"], local, "192.0.2.9"),
